@@ -1,0 +1,3 @@
+from skin_app.cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,49 @@
+"""The seven diagnoses of HAM10000, in their one fixed order.
+
+Every file that stores numbers per class stores the codes as well, and loading goes through
+`assert_codes`: a wrong class order is the commonest silent bug in this field.
+Source: Tschandl et al., Scientific Data 5, 180161 (2018), table 2.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """One diagnosis: HAM10000 code, full name, whether the group is malignant, a display colour.
+
+    akiec holds actinic keratosis and Bowen's disease (intraepithelial carcinoma): it counts as
+    malignant here, as in the ISIC 2018 challenge's malignant grouping.
+    """
+
+    code: str
+    name: str
+    malignant: bool
+    colour: str
+
+
+DIAGNOSES: tuple[Diagnosis, ...] = (
+    Diagnosis("akiec", "Actinic keratosis / Bowen's disease", True, "#b45309"),
+    Diagnosis("bcc", "Basal cell carcinoma", True, "#be185d"),
+    Diagnosis("bkl", "Benign keratosis-like lesion", False, "#0f766e"),
+    Diagnosis("df", "Dermatofibroma", False, "#4d7c0f"),
+    Diagnosis("mel", "Melanoma", True, "#b91c1c"),
+    Diagnosis("nv", "Melanocytic naevus", False, "#1d4ed8"),
+    Diagnosis("vasc", "Vascular lesion", False, "#7e22ce"),
+)
+CODES: tuple[str, ...] = tuple(diagnosis.code for diagnosis in DIAGNOSES)
+MALIGNANT: tuple[bool, ...] = tuple(diagnosis.malignant for diagnosis in DIAGNOSES)
+
+
+class ClassOrderError(ValueError):
+    """A file lists other classes, or the same in another order, than this program."""
+
+
+def assert_codes(codes: Sequence[str], source: str) -> None:
+    """Raise `ClassOrderError` unless `codes` are the seven codes in their fixed order."""
+    if tuple(codes) != CODES:
+        raise ClassOrderError(
+            f"{source} stores its numbers for the classes {', '.join(codes) or '(none)'}, but this "
+            f"program expects {', '.join(CODES)} in that order. Use weights made by this trainer."
+        )

@@ -1,0 +1,161 @@
+"""Photos in, analyses out: members x views in batches. The only place that runs networks."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from skin_app.decision import calibrated, malignant_probability, prior_adjusted
+from skin_app.diagnoses import DIAGNOSES, Diagnosis
+from skin_app.gallery import SimilarLesion
+from skin_app.hardware import best_device, describe, precision
+from skin_app.heatmap import averaged_over_members, averaged_over_views, class_maps, on_shared_scale
+from skin_app.network import Member, MemberConfig
+from skin_app.photo import Photo
+from skin_app.views import VIEWS, all_views, centre_square
+from skin_app.weights import WeightsFolder, open_weights
+
+BATCH = 32
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """One diagnosis with its calibrated and its prior-adjusted probability, both in [0, 1]."""
+
+    diagnosis: Diagnosis
+    probability: float
+    prior_adjusted: float
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """All that is said of one photo; every screen, file and report is a view of this.
+
+    `probabilities`, `prior_adjusted`: (7,) in the order of `DIAGNOSES`; `malignant_probability`: sum
+    over akiec, bcc and mel. `members`: (members, 7) each member's own calibrated probabilities.
+    `maps`: (7, rows, columns) in [0, 1] on one shared scale, over the photo's centre square `square`
+    (left, top, side in pixels). `similar`: nearest confirmed lesions, most alike first. `views`: how
+    many views were averaged. `weights`, `device`: which weights said so, and where.
+    """
+
+    probabilities: np.ndarray
+    prior_adjusted: np.ndarray
+    malignant_probability: float
+    members: np.ndarray
+    maps: np.ndarray
+    square: tuple[int, int, int]
+    similar: tuple[SimilarLesion, ...]
+    views: int
+    weights: str
+    device: str
+
+    @property
+    def ranked(self) -> tuple[Ranked, ...]:
+        """The seven diagnoses, most probable (calibrated) first."""
+        order = np.argsort(-self.probabilities, kind="stable")
+        return tuple(
+            Ranked(DIAGNOSES[i], float(self.probabilities[i]), float(self.prior_adjusted[i]))
+            for i in order
+        )
+
+
+class Ensemble:
+    """The loaded, frozen members of one weights folder; safe to share between threads."""
+
+    def __init__(self, weights: WeightsFolder, device: torch.device | None = None) -> None:
+        self.weights = weights
+        self.device = device or best_device()
+        contract = weights.contract
+        self.members = [weights.member(name).to(self.device) for name in contract.members]
+        self.calibration = contract.calibration
+        self.gallery = weights.gallery()
+
+    @classmethod
+    def load(cls, source: str | Path | None = None) -> "Ensemble":
+        """Open weights as `open_weights` does and load them. Raises `WeightsError`."""
+        return cls(open_weights(source))
+
+    def analyse(self, photo: Photo, views: int = VIEWS) -> Analysis:
+        """Analyse one photo with all members and `views` views (1 or 8)."""
+        return self.analyse_all([photo], views)[0]
+
+    def refine(self, photo: Photo) -> Iterator[Analysis]:
+        """First the quick answer of one view, then the full one."""
+        yield self.analyse(photo, views=1)
+        yield self.analyse(photo, views=VIEWS)
+
+    def analyse_all(self, photos: Sequence[Photo], views: int = VIEWS) -> list[Analysis]:
+        """Analyse several photos in shared batches; one `Analysis` each, in their order."""
+        tensors = [torch.from_numpy(photo.pixels).permute(2, 0, 1) for photo in photos]
+        squares: dict[int, Tensor] = {}
+        for member in self.members:
+            size = member.config.size
+            if size not in squares:
+                batch = torch.stack([centre_square(tensor, size) for tensor in tensors])
+                squares[size] = all_views(batch, views).flatten(0, 1)
+        answers = [read_batches(m, squares[m.config.size], views, self.device) for m in self.members]
+        logits = torch.stack([answer.logits for answer in answers], dim=1).double().numpy()
+        maps = averaged_over_members([answer.maps for answer in answers])
+        by_member = calibrated(logits, self.calibration, views)
+        probabilities = calibrated(logits.mean(axis=1), self.calibration, views)
+        adjusted = prior_adjusted(probabilities, self.calibration.frequencies)
+        return [
+            Analysis(
+                probabilities=probabilities[row],
+                prior_adjusted=adjusted[row],
+                malignant_probability=float(malignant_probability(probabilities[row])),
+                members=by_member[row],
+                maps=on_shared_scale(maps[row]).numpy(),
+                square=_square(photo),
+                similar=self.gallery.nearest(answers[0].embedding[row].numpy()),
+                views=views,
+                weights=self.weights.identity,
+                device=describe(self.device),
+            )
+            for row, photo in enumerate(photos)
+        ]
+
+
+@dataclass(frozen=True)
+class MemberAnswer:
+    """One member's answer for several photos, averaged over their views, on the CPU.
+
+    `logits` (photos, 7); `maps` (photos, 7, rows, columns), signed; `embedding` (photos, channels),
+    of view 0 alone, as the gallery index has it.
+    """
+
+    logits: Tensor
+    maps: Tensor
+    embedding: Tensor
+
+
+@torch.inference_mode()
+def read_batches(
+    member: Member, inputs: Tensor, views: int, device: torch.device
+) -> MemberAnswer:
+    """Run one member over (photos * views, 3, size, size) in batches of at most `BATCH`."""
+    logits, maps, embeddings = [], [], []
+    for start in range(0, len(inputs), BATCH):
+        with precision(device):
+            reading = member(inputs[start : start + BATCH].to(device))
+        logits.append(reading.logits.float().cpu())
+        maps.append(class_maps(member, reading).cpu())
+        embeddings.append(reading.embedding.float().cpu())
+    return MemberAnswer(
+        logits=torch.cat(logits).unflatten(0, (-1, views)).mean(dim=1),
+        maps=averaged_over_views(torch.cat(maps), views),
+        embedding=torch.cat(embeddings)[::views],
+    )
+
+
+def input_square(photo: Photo, config: MemberConfig) -> Tensor:
+    """The photo as one member sees it: (3, size, size) float32 in [0, 1]."""
+    return centre_square(torch.from_numpy(photo.pixels).permute(2, 0, 1), config.size)
+
+
+def _square(photo: Photo) -> tuple[int, int, int]:
+    side = min(photo.width, photo.height)
+    return (photo.width - side) // 2, (photo.height - side) // 2, side

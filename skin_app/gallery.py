@@ -1,0 +1,96 @@
+"""The nearest confirmed lesions, from the reference index kept in the weights."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from safetensors.numpy import load_file
+
+from skin_app.diagnoses import CODES
+
+ARCHIVE = "https://api.isic-archive.com/images/{image_id}/"
+CONFIRMED = {
+    "histo": "histopathology",
+    "follow_up": "follow-up",
+    "consensus": "expert consensus",
+    "confocal": "confocal microscopy",
+}
+COLUMNS = ("image_id", "lesion", "dx", "dx_type", "age", "sex", "localization")
+
+
+class GalleryError(ValueError):
+    """The gallery files do not fit each other; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class SimilarLesion:
+    """A confirmed lesion of the training data.
+
+    `likeness`: cosine similarity of the embeddings, at most 1. `confirmed`: how the diagnosis was
+    made, in words. `age` in years, `sex` and `site` as the data set gives them, or None.
+    """
+
+    image_id: str
+    dx: str
+    confirmed: str
+    likeness: float
+    age: float | None
+    sex: str | None
+    site: str | None
+
+    @property
+    def link(self) -> str:
+        """The image's page in the public ISIC archive."""
+        return ARCHIVE.format(image_id=self.image_id)
+
+
+class Gallery:
+    """Reference index: unit embeddings (images, channels) of the first member, and their table."""
+
+    def __init__(self, embeddings: np.ndarray, table: pd.DataFrame) -> None:
+        if len(embeddings) != len(table) or not set(table["dx"]) <= set(CODES):
+            raise GalleryError(
+                "The gallery's embeddings and its table do not fit each other: get the weights anew."
+            )
+        self._embeddings = embeddings.astype(np.float32)
+        self._table = table.reset_index(drop=True)
+
+    @classmethod
+    def load(cls, folder: Path) -> "Gallery":
+        """Read `gallery.safetensors` and `gallery.csv` of a weights folder."""
+        text = {"image_id": str, "lesion": str, "sex": str, "localization": str, "dx_type": str}
+        table = pd.read_csv(folder / "gallery.csv", dtype=text)
+        return cls(load_file(folder / "gallery.safetensors")["embeddings"], table)
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def nearest(self, embedding: np.ndarray, count: int = 6) -> tuple[SimilarLesion, ...]:
+        """The `count` most similar lesions to an embedding (channels,), one image of each lesion."""
+        likeness = self._embeddings @ (embedding / max(float(np.linalg.norm(embedding)), 1e-12))
+        order = np.argsort(-likeness, kind="stable")
+        chosen: dict[str, int] = {}
+        for row in order:
+            chosen.setdefault(str(self._table["lesion"].iloc[row]), int(row))
+            if len(chosen) == count:
+                break
+        return tuple(self._lesion(row, float(likeness[row])) for row in chosen.values())
+
+    def _lesion(self, row: int, likeness: float) -> SimilarLesion:
+        entry = self._table.iloc[row]
+
+        def known(column: str) -> str | None:
+            value = entry[column]
+            return None if pd.isna(value) or value == "unknown" else str(value)
+
+        how = known("dx_type")
+        return SimilarLesion(
+            image_id=str(entry["image_id"]),
+            dx=str(entry["dx"]),
+            confirmed=CONFIRMED.get(how, how) if how else "not stated",
+            likeness=min(likeness, 1.0),
+            age=None if pd.isna(entry["age"]) else float(entry["age"]),
+            sex=known("sex"),
+            site=known("localization"),
+        )

@@ -1,0 +1,32 @@
+"""Which device answers: CUDA, Apple's MPS, or the CPU; and in which precision."""
+
+import platform
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+
+
+def best_device() -> torch.device:
+    """The GPU when there is one, else the CPU."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
+
+
+def describe(device: torch.device) -> str:
+    """Words for the page, such as "GPU (NVIDIA H200)" or "CPU (x86_64, 2 threads)"."""
+    if device.type == "cuda":
+        return f"GPU ({torch.cuda.get_device_name(device)})"
+    if device.type == "mps":
+        return "GPU (Apple MPS)"
+    return f"CPU ({platform.machine()}, {torch.get_num_threads()} threads)"
+
+
+def precision(device: torch.device) -> AbstractContextManager[object]:
+    """bfloat16 autocast where it pays: on CUDA, and on processors with AVX512-bf16 or AMX."""
+    on_cpu = device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
+    if on_cpu or (device.type == "cuda" and torch.cuda.is_bf16_supported()):
+        return torch.autocast(device.type, dtype=torch.bfloat16)
+    return nullcontext()

@@ -1,0 +1,110 @@
+"""One member of the ensemble: a timm backbone, global average pool, dropout and two dense layers.
+
+The head follows Le et al. 2020 ("modified ResNet-50": global average pooling, dropout, two dense
+layers). Its configuration travels with its weights in `config.json`.
+"""
+
+from typing import NamedTuple
+
+import timm
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from skin_app.diagnoses import CODES
+
+
+class MemberConfig(BaseModel):
+    """What is needed to build one member and to prepare its input.
+
+    `architecture`: a timm name. `arguments`: keyword arguments for `timm.create_model`. `stages`:
+    keep only that many leading stages of a Swin-like backbone (its `layers`), or all when None.
+    `size`: side of the square input in pixels; `mean`, `std`: per channel, after scaling to [0, 1].
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    codes: tuple[str, ...] = CODES
+    architecture: str
+    arguments: dict[str, int | float | str | bool | list[int]] = Field(default_factory=dict)
+    stages: int | None = None
+    hidden: int = Field(default=256, gt=0)
+    dropout: float = Field(default=0.3, ge=0, lt=1)
+    size: int = Field(gt=0)
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+class Reading(NamedTuple):
+    """What a member says of a batch.
+
+    `features`: (batch, channels, rows, columns), the last feature map. `embedding`: (batch,
+    channels), its mean over positions. `logits`: (batch, 7).
+    """
+
+    features: Tensor
+    embedding: Tensor
+    logits: Tensor
+
+
+class Member(nn.Module):
+    """A network with a global-average-pooled head; `forward` gives a `Reading`."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, config: MemberConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.backbone = timm.create_model(
+            config.architecture, num_classes=0, global_pool="", **config.arguments
+        )
+        channels = _truncate(self.backbone, config.stages)
+        self.dense = nn.Linear(channels, config.hidden)
+        self.activation = nn.SiLU()
+        self.classifier = nn.Linear(config.hidden, len(CODES))
+        self.dropout = nn.Dropout(config.dropout)
+        self.register_buffer("mean", torch.tensor(config.mean).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(config.std).view(3, 1, 1), persistent=False)
+
+    def forward(self, images: Tensor) -> Reading:
+        """Read `images`, (batch, 3, size, size) in [0, 1]."""
+        features = self.feature_map((images - self.mean) / self.std)
+        embedding = features.mean(dim=(2, 3))
+        return Reading(features, embedding, self.head(embedding))
+
+    def feature_map(self, normalised: Tensor) -> Tensor:
+        """The backbone's last feature map as (batch, channels, rows, columns)."""
+        features = self.backbone.forward_features(normalised)
+        if features.ndim == 3:  # tokens of a ViT
+            patches = features[:, self.backbone.num_prefix_tokens :]
+            side = round(patches.shape[1] ** 0.5)
+            return patches.transpose(1, 2).unflatten(2, (side, side))
+        if getattr(self.backbone, "output_fmt", "NCHW") == "NHWC":
+            return features.permute(0, 3, 1, 2)
+        return features
+
+    def head(self, embedding: Tensor) -> Tensor:
+        """Logits (batch, 7) of pooled features (batch, channels)."""
+        hidden = self.activation(self.dense(self.dropout(embedding)))
+        return self.classifier(self.dropout(hidden))
+
+    def head_jacobian(self, embedding: Tensor) -> Tensor:
+        """Derivative of each logit by each pooled channel, (batch, 7, channels), dropout off."""
+        sloped = self.dense(embedding)
+        gate = torch.sigmoid(sloped)
+        slope = gate * (1 + sloped * (1 - gate))  # derivative of SiLU
+        return torch.einsum("kh,bh,hc->bkc", self.classifier.weight, slope, self.dense.weight)
+
+
+def _truncate(backbone: nn.Module, stages: int | None) -> int:
+    """Cut `backbone` after `stages` stages (in place); returns its number of output channels."""
+    if stages is None:
+        return int(backbone.num_features)  # type: ignore[arg-type]
+    layers = backbone.layers
+    if not isinstance(layers, nn.Sequential) or not 0 < stages <= len(layers):
+        raise ValueError(f"{type(backbone).__name__} cannot be cut after {stages} stages.")
+    channels = int(backbone.feature_info[stages - 1]["num_chs"])  # type: ignore[index]
+    backbone.layers = layers[:stages]
+    backbone.norm = nn.LayerNorm(channels)
+    return channels

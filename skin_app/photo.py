@@ -1,0 +1,162 @@
+"""Untrusted bytes or a path in, a `Photo` out: the only place where an image file is decoded.
+
+JPEG, PNG and WebP are decoded by `torchvision.io` from bytes, never by Pillow (see the safety notes
+of the README). Orientation is applied, every other metadata (camera, date, GPS) is dropped.
+"""
+
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torchvision.io import ImageReadMode, decode_image
+
+MAX_BYTES = 40_000_000
+MAX_PIXELS = 60_000_000
+MIN_SIDE = 64
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+
+
+class PhotoError(ValueError):
+    """The file cannot be used as a photo; the message is one sentence that says what to do."""
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A decoded photo: `pixels` is (height, width, 3) RGB uint8 in [0, 255], nothing else is kept."""
+
+    pixels: np.ndarray
+
+    @property
+    def width(self) -> int:
+        return self.pixels.shape[1]
+
+    @property
+    def height(self) -> int:
+        return self.pixels.shape[0]
+
+
+def read_photo(source: bytes | str | Path) -> Photo:
+    """Decode a JPEG, PNG or WebP image from its bytes or its path.
+
+    Raises `PhotoError` for everything that is not one whole, single-frame image within the limits
+    (`MAX_BYTES`, `MAX_PIXELS`, `MIN_SIDE`).
+    """
+    data = source if isinstance(source, bytes) else _read_bytes(Path(source))
+    _check_length(len(data))
+    width, height = _header_size(data)
+    if width * height > MAX_PIXELS:
+        raise PhotoError(
+            f"The image is {width} x {height} pixels, more than {MAX_PIXELS // 1_000_000} million: "
+            "save a smaller copy (2,000 pixels a side is plenty) and try that."
+        )
+    if min(width, height) < MIN_SIDE:
+        raise PhotoError(
+            f"The image is only {width} x {height} pixels: use one of at least {MIN_SIDE} a side."
+        )
+    return Photo(_decode(data))
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        _check_length(path.stat().st_size)
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise PhotoError("There is no such file: check the path.") from None
+    except OSError as error:
+        reason = error.strerror or "unknown error"
+        raise PhotoError(f"The file cannot be read ({reason}): check its permissions.") from error
+
+
+def _check_length(length: int) -> None:
+    if length == 0:
+        raise PhotoError("The file is empty (0 bytes): copy or export the photo again.")
+    if length > MAX_BYTES:
+        raise PhotoError(
+            f"The file has {length / 1e6:.0f} MB, more than the limit of {MAX_BYTES / 1e6:.0f} MB: "
+            "save a smaller copy and try that."
+        )
+
+
+def _header_size(data: bytes) -> tuple[int, int]:
+    """Width and height from the file's header, before any pixel is decoded."""
+    try:
+        if data.startswith(b"\xff\xd8\xff"):
+            return _jpeg_size(data)
+        if data.startswith(b"\x89PNG\r\n\x1a\n"):
+            return _png_size(data)
+        if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+            return _webp_size(data)
+    except (struct.error, IndexError):
+        raise _damaged() from None
+    if data.startswith((b"GIF87a", b"GIF89a")):
+        raise PhotoError("This is a GIF: save the one frame that you mean as JPEG or PNG.")
+    raise PhotoError("This is not a JPEG, PNG or WebP image: export the photo in one of these.")
+
+
+def _damaged() -> PhotoError:
+    return PhotoError("The image is damaged or cut off: copy or export the photo again.")
+
+
+def _jpeg_size(data: bytes) -> tuple[int, int]:
+    """Walk the segments up to the first scan; a JPEG without an end marker after it is cut off."""
+    position, size = 2, None
+    while True:
+        if data[position] != 0xFF:
+            raise _damaged()
+        marker = data[position + 1]
+        if marker == 0xFF:
+            position += 1
+            continue
+        (length,) = struct.unpack_from(">H", data, position + 2)
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            height, width = struct.unpack_from(">HH", data, position + 5)
+            size = (width, height)
+        if marker == 0xDA:
+            break
+        position += 2 + length
+    if size is None or data.find(b"\xff\xd9", position) < 0:
+        raise _damaged()
+    return size
+
+
+def _png_size(data: bytes) -> tuple[int, int]:
+    width, height = struct.unpack_from(">II", data, 16)
+    if b"acTL" in data[:200]:
+        raise PhotoError("This PNG is animated: save the one frame that you mean on its own.")
+    return width, height
+
+
+def _webp_size(data: bytes) -> tuple[int, int]:
+    kind = data[12:16]
+    if kind == b"VP8X":
+        if data[20] & 0x02:
+            raise PhotoError("This WebP is animated: save the one frame that you mean on its own.")
+        return (
+            1 + int.from_bytes(data[24:27], "little"),
+            1 + int.from_bytes(data[27:30], "little"),
+        )
+    if kind == b"VP8L":
+        (bits,) = struct.unpack_from("<I", data, 21)
+        return (bits & 0x3FFF) + 1, ((bits >> 14) & 0x3FFF) + 1
+    width, height = struct.unpack_from("<HH", data, 26)
+    return width & 0x3FFF, height & 0x3FFF
+
+
+def _decode(data: bytes) -> np.ndarray:
+    buffer = torch.frombuffer(bytearray(data), dtype=torch.uint8)
+    try:
+        image = decode_image(
+            buffer, mode=ImageReadMode.UNCHANGED, apply_exif_orientation=True
+        )
+        if image.shape[0] == 4 and data.startswith(b"\xff\xd8"):  # CMYK
+            image = decode_image(buffer, mode=ImageReadMode.RGB, apply_exif_orientation=True)
+    except RuntimeError:
+        raise _damaged() from None
+    values = image.float() / (65535 if image.dtype == torch.uint16 else 255)
+    if image.shape[0] in (2, 4):
+        alpha = values[-1:]
+        values = values[:-1] * alpha + (1 - alpha)
+    values = values.expand(3, -1, -1) if values.shape[0] == 1 else values
+    return (values * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()

@@ -1,0 +1,44 @@
+"""The square that the networks see, its eight symmetric views, and maps turned back.
+
+A dermatoscopic image has no up or down, so its four rotations, each plain and mirrored, show the
+same lesion: averaging over them is the test-time augmentation.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+VIEWS = 8
+
+
+def centre_square(image: Tensor, size: int) -> Tensor:
+    """The largest centred square of `image`, resized.
+
+    `image`: (3, height, width) uint8. Returns (3, size, size) float32 in [0, 1]; bilinear with
+    antialiasing. Nothing is squashed: what lies outside the square is not seen.
+    """
+    height, width = image.shape[1:]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    square = image[:, top : top + side, left : left + side].float().div(255)
+    resized = F.interpolate(
+        square[None], (size, size), mode="bilinear", antialias=True, align_corners=False
+    )
+    return resized[0].clamp(0, 1)
+
+
+def turn(images: Tensor, view: int) -> Tensor:
+    """View number `view` (0 to 7) of square `images` (..., size, size); view 0 is the image."""
+    turned = torch.rot90(images, view % 4, dims=(-2, -1))
+    return turned.flip(-1) if view >= 4 else turned
+
+
+def turn_back(maps: Tensor, view: int) -> Tensor:
+    """Undo `turn`: `turn_back(turn(x, v), v)` is x."""
+    unmirrored = maps.flip(-1) if view >= 4 else maps
+    return torch.rot90(unmirrored, -(view % 4), dims=(-2, -1))
+
+
+def all_views(images: Tensor, count: int = VIEWS) -> Tensor:
+    """The first `count` views of (batch, 3, size, size) as (batch, count, 3, size, size)."""
+    return torch.stack([turn(images, view) for view in range(count)], dim=1)

@@ -1,0 +1,210 @@
+"""Find a weights folder (embedded, local, or on the Hub), verify it, and read its contract.
+
+The contract is `ensemble.json`: class codes, members, calibration, how it was trained, scores, and
+the SHA-256 of every file. Nothing is used before its hash was checked, and no pickle is ever read.
+"""
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from skin_app.decision import Calibration
+from skin_app.diagnoses import ClassOrderError, assert_codes
+from skin_app.gallery import Gallery
+from skin_app.network import Member, MemberConfig
+
+EMBEDDED = Path(__file__).resolve().parent.parent / "weights"
+CONTRACT = "ensemble.json"
+FORMAT = 1
+
+
+class WeightsError(ValueError):
+    """The weights cannot be used; the message is one sentence that says what to do."""
+
+
+class Training(BaseModel):
+    """How the weights came about.
+
+    `recipe`: all its values; `folds`: the folds that were trained; `shipped`: the folds whose members
+    are in the folder; `images`, `lesions`: size of the data; `kept_epochs`: fold -> which epoch's
+    weights early stopping kept, of how many that ran.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    recipe: dict[str, Any]
+    seed: int
+    folds: tuple[int, ...]
+    shipped: tuple[int, ...]
+    kept_epochs: dict[int, tuple[int, int]]
+    images: int
+    lesions: int
+    data_fingerprint: str
+    start_weights: str
+    git_revision: str
+    versions: dict[str, str]
+
+
+class Contract(BaseModel):
+    """`ensemble.json`. `scores`: the main out-of-fold scores, as `evaluation/scores.json` has them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: int = FORMAT
+    name: str
+    codes: tuple[str, ...]
+    members: tuple[str, ...] = Field(min_length=1)
+    calibration: Calibration
+    training: Training
+    scores: dict[str, Any]
+    licence: str
+    files: dict[str, str]
+
+
+@dataclass(frozen=True)
+class WeightsFolder:
+    """A verified weights folder.
+
+    `source`: what was asked for, in words; `hash`: SHA-256 of `ensemble.json`, which holds the hashes
+    of all other files; `note`: a sentence for the page when something else than asked was loaded.
+    """
+
+    folder: Path
+    contract: Contract
+    source: str
+    hash: str
+    note: str = ""
+
+    @property
+    def identity(self) -> str:
+        """Name, source and short hash, such as "flagship (embedded, 1a2b3c4d)"."""
+        return f"{self.contract.name} ({self.source}, {self.hash[:8]})"
+
+    def member(self, name: str) -> Member:
+        """Build one member and load its weights strictly; float32, evaluation mode, frozen."""
+        folder = self.folder / name
+        try:
+            config = MemberConfig.model_validate_json((folder / "config.json").read_text())
+            assert_codes(config.codes, f"{name}/config.json")
+            member = Member(config)
+            state = {
+                key: value.float() if value.is_floating_point() else value
+                for key, value in load_file(folder / "model.safetensors").items()
+            }
+            member.load_state_dict(state, strict=True)
+        except (ValidationError, SafetensorError, OSError, RuntimeError) as error:
+            raise WeightsError(
+                f"The member {name} of the weights in {self.folder} cannot be loaded "
+                f"({type(error).__name__}): get the weights anew."
+            ) from error
+        except ClassOrderError as error:
+            raise WeightsError(str(error)) from error
+        return member.eval().requires_grad_(False)
+
+    def gallery(self) -> Gallery:
+        """The reference index of confirmed lesions."""
+        return Gallery.load(self.folder)
+
+
+def open_weights(source: str | Path | None = None) -> WeightsFolder:
+    """Open the embedded weights (None), a local folder, or a Hub repo "owner/name@revision".
+
+    The revision of a Hub repo must be a full commit hash (40 hex digits), so that the same weights
+    are loaded every time. When the Hub cannot be reached the embedded weights are used, and `note`
+    says so. Raises `WeightsError`.
+    """
+    if source is None:
+        return read_folder(EMBEDDED, "embedded")
+    if Path(source).is_dir():
+        return read_folder(Path(source), "local folder")
+    repo, _, revision = str(source).partition("@")
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", repo):
+        raise WeightsError(
+            f"{source} is neither a folder nor a Hub repo: pass a folder, or owner/name@revision."
+        )
+    if not re.fullmatch(r"[0-9a-f]{40}", revision):
+        raise WeightsError(
+            f"{repo} needs a pinned revision: pass {repo}@ and the commit's 40 hex digits."
+        )
+    try:
+        folder = snapshot_download(
+            repo, revision=revision, allow_patterns=["*.json", "*.safetensors", "*.csv", "*.md"]
+        )
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        embedded = read_folder(EMBEDDED, "embedded")
+        note = (
+            f"The weights {repo} could not be downloaded ({type(error).__name__}); these answers come "
+            "from the embedded weights instead."
+        )
+        return WeightsFolder(embedded.folder, embedded.contract, "embedded", embedded.hash, note)
+    return read_folder(Path(folder), f"{repo}@{revision[:8]}")
+
+
+def read_folder(folder: Path, source: str) -> WeightsFolder:
+    """Read `ensemble.json` of `folder` and check every file that it lists.
+
+    Raises `WeightsError` for a missing or changed file, a wrong schema or another class order.
+    """
+    path = folder / CONTRACT
+    try:
+        text = path.read_bytes()
+    except OSError:
+        raise WeightsError(
+            f"There are no weights in {folder} ({CONTRACT} is missing): train some with "
+            "`python -m train fit`, or check the path."
+        ) from None
+    try:
+        contract = Contract.model_validate(json.loads(text))
+        assert_codes(contract.codes, CONTRACT)
+    except (ValidationError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise WeightsError(
+            f"{path} is not a contract that this program understands ({type(error).__name__}): get "
+            "the weights anew, or weights made for this version."
+        ) from error
+    except ClassOrderError as error:
+        raise WeightsError(str(error)) from error
+    if contract.format != FORMAT:
+        raise WeightsError(
+            f"The weights in {folder} have format {contract.format}, this program reads {FORMAT}: "
+            "update the program or the weights."
+        )
+    _check_files(folder, contract)
+    return WeightsFolder(folder, contract, source, hashlib.sha256(text).hexdigest())
+
+
+def _check_files(folder: Path, contract: Contract) -> None:
+    needed = {"gallery.safetensors", "gallery.csv"}
+    for name in contract.members:
+        needed |= {f"{name}/config.json", f"{name}/model.safetensors"}
+    unlisted = sorted(needed - set(contract.files))
+    if unlisted:
+        raise WeightsError(
+            f"{CONTRACT} in {folder} lists no hash for {', '.join(unlisted)}: get the weights anew."
+        )
+    for name, expected in contract.files.items():
+        path = folder / name
+        if not path.is_file():
+            raise WeightsError(f"{name} is missing from the weights in {folder}: get them anew.")
+        if file_hash(path) != expected:
+            raise WeightsError(
+                f"{name} in {folder} is damaged or was changed (its SHA-256 is not the one in "
+                f"{CONTRACT}): get the weights anew."
+            )
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, as hex."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

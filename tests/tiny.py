@@ -1,0 +1,108 @@
+"""Tiny stand-ins made on the spot: a labelled data folder, and a weights folder that nobody trained."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from PIL import Image
+
+from skin_app.decision import Calibration
+from skin_app.diagnoses import CODES
+from skin_app.network import Member, MemberConfig
+from skin_app.weights import Training
+from train.assemble import write_folder
+
+MOBILENET = MemberConfig(
+    architecture="mobilenetv3_small_050",
+    hidden=16,
+    size=64,
+    mean=(0.5, 0.5, 0.5),
+    std=(0.5, 0.5, 0.5),
+)
+SWIN = MemberConfig(
+    architecture="swin_tiny_patch4_window7_224",
+    arguments={"img_size": 80, "window_size": 5, "depths": [1, 1, 1, 1], "embed_dim": 24},
+    stages=3,
+    hidden=16,
+    size=80,
+    mean=(0.485, 0.456, 0.406),
+    std=(0.229, 0.224, 0.225),
+)
+
+
+def picture(seed: int, width: int = 96, height: int = 72) -> np.ndarray:
+    """A smooth random RGB picture, (height, width, 3) uint8."""
+    noise = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+    return np.asarray(Image.fromarray(noise).resize((width, height), Image.Resampling.BICUBIC))
+
+
+def write_data(folder: Path, lesions_per_class: int = 4) -> Path:
+    """A HAM10000-like folder: `lesions_per_class` lesions of each class, two images each."""
+    images = folder / "HAM10000_images_part_1"
+    images.mkdir(parents=True)
+    rows = []
+    for label, code in enumerate(CODES):
+        for lesion in range(lesions_per_class):
+            for shot in range(2):
+                number = label * 1000 + lesion * 10 + shot
+                image_id = f"ISIC_{9_000_000 + number}"
+                pixels = picture(number) // 2 + np.uint8(label * 16)
+                Image.fromarray(pixels).save(images / f"{image_id}.jpg", quality=90)
+                rows.append((f"HAM_{label}{lesion:02d}", image_id, code, "histo", 50.0, "male", "back"))
+    columns = ["lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization"]
+    pd.DataFrame(rows, columns=columns).to_csv(folder / "HAM10000_metadata.csv", index=False)
+    return folder
+
+
+def write_weights(
+    folder: Path, configs: tuple[MemberConfig, ...] = (MOBILENET, MOBILENET), images: int = 30
+) -> Path:
+    """A valid weights folder with random members and a random gallery."""
+    torch.manual_seed(0)
+    members = {f"member-{i}": Member(config).eval() for i, config in enumerate(configs)}
+    channels = members["member-0"].dense.in_features
+    embeddings = np.random.default_rng(0).normal(size=(images, channels))
+    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
+    gallery = pd.DataFrame(
+        {
+            "image_id": [f"ISIC_{9_000_000 + i}" for i in range(images)],
+            "lesion": [f"ISIC_{9_000_000 + i // 2 * 2}" for i in range(images)],
+            "dx": [CODES[i % 7] for i in range(images)],
+            "dx_type": "histo",
+            "age": 50.0,
+            "sex": "female",
+            "localization": "back",
+        }
+    )
+    training = Training(
+        recipe={"name": "none", "folds": 5, "member": configs[0].model_dump(mode="json")},
+        seed=0,
+        folds=(0, 1),
+        shipped=(0, 1),
+        kept_epochs={0: (1, 1), 1: (1, 1)},
+        images=images,
+        lesions=images // 2,
+        data_fingerprint="0" * 64,
+        start_weights="random numbers",
+        git_revision="none",
+        versions={},
+    )
+    return write_folder(
+        folder,
+        name="untrained test weights",
+        members=members,
+        calibration=Calibration(
+            temperatures={1: 1.0, 8: 0.9},
+            log_prior_shift=(0.0,) * 7,
+            frequencies=(1 / 7,) * 7,
+            fitted_on="nothing: these are random test weights",
+        ),
+        training=training,
+        evidence={},
+        embeddings=embeddings,
+        gallery=gallery,
+        evaluation=pd.DataFrame({"image_id": gallery["image_id"]}),
+    )
+
+

@@ -1,0 +1,257 @@
+"""From a finished run to a weights folder: members, calibration, gallery, evidence, hashes."""
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors.torch import save_file
+from tqdm import tqdm
+
+from skin_app.decision import Calibration, calibrated, prior_adjusted
+from skin_app.diagnoses import CODES
+from skin_app.ensemble import input_square
+from skin_app.gallery import COLUMNS as GALLERY_COLUMNS
+from skin_app.hardware import best_device, precision
+from skin_app.network import Member
+from skin_app.photo import read_photo
+from skin_app.views import VIEWS
+from skin_app.weights import CONTRACT, Contract, Training, file_hash
+from train.calibrate import fit_calibration, log_prior_shift
+from train.card import model_card
+from train.fit import FitError, Run, load_fold_member
+from train.ham10000 import Dataset
+from train.metrics import score_report
+
+LICENCE = "CC BY-NC 4.0 (trained on HAM10000, which is CC BY-NC 4.0)"
+PACKAGES = ("torch", "torchvision", "timm", "numpy", "scikit-learn")
+
+
+def assemble(run: Run, name: str) -> Path:
+    """Write `run.folder/weights` from all folds that are finished; returns the folder.
+
+    Temperatures come from the out-of-fold predictions; the reported scores use, for each fold, the
+    temperature fitted on the other folds. Raises `FitError` when no fold is finished.
+    """
+    folds = [f for f in range(run.recipe.folds) if _finished(run, f)]
+    if not folds:
+        raise FitError(f"No fold of {run.folder} is finished: run `train fit` on it first.")
+    predictions = Predictions.read(run, folds)
+    shift = log_prior_shift(run.data.labels, run.recipe.class_weight_power)
+    fitted_on = (
+        f"out-of-fold predictions of {len(predictions.labels)} HAM10000 images (folds "
+        f"{', '.join(map(str, folds))} of {run.recipe.folds}), each by the one member that had not "
+        "seen its lesion"
+    )
+    calibration = fit_calibration(predictions.logits, predictions.labels, shift, fitted_on)
+    frequencies = np.bincount(run.data.labels, minlength=len(CODES)) / len(run.data.labels)
+    calibration = calibration.model_copy(update={"frequencies": tuple(frequencies.tolist())})
+    evidence = out_of_fold_scores(predictions, calibration, shift)
+    shipped = folds[: run.recipe.shipped]
+    members = {f"member-{i}": load_fold_member(run, fold) for i, fold in enumerate(shipped)}
+    embeddings = gallery_embeddings(members["member-0"], run.data, run.folder / "gallery.npy")
+    kept = {fold: _kept_epoch(run, fold) for fold in folds}
+    training = Training(
+        recipe=run.recipe.to_dict(),
+        seed=run.seed,
+        folds=tuple(folds),
+        shipped=tuple(shipped),
+        kept_epochs=kept,
+        images=len(run.data.table),
+        lesions=len(np.unique(run.data.groups)),
+        data_fingerprint=run.data.fingerprint,
+        start_weights=run.init.name if run.init else f"timm {run.recipe.member.architecture}",
+        git_revision=_git_revision(),
+        versions={"python": platform.python_version()} | {p: version(p) for p in PACKAGES},
+    )
+    return write_folder(
+        run.folder / "weights",
+        name=name,
+        members=members,
+        calibration=calibration,
+        training=training,
+        evidence=evidence,
+        embeddings=embeddings,
+        gallery=gallery_table(run.data),
+        evaluation=predictions.table,
+        folds_csv=run.folder / "folds.csv",
+    )
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Out-of-fold predictions: `logits` maps a number of views to (images, 7) averaged logits."""
+
+    table: pd.DataFrame
+    logits: dict[int, np.ndarray]
+    labels: np.ndarray
+    lesions: np.ndarray
+    folds: np.ndarray
+
+    @classmethod
+    def read(cls, run: Run, folds: list[int]) -> "Predictions":
+        """Join the finished folds' `predictions.csv` with the lesion groups of the data."""
+        table = pd.concat(
+            [pd.read_csv(run.fold_folder(fold) / "predictions.csv") for fold in folds],
+            ignore_index=True,
+        )
+        rows = pd.Index(run.data.table["image_id"]).get_indexer(table["image_id"])
+        if (rows < 0).any() or table["image_id"].duplicated().any():
+            raise FitError(f"The predictions in {run.folder} do not fit its data: run it anew.")
+        logits = {
+            views: table[[f"logit_{label}_{code}" for code in CODES]].to_numpy()
+            for views, label in ((1, "1view"), (VIEWS, f"{VIEWS}views"))
+        }
+        return cls(
+            table, logits, run.data.labels[rows], run.data.groups[rows], table["fold"].to_numpy()
+        )
+
+
+def out_of_fold_scores(
+    predictions: Predictions, calibration: Calibration, shift: np.ndarray
+) -> dict[str, Any]:
+    """Scores for 1 and for 8 views, each fold calibrated by the other folds' temperature.
+
+    With a single finished fold there is no other, and its own temperature is used; `calibration_of`
+    says which it was.
+    """
+    folds = np.unique(predictions.folds)
+    report: dict[str, Any] = {
+        "split": "lesion-grouped, stratified, out of fold",
+        "folds": folds.tolist(),
+        "images": len(predictions.labels),
+        "lesions": len(np.unique(predictions.lesions)),
+        "predicted_by": "one member an image: the one that was not trained on its lesion",
+        "calibration_of": "the other folds" if len(folds) > 1 else "the same fold",
+    }
+    for views, logits in predictions.logits.items():
+        probabilities = np.zeros_like(logits)
+        for fold in folds:
+            inside = predictions.folds == fold
+            others = ~inside if len(folds) > 1 else inside
+            fitted = fit_calibration(
+                {views: logits[others]}, predictions.labels[others], shift, "other folds"
+            )
+            probabilities[inside] = calibrated(logits[inside], fitted, views)
+        adjusted = prior_adjusted(probabilities, calibration.frequencies)
+        report[f"views_{views}"] = score_report(
+            probabilities, adjusted, predictions.labels, predictions.lesions
+        )
+    return report
+
+
+def gallery_table(data: Dataset) -> pd.DataFrame:
+    """Ids and public metadata of all images, without any pixel."""
+    table = data.table.assign(lesion=data.table["image_id"].to_numpy()[data.groups])
+    return table[list(GALLERY_COLUMNS)]
+
+
+def gallery_embeddings(member: Member, data: Dataset, cache: Path) -> np.ndarray:
+    """Unit embeddings of every image from one view, (images, channels) float16; kept in `cache`."""
+    if cache.is_file():
+        return np.load(cache)
+    device = best_device()
+    member = member.to(device)
+    embeddings = []
+    for start in tqdm(range(0, len(data.table), 16), "gallery", mininterval=10):
+        paths = data.table["path"].iloc[start : start + 16]
+        squares = torch.stack([input_square(read_photo(p), member.config) for p in paths])
+        with torch.inference_mode(), precision(device):
+            embedding = member(squares.to(device)).embedding.float()
+        embeddings.append((embedding / embedding.norm(dim=1, keepdim=True)).cpu().numpy())
+    member.cpu()
+    result = np.concatenate(embeddings).astype(np.float16)
+    partial = cache.with_name("gallery.partial.npy")
+    np.save(partial, result)
+    os.replace(partial, cache)
+    return result
+
+
+def write_folder(
+    folder: Path,
+    *,
+    name: str,
+    members: dict[str, Member],
+    calibration: Calibration,
+    training: Training,
+    evidence: dict[str, Any],
+    embeddings: np.ndarray,
+    gallery: pd.DataFrame,
+    evaluation: pd.DataFrame,
+    folds_csv: Path | None = None,
+) -> Path:
+    """Write a whole weights folder beside `folder`, then put it in its place.
+
+    Members are stored as float16 safetensors; every file but the model card is hashed into
+    `ensemble.json`.
+    """
+    partial = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    for member_name, member in members.items():
+        place = partial / member_name
+        place.mkdir()
+        (place / "config.json").write_text(member.config.model_dump_json(indent=1) + "\n")
+        state = {
+            key: value.half() if value.is_floating_point() else value
+            for key, value in member.state_dict().items()
+        }
+        save_file({k: v.contiguous() for k, v in state.items()}, place / "model.safetensors")
+    save_file(
+        {"embeddings": torch.from_numpy(embeddings.astype(np.float16))},
+        partial / "gallery.safetensors",
+    )
+    gallery.to_csv(partial / "gallery.csv", index=False)
+    (partial / "evaluation").mkdir()
+    evaluation.to_csv(partial / "evaluation" / "out_of_fold.csv", index=False)
+    if folds_csv is not None:
+        shutil.copyfile(folds_csv, partial / "evaluation" / "folds.csv")
+    (partial / "evaluation" / "scores.json").write_text(json.dumps(evidence, indent=1) + "\n")
+    files = sorted(p for p in partial.rglob("*") if p.is_file())
+    contract = Contract(
+        name=name,
+        codes=CODES,
+        members=tuple(members),
+        calibration=calibration,
+        training=training,
+        scores=evidence,
+        licence=LICENCE,
+        files={p.relative_to(partial).as_posix(): file_hash(p) for p in files},
+    )
+    (partial / CONTRACT).write_text(contract.model_dump_json(indent=1) + "\n")
+    (partial / "README.md").write_text(model_card(contract))
+    shutil.rmtree(folder, ignore_errors=True)
+    os.replace(partial, folder)
+    return folder
+
+
+def _finished(run: Run, fold: int) -> bool:
+    folder = run.fold_folder(fold)
+    return all((folder / name).is_file() for name in ("history.json", "predictions.csv"))
+
+
+def _kept_epoch(run: Run, fold: int) -> tuple[int, int]:
+    """Which epoch's weights were kept (from 1), and how many epochs ran."""
+    history = json.loads((run.fold_folder(fold) / "history.json").read_text())
+    return history["kept"] + 1, len(history["epochs"])
+
+
+def _git_revision() -> str:
+    try:
+        return subprocess.run(
+            ["git", "rev-parse", "HEAD"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown (not run from a git checkout)"

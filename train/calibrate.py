@@ -1,0 +1,51 @@
+"""Fit what is shown to what was measured: one temperature per number of views.
+
+Fitted on out-of-fold predictions only. A class-weighted loss shifts the priors, so the log of its
+weights is taken off first (Guo et al. 2017 for the temperature; Menon et al. 2021 for the shift).
+"""
+
+import numpy as np
+import torch
+from scipy.optimize import minimize_scalar
+
+from skin_app.decision import Calibration, softmax
+from skin_app.diagnoses import CODES
+from train.losses import class_weights
+
+
+def log_prior_shift(labels: np.ndarray, power: float) -> np.ndarray:
+    """(7,) log of the class weights that the loss used; subtract it from the logits."""
+    counts = torch.from_numpy(np.bincount(labels, minlength=len(CODES)))
+    return class_weights(counts, power).double().log().numpy()
+
+
+def negative_log_likelihood(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Mean of -log p of the true class, in nats."""
+    true = probabilities[np.arange(len(labels)), labels]
+    return float(-np.log(np.clip(true, 1e-12, 1)).mean())
+
+
+def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
+    """The temperature in [0.1, 10] with the least negative log-likelihood. `logits`: (images, 7)."""
+
+    def loss(log_temperature: float) -> float:
+        return negative_log_likelihood(softmax(logits / np.exp(log_temperature)), labels)
+
+    best = minimize_scalar(loss, bounds=(np.log(0.1), np.log(10.0)), method="bounded")
+    return float(np.exp(best.x))
+
+
+def fit_calibration(
+    logits_by_views: dict[int, np.ndarray], labels: np.ndarray, shift: np.ndarray, fitted_on: str
+) -> Calibration:
+    """Temperatures for each number of views, with the class frequencies of `labels`."""
+    frequencies = np.bincount(labels, minlength=len(CODES)) / len(labels)
+    return Calibration(
+        temperatures={
+            views: fit_temperature(logits - shift, labels)
+            for views, logits in logits_by_views.items()
+        },
+        log_prior_shift=tuple(shift.tolist()),
+        frequencies=tuple(frequencies.tolist()),
+        fitted_on=fitted_on,
+    )

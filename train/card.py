@@ -1,0 +1,118 @@
+"""The model card of a weights folder, generated from its contract: no number is typed in."""
+
+from typing import Any
+
+from skin_app.diagnoses import DIAGNOSES
+from skin_app.weights import Contract
+
+
+def model_card(contract: Contract) -> str:
+    """README.md of the weights folder, with the Hub's front matter."""
+    training = contract.training
+    evidence = contract.scores
+    recipe = training.recipe
+    member = recipe["member"]
+    epochs = ", ".join(
+        f"fold {fold}: epoch {kept} of {ran}" for fold, (kept, ran) in training.kept_epochs.items()
+    )
+    lines = [
+        "---",
+        "license: cc-by-nc-4.0",
+        "library_name: timm",
+        "pipeline_tag: image-classification",
+        "tags: [dermatoscopy, skin-lesion, ham10000]",
+        "---",
+        "",
+        f"# {contract.name}: dermatoscopic skin-lesion ensemble",
+        "",
+        "**A research demo, not a medical device.** Not for diagnosis, not for treatment decisions, "
+        "not for photographs taken without a dermatoscope, not validated on any patient group other "
+        "than HAM10000's (Austria and Australia, almost only light skin).",
+        "",
+        f"Weights: {contract.licence}.",
+        "",
+        "## What it is",
+        "",
+        f"- {len(contract.members)} members: `{member['architecture']}`"
+        + (f", stages 1 to {member['stages']}" if member["stages"] else "")
+        + f", {member['size']} px, global average pool, dropout, two dense layers; stored as float16.",
+        f"- Folds trained: {', '.join(map(str, training.folds))} of {recipe['folds']} "
+        f"(lesion-grouped); shipped members: folds {', '.join(map(str, training.shipped))}.",
+        f"- Start weights: `{training.start_weights}`.",
+        "- Early stopping chose the epoch on the held-out fold that is also reported: " + epochs + ".",
+        f"- Data: HAM10000, {training.images:,} images of {training.lesions:,} lesions; fingerprint "
+        f"`{training.data_fingerprint[:16]}`; seed {training.seed}.",
+        f"- Calibration: {contract.calibration.fitted_on}. "
+        + ", ".join(
+            f"temperature {t:.3f} for {v} view{'s' if v > 1 else ''}"
+            for v, t in contract.calibration.temperatures.items()
+        )
+        + ".",
+        "",
+        "## Scores inside HAM10000",
+        "",
+        f"{evidence.get('images', 0):,} images of {evidence.get('lesions', 0):,} lesions, split: "
+        f"{evidence.get('split', 'none')}; {evidence.get('predicted_by', '')}. Temperature fitted on "
+        f"{evidence.get('calibration_of', 'nothing')}. In brackets: 95 % interval, 1,000 bootstraps "
+        "over lesions.",
+        "",
+        *score_table(evidence),
+        "",
+        "Outside its own clinics every such model is worse; no number outside HAM10000 was measured "
+        "for these weights.",
+        "",
+        "`ensemble.json` holds all of this for programs; `evaluation/out_of_fold.csv` holds the logits "
+        "per image, so that every score can be recomputed.",
+        "",
+        "## Data and licences",
+        "",
+        "P. Tschandl, C. Rosendahl, H. Kittler, *The HAM10000 dataset*, Scientific Data 5, 180161 "
+        "(2018), CC BY-NC 4.0. No image of it is in this folder. The start weights come from a public "
+        "repository that states no licence where the file name says `stages123`, `tinyimagenet` or "
+        "`modelmaker_int8`.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def score_table(evidence: dict[str, Any]) -> list[str]:
+    """Markdown rows: the main scores of both decision rules and numbers of views."""
+    views = [key for key in evidence if key.startswith("views_")]
+    if not views:
+        return ["No scores were measured for these weights."]
+    columns = [(view, rule) for view in views for rule in ("calibrated", "prior_adjusted")]
+    header = " | ".join(
+        f"{view.removeprefix('views_')} view{'s' if view != 'views_1' else ''}, "
+        f"{rule.replace('_', '-')}"
+        for view, rule in columns
+    )
+    rows = [f"| score | {header} |", "|---|" + "---|" * len(columns)]
+    names = {
+        "accuracy": "accuracy (top-1)",
+        "top_2": "top-2",
+        "top_3": "top-3",
+        "balanced_accuracy": "balanced accuracy",
+        "macro_precision": "macro precision",
+        "macro_f1": "macro F1",
+        "macro_auc": "macro AUC",
+        "malignant_auc": "malignant AUC",
+        "expected_calibration_error": "ECE",
+    }
+    for key, title in names.items():
+        cells = [_cell(evidence[view][rule], key) for view, rule in columns]
+        rows.append(f"| {title} | " + " | ".join(cells) + " |")
+    for diagnosis in DIAGNOSES:
+        cells = []
+        for view, rule in columns:
+            value = evidence[view][rule]["per_class"][diagnosis.code]["recall"]
+            cells.append("n/a" if value is None else f"{value:.3f}")
+        rows.append(f"| recall {diagnosis.code} | " + " | ".join(cells) + " |")
+    return rows
+
+
+def _cell(report: dict[str, Any], key: str) -> str:
+    value = report[key]
+    if value is None:
+        return "n/a"
+    interval = report["intervals_95"].get(key)
+    return f"{value:.3f}" + (f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else "")

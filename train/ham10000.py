@@ -1,0 +1,209 @@
+"""Read HAM10000 (or any folder in its layout), group images of one lesion, cache decoded pixels.
+
+Layout: a metadata CSV with the columns lesion_id, image_id, dx, dx_type, age, sex, localization, and
+the images `<image_id>.jpg` (or .jpeg/.png) beside it or in folders below it.
+Source: Tschandl et al., Scientific Data 5, 180161 (2018).
+"""
+
+import hashlib
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from tqdm import tqdm
+
+from skin_app.diagnoses import CODES
+from skin_app.photo import SUFFIXES, PhotoError, read_photo
+from skin_app.views import centre_square
+
+COLUMNS = ("lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization")
+REQUIRED = ("image_id", "dx")
+
+# Images of one lesion under two lesion ids: Abhishek et al., Scientific Data (2025).
+SAME_LESION = """
+0033481/0033421 0033556/0032634 0029152/0033173 0029036/0027027 0027820/0028209 0027689/0032647
+0030906/0024879 0033391/0034186 0025226/0030074 0026087/0025664 0024736/0029748 0024770/0027811
+0027162/0029061 0024602/0032283 0029625/0024629 0030000/0031392 0024437/0031299 0033374/0033417
+"""
+
+
+class DataError(ValueError):
+    """The data folder cannot be used; the message is one sentence that says what to do."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Labelled images.
+
+    `table`: one row an image with the columns `COLUMNS`, `path`, `label` (0 to 6, in the order of
+    `CODES`) and `group` (one number per lesion, published duplicates joined).
+    `fingerprint`: SHA-256 over ids, diagnoses, groups and file sizes.
+    """
+
+    table: pd.DataFrame
+    fingerprint: str
+
+    @property
+    def labels(self) -> np.ndarray:
+        return self.table["label"].to_numpy(np.int64)
+
+    @property
+    def groups(self) -> np.ndarray:
+        return self.table["group"].to_numpy(np.int64)
+
+
+def read_dataset(folder: Path, allow_missing: bool = False) -> Dataset:
+    """Read the folder's one metadata CSV and find its images.
+
+    Raises `DataError` for a missing or ambiguous CSV, missing columns, unknown diagnoses, duplicate
+    ids and (unless `allow_missing`) missing images.
+    """
+    table = _read_table(_find_csv(folder))
+    paths = {
+        path.stem: path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES
+    }
+    found = table["image_id"].isin(list(paths))
+    if not found.all():
+        missing = table.loc[~found, "image_id"].tolist()
+        if not found.any():
+            raise DataError(
+                f"None of the {len(table)} images that the CSV names is under {folder}: "
+                "put the image folders beside the CSV."
+            )
+        if not allow_missing:
+            raise DataError(
+                f"{len(missing)} of {len(table)} images are missing under {folder} "
+                f"({', '.join(missing[:5])}{', ...' if len(missing) > 5 else ''}): add them, or pass "
+                "--allow-missing to go on without them."
+            )
+        table = table.loc[found].reset_index(drop=True)
+    table["path"] = [str(paths[image_id]) for image_id in table["image_id"]]
+    table["label"] = table["dx"].map({code: index for index, code in enumerate(CODES)}).astype(int)
+    table["group"] = group_lesions(table)
+    return Dataset(table, _fingerprint(table))
+
+
+def _find_csv(folder: Path) -> Path:
+    if not folder.is_dir():
+        raise DataError(f"{folder} is not a folder: pass the folder that holds the metadata CSV.")
+    named = folder / "HAM10000_metadata.csv"
+    if named.is_file():
+        return named
+    candidates = sorted(folder.glob("*.csv"))
+    if len(candidates) != 1:
+        raise DataError(
+            f"{folder} holds {len(candidates)} CSV files: it needs HAM10000_metadata.csv, or exactly "
+            "one CSV with its columns."
+        )
+    return candidates[0]
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(path, dtype={"lesion_id": str, "image_id": str, "dx": str})
+    except (ValueError, UnicodeDecodeError) as error:
+        raise DataError(f"{path.name} is not a readable CSV: {error}.") from error
+    missing = [column for column in REQUIRED if column not in table.columns]
+    if missing:
+        raise DataError(
+            f"{path.name} has no column {', '.join(missing)}: it needs "
+            f"{', '.join(REQUIRED)} (and may have {', '.join(set(COLUMNS) - set(REQUIRED))})."
+        )
+    if table.empty:
+        raise DataError(f"{path.name} has no rows: it needs one row an image.")
+    for column in COLUMNS:
+        if column not in table.columns:
+            table[column] = table["image_id"] if column == "lesion_id" else None
+    table["image_id"] = table["image_id"].str.strip().str.replace(r"\.\w+$", "", regex=True)
+    repeated = table.loc[table["image_id"].duplicated(), "image_id"].tolist()
+    if repeated:
+        raise DataError(
+            f"{path.name} lists {len(repeated)} image ids twice ({', '.join(repeated[:5])}): keep "
+            "one row an image."
+        )
+    unknown = sorted(set(table["dx"].dropna()) - set(CODES))
+    if unknown or table["dx"].isna().any():
+        what = ", ".join(unknown) if unknown else "(empty)"
+        raise DataError(
+            f"{path.name} has diagnoses that this program does not know: {what}. Use "
+            f"{', '.join(CODES)}."
+        )
+    table["lesion_id"] = table["lesion_id"].fillna(table["image_id"])
+    return table[list(COLUMNS)].copy()
+
+
+def group_lesions(table: pd.DataFrame) -> np.ndarray:
+    """One number per lesion: union-find over lesion ids and the published duplicate pairs.
+
+    Returns (images,) int64, the position of the first image of each lesion.
+    """
+    parent = list(range(len(table)))
+
+    def root(node: int) -> int:
+        while parent[node] != node:
+            parent[node] = parent[parent[node]]
+            node = parent[node]
+        return node
+
+    def join(one: int, other: int) -> None:
+        low, high = sorted((root(one), root(other)))
+        parent[high] = low
+
+    first: dict[str, int] = {}
+    for row, lesion in enumerate(table["lesion_id"]):
+        join(first.setdefault(lesion, row), row)
+    row_of = {image: row for row, image in enumerate(table["image_id"])}
+    for pair in SAME_LESION.split():
+        one, other = (row_of.get(f"ISIC_{number}") for number in pair.split("/"))
+        if one is not None and other is not None:
+            join(one, other)
+    return np.array([root(row) for row in range(len(table))], dtype=np.int64)
+
+
+def _fingerprint(table: pd.DataFrame) -> str:
+    digest = hashlib.sha256()
+    for row in table.itertuples():
+        size = Path(str(row.path)).stat().st_size
+        digest.update(f"{row.image_id},{row.dx},{row.group},{size}\n".encode())
+    return digest.hexdigest()
+
+
+def cached_squares(data: Dataset, side: int, folder: Path) -> np.ndarray:
+    """Every image's centre square, decoded once: (images, 3, side, side) uint8, memory-mapped.
+
+    Raises `DataError` naming the first images that cannot be decoded.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    pixels = folder / f"squares-{side}.npy"
+    stamp = folder / f"squares-{side}.json"
+    identity = {"fingerprint": data.fingerprint, "side": side, "images": len(data.table)}
+    if stamp.is_file() and pixels.is_file() and json.loads(stamp.read_text()) == identity:
+        return np.load(pixels, mmap_mode="r")
+    stamp.unlink(missing_ok=True)
+    shape = (len(data.table), 3, side, side)
+    cache = np.lib.format.open_memmap(pixels, mode="w+", dtype=np.uint8, shape=shape)
+    broken: list[str] = []
+
+    def decode(row: int) -> None:
+        try:
+            photo = read_photo(str(data.table["path"].iloc[row]))
+        except PhotoError as error:
+            broken.append(f"{data.table['image_id'].iloc[row]}: {error}")
+            return
+        image = torch.from_numpy(photo.pixels).permute(2, 0, 1)
+        cache[row] = centre_square(image, side).mul(255).round().to(torch.uint8).numpy()
+
+    with ThreadPoolExecutor(2) as pool:
+        list(tqdm(pool.map(decode, range(len(data.table))), "decode", len(data.table), mininterval=5))
+    if broken:
+        raise DataError(
+            f"{len(broken)} images cannot be decoded ({'; '.join(sorted(broken)[:3])}): replace them "
+            "or take their rows out of the CSV."
+        )
+    cache.flush()
+    stamp.write_text(json.dumps(identity))
+    return np.load(pixels, mmap_mode="r")

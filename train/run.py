@@ -1,0 +1,68 @@
+"""A run's folder: prepared once, checked when the same command is started again."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import pandas as pd
+
+from train.fit import Run
+from train.folds import lesion_folds, write_folds
+from train.ham10000 import cached_squares, read_dataset
+from train.recipes import Recipe
+
+
+class RunError(ValueError):
+    """The run folder cannot be used; the message is one sentence that says what to do."""
+
+
+def prepare(
+    folder: Path,
+    data_folder: Path,
+    recipe: Recipe,
+    seed: int,
+    init: Path | None,
+    allow_missing: bool = False,
+) -> Run:
+    """Read the data, fix folds and settings in `folder`, or check that they are what they were.
+
+    Writes `folds.csv` and `run.json`. Raises `RunError` when the folder holds another run.
+    """
+    data = read_dataset(data_folder, allow_missing)
+    settings = {
+        "recipe": recipe.to_dict(),
+        "seed": seed,
+        "data_fingerprint": data.fingerprint,
+        "init": {"name": init.name, "sha256": file_hash(init)} if init else None,
+    }
+    settings = json.loads(json.dumps(settings))
+    folder.mkdir(parents=True, exist_ok=True)
+    stamp = folder / "run.json"
+    if stamp.is_file():
+        if json.loads(stamp.read_text()) != settings:
+            raise RunError(
+                f"{folder} holds a run with another recipe, seed, data or start weights: choose "
+                "another --out folder, or delete that one."
+            )
+        written = pd.read_csv(folder / "folds.csv")
+        if written["image_id"].tolist() != data.table["image_id"].tolist():
+            raise RunError(f"{folder / 'folds.csv'} lists other images: delete the folder.")
+        assignment = written["fold"].to_numpy()
+    else:
+        assignment = lesion_folds(data, recipe.folds, seed)
+        write_folds(data, assignment, folder / "folds.csv")
+        partial = stamp.with_suffix(".partial")
+        partial.write_text(json.dumps(settings, indent=1))
+        os.replace(partial, stamp)
+    squares = cached_squares(data, recipe.cache_side, folder.parent / "cache")
+    return Run(folder, data, squares, assignment, recipe, seed, init)
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, as hex."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,74 @@
+"""Start weights: a local safetensors file with timm's key names, or timm's own from the Hub."""
+
+from pathlib import Path
+
+import timm
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from timm.layers import resize_rel_pos_bias_table
+from torch import Tensor
+
+from skin_app.network import Member, MemberConfig
+
+FRESH = ("norm.",)  # a cut backbone gets a new norm
+HEADS = ("head.", "head_dist.", "classifier.", "fc.", "last_linear.")
+
+
+class StartError(ValueError):
+    """The start weights cannot be used; the message is one sentence that says what to do."""
+
+
+def started_member(config: MemberConfig, init: Path | None) -> Member:
+    """A member with a pretrained backbone and a fresh head.
+
+    `init`: a safetensors file with timm's key names; None loads timm's pretrained weights, which
+    needs a network. Raises `StartError`.
+    """
+    member = Member(config)
+    if init is None:
+        state = _from_hub(config)
+    else:
+        try:
+            state = load_file(init)
+        except (OSError, SafetensorError) as error:
+            raise StartError(f"{init} is not a readable safetensors file: {error}.") from error
+    _load(member, state, str(init or config.architecture))
+    return member
+
+
+def _from_hub(config: MemberConfig) -> dict[str, Tensor]:
+    try:
+        return timm.create_model(config.architecture, pretrained=True, num_classes=0).state_dict()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise StartError(
+            f"The pretrained weights of {config.architecture} could not be downloaded ({error}): "
+            "connect to a network, or pass --init FILE."
+        ) from error
+
+
+def _load(member: Member, state: dict[str, Tensor], source: str) -> None:
+    wanted = member.backbone.state_dict()
+    chosen: dict[str, Tensor] = {}
+    for key, value in state.items():
+        if key not in wanted or (member.config.stages is not None and key.startswith(FRESH)):
+            continue
+        if key.endswith("relative_position_bias_table") and value.shape != wanted[key].shape:
+            side = round((wanted[key].shape[0] ** 0.5 + 1) / 2)
+            value = resize_rel_pos_bias_table(value, (side, side), tuple(wanted[key].shape))
+        if value.shape != wanted[key].shape:
+            raise StartError(
+                f"{source} does not fit {member.config.architecture}: {key} is "
+                f"{tuple(value.shape)} and should be {tuple(wanted[key].shape)}."
+            )
+        chosen[key] = value
+    missing = [
+        key
+        for key in wanted
+        if key not in chosen and not (member.config.stages is not None and key.startswith(FRESH))
+    ]
+    if missing:
+        raise StartError(
+            f"{source} does not hold {len(missing)} weights of {member.config.architecture} "
+            f"({', '.join(missing[:3])}, ...): pass the file made for this architecture."
+        )
+    member.backbone.load_state_dict(chosen, strict=False)
