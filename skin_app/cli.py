@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
         if ensemble.weights.note:
             print(ensemble.weights.note, file=sys.stderr)
         failed = write_scores(ensemble, files, options.out)
-    except (WeightsError, FileNotFoundError) as error:
+    except (WeightsError, PhotoError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except OSError as error:
@@ -46,21 +46,19 @@ def main(arguments: list[str] | None = None) -> int:
 def find_photos(paths: list[Path]) -> list[Path]:
     """Named files as they are; of folders, every image below them, sorted.
 
-    Raises `FileNotFoundError` with one sentence for a missing path or a folder without images.
+    Raises `PhotoError` for a missing path or a folder without images.
     """
     files: list[Path] = []
     for path in paths:
         if path.is_dir():
             inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
             if not inside:
-                raise FileNotFoundError(
-                    f"{path} holds no images ({', '.join(SUFFIXES)}): check the folder."
-                )
+                raise PhotoError(f"{path} holds no images ({', '.join(SUFFIXES)}): check the folder.")
             files += inside
         elif path.exists():
             files.append(path)
         else:
-            raise FileNotFoundError(f"{path} does not exist: check the path.")
+            raise PhotoError(f"{path} does not exist: check the path.")
     return files
 
 

@@ -133,9 +133,7 @@ class MemberAnswer:
 
 
 @torch.inference_mode()
-def read_batches(
-    member: Member, inputs: Tensor, views: int, device: torch.device
-) -> MemberAnswer:
+def read_batches(member: Member, inputs: Tensor, views: int, device: torch.device) -> MemberAnswer:
     """Run one member over (photos * views, 3, size, size) in batches of at most `BATCH`."""
     logits, maps, embeddings = [], [], []
     for start in range(0, len(inputs), BATCH):

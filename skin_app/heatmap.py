@@ -28,9 +28,7 @@ def class_maps(member: Member, reading: Reading) -> Tensor:
 def averaged_over_views(maps: Tensor, views: int) -> Tensor:
     """Turn the maps of (photos * views, 7, rows, columns) back and average: (photos, 7, ...)."""
     by_view = maps.unflatten(0, (-1, views))
-    return torch.stack(
-        [turn_back(by_view[:, view], view) for view in range(views)], dim=1
-    ).mean(dim=1)
+    return torch.stack([turn_back(by_view[:, view], view) for view in range(views)], dim=1).mean(dim=1)
 
 
 def averaged_over_members(maps: list[Tensor]) -> Tensor:

@@ -4,7 +4,7 @@ The head follows Le et al. 2020 ("modified ResNet-50": global average pooling, d
 layers). Its configuration travels with its weights in `config.json`.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import timm
 import torch
@@ -50,15 +50,15 @@ class Reading(NamedTuple):
 class Member(nn.Module):
     """A network with a global-average-pooled head; `forward` gives a `Reading`."""
 
+    backbone: Any
     mean: Tensor
     std: Tensor
 
     def __init__(self, config: MemberConfig) -> None:
         super().__init__()
         self.config = config
-        self.backbone = timm.create_model(
-            config.architecture, num_classes=0, global_pool="", **config.arguments
-        )
+        arguments: dict[str, Any] = {"num_classes": 0, "global_pool": "", **config.arguments}
+        self.backbone = timm.create_model(config.architecture, **arguments)
         channels = _truncate(self.backbone, config.stages)
         self.dense = nn.Linear(channels, config.hidden)
         self.activation = nn.SiLU()
@@ -97,14 +97,14 @@ class Member(nn.Module):
         return torch.einsum("kh,bh,hc->bkc", self.classifier.weight, slope, self.dense.weight)
 
 
-def _truncate(backbone: nn.Module, stages: int | None) -> int:
+def _truncate(backbone: Any, stages: int | None) -> int:
     """Cut `backbone` after `stages` stages (in place); returns its number of output channels."""
     if stages is None:
-        return int(backbone.num_features)  # type: ignore[arg-type]
+        return int(backbone.num_features)
     layers = backbone.layers
     if not isinstance(layers, nn.Sequential) or not 0 < stages <= len(layers):
         raise ValueError(f"{type(backbone).__name__} cannot be cut after {stages} stages.")
-    channels = int(backbone.feature_info[stages - 1]["num_chs"])  # type: ignore[index]
+    channels = int(backbone.feature_info[stages - 1]["num_chs"])
     backbone.layers = layers[:stages]
     backbone.norm = nn.LayerNorm(channels)
     return channels

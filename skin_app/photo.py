@@ -1,15 +1,19 @@
 """Untrusted bytes or a path in, a `Photo` out: the only place where an image file is decoded.
 
-JPEG, PNG and WebP are decoded by `torchvision.io` from bytes, never by Pillow (see the safety notes
-of the README). Orientation is applied, every other metadata (camera, date, GPS) is dropped.
+JPEG and WebP are decoded by `torchvision.io` from bytes, because Pillow before 13 has a critical flaw
+in its JPEG reader (CVE-2026-112403) and gradio still pins an older one; PNG is decoded by Pillow's PNG
+reader alone. Orientation is applied, every other metadata (camera, date, GPS) is dropped.
 """
 
+import io
 import struct
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image, ImageOps
 from torchvision.io import ImageReadMode, decode_image
 
 MAX_BYTES = 40_000_000
@@ -145,18 +149,39 @@ def _webp_size(data: bytes) -> tuple[int, int]:
 
 
 def _decode(data: bytes) -> np.ndarray:
-    buffer = torch.frombuffer(bytearray(data), dtype=torch.uint8)
     try:
-        image = decode_image(
-            buffer, mode=ImageReadMode.UNCHANGED, apply_exif_orientation=True
-        )
-        if image.shape[0] == 4 and data.startswith(b"\xff\xd8"):  # CMYK
-            image = decode_image(buffer, mode=ImageReadMode.RGB, apply_exif_orientation=True)
-    except RuntimeError:
+        return _decode_png(data) if data.startswith(b"\x89PNG") else _decode_jpeg_or_webp(data)
+    except (RuntimeError, OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error):
         raise _damaged() from None
-    values = image.float() / (65535 if image.dtype == torch.uint16 else 255)
-    if image.shape[0] in (2, 4):
-        alpha = values[-1:]
-        values = values[:-1] * alpha + (1 - alpha)
-    values = values.expand(3, -1, -1) if values.shape[0] == 1 else values
-    return (values * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+
+
+def _decode_jpeg_or_webp(data: bytes) -> np.ndarray:
+    """(height, width, 3) uint8; transparent parts of a WebP become white."""
+    buffer = torch.frombuffer(bytearray(data), dtype=torch.uint8)
+    if data.startswith(b"\xff\xd8"):
+        image = decode_image(buffer, mode=ImageReadMode.RGB, apply_exif_orientation=True)
+        return image.permute(1, 2, 0).contiguous().numpy()
+    image = decode_image(buffer, mode=ImageReadMode.UNCHANGED).permute(1, 2, 0).contiguous().numpy()
+    return _on_white(Image.fromarray(image)) if image.shape[2] == 4 else image
+
+
+def _decode_png(data: bytes) -> np.ndarray:
+    """(height, width, 3) uint8; transparent parts become white.
+
+    Pillow's PNG reader alone: torchvision's (0.29) ends the whole process with a segmentation fault on
+    a PNG with one wrong byte, and Pillow's open flaw is in its JPEG reader.
+    """
+    with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+        image.load()
+        upright = ImageOps.exif_transpose(image)
+        if upright.mode.startswith("I"):  # 16 bits a pixel
+            eight_bit = (np.asarray(upright).astype(np.uint32) >> 8).astype(np.uint8)
+            return np.repeat(eight_bit[:, :, None], 3, axis=2)
+        if "A" in upright.mode or "transparency" in upright.info:
+            return _on_white(upright.convert("RGBA"))
+        return np.array(upright.convert("RGB"))
+
+
+def _on_white(image: Image.Image) -> np.ndarray:
+    white = Image.new("RGBA", image.size, "white")
+    return np.array(Image.alpha_composite(white, image).convert("RGB"))

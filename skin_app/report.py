@@ -19,8 +19,7 @@ def csv_row(file: Path, analysis: Analysis) -> dict[str, str]:
     """One row with the columns `CSV_COLUMNS`; probabilities are the calibrated ones, in [0, 1]."""
     best = analysis.ranked[0]
     probabilities = {
-        f"p_{code}": f"{value:.6f}"
-        for code, value in zip(CODES, analysis.probabilities, strict=True)
+        f"p_{code}": f"{value:.6f}" for code, value in zip(CODES, analysis.probabilities, strict=True)
     }
     return {
         "file": str(file),
@@ -34,4 +33,4 @@ def csv_row(file: Path, analysis: Analysis) -> dict[str, str]:
 
 def error_row(file: Path, message: str) -> dict[str, str]:
     """The row of a photo that could not be analysed: its error, and nothing in place of numbers."""
-    return {column: "" for column in CSV_COLUMNS} | {"file": str(file), "error": message}
+    return dict.fromkeys(CSV_COLUMNS, "") | {"file": str(file), "error": message}

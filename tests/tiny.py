@@ -34,7 +34,7 @@ SWIN = MemberConfig(
 def picture(seed: int, width: int = 96, height: int = 72) -> np.ndarray:
     """A smooth random RGB picture, (height, width, 3) uint8."""
     noise = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8)
-    return np.asarray(Image.fromarray(noise).resize((width, height), Image.Resampling.BICUBIC))
+    return np.array(Image.fromarray(noise).resize((width, height), Image.Resampling.BICUBIC))
 
 
 def write_data(folder: Path, lesions_per_class: int = 4) -> Path:
@@ -104,5 +104,3 @@ def write_weights(
         gallery=gallery,
         evaluation=pd.DataFrame({"image_id": gallery["image_id"]}),
     )
-
-

@@ -1,4 +1,4 @@
-"""The trainer's command line, one verb each: `python -m train split | fit | assemble | evaluate`."""
+"""The trainer's command line, one verb each: `python -m train split | fit | assemble | ...`."""
 
 import argparse
 import json
@@ -7,10 +7,11 @@ from pathlib import Path
 
 from skin_app.diagnoses import ClassOrderError
 from skin_app.ensemble import Ensemble
-from skin_app.weights import WeightsError
+from skin_app.weights import WeightsError, open_weights
 from train.assemble import assemble
+from train.card import with_scores
 from train.evaluate import evaluate
-from train.fit import FitError, fit_fold
+from train.fit import fit_fold
 from train.folds import lesion_folds, write_folds
 from train.ham10000 import DataError, read_dataset
 from train.recipes import RECIPES
@@ -23,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         options.run(options)
-    except (DataError, RunError, FitError, StartError, WeightsError, ClassOrderError) as error:
+    except (DataError, RunError, StartError, WeightsError, ClassOrderError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except OSError as error:
@@ -70,7 +71,19 @@ def _parser() -> argparse.ArgumentParser:
     _data(evaluation)
     evaluation.add_argument("--views", type=int, choices=(1, 8), default=8)
     evaluation.set_defaults(run=_evaluate)
+
+    readme = verbs.add_parser("readme", help="write the score table of a weights folder into README.md")
+    readme.add_argument("--weights", help="a folder (default: the embedded weights)")
+    readme.add_argument("--out", type=Path, default=Path("README.md"))
+    readme.set_defaults(run=_readme)
     return parser
+
+
+def _readme(options: argparse.Namespace) -> None:
+    contract = open_weights(options.weights).contract
+    text = options.out.read_text(encoding="utf-8")
+    options.out.write_text(with_scores(text, contract), encoding="utf-8")
+    print(f"scores of {contract.name} written into {options.out}")
 
 
 def _data(parser: argparse.ArgumentParser) -> None:
@@ -87,9 +100,7 @@ def _split(options: argparse.Namespace) -> None:
 
 def _fit(options: argparse.Namespace) -> None:
     recipe = RECIPES[options.recipe]
-    run = prepare(
-        options.out, options.data, recipe, options.seed, options.init, options.allow_missing
-    )
+    run = prepare(options.out, options.data, recipe, options.seed, options.init, options.allow_missing)
     folds = options.fold if options.fold is not None else range(recipe.folds)
     for fold in folds:
         if not 0 <= fold < recipe.folds:
@@ -101,9 +112,7 @@ def _fit(options: argparse.Namespace) -> None:
 
 def _assemble(options: argparse.Namespace) -> None:
     recipe = RECIPES[options.recipe]
-    run = prepare(
-        options.out, options.data, recipe, options.seed, options.init, options.allow_missing
-    )
+    run = prepare(options.out, options.data, recipe, options.seed, options.init, options.allow_missing)
     print(f"weights written to {assemble(run, recipe.name)}")
 
 

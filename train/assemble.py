@@ -1,7 +1,6 @@
 """From a finished run to a weights folder: members, calibration, gallery, evidence, hashes."""
 
 import json
-import os
 import platform
 import shutil
 import subprocess
@@ -27,9 +26,10 @@ from skin_app.views import VIEWS
 from skin_app.weights import CONTRACT, Contract, Training, file_hash
 from train.calibrate import fit_calibration, log_prior_shift
 from train.card import model_card
-from train.fit import FitError, Run, load_fold_member
 from train.ham10000 import Dataset
 from train.metrics import score_report
+from train.predict import load_fold_member
+from train.run import Run, RunError
 
 LICENCE = "CC BY-NC 4.0 (trained on HAM10000, which is CC BY-NC 4.0)"
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "scikit-learn")
@@ -39,11 +39,11 @@ def assemble(run: Run, name: str) -> Path:
     """Write `run.folder/weights` from all folds that are finished; returns the folder.
 
     Temperatures come from the out-of-fold predictions; the reported scores use, for each fold, the
-    temperature fitted on the other folds. Raises `FitError` when no fold is finished.
+    temperature fitted on the other folds. Raises `RunError` when no fold is finished.
     """
     folds = [f for f in range(run.recipe.folds) if _finished(run, f)]
     if not folds:
-        raise FitError(f"No fold of {run.folder} is finished: run `train fit` on it first.")
+        raise RunError(f"No fold of {run.folder} is finished: run `train fit` on it first.")
     predictions = Predictions.read(run, folds)
     shift = log_prior_shift(run.data.labels, run.recipe.class_weight_power)
     fitted_on = (
@@ -105,7 +105,7 @@ class Predictions:
         )
         rows = pd.Index(run.data.table["image_id"]).get_indexer(table["image_id"])
         if (rows < 0).any() or table["image_id"].duplicated().any():
-            raise FitError(f"The predictions in {run.folder} do not fit its data: run it anew.")
+            raise RunError(f"The predictions in {run.folder} do not fit its data: run it anew.")
         logits = {
             views: table[[f"logit_{label}_{code}" for code in CODES]].to_numpy()
             for views, label in ((1, "1view"), (VIEWS, f"{VIEWS}views"))
@@ -151,7 +151,7 @@ def out_of_fold_scores(
 def gallery_table(data: Dataset) -> pd.DataFrame:
     """Ids and public metadata of all images, without any pixel."""
     table = data.table.assign(lesion=data.table["image_id"].to_numpy()[data.groups])
-    return table[list(GALLERY_COLUMNS)]
+    return table.reindex(columns=list(GALLERY_COLUMNS))
 
 
 def gallery_embeddings(member: Member, data: Dataset, cache: Path) -> np.ndarray:
@@ -171,7 +171,7 @@ def gallery_embeddings(member: Member, data: Dataset, cache: Path) -> np.ndarray
     result = np.concatenate(embeddings).astype(np.float16)
     partial = cache.with_name("gallery.partial.npy")
     np.save(partial, result)
-    os.replace(partial, cache)
+    partial.replace(cache)
     return result
 
 
@@ -229,7 +229,7 @@ def write_folder(
     (partial / CONTRACT).write_text(contract.model_dump_json(indent=1) + "\n")
     (partial / "README.md").write_text(model_card(contract))
     shutil.rmtree(folder, ignore_errors=True)
-    os.replace(partial, folder)
+    partial.replace(folder)
     return folder
 
 

@@ -7,6 +7,7 @@ generator passed in, so a batch can be rebuilt exactly after a restart.
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
@@ -42,13 +43,12 @@ def augment(images: Tensor, size: int, settings: Augmentation, generator: Genera
     return _cutout(_recolour(warped, settings, generator), settings, generator)
 
 
-def mix(
-    images: Tensor, targets: Tensor, alpha: float, generator: Generator
-) -> tuple[Tensor, Tensor]:
+def mix(images: Tensor, targets: Tensor, alpha: float, generator: Generator) -> tuple[Tensor, Tensor]:
     """Mixup (Zhang et al. 2018): convex mixtures of image pairs and of their targets."""
     if alpha <= 0:
         return images, targets
-    share = torch._sample_dirichlet(torch.full((1, 2), alpha), generator)[0, 0].item()
+    seed = int(torch.randint(2**31, (1,), generator=generator))
+    share = float(np.random.default_rng(seed).beta(alpha, alpha))
     share = max(share, 1 - share)
     other = torch.randperm(len(images), generator=generator).to(images.device)
     mixed = images * share + images[other] * (1 - share)
@@ -75,9 +75,7 @@ def _warp(images: Tensor, size: int, settings: Augmentation, generator: Generato
         dim=1,
     ).to(images)
     grid = F.affine_grid(matrix, [count, 3, size, size], align_corners=False)
-    return F.grid_sample(
-        images, grid, mode="bilinear", padding_mode="reflection", align_corners=False
-    )
+    return F.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
 
 
 def _recolour(images: Tensor, settings: Augmentation, generator: Generator) -> Tensor:

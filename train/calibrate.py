@@ -42,8 +42,7 @@ def fit_calibration(
     frequencies = np.bincount(labels, minlength=len(CODES)) / len(labels)
     return Calibration(
         temperatures={
-            views: fit_temperature(logits - shift, labels)
-            for views, logits in logits_by_views.items()
+            views: fit_temperature(logits - shift, labels) for views, logits in logits_by_views.items()
         },
         log_prior_shift=tuple(shift.tolist()),
         frequencies=tuple(frequencies.tolist()),

@@ -75,6 +75,29 @@ def model_card(contract: Contract) -> str:
     return "\n".join(lines)
 
 
+README_START = "<!-- scores: written by `python -m train readme` -->"
+README_END = "<!-- end of scores -->"
+
+
+def with_scores(readme: str, contract: Contract) -> str:
+    """`readme` with the score table of `contract` between its two markers.
+
+    Raises `ValueError` when a marker is missing.
+    """
+    before, start, rest = readme.partition(README_START)
+    _, end, after = rest.partition(README_END)
+    if not start or not end:
+        raise ValueError(f"The file needs the lines {README_START} and {README_END}.")
+    evidence = contract.scores
+    about = (
+        f"{evidence.get('images', 0):,} images of {evidence.get('lesions', 0):,} lesions, predicted by "
+        f"{evidence.get('predicted_by', 'nothing')}; weights `{contract.name}`, "
+        f"{len(contract.members)} members shipped of {len(contract.training.folds)} trained."
+    )
+    table = "\n".join(score_table(evidence))
+    return f"{before}{start}\n\n{about}\n\n{table}\n\n{end}{after}"
+
+
 def score_table(evidence: dict[str, Any]) -> list[str]:
     """Markdown rows: the main scores of both decision rules and numbers of views."""
     views = [key for key in evidence if key.startswith("views_")]

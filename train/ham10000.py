@@ -63,9 +63,7 @@ def read_dataset(folder: Path, allow_missing: bool = False) -> Dataset:
     ids and (unless `allow_missing`) missing images.
     """
     table = _read_table(_find_csv(folder))
-    paths = {
-        path.stem: path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES
-    }
+    paths = {path.stem: path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES}
     found = table["image_id"].isin(list(paths))
     if not found.all():
         missing = table.loc[~found, "image_id"].tolist()
@@ -166,9 +164,9 @@ def group_lesions(table: pd.DataFrame) -> np.ndarray:
 
 def _fingerprint(table: pd.DataFrame) -> str:
     digest = hashlib.sha256()
-    for row in table.itertuples():
-        size = Path(str(row.path)).stat().st_size
-        digest.update(f"{row.image_id},{row.dx},{row.group},{size}\n".encode())
+    columns = (table[name].tolist() for name in ("image_id", "dx", "group", "path"))
+    for image_id, dx, group, path in zip(*columns, strict=True):
+        digest.update(f"{image_id},{dx},{group},{Path(path).stat().st_size}\n".encode())
     return digest.hexdigest()
 
 

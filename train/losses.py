@@ -12,9 +12,11 @@ from torch.nn import functional as F
 def class_weights(counts: Tensor, power: float) -> Tensor:
     """Weights per class, mean 1 over the images.
 
-    `counts`: (classes,) images per class, all > 0. `power`: 0 gives no weighting, 1 the
-    class-ratio weights of Le et al. 2020 (N / (classes * n)), 0.5 their square root.
+    `counts`: (classes,) images per class (a class without any counts as one). `power`: 0
+    gives no weighting, 1 the class-ratio weights of Le et al. 2020 (N / (classes * n)), 0.5 their
+    square root.
     """
+    counts = counts.clamp(min=1)
     weights = (counts.sum() / (len(counts) * counts.double())) ** power
     return (weights * counts.sum() / (weights * counts).sum()).float()
 

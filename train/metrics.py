@@ -33,9 +33,13 @@ def scores(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     """
     predicted = probabilities.argmax(axis=1)
     present = np.unique(labels)
-    precision, recall, f1, support = precision_recall_fscore_support(
-        labels, predicted, labels=np.arange(len(CODES)), zero_division=0
+    per_class = precision_recall_fscore_support(
+        labels,
+        predicted,
+        labels=np.arange(len(CODES)),
+        zero_division=0,  # pyright: ignore[reportArgumentType]
     )
+    precision, recall, f1, support = (np.asarray(values) for values in per_class)
     aucs = {CODES[k]: _auc(labels == k, probabilities[:, k]) for k in range(len(CODES))}
     known = [value for value in aucs.values() if value is not None]
     malignant = np.array(MALIGNANT)[labels]
@@ -61,7 +65,9 @@ def scores(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
             for k, code in enumerate(CODES)
         },
         "confusion_matrix": {
-            "rows": "true", "columns": "predicted", "codes": list(CODES),
+            "rows": "true",
+            "columns": "predicted",
+            "codes": list(CODES),
             "counts": confusion_matrix(labels, predicted, labels=np.arange(len(CODES))).tolist(),
         },
     }

@@ -1,20 +1,42 @@
 """A run's folder: prepared once, checked when the same command is started again."""
 
-import hashlib
 import json
-import os
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from train.fit import Run
+from skin_app.weights import file_hash
 from train.folds import lesion_folds, write_folds
-from train.ham10000 import cached_squares, read_dataset
+from train.ham10000 import Dataset, cached_squares, read_dataset
 from train.recipes import Recipe
 
 
-class RunError(ValueError):
-    """The run folder cannot be used; the message is one sentence that says what to do."""
+class RunError(RuntimeError):
+    """The run cannot start or go on; the message is one sentence that says what to do."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run: its data, folds, recipe, start weights and folder.
+
+    `squares`: (images, 3, side, side) uint8; `assignment`: (images,) fold of each image.
+    """
+
+    folder: Path
+    data: Dataset
+    squares: np.ndarray
+    assignment: np.ndarray
+    recipe: Recipe
+    seed: int
+    init: Path | None
+
+    def fold_folder(self, fold: int) -> Path:
+        return self.folder / f"fold-{fold}"
+
+    def steps_per_epoch(self, fold: int) -> int:
+        return max(1, int((self.assignment != fold).sum()) // self.recipe.batch)
 
 
 def prepare(
@@ -29,6 +51,8 @@ def prepare(
 
     Writes `folds.csv` and `run.json`. Raises `RunError` when the folder holds another run.
     """
+    if init is not None and not init.is_file():
+        raise RunError(f"There are no start weights at {init}: check the path given as --init.")
     data = read_dataset(data_folder, allow_missing)
     settings = {
         "recipe": recipe.to_dict(),
@@ -54,15 +78,6 @@ def prepare(
         write_folds(data, assignment, folder / "folds.csv")
         partial = stamp.with_suffix(".partial")
         partial.write_text(json.dumps(settings, indent=1))
-        os.replace(partial, stamp)
+        partial.replace(stamp)
     squares = cached_squares(data, recipe.cache_side, folder.parent / "cache")
     return Run(folder, data, squares, assignment, recipe, seed, init)
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file, as hex."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

@@ -23,7 +23,7 @@ def parameter_groups(
     A parameter `d` layers below the top of the backbone gets `backbone_rate * layer_decay ** d`; the
     dense layers get `head_rate`. Biases, norms and position tables are not decayed.
     """
-    groups = timm.optim.param_groups_layer_decay(
+    groups = timm.optim.param_groups_layer_decay(  # pyright: ignore[reportPrivateImportUsage]
         member.backbone, weight_decay=weight_decay, layer_decay=layer_decay
     )
     for group in groups:
@@ -32,6 +32,4 @@ def parameter_groups(
     for decay, chosen in ((weight_decay, [p for p in head if p.ndim > 1]), (0.0, head)):
         parameters = [p for p in chosen if decay > 0 or p.ndim == 1]
         groups.append({"params": parameters, "weight_decay": decay, "peak_rate": head_rate})
-    return [
-        {key: group[key] for key in ("params", "weight_decay", "peak_rate")} for group in groups
-    ]
+    return [{key: group[key] for key in ("params", "weight_decay", "peak_rate")} for group in groups]

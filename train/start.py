@@ -5,7 +5,7 @@ from pathlib import Path
 import timm
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from timm.layers import resize_rel_pos_bias_table
+from timm.layers.pos_embed_rel import resize_rel_pos_bias_table
 from torch import Tensor
 
 from skin_app.network import Member, MemberConfig

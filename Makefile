@@ -1,0 +1,33 @@
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+RUN := $(VENV)/bin/python
+SHELL := /bin/bash
+
+.PHONY: app test format clean
+
+app: $(VENV)/app.done
+	$(RUN) app.py
+
+test: $(VENV)/test.done
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/pyright
+	$(RUN) -m pytest
+
+format: $(VENV)/test.done
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/app.done: pyproject.toml | $(VENV)/bin/python
+	$(RUN) -m pip install --quiet -e .
+	touch $@
+
+$(VENV)/test.done: pyproject.toml | $(VENV)/bin/python
+	$(RUN) -m pip install --quiet -e '.[test]'
+	touch $@ $(VENV)/app.done
+
+clean:
+	rm -rf $(VENV) build *.egg-info

@@ -1,0 +1,139 @@
+"""How long an answer takes, against the least it could take and against the usual way.
+
+    python benchmarks/answer.py [--weights FOLDER] [--repeats 7] [--out FILE]
+
+In one run, on one photo (a synthetic drawing of 600 x 450), interleaved, medians:
+
+- ours: `Ensemble.analyse` with 8 views and with 1 (all members, seven maps, gallery);
+- bare: only the forward passes that this needs, in the same batches, nothing else;
+- usual: ttach around each member, and the grad-cam library once per class and member (one view).
+
+Peak memory is that of a fresh process that loads the weights and answers once.
+"""
+
+import argparse
+import copy
+import multiprocessing
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+import ttach
+from pytorch_grad_cam import GradCAM
+from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+from torch import Tensor, nn
+
+from skin_app.diagnoses import CODES
+from skin_app.ensemble import Ensemble, input_square
+from skin_app.hardware import describe, precision
+from skin_app.network import Member
+from skin_app.photo import Photo
+from skin_app.synthetic import draw_lesion
+from skin_app.views import VIEWS, all_views
+
+
+class UsualMember(nn.Module):
+    """A member as other programs have it: trainable, logits out, its last map at `spatial`."""
+
+    def __init__(self, member: Member) -> None:
+        super().__init__()
+        self.member = copy.deepcopy(member).requires_grad_(True)
+        self.spatial = nn.Identity()
+
+    def forward(self, images: Tensor) -> Tensor:
+        features = self.member.feature_map((images - self.member.mean) / self.member.std)
+        return self.member.head(self.spatial(features).mean(dim=(2, 3)))
+
+
+def bare(ensemble: Ensemble, inputs: list[Tensor]) -> None:
+    """Only the forward passes."""
+    with torch.inference_mode(), precision(ensemble.device):
+        for member, batch in zip(ensemble.members, inputs, strict=True):
+            member(batch)
+
+
+def usual(members: list[UsualMember], inputs: list[Tensor]) -> None:
+    """Test-time augmentation by ttach, then one Grad-CAM call per class."""
+    turns = ttach.Compose([ttach.HorizontalFlip(), ttach.Rotate90(angles=[0, 90, 180, 270])])
+    for member, batch in zip(members, inputs, strict=True):
+        with torch.inference_mode():
+            ttach.ClassificationTTAWrapper(member, turns, merge_mode="mean")(batch)
+        with GradCAM(model=member, target_layers=[member.spatial]) as cam:
+            for label in range(len(CODES)):
+                cam(input_tensor=batch.clone(), targets=[ClassifierOutputTarget(label)])  # type: ignore[arg-type]
+
+
+def medians(ways: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
+    """Median seconds of each way, taken in turns after one round to warm up."""
+    taken: dict[str, list[float]] = {name: [] for name in ways}
+    for round_number in range(repeats + 1):
+        for name, way in ways.items():
+            start = time.perf_counter()
+            way()
+            if round_number:
+                taken[name].append(time.perf_counter() - start)
+    return {name: statistics.median(values) for name, values in taken.items()}
+
+
+def peak_memory(weights: str | None, views: int) -> float:
+    """Peak resident memory in MB of a fresh process that loads the weights and answers once."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_answer_once, (weights, views))
+
+
+def _answer_once(weights: str | None, views: int) -> float:
+    ensemble = Ensemble.load(weights)
+    if views:
+        ensemble.analyse(Photo(draw_lesion(0, "network")), views)
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+
+
+def main() -> None:
+    """Measure and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--weights", help="a weights folder (default: the embedded one)")
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--out", type=Path, help="also write the table to this file")
+    options = parser.parse_args()
+    if options.weights and not Path(options.weights).is_dir():
+        parser.error(f"{options.weights} is not a folder")
+    ensemble = Ensemble.load(options.weights)
+    photo = Photo(draw_lesion(0, "network"))
+    one = [input_square(photo, m.config)[None].to(ensemble.device) for m in ensemble.members]
+    eight = [all_views(batch).flatten(0, 1) for batch in one]
+    members = [UsualMember(member) for member in ensemble.members]
+    seconds = medians(
+        {
+            "ours, 8 views": lambda: ensemble.analyse(photo, VIEWS),
+            "bare, 8 views": lambda: bare(ensemble, eight),
+            "ours, 1 view": lambda: ensemble.analyse(photo, 1),
+            "bare, 1 view": lambda: bare(ensemble, one),
+            "usual": lambda: usual(members, one),
+        },
+        options.repeats,
+    )
+    lines = [
+        f"weights {ensemble.weights.identity}, {len(ensemble.members)} members",
+        f"{describe(ensemble.device)}, torch {torch.__version__}, medians of {options.repeats}",
+        "",
+    ]
+    lines += [f"{name:16} {value * 1000:8.0f} ms" for name, value in seconds.items()]
+    for views, target in (("8 views", "   (target: at most 1.15)"), ("1 view", "")):
+        ratio = seconds[f"ours, {views}"] / seconds[f"bare, {views}"]
+        lines.append(f"ours / bare, {views:8} {ratio:6.2f}{target}")
+    ratio = seconds["usual"] / seconds["ours, 8 views"]
+    lines.append(f"usual / ours, 8 views {ratio:6.2f}   (target: at least 5)")
+    for views, name in ((0, "loaded"), (8, "8 views"), (1, "1 view")):
+        lines.append(f"peak memory, {name:8} {peak_memory(options.weights, views):6.0f} MB")
+    print("\n".join(lines))
+    if options.out:
+        options.out.write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The gradio page: layout, handlers, drawings, theme. No mathematics of decision, no networks."""

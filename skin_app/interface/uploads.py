@@ -1,0 +1,103 @@
+"""Uploaded files live for moments: read once and deleted; what was never asked for is swept away.
+
+gradio's own `delete_cache` leaves files behind, so it is not used. The page keeps its uploads in a
+folder of its own, in which nothing else lies: whatever is old in there was left over and goes.
+"""
+
+import os
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from skin_app.photo import MAX_BYTES, PhotoError
+
+FORGOTTEN_AFTER = 300.0
+SWEEP_EVERY = 60.0
+
+
+@contextmanager
+def private_folder() -> Iterator[Path]:
+    """Make gradio keep uploads in a fresh folder that only this user can read; gone at the end.
+
+    Must be entered before the page is built. Sweeps the folder until then.
+    """
+    before = os.environ.get("GRADIO_TEMP_DIR")
+    folder = Path(tempfile.mkdtemp(prefix="skin-app-uploads-", dir=before)).resolve()
+    os.environ["GRADIO_TEMP_DIR"] = str(folder)
+    ended = threading.Event()
+    threading.Thread(target=_sweep_until, args=(folder, ended), daemon=True).start()
+    try:
+        yield folder
+    finally:
+        ended.set()
+        if before is None:
+            del os.environ["GRADIO_TEMP_DIR"]
+        else:
+            os.environ["GRADIO_TEMP_DIR"] = before
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def read(path: str | Path, folder: Path) -> bytes:
+    """The bytes of an upload.
+
+    Raises `PhotoError` when it is too large or gone already, `ValueError` when `path` is not inside
+    `folder`.
+    """
+    upload = _inside(path, folder)
+    try:
+        if upload.stat().st_size > MAX_BYTES:
+            raise PhotoError(
+                f"The file has more than {MAX_BYTES // 1_000_000} MB: save a smaller copy and try that."
+            )
+        return upload.read_bytes()
+    except FileNotFoundError:
+        raise PhotoError("The uploaded photo is no longer held here: choose it again.") from None
+
+
+def delete(path: str | Path, folder: Path) -> None:
+    """Delete an upload, together with the subfolder that gradio made for it.
+
+    Raises `ValueError` when `path` is not inside `folder`.
+    """
+    upload = _inside(path, folder)
+    upload.unlink(missing_ok=True)
+    _remove_if_empty(upload.parent, folder)
+
+
+def _inside(path: str | Path, folder: Path) -> Path:
+    upload = Path(path).resolve()
+    if not upload.is_relative_to(folder.resolve()):
+        raise ValueError("The path does not lead to an uploaded file.")
+    return upload
+
+
+def sweep(folder: Path, older_than: float = FORGOTTEN_AFTER) -> int:
+    """Delete the files below `folder` last written `older_than` seconds ago or more; how many."""
+    limit = time.time() - older_than
+    deleted = 0
+    for path in sorted(folder.rglob("*"), reverse=True):
+        try:
+            if path.is_file() and path.stat().st_mtime <= limit:
+                path.unlink()
+                deleted += 1
+                _remove_if_empty(path.parent, folder)
+        except FileNotFoundError:
+            continue
+    return deleted
+
+
+def _remove_if_empty(subfolder: Path, folder: Path) -> None:
+    if subfolder.resolve() != folder.resolve():
+        try:
+            subfolder.rmdir()
+        except OSError:  # another upload lies there, or it is gone already
+            return
+
+
+def _sweep_until(folder: Path, ended: threading.Event) -> None:
+    while not ended.wait(SWEEP_EVERY):
+        sweep(folder)

@@ -1,0 +1,102 @@
+"""One untrained ensemble, one running page and one browser for all tests of the page."""
+
+import os
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from skin_app.ensemble import Ensemble
+from skin_app.interface.page import build_page
+from skin_app.interface.serving import serve
+from skin_app.interface.uploads import private_folder
+from tests.tiny import write_weights
+
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+]
+# A machine that is busy training answers late; no test is about time.
+PATIENCE_MS = 120_000
+SCREENSHOTS = Path(__file__).parent / "screenshots"
+
+
+@dataclass(frozen=True)
+class Served:
+    """A page that is being served: where, from which blocks, with uploads in which folder."""
+
+    url: str
+    page: gr.Blocks
+    uploads: Path
+
+    def files(self) -> list[Path]:
+        """What lies in the upload folder now."""
+        return [path for path in self.uploads.rglob("*") if path.is_file()]
+
+
+@pytest.fixture(scope="package")
+def ensemble(tmp_path_factory: pytest.TempPathFactory) -> Ensemble:
+    return Ensemble.load(write_weights(tmp_path_factory.mktemp("weights") / "weights"))
+
+
+@pytest.fixture(scope="package")
+def served(ensemble: Ensemble) -> Iterator[Served]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with private_folder() as uploads:
+        page = build_page(ensemble, uploads)
+        url = serve(page, "127.0.0.1", port, block=False)
+        yield Served(url, page, uploads)
+        page.close()
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    if not os.access(CHROMIUM, os.X_OK):
+        pytest.skip(f"{CHROMIUM} is missing: install Debian's chromium to drive the page")
+    expect.set_options(timeout=PATIENCE_MS)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS, timeout=PATIENCE_MS)
+        yield chromium
+        chromium.close()
+
+
+def opened(browser: Browser, **settings: Any) -> Page:
+    """A fresh page in a context of its own."""
+    context = browser.new_context(**settings)
+    context.set_default_timeout(PATIENCE_MS)
+    return context.new_page()
+
+
+@pytest.fixture
+def visit(browser: Browser, served: Served) -> Iterator[Page]:
+    """The page, freshly opened at desktop size; fails the test on any error in its console."""
+    page = opened(browser, viewport={"width": 1280, "height": 900})
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
+    page.goto(served.url)
+    page.get_by_role("button", name="Analyse", exact=True).wait_for()
+    yield page
+    page.context.close()
+    assert errors == []
+
+
+@pytest.fixture
+def screenshots() -> Path:
+    SCREENSHOTS.mkdir(exist_ok=True)
+    return SCREENSHOTS

@@ -1,0 +1,180 @@
+"""The page in a real browser, driven as a reader would drive it."""
+
+import re
+from pathlib import Path
+from urllib.parse import urlparse
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from skin_app.interface import words
+from skin_app.interface.handlers import EXAMPLES_FOLDER
+from tests.interface.conftest import Served, opened
+
+PHOTO = EXAMPLES_FOLDER / "irregular-patchy.jpg"
+OTHER = EXAMPLES_FOLDER / "globules.jpg"
+FULL = re.compile("Answer from 2 members × 8 views")
+
+
+def upload(page: Page, path: Path) -> None:
+    page.locator("#photo input[type=file]").set_input_files(path)
+
+
+def expect_full_answer(page: Page) -> None:
+    expect(page.locator("#status")).to_have_text(FULL)
+
+
+def expect_no_files(page: Page, served: Served) -> None:
+    """Deleting follows the answer by a moment."""
+    for _ in range(600):
+        if not served.files():
+            return
+        page.wait_for_timeout(100)
+    assert served.files() == []
+
+
+def test_first_visit(visit: Page, screenshots: Path) -> None:
+    strip = visit.get_by_text("Research demo, not a medical device.")
+    expect(strip).to_be_visible()
+    expect(visit.get_by_role("heading", level=1)).to_have_text(words.TITLE)
+    expect(visit.locator("#status")).to_contain_text(words.IDLE)
+    expect(visit.get_by_text(words.SYNTHETIC_NOTE)).to_be_visible()
+    expect(visit.get_by_role("table")).to_have_count(0)
+    visit.screenshot(path=screenshots / "first-visit.png")
+
+
+def test_upload_gives_the_whole_result_and_leaves_no_file(
+    visit: Page, served: Served, screenshots: Path
+) -> None:
+    upload(visit, PHOTO)
+    expect_full_answer(visit)
+    expect(visit.locator("#ranking tbody tr")).to_have_count(7)
+    expect(visit.locator("#ranking")).to_contain_text("Malignant diagnoses together")
+    expect(visit.locator("#ranking .malignant")).to_have_count(3)
+    expect(visit.locator("#map img")).to_be_visible()
+    expect(visit.locator("#map")).to_contain_text(words.MAP_MEANING)
+    expect(visit.locator("#similar tbody tr")).to_have_count(6)
+    link = visit.locator("#similar a").first
+    expect(link).to_have_attribute("target", "_blank")
+    expect(link).to_have_attribute("rel", "noopener")
+    expect(visit.locator("#members tbody tr")).to_have_count(3)
+    preview = visit.get_by_alt_text("The chosen photo")
+    expect(preview).to_have_attribute("src", re.compile("^data:image/jpeg"))
+    assert preview.evaluate("image => image.naturalWidth") == 600
+    visit.mouse.wheel(0, 900)
+    expect(visit.get_by_text("Research demo, not a medical device.")).to_be_in_viewport()
+    visit.screenshot(path=screenshots / "result.png", full_page=True)
+    expect_no_files(visit, served)
+
+
+def test_choosing_a_diagnosis_changes_the_map(visit: Page) -> None:
+    visit.get_by_role("button", name="Irregular patchy").click()
+    expect_full_answer(visit)
+    radios = visit.get_by_role("radio")
+    expect(radios).to_have_count(7)
+    picture = visit.locator("#map img")
+    before = picture.get_attribute("src")
+    radios.nth(6).check()
+    last = visit.locator("#ranking tbody tr").nth(6).locator(".code").inner_text()
+    expect(picture).to_have_attribute("data-code", last)
+    assert picture.get_attribute("src") != before
+    expect(visit.locator("#map figcaption strong")).to_be_visible()
+
+
+def test_text_named_jpg_is_explained_and_the_page_goes_on(
+    visit: Page, served: Served, tmp_path: Path, screenshots: Path
+) -> None:
+    upload(visit, PHOTO)
+    expect_full_answer(visit)
+    notes = tmp_path / "notes.jpg"
+    notes.write_text("not an image")
+    upload(visit, notes)
+    expect(visit.get_by_role("alert")).to_contain_text("This is not a JPEG, PNG or WebP image")
+    expect(visit.get_by_role("table")).to_have_count(0)
+    visit.screenshot(path=screenshots / "error.png")
+    upload(visit, OTHER)
+    expect_full_answer(visit)
+    expect(visit.locator("#ranking tbody tr")).to_have_count(7)
+    expect_no_files(visit, served)
+
+
+def test_analyse_without_a_photo_asks_for_one_and_with_a_result_keeps_it(visit: Page) -> None:
+    button = visit.get_by_role("button", name="Analyse", exact=True)
+    button.click()
+    expect(visit.get_by_role("alert")).to_contain_text(words.NOTHING_CHOSEN)
+    upload(visit, PHOTO)
+    expect_full_answer(visit)
+    ranked = visit.locator("#ranking").inner_text()
+    button.click()
+    expect_full_answer(visit)
+    assert visit.locator("#ranking").inner_text() == ranked
+
+
+def test_emptying_the_field_clears_the_result(visit: Page) -> None:
+    upload(visit, PHOTO)
+    expect_full_answer(visit)
+    visit.get_by_role("button", name="Remove Image").click()
+    expect(visit.locator("#status")).to_contain_text(words.IDLE)
+    expect(visit.get_by_role("table")).to_have_count(0)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_phone_has_no_sideways_scroll(
+    browser: Browser, served: Served, screenshots: Path, theme: str
+) -> None:
+    page = opened(browser, viewport={"width": 360, "height": 780})
+    page.goto(f"{served.url}?__theme={theme}")
+    width = "document.documentElement.scrollWidth"
+    page.get_by_role("button", name="Analyse", exact=True).wait_for()
+    assert page.evaluate(width) <= 360
+    upload(page, PHOTO)
+    expect_full_answer(page)
+    expect(page.locator("#similar tbody tr")).to_have_count(6)
+    assert page.evaluate(width) <= 360
+    for name in ("Evidence and limits", "Weights, data and licence", "What happens to your photo"):
+        page.get_by_role("button", name=name).click()
+    expect(page.get_by_text(words.NO_SCORES)).to_be_visible()
+    assert page.evaluate(width) <= 360
+    page.screenshot(path=screenshots / f"phone-{theme}.png", full_page=True)
+    page.context.close()
+
+
+def test_nothing_is_asked_of_another_host(browser: Browser, served: Served) -> None:
+    page = opened(browser)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(served.url)
+    upload(page, PHOTO)
+    expect_full_answer(page)
+    web = [urlparse(url) for url in asked if not url.startswith(("data:", "blob:"))]
+    assert {url.netloc for url in web} == {urlparse(served.url).netloc}
+    page.context.close()
+
+
+def test_closing_the_page_drops_its_session(browser: Browser, served: Served) -> None:
+    page = opened(browser)
+    page.goto(served.url)
+    upload(page, PHOTO)
+    expect_full_answer(page)
+    sessions = served.page.state_holder.session_data
+    before = set(sessions)
+    page.context.close()
+    other = opened(browser)
+    for _ in range(600):
+        if set(sessions) < before:
+            break
+        other.wait_for_timeout(100)
+    assert set(sessions) < before
+    other.context.close()
+
+
+def test_webcam_snapshot_is_analysed(browser: Browser, served: Served) -> None:
+    page = opened(browser, permissions=["camera"])
+    page.goto(served.url)
+    page.get_by_role("button", name="Capture from camera").click()
+    page.get_by_text("Click to Access Webcam").click()
+    page.wait_for_function("document.querySelector('#photo video')?.readyState >= 2")
+    page.get_by_role("button", name="capture photo").click()
+    expect_full_answer(page)
+    expect_no_files(page, served)
+    page.context.close()

@@ -1,0 +1,25 @@
+import os
+import time
+from pathlib import Path
+
+from skin_app.interface.uploads import private_folder, sweep
+
+
+def test_sweep_deletes_what_was_left_over_and_keeps_what_is_fresh(tmp_path: Path) -> None:
+    for name in ("old", "fresh"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "photo.jpg").write_bytes(b"x")
+    hour_ago = time.time() - 3600
+    os.utime(tmp_path / "old" / "photo.jpg", (hour_ago, hour_ago))
+    assert sweep(tmp_path, older_than=300) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["fresh"]
+
+
+def test_private_folder_is_private_and_gone_at_the_end() -> None:
+    before = os.environ.get("GRADIO_TEMP_DIR")
+    with private_folder() as folder:
+        assert os.environ["GRADIO_TEMP_DIR"] == str(folder)
+        assert folder.stat().st_mode & 0o077 == 0
+        (folder / "photo.jpg").write_bytes(b"x")
+    assert not folder.exists()
+    assert os.environ.get("GRADIO_TEMP_DIR") == before

@@ -1,0 +1,77 @@
+"""`python -m skin_app score`: one row a photo, whatever the photo."""
+
+import csv
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from skin_app.cli import main
+from skin_app.diagnoses import CODES
+from tests.tiny import picture, write_weights
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(write_weights(tmp_path_factory.mktemp("w") / "weights"))
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_good_and_broken_photos_each_get_their_row(weights: str, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for seed in range(6):
+        Image.fromarray(picture(seed)).save(photos / f"{seed}.jpg")
+    (photos / "2a.jpg").write_text("not an image")
+    (photos / "2b.jpg").write_bytes(b"")
+    out = tmp_path / "results.csv"
+    assert main(["score", str(photos), "--out", str(out), "--weights", weights]) == 0
+    rows = rows_of(out)
+    assert list(rows[0]) == [
+        "file",
+        *(f"p_{code}" for code in CODES),
+        "top1",
+        "top1_probability",
+        "malignant_probability",
+        "error",
+    ]
+    assert [Path(row["file"]).name for row in rows] == [
+        "0.jpg", "1.jpg", "2.jpg", "2a.jpg", "2b.jpg", "3.jpg", "4.jpg", "5.jpg",
+    ]  # fmt: skip
+    for row in rows:
+        if row["error"]:
+            assert row["top1"] == ""
+            continue
+        probabilities = {code: float(row[f"p_{code}"]) for code in CODES}
+        assert sum(probabilities.values()) == pytest.approx(1, abs=1e-5)
+        assert row["top1"] == max(probabilities, key=lambda code: probabilities[code])
+        malignant = sum(probabilities[code] for code in ("akiec", "bcc", "mel"))
+        assert float(row["malignant_probability"]) == pytest.approx(malignant, abs=1e-5)
+    errors = {Path(row["file"]).name: row["error"] for row in rows if row["error"]}
+    assert "not a JPEG" in errors["2a.jpg"]
+    assert "empty" in errors["2b.jpg"]
+
+
+def test_a_folder_without_images_is_one_sentence(
+    weights: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["score", str(tmp_path), "--out", "x.csv", "--weights", weights]) == 2
+    assert "holds no images" in capsys.readouterr().err
+
+
+def test_bad_weights_a_bad_path_and_a_bad_output_are_one_sentence(
+    weights: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo = tmp_path / "a.jpg"
+    Image.fromarray(picture(0)).save(photo)
+    assert main(["score", str(photo), "--out", "x.csv", "--weights", str(tmp_path)]) == 2
+    assert "There are no weights" in capsys.readouterr().err
+    assert main(["score", "nowhere.jpg", "--out", "x.csv", "--weights", weights]) == 2
+    assert "nowhere.jpg does not exist" in capsys.readouterr().err
+    out = tmp_path / "no" / "x.csv"
+    assert main(["score", str(photo), "--out", str(out), "--weights", weights]) == 2
+    assert "cannot be written" in capsys.readouterr().err

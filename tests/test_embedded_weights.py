@@ -1,0 +1,107 @@
+"""The weights that ship: whole, small, honest about themselves, and as good as they say."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import balanced_accuracy_score
+
+from skin_app.decision import calibrated, prior_adjusted
+from skin_app.diagnoses import CODES
+from skin_app.ensemble import Ensemble, input_square, read_batches
+from skin_app.photo import read_photo
+from skin_app.views import all_views
+from skin_app.weights import EMBEDDED, open_weights
+from train.card import model_card, with_scores
+
+ROOT = EMBEDDED.parent
+SHARED = ROOT.parent / "shared" / "data" / "ham10000"
+needs_shared = pytest.mark.skipif(
+    not SHARED.is_dir(), reason="HAM10000 is not at ../shared/data/ham10000"
+)
+
+
+@pytest.fixture(scope="module")
+def ensemble() -> Ensemble:
+    return Ensemble(open_weights())
+
+
+@pytest.fixture(scope="module")
+def predictions() -> pd.DataFrame:
+    return pd.read_csv(EMBEDDED / "evaluation" / "out_of_fold.csv")
+
+
+def test_the_folder_is_under_64_mb_and_holds_no_image() -> None:
+    files = [path for path in EMBEDDED.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 64_000_000
+    assert max(path.stat().st_size for path in files) < 30_000_000
+    assert {path.suffix for path in files} <= {".safetensors", ".json", ".csv", ".md"}
+
+
+def test_the_floor_holds_when_recomputed_from_the_predictions(
+    ensemble: Ensemble, predictions: pd.DataFrame
+) -> None:
+    labels = predictions["dx"].map({code: i for i, code in enumerate(CODES)}).to_numpy()
+    logits = predictions[[f"logit_8views_{code}" for code in CODES]].to_numpy()
+    probabilities = calibrated(logits, ensemble.calibration, 8)
+    adjusted = prior_adjusted(probabilities, ensemble.calibration.frequencies)
+    accuracy = (probabilities.argmax(axis=1) == labels).mean()
+    balanced = balanced_accuracy_score(labels, adjusted.argmax(axis=1))
+    stored = ensemble.weights.contract.scores["views_8"]
+    assert accuracy >= 0.83
+    assert balanced >= 0.74
+    assert stored["calibrated"]["accuracy"] == pytest.approx(accuracy, abs=0.002)
+    assert stored["prior_adjusted"]["balanced_accuracy"] == pytest.approx(balanced, abs=0.005)
+
+
+def test_no_lesion_was_predicted_by_a_member_that_was_trained_on_it(
+    predictions: pd.DataFrame,
+) -> None:
+    folds = pd.read_csv(EMBEDDED / "evaluation" / "folds.csv").set_index("image_id")
+    assert folds.groupby("lesion_group")["fold"].nunique().max() == 1
+    assert (folds.loc[predictions["image_id"], "fold"].to_numpy() == predictions["fold"]).all()
+    assert not predictions["image_id"].duplicated().any()
+
+
+def test_card_and_readme_say_what_the_contract_says(ensemble: Ensemble) -> None:
+    contract = ensemble.weights.contract
+    assert (EMBEDDED / "README.md").read_text() == model_card(contract)
+    readme = (ROOT / "README.md").read_text()
+    assert readme == with_scores(readme, contract)
+    assert "CC BY-NC 4.0" in contract.licence
+
+
+@needs_shared
+def test_members_say_of_their_held_out_images_what_the_predictions_say(
+    ensemble: Ensemble, predictions: pd.DataFrame
+) -> None:
+    """Weights stored as float16 and read by the app, against the trainer's own predictions."""
+    shipped = ensemble.weights.contract.training.shipped
+    for member, fold in zip(ensemble.members, shipped, strict=True):
+        for _, row in predictions[predictions["fold"] == fold].iloc[::700].iterrows():
+            path = next(SHARED.rglob(f"{row['image_id']}.jpg"))
+            square = input_square(read_photo(path), member.config)
+            answer = read_batches(member, all_views(square[None])[0], 8, ensemble.device)
+            expected = row[[f"logit_8views_{code}" for code in CODES]].to_numpy(float)
+            assert np.abs(answer.logits[0].numpy() - expected).max() < 0.1
+
+
+@needs_shared
+def test_an_image_of_the_gallery_finds_itself(ensemble: Ensemble) -> None:
+    path = next(SHARED.rglob("ISIC_0024306.jpg"))
+    nearest = ensemble.analyse(read_photo(path), views=1).similar[0]
+    assert nearest.image_id == "ISIC_0024306"
+    assert nearest.likeness > 0.99
+
+
+def test_one_changed_byte_in_a_copy_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "weights"
+    shutil.copytree(EMBEDDED, folder)
+    path = folder / "member-0" / "model.safetensors"
+    data = bytearray(path.read_bytes())
+    data[1_000_000] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match="damaged or was changed"):
+        open_weights(folder)

@@ -1,0 +1,286 @@
+"""The whole trainer on tiny data: fit, kill, resume, assemble, evaluate."""
+
+import dataclasses
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from safetensors.torch import save_file
+
+from skin_app.diagnoses import CODES
+from skin_app.ensemble import Ensemble
+from skin_app.network import Member
+from skin_app.photo import read_photo
+from skin_app.weights import file_hash, open_weights
+from tests.tiny import MOBILENET, SWIN, write_data
+from train import checkpoint
+from train import fit as fit_module
+from train.__main__ import main
+from train.fit import fit_fold
+from train.recipes import RECIPES, Recipe
+from train.run import RunError, prepare
+
+TINY = Recipe(name="tiny", member=MOBILENET, folds=2, epochs=3, batch=8, cache_side=72, shipped=2)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_data(tmp_path_factory.mktemp("d") / "data")
+
+
+@pytest.fixture(scope="module")
+def init(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("i") / "start.safetensors"
+    save_file({k: v.contiguous() for k, v in Member(MOBILENET).backbone.state_dict().items()}, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, data: Path, init: Path) -> Path:
+    """The folder of a run that was never interrupted."""
+    RECIPES["tiny"] = TINY
+    out = tmp_path_factory.mktemp("r") / "run"
+    try:
+        assert main(_fit(data, init, out)) == 0
+    finally:
+        del RECIPES["tiny"]
+    return out
+
+
+def _fit(data: Path, init: Path, out: Path) -> list[str]:
+    return ["fit", "--data", str(data), "--recipe", "tiny", "--init", str(init), "--out", str(out)]
+
+
+def test_every_image_is_predicted_once_by_a_member_that_never_saw_its_lesion(
+    finished: Path,
+) -> None:
+    folds = pd.read_csv(finished / "folds.csv").set_index("image_id")
+    predictions = pd.read_csv(finished / "weights" / "evaluation" / "out_of_fold.csv")
+    assert sorted(predictions["image_id"]) == sorted(folds.index)
+    assert (folds.loc[predictions["image_id"], "fold"].to_numpy() == predictions["fold"]).all()
+    assert folds.groupby("lesion_group")["fold"].nunique().max() == 1
+
+
+def test_the_weights_folder_loads_and_its_numbers_can_be_recomputed(finished: Path) -> None:
+    ensemble = Ensemble(open_weights(finished / "weights"))
+    contract = ensemble.weights.contract
+    assert len(ensemble.gallery) == 56
+    assert contract.training.folds == (0, 1)
+    assert contract.codes == CODES
+    table = pd.read_csv(finished / "weights" / "evaluation" / "out_of_fold.csv")
+    logits = table[[f"logit_8views_{code}" for code in CODES]].to_numpy()
+    labels = table["dx"].map({code: i for i, code in enumerate(CODES)}).to_numpy()
+    accuracy = ((logits - contract.calibration.log_prior_shift).argmax(1) == labels).mean()
+    stored = contract.scores["views_8"]["calibrated"]
+    assert stored["accuracy"] == pytest.approx(accuracy)
+    assert "highest calibrated probability" in stored["decision_rule"]
+    assert stored["intervals_95"]["accuracy"][0] <= accuracy
+    card = (finished / "weights" / "README.md").read_text()
+    assert f"{accuracy:.3f}" in card
+    assert "not a medical device" in card
+
+
+def test_the_app_answers_like_the_member_that_was_trained(finished: Path, data: Path) -> None:
+    """Stored as float16, the members must still say what the run's predictions say."""
+    folder = finished / "weights"
+    table = pd.read_csv(folder / "evaluation" / "out_of_fold.csv")
+    ensemble = Ensemble(open_weights(folder))
+    ensemble.members = ensemble.members[:1]  # the member of fold 0
+    row = table[table["fold"] == 0].iloc[0]
+    path = next(data.rglob(f"{row['image_id']}.jpg"))
+    analysis = ensemble.analyse(read_photo(path))
+    logits = row[[f"logit_8views_{code}" for code in CODES]].to_numpy(float)
+    shifted = logits - np.array(ensemble.calibration.log_prior_shift)
+    powers = np.exp(shifted / ensemble.calibration.temperatures[8])
+    assert np.allclose(analysis.probabilities, powers / powers.sum(), atol=0.01)
+
+
+KILLED = """
+import sys
+from tests.test_fit import TINY, _fit
+from train import fit
+from train.__main__ import main
+from train.recipes import RECIPES
+from pathlib import Path
+fit.CHECKPOINT_STEPS = 2
+RECIPES["tiny"] = TINY
+raise SystemExit(main(_fit(*map(Path, sys.argv[1:]))))
+"""
+
+
+def test_a_killed_run_started_again_ends_in_the_same_weights(
+    finished: Path, data: Path, init: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    command = [sys.executable, "-c", KILLED, str(data), str(init), str(out)]
+    root = Path(__file__).resolve().parent.parent
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    process = subprocess.Popen(command, env=environment, cwd=root)
+    checkpoint = out / "fold-0" / "checkpoint.pt"
+    deadline = time.monotonic() + 200
+    while not checkpoint.is_file() and time.monotonic() < deadline:
+        assert process.poll() is None, "it ended before its first checkpoint"
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert checkpoint.is_file()
+    assert not (out / "fold-1" / "member.safetensors").exists()
+    subprocess.run(command, env=environment, cwd=root, check=True)
+    for name in ("fold-0/member.safetensors", "fold-1/member.safetensors"):
+        assert file_hash(out / name) == file_hash(finished / name)
+    weights = "weights/member-1/model.safetensors"
+    assert file_hash(out / weights) == file_hash(finished / weights)
+
+
+@pytest.mark.parametrize("stop", [1, 4, 7])
+def test_stopping_at_any_step_changes_nothing(
+    stop: int,
+    finished: Path,
+    data: Path,
+    init: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Steps 1, 4 and 7 lie before the first checkpoint, after an epoch's end, and between two."""
+    run = prepare(tmp_path / "run", data, TINY, 0, init)
+    original = fit_module._step
+
+    def interrupted(*arguments: object) -> float:
+        if arguments[2] == stop:
+            raise KeyboardInterrupt
+        return original(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(fit_module, "CHECKPOINT_STEPS", 2)
+    monkeypatch.setattr(fit_module, "_step", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        fit_fold(run, 0)
+    monkeypatch.setattr(fit_module, "_step", original)
+    fit_fold(run, 0)
+    name = "fold-0/member.safetensors"
+    assert file_hash(run.folder / name) == file_hash(finished / name)
+
+
+def test_stopping_between_the_last_step_and_the_end_changes_nothing(
+    finished: Path, data: Path, init: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = prepare(tmp_path / "run", data, TINY, 0, init)
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fit_module, "write_json", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            fit_fold(run, 0)
+    fit_fold(run, 0)
+    name = "fold-0/member.safetensors"
+    assert file_hash(run.folder / name) == file_hash(finished / name)
+
+
+def test_early_stopping_ends_a_run_that_does_not_improve(data: Path, tmp_path: Path) -> None:
+    path = tmp_path / "swin.safetensors"
+    save_file({k: v.contiguous() for k, v in Member(SWIN).backbone.state_dict().items()}, path)
+    still = dataclasses.replace(
+        TINY, member=SWIN, epochs=9, patience=2, backbone_rate=0.0, head_rate=0.0, cache_side=80
+    )
+    run = prepare(tmp_path / "run", data, still, 0, path)
+    fit_fold(run, 1)
+    history = json.loads((run.folder / "fold-1" / "history.json").read_text())
+    assert history["kept"] == 0
+    assert len(history["epochs"]) == 3
+
+
+def test_a_loss_that_is_no_number_stops_with_a_sentence(data: Path, init: Path, tmp_path: Path) -> None:
+    wild = dataclasses.replace(TINY, backbone_rate=1e30, head_rate=1e30, clip=1e30)
+    run = prepare(tmp_path / "run", data, wild, 0, init)
+    with pytest.raises(RunError, match="lower the learning rates"):
+        fit_fold(run, 0)
+
+
+def test_a_full_disk_keeps_the_last_checkpoint(
+    data: Path, init: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = prepare(tmp_path / "run", data, TINY, 0, init)
+    monkeypatch.setattr(fit_module, "CHECKPOINT_STEPS", 1)
+    real_save, calls = checkpoint.torch.save, []
+
+    def full(state: object, path: Path) -> None:
+        calls.append(path)
+        if len(calls) == 2:
+            path.write_bytes(b"half")
+            raise OSError(28, "No space left on device")
+        real_save(state, path)
+
+    monkeypatch.setattr(checkpoint.torch, "save", full)
+    with pytest.raises(RunError, match="free some space"):
+        fit_fold(run, 0)
+    monkeypatch.setattr(checkpoint.torch, "save", real_save)
+    fit_fold(run, 0)  # goes on from the first checkpoint
+
+
+def test_another_recipe_in_the_same_folder_is_refused(finished: Path, data: Path, init: Path) -> None:
+    with pytest.raises(RunError, match="another recipe, seed, data or start weights"):
+        prepare(finished, data, dataclasses.replace(TINY, epochs=4), 0, init)
+
+
+def test_evaluate_scores_a_labelled_folder_and_warns_of_training_images(
+    finished: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "scores.json"
+    command = ["evaluate", "--weights", str(finished / "weights"), "--data", str(data)]
+    assert main([*command, "--out", str(out)]) == 0
+    report = json.loads(out.read_text())
+    assert report["images"] == 56
+    assert report["images_also_in_the_training_data"] == 56
+    assert "say little about new patients" in capsys.readouterr().err
+    for rule in ("calibrated", "prior_adjusted"):
+        assert report["rules"][rule]["decision_rule"]
+        assert np.sum(report["rules"][rule]["confusion_matrix"]["counts"]) == 56
+    strangers = tmp_path / "strangers"
+    shutil.copytree(data, strangers)
+    table = pd.read_csv(strangers / "HAM10000_metadata.csv")
+    for image in strangers.rglob("*.jpg"):
+        image.rename(image.with_name(f"NEW_{image.name}"))
+    table.assign(image_id="NEW_" + table["image_id"]).to_csv(
+        strangers / "HAM10000_metadata.csv", index=False
+    )
+    assert main([*command[:-1], str(strangers), "--out", str(out), "--views", "1"]) == 0
+    assert json.loads(out.read_text())["images_also_in_the_training_data"] == 0
+
+
+def test_bad_input_to_the_trainer_is_one_sentence(
+    data: Path, init: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def said(*arguments: str) -> str:
+        assert main(list(arguments)) == 2
+        text = capsys.readouterr().err.strip()
+        assert text.startswith("error: ")
+        assert text.count("\n") == 0
+        return text
+
+    out = str(tmp_path / "out")
+    assert "is not a folder" in said("split", "--data", "nowhere", "--out", out)
+    nothing = str(tmp_path / "none.safetensors")
+    assert "no start weights at" in said(
+        "fit", "--data", str(data), "--init", nothing, "--out", str(tmp_path / "r")
+    )
+    assert "no fold 9" in said(
+        "fit", "--data", str(data), "--init", str(init), "--out", str(tmp_path / "s"), "--fold", "9"
+    )  # fmt: skip
+    assert "There are no weights" in said(
+        "evaluate", "--weights", str(tmp_path), "--data", str(data), "--out", out
+    )
+
+
+def test_split_writes_the_folds(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "folds.csv"
+    assert main(["split", "--data", str(data), "--folds", "4", "--out", str(out)]) == 0
+    assert sorted(pd.read_csv(out)["fold"].unique()) == [0, 1, 2, 3]

@@ -1,0 +1,115 @@
+"""The closed-form class maps against automatic differentiation and against the grad-cam library."""
+
+import numpy as np
+import pytest
+import torch
+from pytorch_grad_cam import GradCAM
+from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+from torch import Tensor, nn
+
+from skin_app.diagnoses import CODES
+from skin_app.heatmap import (
+    averaged_over_members,
+    averaged_over_views,
+    class_maps,
+    on_shared_scale,
+)
+from skin_app.network import Member, MemberConfig
+from skin_app.views import all_views, turn
+from tests.tiny import MOBILENET, SWIN
+
+VIT = MemberConfig(
+    architecture="vit_tiny_patch16_224",
+    arguments={"img_size": 64, "depth": 2, "global_pool": "avg"},
+    hidden=16,
+    size=64,
+    mean=(0.5, 0.5, 0.5),
+    std=(0.5, 0.5, 0.5),
+)
+CONFIGS = [MOBILENET, SWIN, VIT]
+
+
+def member_of(config: MemberConfig) -> Member:
+    torch.manual_seed(1)
+    return Member(config).eval()
+
+
+def batch_of(config: MemberConfig, count: int = 2) -> Tensor:
+    generator = torch.Generator().manual_seed(2)
+    return torch.rand(count, 3, config.size, config.size, generator=generator)
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda c: c.architecture)
+def test_reading_has_the_documented_shapes(config: MemberConfig) -> None:
+    reading = member_of(config)(batch_of(config))
+    assert reading.logits.shape == (2, 7)
+    assert reading.features.shape[:2] == reading.embedding.shape
+    assert torch.allclose(reading.features.mean(dim=(2, 3)), reading.embedding, atol=1e-6)
+
+
+def test_head_jacobian_is_what_autograd_says() -> None:
+    member = member_of(MOBILENET).double()
+    embedding = torch.randn(1, member.dense.in_features, dtype=torch.float64)
+    expected = torch.autograd.functional.jacobian(member.head, embedding)
+    assert isinstance(expected, Tensor)
+    assert torch.allclose(member.head_jacobian(embedding)[0], expected[0, :, 0], atol=1e-12)
+
+
+class LogitsOnly(nn.Module):
+    """What the grad-cam library wants: a module whose output is the logits, with a spatial layer."""
+
+    def __init__(self, member: Member) -> None:
+        super().__init__()
+        self.member = member
+        self.spatial = nn.Identity()
+
+    def forward(self, images: Tensor) -> Tensor:
+        features = self.member.feature_map((images - self.member.mean) / self.member.std)
+        return self.member.head(self.spatial(features).mean(dim=(2, 3)))
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda c: c.architecture)
+def test_class_maps_equal_the_grad_cam_library(config: MemberConfig) -> None:
+    member, images = member_of(config), batch_of(config, 1)
+    maps = class_maps(member, member(images))[0].detach()
+    wrapped = LogitsOnly(member)
+    with GradCAM(model=wrapped, target_layers=[wrapped.spatial]) as cam:
+        for label in range(len(CODES)):
+            target = [ClassifierOutputTarget(label)]
+            cam(input_tensor=images, targets=target)  # type: ignore[arg-type]
+            seen = cam.activations_and_grads
+            library = cam.get_cam_image(
+                images,
+                wrapped.spatial,
+                target,  # type: ignore[arg-type]
+                seen.activations[0].numpy(),
+                seen.gradients[0].numpy(),
+            )
+            assert np.abs(maps[label].numpy() - library[0]).max() < 1e-6
+
+
+def test_maps_of_turned_views_are_turned_back() -> None:
+    member, image = member_of(MOBILENET), batch_of(MOBILENET, 1)
+    views = all_views(image).flatten(0, 1)
+    maps = class_maps(member, member(views)).detach()
+    averaged = averaged_over_views(maps, 8)
+    turned = all_views(turn(image, 1)).flatten(0, 1)
+    averaged_of_turned = averaged_over_views(class_maps(member, member(turned)).detach(), 8)
+    # the average over the whole symmetry group must turn with the image
+    assert torch.allclose(turn(averaged, 1), averaged_of_turned, atol=1e-5)
+
+
+def test_shared_scale_keeps_the_order_between_classes() -> None:
+    maps = torch.zeros(7, 2, 2)
+    maps[1, 0, 0], maps[4, 1, 1], maps[5, 0, 1] = 2.0, 4.0, -3.0
+    scaled = on_shared_scale(maps)
+    assert scaled[4, 1, 1] == 1
+    assert scaled[1, 0, 0] == 0.5
+    assert scaled[5].max() == 0
+    assert on_shared_scale(torch.zeros(7, 2, 2)).max() == 0
+
+
+def test_members_of_unlike_grids_are_averaged_on_the_finer_one() -> None:
+    mean = averaged_over_members([torch.ones(1, 7, 2, 2), torch.full((1, 7, 4, 4), 3.0)])
+    assert mean.shape == (1, 7, 4, 4)
+    assert torch.allclose(mean, torch.full_like(mean, 2.0))

@@ -1,0 +1,28 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from skin_app.views import VIEWS, all_views, centre_square, turn, turn_back
+from tests.tiny import picture
+
+
+@pytest.mark.parametrize("view", range(VIEWS))
+def test_turning_back_undoes_turning(view: int) -> None:
+    image = torch.rand(2, 3, 5, 5, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(turn_back(turn(image, view), view), image)
+
+
+def test_the_eight_views_differ_and_the_first_is_the_image() -> None:
+    image = torch.arange(12.0).view(1, 3, 2, 2)
+    views = all_views(image)[0]
+    assert torch.equal(views[0], image[0])
+    assert len({tuple(view.flatten().tolist()) for view in views}) == VIEWS
+
+
+def test_centre_square_agrees_with_pillow_and_does_not_squash() -> None:
+    pixels = picture(1, 120, 90)
+    ours = centre_square(torch.from_numpy(pixels).permute(2, 0, 1), 45)
+    square = Image.fromarray(pixels).crop((15, 0, 105, 90))
+    pillow = np.asarray(square.resize((45, 45), Image.Resampling.BILINEAR)) / 255
+    assert np.abs(ours.permute(1, 2, 0).numpy() - pillow).max() < 0.01

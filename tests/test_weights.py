@@ -1,0 +1,122 @@
+"""The weights folder: what is verified before anything of it is used."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from skin_app import weights
+from skin_app.ensemble import Ensemble
+from skin_app.weights import WeightsError, open_weights
+from tests.tiny import write_weights
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_weights(tmp_path / "weights")
+
+
+def edit_contract(folder: Path, change: Callable[[dict], None]) -> None:
+    path = folder / "ensemble.json"
+    contract = json.loads(path.read_text())
+    change(contract)
+    path.write_text(json.dumps(contract))
+
+
+def test_a_good_folder_opens_and_says_which_it_is(folder: Path) -> None:
+    opened = open_weights(folder)
+    assert opened.contract.members == ("member-0", "member-1")
+    assert opened.identity.startswith("untrained test weights (local folder, ")
+    assert opened.hash[:8] in opened.identity
+
+
+@pytest.mark.parametrize("name", ["member-1/model.safetensors", "member-0/config.json", "gallery.csv"])
+def test_one_changed_byte_is_refused(folder: Path, name: str) -> None:
+    data = bytearray((folder / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (folder / name).write_bytes(data)
+    with pytest.raises(WeightsError, match=f"{name} in .* is damaged or was changed"):
+        open_weights(folder)
+
+
+def test_a_cut_off_file_is_refused(folder: Path) -> None:
+    path = folder / "member-0/model.safetensors"
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(WeightsError, match="damaged"):
+        open_weights(folder)
+
+
+def test_a_missing_file_and_a_missing_hash_are_refused(folder: Path) -> None:
+    (folder / "gallery.csv").rename(folder / "elsewhere.csv")
+    with pytest.raises(WeightsError, match=r"gallery\.csv is missing"):
+        open_weights(folder)
+    edit_contract(folder, lambda contract: contract["files"].pop("member-0/config.json"))
+    with pytest.raises(WeightsError, match=r"lists no hash for member-0/config\.json"):
+        open_weights(folder)
+
+
+def test_classes_in_another_order_are_refused(folder: Path) -> None:
+    edit_contract(folder, lambda contract: contract["codes"].reverse())
+    with pytest.raises(WeightsError, match="expects akiec, bcc, bkl"):
+        open_weights(folder)
+
+
+def test_a_member_with_classes_in_another_order_is_refused(folder: Path) -> None:
+    path = folder / "member-0/config.json"
+    config = json.loads(path.read_text())
+    config["codes"].reverse()
+    path.write_text(json.dumps(config))
+    digest = weights.file_hash(path)
+    edit_contract(folder, lambda c: c["files"].update({"member-0/config.json": digest}))
+    with pytest.raises(WeightsError, match="expects akiec, bcc, bkl"):
+        Ensemble(open_weights(folder))
+
+
+def test_an_unknown_field_and_broken_json_are_refused(folder: Path) -> None:
+    edit_contract(folder, lambda contract: contract.update(surprise=1))
+    with pytest.raises(WeightsError, match="not a contract"):
+        open_weights(folder)
+    (folder / "ensemble.json").write_text("{")
+    with pytest.raises(WeightsError, match="not a contract"):
+        open_weights(folder)
+
+
+def test_an_empty_folder_says_how_to_get_weights(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="python -m train fit"):
+        open_weights(tmp_path)
+
+
+def test_a_hub_repo_must_be_pinned() -> None:
+    with pytest.raises(WeightsError, match="40 hex digits"):
+        open_weights("someone/skin@main")
+    with pytest.raises(WeightsError, match="neither a folder nor a Hub repo"):
+        open_weights("/no/such/folder")
+
+
+def test_without_a_network_the_embedded_weights_answer_and_say_so(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def offline(*_: object, **__: object) -> str:
+        raise ConnectionError("no route")
+
+    monkeypatch.setattr(weights, "snapshot_download", offline)
+    monkeypatch.setattr(weights, "EMBEDDED", folder)
+    opened = open_weights("someone/skin@" + "0" * 40)
+    assert opened.source == "embedded"
+    assert "could not be downloaded" in opened.note
+    assert "embedded" in opened.note
+
+
+def test_a_hub_download_is_pinned_and_verified(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, object] = {}
+
+    def download(repo: str, *, revision: str, allow_patterns: list[str]) -> str:
+        asked.update(repo=repo, revision=revision, patterns=allow_patterns)
+        return str(folder)
+
+    monkeypatch.setattr(weights, "snapshot_download", download)
+    opened = open_weights("someone/skin@" + "a" * 40)
+    assert asked["revision"] == "a" * 40
+    assert not any("pt" in str(p) or "bin" in str(p) for p in asked["patterns"])  # type: ignore[attr-defined]
+    assert opened.source == "someone/skin@aaaaaaaa"
