@@ -23,7 +23,7 @@ from tests.tiny import MOBILENET, SWIN
 from train.augment import Augmentation, augment, mix
 from train.calibrate import fit_temperature, log_prior_shift
 from train.losses import class_weights, focal_loss
-from train.metrics import calibration_error, intervals, scores
+from train.metrics import calibration_error, intervals, scores, weighted_auc
 from train.recipes import FLAGSHIP
 from train.schedules import cosine_with_warmup, parameter_groups
 from train.start import StartError, started_member
@@ -198,6 +198,23 @@ def test_intervals_hold_the_estimate_and_widen_for_fewer_lesions() -> None:
     accuracy = scores(PROBABILITIES, LABELS)["accuracy"]
     assert each["accuracy"][0] < accuracy < each["accuracy"][1]
     assert few["accuracy"][0] < accuracy < few["accuracy"][1]
+
+
+def test_weighted_auc_agrees_with_scikit_learn_also_with_ties() -> None:
+    random = np.random.default_rng(0)
+    positive, score = LABELS == 4, np.round(random.random(300), 1)
+    weights = random.integers(0, 4, (5, 300)).astype(float)
+    ours = weighted_auc(positive.astype(float), score, weights)
+    for row in range(5):
+        expected = roc_auc_score(positive, score, sample_weight=weights[row])
+        assert ours[row] == pytest.approx(expected)
+
+
+def test_intervals_of_one_class_leave_out_what_is_undefined() -> None:
+    only = LABELS == 4
+    drawn = intervals(PROBABILITIES[only], LABELS[only], np.arange(only.sum()), resamples=50)
+    assert "malignant_auc" not in drawn
+    assert drawn["accuracy"][0] <= drawn["accuracy"][1]
 
 
 def test_the_flagship_recipe_is_json_and_ships_under_64_mb() -> None:

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 from sklearn.metrics import (
-    balanced_accuracy_score,
     confusion_matrix,
     precision_recall_fscore_support,
     roc_auc_score,
@@ -100,35 +99,57 @@ def intervals(
 ) -> dict[str, tuple[float, float]]:
     """95 % percentile intervals of the main scores, resampling whole lesions with replacement.
 
-    `lesions`: (images,) any labels that are equal for images of one lesion.
+    `lesions`: (images,) any labels that are equal for images of one lesion. A resample that leaves a
+    score undefined (a class drawn not once) is left out of that score's interval.
     """
     _, index = np.unique(lesions, return_inverse=True)
     count = int(index.max()) + 1
-    predicted = probabilities.argmax(axis=1)
-    hits = {k: top_k(probabilities, labels, k) for k in (1, 2, 3)}
-    malignant = np.array(MALIGNANT)[labels]
-    score = malignant_probability(probabilities)
     generator = np.random.default_rng(seed)
-    drawn: dict[str, list[float]] = {}
-    for _ in range(resamples):
-        weight = np.bincount(generator.integers(0, count, count), minlength=count)[index]
-        values = {
-            "accuracy": float(np.average(hits[1], weights=weight)),
-            "top_2": float(np.average(hits[2], weights=weight)),
-            "top_3": float(np.average(hits[3], weights=weight)),
+    weights = np.stack(
+        [
+            np.bincount(generator.integers(0, count, count), minlength=count)[index]
+            for _ in range(resamples)
+        ]
+    ).astype(np.float64)
+    total = weights.sum(axis=1)
+    true = np.eye(len(CODES))[labels]
+    predicted = np.eye(len(CODES))[probabilities.argmax(axis=1)]
+    present = np.unique(labels)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        hit = (weights @ (true * predicted))[:, present]
+        of_class, called = (weights @ true)[:, present], (weights @ predicted)[:, present]
+        drawn = {
+            **{
+                name: weights @ top_k(probabilities, labels, k) / total
+                for name, k in (("accuracy", 1), ("top_2", 2), ("top_3", 3))
+            },
+            "balanced_accuracy": (hit / of_class).mean(axis=1),
+            "macro_f1": (2 * hit / (of_class + called)).mean(axis=1),
+            "macro_auc": np.mean(
+                [weighted_auc(true[:, k], probabilities[:, k], weights) for k in present], axis=0
+            ),
+            "malignant_auc": weighted_auc(
+                np.array(MALIGNANT)[labels], malignant_probability(probabilities), weights
+            ),
         }
-        kept = weight > 0
-        values["balanced_accuracy"] = float(
-            balanced_accuracy_score(labels[kept], predicted[kept], sample_weight=weight[kept])
-        )
-        if 0 < np.dot(malignant, weight) < weight.sum():
-            values["malignant_auc"] = float(roc_auc_score(malignant, score, sample_weight=weight))
-        for name, value in values.items():
-            drawn.setdefault(name, []).append(value)
     return {
-        name: (float(np.percentile(values, 2.5)), float(np.percentile(values, 97.5)))
+        name: (float(np.nanpercentile(values, 2.5)), float(np.nanpercentile(values, 97.5)))
         for name, values in drawn.items()
+        if not np.isnan(values).all()
     }
+
+
+def weighted_auc(positive: np.ndarray, score: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Area under the ROC curve for each row of `weights`, (resamples, images); NaN if undefined.
+
+    `positive`: (images,) 0 or 1; `score`: (images,). Ties count half.
+    """
+    order = np.argsort(score, kind="stable")
+    starts = np.flatnonzero(np.diff(score[order], prepend=-np.inf))
+    up = np.add.reduceat(weights[:, order] * positive[order], starts, axis=1)
+    down = np.add.reduceat(weights[:, order] * (1 - positive[order]), starts, axis=1)
+    below = np.cumsum(down, axis=1) - down / 2
+    return (up * below).sum(axis=1) / (up.sum(axis=1) * down.sum(axis=1))
 
 
 def score_report(
