@@ -11,7 +11,6 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 from skin_app.ensemble import Ensemble
-from skin_app.gallery import GalleryError
 from skin_app.interface.page import build_page
 from skin_app.interface.serving import PortError, serve
 from skin_app.interface.uploads import private_folder
@@ -29,7 +28,7 @@ def main() -> int:
         with private_folder() as uploads:
             print(f"Starting the page on http://{name}:{port}", flush=True)
             serve(build_page(ensemble, uploads), name, port)
-    except (WeightsError, GalleryError, PortError) as error:
+    except (WeightsError, PortError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0

@@ -111,8 +111,14 @@ class WeightsFolder:
         return member.eval().requires_grad_(False)
 
     def gallery(self) -> Gallery:
-        """The reference index of confirmed lesions."""
-        return Gallery.load(self.folder)
+        """The reference index of confirmed lesions. Raises `WeightsError`."""
+        try:
+            return Gallery.load(self.folder)
+        except (ValueError, KeyError, OSError, SafetensorError) as error:
+            raise WeightsError(
+                f"The gallery of the weights in {self.folder} cannot be loaded "
+                f"({type(error).__name__}): get the weights anew."
+            ) from error
 
 
 def open_weights(source: str | Path | None = None) -> WeightsFolder:

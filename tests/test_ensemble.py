@@ -86,6 +86,15 @@ def test_ranking_square_and_similar_lesions(ensemble: Ensemble) -> None:
     assert analysis.similar[0].link.startswith("https://api.isic-archive.com/images/ISIC_")
 
 
+def test_bfloat16_says_nearly_the_same(ensemble: Ensemble, monkeypatch: pytest.MonkeyPatch) -> None:
+    exact = ensemble.analyse(PHOTOS[0])
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    rounded = ensemble.analyse(PHOTOS[0])
+    assert not np.array_equal(exact.probabilities, rounded.probabilities)
+    assert np.allclose(exact.probabilities, rounded.probabilities, atol=0.02)
+    assert np.allclose(exact.maps, rounded.maps, atol=0.1)
+
+
 def test_each_similar_lesion_is_another_lesion(tmp_path: Path) -> None:
     gallery = Ensemble.load(write_weights(tmp_path / "weights", images=8)).gallery
     nearest = gallery.nearest(np.ones(gallery._embeddings.shape[1]), count=6)

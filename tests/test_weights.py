@@ -120,3 +120,12 @@ def test_a_hub_download_is_pinned_and_verified(folder: Path, monkeypatch: pytest
     assert asked["revision"] == "a" * 40
     assert not any("pt" in str(p) or "bin" in str(p) for p in asked["patterns"])  # type: ignore[attr-defined]
     assert opened.source == "someone/skin@aaaaaaaa"
+
+
+def test_a_gallery_that_does_not_fit_its_table_is_refused(folder: Path) -> None:
+    path = folder / "gallery.csv"
+    path.write_text("\n".join(path.read_text().splitlines()[:-3]) + "\n")
+    digest = weights.file_hash(path)
+    edit_contract(folder, lambda c: c["files"].update({"gallery.csv": digest}))
+    with pytest.raises(WeightsError, match=r"gallery .* cannot be loaded"):
+        Ensemble(open_weights(folder))
