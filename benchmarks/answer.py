@@ -13,9 +13,8 @@ Peak memory is that of a fresh process that loads the weights and answers once.
 
 import argparse
 import copy
-import multiprocessing
-import resource
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -30,7 +29,7 @@ from torch import Tensor, nn
 from skin_app.diagnoses import CODES
 from skin_app.ensemble import Ensemble, input_square
 from skin_app.hardware import describe, precision
-from skin_app.network import Member
+from skin_app.network import Member, Reading
 from skin_app.photo import Photo
 from skin_app.synthetic import draw_lesion
 from skin_app.views import VIEWS, all_views
@@ -49,11 +48,10 @@ class UsualMember(nn.Module):
         return self.member.head(self.spatial(features).mean(dim=(2, 3)))
 
 
-def bare(ensemble: Ensemble, inputs: list[Tensor]) -> None:
-    """Only the forward passes."""
+def bare(ensemble: Ensemble, inputs: list[Tensor]) -> list[Reading]:
+    """Only the forward passes. Readings are held: freeing them at once makes the next pass slower."""
     with torch.inference_mode(), precision(ensemble.device):
-        for member, batch in zip(ensemble.members, inputs, strict=True):
-            member(batch)
+        return [member(batch) for member, batch in zip(ensemble.members, inputs, strict=True)]
 
 
 def usual(members: list[UsualMember], inputs: list[Tensor]) -> None:
@@ -79,18 +77,27 @@ def medians(ways: dict[str, Callable[[], object]], repeats: int) -> dict[str, fl
     return {name: statistics.median(values) for name, values in taken.items()}
 
 
+ANSWER_ONCE = """
+import pathlib, resource, sys
+from skin_app.ensemble import Ensemble
+from skin_app.photo import Photo
+from skin_app.synthetic import draw_lesion
+ensemble = Ensemble.load(sys.argv[1] or None)
+if int(sys.argv[2]):
+    ensemble.analyse(Photo(draw_lesion(0, "network")), int(sys.argv[2]))
+status = pathlib.Path("/proc/self/status")
+if status.exists():  # ru_maxrss would count the parent's memory too
+    high = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+    print(int(high.split()[1]) * 1024 / 1e6)
+else:
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6)
+"""
+
+
 def peak_memory(weights: str | None, views: int) -> float:
     """Peak resident memory in MB of a fresh process that loads the weights and answers once."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_answer_once, (weights, views))
-
-
-def _answer_once(weights: str | None, views: int) -> float:
-    ensemble = Ensemble.load(weights)
-    if views:
-        ensemble.analyse(Photo(draw_lesion(0, "network")), views)
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+    command = [sys.executable, "-c", ANSWER_ONCE, weights or "", str(views)]
+    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
 def main() -> None:

@@ -100,11 +100,11 @@ def _split(options: argparse.Namespace) -> None:
 
 def _fit(options: argparse.Namespace) -> None:
     recipe = RECIPES[options.recipe]
-    run = prepare(options.out, options.data, recipe, options.seed, options.init, options.allow_missing)
     folds = options.fold if options.fold is not None else range(recipe.folds)
     for fold in folds:
         if not 0 <= fold < recipe.folds:
             raise RunError(f"There is no fold {fold}: the recipe has 0 to {recipe.folds - 1}.")
+    run = prepare(options.out, options.data, recipe, options.seed, options.init, options.allow_missing)
     for fold in folds:
         fit_fold(run, fold)
     print(f"weights written to {assemble(run, recipe.name)}")

@@ -115,11 +115,12 @@ def _step(
     norm = torch.nn.utils.clip_grad_norm_(member.parameters(), recipe.clip)
     if not (torch.isfinite(loss) and torch.isfinite(norm)):
         raise RunError(
-            f"The loss of fold {fold} became {float(loss)} at step {step} (gradient {float(norm)}): "
-            "lower the learning rates of the recipe; the last checkpoint is kept and loadable."
+            f"The loss of fold {fold} became {float(loss.detach())} at step {step} "
+            f"(gradient {float(norm)}): lower the learning rates of the recipe; the last checkpoint is "
+            "kept and loadable."
         )
     optimiser.step()
-    return float(loss)
+    return float(loss.detach())
 
 
 def _average(averaged: Member, member: Member, decay: float) -> None:
