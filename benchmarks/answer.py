@@ -5,7 +5,8 @@
 In one run, on one photo (a synthetic drawing of 600 x 450), interleaved, medians:
 
 - ours: `Ensemble.analyse` with 8 views and with 1 (all members, seven maps, gallery);
-- bare: only the forward passes that this needs, in the same batches, nothing else;
+- bare: only the forward passes that this needs, in the same batches, nothing else (stages that the
+  members have in common run once, as in ours);
 - usual: ttach around each member, and the grad-cam library once per class and member (one view).
 
 Peak memory is that of a fresh process that loads the weights and answers once.
@@ -32,6 +33,7 @@ from skin_app.hardware import describe, precision
 from skin_app.network import Member, Reading
 from skin_app.photo import Photo
 from skin_app.synthetic import draw_lesion
+from skin_app.trunk import read_all
 from skin_app.views import VIEWS, all_views
 
 
@@ -49,8 +51,10 @@ class UsualMember(nn.Module):
 
 
 def bare(ensemble: Ensemble, inputs: list[Tensor]) -> list[Reading]:
-    """Only the forward passes. Readings are held: freeing them at once makes the next pass slower."""
+    """Only the forward passes, each member by itself or with the first stages in common run once."""
     with torch.inference_mode(), precision(ensemble.device):
+        if ensemble.common_stages:
+            return read_all(ensemble.members, ensemble.common_stages, inputs[0])
         return [member(batch) for member, batch in zip(ensemble.members, inputs, strict=True)]
 
 
@@ -66,12 +70,17 @@ def usual(members: list[UsualMember], inputs: list[Tensor]) -> None:
 
 
 def medians(ways: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """Median seconds of each way, taken in turns after one round to warm up."""
+    """Median seconds of each way, taken in turns after one round to warm up.
+
+    Each way's last result is held until its next: otherwise the allocator gives the memory back to the
+    system, and the next pass pays for getting it again.
+    """
     taken: dict[str, list[float]] = {name: [] for name in ways}
+    held: dict[str, object] = {}
     for round_number in range(repeats + 1):
         for name, way in ways.items():
             start = time.perf_counter()
-            way()
+            held[name] = way()
             if round_number:
                 taken[name].append(time.perf_counter() - start)
     return {name: statistics.median(values) for name, values in taken.items()}

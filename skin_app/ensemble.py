@@ -15,6 +15,7 @@ from skin_app.hardware import best_device, describe, precision
 from skin_app.heatmap import averaged_over_members, averaged_over_views, class_maps, on_shared_scale
 from skin_app.network import Member, MemberConfig
 from skin_app.photo import Photo
+from skin_app.trunk import common_stages, read_all
 from skin_app.views import VIEWS, all_views, centre_square
 from skin_app.weights import WeightsFolder, open_weights
 
@@ -70,6 +71,7 @@ class Ensemble:
         self.device = device or best_device()
         contract = weights.contract
         self.members = [weights.member(name).to(self.device) for name in contract.members]
+        self.common_stages = common_stages(self.members)
         self.calibration = contract.calibration
         self.gallery = weights.gallery()
 
@@ -96,7 +98,14 @@ class Ensemble:
             if size not in squares:
                 batch = torch.stack([centre_square(tensor, size) for tensor in tensors])
                 squares[size] = all_views(batch, views).flatten(0, 1)
-        answers = [read_batches(m, squares[m.config.size], views, self.device) for m in self.members]
+        if self.common_stages:
+            inputs = squares[self.members[0].config.size]
+            answers = read_batches(self.members, self.common_stages, inputs, views, self.device)
+        else:
+            answers = [
+                read_batches([m], 0, squares[m.config.size], views, self.device)[0]
+                for m in self.members
+            ]
         logits = torch.stack([answer.logits for answer in answers], dim=1).double().numpy()
         maps = averaged_over_members([answer.maps for answer in answers])
         by_member = calibrated(logits, self.calibration, views)
@@ -133,20 +142,31 @@ class MemberAnswer:
 
 
 @torch.inference_mode()
-def read_batches(member: Member, inputs: Tensor, views: int, device: torch.device) -> MemberAnswer:
-    """Run one member over (photos * views, 3, size, size) in batches of at most `BATCH`."""
-    logits, maps, embeddings = [], [], []
+def read_batches(
+    members: Sequence[Member], stages: int, inputs: Tensor, views: int, device: torch.device
+) -> list[MemberAnswer]:
+    """Run members over (photos * views, 3, size, size) in batches of at most `BATCH`.
+
+    `stages`: how many first stages the members have in common (`trunk.common_stages`).
+    """
+    logits: list[list[Tensor]] = [[] for _ in members]
+    maps: list[list[Tensor]] = [[] for _ in members]
+    embeddings: list[list[Tensor]] = [[] for _ in members]
     for start in range(0, len(inputs), BATCH):
         with precision(device):
-            reading = member(inputs[start : start + BATCH].to(device))
-        logits.append(reading.logits.float().cpu())
-        maps.append(class_maps(member, reading).cpu())
-        embeddings.append(reading.embedding.float().cpu())
-    return MemberAnswer(
-        logits=torch.cat(logits).unflatten(0, (-1, views)).mean(dim=1),
-        maps=averaged_over_views(torch.cat(maps), views),
-        embedding=torch.cat(embeddings)[::views],
-    )
+            readings = read_all(members, stages, inputs[start : start + BATCH].to(device))
+        for i, (member, reading) in enumerate(zip(members, readings, strict=True)):
+            logits[i].append(reading.logits.float().cpu())
+            maps[i].append(class_maps(member, reading).cpu())
+            embeddings[i].append(reading.embedding.float().cpu())
+    return [
+        MemberAnswer(
+            logits=torch.cat(logits[i]).unflatten(0, (-1, views)).mean(dim=1),
+            maps=averaged_over_views(torch.cat(maps[i]), views),
+            embedding=torch.cat(embeddings[i])[::views],
+        )
+        for i in range(len(members))
+    ]
 
 
 def input_square(photo: Photo, config: MemberConfig) -> Tensor:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 from safetensors.numpy import load_file
 
 from skin_app.diagnoses import CODES
@@ -53,7 +54,7 @@ class Gallery:
             raise GalleryError(
                 "The gallery's embeddings and its table do not fit each other: get the weights anew."
             )
-        self._embeddings = embeddings.astype(np.float32)
+        self._embeddings = torch.from_numpy(embeddings.astype(np.float32))
         self._table = table.reset_index(drop=True)
 
     @classmethod
@@ -68,7 +69,10 @@ class Gallery:
 
     def nearest(self, embedding: np.ndarray, count: int = 6) -> tuple[SimilarLesion, ...]:
         """The `count` most similar lesions to an embedding (channels,), one image of each lesion."""
-        likeness = self._embeddings @ (embedding / max(float(np.linalg.norm(embedding)), 1e-12))
+        unit = torch.from_numpy(np.asarray(embedding, dtype=np.float32))
+        unit = unit / unit.norm().clamp(min=1e-12)
+        # Not numpy: its own threads would spin on after the product and slow the next forward pass.
+        likeness = (self._embeddings @ unit).numpy()
         order = np.argsort(-likeness, kind="stable")
         chosen: dict[str, int] = {}
         for row in order:

@@ -69,13 +69,20 @@ class Member(nn.Module):
 
     def forward(self, images: Tensor) -> Reading:
         """Read `images`, (batch, 3, size, size) in [0, 1]."""
-        features = self.feature_map((images - self.mean) / self.std)
+        return self.reading(self.backbone.forward_features((images - self.mean) / self.std))
+
+    def reading(self, output: Tensor) -> Reading:
+        """Pool and classify what the backbone's `forward_features` gave."""
+        features = self.as_map(output)
         embedding = features.mean(dim=(2, 3))
         return Reading(features, embedding, self.head(embedding))
 
     def feature_map(self, normalised: Tensor) -> Tensor:
         """The backbone's last feature map as (batch, channels, rows, columns)."""
-        features = self.backbone.forward_features(normalised)
+        return self.as_map(self.backbone.forward_features(normalised))
+
+    def as_map(self, features: Tensor) -> Tensor:
+        """Tokens or NHWC features of the backbone as (batch, channels, rows, columns)."""
         if features.ndim == 3:  # tokens of a ViT
             patches = features[:, self.backbone.num_prefix_tokens :]
             side = round(patches.shape[1] ** 0.5)

@@ -83,7 +83,8 @@ def test_members_say_of_their_held_out_images_what_the_predictions_say(
         for _, row in predictions[predictions["fold"] == fold].iloc[::700].iterrows():
             path = next(SHARED.rglob(f"{row['image_id']}.jpg"))
             square = input_square(read_photo(path), member.config)
-            answer = read_batches(member, all_views(square[None])[0], 8, ensemble.device)
+            views = all_views(square[None])[0]
+            (answer,) = read_batches([member], 0, views, 8, ensemble.device)
             expected = row[[f"logit_8views_{code}" for code in CODES]].to_numpy(float)
             assert np.abs(answer.logits[0].numpy() - expected).max() < 0.1
 
@@ -94,6 +95,12 @@ def test_an_image_of_the_gallery_finds_itself(ensemble: Ensemble) -> None:
     nearest = ensemble.analyse(read_photo(path), views=1).similar[0]
     assert nearest.image_id == "ISIC_0024306"
     assert nearest.likeness > 0.99
+
+
+def test_the_members_share_their_frozen_stages(ensemble: Ensemble) -> None:
+    frozen = ensemble.weights.contract.training.recipe["frozen"]
+    assert frozen == ["patch_embed", "layers.0", "layers.1"]
+    assert ensemble.common_stages == 2
 
 
 def test_one_changed_byte_in_a_copy_is_refused(tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ import torch
 
 from skin_app.decision import calibrated
 from skin_app.ensemble import Analysis, Ensemble, input_square
+from skin_app.network import Member
 from skin_app.photo import Photo
+from skin_app.trunk import common_stages, read_all
 from skin_app.views import all_views
 from tests.tiny import MOBILENET, SWIN, picture, write_weights
 
@@ -35,6 +37,26 @@ def test_an_analysis_equals_the_forward_passes_done_by_hand(ensemble: Ensemble, 
     assert np.allclose(analysis.probabilities, expected, atol=1e-5)
     assert analysis.probabilities.sum() == pytest.approx(1)
     assert analysis.views == views
+
+
+def test_stages_in_common_are_found_and_run_once(ensemble: Ensemble) -> None:
+    torch.manual_seed(0)
+    members = [Member(SWIN).eval() for _ in range(3)]
+    assert common_stages(members) == 0
+    for member in members[1:]:
+        member.backbone.patch_embed.load_state_dict(members[0].backbone.patch_embed.state_dict())
+        member.backbone.layers[0].load_state_dict(members[0].backbone.layers[0].state_dict())
+    assert common_stages(members) == 1
+    assert common_stages(members[:1]) == 0
+    assert common_stages([Member(MOBILENET), Member(MOBILENET)]) == 0
+    assert ensemble.common_stages == 0  # two unlike members
+    images = torch.rand(2, 3, 80, 80)
+    with torch.inference_mode():
+        for shared, alone in zip(
+            read_all(members, 1, images), read_all(members, 0, images), strict=True
+        ):
+            assert torch.allclose(shared.logits, alone.logits, atol=1e-6)
+            assert torch.allclose(shared.features, alone.features, atol=1e-5)
 
 
 def same(one: Analysis, other: Analysis) -> bool:

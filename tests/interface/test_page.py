@@ -104,10 +104,10 @@ def test_analyse_without_a_photo_asks_for_one_and_with_a_result_keeps_it(visit: 
     expect(visit.get_by_role("alert")).to_contain_text(words.NOTHING_CHOSEN)
     upload(visit, PHOTO)
     expect_full_answer(visit)
-    ranked = visit.locator("#ranking").inner_text()
+    ranked = visit.locator("#ranking table").inner_text()
     button.click()
     expect_full_answer(visit)
-    assert visit.locator("#ranking").inner_text() == ranked
+    assert visit.locator("#ranking table").inner_text() == ranked
 
 
 def test_emptying_the_field_clears_the_result(visit: Page) -> None:
