@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from safetensors.torch import save_file
+import torch
+from safetensors.torch import load_file, save_file
 
 from skin_app.diagnoses import CODES
 from skin_app.ensemble import Ensemble
@@ -168,6 +169,43 @@ def test_stopping_at_any_step_changes_nothing(
     fit_fold(run, 0)
     name = "fold-0/member.safetensors"
     assert file_hash(run.folder / name) == file_hash(finished / name)
+
+
+def test_a_swin_with_frozen_stages_also_resumes_bit_for_bit(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The shipped architecture: shifted windows, position tables, stochastic depth."""
+    path = tmp_path / "swin.safetensors"
+    save_file({k: v.contiguous() for k, v in Member(SWIN).backbone.state_dict().items()}, path)
+    member = SWIN.model_copy(update={"arguments": {**SWIN.arguments, "drop_path_rate": 0.2}})
+    recipe = dataclasses.replace(TINY, member=member, cache_side=80, frozen=("patch_embed", "layers.0"))
+    monkeypatch.setattr(fit_module, "CHECKPOINT_STEPS", 2)
+    whole = prepare(tmp_path / "whole", data, recipe, 0, path)
+    fit_fold(whole, 0)
+    broken = prepare(tmp_path / "broken", data, recipe, 0, path)
+    original = fit_module._step
+
+    def interrupted(*arguments: object) -> float:
+        if arguments[2] == 5:
+            raise KeyboardInterrupt
+        return original(*arguments)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fit_module, "_step", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            fit_fold(broken, 0)
+    fit_fold(broken, 0)
+    name = "fold-0/member.safetensors"
+    assert file_hash(broken.folder / name) == file_hash(whole.folder / name)
+    started = Member(member)
+    start = load_file(path)
+    started.load_state_dict(load_file(whole.folder / name))
+    trained = started.backbone.state_dict()
+    for key, value in start.items():
+        if key.startswith(("patch_embed", "layers.0")):
+            assert torch.equal(trained[key], value)  # frozen stages stay what they were
+    last = "layers.2.blocks.0.mlp.fc1.weight"
+    assert not torch.equal(trained[last], start[last])
 
 
 def test_stopping_between_the_last_step_and_the_end_changes_nothing(
