@@ -103,8 +103,11 @@ def similar_lesions(lesions: Sequence[SimilarLesion]) -> str:
         )
         for lesion in lesions
     ]
+    known = next((lesion for lesion in lesions if lesion.is_the_same_photo), None)
+    warning = status(words.TRAINING_IMAGE.format(image_id=known.image_id), kind="note") if known else ""
     return (
         '<section class="panel similar"><h2>Confirmed lesions that look alike to the networks</h2>'
+        f"{warning}"
         f"{table(columns, rows, numbers=(3, 4), stacked=True)}"
         f'<p class="quiet">{words.SIMILAR_NOTE}</p></section>'
     )

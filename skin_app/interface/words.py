@@ -39,6 +39,10 @@ SIMILAR_NOTE = (
     "Their pictures are not shown here for licence reasons; the link leads to the public archive's "
     "record. Likeness is cosine similarity, 1 at most; it is no probability."
 )
+TRAINING_IMAGE = (
+    "This photo is most likely one of the training images ({image_id}), so the answer above is partly "
+    "learnt by heart and says little about new patients."
+)
 SYNTHETIC_NOTE = "Synthetic drawings, not patients: their answers mean nothing."
 PRIVACY = """
 <ul>

@@ -88,3 +88,10 @@ def test_note_about_the_weights_stands_on_the_page(
     assert note not in str(build_page(ensemble, tmp_path).config)
     monkeypatch.setattr(ensemble, "weights", replace(ensemble.weights, note=note))
     assert note in str(build_page(ensemble, tmp_path).config)
+
+
+def test_a_training_image_is_said_to_be_one() -> None:
+    lesion = SimilarLesion("ISIC_1", "nv", "histopathology", 0.98, 40.0, None, None)
+    assert "most likely one of the training images" not in similar_lesions([lesion])
+    html = similar_lesions([replace(lesion, likeness=0.9991)])
+    assert "most likely one of the training images (ISIC_1)" in html
