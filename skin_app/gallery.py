@@ -11,8 +11,8 @@ from safetensors.numpy import load_file
 from skin_app.diagnoses import CODES
 
 ARCHIVE = "https://api.isic-archive.com/images/{image_id}/"
-# Among the 10,015 images behind the first embedded weights no two of different lesions reach this
-# likeness (highest: 0.987), while an image of the gallery finds itself with 1.000.
+# No two images of different lesions in the embedded gallery are as alike (a test holds this), while an
+# image of the gallery finds itself.
 SAME_PHOTO = 0.99
 CONFIRMED = {
     "histo": "histopathology",

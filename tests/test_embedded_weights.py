@@ -6,11 +6,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from safetensors.torch import load_file
 from sklearn.metrics import balanced_accuracy_score
 
 from skin_app.decision import calibrated, prior_adjusted
 from skin_app.diagnoses import CODES
 from skin_app.ensemble import Ensemble, input_square, read_batches
+from skin_app.gallery import SAME_PHOTO
 from skin_app.photo import read_photo
 from skin_app.views import all_views
 from skin_app.weights import EMBEDDED, open_weights
@@ -95,6 +98,15 @@ def test_an_image_of_the_gallery_finds_itself(ensemble: Ensemble) -> None:
     nearest = ensemble.analyse(read_photo(path), views=1).similar[0]
     assert nearest.image_id == "ISIC_0024306"
     assert nearest.is_the_same_photo
+
+
+def test_no_two_lesions_of_the_gallery_are_taken_for_the_same_photo() -> None:
+    embeddings = load_file(EMBEDDED / "gallery.safetensors")["embeddings"].float()
+    lesions = pd.read_csv(EMBEDDED / "gallery.csv")["lesion"].astype("category").cat.codes.to_numpy()
+    lesion = torch.from_numpy(lesions.astype(np.int64))
+    for rows in torch.arange(len(embeddings)).split(1000):
+        others = lesion[rows][:, None] != lesion[None]
+        assert (embeddings[rows] @ embeddings.T)[others].max() < SAME_PHOTO
 
 
 def test_the_members_share_their_frozen_stages(ensemble: Ensemble) -> None:

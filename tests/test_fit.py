@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 
 from skin_app.diagnoses import CODES
 from skin_app.ensemble import Ensemble
-from skin_app.network import Member
+from skin_app.network import Member, MemberConfig
 from skin_app.photo import read_photo
 from skin_app.weights import file_hash, open_weights
 from tests.tiny import MOBILENET, SWIN, write_data
@@ -27,9 +27,31 @@ from train import fit as fit_module
 from train.__main__ import main
 from train.fit import fit_fold
 from train.recipes import RECIPES, Recipe
-from train.run import RunError, prepare
+from train.run import Run, RunError, prepare
 
 TINY = Recipe(name="tiny", member=MOBILENET, folds=2, epochs=3, batch=8, cache_side=72, shipped=2)
+
+
+def start_weights(config: MemberConfig, folder: Path) -> Path:
+    path = folder / "start.safetensors"
+    save_file({k: v.contiguous() for k, v in Member(config).backbone.state_dict().items()}, path)
+    return path
+
+
+def fit_stopped_at(step: int, run: Run) -> None:
+    """Fit fold 0 with checkpoints every two steps until `step` comes up, as if interrupted there."""
+    original = fit_module._step
+
+    def interrupted(*arguments: object) -> float:
+        if arguments[2] == step:
+            raise KeyboardInterrupt
+        return original(*arguments)  # type: ignore[arg-type]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(fit_module, "CHECKPOINT_STEPS", 2)
+        patched.setattr(fit_module, "_step", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            fit_fold(run, 0)
 
 
 @pytest.fixture(scope="module")
@@ -39,9 +61,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def init(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("i") / "start.safetensors"
-    save_file({k: v.contiguous() for k, v in Member(MOBILENET).backbone.state_dict().items()}, path)
-    return path
+    return start_weights(MOBILENET, tmp_path_factory.mktemp("i"))
 
 
 @pytest.fixture(scope="module")
@@ -145,55 +165,25 @@ def test_a_killed_run_started_again_ends_in_the_same_weights(
 
 @pytest.mark.parametrize("stop", [1, 4, 7])
 def test_stopping_at_any_step_changes_nothing(
-    stop: int,
-    finished: Path,
-    data: Path,
-    init: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    stop: int, finished: Path, data: Path, init: Path, tmp_path: Path
 ) -> None:
     """Steps 1, 4 and 7 lie before the first checkpoint, after an epoch's end, and between two."""
     run = prepare(tmp_path / "run", data, TINY, 0, init)
-    original = fit_module._step
-
-    def interrupted(*arguments: object) -> float:
-        if arguments[2] == stop:
-            raise KeyboardInterrupt
-        return original(*arguments)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(fit_module, "CHECKPOINT_STEPS", 2)
-    monkeypatch.setattr(fit_module, "_step", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        fit_fold(run, 0)
-    monkeypatch.setattr(fit_module, "_step", original)
+    fit_stopped_at(stop, run)
     fit_fold(run, 0)
     name = "fold-0/member.safetensors"
     assert file_hash(run.folder / name) == file_hash(finished / name)
 
 
-def test_a_swin_with_frozen_stages_also_resumes_bit_for_bit(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_swin_with_frozen_stages_also_resumes_bit_for_bit(data: Path, tmp_path: Path) -> None:
     """The shipped architecture: shifted windows, position tables, stochastic depth."""
-    path = tmp_path / "swin.safetensors"
-    save_file({k: v.contiguous() for k, v in Member(SWIN).backbone.state_dict().items()}, path)
+    path = start_weights(SWIN, tmp_path)
     member = SWIN.model_copy(update={"arguments": {**SWIN.arguments, "drop_path_rate": 0.2}})
     recipe = dataclasses.replace(TINY, member=member, cache_side=80, frozen=("patch_embed", "layers.0"))
-    monkeypatch.setattr(fit_module, "CHECKPOINT_STEPS", 2)
     whole = prepare(tmp_path / "whole", data, recipe, 0, path)
     fit_fold(whole, 0)
     broken = prepare(tmp_path / "broken", data, recipe, 0, path)
-    original = fit_module._step
-
-    def interrupted(*arguments: object) -> float:
-        if arguments[2] == 5:
-            raise KeyboardInterrupt
-        return original(*arguments)  # type: ignore[arg-type]
-
-    with monkeypatch.context() as patched:
-        patched.setattr(fit_module, "_step", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            fit_fold(broken, 0)
+    fit_stopped_at(5, broken)
     fit_fold(broken, 0)
     name = "fold-0/member.safetensors"
     assert file_hash(broken.folder / name) == file_hash(whole.folder / name)
@@ -226,8 +216,7 @@ def test_stopping_between_the_last_step_and_the_end_changes_nothing(
 
 
 def test_early_stopping_ends_a_run_that_does_not_improve(data: Path, tmp_path: Path) -> None:
-    path = tmp_path / "swin.safetensors"
-    save_file({k: v.contiguous() for k, v in Member(SWIN).backbone.state_dict().items()}, path)
+    path = start_weights(SWIN, tmp_path)
     still = dataclasses.replace(
         TINY, member=SWIN, epochs=9, patience=2, backbone_rate=0.0, head_rate=0.0, cache_side=80
     )

@@ -15,7 +15,7 @@ from train.fit import fit_fold
 from train.folds import lesion_folds, write_folds
 from train.ham10000 import DataError, read_dataset
 from train.recipes import RECIPES
-from train.run import RunError, prepare
+from train.run import Run, RunError, prepare
 from train.start import StartError
 
 
@@ -104,16 +104,25 @@ def _fit(options: argparse.Namespace) -> None:
     for fold in folds:
         if not 0 <= fold < recipe.folds:
             raise RunError(f"There is no fold {fold}: the recipe has 0 to {recipe.folds - 1}.")
-    run = prepare(options.out, options.data, recipe, options.seed, options.init, options.allow_missing)
+    run = _prepared(options)
     for fold in folds:
         fit_fold(run, fold)
     print(f"weights written to {assemble(run, recipe.name)}")
 
 
 def _assemble(options: argparse.Namespace) -> None:
-    recipe = RECIPES[options.recipe]
-    run = prepare(options.out, options.data, recipe, options.seed, options.init, options.allow_missing)
-    print(f"weights written to {assemble(run, recipe.name)}")
+    print(f"weights written to {assemble(_prepared(options), options.recipe)}")
+
+
+def _prepared(options: argparse.Namespace) -> Run:
+    return prepare(
+        options.out,
+        options.data,
+        RECIPES[options.recipe],
+        options.seed,
+        options.init,
+        options.allow_missing,
+    )
 
 
 def _evaluate(options: argparse.Namespace) -> None:

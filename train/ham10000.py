@@ -107,9 +107,10 @@ def _read_table(path: Path) -> pd.DataFrame:
         raise DataError(f"{path.name} is not a readable CSV: {error}.") from error
     missing = [column for column in REQUIRED if column not in table.columns]
     if missing:
+        optional = ", ".join(column for column in COLUMNS if column not in REQUIRED)
         raise DataError(
-            f"{path.name} has no column {', '.join(missing)}: it needs "
-            f"{', '.join(REQUIRED)} (and may have {', '.join(set(COLUMNS) - set(REQUIRED))})."
+            f"{path.name} has no column {', '.join(missing)}: it needs {', '.join(REQUIRED)} (and may have "
+            f"{optional})."
         )
     if table.empty:
         raise DataError(f"{path.name} has no rows: it needs one row an image.")
