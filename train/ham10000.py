@@ -109,8 +109,8 @@ def _read_table(path: Path) -> pd.DataFrame:
     if missing:
         optional = ", ".join(column for column in COLUMNS if column not in REQUIRED)
         raise DataError(
-            f"{path.name} has no column {', '.join(missing)}: it needs {', '.join(REQUIRED)} (and may have "
-            f"{optional})."
+            f"{path.name} has no column {', '.join(missing)}: it needs {', '.join(REQUIRED)} (and may "
+            f"have {optional})."
         )
     if table.empty:
         raise DataError(f"{path.name} has no rows: it needs one row an image.")
