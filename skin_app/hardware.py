@@ -24,9 +24,13 @@ def describe(device: torch.device) -> str:
     return f"CPU ({platform.machine()}, {torch.get_num_threads()} threads)"
 
 
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether bfloat16 pays: on CUDA, and on processors with AVX512-bf16 or AMX."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
+
+
 def precision(device: torch.device) -> AbstractContextManager[object]:
-    """bfloat16 autocast where it pays: on CUDA, and on processors with AVX512-bf16 or AMX."""
-    on_cpu = device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
-    if on_cpu or (device.type == "cuda" and torch.cuda.is_bf16_supported()):
-        return torch.autocast(device.type, dtype=torch.bfloat16)
-    return nullcontext()
+    """bfloat16 autocast where it pays."""
+    return torch.autocast(device.type, dtype=torch.bfloat16) if has_bfloat16(device) else nullcontext()

@@ -1,9 +1,9 @@
 """Class activation maps in closed form.
 
-For a pooled head the gradient of a class score with respect to the feature map is the same at every
-position: the head's Jacobian at the pooled vector, divided by the number of positions. Grad-CAM
-(Selvaraju et al. 2017) of all seven classes is therefore one small matrix product: no hooks, no
-backward pass, nothing kept on the shared network.
+For an average-pooled head the gradient of a class score with respect to the feature map is the same
+at every position: the head's Jacobian at the pooled vector, divided by the number of positions.
+Grad-CAM (Selvaraju et al. 2017) of all seven classes is therefore one small matrix product: no hooks,
+no backward pass, nothing kept on the shared network.
 """
 
 import torch
@@ -19,9 +19,11 @@ def class_maps(member: Member, reading: Reading) -> Tensor:
 
     Their positive part, scaled to its own maximum, is what the grad-cam library shows.
     """
-    jacobian = member.head_jacobian(reading.embedding.float())
     features = reading.features.float()
     positions = features.shape[2] * features.shape[3]
+    jacobian = member.head_jacobian(member.pooled(features))
+    if member.config.pool == "flatten":  # Grad-CAM averages the gradient over positions
+        jacobian = jacobian.unflatten(2, (-1, positions)).sum(dim=3)
     return torch.einsum("bkc,bcyx->bkyx", jacobian, features) / positions
 
 

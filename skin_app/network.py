@@ -4,7 +4,7 @@ The head follows Le et al. 2020 ("modified ResNet-50": global average pooling, d
 layers). Its configuration travels with its weights in `config.json`.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import timm
 import torch
@@ -19,7 +19,9 @@ class MemberConfig(BaseModel):
 
     `architecture`: a timm name. `arguments`: keyword arguments for `timm.create_model`. `stages`:
     keep only that many leading stages of a Swin-like backbone (its `layers`), or all when None.
-    `size`: side of the square input in pixels; `mean`, `std`: per channel, after scaling to [0, 1].
+    `pool`: "average" over positions, or "flatten" (no pooling, an ablation of Le et al. 2020).
+    `hidden`: width of the first dense layer; 0 leaves it out (the other ablation). `size`: side of the
+    square input in pixels; `mean`, `std`: per channel, after scaling to [0, 1].
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -28,7 +30,8 @@ class MemberConfig(BaseModel):
     architecture: str
     arguments: dict[str, int | float | str | bool | list[int]] = Field(default_factory=dict)
     stages: int | None = None
-    hidden: int = Field(default=256, gt=0)
+    pool: Literal["average", "flatten"] = "average"
+    hidden: int = Field(default=256, ge=0)
     dropout: float = Field(default=0.3, ge=0, lt=1)
     size: int = Field(gt=0)
     mean: tuple[float, float, float]
@@ -48,7 +51,7 @@ class Reading(NamedTuple):
 
 
 class Member(nn.Module):
-    """A network with a global-average-pooled head; `forward` gives a `Reading`."""
+    """A backbone, a pooling and a small dense head; `forward` gives a `Reading`."""
 
     backbone: Any
     mean: Tensor
@@ -60,12 +63,14 @@ class Member(nn.Module):
         arguments: dict[str, Any] = {"num_classes": 0, "global_pool": "", **config.arguments}
         self.backbone = timm.create_model(config.architecture, **arguments)
         channels = _truncate(self.backbone, config.stages)
-        self.dense = nn.Linear(channels, config.hidden)
-        self.activation = nn.SiLU()
-        self.classifier = nn.Linear(config.hidden, len(CODES))
         self.dropout = nn.Dropout(config.dropout)
         self.register_buffer("mean", torch.tensor(config.mean).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(config.std).view(3, 1, 1), persistent=False)
+        self.channels = channels
+        inputs = channels if config.pool == "average" else channels * self._positions()
+        self.dense = nn.Linear(inputs, config.hidden) if config.hidden else nn.Identity()
+        self.activation = nn.SiLU() if config.hidden else nn.Identity()
+        self.classifier = nn.Linear(config.hidden or inputs, len(CODES))
 
     def forward(self, images: Tensor) -> Reading:
         """Read `images`, (batch, 3, size, size) in [0, 1]."""
@@ -74,8 +79,11 @@ class Member(nn.Module):
     def reading(self, output: Tensor) -> Reading:
         """Pool and classify what the backbone's `forward_features` gave."""
         features = self.as_map(output)
-        embedding = features.mean(dim=(2, 3))
-        return Reading(features, embedding, self.head(embedding))
+        return Reading(features, features.mean(dim=(2, 3)), self.head(self.pooled(features)))
+
+    def pooled(self, features: Tensor) -> Tensor:
+        """What the dense layers get of a feature map: (batch, channels), or all of it, flattened."""
+        return features.mean(dim=(2, 3)) if self.config.pool == "average" else features.flatten(1)
 
     def feature_map(self, normalised: Tensor) -> Tensor:
         """The backbone's last feature map as (batch, channels, rows, columns)."""
@@ -91,22 +99,38 @@ class Member(nn.Module):
             return features.permute(0, 3, 1, 2)
         return features
 
-    def head(self, embedding: Tensor) -> Tensor:
-        """Logits (batch, 7) of pooled features (batch, channels)."""
-        hidden = self.activation(self.dense(self.dropout(embedding)))
-        return self.classifier(self.dropout(hidden))
+    def head(self, pooled: Tensor) -> Tensor:
+        """Logits (batch, 7) of what `pooled` gave."""
+        return self.classifier(self.dropout(self.last_hidden(self.dropout(pooled))))
 
-    def head_jacobian(self, embedding: Tensor) -> Tensor:
-        """Derivative of each logit by each pooled channel, (batch, 7, channels), dropout off."""
-        sloped = self.dense(embedding)
+    def last_hidden(self, pooled: Tensor) -> Tensor:
+        """The last hidden layer, (batch, hidden): the input of the final linear layer."""
+        return self.activation(self.dense(pooled))
+
+    def head_jacobian(self, pooled: Tensor) -> Tensor:
+        """Derivative of each logit by each input of the head, (batch, 7, inputs), dropout off."""
+        if isinstance(self.dense, nn.Identity):
+            return self.classifier.weight.expand(len(pooled), -1, -1)
+        sloped = self.dense(pooled)
         gate = torch.sigmoid(sloped)
         slope = gate * (1 + sloped * (1 - gate))  # derivative of SiLU
         return torch.einsum("kh,bh,hc->bkc", self.classifier.weight, slope, self.dense.weight)
+
+    def _positions(self) -> int:
+        """Number of positions of the feature map at the configured input size."""
+        training = self.backbone.training
+        self.backbone.eval()  # batch statistics must not see the blank image
+        with torch.no_grad():
+            features = self.feature_map(torch.zeros(1, 3, self.config.size, self.config.size))
+        self.backbone.train(training)
+        return features.shape[2] * features.shape[3]
 
 
 def _truncate(backbone: Any, stages: int | None) -> int:
     """Cut `backbone` after `stages` stages (in place); returns its number of output channels."""
     if stages is None:
+        if hasattr(backbone, "pre_logits"):  # VGG's own dense layers: ours take their place
+            backbone.pre_logits = nn.Identity()
         return int(backbone.num_features)
     layers = backbone.layers
     if not isinstance(layers, nn.Sequential) or not 0 < stages <= len(layers):

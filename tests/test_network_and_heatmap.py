@@ -26,7 +26,15 @@ VIT = MemberConfig(
     mean=(0.5, 0.5, 0.5),
     std=(0.5, 0.5, 0.5),
 )
-CONFIGS = [MOBILENET, SWIN, VIT]
+FLAT = MOBILENET.model_copy(update={"pool": "flatten"})
+BARE = MOBILENET.model_copy(update={"hidden": 0})
+BARE_FLAT = SWIN.model_copy(update={"pool": "flatten", "hidden": 0})
+VGG = MOBILENET.model_copy(update={"architecture": "vgg11", "size": 32})
+CONFIGS = [MOBILENET, SWIN, VIT, FLAT, BARE, BARE_FLAT, VGG]
+
+
+def name_of(config: MemberConfig) -> str:
+    return f"{config.architecture}-{config.pool}-{config.hidden}"
 
 
 def member_of(config: MemberConfig) -> Member:
@@ -39,7 +47,7 @@ def batch_of(config: MemberConfig, count: int = 2) -> Tensor:
     return torch.rand(count, 3, config.size, config.size, generator=generator)
 
 
-@pytest.mark.parametrize("config", CONFIGS, ids=lambda c: c.architecture)
+@pytest.mark.parametrize("config", CONFIGS, ids=name_of)
 def test_reading_has_the_documented_shapes(config: MemberConfig) -> None:
     reading = member_of(config)(batch_of(config))
     assert reading.logits.shape == (2, 7)
@@ -47,12 +55,14 @@ def test_reading_has_the_documented_shapes(config: MemberConfig) -> None:
     assert torch.allclose(reading.features.mean(dim=(2, 3)), reading.embedding, atol=1e-6)
 
 
-def test_head_jacobian_is_what_autograd_says() -> None:
-    member = member_of(MOBILENET).double()
-    embedding = torch.randn(1, member.dense.in_features, dtype=torch.float64)
-    expected = torch.autograd.functional.jacobian(member.head, embedding)
+@pytest.mark.parametrize("config", [MOBILENET, FLAT, BARE], ids=name_of)
+def test_head_jacobian_is_what_autograd_says(config: MemberConfig) -> None:
+    member = member_of(config).double()
+    features = torch.randn(1, member.channels, 2, 2, dtype=torch.float64)
+    pooled = member.pooled(features)
+    expected = torch.autograd.functional.jacobian(member.head, pooled)
     assert isinstance(expected, Tensor)
-    assert torch.allclose(member.head_jacobian(embedding)[0], expected[0, :, 0], atol=1e-12)
+    assert torch.allclose(member.head_jacobian(pooled)[0], expected[0, :, 0], atol=1e-12)
 
 
 class LogitsOnly(nn.Module):
@@ -65,10 +75,10 @@ class LogitsOnly(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         features = self.member.feature_map((images - self.member.mean) / self.member.std)
-        return self.member.head(self.spatial(features).mean(dim=(2, 3)))
+        return self.member.head(self.member.pooled(self.spatial(features)))
 
 
-@pytest.mark.parametrize("config", CONFIGS, ids=lambda c: c.architecture)
+@pytest.mark.parametrize("config", CONFIGS, ids=name_of)
 def test_class_maps_equal_the_grad_cam_library(config: MemberConfig) -> None:
     member, images = member_of(config), batch_of(config, 1)
     maps = class_maps(member, member(images))[0].detach()

@@ -61,7 +61,7 @@ def write_weights(
     """A valid weights folder with random members and a random gallery."""
     torch.manual_seed(0)
     members = {f"member-{i}": Member(config).eval() for i, config in enumerate(configs)}
-    channels = members["member-0"].dense.in_features
+    channels = members["member-0"].channels
     embeddings = np.random.default_rng(0).normal(size=(images, channels))
     embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
     gallery = pd.DataFrame(

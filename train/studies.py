@@ -1,0 +1,187 @@
+"""Studies: settings that differ in one thing, trained on the same folds and compared in pairs.
+
+Published numbers are those that ../shared/FACTS.md quotes; they come from the publications' own data
+splits (by image, where it is known) and are shown beside ours, never mixed with them.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from train.augment import Augmentation
+from train.recipes import LE2020, MISHRA2019, SUPERCON2022, Recipe
+from train.settings import changed
+
+Change = Callable[[Recipe], Recipe]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One row of a study: what it changes in the study's recipe, and the published scores, if any.
+
+    `published`: score name -> value in [0, 1].
+    """
+
+    name: str
+    change: Change
+    published: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Study:
+    """Settings of one recipe; the first is the baseline of every difference.
+
+    `ensemble`: whether the average of all settings is a row of its own.
+    """
+
+    name: str
+    title: str
+    recipe: Recipe
+    settings: tuple[Setting, ...]
+    notes: tuple[str, ...] = ()
+    ensemble: bool = False
+
+    @property
+    def baseline(self) -> str:
+        return self.settings[0].name
+
+
+def no_augmentation(recipe: Recipe) -> Recipe:
+    """`recipe` on plain centre squares."""
+    none = Augmentation(
+        rotation=0.0,
+        flip=False,
+        crop=(1.0, 1.0),
+        shift=0.0,
+        cutout=0.0,
+        cutout_probability=0.0,
+        brightness=0.0,
+        contrast=0.0,
+        saturation=0.0,
+        hue_gain=0.0,
+    )
+    return replace(recipe, augmentation=none)
+
+
+def member_with(**values: object) -> Change:
+    """Change fields of the recipe's member."""
+    return lambda recipe: replace(recipe, member=recipe.member.model_copy(update=values))
+
+
+def with_backbone(name: str) -> Change:
+    """Change the backbone, at the recipe's input size."""
+    return lambda recipe: changed(recipe, name, recipe.member.size)
+
+
+def recipe_with(**values: object) -> Change:
+    """Change fields of the recipe."""
+    return lambda recipe: replace(recipe, **values)  # pyright: ignore[reportArgumentType]
+
+
+def one_stage(recipe: Recipe) -> Recipe:
+    """A two-stage recipe's network trained as a whole by the classifier's loss.
+
+    It gets as many epochs as the contrastive stage had.
+    """
+    contrastive, classifier = recipe.stages
+    whole = replace(classifier, name="all", frozen=contrastive.frozen, epochs=contrastive.epochs)
+    return replace(recipe, stages=(whole,))
+
+
+def _same(recipe: Recipe) -> Recipe:
+    return recipe
+
+
+def _published(accuracy: float, precision: float, recall: float, f1: float) -> dict[str, float]:
+    return {
+        "accuracy": accuracy,
+        "macro_precision": precision,
+        "macro_recall": recall,
+        "macro_f1": f1,
+    }
+
+
+BY_IMAGE = "The published numbers come from a split by image, which leaks."
+
+STUDIES: dict[str, Study] = {
+    study.name: study
+    for study in (
+        Study(
+            name="le2020-ablations",
+            title="Le et al. 2020: what each part is worth",
+            recipe=LE2020,
+            settings=(
+                Setting("full", _same, _published(0.90, 0.81, 0.80, 0.80)),
+                Setting("no-dropout", member_with(dropout=0.0), _published(0.90, 0.78, 0.77, 0.77)),
+                Setting("no-augmentation", no_augmentation, _published(0.89, 0.79, 0.71, 0.74)),
+                Setting(
+                    "no-class-weights",
+                    recipe_with(class_weight_power=0.0),
+                    _published(0.90, 0.81, 0.77, 0.79),
+                ),
+                Setting("no-dense", member_with(hidden=0), _published(0.74, 0.70, 0.80, 0.72)),
+                Setting("no-pooling", member_with(pool="flatten"), _published(0.88, 0.77, 0.73, 0.75)),
+            ),
+            notes=(
+                BY_IMAGE,
+                "The published row of the full system is its test score: five ResNet-50 with "
+                "test-time augmentation.",
+            ),
+        ),
+        Study(
+            name="le2020-backbones",
+            title="Le et al. 2020: its four backbones",
+            recipe=LE2020,
+            settings=tuple(
+                Setting(name, with_backbone(name))
+                for name in ("resnet50", "vgg16", "mobilenetv1_100", "efficientnet_b1")
+            ),
+            notes=("Of this table of the publication we could read no numbers.",),
+            ensemble=True,
+        ),
+        Study(
+            name="focal-weights",
+            title="Focal loss and class weights, each on and off",
+            recipe=LE2020,
+            settings=(
+                Setting("focal-and-weights", _same),
+                Setting("focal-only", recipe_with(class_weight_power=0.0)),
+                Setting("weights-only", recipe_with(focal_gamma=0.0)),
+                Setting("neither", recipe_with(focal_gamma=0.0, class_weight_power=0.0)),
+            ),
+            ensemble=True,
+        ),
+        Study(
+            name="split",
+            title="Lesion-grouped split against the split by image of 2020",
+            recipe=LE2020,
+            settings=(
+                Setting("lesion-grouped", _same),
+                Setting("by-image", recipe_with(split="image")),
+            ),
+        ),
+        Study(
+            name="supercon",
+            title="SuperCon 2022: contrastive stage, then classifier, against one stage",
+            recipe=SUPERCON2022,
+            settings=(
+                Setting("one-stage", one_stage),
+                Setting("two-stages", _same),
+            ),
+        ),
+        Study(
+            name="mishra2019-depths",
+            title="Mishra et al. 2019: depth of the ResNet",
+            recipe=MISHRA2019,
+            settings=tuple(
+                Setting(name, with_backbone(name), {"accuracy": accuracy})
+                for name, accuracy in (
+                    ("resnet34", 0.889),
+                    ("resnet50", 0.897),
+                    ("resnet101", 0.882),
+                    ("resnet152", 0.898),
+                )
+            ),
+            notes=("The published numbers are of other data: photographs by users.",),
+        ),
+    )
+}
