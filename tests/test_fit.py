@@ -26,10 +26,25 @@ from train import checkpoint
 from train import fit as fit_module
 from train.__main__ import main
 from train.fit import fit_fold
-from train.recipes import RECIPES, Recipe
+from train.learner import Learner
+from train.recipes import RECIPES, Recipe, Stage, contrastive_stages
 from train.run import Run, RunError, prepare
 
-TINY = Recipe(name="tiny", member=MOBILENET, folds=2, epochs=3, batch=8, cache_side=72, shipped=2)
+TINY = Recipe(
+    name="tiny",
+    member=MOBILENET,
+    folds=2,
+    stages=(Stage(epochs=3),),
+    batch=8,
+    cache_side=72,
+    shipped=2,
+)
+
+
+def with_stage(recipe: Recipe, **values: object) -> Recipe:
+    """`recipe` with changed fields in its first stage."""
+    first = dataclasses.replace(recipe.stages[0], **values)  # pyright: ignore[reportArgumentType]
+    return dataclasses.replace(recipe, stages=(first, *recipe.stages[1:]))
 
 
 def start_weights(config: MemberConfig, folder: Path) -> Path:
@@ -38,18 +53,18 @@ def start_weights(config: MemberConfig, folder: Path) -> Path:
     return path
 
 
-def fit_stopped_at(step: int, run: Run) -> None:
+def fit_stopped_at(step: int, run: Run, stage: int = 0) -> None:
     """Fit fold 0 with checkpoints every two steps until `step` comes up, as if interrupted there."""
-    original = fit_module._step
+    original = Learner.step
 
-    def interrupted(*arguments: object) -> float:
-        if arguments[2] == step:
+    def interrupted(learner: Learner, number: int, rows: np.ndarray, rate: float) -> float:
+        if (learner.index, number) == (stage, step):
             raise KeyboardInterrupt
-        return original(*arguments)  # type: ignore[arg-type]
+        return original(learner, number, rows, rate)
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(fit_module, "CHECKPOINT_STEPS", 2)
-        patched.setattr(fit_module, "_step", interrupted)
+        patched.setattr(Learner, "step", interrupted)
         with pytest.raises(KeyboardInterrupt):
             fit_fold(run, 0)
 
@@ -74,6 +89,15 @@ def finished(tmp_path_factory: pytest.TempPathFactory, data: Path, init: Path) -
     finally:
         del RECIPES["tiny"]
     return out
+
+
+@pytest.fixture(scope="module")
+def two_stages(tmp_path_factory: pytest.TempPathFactory, data: Path, init: Path) -> Run:
+    """A contrastive stage of two epochs, then a classifier stage of two, never interrupted."""
+    recipe = dataclasses.replace(TINY, stages=contrastive_stages(Stage(epochs=2), epochs=2))
+    run = prepare(tmp_path_factory.mktemp("s") / "run", data, recipe, 0, init)
+    fit_fold(run, 0)
+    return run
 
 
 def _fit(data: Path, init: Path, out: Path) -> list[str]:
@@ -179,7 +203,9 @@ def test_a_swin_with_frozen_stages_also_resumes_bit_for_bit(data: Path, tmp_path
     """The shipped architecture: shifted windows, position tables, stochastic depth."""
     path = start_weights(SWIN, tmp_path)
     member = SWIN.model_copy(update={"arguments": {**SWIN.arguments, "drop_path_rate": 0.2}})
-    recipe = dataclasses.replace(TINY, member=member, cache_side=80, frozen=("patch_embed", "layers.0"))
+    recipe = with_stage(
+        dataclasses.replace(TINY, member=member, cache_side=80), frozen=("patch_embed", "layers.0")
+    )
     whole = prepare(tmp_path / "whole", data, recipe, 0, path)
     fit_fold(whole, 0)
     broken = prepare(tmp_path / "broken", data, recipe, 0, path)
@@ -215,20 +241,95 @@ def test_stopping_between_the_last_step_and_the_end_changes_nothing(
     assert file_hash(run.folder / name) == file_hash(finished / name)
 
 
+@pytest.mark.parametrize(("stage", "stop"), [(0, 3), (1, 0), (1, 5)])
+def test_a_two_stage_recipe_resumes_bit_for_bit(
+    stage: int, stop: int, two_stages: Run, data: Path, init: Path, tmp_path: Path
+) -> None:
+    """Inside the contrastive stage, between the stages, and inside the classifier's."""
+    broken = prepare(tmp_path / "broken", data, two_stages.recipe, 0, init)
+    fit_stopped_at(stop, broken, stage)
+    fit_fold(broken, 0)
+    name = "fold-0/member.safetensors"
+    assert file_hash(broken.folder / name) == file_hash(two_stages.folder / name)
+    assert not list((broken.folder / "fold-0").glob("stage-*"))
+
+
+def test_the_contrastive_stage_moves_the_backbone_and_the_classifier_stage_does_not(
+    two_stages: Run, init: Path
+) -> None:
+    start = load_file(init)
+    end = load_file(two_stages.folder / "fold-0" / "member.safetensors")
+    assert not torch.equal(end["backbone.conv_stem.weight"], start["conv_stem.weight"])
+    history = json.loads((two_stages.folder / "fold-0" / "history.json").read_text())
+    contrast, classify = history["stages"]
+    assert [entry["validation_loss"] for entry in contrast["epochs"]] == [None, None]
+    assert contrast["kept"] == 1
+    assert len(classify["epochs"]) == 2
+    assert history["minutes"] > 0
+
+
+@pytest.mark.parametrize("optimiser", ["sgd", "adam"])
+def test_balanced_one_vs_rest_with_restarts_also_resumes(
+    optimiser: str, data: Path, init: Path, tmp_path: Path
+) -> None:
+    recipe = with_stage(
+        dataclasses.replace(TINY, sampling="balanced", loss="one_vs_rest", averaging=0.0),
+        optimiser=optimiser,
+        schedule="restarts" if optimiser == "sgd" else "plateau",
+    )
+    whole = prepare(tmp_path / "whole", data, recipe, 0, init)
+    fit_fold(whole, 0)
+    broken = prepare(tmp_path / "broken", data, recipe, 0, init)
+    fit_stopped_at(5, broken)
+    fit_fold(broken, 0)
+    name = "fold-0/member.safetensors"
+    assert file_hash(broken.folder / name) == file_hash(whole.folder / name)
+
+
+def test_frozen_batch_statistics_stay_what_they_were(data: Path, init: Path, tmp_path: Path) -> None:
+    run = prepare(tmp_path / "run", data, with_stage(TINY, frozen=("conv_stem", "bn1")), 0, init)
+    fit_fold(run, 0)
+    start, end = load_file(init), load_file(run.folder / "fold-0" / "member.safetensors")
+    assert torch.equal(end["backbone.bn1.running_mean"], start["bn1.running_mean"])
+    later = "blocks.0.0.bn1.running_mean"
+    assert not torch.equal(end[f"backbone.{later}"], start[later])
+
+
+def test_freezing_what_the_backbone_does_not_have_is_refused(
+    data: Path, init: Path, tmp_path: Path
+) -> None:
+    run = prepare(tmp_path / "run", data, with_stage(TINY, frozen=("layers.0",)), 0, init)
+    with pytest.raises(RunError, match=r"freezes layers.0, which mobilenetv3_small_050 does not have"):
+        fit_fold(run, 0)
+
+
+def test_a_damaged_checkpoint_is_one_sentence(data: Path, init: Path, tmp_path: Path) -> None:
+    run = prepare(tmp_path / "run", data, TINY, 0, init)
+    fit_stopped_at(5, run)
+    path = run.folder / "fold-0" / "checkpoint.pt"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(RunError, match="is damaged: delete it"):
+        fit_fold(run, 0)
+
+
 def test_early_stopping_ends_a_run_that_does_not_improve(data: Path, tmp_path: Path) -> None:
     path = start_weights(SWIN, tmp_path)
-    still = dataclasses.replace(
-        TINY, member=SWIN, epochs=9, patience=2, backbone_rate=0.0, head_rate=0.0, cache_side=80
+    still = with_stage(
+        dataclasses.replace(TINY, member=SWIN, cache_side=80),
+        epochs=9,
+        patience=2,
+        backbone_rate=0.0,
+        head_rate=0.0,
     )
     run = prepare(tmp_path / "run", data, still, 0, path)
     fit_fold(run, 1)
     history = json.loads((run.folder / "fold-1" / "history.json").read_text())
-    assert history["kept"] == 0
-    assert len(history["epochs"]) == 3
+    assert history["stages"][0]["kept"] == 0
+    assert len(history["stages"][0]["epochs"]) == 3
 
 
 def test_a_loss_that_is_no_number_stops_with_a_sentence(data: Path, init: Path, tmp_path: Path) -> None:
-    wild = dataclasses.replace(TINY, backbone_rate=1e30, head_rate=1e30, clip=1e30)
+    wild = with_stage(dataclasses.replace(TINY, clip=1e30), backbone_rate=1e30, head_rate=1e30)
     run = prepare(tmp_path / "run", data, wild, 0, init)
     with pytest.raises(RunError, match="lower the learning rates"):
         fit_fold(run, 0)
@@ -257,7 +358,7 @@ def test_a_full_disk_keeps_the_last_checkpoint(
 
 def test_another_recipe_in_the_same_folder_is_refused(finished: Path, data: Path, init: Path) -> None:
     with pytest.raises(RunError, match="another recipe, seed, data or start weights"):
-        prepare(finished, data, dataclasses.replace(TINY, epochs=4), 0, init)
+        prepare(finished, data, with_stage(TINY, epochs=4), 0, init)
 
 
 def test_evaluate_scores_a_labelled_folder_and_warns_of_training_images(

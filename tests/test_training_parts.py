@@ -1,4 +1,4 @@
-"""Losses, schedules, augmentation, start weights, temperature and metrics, against independent ones."""
+"""Losses, schedules, augmentation, start weights, temperature, against independent ones."""
 
 from pathlib import Path
 
@@ -6,24 +6,15 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
-from sklearn.metrics import (
-    balanced_accuracy_score,
-    f1_score,
-    precision_score,
-    roc_auc_score,
-    top_k_accuracy_score,
-)
 from sklearn.utils.class_weight import compute_class_weight
 from torch.nn import functional as F
 
 from skin_app.decision import softmax
-from skin_app.diagnoses import MALIGNANT
 from skin_app.network import Member
 from tests.tiny import MOBILENET, SWIN
 from train.augment import Augmentation, augment, mix
 from train.calibrate import fit_temperature, log_prior_shift
 from train.losses import class_weights, focal_loss
-from train.metrics import calibration_error, intervals, scores, weighted_auc
 from train.recipes import FLAGSHIP
 from train.schedules import cosine_with_warmup, parameter_groups
 from train.start import StartError, started_member
@@ -157,64 +148,9 @@ def test_the_temperature_is_found_again() -> None:
 
 
 def test_the_prior_shift_is_the_log_of_the_loss_weights() -> None:
-    shift = log_prior_shift(LABELS, 0.5)
+    shift = log_prior_shift(LABELS, FLAGSHIP)
     counts = np.bincount(LABELS)
     assert np.allclose(shift - shift[0], -0.5 * np.log(counts / counts[0]), atol=1e-6)
-
-
-def test_scores_agree_with_scikit_learn() -> None:
-    ours = scores(PROBABILITIES, LABELS)
-    predicted = PROBABILITIES.argmax(axis=1)
-    assert ours["accuracy"] == pytest.approx((predicted == LABELS).mean())
-    assert ours["top_3"] == pytest.approx(top_k_accuracy_score(LABELS, PROBABILITIES, k=3))
-    assert ours["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(LABELS, predicted))
-    assert ours["macro_f1"] == pytest.approx(f1_score(LABELS, predicted, average="macro"))
-    assert ours["macro_precision"] == pytest.approx(precision_score(LABELS, predicted, average="macro"))
-    assert ours["macro_auc"] == pytest.approx(
-        roc_auc_score(LABELS, PROBABILITIES, multi_class="ovr", average="macro")
-    )
-    malignant = np.array(MALIGNANT)
-    assert ours["malignant_auc"] == pytest.approx(
-        roc_auc_score(malignant[LABELS], PROBABILITIES[:, malignant].sum(axis=1))
-    )
-
-
-def test_scores_of_a_folder_with_one_class_leave_out_what_is_undefined() -> None:
-    ours = scores(PROBABILITIES[LABELS == 4], LABELS[LABELS == 4])
-    assert ours["macro_auc"] is None
-    assert ours["per_class"]["nv"]["recall"] is None
-    assert 0 < ours["accuracy"] <= 1
-
-
-def test_calibration_error_of_a_known_case() -> None:
-    probabilities = np.tile([0.8, 0.2, 0, 0, 0, 0, 0], (10, 1))
-    labels = np.array([0] * 6 + [1] * 4)
-    assert calibration_error(probabilities, labels) == pytest.approx(0.2)
-
-
-def test_intervals_hold_the_estimate_and_widen_for_fewer_lesions() -> None:
-    each = intervals(PROBABILITIES, LABELS, np.arange(300), resamples=200)
-    few = intervals(PROBABILITIES, LABELS, np.arange(300) // 10, resamples=200)
-    accuracy = scores(PROBABILITIES, LABELS)["accuracy"]
-    assert each["accuracy"][0] < accuracy < each["accuracy"][1]
-    assert few["accuracy"][0] < accuracy < few["accuracy"][1]
-
-
-def test_weighted_auc_agrees_with_scikit_learn_also_with_ties() -> None:
-    random = np.random.default_rng(0)
-    positive, score = LABELS == 4, np.round(random.random(300), 1)
-    weights = random.integers(0, 4, (5, 300)).astype(float)
-    ours = weighted_auc(positive.astype(float), score, weights)
-    for row in range(5):
-        expected = roc_auc_score(positive, score, sample_weight=weights[row])
-        assert ours[row] == pytest.approx(expected)
-
-
-def test_intervals_of_one_class_leave_out_what_is_undefined() -> None:
-    only = LABELS == 4
-    drawn = intervals(PROBABILITIES[only], LABELS[only], np.arange(only.sum()), resamples=50)
-    assert "malignant_auc" not in drawn
-    assert drawn["accuracy"][0] <= drawn["accuracy"][1]
 
 
 def test_the_flagship_recipe_is_json_and_ships_under_64_mb() -> None:

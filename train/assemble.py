@@ -15,20 +15,20 @@ import torch
 from safetensors.torch import save_file
 from tqdm import tqdm
 
-from skin_app.decision import Calibration, calibrated, prior_adjusted
+from skin_app.decision import Calibration, prior_adjusted
 from skin_app.diagnoses import CODES
 from skin_app.ensemble import input_square
 from skin_app.gallery import COLUMNS as GALLERY_COLUMNS
 from skin_app.hardware import best_device, precision
 from skin_app.network import Member
 from skin_app.photo import read_photo
-from skin_app.views import VIEWS
 from skin_app.weights import CONTRACT, Contract, Training, file_hash
 from train.calibrate import fit_calibration, log_prior_shift
 from train.card import model_card
+from train.crossfit import calibration_of, cross_fitted
 from train.ham10000 import Dataset
 from train.metrics import score_report
-from train.predict import load_fold_member
+from train.predict import COUNTS, load_fold_member, views_label
 from train.run import Run, RunError
 
 LICENCE = "CC BY-NC 4.0 (trained on HAM10000, which is CC BY-NC 4.0)"
@@ -45,7 +45,7 @@ def assemble(run: Run, name: str) -> Path:
     if not folds:
         raise RunError(f"No fold of {run.folder} is finished: run `train fit` on it first.")
     predictions = Predictions.read(run, folds)
-    shift = log_prior_shift(run.data.labels, run.recipe.class_weight_power)
+    shift = log_prior_shift(run.data.labels, run.recipe)
     fitted_on = (
         f"out-of-fold predictions of {len(predictions.labels)} HAM10000 images (folds "
         f"{', '.join(map(str, folds))} of {run.recipe.folds}), each by the one member that had not "
@@ -68,7 +68,7 @@ def assemble(run: Run, name: str) -> Path:
         images=len(run.data.table),
         lesions=len(np.unique(run.data.groups)),
         data_fingerprint=run.data.fingerprint,
-        start_weights=run.init.name if run.init else f"timm {run.recipe.member.architecture}",
+        start_weights=run.start_weights,
         git_revision=_git_revision(),
         versions={"python": platform.python_version()} | {p: version(p) for p in PACKAGES},
     )
@@ -107,8 +107,8 @@ class Predictions:
         if (rows < 0).any() or table["image_id"].duplicated().any():
             raise RunError(f"The predictions in {run.folder} do not fit its data: run it anew.")
         logits = {
-            views: table[[f"logit_{label}_{code}" for code in CODES]].to_numpy()
-            for views, label in ((1, "1view"), (VIEWS, f"{VIEWS}views"))
+            views: table[[f"logit_{views_label(views)}_{code}" for code in CODES]].to_numpy()
+            for views in COUNTS
         }
         return cls(
             table, logits, run.data.labels[rows], run.data.groups[rows], table["fold"].to_numpy()
@@ -118,10 +118,9 @@ class Predictions:
 def out_of_fold_scores(
     predictions: Predictions, calibration: Calibration, shift: np.ndarray
 ) -> dict[str, Any]:
-    """Scores for 1 and for 8 views, each fold calibrated by the other folds' temperature.
+    """Scores for each number of views, with cross-fitted temperatures.
 
-    With a single finished fold there is no other, and its own temperature is used; `calibration_of`
-    says which it was.
+    `calibration_of` says what the temperatures of an image were fitted on.
     """
     folds = np.unique(predictions.folds)
     report: dict[str, Any] = {
@@ -130,17 +129,12 @@ def out_of_fold_scores(
         "images": len(predictions.labels),
         "lesions": len(np.unique(predictions.lesions)),
         "predicted_by": "one member an image: the one that was not trained on its lesion",
-        "calibration_of": "the other folds" if len(folds) > 1 else "the same fold",
+        "calibration_of": calibration_of(predictions.folds),
     }
     for views, logits in predictions.logits.items():
-        probabilities = np.zeros_like(logits)
-        for fold in folds:
-            inside = predictions.folds == fold
-            others = ~inside if len(folds) > 1 else inside
-            fitted = fit_calibration(
-                {views: logits[others]}, predictions.labels[others], shift, "other folds"
-            )
-            probabilities[inside] = calibrated(logits[inside], fitted, views)
+        probabilities = cross_fitted(
+            logits, predictions.labels, predictions.lesions, predictions.folds, shift
+        )
         adjusted = prior_adjusted(probabilities, calibration.frequencies)
         report[f"views_{views}"] = score_report(
             probabilities, adjusted, predictions.labels, predictions.lesions
@@ -239,9 +233,10 @@ def _finished(run: Run, fold: int) -> bool:
 
 
 def _kept_epoch(run: Run, fold: int) -> tuple[int, int]:
-    """Which epoch's weights were kept (from 1), and how many epochs ran."""
+    """Which epoch's weights were kept (from 1), and how many epochs ran, in the last stage."""
     history = json.loads((run.fold_folder(fold) / "history.json").read_text())
-    return history["kept"] + 1, len(history["epochs"])
+    last = history["stages"][-1]
+    return last["kept"] + 1, len(last["epochs"])
 
 
 def _git_revision() -> str:

@@ -1,7 +1,7 @@
 """Fit what is shown to what was measured: one temperature per number of views.
 
-Fitted on out-of-fold predictions only. A class-weighted loss shifts the priors, so the log of its
-weights is taken off first (Guo et al. 2017 for the temperature; Menon et al. 2021 for the shift).
+Fitted on out-of-fold predictions only. A class-weighted loss or uneven sampling shifts the priors, so
+its log is taken off first (Guo et al. 2017 for the temperature; Menon et al. 2021 for the shift).
 """
 
 import numpy as np
@@ -11,12 +11,22 @@ from scipy.optimize import minimize_scalar
 from skin_app.decision import Calibration, softmax
 from skin_app.diagnoses import CODES
 from train.losses import class_weights
+from train.recipes import Recipe
+from train.sampling import emphasis
 
 
-def log_prior_shift(labels: np.ndarray, power: float) -> np.ndarray:
-    """(7,) log of the class weights that the loss used; subtract it from the logits."""
-    counts = torch.from_numpy(np.bincount(labels, minlength=len(CODES)))
-    return class_weights(counts, power).double().log().numpy()
+def log_prior_shift(labels: np.ndarray, recipe: Recipe) -> np.ndarray:
+    """(7,) log of how much the recipe's loss and sampling stress each class, to be subtracted."""
+    counts = np.bincount(labels, minlength=len(CODES))
+    return np.log(training_weights(counts, recipe) * emphasis(recipe, counts))
+
+
+def training_weights(counts: np.ndarray, recipe: Recipe) -> np.ndarray:
+    """(7,) class weights of the recipe's loss, `class_boost` included, mean 1 over the images."""
+    weights = class_weights(torch.from_numpy(counts), recipe.class_weight_power).double().numpy()
+    for code, factor in recipe.class_boost:
+        weights[CODES.index(code)] *= factor
+    return weights * counts.sum() / (weights * counts).sum()
 
 
 def negative_log_likelihood(probabilities: np.ndarray, labels: np.ndarray) -> float:

@@ -1,12 +1,14 @@
 """What a fold leaves on disk while it trains, each file replaced in one step."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
+from torch import nn
 
 from skin_app.network import Member
 from train.run import RunError
@@ -14,15 +16,24 @@ from train.run import RunError
 
 @dataclass
 class Progress:
-    """Where a fold stands; kept in its checkpoint.
+    """Where a stage of a fold stands; kept in its checkpoint.
 
-    `history`: one entry an epoch; `best_epoch` (from 0) has the lowest validation loss so far.
+    `history`: one entry an epoch; `best_epoch` (from 0) has the lowest validation loss so far, or is
+    the last where there is no validation. `loss_sum`, `seconds`: of the epoch under way.
     """
 
-    step: int
-    history: list[dict[str, float]]
-    best_loss: float
-    best_epoch: int
+    step: int = 0
+    history: list[dict[str, float | None]] = field(default_factory=list)
+    best_loss: float = float("inf")
+    best_epoch: int = 0
+    loss_sum: float = 0.0
+    seconds: float = 0.0
+
+    @property
+    def validation_losses(self) -> list[float]:
+        """Of the finished epochs; empty for a stage without validation."""
+        losses = [entry["validation_loss"] for entry in self.history]
+        return [loss for loss in losses if loss is not None]
 
     def stopped(self, patience: int) -> bool:
         """Whether the last `patience` epochs brought no better validation loss."""
@@ -42,7 +53,8 @@ def save_member(member: Member, path: Path) -> None:
 
 def save_checkpoint(
     folder: Path,
-    member: Member,
+    stage: int,
+    network: nn.Module,
     averaged: Member,
     optimiser: torch.optim.Optimizer,
     progress: Progress,
@@ -50,7 +62,8 @@ def save_checkpoint(
     """Replace the fold's checkpoint. Raises `RunError`; the last good checkpoint is then kept."""
     partial = folder / "checkpoint.partial"
     state = {
-        "member": member.state_dict(),
+        "stage": stage,
+        "network": network.state_dict(),
         "averaged": averaged.state_dict(),
         "optimiser": optimiser.state_dict(),
         "progress": vars(progress),
@@ -64,14 +77,26 @@ def save_checkpoint(
 
 
 def restore(
-    folder: Path, member: Member, averaged: Member, optimiser: torch.optim.Optimizer
+    folder: Path,
+    stage: int,
+    network: nn.Module,
+    averaged: Member,
+    optimiser: torch.optim.Optimizer,
 ) -> Progress:
-    """Load the fold's checkpoint into the three, if there is one; returns where it stood."""
+    """Load the checkpoint of `stage` into the three, if there is one; returns where it stood.
+
+    Raises `RunError` for a damaged checkpoint.
+    """
     path = folder / "checkpoint.pt"
     if not path.is_file():
-        return Progress(0, [], float("inf"), 0)
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    member.load_state_dict(state["member"])
+        return Progress()
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, UnpicklingError) as error:
+        raise RunError(f"{path} is damaged: delete it, and this stage starts anew.") from error
+    if state["stage"] != stage:  # of the stage before, killed between its end and this start
+        return Progress()
+    network.load_state_dict(state["network"])
     averaged.load_state_dict(state["averaged"])
     optimiser.load_state_dict(state["optimiser"])
     return Progress(**state["progress"])

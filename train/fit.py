@@ -1,175 +1,203 @@
-"""The one training loop: fit a member per fold, resumable to the bit.
+"""The one training loop: fit a member per fold, stage by stage, resumable to the bit.
 
-Every random draw of a step depends only on (seed, fold, step), so a run that was killed and started
-again goes on from its last checkpoint and ends in the same weights, bit for bit, on the same CPU.
+On a CPU, one GPU, several GPUs or several machines it is the same command, started by
+`accelerate launch` for more than one process. Every random draw of a step depends only on (seed,
+fold, stage, step, part of the batch), so a run that was killed and started again goes on from its last
+checkpoint and ends in the same weights, bit for bit, on the same CPU.
 """
 
-import copy
+import json
+import time
+from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from accelerate import Accelerator
+from safetensors.torch import load_file
 from torch.nn import functional as F
 from tqdm import tqdm
 
 from skin_app.diagnoses import CODES
-from skin_app.hardware import best_device, precision
+from skin_app.hardware import precision
 from skin_app.network import Member
-from train.augment import augment, mix
+from train.calibrate import log_prior_shift
 from train.checkpoint import Progress, restore, save_checkpoint, save_member, write_json
-from train.losses import class_weights, focal_loss
+from train.learner import Learner, seed_of
 from train.predict import predict_held_out
+from train.processes import gathered, hardware, new_accelerator
 from train.run import Run, RunError
-from train.schedules import cosine_with_warmup, parameter_groups
+from train.sampling import epoch_rows
+from train.schedules import rate_share
 from train.start import started_member
 
 CHECKPOINT_STEPS = 50
 
 
-def fit_fold(run: Run, fold: int) -> None:
+def fit_fold(run: Run, fold: int, accelerator: Accelerator | None = None) -> None:
     """Train the member of `fold` and write its weights and out-of-fold predictions.
 
     Leaves `member.safetensors`, `history.json` and `predictions.csv` in the fold's folder; what is
-    already there is not done again.
+    already there is not done again. Raises `RunError`.
     """
+    accelerator = accelerator or new_accelerator()
+    if run.micro_batches % accelerator.num_processes:
+        raise RunError(
+            f"{run.micro_batches} micro-batches cannot be shared by {accelerator.num_processes} "
+            f"processes: pass --micro-batches {accelerator.num_processes} (or a multiple of it)."
+        )
+    torch.use_deterministic_algorithms(accelerator.device.type == "cpu")
     folder = run.fold_folder(fold)
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "history.json").is_file():
-        _train(run, fold)
+        for index in range(len(run.recipe.stages)):
+            if not (folder / f"stage-{index}.json").is_file():
+                _train_stage(run, fold, index, accelerator)
+                accelerator.wait_for_everyone()
+        if accelerator.is_main_process:
+            _finish(run, folder, accelerator)
+        accelerator.wait_for_everyone()
     if not (folder / "predictions.csv").is_file():
-        predict_held_out(run, fold)
+        predict_held_out(run, fold, accelerator)
+    accelerator.wait_for_everyone()
 
 
-def _train(run: Run, fold: int) -> None:
-    device = best_device()
-    torch.use_deterministic_algorithms(device.type == "cpu")
-    recipe, folder = run.recipe, run.fold_folder(fold)
-    torch.manual_seed(_seed(run.seed, fold, 0))
-    member = started_member(recipe.member, run.init)
-    for name, parameter in member.backbone.named_parameters():
-        parameter.requires_grad_(not name.startswith(recipe.frozen))
-    member.to(device)
-    averaged = copy.deepcopy(member).eval().requires_grad_(False)
-    groups = parameter_groups(
-        member, recipe.backbone_rate, recipe.head_rate, recipe.layer_decay, recipe.weight_decay
-    )
-    optimiser = torch.optim.AdamW(groups, lr=0.0)
-    counts = torch.from_numpy(
-        np.bincount(run.data.labels[run.assignment != fold], minlength=len(CODES))
-    )
-    weights = class_weights(counts, recipe.class_weight_power).to(device)
-    progress = restore(folder, member, averaged, optimiser)
+def _train_stage(run: Run, fold: int, index: int, accelerator: Accelerator) -> None:
+    folder, stage = run.fold_folder(fold), run.recipe.stages[index]
+    learner = Learner(run, fold, index, _stage_start(run, fold, index), accelerator)
+    progress = restore(folder, index, learner.network, learner.averaged, learner.optimiser)
     per_epoch = run.steps_per_epoch(fold)
-    steps = per_epoch * recipe.epochs
-    order, order_epoch = np.empty(0, dtype=np.int64), -1
-    bar = tqdm(total=steps, initial=progress.step, desc=f"fold {fold}", unit="step", mininterval=10)
-    while progress.step < steps and not progress.stopped(recipe.patience):
+    steps = per_epoch * stage.epochs
+    rows, rows_epoch = np.empty(0, dtype=np.int64), -1
+    bar = tqdm(
+        total=steps,
+        initial=progress.step,
+        desc=f"fold {fold}, {stage.name}",
+        unit="step",
+        mininterval=10,
+        disable=not accelerator.is_main_process,
+    )
+    started = time.monotonic()
+    while progress.step < steps and not progress.stopped(stage.patience):
         epoch, position = divmod(progress.step, per_epoch)
-        if epoch != order_epoch:
-            order, order_epoch = _epoch_order(run, fold, epoch), epoch
-        rows = np.sort(order[position * recipe.batch : (position + 1) * recipe.batch])
-        rate = cosine_with_warmup(progress.step, steps, round(recipe.warmup_share * steps))
-        for group in optimiser.param_groups:
-            group["lr"] = group["peak_rate"] * rate
-        loss = _step(run, fold, progress.step, rows, member, optimiser, weights, device)
-        _average(averaged, member, min(recipe.averaging, (1 + progress.step) / (10 + progress.step)))
+        if epoch != rows_epoch:
+            rows, rows_epoch = _rows_of_epoch(run, fold, index, epoch), epoch
+        batch = rows[position * run.recipe.batch : (position + 1) * run.recipe.batch]
+        rate = rate_share(stage, progress.step, per_epoch, progress.validation_losses)
+        progress.loss_sum += learner.step(progress.step, batch, rate)
         progress.step += 1
         bar.update()
-        bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
         if progress.step % per_epoch == 0:
-            _end_of_epoch(run, fold, epoch, averaged, progress, device)
+            _end_of_epoch(learner, epoch, per_epoch, rate, progress, started)
+            started = time.monotonic()
         if progress.step % per_epoch == 0 or progress.step % CHECKPOINT_STEPS == 0:
-            save_checkpoint(folder, member, averaged, optimiser, progress)
+            progress.seconds += time.monotonic() - started
+            started = time.monotonic()
+            if accelerator.is_main_process:
+                save_checkpoint(
+                    folder, index, learner.network, learner.averaged, learner.optimiser, progress
+                )
     bar.close()
-    if (folder / "best.safetensors").is_file():  # not there when killed after this line
-        (folder / "best.safetensors").replace(folder / "member.safetensors")
-    write_json(folder / "history.json", {"epochs": progress.history, "kept": progress.best_epoch})
-    (folder / "checkpoint.pt").unlink(missing_ok=True)
+    if accelerator.is_main_process:
+        if (folder / "best.safetensors").is_file():  # not there when killed after this line
+            (folder / "best.safetensors").replace(folder / f"stage-{index}.safetensors")
+        finished = {"name": stage.name, "kept": progress.best_epoch, "epochs": progress.history}
+        write_json(folder / f"stage-{index}.json", finished)
+        (folder / "checkpoint.pt").unlink(missing_ok=True)
+    accelerator.free_memory()
 
 
-def _step(
-    run: Run,
-    fold: int,
-    step: int,
-    rows: np.ndarray,
-    member: Member,
-    optimiser: torch.optim.Optimizer,
-    weights: Tensor,
-    device: torch.device,
-) -> float:
-    """One optimiser step on the images `rows`; returns the loss."""
-    recipe = run.recipe
-    seed = _seed(run.seed, fold, step + 1)
-    torch.manual_seed(seed)
-    generator = torch.Generator().manual_seed(seed)
-    images = torch.from_numpy(run.squares[rows]).to(device).float().div_(255)
-    targets = F.one_hot(torch.from_numpy(run.data.labels[rows]), len(CODES)).float().to(device)
-    images = augment(images, recipe.member.size, recipe.augmentation, generator)
-    images, targets = mix(images, targets, recipe.augmentation.mixup, generator)
-    member.train()
-    with precision(device):
-        logits = member(images).logits
-    loss = focal_loss(logits.float(), targets, weights, recipe.focal_gamma, recipe.smoothing)
-    optimiser.zero_grad(set_to_none=True)
-    loss.backward()
-    norm = torch.nn.utils.clip_grad_norm_(member.parameters(), recipe.clip)
-    if not (torch.isfinite(loss) and torch.isfinite(norm)):
-        raise RunError(
-            f"The loss of fold {fold} became {float(loss.detach())} at step {step} "
-            f"(gradient {float(norm)}): lower the learning rates of the recipe; the last checkpoint is "
-            "kept and loadable."
-        )
-    optimiser.step()
-    return float(loss.detach())
+def _stage_start(run: Run, fold: int, index: int) -> Member:
+    """The member that stage `index` starts from: pretrained, or what the stage before left."""
+    torch.manual_seed(seed_of(run.seed, fold))
+    if index == 0:
+        return started_member(run.recipe.member, run.init)
+    member = Member(run.recipe.member)
+    member.load_state_dict(load_file(run.fold_folder(fold) / f"stage-{index - 1}.safetensors"))
+    return member
 
 
-def _average(averaged: Member, member: Member, decay: float) -> None:
-    with torch.no_grad():
-        for mean, value in zip(
-            averaged.state_dict().values(), member.state_dict().values(), strict=True
-        ):
-            if mean.is_floating_point():
-                mean.lerp_(value, 1 - decay)
-            else:
-                mean.copy_(value)
+def _rows_of_epoch(run: Run, fold: int, index: int, epoch: int) -> np.ndarray:
+    rows = np.flatnonzero(run.assignment != fold)
+    generator = np.random.default_rng([run.seed, fold, index, epoch])
+    return epoch_rows(run.recipe, rows, run.data.labels[rows], generator)
 
 
 def _end_of_epoch(
-    run: Run, fold: int, epoch: int, averaged: Member, progress: Progress, device: torch.device
+    learner: Learner, epoch: int, per_epoch: int, rate: float, progress: Progress, started: float
 ) -> None:
     """Validate the averaged weights on the held-out fold and keep them when they are the best."""
-    folder, recipe = run.fold_folder(fold), run.recipe
-    rows = np.flatnonzero(run.assignment == fold)
-    logits = []
-    for start in range(0, len(rows), 64):
-        images = torch.from_numpy(run.squares[rows[start : start + 64]]).to(device).float().div_(255)
-        size = recipe.member.size
-        images = F.interpolate(images, (size, size), mode="bilinear", antialias=True)
-        with torch.inference_mode(), precision(device):
-            logits.append(averaged(images).logits.float().cpu())
-    labels = torch.from_numpy(run.data.labels[rows])
-    all_logits = torch.cat(logits)
-    loss = float(F.cross_entropy(all_logits, labels))
-    hits = (all_logits.argmax(dim=1) == labels).double()
-    recalls = [float(hits[labels == label].mean()) for label in labels.unique()]
+    run, fold, stage = learner.run, learner.fold, learner.stage
+    measured = _validate(learner) if stage.objective == "classify" else {}
+    loss = measured.get("validation_loss")
     progress.history.append(
         {
             "epoch": epoch,
+            "train_loss": progress.loss_sum / per_epoch,
             "validation_loss": loss,
-            "accuracy": float(hits.mean()),
-            "balanced_accuracy": float(np.mean(recalls)),
+            "accuracy": measured.get("accuracy"),
+            "balanced_accuracy": measured.get("balanced_accuracy"),
+            "rate": rate * max(group["peak_rate"] for group in learner.optimiser.param_groups),
+            "seconds": round(progress.seconds + time.monotonic() - started, 1),
         }
     )
-    tqdm.write(f"fold {fold}, epoch {epoch}: {progress.history[-1]}")
-    if loss < progress.best_loss:
-        progress.best_loss, progress.best_epoch = loss, epoch
-        save_member(averaged, folder / "best.safetensors")
+    progress.loss_sum, progress.seconds = 0.0, 0.0
+    if learner.accelerator.is_main_process:
+        tqdm.write(f"fold {fold}, {stage.name}, epoch {epoch}: {progress.history[-1]}")
+    if loss is None or loss < progress.best_loss:
+        progress.best_loss = progress.best_loss if loss is None else loss
+        progress.best_epoch = epoch
+        if learner.accelerator.is_main_process:
+            save_member(learner.averaged, run.fold_folder(fold) / "best.safetensors")
 
 
-def _epoch_order(run: Run, fold: int, epoch: int) -> np.ndarray:
-    rows = np.flatnonzero(run.assignment != fold)
-    return np.random.default_rng([run.seed, fold, epoch]).permutation(rows)
+def _validate(learner: Learner) -> dict[str, float]:
+    """Loss and accuracies of the averaged weights on the held-out fold, one view an image.
+
+    The shift of the recipe's loss and sampling is taken off first. Accuracy is that of the most
+    probable class, balanced accuracy that of the prior-adjusted rule.
+    """
+    accelerator, run = learner.accelerator, learner.run
+    size = run.recipe.member.size
+    held_out = np.flatnonzero(run.assignment == learner.fold)
+    own = held_out[accelerator.process_index :: accelerator.num_processes]
+    logits = []
+    for start in range(0, len(own), 64):
+        images = learner.pixels.take(own[start : start + 64])
+        images = F.interpolate(images, (size, size), mode="bilinear", antialias=True)
+        images = images.contiguous(memory_format=learner.memory_format)
+        with torch.inference_mode(), precision(learner.device):
+            logits += learner.averaged(images).logits.float().cpu().tolist()
+    pairs = gathered(accelerator, list(zip(own.tolist(), logits, strict=True)))
+    pairs.sort(key=lambda pair: pair[0])
+    shift = torch.from_numpy(log_prior_shift(run.data.labels, run.recipe))
+    all_logits = torch.tensor([pair[1] for pair in pairs], dtype=torch.float64) - shift
+    labels = torch.from_numpy(run.data.labels[held_out])
+    counts = torch.from_numpy(np.bincount(run.data.labels, minlength=len(CODES))).clamp(min=1)
+    hits = (all_logits - counts.log()).argmax(dim=1) == labels
+    recalls = [float(hits[labels == label].double().mean()) for label in labels.unique()]
+    return {
+        "validation_loss": float(F.cross_entropy(all_logits, labels)),
+        "accuracy": float((all_logits.argmax(dim=1) == labels).double().mean()),
+        "balanced_accuracy": float(np.mean(recalls)),
+    }
 
 
-def _seed(*parts: int) -> int:
-    return int(np.random.SeedSequence(parts).generate_state(1)[0])
+def _finish(run: Run, folder: Path, accelerator: Accelerator) -> None:
+    """Name the last stage's weights `member.safetensors`, and join the stages' histories."""
+    last = folder / f"stage-{len(run.recipe.stages) - 1}.safetensors"
+    if last.is_file():  # not there when killed after this line
+        last.replace(folder / "member.safetensors")
+    parts = [folder / f"stage-{index}.json" for index in range(len(run.recipe.stages))]
+    stages = [json.loads(part.read_text()) for part in parts]
+    seconds = sum(entry["seconds"] for stage in stages for entry in stage["epochs"])
+    write_json(
+        folder / "history.json",
+        {
+            "stages": stages,
+            "minutes": round(seconds / 60, 2),
+            "hardware": hardware(accelerator),
+            "processes": accelerator.num_processes,
+        },
+    )
+    for path in [*parts, *folder.glob("stage-*.safetensors")]:
+        path.unlink()

@@ -1,10 +1,10 @@
-"""Lesion-grouped, stratified folds: no lesion has images on both sides of a split."""
+"""Stratified folds: lesion-grouped (no lesion on both sides), and by image as in 2020."""
 
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from skin_app.diagnoses import CODES
 from train.ham10000 import DataError, Dataset
@@ -20,9 +20,27 @@ def lesion_folds(data: Dataset, folds: int, seed: int) -> np.ndarray:
     if folds < 2 or lesions < folds:
         raise DataError(f"{lesions} lesions cannot be split into {folds} folds: use 2 or more.")
     splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
+    return _assigned(data, folds, splitter)
+
+
+def image_folds(data: Dataset, folds: int, seed: int) -> np.ndarray:
+    """Fold number of each image when lesions are ignored, as in 2020: (images,) int64.
+
+    It leaks (images of one lesion land on both sides) and is for comparison only. Raises `DataError`
+    as `lesion_folds` does.
+    """
+    if folds < 2 or len(data.table) < folds:
+        raise DataError(f"{len(data.table)} images cannot be split into {folds} folds.")
+    return _assigned(data, folds, StratifiedKFold(n_splits=folds, shuffle=True, random_state=seed))
+
+
+def _assigned(
+    data: Dataset, folds: int, splitter: StratifiedGroupKFold | StratifiedKFold
+) -> np.ndarray:
     assignment = np.full(len(data.table), -1, dtype=np.int64)
+    groups = data.groups if isinstance(splitter, StratifiedGroupKFold) else None
     for fold, (_, held_out) in enumerate(
-        splitter.split(np.zeros(len(data.table)), data.labels, data.groups)
+        splitter.split(np.zeros(len(data.table)), data.labels, groups)
     ):
         assignment[held_out] = fold
     for label in np.unique(data.labels):

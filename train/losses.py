@@ -1,4 +1,4 @@
-"""Losses for unbalanced diagnoses: class weights and focal loss.
+"""Losses for unbalanced diagnoses: class weights, focal loss, one-vs-rest.
 
 Sources: Lin et al., "Focal Loss for Dense Object Detection" (2017), equation 5; Le et al.,
 "Transfer learning with class-weighted and focal loss function for automatic skin cancer
@@ -34,3 +34,16 @@ def focal_loss(
     log_probabilities = F.log_softmax(logits, dim=1)
     modulation = (1 - log_probabilities.exp()).clamp(min=0) ** gamma
     return -(targets * weights * modulation * log_probabilities).sum(dim=1).mean()
+
+
+def one_vs_rest_loss(
+    logits: Tensor, targets: Tensor, weights: Tensor, smoothing: float = 0.0
+) -> Tensor:
+    """Binary cross-entropy of each class against the rest, summed over classes, mean over the batch.
+
+    Shapes as in `focal_loss`; `weights` scale whole images by their class (Mishra et al. 2019).
+    """
+    of_image = (targets * weights).sum(dim=1)
+    targets = targets * (1 - smoothing) + smoothing / 2
+    per_class = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+    return (per_class.sum(dim=1) * of_image).mean()

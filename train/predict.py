@@ -3,16 +3,21 @@
 import numpy as np
 import pandas as pd
 import torch
+from accelerate import Accelerator
 from safetensors.torch import load_file
 from tqdm import tqdm
 
 from skin_app.diagnoses import CODES
 from skin_app.ensemble import input_square
-from skin_app.hardware import best_device, precision
+from skin_app.hardware import precision
 from skin_app.network import Member
 from skin_app.photo import read_photo
 from skin_app.views import VIEWS, all_views
+from train.processes import gathered
 from train.run import Run
+
+COUNTS = (1, 4, VIEWS)  # views averaged
+CHUNK = 8  # photos
 
 
 def load_fold_member(run: Run, fold: int) -> Member:
@@ -22,32 +27,38 @@ def load_fold_member(run: Run, fold: int) -> Member:
     return member.eval()
 
 
-def predict_held_out(run: Run, fold: int) -> None:
-    """Write the held-out images' logits from one view and averaged over all views.
+def predict_held_out(run: Run, fold: int, accelerator: Accelerator) -> None:
+    """Write the held-out images' logits from one view and averaged over four and over all views.
 
-    Images are read from their files, as the app does, not from the training cache.
+    Images are read from their files, as the app does, not from the training cache; each image is
+    read by one of the processes.
     """
-    device = best_device()
+    device = accelerator.device
     member = load_fold_member(run, fold).to(device)
-    rows = np.flatnonzero(run.assignment == fold)
+    held_out = np.flatnonzero(run.assignment == fold)
+    own = held_out[accelerator.process_index :: accelerator.num_processes]
     records = []
-    for row in tqdm(rows, f"predict fold {fold}", mininterval=10):
-        photo = read_photo(str(run.data.table["path"].iloc[row]))
-        square = input_square(photo, member.config)
+    for start in tqdm(range(0, len(own), CHUNK), f"predict fold {fold}", mininterval=10):
+        rows = own[start : start + CHUNK]
+        paths = run.data.table["path"].iloc[rows]
+        squares = torch.stack([input_square(read_photo(str(p)), member.config) for p in paths])
         with torch.inference_mode(), precision(device):
-            logits = member(all_views(square[None])[0].to(device)).logits.float().cpu()
-        records.append(
-            [
-                run.data.table["image_id"].iloc[row],
-                run.data.table["dx"].iloc[row],
-                fold,
-                *logits[0].tolist(),
-                *logits.mean(dim=0).tolist(),
-            ]
-        )
+            logits = member(all_views(squares).flatten(0, 1).to(device)).logits.float().cpu()
+        for row, of_views in zip(rows, logits.unflatten(0, (len(rows), VIEWS)), strict=True):
+            means = torch.cat([of_views[:count].mean(dim=0) for count in COUNTS])
+            image = run.data.table.iloc[row]
+            records.append((int(row), [image["image_id"], image["dx"], fold, *means.tolist()]))
+    records = sorted(gathered(accelerator, records))
+    if not accelerator.is_main_process:
+        return
     columns = ["image_id", "dx", "fold"]
-    columns += [f"logit_1view_{code}" for code in CODES]
-    columns += [f"logit_{VIEWS}views_{code}" for code in CODES]
+    columns += [f"logit_{views_label(count)}_{code}" for count in COUNTS for code in CODES]
     path = run.fold_folder(fold) / "predictions.partial"
-    pd.DataFrame(records, columns=columns).to_csv(path, index=False, float_format="%.6g")
+    table = pd.DataFrame([record for _, record in records], columns=columns)
+    table.to_csv(path, index=False, float_format="%.6g")
     path.replace(run.fold_folder(fold) / "predictions.csv")
+
+
+def views_label(count: int) -> str:
+    """The part of a column's name that says over how many views its logits were averaged."""
+    return f"{count}view{'s' if count > 1 else ''}"

@@ -1,16 +1,25 @@
 """A run's folder: prepared once, checked when the same command is started again."""
 
 import json
+import platform
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from skin_app.diagnoses import CODES
 from skin_app.weights import file_hash
-from train.folds import lesion_folds, write_folds
+from train.calibrate import log_prior_shift
+from train.folds import image_folds, lesion_folds, write_folds
 from train.ham10000 import Dataset, cached_squares, read_dataset
 from train.recipes import Recipe
+from train.sampling import steps_per_epoch
+
+PACKAGES = ("torch", "torchvision", "timm", "accelerate", "numpy", "scikit-learn")
+CHECKED = ("recipe", "seed", "micro_batches", "data_fingerprint", "init")
 
 
 class RunError(RuntimeError):
@@ -21,7 +30,10 @@ class RunError(RuntimeError):
 class Run:
     """One training run: its data, folds, recipe, start weights and folder.
 
-    `squares`: (images, 3, side, side) uint8; `assignment`: (images,) fold of each image.
+    `squares`: (images, 3, side, side) uint8; `assignment`: (images,) fold of each image. `init`: file
+    of start weights (None takes timm's own), `start_weights` their name.
+    `micro_batches`: parts of a batch that are computed by themselves (by one process or by several)
+    and averaged; the result depends on it, not on the number of processes.
     """
 
     folder: Path
@@ -31,12 +43,14 @@ class Run:
     recipe: Recipe
     seed: int
     init: Path | None
+    start_weights: str
+    micro_batches: int = 1
 
     def fold_folder(self, fold: int) -> Path:
         return self.folder / f"fold-{fold}"
 
     def steps_per_epoch(self, fold: int) -> int:
-        return max(1, int((self.assignment != fold).sum()) // self.recipe.batch)
+        return steps_per_epoch(self.recipe, self.data.labels[self.assignment != fold])
 
 
 def prepare(
@@ -46,6 +60,7 @@ def prepare(
     seed: int,
     init: Path | None,
     allow_missing: bool = False,
+    micro_batches: int = 1,
 ) -> Run:
     """Read the data, fix folds and settings in `folder`, or check that they are what they were.
 
@@ -53,31 +68,99 @@ def prepare(
     """
     if init is not None and not init.is_file():
         raise RunError(f"There are no start weights at {init}: check the path given as --init.")
+    if micro_batches < 1 or recipe.batch % micro_batches:
+        raise RunError(
+            f"A batch of {recipe.batch} does not part into {micro_batches} equal micro-batches: "
+            "choose a divisor."
+        )
     data = read_dataset(data_folder, allow_missing)
     settings = {
         "recipe": recipe.to_dict(),
         "seed": seed,
+        "micro_batches": micro_batches,
         "data_fingerprint": data.fingerprint,
         "init": {"name": init.name, "sha256": file_hash(init)} if init else None,
+        "log_prior_shift": log_prior_shift(data.labels, recipe).tolist(),
+        "versions": {"python": platform.python_version()} | {p: version(p) for p in PACKAGES},
     }
     settings = json.loads(json.dumps(settings))
     folder.mkdir(parents=True, exist_ok=True)
     stamp = folder / "run.json"
     if stamp.is_file():
-        if json.loads(stamp.read_text()) != settings:
+        written = _read_stamp(stamp)
+        if any(written.get(key) != settings[key] for key in CHECKED):
             raise RunError(
                 f"{folder} holds a run with another recipe, seed, data or start weights: choose "
                 "another --out folder, or delete that one."
             )
-        written = pd.read_csv(folder / "folds.csv")
-        if written["image_id"].tolist() != data.table["image_id"].tolist():
-            raise RunError(f"{folder / 'folds.csv'} lists other images: delete the folder.")
-        assignment = written["fold"].to_numpy()
+        assignment = _read_folds(folder, data)
     else:
-        assignment = lesion_folds(data, recipe.folds, seed)
+        split = lesion_folds if recipe.split == "lesion" else image_folds
+        assignment = split(data, recipe.folds, seed)
         write_folds(data, assignment, folder / "folds.csv")
         partial = stamp.with_suffix(".partial")
         partial.write_text(json.dumps(settings, indent=1))
         partial.replace(stamp)
     squares = cached_squares(data, recipe.cache_side, folder.parent / "cache")
-    return Run(folder, data, squares, assignment, recipe, seed, init)
+    start = _start_name(settings)
+    return Run(folder, data, squares, assignment, recipe, seed, init, start, micro_batches)
+
+
+def open_run(folder: Path, data_folder: Path, allow_missing: bool = False) -> Run:
+    """The run that `prepare` left in `folder`, for looking into it; start weights are not needed.
+
+    Raises `RunError` when there is none, or when `data_folder` holds other data.
+    """
+    stamp = folder / "run.json"
+    if not stamp.is_file():
+        raise RunError(f"{folder} holds no run (no run.json): pass the --out folder of `train fit`.")
+    settings = _read_stamp(stamp)
+    recipe = recipe_of(settings, stamp)
+    data = read_dataset(data_folder, allow_missing)
+    if settings["data_fingerprint"] != data.fingerprint:
+        raise RunError(f"{folder} was trained on other data than {data_folder}: pass the same folder.")
+    assignment = _read_folds(folder, data)
+    squares = cached_squares(data, recipe.cache_side, folder.parent / "cache")
+    return Run(
+        folder,
+        data,
+        squares,
+        assignment,
+        recipe,
+        settings["seed"],
+        None,
+        _start_name(settings),
+        settings["micro_batches"],
+    )
+
+
+def _start_name(settings: dict[str, Any]) -> str:
+    init = settings["init"]
+    return init["name"] if init else f"timm {settings['recipe']['member']['architecture']}"
+
+
+def recipe_of(settings: dict[str, Any], source: Path) -> Recipe:
+    """The recipe in the settings read from `source`; raises `RunError` for one of another version."""
+    try:
+        recipe = Recipe.from_dict(settings["recipe"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(
+            f"{source} describes a recipe that this version does not know ({error}): train it anew."
+        ) from error
+    if recipe.member.codes != CODES:
+        raise RunError(f"{source} lists the diagnoses in another order: train it anew.")
+    return recipe
+
+
+def _read_stamp(stamp: Path) -> dict[str, Any]:
+    try:
+        return json.loads(stamp.read_text())
+    except ValueError as error:
+        raise RunError(f"{stamp} is damaged ({error}): delete its folder and train anew.") from error
+
+
+def _read_folds(folder: Path, data: Dataset) -> np.ndarray:
+    written = pd.read_csv(folder / "folds.csv")
+    if written["image_id"].tolist() != data.table["image_id"].tolist():
+        raise RunError(f"{folder / 'folds.csv'} lists other images: delete the folder.")
+    return written["fold"].to_numpy()

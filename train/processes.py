@@ -1,0 +1,46 @@
+"""Which process computes what: one CPU, one GPU, several of them, several machines (Accelerate)."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from accelerate import Accelerator
+from accelerate.utils import DistributedDataParallelKwargs, gather_object
+
+from skin_app.hardware import best_device, describe, has_bfloat16
+
+Result = TypeVar("Result")
+
+
+def new_accelerator() -> Accelerator:
+    """Accelerate's view of the processes that `accelerate launch` started (or of this one alone).
+
+    bfloat16 where it pays; batch statistics are averaged by `fit`, not broadcast by torch.
+    """
+    device = best_device()
+    return Accelerator(
+        cpu=device.type == "cpu",
+        mixed_precision="bf16" if has_bfloat16(device) else "no",
+        kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
+    )
+
+
+def in_turn(accelerator: Accelerator, action: Callable[[], Result]) -> Result:
+    """`action` in one process after the other: what the first writes, the later ones find."""
+    results: list[Result] = []
+    for turn in range(accelerator.num_processes):
+        if turn == accelerator.process_index:
+            results.append(action())
+        accelerator.wait_for_everyone()
+    return results[0]
+
+
+def gathered(accelerator: Accelerator, own: list[Any]) -> list[Any]:
+    """The lists of all processes, one after the other."""
+    return gather_object(own) if accelerator.num_processes > 1 else own
+
+
+def hardware(accelerator: Accelerator) -> str:
+    """Words for a results table, such as "2 x CPU (x86_64, 2 threads), float32"."""
+    kind = "bfloat16" if accelerator.mixed_precision == "bf16" else "float32"
+    count = f"{accelerator.num_processes} x " if accelerator.num_processes > 1 else ""
+    return f"{count}{describe(accelerator.device)}, {kind}"
