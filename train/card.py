@@ -99,10 +99,14 @@ def with_scores(readme: str, contract: Contract) -> str:
 
 
 def score_table(evidence: dict[str, Any]) -> list[str]:
-    """Markdown rows: the main scores of both decision rules and numbers of views."""
-    views = [key for key in evidence if key.startswith("views_")]
+    """Markdown rows: the main scores of both decision rules, for the fewest and the most views."""
+    views = sorted(
+        (key for key in evidence if key.startswith("views_")),
+        key=lambda view: int(view.removeprefix("views_")),
+    )
     if not views:
         return ["No scores were measured for these weights."]
+    views = list(dict.fromkeys([views[0], views[-1]]))  # what the page answers with: quick and full
     columns = [(view, rule) for view in views for rule in ("calibrated", "prior_adjusted")]
     header = " | ".join(
         f"{view.removeprefix('views_')} view{'s' if view != 'views_1' else ''}, "
@@ -119,9 +123,15 @@ def score_table(evidence: dict[str, Any]) -> list[str]:
         "macro_f1": "macro F1",
         "macro_auc": "macro AUC",
         "malignant_auc": "malignant AUC",
+        "specificity_at_95_sensitivity": "specificity at 95 % sensitivity, malignant",
+        "brier": "Brier",
+        "negative_log_likelihood": "NLL, nats",
         "expected_calibration_error": "ECE",
     }
+    measured = evidence[views[0]]["calibrated"]
     for key, title in names.items():
+        if key not in measured:
+            continue  # scored by an earlier version of the trainer
         cells = [_cell(evidence[view][rule], key) for view, rule in columns]
         rows.append(f"| {title} | " + " | ".join(cells) + " |")
     for diagnosis in DIAGNOSES:

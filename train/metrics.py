@@ -1,13 +1,14 @@
-"""Scores of seven-class predictions, with intervals from bootstraps over lesions."""
+"""Scores of seven-class predictions, each with an interval from bootstraps over lesions.
 
+One implementation serves both: `weighted_scores` scores many weightings of the images at once. Weights
+of one give the estimate; how often each image's lesion was drawn gives the resamples.
+"""
+
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import (
-    confusion_matrix,
-    precision_recall_fscore_support,
-    roc_auc_score,
-)
+from scipy.sparse import csc_array
 
 from skin_app.decision import malignant_probability
 from skin_app.diagnoses import CODES, MALIGNANT
@@ -16,6 +17,128 @@ RULES = {
     "calibrated": "highest calibrated probability (under HAM10000's class frequencies)",
     "prior_adjusted": "highest of probability divided by class frequency, renormalised",
 }
+CLASS_SCORES = ("precision", "recall", "f1", "auc", "calibration_error")
+RESAMPLES, CHUNK, BINS = 1000, 100, 15
+
+
+def weighted_scores(
+    probabilities: np.ndarray, labels: np.ndarray, weights: np.ndarray
+) -> dict[str, np.ndarray]:
+    """All scores of one decision rule, for each row of `weights`.
+
+    `probabilities`: (images, 7); `labels`: (images,); `weights`: (resamples, images), whole numbers
+    from 0. The scores of `CLASS_SCORES` are (resamples, 7), all others (resamples,). NaN where a score
+    is undefined; classes without any image are left out of the macro averages.
+
+    Brier: squared error summed over the classes (Brier 1950). Negative log-likelihood in nats.
+    Calibration errors: 15 equal-width bins, of the top class (Guo et al. 2017), and one against the
+    rest for each class (Nixon et al. 2019).
+    """
+    classes = len(CODES)
+    true = np.eye(classes)[labels]
+    predicted = np.eye(classes)[probabilities.argmax(axis=1)]
+    present = np.unique(labels)
+    confidence = probabilities.max(axis=1, keepdims=True)
+    certain = np.concatenate([confidence, probabilities], axis=1)
+    correct = np.concatenate([(true * predicted).sum(axis=1, keepdims=True), true], axis=1)
+    of_image = np.stack(
+        [
+            *(top_k(probabilities, labels, k) for k in (1, 2, 3)),
+            ((probabilities - true) ** 2).sum(axis=1),
+            -np.log(np.clip(probabilities[np.arange(len(labels)), labels], 1e-12, 1)),
+        ],
+        axis=1,
+    )
+    with np.errstate(invalid="ignore", divide="ignore"):
+        total = weights.sum(axis=1, keepdims=True)
+        top_1, top_2, top_3, brier, nats = (weights @ of_image / total).T
+        errors = np.abs(_by_bin(certain, correct, weights)).sum(axis=1) / total
+        of_class, called = weights @ true, weights @ predicted
+        hit = weights @ (true * predicted)
+        known = np.where(of_class > 0, 1, np.nan)
+        recall = hit / of_class
+        precision = np.where(called > 0, hit / called, 0) * known
+        f1 = 2 * hit / (of_class + called) * known
+        auc = np.stack(
+            [weighted_auc(true[:, k] > 0, probabilities[:, k], weights) for k in range(classes)], axis=1
+        )
+    malignant = np.array(MALIGNANT)[labels], malignant_probability(probabilities)
+    ranked = present[~np.isnan(auc[:, present]).all(axis=0)]
+    return {
+        "accuracy": top_1,
+        "top_1": top_1,
+        "top_2": top_2,
+        "top_3": top_3,
+        "balanced_accuracy": recall[:, present].mean(axis=1),
+        "macro_precision": precision[:, present].mean(axis=1),
+        "macro_recall": recall[:, present].mean(axis=1),
+        "macro_f1": f1[:, present].mean(axis=1),
+        "macro_auc": auc[:, ranked].mean(axis=1) if len(ranked) else np.full(len(weights), np.nan),
+        "malignant_auc": weighted_auc(*malignant, weights),
+        "specificity_at_95_sensitivity": weighted_specificity(*malignant, weights),
+        "brier": brier,
+        "negative_log_likelihood": nats,
+        "expected_calibration_error": errors[:, 0],
+        "precision": precision,
+        "recall": recall,
+        "f1": f1,
+        "auc": auc,
+        "calibration_error": errors[:, 1:] * known,
+    }
+
+
+def _by_bin(certain: np.ndarray, correct: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """(resamples, bins, columns): summed `certain` minus `correct`, both (images, columns), by bin."""
+    images, columns = certain.shape
+    which = np.minimum((certain * BINS).astype(int), BINS - 1) * columns + np.arange(columns)
+    places = (np.repeat(np.arange(images), columns), which.ravel())
+    gaps = csc_array(((certain - correct).ravel(), places), shape=(images, BINS * columns))
+    return (gaps.T @ weights.T).T.reshape(len(weights), BINS, columns)
+
+
+def weighted_auc(positive: np.ndarray, score: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Area under the ROC curve for each row of `weights`, (resamples, images); NaN if undefined.
+
+    `positive`: (images,) bool; `score`: (images,). Ties count half.
+    """
+    negatives, below = _negatives_below(positive, score, weights)
+    up = weights[:, positive]
+    beaten = below[:, np.searchsorted(negatives, score[positive], "left")]
+    beaten += below[:, np.searchsorted(negatives, score[positive], "right")]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.einsum("ri,ri->r", up, beaten) / (2 * up.sum(axis=1) * below[:, -1])
+
+
+def weighted_specificity(
+    positive: np.ndarray, score: np.ndarray, weights: np.ndarray, percent: int = 95
+) -> np.ndarray:
+    """Highest specificity at a sensitivity of at least `percent`, for each row of `weights`.
+
+    An image is called positive when its score is at or above the threshold. `positive`: (images,)
+    bool; `score`: (images,). NaN if undefined.
+    """
+    if not positive.any():
+        return np.full(len(weights), np.nan)
+    negatives, below = _negatives_below(positive, score, weights)
+    falling = np.sort(score[positive])[::-1]
+    caught = np.cumsum(weights[:, positive][:, np.argsort(-score[positive], kind="stable")], axis=1)
+    # whole numbers on both sides: 0.95 times a count would not be exact
+    enough = (caught * 100 >= caught[:, -1:] * percent).argmax(axis=1)
+    passed = np.searchsorted(negatives, falling[enough], "left")
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = below[np.arange(len(weights)), passed] / below[:, -1]
+    return np.where(caught[:, -1] > 0, share, np.nan)
+
+
+def _negatives_below(
+    positive: np.ndarray, score: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The negatives' sorted scores, and the weight of the first 0, 1, 2, ... of them in each row."""
+    rows = np.flatnonzero(~positive)
+    rows = rows[np.argsort(score[rows], kind="stable")]
+    below = np.zeros((len(weights), len(rows) + 1))
+    np.cumsum(weights[:, rows], axis=1, out=below[:, 1:])
+    return score[rows], below
 
 
 def top_k(probabilities: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
@@ -24,42 +147,68 @@ def top_k(probabilities: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
     return (order == labels[:, None]).any(axis=1)
 
 
+def lesion_draws(
+    lesions: np.ndarray, among: np.ndarray, resamples: int = RESAMPLES, seed: int = 0
+) -> Iterator[np.ndarray]:
+    """Bootstraps of whole lesions: how often each image counts, in pieces of up to (100, images).
+
+    `lesions`: (images,) the lesion of each image; `among`: the lesions that are drawn from, each once
+    and sorted. The same `among` and `seed` give the same draws, whichever images are weighed.
+    """
+    index = np.searchsorted(among, lesions)
+    generator = np.random.default_rng(seed)
+    for start in range(0, resamples, CHUNK):
+        rows = range(start, min(start + CHUNK, resamples))
+        drawn = [
+            np.bincount(generator.integers(0, len(among), len(among)), minlength=len(among))
+            for _ in rows
+        ]
+        yield np.stack(drawn).astype(np.float64)[:, index]
+
+
+def resampled_scores(
+    probabilities: np.ndarray,
+    labels: np.ndarray,
+    lesions: np.ndarray,
+    among: np.ndarray | None = None,
+    resamples: int = RESAMPLES,
+) -> dict[str, np.ndarray]:
+    """`weighted_scores` of `resamples` bootstraps over the lesions `among` (by default the images')."""
+    known = np.unique(lesions) if among is None else among
+    pieces = [
+        weighted_scores(probabilities, labels, weights)
+        for weights in lesion_draws(lesions, known, resamples)
+    ]
+    return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
+
+
+def percentiles_95(values: np.ndarray) -> tuple[float, float] | None:
+    """95 % percentile interval of (resamples,) values.
+
+    Resamples that leave the score undefined are left out; None when all do.
+    """
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return None
+    low, high = np.percentile(known, (2.5, 97.5))
+    return float(low), float(high)
+
+
 def scores(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
-    """All scores of one decision rule.
+    """All scores of one decision rule, per class too, and the confusion matrix.
 
     `probabilities`: (images, 7); `labels`: (images,). A class without images gets None where a score
     is undefined, and is left out of the macro averages.
     """
-    predicted = probabilities.argmax(axis=1)
-    present = np.unique(labels)
-    per_class = precision_recall_fscore_support(
-        labels,
-        predicted,
-        labels=np.arange(len(CODES)),
-        zero_division=0,  # pyright: ignore[reportArgumentType]
-    )
-    precision, recall, f1, support = (np.asarray(values) for values in per_class)
-    aucs = {CODES[k]: _auc(labels == k, probabilities[:, k]) for k in range(len(CODES))}
-    known = [value for value in aucs.values() if value is not None]
-    malignant = np.array(MALIGNANT)[labels]
+    measured = weighted_scores(probabilities, labels, np.ones((1, len(labels))))
+    counts = np.zeros((len(CODES), len(CODES)), dtype=int)
+    np.add.at(counts, (labels, probabilities.argmax(axis=1)), 1)
     return {
-        "accuracy": float(top_k(probabilities, labels, 1).mean()),
-        "top_2": float(top_k(probabilities, labels, 2).mean()),
-        "top_3": float(top_k(probabilities, labels, 3).mean()),
-        "balanced_accuracy": float(recall[present].mean()),
-        "macro_precision": float(precision[present].mean()),
-        "macro_recall": float(recall[present].mean()),
-        "macro_f1": float(f1[present].mean()),
-        "macro_auc": float(np.mean(known)) if known else None,
-        "malignant_auc": _auc(malignant, malignant_probability(probabilities)),
-        "expected_calibration_error": calibration_error(probabilities, labels),
+        **{name: _known(v[0]) for name, v in measured.items() if name not in CLASS_SCORES},
         "per_class": {
             code: {
-                "images": int(support[k]),
-                "precision": float(precision[k]) if support[k] else None,
-                "recall": float(recall[k]) if support[k] else None,
-                "f1": float(f1[k]) if support[k] else None,
-                "auc": aucs[code],
+                "images": int(counts[k].sum()),
+                **{name: _known(measured[name][0, k]) for name in CLASS_SCORES},
             }
             for k, code in enumerate(CODES)
         },
@@ -67,100 +216,36 @@ def scores(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
             "rows": "true",
             "columns": "predicted",
             "codes": list(CODES),
-            "counts": confusion_matrix(labels, predicted, labels=np.arange(len(CODES))).tolist(),
+            "counts": counts.tolist(),
         },
     }
 
 
-def _auc(positive: np.ndarray, score: np.ndarray) -> float | None:
-    if positive.all() or not positive.any():
-        return None
-    return float(roc_auc_score(positive, score))
-
-
-def calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = 15) -> float:
-    """Expected calibration error of the top class, `bins` equal-width bins (Guo et al. 2017)."""
-    confidence = probabilities.max(axis=1)
-    hit = probabilities.argmax(axis=1) == labels
-    which = np.minimum((confidence * bins).astype(int), bins - 1)
-    error = 0.0
-    for index in np.unique(which):
-        inside = which == index
-        error += inside.mean() * abs(confidence[inside].mean() - hit[inside].mean())
-    return float(error)
-
-
-def intervals(
-    probabilities: np.ndarray,
-    labels: np.ndarray,
-    lesions: np.ndarray,
-    resamples: int = 1000,
-    seed: int = 0,
-) -> dict[str, tuple[float, float]]:
-    """95 % percentile intervals of the main scores, resampling whole lesions with replacement.
-
-    `lesions`: (images,) any labels that are equal for images of one lesion. A resample that leaves a
-    score undefined (a class drawn not once) is left out of that score's interval.
-    """
-    _, index = np.unique(lesions, return_inverse=True)
-    count = int(index.max()) + 1
-    generator = np.random.default_rng(seed)
-    weights = np.stack(
-        [
-            np.bincount(generator.integers(0, count, count), minlength=count)[index]
-            for _ in range(resamples)
-        ]
-    ).astype(np.float64)
-    total = weights.sum(axis=1)
-    true = np.eye(len(CODES))[labels]
-    predicted = np.eye(len(CODES))[probabilities.argmax(axis=1)]
-    present = np.unique(labels)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        hit = (weights @ (true * predicted))[:, present]
-        of_class, called = (weights @ true)[:, present], (weights @ predicted)[:, present]
-        drawn = {
-            **{
-                name: weights @ top_k(probabilities, labels, k) / total
-                for name, k in (("accuracy", 1), ("top_2", 2), ("top_3", 3))
-            },
-            "balanced_accuracy": (hit / of_class).mean(axis=1),
-            "macro_f1": (2 * hit / (of_class + called)).mean(axis=1),
-            "macro_auc": np.mean(
-                [weighted_auc(true[:, k], probabilities[:, k], weights) for k in present], axis=0
-            ),
-            "malignant_auc": weighted_auc(
-                np.array(MALIGNANT)[labels], malignant_probability(probabilities), weights
-            ),
-        }
-    return {
-        name: (float(np.nanpercentile(values, 2.5)), float(np.nanpercentile(values, 97.5)))
-        for name, values in drawn.items()
-        if not np.isnan(values).all()
-    }
-
-
-def weighted_auc(positive: np.ndarray, score: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Area under the ROC curve for each row of `weights`, (resamples, images); NaN if undefined.
-
-    `positive`: (images,) 0 or 1; `score`: (images,). Ties count half.
-    """
-    order = np.argsort(score, kind="stable")
-    starts = np.flatnonzero(np.diff(score[order], prepend=-np.inf))
-    up = np.add.reduceat(weights[:, order] * positive[order], starts, axis=1)
-    down = np.add.reduceat(weights[:, order] * (1 - positive[order]), starts, axis=1)
-    below = np.cumsum(down, axis=1) - down / 2
-    return (up * below).sum(axis=1) / (up.sum(axis=1) * down.sum(axis=1))
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
 
 
 def score_report(
     calibrated: np.ndarray, adjusted: np.ndarray, labels: np.ndarray, lesions: np.ndarray
 ) -> dict[str, Any]:
     """Both decision rules side by side, each named, with scores and 95 % intervals."""
-    report: dict[str, Any] = {}
-    for rule, probabilities in (("calibrated", calibrated), ("prior_adjusted", adjusted)):
-        report[rule] = {
-            "decision_rule": RULES[rule],
-            **scores(probabilities, labels),
-            "intervals_95": intervals(probabilities, labels, lesions),
+    return {
+        rule: {"decision_rule": RULES[rule], **scores_with_intervals(probabilities, labels, lesions)}
+        for rule, probabilities in (("calibrated", calibrated), ("prior_adjusted", adjusted))
+    }
+
+
+def scores_with_intervals(
+    probabilities: np.ndarray, labels: np.ndarray, lesions: np.ndarray
+) -> dict[str, Any]:
+    """`scores` with `intervals_95` of all scores, and of each class inside `per_class`."""
+    report = scores(probabilities, labels)
+    drawn = resampled_scores(probabilities, labels, lesions)
+    overall = {n: percentiles_95(v) for n, v in drawn.items() if n not in CLASS_SCORES}
+    report["intervals_95"] = {name: pair for name, pair in overall.items() if pair is not None}
+    for k, code in enumerate(CODES):
+        of_class = {name: percentiles_95(drawn[name][:, k]) for name in CLASS_SCORES}
+        report["per_class"][code]["intervals_95"] = {
+            name: pair for name, pair in of_class.items() if pair is not None
         }
     return report

@@ -1,0 +1,109 @@
+"""Run a study: every setting on the same folds, then one table of paired differences."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from accelerate import Accelerator
+
+from skin_app.weights import file_hash
+from train.checkpoint import write_json
+from train.evidence import export_evidence
+from train.fit import fit_fold
+from train.processes import in_turn
+from train.recipes import Recipe
+from train.run import Run, RunError, prepare
+from train.studies import Study
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a study is run here.
+
+    `recipe`: the study's, with what the command line changed; `inits`: start weights by timm
+    architecture (none: timm's own); `folds`: which are trained, all when empty; `runs`: where the
+    training goes on; `evidence`: where what is kept goes.
+    """
+
+    study: Study
+    recipe: Recipe
+    data: Path
+    inits: dict[str, Path]
+    folds: tuple[int, ...]
+    runs: Path
+    evidence: Path
+    seed: int = 0
+    micro_batches: int = 1
+    allow_missing: bool = False
+
+
+def compare(plan: Plan, accelerator: Accelerator, only: list[str] | None = None) -> Path:
+    """Train every setting (or those named in `only`), keep the evidence; returns its folder.
+
+    Settings that are alike in two studies share one run folder and are trained once. Raises
+    `RunError` for an unknown setting or fold.
+    """
+    names = [setting.name for setting in plan.study.settings]
+    unknown = sorted(set(only or []) - set(names))
+    if unknown:
+        raise RunError(f"{plan.study.name} has no setting {unknown[0]}: it has {', '.join(names)}.")
+    folder = plan.evidence / plan.study.name
+    for setting in plan.study.settings:
+        if only and setting.name not in only:
+            continue
+        run = in_turn(accelerator, lambda change=setting.change: prepared(plan, change(plan.recipe)))
+        check_folds(plan.folds, run.recipe)
+        for fold in plan.folds or range(run.recipe.folds):
+            fit_fold(run, fold, accelerator)
+        if accelerator.is_main_process:
+            export_evidence(run.folder, run.data.table, folder / setting.name)
+            _write_study(plan.study, folder)
+        accelerator.wait_for_everyone()
+    return folder
+
+
+def check_folds(folds: tuple[int, ...], recipe: Recipe) -> None:
+    """Raise `RunError` for a fold that the recipe does not have."""
+    for fold in folds:
+        if not 0 <= fold < recipe.folds:
+            raise RunError(f"There is no fold {fold}: the recipe has 0 to {recipe.folds - 1}.")
+
+
+def prepared(plan: Plan, recipe: Recipe) -> Run:
+    """The run of `recipe` in a folder named after all that decides it."""
+    init = plan.inits.get(recipe.member.architecture)
+    if init is not None and not init.is_file():
+        raise RunError(f"There are no start weights at {init}: check the path given as --init.")
+    decisive = {
+        "recipe": recipe.to_dict(),
+        "seed": plan.seed,
+        "micro_batches": plan.micro_batches,
+        "init": file_hash(init) if init else None,
+    }
+    digest = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:10]
+    return prepare(
+        plan.runs / f"{recipe.name}-{digest}",
+        plan.data,
+        recipe,
+        plan.seed,
+        init,
+        plan.allow_missing,
+        plan.micro_batches,
+    )
+
+
+def _write_study(study: Study, folder: Path) -> None:
+    """`study.json`: what the study is; settings that did not run yet have no folder beside it."""
+    write_json(
+        folder / "study.json",
+        {
+            "study": study.name,
+            "title": study.title,
+            "baseline": study.baseline,
+            "settings": [setting.name for setting in study.settings],
+            "published": {s.name: s.published for s in study.settings if s.published},
+            "notes": list(study.notes),
+            "ensemble": study.ensemble,
+        },
+    )

@@ -1,0 +1,170 @@
+"""All results from the kept evidence: numbers as JSON, figures, and the document that shows them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from skin_app.diagnoses import CODES
+from skin_app.weights import open_weights
+from train.evidence import Evidence, ensemble_of, read_evidence, weights_evidence
+from train.figures import (
+    draw_confusion,
+    draw_learning_curves,
+    draw_range_test,
+    draw_reliability,
+    draw_roc,
+    draw_tsne,
+)
+from train.ham10000 import DataError
+from train.measure import differences, in_depth, run_numbers, score_numbers, sibling_numbers
+from train.results_page import results_page, study_page
+
+DECIMALS = 5
+
+
+def write_results(
+    evidence_folder: Path, weights_folder: Path, out_md: Path, figures_folder: Path
+) -> dict[str, Any]:
+    """Measure everything that is kept, and write `out_md`, the JSON beside it, and the figures.
+
+    `evidence_folder`: `<study>/study.json` and the settings beside it; `weights_folder`: the shipped
+    weights. The same evidence gives the same bytes. Returns the numbers. Raises `DataError` or
+    `WeightsError` when a file is missing or does not fit the others.
+    """
+    studies = sorted(path.parent for path in evidence_folder.glob("*/study.json"))
+    if not studies:
+        raise DataError(f"{evidence_folder} holds no study (STUDY/study.json): check the path.")
+    numbers = {
+        "weights": measure_weights(weights_folder, figures_folder),
+        "studies": [measure_study(folder, figures_folder) for folder in tqdm(studies, "studies")],
+    }
+    numbers = _rounded(numbers)
+    out_md.parent.mkdir(parents=True, exist_ok=True)
+    _write(out_md.with_suffix(".json"), json.dumps(numbers, indent=1) + "\n")
+    _write(out_md, results_page(numbers, evidence_folder, out_md, figures_folder))
+    return numbers
+
+
+def write_study(folder: Path, out_md: Path) -> str:
+    """Measure one study, write `out_md` with its figures beside it; returns the text.
+
+    `folder`: `<evidence>/<study>`. Raises `DataError` as `write_results` does.
+    """
+    figures_folder = out_md.parent / "figures"
+    figures_folder.mkdir(parents=True, exist_ok=True)
+    text = study_page(_rounded(measure_study(folder, figures_folder)), out_md, figures_folder)
+    _write(out_md, text)
+    return text
+
+
+def measure_weights(folder: Path, figures_folder: Path) -> dict[str, Any]:
+    """How the shipped weights came about, and what their out-of-fold predictions are worth."""
+    contract = open_weights(folder).contract
+    evidence = weights_evidence(folder)
+    training = contract.training
+    return {
+        "name": contract.name,
+        "members": len(contract.members),
+        "recipe": training.recipe["name"],
+        "backbone": training.recipe["member"]["architecture"],
+        "size": training.recipe["member"]["size"],
+        "start_weights": training.start_weights,
+        "seed": training.seed,
+        "data_fingerprint": training.data_fingerprint,
+        "of_folds": training.recipe["folds"],
+        "kept_epochs": {str(fold): list(kept) for fold, kept in training.kept_epochs.items()},
+        **score_numbers(evidence),
+        **in_depth(evidence),
+        "figures": _figures(evidence, figures_folder, "weights"),
+    }
+
+
+def measure_study(folder: Path, figures_folder: Path) -> dict[str, Any]:
+    """All settings of a study: how they were run, their scores, and their differences."""
+    study = json.loads((folder / "study.json").read_text())
+    ran = [name for name in study["settings"] if (folder / name / "run.json").is_file()]
+    if not ran:
+        raise DataError(f"No setting of {folder} was kept: export a run into it first.")
+    settings = {name: read_evidence(folder / name) for name in ran}
+    report: dict[str, Any] = {
+        **{key: study[key] for key in ("study", "title", "baseline", "published", "notes")},
+        "not_run": [name for name in study["settings"] if name not in settings],
+        "settings": {name: {**run_numbers(e), **score_numbers(e)} for name, e in settings.items()},
+    }
+    baseline = settings.get(study["baseline"])
+    if baseline is not None:
+        report["differences"] = {
+            name: differences(evidence, baseline)
+            for name, evidence in settings.items()
+            if evidence is not baseline
+        }
+        report["in_depth"] = in_depth(baseline)
+        report["figures"] = _figures(baseline, figures_folder, study["study"])
+    report["more_figures"] = [
+        figure
+        for name, evidence in settings.items()
+        for figure in _extra_figures(evidence, figures_folder, f"{study['study']}-{name}")
+    ]
+    if study.get("ensemble") and len(settings) > 1:
+        average = ensemble_of(list(settings.values()))
+        report["average"] = {
+            **score_numbers(average),
+            "against": {name: differences(average, evidence) for name, evidence in settings.items()},
+        }
+    by_image = [e for e in settings.values() if e.settings["recipe"]["split"] == "image"]
+    if by_image:
+        report["siblings"] = {evidence.setting: sibling_numbers(evidence) for evidence in by_image}
+    return report
+
+
+def _figures(evidence: Evidence, folder: Path, prefix: str) -> list[dict[str, str]]:
+    """Draw the figures of one setting; returns file names and captions."""
+    probabilities, labels = evidence.calibrated(max(evidence.logits)), evidence.labels
+    counts = np.zeros((len(CODES), len(CODES)), dtype=int)
+    np.add.at(counts, (labels, probabilities.argmax(axis=1)), 1)
+    figures = [("roc", "ROC"), ("confusion", "Confusion"), ("reliability", "Reliability")]
+    draw_roc(probabilities, labels, folder / f"{prefix}-roc.png")
+    draw_confusion(counts, folder / f"{prefix}-confusion.png")
+    draw_reliability(probabilities, labels, folder / f"{prefix}-reliability.png")
+    if evidence.histories:
+        draw_learning_curves(evidence.histories, folder / f"{prefix}-learning.png")
+        figures.append(("learning", "Learning curves"))
+    return [{"file": f"{prefix}-{name}.png", "caption": caption} for name, caption in figures]
+
+
+def _extra_figures(evidence: Evidence, folder: Path, prefix: str) -> list[dict[str, str]]:
+    figures = []
+    if (evidence.folder / "tsne.csv.gz").is_file():
+        points = pd.read_csv(evidence.folder / "tsne.csv.gz")
+        diagnoses = evidence.images.set_index("image_id")["dx"].reindex(points["image_id"])
+        draw_tsne(points, diagnoses, folder / f"{prefix}-tsne.png")
+        caption = f"t-SNE map of the last hidden layer, {evidence.setting}"
+        figures.append({"file": f"{prefix}-tsne.png", "caption": caption})
+    if (evidence.folder / "range-test.csv").is_file():
+        draw_range_test(
+            pd.read_csv(evidence.folder / "range-test.csv"), folder / f"{prefix}-range-test.png"
+        )
+        caption = f"Learning-rate range test, {evidence.setting}"
+        figures.append({"file": f"{prefix}-range-test.png", "caption": caption})
+    return figures
+
+
+def _rounded(value: Any) -> Any:
+    """Floats to 5 decimals: beyond that they depend on the machine's order of adding."""
+    if isinstance(value, float):
+        return round(value, DECIMALS)
+    if isinstance(value, dict):
+        return {key: _rounded(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(part) for part in value]
+    return value
+
+
+def _write(path: Path, text: str) -> None:
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)

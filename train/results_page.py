@@ -1,0 +1,199 @@
+"""The results document in Markdown, from the numbers of `train.results`: nothing is typed in."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from skin_app.diagnoses import CODES, MALIGNANT
+from train.metrics import RESAMPLES, RULES
+from train.results_runs import extent, run_table
+from train.results_tables import (
+    FURTHER,
+    confused_pairs,
+    difference_cells,
+    per_class_table,
+    score_cells,
+    score_header,
+    strata_table,
+    table,
+    views_table,
+)
+
+Numbers = dict[str, Any]
+
+
+def results_page(numbers: Numbers, evidence_folder: Path, out: Path, figures_folder: Path) -> str:
+    """The whole document. Figures are linked relative to `out`."""
+    figures = Path(os.path.relpath(figures_folder, out.parent)).as_posix()
+    blocks = [
+        _intro(evidence_folder, out),
+        _contents(numbers),
+        _weights(numbers["weights"], figures),
+        *(_study(study, figures) for study in numbers["studies"]),
+    ]
+    return "\n\n".join(blocks) + "\n"
+
+
+def study_page(study: Numbers, out: Path, figures_folder: Path) -> str:
+    """One study by itself, as `compare` leaves it beside the runs."""
+    return _study(study, Path(os.path.relpath(figures_folder, out.parent)).as_posix()) + "\n"
+
+
+def _intro(evidence_folder: Path, out: Path) -> str:
+    malignant = ", ".join(code for code, is_so in zip(CODES, MALIGNANT, strict=True) if is_so)
+    return f"""# Results
+
+What was really run, and what it scored: HAM10000, out of fold, each image predicted by a member that
+was not trained on it. Every number and figure here is computed from the logits per image that are kept
+in `{evidence_folder.as_posix()}` and in the weights folder, without images and without a GPU:
+
+    python -m train evaluate --evidence {evidence_folder.as_posix()} --out {out.as_posix()}
+
+`{out.with_suffix(".json").name}` beside this page holds all numbers, with more than is shown.
+
+How to read them:
+
+- **Calibrated**: {RULES["calibrated"]}. The temperature of an image was fitted on other lesions.
+- **Prior-adjusted**: {RULES["prior_adjusted"]}: as if all seven diagnoses were equally common. Only the
+  column "balanced accuracy, prior-adjusted" uses it; macro recall is the calibrated rule's balanced
+  accuracy.
+- **In brackets**: 95 % interval, {RESAMPLES:,} bootstraps over lesions. It holds the chance of which
+  lesions were scored, not that of another training run.
+- **Differences** draw the lesions of both sides together. A difference whose interval spans zero is
+  reported as **none**.
+- Malignant group: {malignant}. Calibration error (ECE) and Brier score: lower is better.
+  Resampling adds noise to calibration errors, so their intervals sit high and can miss the score.
+- Early stopping chose the kept epoch on the held-out fold that is also scored: scores are that much too
+  good, for all settings alike."""
+
+
+def _contents(numbers: Numbers) -> str:
+    titles = ["The shipped weights", *(study["title"] for study in numbers["studies"])]
+    return "\n".join(f"{number}. {title}" for number, title in enumerate(titles, 1))
+
+
+def _weights(weights: Numbers, figures: str) -> str:
+    kept = ", ".join(
+        f"fold {fold}: epoch {epoch} of {ran}" for fold, (epoch, ran) in weights["kept_epochs"].items()
+    )
+    about = (
+        f"`{weights['name']}`: {weights['members']} members of recipe `{weights['recipe']}`, "
+        f"`{weights['backbone']}` at {weights['size']} px, from {weights['start_weights']}; "
+        f"kept {kept}; seed {weights['seed']}, data `{weights['data_fingerprint'][:16]}`."
+    )
+    return _joined("## The shipped weights", about, extent(weights), _depth(weights, weights, figures))
+
+
+def _study(study: Numbers, figures: str) -> str:
+    settings = study["settings"]
+    parts = [
+        f"## {study['title']}",
+        "\n".join(f"- {note}" for note in study["notes"]),
+        _not_run(study),
+        run_table(settings),
+        _scores(study),
+        _differences(study),
+        _average(study),
+        _siblings(study),
+    ]
+    if "in_depth" in study:
+        baseline = {**settings[study["baseline"]], **study["in_depth"], "figures": study["figures"]}
+        depth = _depth(baseline, baseline, figures)
+        title = f"<summary>{study['baseline']} in depth: views, diagnoses, strata, figures</summary>"
+        parts.append(f"<details>{title}\n\n{depth}\n\n</details>")
+    parts.append(_images(study["more_figures"], figures))
+    return _joined(*parts)
+
+
+def _not_run(study: Numbers) -> str:
+    names = ", ".join(study["not_run"])
+    return f"**Not run:** {names}." if names else ""
+
+
+def _scores(study: Numbers) -> str:
+    rows = []
+    for name, run in study["settings"].items():
+        rows.append([f"**{name}**", *score_cells(_most_views(run))])
+        if study["published"].get(name):
+            rows.append(["*published*", *score_cells(study["published"][name])])
+    if "average" in study:
+        rows.append(["**average of all**", *score_cells(_most_views(study["average"]))])
+    return f"### Scores\n\n{table(['setting', *score_header()], rows)}"
+
+
+def _differences(study: Numbers) -> str:
+    if "differences" not in study:
+        return f"The baseline {study['baseline']} was not run: there are no differences to it."
+    if not study["differences"]:
+        return "Only the baseline was run: there is nothing to compare it with."
+    rows = [
+        [f"**{name}**", *_difference_row(by_rule)] for name, by_rule in study["differences"].items()
+    ]
+    return f"### Difference to {study['baseline']}\n\n" + table(
+        ["setting", "images shared", *score_header()], rows
+    )
+
+
+def _difference_row(by_rule: Numbers) -> list[str]:
+    compared = by_rule["calibrated"]
+    one, other = compared["images"]
+    shared = compared["shared_images"]
+    count = f"{shared:,}" if shared == one == other else f"{shared:,} ({one:,} and {other:,})"
+    return [count, *difference_cells(by_rule)]
+
+
+def _average(study: Numbers) -> str:
+    if "average" not in study:
+        return ""
+    rows = [
+        [f"minus {name}", *_difference_row(by_rule)]
+        for name, by_rule in study["average"]["against"].items()
+    ]
+    return "### The average of all settings against each of them\n\n" + table(
+        ["average", "images shared", *score_header()], rows
+    )
+
+
+def _siblings(study: Numbers) -> str:
+    parts = []
+    for name, numbers in study.get("siblings", {}).items():
+        seen, unseen = numbers["with_sibling"], numbers["without"]
+        parts.append(
+            f"### What the split by image lets through ({name})\n\nThe lesion-grouped split is the "
+            f"headline; the split by image is for comparison only. {seen:,} of {seen + unseen:,} "
+            f"held-out images ({seen / (seen + unseen):.1%}) have another image of their lesion in the "
+            "training data. The two groups also differ in their mix of diagnoses."
+        )
+        if "difference" in numbers:
+            rows = [
+                ["with such an image", *score_cells(numbers["scores_with"])],
+                ["without", *score_cells(numbers["scores_without"])],
+                ["difference", *_difference_row(numbers["difference"])[1:]],
+            ]
+            parts.append(table(["held-out images", *score_header()], rows))
+    return "\n\n".join(parts)
+
+
+def _depth(scores: Numbers, depth: Numbers, figures: str) -> str:
+    report = _most_views(scores)
+    return _joined(
+        f"Views averaged:\n\n{views_table(scores, depth)}\n\n{views_table(scores, depth, FURTHER)}",
+        f"By diagnosis:\n\n{per_class_table(report)}",
+        f"Leading confusions (calibrated):\n\n{confused_pairs(report['calibrated'])}",
+        "<details><summary>By sex, age, site and how the diagnosis was made</summary>\n\n"
+        f"{strata_table(depth['strata'])}\n\n</details>",
+        _images(depth["figures"], figures),
+    )
+
+
+def _images(drawn: list[dict[str, str]], figures: str) -> str:
+    return "\n".join(f"![{figure['caption']}]({figures}/{figure['file']})" for figure in drawn)
+
+
+def _most_views(scores: Numbers) -> Numbers:
+    most = max(int(key.removeprefix("views_")) for key in scores if key.startswith("views_"))
+    return scores[f"views_{most}"]
+
+
+def _joined(*parts: str) -> str:
+    return "\n\n".join(part for part in parts if part)

@@ -1,0 +1,65 @@
+"""Scores within groups of patients and lesions: sex, age, site, how the diagnosis was made."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from skin_app.diagnoses import CODES
+from train.metrics import scores_with_intervals
+
+AXES = {"sex": "sex", "age": "age band", "localization": "site", "dx_type": "diagnosis made by"}
+AGES = {"0-29": (0, 30), "30-44": (30, 45), "45-59": (45, 60), "60-74": (60, 75), "75+": (75, 200)}
+SHOWN = ("accuracy", "balanced_accuracy", "malignant_auc")
+FEWEST_LESIONS = 30
+UNKNOWN = "unknown"
+
+
+def strata_scores(
+    table: pd.DataFrame, probabilities: np.ndarray, labels: np.ndarray
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """Scores by axis and stratum, each with `intervals_95`.
+
+    `table`: one row an image with the columns lesion, sex, age (years), localization, dx_type;
+    `probabilities`: (images, 7); `labels`: (images,). `balanced_accuracy` is over the `classes` that a
+    stratum holds. A stratum of fewer than 30 lesions has its counts and no scores.
+    """
+    lesions = table["lesion"].to_numpy(str)
+    report: dict[str, dict[str, dict[str, Any]]] = {}
+    for axis in AXES:
+        names = _bands(table["age"]) if axis == "age" else _names(table[axis])
+        report[axis] = {
+            name: _stratum(probabilities[rows], labels[rows], lesions[rows])
+            for name in sorted(set(names), key=lambda name: (name == UNKNOWN, name))
+            for rows in [names == name]
+        }
+    return report
+
+
+def _stratum(probabilities: np.ndarray, labels: np.ndarray, lesions: np.ndarray) -> dict[str, Any]:
+    count = len(np.unique(lesions))
+    stratum: dict[str, Any] = {
+        "images": len(labels),
+        "lesions": count,
+        "classes": [CODES[k] for k in np.unique(labels)],
+    }
+    if count < FEWEST_LESIONS:
+        return stratum
+    report = scores_with_intervals(probabilities, labels, lesions)
+    drawn = report["intervals_95"]
+    return {
+        **stratum,
+        **{name: report[name] for name in SHOWN},
+        "intervals_95": {name: drawn[name] for name in SHOWN if name in drawn},
+    }
+
+
+def _names(values: pd.Series) -> np.ndarray:
+    return values.fillna(UNKNOWN).to_numpy(str)
+
+
+def _bands(ages: pd.Series) -> np.ndarray:
+    names = np.full(len(ages), UNKNOWN, dtype=object)
+    for name, (low, high) in AGES.items():
+        names[(ages >= low) & (ages < high)] = name
+    return names.astype(str)
