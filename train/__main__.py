@@ -1,144 +1,159 @@
-"""The trainer's command line, one verb each: `python -m train split | fit | assemble | ...`."""
+"""The trainer's command line, one verb each: `python -m train fit | compare | evaluate | ...`.
+
+More than one process: `accelerate launch --num_processes 2 -m train fit ... --micro-batches 2`.
+"""
 
 import argparse
-import json
+import os
 import sys
 from pathlib import Path
 
 from skin_app.diagnoses import ClassOrderError
-from skin_app.ensemble import Ensemble
-from skin_app.weights import WeightsError, open_weights
-from train.assemble import assemble
-from train.card import with_scores
-from train.evaluate import evaluate
-from train.fit import fit_fold
-from train.folds import lesion_folds, write_folds
-from train.ham10000 import DataError, read_dataset
+from skin_app.weights import WeightsError
+from train import verbs
+from train.ham10000 import DataError
 from train.recipes import RECIPES
-from train.run import Run, RunError, prepare
+from train.run import RunError
 from train.start import StartError
+from train.studies import STUDIES
+
+FULL_DISK = (
+    "Nothing finished is lost; free some space or choose another --out, and start the same command "
+    "again."
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one verb; returns 0, or 2 after one sentence on what went wrong."""
     options = _parser().parse_args(arguments)
     try:
-        options.run(options)
+        options.run_verb(options)
     except (DataError, RunError, StartError, WeightsError, ClassOrderError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        _say(f"error: {error}")
         return 2
     except OSError as error:
-        print(
-            f"error: {error.filename or options.out}: {error.strerror}. Nothing finished is lost; "
-            "free some space or choose another --out, and start the same command again.",
-            file=sys.stderr,
-        )
+        _say(f"error: {error.filename or options.out}: {error.strerror}. {FULL_DISK}")
         return 2
     except KeyboardInterrupt:
-        print("stopped; the same command goes on from the last checkpoint.", file=sys.stderr)
+        _say("stopped; the same command goes on from the last checkpoint.")
         return 130
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m train", description=__doc__)
-    verbs = parser.add_subparsers(required=True, metavar="VERB")
+def _say(sentence: str) -> None:
+    if os.environ.get("RANK", "0") == "0":  # of several processes, one speaks
+        print(sentence, file=sys.stderr)
 
-    split = verbs.add_parser("split", help="write lesion-grouped stratified folds as CSV")
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m train",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    verbs_of = parser.add_subparsers(required=True, metavar="VERB")
+
+    def verb(name: str, run_verb: object, about: str) -> argparse.ArgumentParser:
+        added = verbs_of.add_parser(name, help=about, description=about)
+        added.set_defaults(run_verb=run_verb)
+        return added
+
+    split = verb("split", verbs.split, "write lesion-grouped stratified folds as CSV")
     _data(split)
     split.add_argument("--folds", type=int, default=5)
     split.add_argument("--seed", type=int, default=0)
-    split.set_defaults(run=_split)
+    split.add_argument("--by-image", action="store_true", help="ignore lesions, as in 2020 (leaks)")
 
-    for verb, action in (("fit", _fit), ("assemble", _assemble)):
-        about = {
-            "fit": "train members, predict their held-out folds, write the weights folder",
-            "assemble": "write the weights folder anew from the finished folds of a run",
-        }[verb]
-        fit = verbs.add_parser(verb, help=about, description=about)
-        _data(fit)
-        fit.add_argument("--recipe", choices=sorted(RECIPES), default="flagship")
-        fit.add_argument("--init", type=Path, help="start weights (safetensors, timm's key names)")
-        fit.add_argument("--seed", type=int, default=0)
-        if verb == "fit":
-            fit.add_argument(
-                "--fold", type=int, action="append", help="only this fold (may be repeated)"
-            )
-        fit.set_defaults(run=action)
+    fit = verb("fit", verbs.fit, "train members, predict held-out folds, write the weights folder")
+    _training(fit)
+    fit.add_argument("--recipe", choices=sorted(RECIPES), default="flagship")
+    fit.add_argument("--init", type=Path, help="start weights (safetensors, timm's key names)")
 
-    evaluation = verbs.add_parser("evaluate", help="score a weights folder on labelled images")
-    evaluation.add_argument("--weights", required=True, help="a folder, or owner/name@revision")
-    _data(evaluation)
+    again = verb("assemble", verbs.assemble_run, "write the weights folder anew from finished folds")
+    _finished_run(again)
+
+    compare = verb("compare", verbs.compare_study, "train a study's settings and compare them in pairs")
+    _training(compare)
+    compare.add_argument("--study", choices=sorted(STUDIES), required=True)
+    compare.add_argument("--only", action="append", metavar="SETTING", help="may be repeated")
+    compare.add_argument("--evidence", type=Path, help="what is kept (default: OUT/evidence)")
+    compare.add_argument(
+        "--init", action="append", metavar="[ARCHITECTURE=]FILE", help="start weights; may be repeated"
+    )
+
+    rate = verb("find-rate", verbs.find, "learning-rate range test with its plot and the chosen rate")
+    _training(rate)
+    rate.add_argument("--recipe", choices=sorted(RECIPES), default="mishra2019")
+    rate.add_argument("--init", type=Path)
+    rate.add_argument("--stage", type=int, default=0, help="number of the recipe's stage")
+    rate.add_argument("--lowest", type=float, default=1e-6)
+    rate.add_argument("--highest", type=float, default=1.0)
+    rate.add_argument("--steps", type=int, default=100)
+
+    trial = verb("trial", verbs.trial, "score a frozen backbone on cached bottleneck features")
+    _data(trial)
+    trial.add_argument("--backbone", required=True, help="a timm name, or a preset of backbones.py")
+    trial.add_argument("--size", type=int)
+    trial.add_argument("--init", type=Path)
+    trial.add_argument("--images", type=int, help="a stratified part of the images")
+    trial.add_argument("--seed", type=int, default=0)
+
+    pairs = verb("pairs", verbs.pairs, "the leading confused pairs, with cases and two explanations")
+    _finished_run(pairs, out=True)
+    pairs.add_argument("--pairs", type=int, default=5)
+    pairs.add_argument("--cases", type=int, default=4)
+
+    saliency = verb("saliency", verbs.saliency, "gradient saliency of single images")
+    _finished_run(saliency, out=True)
+    saliency.add_argument("--image", action="append", required=True, help="image id; may be repeated")
+
+    tsne = verb("tsne", verbs.tsne, "t-SNE map of the last hidden layer of one fold's member")
+    _finished_run(tsne, out=True)
+    tsne.add_argument("--fold", type=int, default=0)
+    tsne.add_argument("--images", type=int, help="a stratified part of the images")
+
+    about = "score weights on labelled images, or rebuild every table and figure from kept evidence"
+    evaluation = verb("evaluate", verbs.score, about)
+    evaluation.add_argument("--weights", help="a folder, or owner/name@revision")
+    _data(evaluation, required=False)
     evaluation.add_argument("--views", type=int, choices=(1, 8), default=8)
-    evaluation.set_defaults(run=_evaluate)
+    evaluation.add_argument("--evidence", type=Path, help="folder of kept evidence: rebuild --out")
+    evaluation.add_argument("--figures", type=Path, default=Path("docs/figures"))
 
-    readme = verbs.add_parser("readme", help="write the score table of a weights folder into README.md")
+    readme = verb("readme", verbs.readme, "write the score table of a weights folder into README.md")
     readme.add_argument("--weights", help="a folder (default: the embedded weights)")
     readme.add_argument("--out", type=Path, default=Path("README.md"))
-    readme.set_defaults(run=_readme)
     return parser
 
 
-def _readme(options: argparse.Namespace) -> None:
-    contract = open_weights(options.weights).contract
-    text = options.out.read_text(encoding="utf-8")
-    options.out.write_text(with_scores(text, contract), encoding="utf-8")
-    print(f"scores of {contract.name} written into {options.out}")
-
-
-def _data(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", required=True, type=Path, help="folder in HAM10000's layout")
+def _data(parser: argparse.ArgumentParser, required: bool = True) -> None:
+    parser.add_argument("--data", required=required, type=Path, help="folder in HAM10000's layout")
     parser.add_argument("--out", required=True, type=Path, help="what to write")
     parser.add_argument("--allow-missing", action="store_true", help="go on without missing images")
 
 
-def _split(options: argparse.Namespace) -> None:
-    data = read_dataset(options.data, options.allow_missing)
-    write_folds(data, lesion_folds(data, options.folds, options.seed), options.out)
-    print(f"{len(data.table)} images in {options.folds} folds; written to {options.out}")
-
-
-def _fit(options: argparse.Namespace) -> None:
-    recipe = RECIPES[options.recipe]
-    folds = options.fold if options.fold is not None else range(recipe.folds)
-    for fold in folds:
-        if not 0 <= fold < recipe.folds:
-            raise RunError(f"There is no fold {fold}: the recipe has 0 to {recipe.folds - 1}.")
-    run = _prepared(options)
-    for fold in folds:
-        fit_fold(run, fold)
-    print(f"weights written to {assemble(run, recipe.name)}")
-
-
-def _assemble(options: argparse.Namespace) -> None:
-    print(f"weights written to {assemble(_prepared(options), options.recipe)}")
-
-
-def _prepared(options: argparse.Namespace) -> Run:
-    return prepare(
-        options.out,
-        options.data,
-        RECIPES[options.recipe],
-        options.seed,
-        options.init,
-        options.allow_missing,
+def _training(parser: argparse.ArgumentParser) -> None:
+    _data(parser)
+    parser.add_argument("--backbone", help="a timm name, or a preset of backbones.py")
+    parser.add_argument("--size", type=int, help="side of the square input in pixels")
+    parser.add_argument(
+        "--set", action="append", metavar="FIELD=VALUE", help="change one field, e.g. stages.0.epochs=3"
+    )
+    parser.add_argument("--fold", type=int, action="append", help="only this fold; may be repeated")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--micro-batches", type=int, default=1, help="parts of a batch, shared by the processes"
     )
 
 
-def _evaluate(options: argparse.Namespace) -> None:
-    report = evaluate(
-        Ensemble.load(options.weights), options.data, options.views, options.allow_missing
-    )
-    options.out.write_text(json.dumps(report, indent=1) + "\n")
-    for rule, values in report["rules"].items():
-        low, high = values["intervals_95"]["balanced_accuracy"]
-        print(
-            f"{rule}: accuracy {values['accuracy']:.3f}, balanced accuracy "
-            f"{values['balanced_accuracy']:.3f} [{low:.3f}, {high:.3f}], top-3 {values['top_3']:.3f}"
-        )
-    if report["warning"]:
-        print(f"warning: {report['warning']}", file=sys.stderr)
-    print(f"written to {options.out}")
+def _finished_run(parser: argparse.ArgumentParser, out: bool = False) -> None:
+    parser.add_argument("--run", required=True, type=Path, help="the --out folder of a `fit`")
+    parser.add_argument("--data", required=True, type=Path, help="folder in HAM10000's layout")
+    parser.add_argument("--allow-missing", action="store_true", help="go on without missing images")
+    if out:
+        parser.add_argument("--out", required=True, type=Path, help="folder to write into")
+    else:
+        parser.set_defaults(out=None)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,230 @@
+"""Images per second of our training loop, against timm's own data pipeline and training step.
+
+    python benchmarks/training.py [--data FOLDER] [--images 512] [--rounds 3] [--out FILE]
+
+Same network (a member), batch, size, optimiser, running mean and machine, in one run, in turns; the
+ratio is of the medians.
+
+- ours: `train.learner.Learner`: decoded squares from the memory-mapped cache, augmentation of whole
+  batches, focal loss. The cache is filled once, beforehand; how long that took is told.
+- timm: JPEG files through `ImageDataset` and `create_loader` (random crops, flips, colour) with as
+  many workers as serve it best, its AdamW and `ModelEmaV3`, cross-entropy.
+
+Waiting is the share of the time spent until a batch of pixels was there: reading the cache for ours
+(augmentation counts as work, it runs on the device), the next batch of the loader for timm.
+
+Without --data the images are drawings of this program, 600 x 450, as JPEG.
+"""
+
+import argparse
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import timm
+import torch
+from PIL import Image
+from timm.data.dataset import ImageDataset
+from timm.data.loader import create_loader
+from timm.optim._optim_factory import create_optimizer_v2
+from timm.utils.model_ema import ModelEmaV3
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from skin_app.diagnoses import CODES
+from skin_app.hardware import describe
+from skin_app.network import Member
+from skin_app.synthetic import Kind, draw_lesion
+from train.ham10000 import Dataset, read_dataset
+from train.learner import Learner
+from train.pixels import Pixels
+from train.processes import new_accelerator
+from train.recipes import FLAGSHIP, Recipe
+from train.run import Run, prepare
+from train.settings import changed
+from train.subset import stratified_part
+
+KINDS: tuple[Kind, ...] = ("network", "globules", "patchy", "vessels")
+WORKERS = (0, 1, 2)
+
+
+class TimedPixels(Pixels):
+    """Pixels that count the seconds until they were there."""
+
+    seconds = 0.0
+
+    def take(self, rows: np.ndarray) -> Tensor:
+        start = time.perf_counter()
+        images = super().take(rows)
+        self.seconds += time.perf_counter() - start
+        return images
+
+
+class Ours:
+    """Steps of our loop."""
+
+    name = "ours"
+
+    def __init__(self, run: Run, member: Member) -> None:
+        self.learner = Learner(run, 0, 0, member, new_accelerator())
+        self.pixels = TimedPixels(run.squares, self.learner.device)
+        self.learner.pixels = self.pixels
+        self.rows = np.flatnonzero(run.assignment != 0)
+        self.batch, self.number = run.recipe.batch, 0
+
+    def go(self, steps: int) -> tuple[float, float]:
+        """Seconds for `steps` steps, and the share of them spent waiting for pixels."""
+        self.pixels.seconds = 0.0
+        start = time.perf_counter()
+        for _ in range(steps):
+            generator = np.random.default_rng(self.number)
+            self.learner.step(self.number, generator.choice(self.rows, self.batch, False), 0.1)
+            self.number += 1
+        seconds = time.perf_counter() - start
+        return seconds, self.pixels.seconds / seconds
+
+
+class Timms:
+    """Steps of timm's pipeline with `workers` loader processes."""
+
+    def __init__(self, folder: Path, recipe: Recipe, member: Member, workers: int) -> None:
+        self.name = f"timm, {workers} workers"
+        stage = recipe.stages[0]
+        for name, parameter in member.backbone.named_parameters():
+            parameter.requires_grad_(not (stage.frozen and name.startswith(stage.frozen)))
+        self.member = member.train()
+        dataset = ImageDataset(str(folder), reader="folder")
+        self.loader = create_loader(
+            dataset,
+            (3, recipe.member.size, recipe.member.size),
+            recipe.batch,
+            is_training=True,
+            vflip=0.5,
+            scale=(0.56, 1.0),
+            mean=(0.0, 0.0, 0.0),  # the member normalises by itself
+            std=(1.0, 1.0, 1.0),
+            num_workers=workers,
+            use_prefetcher=False,
+            persistent_workers=workers > 0,
+            device=torch.device("cpu"),
+        )
+        self.optimiser = create_optimizer_v2(
+            member, "adamw", lr=1e-4, weight_decay=stage.weight_decay, layer_decay=stage.layer_decay
+        )
+        self.averaged = ModelEmaV3(member, decay=recipe.averaging)
+        self.batches: Iterator[tuple[Tensor, Tensor]] = iter(self.loader)
+
+    def next_batch(self) -> tuple[Tensor, Tensor]:
+        try:
+            return next(self.batches)
+        except StopIteration:
+            self.batches = iter(self.loader)
+            return next(self.batches)
+
+    def go(self, steps: int) -> tuple[float, float]:
+        """As `Ours.go`."""
+        waited, start = 0.0, time.perf_counter()
+        for _ in range(steps):
+            asked = time.perf_counter()
+            images, labels = self.next_batch()
+            waited += time.perf_counter() - asked
+            loss = F.cross_entropy(self.member(images).logits, labels)
+            self.optimiser.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(self.member.parameters(), 1.0)
+            self.optimiser.step()
+            self.averaged.update(self.member)
+        seconds = time.perf_counter() - start
+        return seconds, waited / seconds
+
+
+def drawn_data(folder: Path, images: int) -> Path:
+    """Drawings in HAM10000's layout, as many of each diagnosis."""
+    (folder / "images").mkdir(parents=True)
+    rows = []
+    for number in range(images):
+        name = f"DRAWN_{number:05d}"
+        pixels = draw_lesion(number, KINDS[number % len(KINDS)])
+        Image.fromarray(pixels).save(folder / "images" / f"{name}.jpg", quality=90)
+        rows.append({"image_id": name, "dx": CODES[number % len(CODES)]})
+    pd.DataFrame(rows).to_csv(folder / "drawings.csv", index=False)
+    return folder
+
+
+def by_class(data: Dataset, folder: Path) -> Path:
+    """The images as timm reads them: one folder a class."""
+    for path, code in zip(data.table["path"], data.table["dx"], strict=True):
+        (folder / code).mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, folder / code)
+    return folder
+
+
+def compared(run: Run, files: Path, rounds: int, steps: int) -> list[str]:
+    """Lines of the table for one recipe."""
+    recipe = run.recipe
+    ways = [Ours(run, Member(recipe.member))]
+    ways += [Timms(files, recipe, Member(recipe.member), workers) for workers in WORKERS]
+    taken: dict[str, list[tuple[float, float]]] = {way.name: [] for way in ways}
+    for number in range(rounds + 1):
+        for way in ways:
+            measured = way.go(steps if number else 2)
+            if number:
+                taken[way.name].append(measured)
+    speed = {
+        name: recipe.batch * steps / statistics.median(seconds for seconds, _ in values)
+        for name, values in taken.items()
+    }
+    member = recipe.member
+    lines = [f"{member.architecture}, {member.size} px, batch {recipe.batch}"]
+    for name, values in taken.items():
+        waiting = statistics.median(share for _, share in values)
+        lines.append(f"  {name:16} {speed[name]:6.1f} images/s   waiting {waiting:6.1%}")
+    best = max(value for name, value in speed.items() if name != "ours")
+    return [*lines, f"  ours / best timm {speed['ours'] / best:6.2f}   (target: at least 1.0)", ""]
+
+
+def main() -> None:
+    """Measure and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--data", type=Path, help="folder in HAM10000's layout (default: drawings)")
+    parser.add_argument("--images", type=int, default=512)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=8)
+    parser.add_argument("--out", type=Path, help="also write the table to this file")
+    options = parser.parse_args()
+    mobilenet = changed(replace(FLAGSHIP, folds=2), "mobilenetv2_100", 128, ["stages.0.frozen=[]"])
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        source = options.data or drawn_data(folder / "drawn", options.images)
+        part = stratified_part(read_dataset(source), options.images, seed=0)
+        files = by_class(part, folder / "files")
+        small = folder / "small"
+        shutil.copytree(files, small / "images")
+        part.table[["image_id", "dx"]].to_csv(small / "small.csv", index=False)
+        what = "HAM10000's layout" if options.data else "drawings of 600 x 450"
+        accelerator = new_accelerator()
+        lines = [
+            f"{len(part.table)} JPEG files ({what}); {describe(accelerator.device)}, "
+            f"torch {torch.__version__}, timm {timm.__version__}",
+            f"medians of {options.rounds} rounds of {options.steps} steps",
+            "",
+        ]
+        for number, recipe in enumerate((replace(FLAGSHIP, folds=2), mobilenet)):
+            start = time.perf_counter()
+            run = prepare(folder / "runs" / str(number), small, recipe, 0, None)
+            if number == 0:
+                lines.insert(2, f"filling the cache: {time.perf_counter() - start:.1f} s, once")
+            lines += compared(run, files, options.rounds, options.steps)
+    print("\n".join(lines))
+    if options.out:
+        options.out.write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()

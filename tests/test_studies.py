@@ -1,0 +1,129 @@
+"""A study from the command line on tiny data: trained once, kept, compared, written down."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from skin_app.network import Member
+from skin_app.weights import file_hash
+from tests.tiny import MOBILENET, write_data
+from train.__main__ import main
+from train.find_rate import LEAST_STEPS
+
+SMALL = ["--backbone", "mobilenetv3_small_050", "--size", "64", "--fold", "0"]
+for field in ("folds=2", "batch=8", "cache_side=72", "stages.0.epochs=1", "member.hidden=16"):
+    SMALL += ["--set", field]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_data(tmp_path_factory.mktemp("d") / "data")
+
+
+@pytest.fixture(scope="module")
+def init(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("i") / "start.safetensors"
+    state = Member(MOBILENET).backbone.state_dict()
+    save_file({k: v.contiguous() for k, v in state.items()}, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def studies(tmp_path_factory: pytest.TempPathFactory, data: Path, init: Path) -> Path:
+    """The --out folder of two studies that have a setting in common."""
+    out = tmp_path_factory.mktemp("s") / "studies"
+    common = ["--data", str(data), "--init", str(init), "--out", str(out), *SMALL]
+    ablations = ["--only", "full", "--only", "no-dense", "--only", "no-pooling"]
+    assert main(["compare", "--study", "le2020-ablations", *ablations, *common]) == 0
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("member.safetensors")}
+    assert len(before) == 3
+    assert main(["compare", "--study", "split", *common]) == 0
+    after = {path: path.stat().st_mtime_ns for path in out.rglob("member.safetensors")}
+    assert len(after) == 4  # the baseline of both is trained once
+    assert before.items() <= after.items()
+    return out
+
+
+def test_a_study_keeps_what_is_needed_to_recompute_it(studies: Path) -> None:
+    kept = studies / "evidence" / "le2020-ablations"
+    study = json.loads((kept / "study.json").read_text())
+    assert study["baseline"] == "full"
+    assert "no-augmentation" in study["settings"]
+    ran = sorted(path.parent.name for path in kept.glob("*/run.json"))
+    assert ran == ["full", "no-dense", "no-pooling"]
+    for name in ran:
+        table = pd.read_csv(kept / name / "predictions.csv.gz")
+        assert set(table["fold"]) == {0}
+        history = json.loads((kept / name / "history.json").read_text())
+        assert history["0"]["hardware"].startswith("CPU")
+    bare = json.loads((kept / "no-dense" / "run.json").read_text())["recipe"]["member"]
+    assert bare["hidden"] == 0
+
+
+def test_the_split_by_image_parts_lesions_and_the_other_does_not(studies: Path) -> None:
+    parted = {}
+    for setting in ("lesion-grouped", "by-image"):
+        settings = json.loads((studies / "evidence" / "split" / setting / "run.json").read_text())
+        run = next(
+            path.parent
+            for path in studies.glob("*/run.json")
+            if json.loads(path.read_text())["recipe"] == settings["recipe"]
+        )
+        folds = pd.read_csv(run / "folds.csv")
+        parted[setting] = folds.groupby("lesion_group")["fold"].nunique().max()
+    assert parted == {"lesion-grouped": 1, "by-image": 2}
+
+
+def test_every_table_is_rebuilt_from_the_evidence_alone(studies: Path, tmp_path: Path) -> None:
+    command = ["evaluate", "--evidence", str(studies / "evidence"), "--figures", str(tmp_path / "f")]
+    assert main([*command, "--out", str(tmp_path / "results.md")]) == 0
+    text = (tmp_path / "results.md").read_text()
+    for phrase in ("no-pooling", "by-image", "stages.0.epochs", "mobilenetv3_small_050"):
+        assert phrase in text
+    first = file_hash(tmp_path / "results.md")
+    assert main([*command, "--out", str(tmp_path / "results.md")]) == 0
+    assert file_hash(tmp_path / "results.md") == first
+
+
+def test_an_unknown_setting_is_refused(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["compare", "--study", "split", "--data", str(data), "--out", str(tmp_path)]
+    assert main([*command, "--only", "by-patient"]) == 2
+    assert "it has lesion-grouped, by-image" in capsys.readouterr().err
+
+
+def test_the_range_test_writes_its_curve_and_its_choice(
+    data: Path, init: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "rate"
+    command = ["find-rate", "--recipe", "mishra2019", "--data", str(data), "--init", str(init)]
+    command += [*SMALL, "--out", str(out), "--steps", "40", "--lowest", "1e-4", "--highest", "1e3"]
+    assert main(command) == 0
+    table = pd.read_csv(out / "range-test.csv")
+    assert LEAST_STEPS < len(table) <= 40
+    said = capsys.readouterr().out
+    chosen = float(said.split("chosen rate ")[1].split()[0])
+    assert 1e-4 <= chosen <= 1e3
+    assert (out / "range-test.png").stat().st_size > 1000
+    assert main([*command[:-6], "--steps", "3"]) == 2
+
+
+def test_folds_trained_apart_are_assembled(data: Path, init: Path, tmp_path: Path) -> None:
+    command = ["fit", "--recipe", "le2020", "--data", str(data), "--init", str(init), *SMALL[:4]]
+    command += [*SMALL[6:], "--out", str(tmp_path / "run")]
+    assert main([*command, "--fold", "1"]) == 0
+    assert main([*command, "--fold", "0"]) == 0
+    run = ["--run", str(tmp_path / "run"), "--data", str(data)]
+    weights = tmp_path / "run" / "weights" / "member-1" / "model.safetensors"
+    before = file_hash(weights)
+    assert main(["assemble", *run]) == 0
+    assert file_hash(weights) == before
+    contract = json.loads((tmp_path / "run" / "weights" / "ensemble.json").read_text())
+    assert contract["training"]["folds"] == [0, 1]
+    assert sorted(contract["calibration"]["temperatures"]) == ["1", "4", "8"]

@@ -1,0 +1,180 @@
+"""What each verb of the command line does with its options, and what it prints."""
+
+import json
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+from skin_app.ensemble import Ensemble
+from skin_app.weights import open_weights
+from train.assemble import assemble
+from train.backbones import member_config
+from train.card import with_scores
+from train.compare import Plan, check_folds, compare
+from train.evaluate import evaluate
+from train.figures import draw_range_test
+from train.find_rate import find_rate, write_range_test
+from train.fit import fit_fold
+from train.folds import image_folds, lesion_folds, write_folds
+from train.ham10000 import read_dataset
+from train.pairs import confused_pairs
+from train.processes import in_turn, new_accelerator
+from train.recipes import RECIPES, Recipe
+from train.results import write_results, write_study
+from train.run import Run, RunError, open_run, prepare
+from train.saliency import saliency_sheet
+from train.settings import changed
+from train.studies import STUDIES
+from train.trial import quick_trial
+from train.tsne import map_embeddings
+
+
+def split(options: Namespace) -> None:
+    data = read_dataset(options.data, options.allow_missing)
+    folds = image_folds if options.by_image else lesion_folds
+    write_folds(data, folds(data, options.folds, options.seed), options.out)
+    print(f"{len(data.table)} images in {options.folds} folds; written to {options.out}")
+
+
+def fit(options: Namespace) -> None:
+    accelerator = new_accelerator()
+    recipe = recipe_of(options)
+    folds = tuple(options.fold or range(recipe.folds))
+    check_folds(folds, recipe)
+    run = in_turn(accelerator, lambda: _prepared(options, recipe))
+    for fold in folds:
+        fit_fold(run, fold, accelerator)
+    if accelerator.is_main_process:
+        print(f"weights written to {assemble(run, recipe.name)}")
+
+
+def assemble_run(options: Namespace) -> None:
+    run = open_run(options.run, options.data, options.allow_missing)
+    print(f"weights written to {assemble(run, run.recipe.name)}")
+
+
+def compare_study(options: Namespace) -> None:
+    accelerator = new_accelerator()
+    study = STUDIES[options.study]
+    recipe = changed(study.recipe, options.backbone, options.size, options.set)
+    plan = Plan(
+        study=study,
+        recipe=recipe,
+        data=options.data,
+        inits=_inits(options.init, recipe),
+        folds=tuple(options.fold or ()),
+        runs=options.out,
+        evidence=options.evidence or options.out / "evidence",
+        seed=options.seed,
+        micro_batches=options.micro_batches,
+        allow_missing=options.allow_missing,
+    )
+    folder = compare(plan, accelerator, options.only)
+    if accelerator.is_main_process:
+        document = options.out / f"{study.name}.md"
+        print(write_study(folder, document))
+        print(f"evidence kept in {folder}; this table in {document}")
+
+
+def find(options: Namespace) -> None:
+    accelerator = new_accelerator()
+    recipe = recipe_of(options)
+    run = in_turn(accelerator, lambda: _prepared(options, recipe))
+    test = find_rate(
+        run,
+        accelerator,
+        fold=(options.fold or [0])[0],
+        stage=options.stage,
+        lowest=options.lowest,
+        highest=options.highest,
+        steps=options.steps,
+    )
+    if accelerator.is_main_process:
+        path = write_range_test(test, options.out)
+        draw_range_test(test.table, options.out / "range-test.png", test.chosen)
+        how = "the loss climbed" if test.diverged else "the loss did not climb: raise --highest"
+        print(f"chosen rate {test.chosen:.2g} ({how}); {path} and range-test.png written")
+
+
+def trial(options: Namespace) -> None:
+    data = read_dataset(options.data, options.allow_missing)
+    report = quick_trial(
+        data,
+        member_config(options.backbone, options.size),
+        options.out,
+        options.init,
+        options.images,
+        options.seed,
+    )
+    print(json.dumps(report, indent=1))
+
+
+def pairs(options: Namespace) -> None:
+    run = open_run(options.run, options.data, options.allow_missing)
+    print(f"written to {confused_pairs(run, options.out, options.pairs, options.cases)}")
+
+
+def saliency(options: Namespace) -> None:
+    run = open_run(options.run, options.data, options.allow_missing)
+    print(f"written to {saliency_sheet(run, options.image, options.out)}")
+
+
+def tsne(options: Namespace) -> None:
+    run = open_run(options.run, options.data, options.allow_missing)
+    print(json.dumps(map_embeddings(run, options.out, options.fold, options.images), indent=1))
+
+
+def score(options: Namespace) -> None:
+    if options.evidence is not None:
+        shipped = open_weights(options.weights).folder
+        write_results(options.evidence, shipped, options.out, options.figures)
+        print(f"written to {options.out}, {options.out.with_suffix('.json')} and {options.figures}")
+        return
+    if options.data is None or options.weights is None:
+        raise RunError("evaluate needs --weights and --data, or --evidence.")
+    report = evaluate(
+        Ensemble.load(options.weights), options.data, options.views, options.allow_missing
+    )
+    options.out.write_text(json.dumps(report, indent=1) + "\n")
+    for rule, values in report["rules"].items():
+        low, high = values["intervals_95"]["balanced_accuracy"]
+        print(
+            f"{rule}: accuracy {values['accuracy']:.3f}, balanced accuracy "
+            f"{values['balanced_accuracy']:.3f} [{low:.3f}, {high:.3f}], top-3 {values['top_3']:.3f}"
+        )
+    if report["warning"]:
+        print(f"warning: {report['warning']}", file=sys.stderr)
+    print(f"written to {options.out}")
+
+
+def readme(options: Namespace) -> None:
+    contract = open_weights(options.weights).contract
+    text = options.out.read_text(encoding="utf-8")
+    options.out.write_text(with_scores(text, contract), encoding="utf-8")
+    print(f"scores of {contract.name} written into {options.out}")
+
+
+def recipe_of(options: Namespace) -> Recipe:
+    """The named recipe with what the command line changes in it."""
+    return changed(RECIPES[options.recipe], options.backbone, options.size, options.set)
+
+
+def _prepared(options: Namespace, recipe: Recipe) -> Run:
+    return prepare(
+        options.out,
+        options.data,
+        recipe,
+        options.seed,
+        options.init,
+        options.allow_missing,
+        options.micro_batches,
+    )
+
+
+def _inits(given: list[str] | None, recipe: Recipe) -> dict[str, Path]:
+    """`FILE` (for the recipe's backbone) or `ARCHITECTURE=FILE`, any number of them."""
+    inits: dict[str, Path] = {}
+    for text in given or []:
+        architecture, equals, path = text.partition("=")
+        inits[architecture if equals else recipe.member.architecture] = Path(path if equals else text)
+    return inits
