@@ -45,13 +45,14 @@ from train.ham10000 import Dataset, read_dataset
 from train.learner import Learner
 from train.pixels import Pixels
 from train.processes import new_accelerator
-from train.recipes import FLAGSHIP, Recipe
+from train.recipe import Recipe
+from train.recipes import FLAGSHIP
 from train.run import Run, prepare
 from train.settings import changed
 from train.subset import stratified_part
 
 KINDS: tuple[Kind, ...] = ("network", "globules", "patchy", "vessels")
-WORKERS = (0, 1, 2)
+WORKERS = (0, 2)
 
 
 class TimedPixels(Pixels):
@@ -114,9 +115,7 @@ class Timms:
             persistent_workers=workers > 0,
             device=torch.device("cpu"),
         )
-        self.optimiser = create_optimizer_v2(
-            member, "adamw", lr=1e-4, weight_decay=stage.weight_decay, layer_decay=stage.layer_decay
-        )
+        self.optimiser = create_optimizer_v2(member, "adamw", lr=1e-4, weight_decay=stage.weight_decay)
         self.averaged = ModelEmaV3(member, decay=recipe.averaging)
         self.batches: Iterator[tuple[Tensor, Tensor]] = iter(self.loader)
 
@@ -195,7 +194,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder in HAM10000's layout (default: drawings)")
     parser.add_argument("--images", type=int, default=512)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=8)
+    parser.add_argument("--steps", type=int, default=6)
     parser.add_argument("--out", type=Path, help="also write the table to this file")
     options = parser.parse_args()
     mobilenet = changed(replace(FLAGSHIP, folds=2), "mobilenetv2_100", 128, ["stages.0.frozen=[]"])

@@ -27,7 +27,8 @@ from train import fit as fit_module
 from train.__main__ import main
 from train.fit import fit_fold
 from train.learner import Learner
-from train.recipes import RECIPES, Recipe, Stage, contrastive_stages
+from train.recipe import Recipe, Stage
+from train.recipes import RECIPES, contrastive_stages
 from train.run import Run, RunError, prepare
 
 TINY = Recipe(

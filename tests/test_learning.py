@@ -19,7 +19,8 @@ from train.contrastive import ContrastiveNetwork, contrastive_loss
 from train.find_rate import choose, smooth
 from train.losses import one_vs_rest_loss
 from train.pixels import Pixels
-from train.recipes import FLAGSHIP, LE2020, MISHRA2019, TEES3R2019, Stage
+from train.recipe import Stage
+from train.recipes import FLAGSHIP, LE2020, MISHRA2019, TEES3R2019
 from train.run import RunError
 from train.sampling import emphasis, epoch_rows, steps_per_epoch
 from train.schedules import plateaus, rate_share, warm_restarts

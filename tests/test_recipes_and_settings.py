@@ -6,7 +6,8 @@ import pytest
 import timm
 
 from train.backbones import PRESETS, member_config
-from train.recipes import RECIPES, Recipe, changed_fields
+from train.recipe import Recipe
+from train.recipes import RECIPES, changed_fields
 from train.run import RunError
 from train.settings import changed
 from train.start import StartError

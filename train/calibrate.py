@@ -11,7 +11,7 @@ from scipy.optimize import minimize_scalar
 from skin_app.decision import Calibration, softmax
 from skin_app.diagnoses import CODES
 from train.losses import class_weights
-from train.recipes import Recipe
+from train.recipe import Recipe
 from train.sampling import emphasis
 
 

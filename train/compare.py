@@ -12,7 +12,7 @@ from train.checkpoint import write_json
 from train.evidence import export_evidence
 from train.fit import fit_fold
 from train.processes import in_turn
-from train.recipes import Recipe
+from train.recipe import Recipe
 from train.run import Run, RunError, prepare
 from train.studies import Study
 

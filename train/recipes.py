@@ -1,110 +1,16 @@
-"""Recipes: everything that decides a training run, one frozen dataclass each.
+"""The recipes: four published systems and our own.
 
-Four published systems and our own. What a publication leaves open (in what we could read of it) is
-our choice; `ours` of each recipe names those fields.
+What a publication leaves open (in what we could read of it) is our choice; `ours` of each recipe names
+those fields.
 """
 
 import json
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
-from skin_app.network import MemberConfig
 from train.augment import Augmentation
 from train.backbones import member_config, swin_stages_123
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One stretch of training with its own trainable part, optimiser and schedule.
-
-    `objective`: "classify", or "contrast" (supervised contrastive; no validation, its last weights go
-    on). `frozen`: prefixes of backbone parameter names that are not trained ("" is all of them).
-    `backbone_rate`, `head_rate`: peak rates; `layer_decay`: rate factor per layer towards the input.
-    `schedule`: "cosine" (linear warm-up over `warmup_share` of the steps, then half a cosine),
-    "restarts" (SGDR: cosine cycles, the first `cycle_epochs` long, each `cycle_growth` times the one
-    before), "plateau" (times `plateau_factor` after `plateau_patience` epochs without a better
-    validation loss) or "constant". `patience`: epochs without a better validation loss before stopping.
-    """
-
-    name: str = "all"
-    epochs: int = 3
-    objective: Literal["classify", "contrast"] = "classify"
-    frozen: tuple[str, ...] = ()
-    optimiser: Literal["adamw", "adam", "sgd"] = "adamw"
-    backbone_rate: float = 2e-4
-    head_rate: float = 1e-3
-    layer_decay: float = 0.85
-    weight_decay: float = 0.05
-    momentum: float = 0.9
-    schedule: Literal["cosine", "restarts", "plateau", "constant"] = "cosine"
-    warmup_share: float = 0.1
-    cycle_epochs: int = 1
-    cycle_growth: int = 2
-    plateau_factor: float = 0.5
-    plateau_patience: int = 2
-    patience: int = 2
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """One training recipe.
-
-    `split`: "lesion" (no lesion on both sides) or "image" (as in 2020; leaks, for comparison only).
-    `sampling`: "shuffle"; "balanced" (each batch holds all diagnoses equally often, drawn with
-    replacement) or "expanded" (each epoch repeats rare diagnoses up to `expansion` times the
-    commonest's count). `loss`: "focal" (`focal_gamma` 0 is cross-entropy) or "one_vs_rest" (binary
-    cross-entropy). `class_weight_power`: 0 none, 1 class-ratio weights; `class_boost`: further factors
-    by diagnosis. `temperature`, `projection`: of the contrastive stage. `averaging`: decay of the
-    running mean of the weights (EMA), which is what is validated and shipped; 0 is none. `cache_side`:
-    side of the cached squares in pixels. `shipped`: how many members go into the weights folder.
-    `source`: the publication; `ours`: the fields that it leaves open and that we chose.
-    """
-
-    name: str
-    member: MemberConfig
-    source: str = ""
-    ours: tuple[str, ...] = ()
-    split: Literal["lesion", "image"] = "lesion"
-    folds: int = 5
-    batch: int = 32
-    stages: tuple[Stage, ...] = (Stage(),)
-    sampling: Literal["shuffle", "balanced", "expanded"] = "shuffle"
-    expansion: float = 1.0
-    loss: Literal["focal", "one_vs_rest"] = "focal"
-    focal_gamma: float = 1.0
-    class_weight_power: float = 0.5
-    class_boost: tuple[tuple[str, float], ...] = ()
-    smoothing: float = 0.0
-    temperature: float = 0.1
-    projection: int = 128
-    averaging: float = 0.99
-    clip: float = 1.0
-    cache_side: int = 256
-    shipped: int = 2
-    augmentation: Augmentation = field(default_factory=Augmentation)
-
-    def to_dict(self) -> dict[str, Any]:
-        """As plain values, for JSON."""
-        return {**asdict(self), "member": self.member.model_dump(mode="json")}
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "Recipe":
-        """The recipe that `to_dict` (or its JSON) describes.
-
-        Raises `TypeError` or `ValueError` for unknown fields and impossible values.
-        """
-        parts = dict(values)
-        parts["member"] = MemberConfig.model_validate(parts["member"])
-        augmentation = dict(parts["augmentation"])
-        augmentation["crop"] = tuple(augmentation["crop"])
-        parts["augmentation"] = Augmentation(**augmentation)
-        parts["stages"] = tuple(
-            Stage(**{**stage, "frozen": tuple(stage["frozen"])}) for stage in parts["stages"]
-        )
-        parts["ours"] = tuple(parts["ours"])
-        parts["class_boost"] = tuple((code, factor) for code, factor in parts["class_boost"])
-        return cls(**parts)
-
+from train.recipe import Recipe, Stage
 
 FLAGSHIP = Recipe(
     name="flagship",

@@ -15,7 +15,7 @@ from skin_app.weights import file_hash
 from train.calibrate import log_prior_shift
 from train.folds import image_folds, lesion_folds, write_folds
 from train.ham10000 import Dataset, cached_squares, read_dataset
-from train.recipes import Recipe
+from train.recipe import Recipe
 from train.sampling import steps_per_epoch
 
 PACKAGES = ("torch", "torchvision", "timm", "accelerate", "numpy", "scikit-learn")

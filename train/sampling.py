@@ -6,7 +6,7 @@ Every draw depends only on (seed, fold, stage, epoch), so an interrupted run goe
 import numpy as np
 
 from skin_app.diagnoses import CODES
-from train.recipes import Recipe
+from train.recipe import Recipe
 
 
 def epoch_rows(

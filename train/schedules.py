@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from skin_app.network import Member
-from train.recipes import Stage
+from train.recipe import Stage
 
 
 def rate_share(stage: Stage, step: int, per_epoch: int, losses: list[float]) -> float:

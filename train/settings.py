@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from train.backbones import member_config
-from train.recipes import Recipe
+from train.recipe import Recipe
 from train.run import RunError
 
 

@@ -19,7 +19,8 @@ from train.folds import image_folds, lesion_folds, write_folds
 from train.ham10000 import read_dataset
 from train.pairs import confused_pairs
 from train.processes import in_turn, new_accelerator
-from train.recipes import RECIPES, Recipe
+from train.recipe import Recipe
+from train.recipes import RECIPES
 from train.results import write_results, write_study
 from train.run import Run, RunError, open_run, prepare
 from train.saliency import saliency_sheet
