@@ -54,6 +54,9 @@ def test_a_study_keeps_what_is_needed_to_recompute_it(studies: Path) -> None:
     study = json.loads((kept / "study.json").read_text())
     assert study["baseline"] == "full"
     assert "no-augmentation" in study["settings"]
+    assert "--study le2020-ablations" in study["command"]
+    assert "--only" not in study["command"]
+    assert "no-dense" not in study["command"]
     ran = sorted(path.parent.name for path in kept.glob("*/run.json"))
     assert ran == ["full", "no-dense", "no-pooling"]
     for name in ran:

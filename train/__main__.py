@@ -25,7 +25,9 @@ FULL_DISK = (
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one verb; returns 0, or 2 after one sentence on what went wrong."""
+    arguments = sys.argv[1:] if arguments is None else arguments
     options = _parser().parse_args(arguments)
+    options.command = ["python", "-m", "train", *arguments]
     try:
         options.run_verb(options)
     except (DataError, RunError, StartError, WeightsError, ClassOrderError) as error:

@@ -23,7 +23,7 @@ class Plan:
 
     `recipe`: the study's, with what the command line changed; `inits`: start weights by timm
     architecture (none: timm's own); `folds`: which are trained, all when empty; `runs`: where the
-    training goes on; `evidence`: where what is kept goes.
+    training goes on; `evidence`: where what is kept goes; `command`: what to type to do it again.
     """
 
     study: Study
@@ -36,6 +36,7 @@ class Plan:
     seed: int = 0
     micro_batches: int = 1
     allow_missing: bool = False
+    command: str = ""
 
 
 def compare(plan: Plan, accelerator: Accelerator, only: list[str] | None = None) -> Path:
@@ -58,7 +59,7 @@ def compare(plan: Plan, accelerator: Accelerator, only: list[str] | None = None)
             fit_fold(run, fold, accelerator)
         if accelerator.is_main_process:
             export_evidence(run.folder, run.data.table, folder / setting.name)
-            _write_study(plan.study, folder)
+            _write_study(plan, folder)
         accelerator.wait_for_everyone()
     return folder
 
@@ -93,8 +94,9 @@ def prepared(plan: Plan, recipe: Recipe) -> Run:
     )
 
 
-def _write_study(study: Study, folder: Path) -> None:
+def _write_study(plan: Plan, folder: Path) -> None:
     """`study.json`: what the study is; settings that did not run yet have no folder beside it."""
+    study = plan.study
     write_json(
         folder / "study.json",
         {
@@ -105,5 +107,6 @@ def _write_study(study: Study, folder: Path) -> None:
             "published": {s.name: s.published for s in study.settings if s.published},
             "notes": list(study.notes),
             "ensemble": study.ensemble,
+            "command": plan.command,
         },
     )

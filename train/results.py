@@ -19,6 +19,7 @@ from train.figures import (
     draw_roc,
     draw_tsne,
 )
+from train.find_rate import choose
 from train.ham10000 import DataError
 from train.measure import differences, in_depth, run_numbers, score_numbers, sibling_numbers
 from train.results_page import results_page, study_page
@@ -92,6 +93,7 @@ def measure_study(folder: Path, figures_folder: Path) -> dict[str, Any]:
     settings = {name: read_evidence(folder / name) for name in ran}
     report: dict[str, Any] = {
         **{key: study[key] for key in ("study", "title", "baseline", "published", "notes")},
+        "command": study.get("command", ""),
         "not_run": [name for name in study["settings"] if name not in settings],
         "settings": {name: {**run_numbers(e), **score_numbers(e)} for name, e in settings.items()},
     }
@@ -145,10 +147,10 @@ def _extra_figures(evidence: Evidence, folder: Path, prefix: str) -> list[dict[s
         caption = f"t-SNE map of the last hidden layer, {evidence.setting}"
         figures.append({"file": f"{prefix}-tsne.png", "caption": caption})
     if (evidence.folder / "range-test.csv").is_file():
-        draw_range_test(
-            pd.read_csv(evidence.folder / "range-test.csv"), folder / f"{prefix}-range-test.png"
-        )
-        caption = f"Learning-rate range test, {evidence.setting}"
+        tested = pd.read_csv(evidence.folder / "range-test.csv")
+        chosen = choose(tested)
+        draw_range_test(tested, folder / f"{prefix}-range-test.png", chosen)
+        caption = f"Learning-rate range test, {evidence.setting}: chosen {chosen:.2g}"
         figures.append({"file": f"{prefix}-range-test.png", "caption": caption})
     return figures
 

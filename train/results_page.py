@@ -89,6 +89,7 @@ def _study(study: Numbers, figures: str) -> str:
     parts = [
         f"## {study['title']}",
         "\n".join(f"- {note}" for note in study["notes"]),
+        f"Made by\n\n    {study['command']}" if study["command"] else "",
         _not_run(study),
         run_table(settings),
         _scores(study),

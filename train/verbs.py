@@ -1,6 +1,7 @@
 """What each verb of the command line does with its options, and what it prints."""
 
 import json
+import shlex
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -69,6 +70,7 @@ def compare_study(options: Namespace) -> None:
         seed=options.seed,
         micro_batches=options.micro_batches,
         allow_missing=options.allow_missing,
+        command=_whole_study(options.command),
     )
     folder = compare(plan, accelerator, options.only)
     if accelerator.is_main_process:
@@ -170,6 +172,16 @@ def _prepared(options: Namespace, recipe: Recipe) -> Run:
         options.allow_missing,
         options.micro_batches,
     )
+
+
+def _whole_study(command: list[str]) -> str:
+    """`command` for all settings: without its `--only SETTING`."""
+    kept = [
+        word
+        for before, word in zip(["", *command], command, strict=False)
+        if word != "--only" and before != "--only" and not word.startswith("--only=")
+    ]
+    return shlex.join(kept)
 
 
 def _inits(given: list[str] | None, recipe: Recipe) -> dict[str, Path]:
