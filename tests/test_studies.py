@@ -8,8 +8,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from skin_app.ensemble import Ensemble
 from skin_app.network import Member
-from skin_app.weights import file_hash
+from skin_app.photo import read_photo
+from skin_app.weights import file_hash, open_weights
 from tests.tiny import MOBILENET, write_data
 from train.__main__ import main
 from train.find_rate import LEAST_STEPS
@@ -21,7 +23,7 @@ for field in ("folds=2", "batch=8", "cache_side=72", "stages.0.epochs=1", "membe
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_data(tmp_path_factory.mktemp("d") / "data")
+    return write_data(tmp_path_factory.mktemp("d") / "data", lesions_per_class=6)
 
 
 @pytest.fixture(scope="module")
@@ -82,11 +84,17 @@ def test_the_split_by_image_parts_lesions_and_the_other_does_not(studies: Path) 
     assert parted == {"lesion-grouped": 1, "by-image": 2}
 
 
-def test_every_table_is_rebuilt_from_the_evidence_alone(studies: Path, tmp_path: Path) -> None:
+def test_every_table_is_rebuilt_from_the_evidence_alone(
+    studies: Path, data: Path, init: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trial = ["trial", "--backbone", "mobilenetv3_small_050", "--size", "64", "--init", str(init)]
+    trial += ["--data", str(data), "--out", str(tmp_path), "--evidence", str(studies / "evidence")]
+    assert main(trial) == 0
+    assert "minutes per 1,000 images" in capsys.readouterr().out
     command = ["evaluate", "--evidence", str(studies / "evidence"), "--figures", str(tmp_path / "f")]
     assert main([*command, "--out", str(tmp_path / "results.md")]) == 0
     text = (tmp_path / "results.md").read_text()
-    for phrase in ("no-pooling", "by-image", "stages.0.epochs", "mobilenetv3_small_050"):
+    for phrase in ("no-pooling", "by-image", "stages.0.epochs", "Quick trials", "`mishra2019-depths`"):
         assert phrase in text
     first = file_hash(tmp_path / "results.md")
     assert main([*command, "--out", str(tmp_path / "results.md")]) == 0
@@ -127,6 +135,11 @@ def test_folds_trained_apart_are_assembled(data: Path, init: Path, tmp_path: Pat
     before = file_hash(weights)
     assert main(["assemble", *run]) == 0
     assert file_hash(weights) == before
+    ensemble = Ensemble(open_weights(tmp_path / "run" / "weights"))
+    photo = next(data.rglob("*.jpg"))
+    nearest = ensemble.analyse(read_photo(photo)).similar[0]  # the gallery is of the first member
+    assert nearest.image_id == photo.stem
+    assert nearest.likeness > 0.999
     contract = json.loads((tmp_path / "run" / "weights" / "ensemble.json").read_text())
     assert contract["training"]["folds"] == [0, 1]
     assert sorted(contract["calibration"]["temperatures"]) == ["1", "4", "8"]

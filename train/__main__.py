@@ -99,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     trial.add_argument("--init", type=Path)
     trial.add_argument("--images", type=int, help="a stratified part of the images")
     trial.add_argument("--seed", type=int, default=0)
+    trial.add_argument("--evidence", type=Path, help="keep the report under EVIDENCE/trials, too")
 
     pairs = verb("pairs", verbs.pairs, "the leading confused pairs, with cases and two explanations")
     _finished_run(pairs, out=True)

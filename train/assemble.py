@@ -57,7 +57,8 @@ def assemble(run: Run, name: str) -> Path:
     evidence = out_of_fold_scores(predictions, calibration, shift)
     shipped = folds[: run.recipe.shipped]
     members = {f"member-{i}": load_fold_member(run, fold) for i, fold in enumerate(shipped)}
-    embeddings = gallery_embeddings(members["member-0"], run.data, run.folder / "gallery.npy")
+    kept_gallery = run.folder / f"gallery-{shipped[0]}.npy"  # by the member that makes the app's
+    embeddings = gallery_embeddings(members["member-0"], run.data, kept_gallery)
     kept = {fold: _kept_epoch(run, fold) for fold in folds}
     training = Training(
         recipe=run.recipe.to_dict(),
@@ -163,7 +164,7 @@ def gallery_embeddings(member: Member, data: Dataset, cache: Path) -> np.ndarray
         embeddings.append((embedding / embedding.norm(dim=1, keepdim=True)).cpu().numpy())
     member.cpu()
     result = np.concatenate(embeddings).astype(np.float16)
-    partial = cache.with_name("gallery.partial.npy")
+    partial = cache.with_suffix(".partial.npy")
     np.save(partial, result)
     partial.replace(cache)
     return result

@@ -22,7 +22,9 @@ from train.figures import (
 from train.find_rate import choose
 from train.ham10000 import DataError
 from train.measure import differences, in_depth, run_numbers, score_numbers, sibling_numbers
+from train.recipes import RECIPES
 from train.results_page import results_page, study_page
+from train.studies import STUDIES
 
 DECIMALS = 5
 
@@ -42,12 +44,48 @@ def write_results(
     numbers = {
         "weights": measure_weights(weights_folder, figures_folder),
         "studies": [measure_study(folder, figures_folder) for folder in tqdm(studies, "studies")],
+        "trials": [trial_numbers(path) for path in sorted(evidence_folder.glob("trials/*.json"))],
     }
-    numbers = _rounded(numbers)
+    numbers = _rounded(numbers | {"not_run": not_run(numbers)})
     out_md.parent.mkdir(parents=True, exist_ok=True)
     _write(out_md.with_suffix(".json"), json.dumps(numbers, indent=1) + "\n")
     _write(out_md, results_page(numbers, evidence_folder, out_md, figures_folder))
     return numbers
+
+
+def trial_numbers(path: Path) -> dict[str, Any]:
+    """What the document shows of one kept `trial.json`."""
+    trial = json.loads(path.read_text())
+    scores = trial["scores"]
+    return {
+        **{
+            key: trial[key]
+            for key in ("backbone", "size", "start_weights", "images", "lesions", "seed", "hardware")
+        },
+        "minutes_per_1000_images": trial["minutes_per_1000_images"],
+        "answer_seconds": trial["target"]["answer_seconds"],
+        "target": trial["target"]["source"],
+        "calibrated": scores["calibrated"],
+        "prior_adjusted": scores["prior_adjusted"],
+    }
+
+
+def not_run(numbers: dict[str, Any]) -> dict[str, list[str]]:
+    """Studies without evidence, and recipes that no setting ran on all folds and unchanged."""
+    studies = numbers["studies"]
+    whole = {
+        run["recipe"]
+        for study in studies
+        for run in study["settings"].values()
+        if not run["changed"] and len(run["folds"]) == run["of_folds"]
+    }
+    weights = numbers["weights"]
+    if len(weights["folds"]) == weights["of_folds"]:
+        whole.add(weights["recipe"])
+    return {
+        "studies": sorted(set(STUDIES) - {study["study"] for study in studies}),
+        "recipes": sorted(set(RECIPES) - whole),
+    }
 
 
 def write_study(folder: Path, out_md: Path) -> str:

@@ -12,6 +12,7 @@ from train.results_tables import (
     confused_pairs,
     difference_cells,
     per_class_table,
+    score_cell,
     score_cells,
     score_header,
     strata_table,
@@ -28,10 +29,12 @@ def results_page(numbers: Numbers, evidence_folder: Path, out: Path, figures_fol
     blocks = [
         _intro(evidence_folder, out),
         _contents(numbers),
+        _unfinished(numbers["not_run"]),
         _weights(numbers["weights"], figures),
         *(_study(study, figures) for study in numbers["studies"]),
+        _trials(numbers["trials"]),
     ]
-    return "\n\n".join(blocks) + "\n"
+    return _joined(*blocks) + "\n"
 
 
 def study_page(study: Numbers, out: Path, figures_folder: Path) -> str:
@@ -69,7 +72,21 @@ How to read them:
 
 def _contents(numbers: Numbers) -> str:
     titles = ["The shipped weights", *(study["title"] for study in numbers["studies"])]
+    titles += ["Quick trials of frozen backbones"] if numbers["trials"] else []
     return "\n".join(f"{number}. {title}" for number, title in enumerate(titles, 1))
+
+
+def _unfinished(not_run: dict[str, list[str]]) -> str:
+    said = {
+        "recipes": "Recipes that nobody ran yet in full (all folds, as published)",
+        "studies": "Studies that nobody ran yet",
+    }
+    lines = [
+        f"- {sentence}: {', '.join(f'`{name}`' for name in not_run[key])}."
+        for key, sentence in said.items()
+        if not_run[key]
+    ]
+    return _joined("**What was not run:**", "\n".join(lines)) if lines else ""
 
 
 def _weights(weights: Numbers, figures: str) -> str:
@@ -104,6 +121,36 @@ def _study(study: Numbers, figures: str) -> str:
         parts.append(f"<details>{title}\n\n{depth}\n\n</details>")
     parts.append(_images(study["more_figures"], figures))
     return _joined(*parts)
+
+
+def _trials(trials: list[Numbers]) -> str:
+    """Frozen backbones side by side, as tees3r/HAM10K tried them."""
+    if not trials:
+        return ""
+    header = ["backbone, size", "start weights", "images", "balanced accuracy, prior-adjusted"]
+    header += ["macro AUC", "top-3", "minutes per 1,000 images", "seconds an answer", "hardware"]
+    rows = [
+        [
+            f"{trial['backbone']}, {trial['size']} px",
+            trial["start_weights"],
+            f"{trial['images']:,}",
+            score_cell(trial["prior_adjusted"], "balanced_accuracy"),
+            score_cell(trial["calibrated"], "macro_auc"),
+            score_cell(trial["calibrated"], "top_3"),
+            f"{trial['minutes_per_1000_images']:.2f}",
+            f"{trial['answer_seconds']:.2f}",
+            trial["hardware"],
+        ]
+        for trial in trials
+    ]
+    about = (
+        "Nothing of the backbone is trained: class-weighted logistic regression on its pooled "
+        "features, one view, five lesion-grouped folds (`python -m train trial`). The images are a "
+        "stratified part in which rare diagnoses are over-represented, so accuracies are not those of "
+        "the whole data. "
+        f"Times are one reading on the machine at hand. Target of {trials[0]['target']}."
+    )
+    return _joined("## Quick trials of frozen backbones", about, table(header, rows))
 
 
 def _not_run(study: Numbers) -> str:

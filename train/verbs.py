@@ -11,6 +11,7 @@ from skin_app.weights import open_weights
 from train.assemble import assemble
 from train.backbones import member_config
 from train.card import with_scores
+from train.checkpoint import write_json
 from train.compare import Plan, check_folds, compare
 from train.evaluate import evaluate
 from train.figures import draw_range_test
@@ -29,6 +30,13 @@ from train.settings import changed
 from train.studies import STUDIES
 from train.trial import quick_trial
 from train.tsne import map_embeddings
+
+TRIAL_SCORES = (
+    ("prior_adjusted", "balanced_accuracy"),
+    ("calibrated", "accuracy"),
+    ("calibrated", "top_3"),
+    ("calibrated", "macro_auc"),
+)
 
 
 def split(options: Namespace) -> None:
@@ -109,7 +117,17 @@ def trial(options: Namespace) -> None:
         options.images,
         options.seed,
     )
-    print(json.dumps(report, indent=1))
+    target = report["target"]
+    print(json.dumps({key: report["scores"][rule][key] for rule, key in TRIAL_SCORES}, indent=1))
+    print(f"{report['minutes_per_1000_images']:.2f} minutes per 1,000 images")
+    print(f"target of {target['source']}")
+    print(f"here: top-3 {target['top_3']:.1%}, {target['answer_seconds']:.2f} s an answer")
+    if options.evidence is not None:
+        kept = options.evidence / "trials" / f"{Path(report['folder']).name}.json"
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write_json(kept, report)
+        print(f"kept in {kept}")
+    print(f"written to {report['folder']}")
 
 
 def pairs(options: Namespace) -> None:
