@@ -1,0 +1,42 @@
+"""The index of confirmed lesions in a weights folder: embeddings and public metadata, no pixels."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from tqdm import tqdm
+
+from skin_app.ensemble import input_square
+from skin_app.gallery import COLUMNS as GALLERY_COLUMNS
+from skin_app.hardware import best_device, precision
+from skin_app.network import Member
+from skin_app.photo import read_photo
+from train.ham10000 import Dataset
+
+
+def gallery_table(data: Dataset) -> pd.DataFrame:
+    """Ids and public metadata of all images, without any pixel."""
+    table = data.table.assign(lesion=data.table["image_id"].to_numpy()[data.groups])
+    return table.reindex(columns=list(GALLERY_COLUMNS))
+
+
+def gallery_embeddings(member: Member, data: Dataset, cache: Path) -> np.ndarray:
+    """Unit embeddings of every image from one view, (images, channels) float16; kept in `cache`."""
+    if cache.is_file():
+        return np.load(cache)
+    device = best_device()
+    member = member.to(device)
+    embeddings = []
+    for start in tqdm(range(0, len(data.table), 16), "gallery", mininterval=10):
+        paths = data.table["path"].iloc[start : start + 16]
+        squares = torch.stack([input_square(read_photo(p), member.config) for p in paths])
+        with torch.inference_mode(), precision(device):
+            embedding = member(squares.to(device)).embedding.float()
+        embeddings.append((embedding / embedding.norm(dim=1, keepdim=True)).cpu().numpy())
+    member.cpu()
+    result = np.concatenate(embeddings).astype(np.float16)
+    partial = cache.with_suffix(".partial.npy")
+    np.save(partial, result)
+    partial.replace(cache)
+    return result
