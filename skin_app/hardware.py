@@ -27,7 +27,7 @@ def describe(device: torch.device) -> str:
 def has_bfloat16(device: torch.device) -> bool:
     """Whether bfloat16 pays: on CUDA, and on processors with AVX512-bf16 or AMX."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return torch.cuda.is_bf16_supported(including_emulation=False)
     return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
 
 

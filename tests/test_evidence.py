@@ -121,7 +121,7 @@ def test_unfit_evidence_is_one_sentence(tmp_path: Path, data: Dataset) -> None:
 
 def test_a_folds_temperature_comes_from_the_other_folds(tmp_path: Path, data: Dataset) -> None:
     evidence = read_evidence(kept(tmp_path, data, "one"))
-    assert calibration_of(evidence.folds) == "the other folds"
+    assert calibration_of(evidence.folds, evidence.lesions) == "the other folds"
     shifted = evidence.logits[8] - np.array(SHIFT)
     first = evidence.folds == 0
     temperature = fit_temperature(shifted[~first], evidence.labels[~first])
@@ -142,7 +142,8 @@ def test_a_single_fold_is_calibrated_by_its_other_lesions() -> None:
     after = cross_fitted(logits, changed, lesions, folds, shift)
     assert np.array_equal(before[lesions == 3], after[lesions == 3])
     assert not np.array_equal(before, after)
-    assert "lesion-grouped parts" in calibration_of(folds)
+    assert "lesion-grouped parts" in calibration_of(folds, lesions)
+    assert "parts" in calibration_of(np.arange(200) % 2, lesions)  # folds that part every lesion
     with pytest.raises(DataError, match="at least 5 lesions"):
         cross_fitted(logits[:8], labels[:8], lesions[:8], folds[:8], shift)
 

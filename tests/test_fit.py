@@ -303,6 +303,7 @@ def test_freezing_what_the_backbone_does_not_have_is_refused(
     run = prepare(tmp_path / "run", data, with_stage(TINY, frozen=("layers.0",)), 0, init)
     with pytest.raises(RunError, match=r"freezes layers.0, which mobilenetv3_small_050 does not have"):
         fit_fold(run, 0)
+    prepare(run.folder, data, with_stage(TINY, frozen=()), 0, init)  # the advice can be followed
 
 
 def test_a_damaged_checkpoint_is_one_sentence(data: Path, init: Path, tmp_path: Path) -> None:
@@ -337,6 +338,17 @@ def test_a_loss_that_is_no_number_stops_with_a_sentence(data: Path, init: Path, 
         fit_fold(run, 0)
 
 
+def test_a_validation_loss_that_is_no_number_stops_before_it_is_kept(
+    data: Path, init: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = prepare(tmp_path / "run", data, TINY, 0, init)
+    with monkeypatch.context() as patched:
+        patched.setattr(fit_module, "_validate", lambda _: {"validation_loss": float("nan")})
+        with pytest.raises(RunError, match=r"validation loss of fold 0 became nan in epoch 0"):
+            fit_fold(run, 0)
+    assert not (run.folder / "fold-0" / "best.safetensors").exists()
+
+
 def test_a_full_disk_keeps_the_last_checkpoint(
     data: Path, init: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -359,7 +371,7 @@ def test_a_full_disk_keeps_the_last_checkpoint(
 
 
 def test_another_recipe_in_the_same_folder_is_refused(finished: Path, data: Path, init: Path) -> None:
-    with pytest.raises(RunError, match="another recipe, seed, data or start weights"):
+    with pytest.raises(RunError, match="another recipe, seed, data, micro-batches or start"):
         prepare(finished, data, with_stage(TINY, epochs=4), 0, init)
 
 

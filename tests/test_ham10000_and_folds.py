@@ -1,5 +1,6 @@
 """Reading the public layout, grouping images of one lesion, and folds that never part them."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -120,9 +121,32 @@ def test_the_cache_holds_the_centre_squares_and_is_reused(folder: Path, tmp_path
     assert squares.shape == (56, 3, 72, 72)
     photo = read_photo(data.table["path"].iloc[5])
     assert np.array_equal(squares[5], photo.pixels[:, 12:84].transpose(2, 0, 1))
-    before = (tmp_path / "cache" / "squares-72.npy").stat().st_mtime_ns
+    (kept,) = (tmp_path / "cache").iterdir()
+    before = kept.stat().st_mtime_ns
     cached_squares(data, 72, tmp_path / "cache")
-    assert (tmp_path / "cache" / "squares-72.npy").stat().st_mtime_ns == before
+    assert kept.stat().st_mtime_ns == before
+
+
+def test_other_data_never_take_the_cache_of_a_run_that_uses_it(folder: Path, tmp_path: Path) -> None:
+    data = read_dataset(folder)
+    mapped = cached_squares(data, 72, tmp_path / "cache")
+    before = mapped[5].copy()
+    next((folder / "HAM10000_images_part_1").iterdir()).unlink()
+    fewer = read_dataset(folder, allow_missing=True)
+    assert len(fewer.missing) == 1
+    assert len(cached_squares(fewer, 72, tmp_path / "cache")) == 55
+    assert np.array_equal(mapped[5], before)
+    assert len(list((tmp_path / "cache").iterdir())) == 2
+
+
+def test_a_cache_that_does_not_fit_on_the_disk_is_one_sentence(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
+    with pytest.raises(DataError, match="free some space, or choose another --out"):
+        cached_squares(read_dataset(folder), 72, tmp_path / "cache")
+    assert not list((tmp_path / "cache").iterdir())
 
 
 def test_a_broken_image_stops_the_cache_and_is_named(folder: Path, tmp_path: Path) -> None:
@@ -130,6 +154,7 @@ def test_a_broken_image_stops_the_cache_and_is_named(folder: Path, tmp_path: Pat
     image.write_bytes(image.read_bytes()[:500])
     with pytest.raises(DataError, match=f"1 images cannot be decoded .*{image.stem}"):
         cached_squares(read_dataset(folder), 72, tmp_path / "cache")
+    assert not list((tmp_path / "cache").iterdir())
 
 
 @needs_shared

@@ -73,7 +73,13 @@ def test_settings_change_what_they_name_and_results_can_tell() -> None:
         ("stages.4.epochs=2", "no field stages.4.epochs"),
         ("stages.0.epochs", "has no value"),
         ("batch=many", "is a number"),
-        ("member.dropout=2", "impossible"),
+        ("member.dropout=2", "impossible: member.dropout"),
+        ("split=lesions", "impossible: split: Input should be 'lesion' or 'image'"),
+        ("stages.0.schedule=cosin", "impossible: stages.0.schedule"),
+        ("stages.0.epochs=0", "epochs of a stage must be at least 1"),
+        ("stages.0.cycle_growth=0", "cycle_growth"),
+        ("batch=0", "batch must be at least 1"),
+        ('stages.0.objective="contrast"', "last stage must be one that classifies"),
     ],
 )
 def test_impossible_settings_are_refused_in_a_sentence(field: str, sentence: str) -> None:
@@ -88,6 +94,12 @@ def test_any_timm_backbone_brings_its_own_normalisation() -> None:
     assert member_config("efficientnet_b1").size == 240
     with pytest.raises(StartError, match=r"no backbone resnet50x.*swin_tiny_stages123"):
         member_config("resnet50x")
+    for name, size, sentence in (
+        ("resnet50", -5, "use 32 or more"),
+        ("resnet50.typo", None, "no weights called"),
+    ):
+        with pytest.raises(StartError, match=sentence):
+            member_config(name, size)
     with pytest.raises(StartError, match="needs a size such as"):
         PRESETS["swin_tiny_stages123"](100)
 

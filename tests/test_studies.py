@@ -109,6 +109,17 @@ def test_an_unknown_setting_is_refused(
     assert "it has lesion-grouped, by-image" in capsys.readouterr().err
 
 
+def test_start_weights_that_no_setting_uses_are_refused(
+    data: Path, init: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["compare", "--study", "le2020-backbones", "--data", str(data), "--out", str(tmp_path)]
+    assert main([*command, "--init", f"resnet34={init}"]) == 2
+    assert "for resnet34, which no setting uses" in capsys.readouterr().err
+    assert main([*command, "--init", f"vgg16={tmp_path / 'none.safetensors'}"]) == 2
+    assert "no start weights at" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_range_test_writes_its_curve_and_its_choice(
     data: Path, init: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -122,7 +133,14 @@ def test_the_range_test_writes_its_curve_and_its_choice(
     chosen = float(said.split("chosen rate ")[1].split()[0])
     assert 1e-4 <= chosen <= 1e3
     assert (out / "range-test.png").stat().st_size > 1000
-    assert main([*command[:-6], "--steps", "3"]) == 2
+    for wrong, sentence in (
+        (["--steps", "3"], "at least 10 steps"),
+        (["--stage", "5"], "no stage 5"),
+        (["--fold", "9"], "no fold 9"),
+    ):
+        without_fold = [word for word in command if word not in ("--fold", "0")]
+        assert main([*(without_fold if "--fold" in wrong else command), *wrong]) == 2
+        assert sentence in capsys.readouterr().err
 
 
 def test_folds_trained_apart_are_assembled(data: Path, init: Path, tmp_path: Path) -> None:

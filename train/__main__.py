@@ -4,11 +4,13 @@ More than one process: `accelerate launch --num_processes 2 -m train fit ... --m
 """
 
 import argparse
+import errno
 import os
 import sys
 from pathlib import Path
 
 from skin_app.diagnoses import ClassOrderError
+from skin_app.photo import PhotoError
 from skin_app.weights import WeightsError
 from train import verbs
 from train.ham10000 import DataError
@@ -30,11 +32,12 @@ def main(arguments: list[str] | None = None) -> int:
     options.command = ["python", "-m", "train", *arguments]
     try:
         options.run_verb(options)
-    except (DataError, RunError, StartError, WeightsError, ClassOrderError) as error:
+    except (DataError, PhotoError, RunError, StartError, WeightsError, ClassOrderError) as error:
         _say(f"error: {error}")
         return 2
     except OSError as error:
-        _say(f"error: {error.filename or options.out}: {error.strerror}. {FULL_DISK}")
+        full = f" {FULL_DISK}" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+        _say(f"error: {error.filename or options.out}: {error.strerror or error}.{full}")
         return 2
     except KeyboardInterrupt:
         _say("stopped; the same command goes on from the last checkpoint.")
@@ -43,8 +46,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _say(sentence: str) -> None:
-    if os.environ.get("RANK", "0") == "0":  # of several processes, one speaks
-        print(sentence, file=sys.stderr)
+    rank = os.environ.get("RANK", "0")  # of several processes, each says which it is
+    print(sentence if rank == "0" else f"process {rank}: {sentence}", file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -80,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("--only", action="append", metavar="SETTING", help="may be repeated")
     compare.add_argument("--evidence", type=Path, help="what is kept (default: OUT/evidence)")
     compare.add_argument(
-        "--init", action="append", metavar="[ARCHITECTURE=]FILE", help="start weights; may be repeated"
+        "--init", action="append", metavar="[BACKBONE=]FILE", help="start weights; may be repeated"
     )
 
     rate = verb("find-rate", verbs.find, "learning-rate range test with its plot and the chosen rate")

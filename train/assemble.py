@@ -4,6 +4,8 @@ import json
 import platform
 import shutil
 import subprocess
+import uuid
+from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -12,7 +14,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from safetensors.torch import save_file
 
 from skin_app.decision import Calibration, prior_adjusted
 from skin_app.diagnoses import CODES
@@ -20,6 +21,7 @@ from skin_app.network import Member
 from skin_app.weights import CONTRACT, Contract, Training, file_hash
 from train.calibrate import fit_calibration, log_prior_shift
 from train.card import model_card
+from train.checkpoint import save_tensors
 from train.crossfit import calibration_of, cross_fitted
 from train.gallery import gallery_embeddings, gallery_table
 from train.metrics import score_report
@@ -36,7 +38,7 @@ def assemble(run: Run, name: str) -> Path:
     Temperatures come from the out-of-fold predictions; the reported scores use, for each fold, the
     temperature fitted on the other folds. Raises `RunError` when no fold is finished.
     """
-    folds = [f for f in range(run.recipe.folds) if _finished(run, f)]
+    folds = [f for f in range(run.recipe.folds) if finished(run, f)]
     if not folds:
         raise RunError(f"No fold of {run.folder} is finished: run `train fit` on it first.")
     predictions = Predictions.read(run, folds)
@@ -52,7 +54,8 @@ def assemble(run: Run, name: str) -> Path:
     evidence = out_of_fold_scores(predictions, calibration, shift)
     shipped = folds[: run.recipe.shipped]
     members = {f"member-{i}": load_fold_member(run, fold) for i, fold in enumerate(shipped)}
-    kept_gallery = run.folder / f"gallery-{shipped[0]}.npy"  # by the member that makes the app's
+    member = file_hash(run.fold_folder(shipped[0]) / "member.safetensors")
+    kept_gallery = run.folder / f"gallery-{member[:12]}.npy"  # by the member that the app asks
     embeddings = gallery_embeddings(members["member-0"], run.data, kept_gallery)
     kept = {fold: _kept_epoch(run, fold) for fold in folds}
     training = Training(
@@ -125,7 +128,7 @@ def out_of_fold_scores(
         "images": len(predictions.labels),
         "lesions": len(np.unique(predictions.lesions)),
         "predicted_by": "one member an image: the one that was not trained on its lesion",
-        "calibration_of": calibration_of(predictions.folds),
+        "calibration_of": calibration_of(predictions.folds, predictions.lesions),
     }
     for views, logits in predictions.logits.items():
         probabilities = cross_fitted(
@@ -151,52 +154,54 @@ def write_folder(
     evaluation: pd.DataFrame,
     folds_csv: Path | None = None,
 ) -> Path:
-    """Write a whole weights folder beside `folder`, then put it in its place.
+    """Write a whole weights folder beside `folder`, then put it in its place; or leave nothing.
 
     Members are stored as float16 safetensors; every file but the model card is hashed into
     `ensemble.json`.
     """
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    for member_name, member in members.items():
-        place = partial / member_name
-        place.mkdir()
-        (place / "config.json").write_text(member.config.model_dump_json(indent=1) + "\n")
-        state = {
-            key: value.half() if value.is_floating_point() else value
-            for key, value in member.state_dict().items()
-        }
-        save_file({k: v.contiguous() for k, v in state.items()}, place / "model.safetensors")
-    save_file(
-        {"embeddings": torch.from_numpy(embeddings.astype(np.float16))},
-        partial / "gallery.safetensors",
-    )
-    gallery.to_csv(partial / "gallery.csv", index=False)
-    (partial / "evaluation").mkdir()
-    evaluation.to_csv(partial / "evaluation" / "out_of_fold.csv", index=False)
-    if folds_csv is not None:
-        shutil.copyfile(folds_csv, partial / "evaluation" / "folds.csv")
-    (partial / "evaluation" / "scores.json").write_text(json.dumps(evidence, indent=1) + "\n")
-    files = sorted(p for p in partial.rglob("*") if p.is_file())
-    contract = Contract(
-        name=name,
-        codes=CODES,
-        members=tuple(members),
-        calibration=calibration,
-        training=training,
-        scores=evidence,
-        licence=LICENCE,
-        files={p.relative_to(partial).as_posix(): file_hash(p) for p in files},
-    )
-    (partial / CONTRACT).write_text(contract.model_dump_json(indent=1) + "\n")
-    (partial / "README.md").write_text(model_card(contract))
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.replace(folder)
-    return folder
+    partial = folder.with_name(f"{folder.name}.{uuid.uuid4().hex}.partial")  # not another process's
+    with ExitStack() as afterwards:
+        afterwards.callback(shutil.rmtree, partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        for member_name, member in members.items():
+            place = partial / member_name
+            place.mkdir()
+            (place / "config.json").write_text(member.config.model_dump_json(indent=1) + "\n")
+            state = {
+                key: value.half() if value.is_floating_point() else value
+                for key, value in member.state_dict().items()
+            }
+            save_tensors(state, place / "model.safetensors")
+        save_tensors(
+            {"embeddings": torch.from_numpy(embeddings.astype(np.float16))},
+            partial / "gallery.safetensors",
+        )
+        gallery.to_csv(partial / "gallery.csv", index=False)
+        (partial / "evaluation").mkdir()
+        evaluation.to_csv(partial / "evaluation" / "out_of_fold.csv", index=False)
+        if folds_csv is not None:
+            shutil.copyfile(folds_csv, partial / "evaluation" / "folds.csv")
+        (partial / "evaluation" / "scores.json").write_text(json.dumps(evidence, indent=1) + "\n")
+        files = sorted(p for p in partial.rglob("*") if p.is_file())
+        contract = Contract(
+            name=name,
+            codes=CODES,
+            members=tuple(members),
+            calibration=calibration,
+            training=training,
+            scores=evidence,
+            licence=LICENCE,
+            files={p.relative_to(partial).as_posix(): file_hash(p) for p in files},
+        )
+        (partial / CONTRACT).write_text(contract.model_dump_json(indent=1) + "\n")
+        (partial / "README.md").write_text(model_card(contract))
+        shutil.rmtree(folder, ignore_errors=True)
+        partial.replace(folder)
+        return folder
 
 
-def _finished(run: Run, fold: int) -> bool:
+def finished(run: Run, fold: int) -> bool:
+    """Whether `fold` was trained and its held-out images predicted."""
     folder = run.fold_folder(fold)
     return all((folder / name).is_file() for name in ("history.json", "predictions.csv"))
 

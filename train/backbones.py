@@ -19,6 +19,8 @@ def member_config(name: str, size: int | None = None) -> MemberConfig:
 
     `size`: None takes the size of timm's pretrained weights. Raises `StartError` for an unknown name.
     """
+    if size is not None and size < 32:
+        raise StartError(f"A backbone cannot read squares of {size} pixels: use 32 or more.")
     if name in PRESETS:
         return PRESETS[name](size)
     if not is_model(name):
@@ -28,7 +30,10 @@ def member_config(name: str, size: int | None = None) -> MemberConfig:
             + (f" such as {', '.join(near)}" if near else "")
             + f", or one of {', '.join(sorted(PRESETS))}."
         )
-    known = timm.get_pretrained_cfg(name)
+    try:
+        known = timm.get_pretrained_cfg(name)
+    except RuntimeError as error:
+        raise StartError(f"timm has no weights called {name}: {error}.") from error
     if known is None:
         raise StartError(f"timm has no configuration for {name}: use one that timm has weights for.")
     return MemberConfig(

@@ -8,7 +8,7 @@ from pickle import UnpicklingError
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor, nn
 
 from skin_app.network import Member
 from train.run import RunError
@@ -42,9 +42,14 @@ class Progress:
 
 def save_member(member: Member, path: Path) -> None:
     """Write all weights as float32 safetensors, replacing `path` in one step."""
+    save_tensors(member.state_dict(), path)
+
+
+def save_tensors(tensors: dict[str, Tensor], path: Path) -> None:
+    """Write safetensors, replacing `path` in one step. Raises `RunError` when the disk is full."""
     partial = path.with_suffix(".partial")
     try:
-        save_file({k: v.contiguous().cpu() for k, v in member.state_dict().items()}, partial)
+        save_file({key: value.contiguous().cpu() for key, value in tensors.items()}, partial)
         partial.replace(path)
     except (OSError, SafetensorError) as error:
         partial.unlink(missing_ok=True)
@@ -92,7 +97,7 @@ def restore(
         return Progress()
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, UnpicklingError) as error:
+    except (OSError, RuntimeError, EOFError, KeyError, UnpicklingError) as error:
         raise RunError(f"{path} is damaged: delete it, and this stage starts anew.") from error
     if state["stage"] != stage:  # of the stage before, killed between its end and this start
         return Progress()

@@ -13,7 +13,7 @@ from train.evidence import export_evidence
 from train.fit import fit_fold
 from train.processes import in_turn
 from train.recipe import Recipe
-from train.run import Run, RunError, prepare
+from train.run import Run, RunError, check_folds, prepare
 from train.studies import Study
 
 
@@ -49,6 +49,7 @@ def compare(plan: Plan, accelerator: Accelerator, only: list[str] | None = None)
     unknown = sorted(set(only or []) - set(names))
     if unknown:
         raise RunError(f"{plan.study.name} has no setting {unknown[0]}: it has {', '.join(names)}.")
+    _check_inits(plan, only)
     folder = plan.evidence / plan.study.name
     for setting in plan.study.settings:
         if only and setting.name not in only:
@@ -64,18 +65,26 @@ def compare(plan: Plan, accelerator: Accelerator, only: list[str] | None = None)
     return folder
 
 
-def check_folds(folds: tuple[int, ...], recipe: Recipe) -> None:
-    """Raise `RunError` for a fold that the recipe does not have."""
-    for fold in folds:
-        if not 0 <= fold < recipe.folds:
-            raise RunError(f"There is no fold {fold}: the recipe has 0 to {recipe.folds - 1}.")
+def _check_inits(plan: Plan, only: list[str] | None) -> None:
+    """Raise `RunError` for start weights that are not there, or that no setting would use."""
+    used = {
+        setting.change(plan.recipe).member.architecture
+        for setting in plan.study.settings
+        if not only or setting.name in only
+    }
+    for architecture, path in plan.inits.items():
+        if not path.is_file():
+            raise RunError(f"There are no start weights at {path}: check the path given as --init.")
+        if architecture not in used:
+            raise RunError(
+                f"--init gives weights for {architecture}, which no setting uses: they use "
+                f"{', '.join(sorted(used))}."
+            )
 
 
 def prepared(plan: Plan, recipe: Recipe) -> Run:
     """The run of `recipe` in a folder named after all that decides it."""
     init = plan.inits.get(recipe.member.architecture)
-    if init is not None and not init.is_file():
-        raise RunError(f"There are no start weights at {init}: check the path given as --init.")
     decisive = {
         "recipe": recipe.to_dict(),
         "seed": plan.seed,

@@ -15,10 +15,11 @@ def cross_fitted(
 ) -> np.ndarray:
     """Calibrated probabilities, (images, 7), by temperatures that never saw the image's own part.
 
-    The parts are the folds; a single fold is divided into 5 parts of whole lesions. Raises `DataError`
+    The parts are the folds; a single fold, or folds that part lesions (the split by image), are divided
+    into 5 parts of whole lesions. Raises `DataError`
     for a single fold of fewer than 5 lesions.
     """
-    parts = folds if len(np.unique(folds)) > 1 else _lesion_parts(lesions)
+    parts = folds if _folds_serve(folds, lesions) else _lesion_parts(lesions)
     shifted = logits.astype(np.float64) - shift
     probabilities = np.zeros_like(shifted)
     for part in np.unique(parts):
@@ -28,11 +29,17 @@ def cross_fitted(
     return probabilities
 
 
-def calibration_of(folds: np.ndarray) -> str:
+def calibration_of(folds: np.ndarray, lesions: np.ndarray) -> str:
     """What `cross_fitted` fits the temperature of an image on, in words."""
-    if len(np.unique(folds)) > 1:
+    if _folds_serve(folds, lesions):
         return "the other folds"
-    return f"the other {PARTS - 1} of {PARTS} lesion-grouped parts of the one fold"
+    return f"the other {PARTS - 1} of {PARTS} lesion-grouped parts of the predicted images"
+
+
+def _folds_serve(folds: np.ndarray, lesions: np.ndarray) -> bool:
+    """Whether there are several folds and none of them shares a lesion with another."""
+    pairs = np.unique(np.stack([lesions.astype(str), folds.astype(str)]), axis=1).shape[1]
+    return len(np.unique(folds)) > 1 and pairs == len(np.unique(lesions))
 
 
 def _lesion_parts(lesions: np.ndarray) -> np.ndarray:

@@ -85,8 +85,8 @@ def read_evidence(folder: Path) -> Evidence:
     """
     table = _csv(folder / "predictions.csv.gz")
     images = _csv(folder.parent.parent / IMAGES)
-    settings = _json(folder / "run.json")
-    histories = _json(folder / "history.json")
+    settings = read_json(folder / "run.json")
+    histories = read_json(folder / "history.json")
     return Evidence(
         study=folder.parent.name,
         setting=folder.name,
@@ -142,13 +142,14 @@ def export_evidence(run_folder: Path, data: pd.DataFrame, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     images = _gzipped_csv(_public(data), "%g")
     kept = out.parent.parent / IMAGES
-    if kept.is_file() and kept.read_bytes() != images:
+    if not kept.is_file():
+        _write(kept, images)
+    elif gzip.decompress(kept.read_bytes()) != gzip.decompress(images):
         raise DataError(f"{kept} lists other images than this run's data: keep it in another folder.")
-    _write(kept, images)
     names = [run_folder / f"fold-{fold}" for fold in folds]
     table = pd.concat([_csv(name / "predictions.csv") for name in names], ignore_index=True)
     _write(out / "predictions.csv.gz", _gzipped_csv(table, "%.4g"))
-    histories = {str(fold): _json(run_folder / f"fold-{fold}" / "history.json") for fold in folds}
+    histories = {str(fold): read_json(run_folder / f"fold-{fold}" / "history.json") for fold in folds}
     _write(out / "history.json", (json.dumps(histories, indent=1) + "\n").encode())
     _write(out / "run.json", (run_folder / "run.json").read_bytes())
     for extra in EXTRAS:
@@ -216,11 +217,12 @@ def _public(data: pd.DataFrame) -> pd.DataFrame:
 def _csv(path: Path) -> pd.DataFrame:
     try:
         return pd.read_csv(path)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise DataError(f"{path} cannot be read ({error}): export the run anew.") from error
 
 
-def _json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file; raises `DataError` when it cannot be read."""
     try:
         return json.loads(path.read_text())
     except (OSError, ValueError) as error:

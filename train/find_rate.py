@@ -14,7 +14,7 @@ from accelerate import Accelerator
 from tqdm import tqdm
 
 from train.learner import Learner, seed_of
-from train.run import Run, RunError
+from train.run import Run, RunError, check_folds
 from train.sampling import epoch_rows
 from train.start import started_member
 
@@ -49,6 +49,9 @@ def find_rate(
     """
     if not (0 < lowest < highest and steps >= LEAST_STEPS):
         raise RunError(f"A range test needs 0 < lowest < highest and at least {LEAST_STEPS} steps.")
+    check_folds((fold,), run.recipe)
+    if not 0 <= stage < len(run.recipe.stages):
+        raise RunError(f"There is no stage {stage}: the recipe has 0 to {len(run.recipe.stages) - 1}.")
     torch.manual_seed(seed_of(run.seed, fold))
     member = started_member(run.recipe.member, run.init)
     learner = Learner(run, fold, stage, member, accelerator)

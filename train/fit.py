@@ -7,6 +7,7 @@ checkpoint and ends in the same weights, bit for bit, on the same CPU.
 """
 
 import json
+import math
 import time
 from pathlib import Path
 
@@ -40,23 +41,22 @@ def fit_fold(run: Run, fold: int, accelerator: Accelerator | None = None) -> Non
     already there is not done again. Raises `RunError`.
     """
     accelerator = accelerator or new_accelerator()
-    if run.micro_batches % accelerator.num_processes:
-        raise RunError(
-            f"{run.micro_batches} micro-batches cannot be shared by {accelerator.num_processes} "
-            f"processes: pass --micro-batches {accelerator.num_processes} (or a multiple of it)."
-        )
     torch.use_deterministic_algorithms(accelerator.device.type == "cpu")
     folder = run.fold_folder(fold)
     folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / "history.json").is_file():
-        for index in range(len(run.recipe.stages)):
-            if not (folder / f"stage-{index}.json").is_file():
-                _train_stage(run, fold, index, accelerator)
-                accelerator.wait_for_everyone()
+    finished = (folder / "history.json").is_file()
+    stages = range(len(run.recipe.stages))
+    ahead = [index for index in stages if not (folder / f"stage-{index}.json").is_file()]
+    predicted = (folder / "predictions.csv").is_file()
+    accelerator.wait_for_everyone()  # all have looked before anyone writes
+    if not finished:
+        for index in ahead:
+            _train_stage(run, fold, index, accelerator)
+            accelerator.wait_for_everyone()
         if accelerator.is_main_process:
             _finish(run, folder, accelerator)
         accelerator.wait_for_everyone()
-    if not (folder / "predictions.csv").is_file():
+    if not predicted:
         predict_held_out(run, fold, accelerator)
     accelerator.wait_for_everyone()
 
@@ -129,6 +129,11 @@ def _end_of_epoch(
     run, fold, stage = learner.run, learner.fold, learner.stage
     measured = _validate(learner) if stage.objective == "classify" else {}
     loss = measured.get("validation_loss")
+    if loss is not None and not math.isfinite(loss):
+        raise RunError(
+            f"The validation loss of fold {fold} became {loss} in epoch {epoch}: lower the learning "
+            "rates of the recipe; the last checkpoint is kept and loadable."
+        )
     progress.history.append(
         {
             "epoch": epoch,

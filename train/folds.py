@@ -17,6 +17,7 @@ def lesion_folds(data: Dataset, folds: int, seed: int) -> np.ndarray:
     the data has.
     """
     lesions = len(np.unique(data.groups))
+    _check_seed(seed)
     if folds < 2 or lesions < folds:
         raise DataError(f"{lesions} lesions cannot be split into {folds} folds: use 2 or more.")
     splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
@@ -29,6 +30,7 @@ def image_folds(data: Dataset, folds: int, seed: int) -> np.ndarray:
     It leaks (images of one lesion land on both sides) and is for comparison only. Raises `DataError`
     as `lesion_folds` does.
     """
+    _check_seed(seed)
     if folds < 2 or len(data.table) < folds:
         raise DataError(f"{len(data.table)} images cannot be split into {folds} folds.")
     return _assigned(data, folds, StratifiedKFold(n_splits=folds, shuffle=True, random_state=seed))
@@ -37,6 +39,11 @@ def image_folds(data: Dataset, folds: int, seed: int) -> np.ndarray:
 def _assigned(
     data: Dataset, folds: int, splitter: StratifiedGroupKFold | StratifiedKFold
 ) -> np.ndarray:
+    largest = int(np.bincount(data.labels).max())
+    if largest < folds:
+        raise DataError(
+            f"No class has more than {largest} images, too few for {folds} folds: add images."
+        )
     assignment = np.full(len(data.table), -1, dtype=np.int64)
     groups = data.groups if isinstance(splitter, StratifiedGroupKFold) else None
     for fold, (_, held_out) in enumerate(
@@ -63,3 +70,8 @@ def write_folds(data: Dataset, assignment: np.ndarray, path: Path) -> None:
         }
     )
     table.to_csv(path, index=False)
+
+
+def _check_seed(seed: int) -> None:
+    if not 0 <= seed < 2**32:
+        raise DataError(f"The seed must be a number from 0 to 2^32 - 1, not {seed}.")

@@ -6,7 +6,8 @@ Source: Tschandl et al., Scientific Data 5, 180161 (2018).
 """
 
 import hashlib
-import json
+import shutil
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,11 +42,13 @@ class Dataset:
 
     `table`: one row an image with the columns `COLUMNS`, `path`, `label` (0 to 6, in the order of
     `CODES`) and `group` (one number per lesion, published duplicates joined).
-    `fingerprint`: SHA-256 over ids, diagnoses, groups and file sizes.
+    `missing`: ids of images that the CSV names and that were not found. `fingerprint`: SHA-256 over
+    ids, diagnoses, groups and file sizes.
     """
 
     table: pd.DataFrame
     fingerprint: str
+    missing: tuple[str, ...] = ()
 
     @property
     def labels(self) -> np.ndarray:
@@ -65,8 +68,8 @@ def read_dataset(folder: Path, allow_missing: bool = False) -> Dataset:
     table = _read_table(_find_csv(folder))
     paths = {path.stem: path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES}
     found = table["image_id"].isin(list(paths))
-    if not found.all():
-        missing = table.loc[~found, "image_id"].tolist()
+    missing = table.loc[~found, "image_id"].tolist()
+    if missing:
         if not found.any():
             raise DataError(
                 f"None of the {len(table)} images that the CSV names is under {folder}: "
@@ -82,7 +85,7 @@ def read_dataset(folder: Path, allow_missing: bool = False) -> Dataset:
     table["path"] = [str(paths[image_id]) for image_id in table["image_id"]]
     table["label"] = table["dx"].map({code: index for index, code in enumerate(CODES)}).astype(int)
     table["group"] = group_lesions(table)
-    return Dataset(table, _fingerprint(table))
+    return Dataset(table, _fingerprint(table), tuple(missing))
 
 
 def _find_csv(folder: Path) -> Path:
@@ -117,6 +120,8 @@ def _read_table(path: Path) -> pd.DataFrame:
     for column in COLUMNS:
         if column not in table.columns:
             table[column] = table["image_id"] if column == "lesion_id" else None
+    if table["image_id"].isna().any():
+        raise DataError(f"{path.name} has rows without an image_id: fill them in, or delete the rows.")
     table["image_id"] = table["image_id"].str.strip().str.replace(r"\.\w+$", "", regex=True)
     repeated = table.loc[table["image_id"].duplicated(), "image_id"].tolist()
     if repeated:
@@ -177,14 +182,28 @@ def cached_squares(data: Dataset, side: int, folder: Path) -> np.ndarray:
     Raises `DataError` naming the first images that cannot be decoded.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    pixels = folder / f"squares-{side}.npy"
-    stamp = folder / f"squares-{side}.json"
-    identity = {"fingerprint": data.fingerprint, "side": side, "images": len(data.table)}
-    if stamp.is_file() and pixels.is_file() and json.loads(stamp.read_text()) == identity:
+    pixels = folder / f"squares-{side}-{data.fingerprint[:12]}.npy"
+    if pixels.is_file():
         return np.load(pixels, mmap_mode="r")
-    stamp.unlink(missing_ok=True)
     shape = (len(data.table), 3, side, side)
-    cache = np.lib.format.open_memmap(pixels, mode="w+", dtype=np.uint8, shape=shape)
+    # a mapped file is filled page by page: a full disk would end the process without a word
+    needed, free = int(np.prod(shape)), shutil.disk_usage(folder).free
+    if free < needed:
+        raise DataError(
+            f"The decoded pixels need {needed / 1e9:.1f} GB in {folder}, and {free / 1e9:.1f} GB are "
+            "free: free some space, or choose another --out."
+        )
+    partial = pixels.with_name(f"{pixels.stem}.{uuid.uuid4().hex}.partial")  # not another run's
+    try:
+        _decode_all(data, side, partial, shape)
+        partial.replace(pixels)
+    finally:
+        partial.unlink(missing_ok=True)
+    return np.load(pixels, mmap_mode="r")
+
+
+def _decode_all(data: Dataset, side: int, path: Path, shape: tuple[int, ...]) -> None:
+    cache = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
     broken: list[str] = []
 
     def decode(row: int) -> None:
@@ -204,5 +223,3 @@ def cached_squares(data: Dataset, side: int, folder: Path) -> np.ndarray:
             "or take their rows out of the CSV."
         )
     cache.flush()
-    stamp.write_text(json.dumps(identity))
-    return np.load(pixels, mmap_mode="r")

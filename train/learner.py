@@ -41,7 +41,7 @@ class Learner:
         self.accelerator, self.device = accelerator, accelerator.device
         self.member = member
         _freeze(member, self.stage.frozen, self.stage.objective == "contrast")
-        self.memory_format = _memory_format(member)
+        self.memory_format = memory_format(member)
         member.to(device=self.device, memory_format=self.memory_format)  # pyright: ignore[reportCallIssue]
         self.averaged = copy.deepcopy(member).eval().requires_grad_(False)
         torch.manual_seed(seed_of(run.seed, fold, index))
@@ -62,8 +62,19 @@ class Learner:
         self.weights = torch.from_numpy(training_weights(counts, run.recipe)).float().to(self.device)
         self.pixels = Pixels(run.squares, self.device)
         self.labels = torch.tensor(run.data.labels)
-        self.running = [b for b in member.buffers() if b.is_floating_point() and b.ndim == 1]
+        self.counted = {
+            module: module.num_batches_tracked.clone()
+            for module in member.modules()
+            if isinstance(module, _BatchNorm) and module.num_batches_tracked is not None
+        }
+        if run.micro_batches % accelerator.num_processes:
+            raise RunError(
+                f"{run.micro_batches} micro-batches cannot be shared by {accelerator.num_processes} "
+                f"processes: pass --micro-batches {accelerator.num_processes} (or a multiple of it)."
+            )
         self.prepared = accelerator.prepare_model(self.network)
+        # after that line: with several processes it puts new tensors in the buffers' place
+        self.running = [b for b in member.buffers() if b.is_floating_point() and b.ndim == 1]
 
     def step(self, number: int, rows: np.ndarray, rate: float) -> float:
         """One optimiser step on the images `rows` at `rate` times the peak rates; returns the loss.
@@ -90,6 +101,9 @@ class Learner:
         loss, after = self._averaged_over_processes(total, after)
         for buffer, value in zip(self.running, after, strict=True):
             buffer.copy_(value)
+        for module in self.member.modules():  # a step counts once, whoever computed its parts
+            if isinstance(module, _BatchNorm) and module.num_batches_tracked is not None:
+                module.num_batches_tracked.copy_(self.counted[module] + module.training * (number + 1))
         norm = self.accelerator.clip_grad_norm_(self.network.parameters(), self.run.recipe.clip)
         if not (torch.isfinite(loss) and (norm is None or torch.isfinite(norm))):
             raise RunError(
@@ -169,7 +183,7 @@ def _freeze(member: Member, frozen: tuple[str, ...], without_head: bool) -> None
         part.requires_grad_(not without_head)
 
 
-def _memory_format(member: Member) -> torch.memory_format:
+def memory_format(member: Member) -> torch.memory_format:
     """Channels-last for convolutional backbones; it slows transformers down (one convolution)."""
     convolutions = sum(isinstance(module, nn.Conv2d) for module in member.backbone.modules())
     return torch.channels_last if convolutions > 3 else torch.contiguous_format

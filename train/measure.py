@@ -53,7 +53,7 @@ def score_numbers(evidence: Evidence) -> dict[str, Any]:
         "folds": np.unique(evidence.folds).tolist(),
         "images": len(evidence.labels),
         "lesions": len(np.unique(evidence.lesions)),
-        "calibration_of": calibration_of(evidence.folds),
+        "calibration_of": calibration_of(evidence.folds, evidence.lesions),
         **{
             f"views_{views}": score_report(
                 evidence.calibrated(views),

@@ -1,7 +1,9 @@
 """What a recipe is: everything that decides a training run, as one frozen dataclass."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
+
+from pydantic import TypeAdapter
 
 from skin_app.network import MemberConfig
 from train.augment import Augmentation
@@ -37,6 +39,11 @@ class Stage:
     plateau_factor: float = 0.5
     plateau_patience: int = 2
     patience: int = 2
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "patience", "cycle_epochs", "cycle_growth"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} of a stage must be at least 1")
 
 
 @dataclass(frozen=True)
@@ -77,6 +84,15 @@ class Recipe:
     shipped: int = 2
     augmentation: Augmentation = field(default_factory=Augmentation)
 
+    def __post_init__(self) -> None:
+        for name, least in (("batch", 1), ("folds", 2), ("shipped", 1), ("projection", 1)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} must be at least {least}")
+        if not self.stages or self.stages[-1].objective != "classify":
+            raise ValueError("the last stage must be one that classifies")
+        if self.clip <= 0 or self.temperature <= 0:
+            raise ValueError("clip and temperature must be above 0")
+
     def to_dict(self) -> dict[str, Any]:
         """As plain values, for JSON."""
         return {**asdict(self), "member": self.member.model_dump(mode="json")}
@@ -85,16 +101,9 @@ class Recipe:
     def from_dict(cls, values: dict[str, Any]) -> "Recipe":
         """The recipe that `to_dict` (or its JSON) describes.
 
-        Raises `TypeError` or `ValueError` for unknown fields and impossible values.
+        Raises `ValueError` for unknown fields and impossible values.
         """
-        parts = dict(values)
-        parts["member"] = MemberConfig.model_validate(parts["member"])
-        augmentation = dict(parts["augmentation"])
-        augmentation["crop"] = tuple(augmentation["crop"])
-        parts["augmentation"] = Augmentation(**augmentation)
-        parts["stages"] = tuple(
-            Stage(**{**stage, "frozen": tuple(stage["frozen"])}) for stage in parts["stages"]
-        )
-        parts["ours"] = tuple(parts["ours"])
-        parts["class_boost"] = tuple((code, factor) for code, factor in parts["class_boost"])
-        return cls(**parts)
+        unknown = set(values) - {known.name for known in fields(cls)}
+        if unknown:
+            raise ValueError(f"{', '.join(sorted(unknown))} is no field of a recipe")
+        return TypeAdapter(cls).validate_python(values)

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from skin_app.diagnoses import CODES
 from skin_app.weights import open_weights
-from train.evidence import Evidence, ensemble_of, read_evidence, weights_evidence
+from train.evidence import Evidence, ensemble_of, read_evidence, read_json, weights_evidence
 from train.figures import (
     draw_confusion,
     draw_learning_curves,
@@ -55,7 +55,7 @@ def write_results(
 
 def trial_numbers(path: Path) -> dict[str, Any]:
     """What the document shows of one kept `trial.json`."""
-    trial = json.loads(path.read_text())
+    trial = read_json(path)
     scores = trial["scores"]
     return {
         **{
@@ -124,7 +124,7 @@ def measure_weights(folder: Path, figures_folder: Path) -> dict[str, Any]:
 
 def measure_study(folder: Path, figures_folder: Path) -> dict[str, Any]:
     """All settings of a study: how they were run, their scores, and their differences."""
-    study = json.loads((folder / "study.json").read_text())
+    study = read_json(folder / "study.json")
     ran = [name for name in study["settings"] if (folder / name / "run.json").is_file()]
     if not ran:
         raise DataError(f"No setting of {folder} was kept: export a run into it first.")

@@ -86,12 +86,12 @@ def prepare(
     settings = json.loads(json.dumps(settings))
     folder.mkdir(parents=True, exist_ok=True)
     stamp = folder / "run.json"
-    if stamp.is_file():
+    if stamp.is_file() and any(folder.glob("fold-*/*")):
         written = _read_stamp(stamp)
         if any(written.get(key) != settings[key] for key in CHECKED):
             raise RunError(
-                f"{folder} holds a run with another recipe, seed, data or start weights: choose "
-                "another --out folder, or delete that one."
+                f"{folder} holds a run with another recipe, seed, data, micro-batches or start "
+                "weights: choose another --out folder, or delete that one."
             )
         assignment = _read_folds(folder, data)
     else:
@@ -137,6 +137,13 @@ def open_run(folder: Path, data_folder: Path, allow_missing: bool = False) -> Ru
 def _start_name(settings: dict[str, Any]) -> str:
     init = settings["init"]
     return init["name"] if init else f"timm {settings['recipe']['member']['architecture']}"
+
+
+def check_folds(folds: tuple[int, ...], recipe: Recipe) -> None:
+    """Raise `RunError` for a fold that the recipe does not have."""
+    for fold in folds:
+        if not 0 <= fold < recipe.folds:
+            raise RunError(f"There is no fold {fold}: the recipe has 0 to {recipe.folds - 1}.")
 
 
 def recipe_of(settings: dict[str, Any], source: Path) -> Recipe:

@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+from pydantic import ValidationError
+
 from train.backbones import member_config
 from train.recipe import Recipe
 from train.run import RunError
@@ -35,8 +37,10 @@ def changed(
         _put(values, path, _value(text))
     try:
         return Recipe.from_dict(values)
-    except (TypeError, ValueError) as error:
-        raise RunError(f"The changed recipe is impossible: {error}.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise RunError(f"The changed recipe is impossible: {where}: {first['msg']}.") from error
 
 
 def _value(text: str) -> Any:

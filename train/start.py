@@ -1,6 +1,7 @@
 """Start weights: a local safetensors file with timm's key names, or timm's own from the Hub."""
 
 from pathlib import Path
+from typing import Any
 
 import timm
 from safetensors import SafetensorError
@@ -38,7 +39,11 @@ def started_member(config: MemberConfig, init: Path | None) -> Member:
 
 def _from_hub(config: MemberConfig) -> dict[str, Tensor]:
     try:
-        return timm.create_model(config.architecture, pretrained=True, num_classes=0).state_dict()
+        # timm fits position tables to another size; a cut backbone's are fitted below
+        fitting: dict[str, Any] = dict(config.arguments) if config.stages is None else {}
+        return timm.create_model(
+            config.architecture, pretrained=True, num_classes=0, **fitting
+        ).state_dict()
     except (OSError, RuntimeError, ValueError) as error:
         raise StartError(
             f"The pretrained weights of {config.architecture} could not be downloaded ({error}): "

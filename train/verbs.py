@@ -8,23 +8,23 @@ from pathlib import Path
 
 from skin_app.ensemble import Ensemble
 from skin_app.weights import open_weights
-from train.assemble import assemble
+from train.assemble import assemble, finished
 from train.backbones import member_config
 from train.card import with_scores
 from train.checkpoint import write_json
-from train.compare import Plan, check_folds, compare
+from train.compare import Plan, compare
 from train.evaluate import evaluate
 from train.figures import draw_range_test
 from train.find_rate import find_rate, write_range_test
 from train.fit import fit_fold
 from train.folds import image_folds, lesion_folds, write_folds
-from train.ham10000 import read_dataset
+from train.ham10000 import Dataset, read_dataset
 from train.pairs import confused_pairs
 from train.processes import in_turn, new_accelerator
 from train.recipe import Recipe
 from train.recipes import RECIPES
 from train.results import write_results, write_study
-from train.run import Run, RunError, open_run, prepare
+from train.run import Run, RunError, check_folds, open_run, prepare
 from train.saliency import saliency_sheet
 from train.settings import changed
 from train.studies import STUDIES
@@ -40,7 +40,7 @@ TRIAL_SCORES = (
 
 
 def split(options: Namespace) -> None:
-    data = read_dataset(options.data, options.allow_missing)
+    data = _told(read_dataset(options.data, options.allow_missing))
     folds = image_folds if options.by_image else lesion_folds
     write_folds(data, folds(data, options.folds, options.seed), options.out)
     print(f"{len(data.table)} images in {options.folds} folds; written to {options.out}")
@@ -54,8 +54,17 @@ def fit(options: Namespace) -> None:
     run = in_turn(accelerator, lambda: _prepared(options, recipe))
     for fold in folds:
         fit_fold(run, fold, accelerator)
-    if accelerator.is_main_process:
-        print(f"weights written to {assemble(run, recipe.name)}")
+    if not accelerator.is_main_process:
+        return
+    begun = {int(path.name.removeprefix("fold-")) for path in run.folder.glob("fold-*")}
+    others = sorted(fold for fold in begun - set(folds) if not finished(run, fold))
+    if others:
+        print(
+            f"fold {', '.join(map(str, others))} is not finished: then write the weights folder with "
+            "`python -m train assemble`"
+        )
+        return
+    print(f"weights written to {assemble(run, recipe.name)}")
 
 
 def assemble_run(options: Namespace) -> None:
@@ -108,7 +117,7 @@ def find(options: Namespace) -> None:
 
 
 def trial(options: Namespace) -> None:
-    data = read_dataset(options.data, options.allow_missing)
+    data = _told(read_dataset(options.data, options.allow_missing))
     report = quick_trial(
         data,
         member_config(options.backbone, options.size),
@@ -181,7 +190,7 @@ def recipe_of(options: Namespace) -> Recipe:
 
 
 def _prepared(options: Namespace, recipe: Recipe) -> Run:
-    return prepare(
+    run = prepare(
         options.out,
         options.data,
         recipe,
@@ -190,6 +199,16 @@ def _prepared(options: Namespace, recipe: Recipe) -> Run:
         options.allow_missing,
         options.micro_batches,
     )
+    _told(run.data)
+    return run
+
+
+def _told(data: Dataset) -> Dataset:
+    """`data`, after saying which of its images are missing."""
+    if data.missing:
+        names = ", ".join(data.missing[:5]) + (", ..." if len(data.missing) > 5 else "")
+        print(f"{len(data.missing)} images are missing and left out: {names}", file=sys.stderr)
+    return data
 
 
 def _whole_study(command: list[str]) -> str:
@@ -203,9 +222,10 @@ def _whole_study(command: list[str]) -> str:
 
 
 def _inits(given: list[str] | None, recipe: Recipe) -> dict[str, Path]:
-    """`FILE` (for the recipe's backbone) or `ARCHITECTURE=FILE`, any number of them."""
+    """`FILE` (for the recipe's backbone) or `BACKBONE=FILE`, any number of them."""
     inits: dict[str, Path] = {}
     for text in given or []:
-        architecture, equals, path = text.partition("=")
-        inits[architecture if equals else recipe.member.architecture] = Path(path if equals else text)
+        name, equals, path = text.partition("=")
+        architecture = member_config(name).architecture if equals else recipe.member.architecture
+        inits[architecture] = Path(path if equals else text)
     return inits
