@@ -92,7 +92,7 @@ def compare_study(options: Namespace) -> None:
     folder = compare(plan, accelerator, options.only)
     if accelerator.is_main_process:
         document = options.out / f"{study.name}.md"
-        print(write_study(folder, document))
+        print(write_study(folder, document).partition("<details>")[0])
         print(f"evidence kept in {folder}; this table in {document}")
 
 

@@ -1,0 +1,59 @@
+"""docs/results.md is what the kept evidence says: nothing in it is typed in, or out of date."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from train.results import measure_study
+from train.results_page import results_page
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCS, EVIDENCE = ROOT / "docs", ROOT / "docs" / "evidence"
+
+
+@pytest.fixture(scope="module")
+def numbers() -> dict[str, Any]:
+    return json.loads((DOCS / "results.json").read_text())
+
+
+def test_the_page_shows_the_numbers_beside_it(
+    numbers: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    paths = Path("docs/evidence"), Path("docs/results.md"), Path("docs/figures")
+    assert results_page(numbers, *paths) == (DOCS / "results.md").read_text()
+
+
+def test_every_kept_study_is_in_the_document(numbers: dict[str, Any]) -> None:
+    kept = sorted(path.parent.name for path in EVIDENCE.glob("*/study.json"))
+    assert sorted(study["study"] for study in numbers["studies"]) == kept
+    assert {"le2020-ablations", "focal-weights", "split", "supercon"} <= set(kept)
+    weights = json.loads((ROOT / "weights" / "ensemble.json").read_text())
+    assert numbers["weights"]["data_fingerprint"] == weights["training"]["data_fingerprint"]
+
+
+def test_every_figure_that_is_shown_is_there() -> None:
+    text = (DOCS / "results.md").read_text()
+    shown = [part.split(")")[0] for part in text.split("](figures/")[1:]]
+    assert len(shown) > 10
+    for name in shown:
+        assert (DOCS / "figures" / name).is_file(), name
+    assert {path.name for path in (DOCS / "figures").iterdir()} == set(shown)
+
+
+def test_the_numbers_follow_from_the_evidence(numbers: dict[str, Any], tmp_path: Path) -> None:
+    stored = next(study for study in numbers["studies"] if study["study"] == "split")
+    again = json.loads(json.dumps(measure_study(EVIDENCE / "split", tmp_path)))
+    assert _leaves(again) == pytest.approx(_leaves(stored), abs=2e-5)
+
+
+def _leaves(value: object, path: str = "") -> dict[str, float]:
+    if isinstance(value, dict):
+        parts = [_leaves(part, f"{path}/{key}") for key, part in value.items()]
+    elif isinstance(value, list):
+        parts = [_leaves(part, f"{path}/{index}") for index, part in enumerate(value)]
+    else:
+        return {path: float(value)} if isinstance(value, int | float) else {}
+    return {key: number for part in parts for key, number in part.items()}
