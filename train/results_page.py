@@ -154,7 +154,7 @@ def _trials(trials: list[Numbers]) -> str:
 
 
 def _not_run(study: Numbers) -> str:
-    names = ", ".join(study["not_run"])
+    names = ", ".join(f"`{name}`" for name in study["not_run"])
     return f"**Not run:** {names}." if names else ""
 
 
