@@ -226,7 +226,7 @@ def test_the_document_says_what_was_run_and_what_was_not(documents: Path) -> Non
     numbers = json.loads((docs / "results.json").read_text())
     study = numbers["studies"][0]
     assert study["title"] == "One against two"
-    assert "**Not run:** three." in text
+    assert "**Not run:** `three`." in text
     assert "A single fold" in text
     assert "*published* | *0.123*" in text
     assert "`folds` 5 → 2" in text
