@@ -2,13 +2,20 @@
 
 Two decision rules, always named: "calibrated" (probabilities under HAM10000's class frequencies) and
 "prior-adjusted" (each divided by its class frequency and renormalised, as if all seven diagnoses were
-equally common; this is the rule that maximises balanced accuracy).
+equally common; this is the rule that maximises balanced accuracy). Prediction sets and operating points
+are read from the calibrated probabilities.
 """
+
+from typing import Annotated
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from skin_app.diagnoses import MALIGNANT
+
+Share = Annotated[float, Field(ge=0, le=1)]
+SevenNumbers = Annotated[tuple[float, ...], Field(min_length=7, max_length=7)]
+SevenShares = Annotated[tuple[Share, ...], Field(min_length=7, max_length=7)]
 
 
 class Calibration(BaseModel):
@@ -17,26 +24,62 @@ class Calibration(BaseModel):
     `temperatures`: number of views -> temperature of the averaged logits. `log_prior_shift`: (7,)
     what the class-weighted loss added to the logits (the log of its class weights). `frequencies`:
     (7,) share of each class in the training data, summing to 1. `fitted_on`: what data, in words.
+    `biases`: number of views -> (7,) added after the temperature, where it was found to help.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     temperatures: dict[int, float]
-    log_prior_shift: tuple[float, ...] = Field(min_length=7, max_length=7)
-    frequencies: tuple[float, ...] = Field(min_length=7, max_length=7)
+    log_prior_shift: SevenNumbers
+    frequencies: SevenNumbers
     fitted_on: str
+    biases: dict[int, SevenNumbers] = {}
+
+
+class SetThresholds(BaseModel):
+    """Class-conditional prediction sets of one coverage, stored in `ensemble.json`.
+
+    `coverage`: share of each diagnosis' own images whose set holds it, such as 0.9; `least`: (7,) least
+    calibrated probability at which a diagnosis is in the set. 0: always in it, because too few images
+    of that diagnosis were there to choose a threshold from.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    coverage: Share
+    least: SevenShares
+
+
+class OperatingPoint(BaseModel):
+    """From which malignant probability on a lesion is called suspicious, stored in `ensemble.json`.
+
+    `threshold`: fitted on all out-of-fold images. `sensitivity` (share of malignant images at or above
+    it) and `specificity` (share of benign images below it), with 95 % intervals over lesions, are
+    nested: measured with thresholds that were fitted on other lesions.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    target_sensitivity: Share
+    threshold: Share
+    sensitivity: Share
+    sensitivity_interval: tuple[Share, Share]
+    specificity: Share
+    specificity_interval: tuple[Share, Share]
 
 
 def calibrated(logits: np.ndarray, calibration: Calibration, views: int) -> np.ndarray:
     """Probabilities (..., 7) of logits (..., 7) that were averaged over members and `views` views.
 
-    Raises `ValueError` when no temperature was fitted for this number of views.
+    softmax((logits - shift) / temperature + bias). Raises `ValueError` when no temperature was fitted
+    for this number of views.
     """
     if views not in calibration.temperatures:
         fitted = ", ".join(str(count) for count in sorted(calibration.temperatures))
         raise ValueError(f"These weights are calibrated for {fitted} views, not for {views}.")
     shifted = np.asarray(logits, dtype=np.float64) - np.array(calibration.log_prior_shift)
-    return softmax(shifted / calibration.temperatures[views])
+    scaled = shifted / calibration.temperatures[views]
+    return softmax(scaled + np.array(calibration.biases.get(views, 0.0)))
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -54,3 +97,29 @@ def prior_adjusted(probabilities: np.ndarray, frequencies: tuple[float, ...]) ->
 def malignant_probability(probabilities: np.ndarray) -> np.ndarray:
     """Sum of the malignant classes' probabilities (akiec, bcc, mel), (...,) in [0, 1]."""
     return probabilities[..., np.array(MALIGNANT)].sum(axis=-1)
+
+
+def prediction_set(probabilities: np.ndarray, thresholds: SetThresholds) -> np.ndarray:
+    """Which diagnoses cannot be ruled out, bool of the shape of `probabilities`, (..., 7).
+
+    Class-conditional ("Mondrian") split conformal sets: Vovk, ACML 2012; score 1 - p of Sadinle et al.,
+    JASA 2019.
+    """
+    return probabilities >= np.array(thresholds.least)
+
+
+def predictive_values(
+    sensitivity: float, specificity: float, prevalence: float
+) -> tuple[float | None, float | None]:
+    """Positive and negative predictive value by Bayes' rule, each in [0, 1].
+
+    The share of malignant lesions among those called suspicious, and of benign ones among the others,
+    where `prevalence` of all lesions are malignant. None where nothing is called so. Raises
+    `ValueError` for a number outside [0, 1].
+    """
+    if not all(0 <= share <= 1 for share in (sensitivity, specificity, prevalence)):
+        raise ValueError("Sensitivity, specificity and prevalence are shares: pass them in [0, 1].")
+    caught, missed = sensitivity * prevalence, (1 - sensitivity) * prevalence
+    cleared, alarmed = specificity * (1 - prevalence), (1 - specificity) * (1 - prevalence)
+    called, not_called = caught + alarmed, missed + cleared
+    return (caught / called if called else None, cleared / not_called if not_called else None)

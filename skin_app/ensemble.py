@@ -16,6 +16,7 @@ from skin_app.heatmap import averaged_over_members, averaged_over_views, class_m
 from skin_app.network import Member, MemberConfig
 from skin_app.photo import Photo
 from skin_app.trunk import common_stages, read_all
+from skin_app.trust import Assessment, Look, assess, look_at
 from skin_app.views import VIEWS, all_views, centre_square
 from skin_app.weights import WeightsFolder, open_weights
 
@@ -39,7 +40,8 @@ class Analysis:
     over akiec, bcc and mel. `members`: (members, 7) each member's own calibrated probabilities.
     `maps`: (7, rows, columns) in [0, 1] on one shared scale, over the photo's centre square `square`
     (left, top, side in pixels). `similar`: nearest confirmed lesions, most alike first. `views`: how
-    many views were averaged. `weights`, `device`: which weights said so, and where.
+    many views were averaged. `assessment`: how far to trust it; None for weights that nothing of it
+    was fitted for. `weights`, `device`: which weights said so, and where.
     """
 
     probabilities: np.ndarray
@@ -50,6 +52,7 @@ class Analysis:
     square: tuple[int, int, int]
     similar: tuple[SimilarLesion, ...]
     views: int
+    assessment: Assessment | None
     weights: str
     device: str
 
@@ -74,6 +77,8 @@ class Ensemble:
         self.common_stages = common_stages(self.members)
         self.calibration = contract.calibration
         self.gallery = weights.gallery()
+        self.trust = contract.trust
+        self.novelty = weights.novelty()
 
     @classmethod
     def load(cls, source: str | Path | None = None) -> "Ensemble":
@@ -86,11 +91,22 @@ class Ensemble:
 
     def refine(self, photo: Photo) -> Iterator[Analysis]:
         """First the quick answer of one view, then the full one."""
-        yield self.analyse(photo, views=1)
-        yield self.analyse(photo, views=VIEWS)
+        looks = self.look_at_all([photo])
+        for views in (1, VIEWS):
+            yield self.analyse_all([photo], views, looks)[0]
 
-    def analyse_all(self, photos: Sequence[Photo], views: int = VIEWS) -> list[Analysis]:
-        """Analyse several photos in shared batches; one `Analysis` each, in their order."""
+    def look_at_all(self, photos: Sequence[Photo]) -> list[Look] | None:
+        """What is seen of photos without networks; None for weights without limits to judge it by."""
+        trust = self.trust
+        return None if trust is None else [look_at(photo, trust) for photo in photos]
+
+    def analyse_all(
+        self, photos: Sequence[Photo], views: int = VIEWS, looks: list[Look] | None = None
+    ) -> list[Analysis]:
+        """Analyse several photos in shared batches; one `Analysis` each, in their order.
+
+        `looks`: what `look_at_all` gave of them, if it was asked before.
+        """
         tensors = [torch.from_numpy(photo.pixels).permute(2, 0, 1) for photo in photos]
         squares: dict[int, Tensor] = {}
         for member in self.members:
@@ -107,38 +123,70 @@ class Ensemble:
                 for m in self.members
             ]
         logits = torch.stack([answer.logits for answer in answers], dim=1).double().numpy()
-        maps = averaged_over_members([answer.maps for answer in answers])
+        maps = [
+            on_shared_scale(m).numpy()
+            for m in averaged_over_members([answer.maps for answer in answers])
+        ]
         by_member = calibrated(logits, self.calibration, views)
         probabilities = calibrated(logits.mean(axis=1), self.calibration, views)
         adjusted = prior_adjusted(probabilities, self.calibration.frequencies)
+        assessments = self._assess(
+            answers, probabilities, maps, views, looks or self.look_at_all(photos)
+        )
         return [
             Analysis(
                 probabilities=probabilities[row],
                 prior_adjusted=adjusted[row],
                 malignant_probability=float(malignant_probability(probabilities[row])),
                 members=by_member[row],
-                maps=on_shared_scale(maps[row]).numpy(),
+                maps=maps[row],
                 square=_square(photo),
                 similar=self.gallery.nearest(answers[0].embedding[row].numpy()),
                 views=views,
+                assessment=assessments[row],
                 weights=self.weights.identity,
                 device=describe(self.device),
             )
             for row, photo in enumerate(photos)
         ]
 
+    def _assess(
+        self,
+        answers: list["MemberAnswer"],
+        probabilities: np.ndarray,
+        maps: list[np.ndarray],
+        views: int,
+        looks: list[Look] | None,
+    ) -> list[Assessment] | list[None]:
+        trust, detector = self.trust, self.novelty
+        if trust is None or detector is None or looks is None:
+            return [None] * len(probabilities)
+        novelties = detector.judge([a.embedding for a in answers], [a.logits for a in answers], views)
+        by_view = torch.cat([answer.by_view for answer in answers], dim=1).double().numpy()
+        readings = calibrated(by_view, self.calibration, views=1)
+        return [
+            assess(probabilities[row], readings[row], maps[row], views, novelties[row], look, trust)
+            for row, look in enumerate(looks)
+        ]
+
 
 @dataclass(frozen=True)
 class MemberAnswer:
-    """One member's answer for several photos, averaged over their views, on the CPU.
+    """One member's answer for several photos, on the CPU.
 
-    `logits` (photos, 7); `maps` (photos, 7, rows, columns), signed; `embedding` (photos, channels),
-    of view 0 alone, as the gallery index has it.
+    `by_view` (photos, views, 7): logits of each view; `maps` (photos, 7, rows, columns), signed,
+    averaged over the views; `embedding` (photos, channels), of view 0 alone, as the gallery index has
+    it.
     """
 
-    logits: Tensor
+    by_view: Tensor
     maps: Tensor
     embedding: Tensor
+
+    @property
+    def logits(self) -> Tensor:
+        """Averaged over the views, (photos, 7)."""
+        return self.by_view.mean(dim=1)
 
 
 @torch.inference_mode()
@@ -161,7 +209,7 @@ def read_batches(
             embeddings[i].append(reading.embedding.float().cpu())
     return [
         MemberAnswer(
-            logits=torch.cat(logits[i]).unflatten(0, (-1, views)).mean(dim=1),
+            by_view=torch.cat(logits[i]).unflatten(0, (-1, views)),
             maps=averaged_over_views(torch.cat(maps[i]), views),
             embedding=torch.cat(embeddings[i])[::views],
         )

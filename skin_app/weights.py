@@ -21,6 +21,9 @@ from skin_app.decision import Calibration
 from skin_app.diagnoses import ClassOrderError, assert_codes
 from skin_app.gallery import Gallery
 from skin_app.network import Member, MemberConfig
+from skin_app.novelty import FILE as NOVELTY_FILE
+from skin_app.novelty import NoveltyDetector, NoveltyError
+from skin_app.trust import Trust
 
 EMBEDDED = Path(__file__).resolve().parent.parent / "weights"
 CONTRACT = "ensemble.json"
@@ -55,7 +58,11 @@ class Training(BaseModel):
 
 
 class Contract(BaseModel):
-    """`ensemble.json`. `scores`: the main out-of-fold scores, as `evaluation/scores.json` has them."""
+    """`ensemble.json`.
+
+    `scores`: the main out-of-fold scores, as `evaluation/scores.json` has them. `trust`: what
+    `python -m train calibrate` fitted; None in weights that it was not run on.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -68,6 +75,7 @@ class Contract(BaseModel):
     scores: dict[str, Any]
     licence: str
     files: dict[str, str]
+    trust: Trust | None = None
 
 
 @dataclass(frozen=True)
@@ -117,6 +125,19 @@ class WeightsFolder:
         except (ValueError, KeyError, OSError, SafetensorError) as error:
             raise WeightsError(
                 f"The gallery of the weights in {self.folder} cannot be loaded "
+                f"({type(error).__name__}): get the weights anew."
+            ) from error
+
+    def novelty(self) -> NoveltyDetector | None:
+        """The novelty statistics; None for weights without `trust`. Raises `WeightsError`."""
+        trust = self.contract.trust
+        if trust is None:
+            return None
+        try:
+            return NoveltyDetector.load(self.folder, self.contract.members, trust.novelty)
+        except (NoveltyError, KeyError, OSError, SafetensorError) as error:
+            raise WeightsError(
+                f"The novelty statistics of the weights in {self.folder} cannot be loaded "
                 f"({type(error).__name__}): get the weights anew."
             ) from error
 
@@ -191,6 +212,8 @@ def _check_files(folder: Path, contract: Contract) -> None:
     needed = {"gallery.safetensors", "gallery.csv"}
     for name in contract.members:
         needed |= {f"{name}/config.json", f"{name}/model.safetensors"}
+    if contract.trust is not None:
+        needed.add(NOVELTY_FILE)
     unlisted = sorted(needed - set(contract.files))
     if unlisted:
         raise WeightsError(

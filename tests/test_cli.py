@@ -8,7 +8,7 @@ from PIL import Image
 
 from skin_app.cli import main
 from skin_app.diagnoses import CODES
-from tests.tiny import picture, write_weights
+from tests.tiny import give_trust, picture, write_weights
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +37,11 @@ def test_good_and_broken_photos_each_get_their_row(weights: str, tmp_path: Path)
         "top1",
         "top1_probability",
         "malignant_probability",
+        "outcome",
+        "prediction_set",
+        "novelty",
+        "quality",
+        "agreement",
         "error",
     ]
     assert [Path(row["file"]).name for row in rows] == [
@@ -54,6 +59,38 @@ def test_good_and_broken_photos_each_get_their_row(weights: str, tmp_path: Path)
     errors = {Path(row["file"]).name: row["error"] for row in rows if row["error"]}
     assert "not a JPEG" in errors["2a.jpg"]
     assert "empty" in errors["2b.jpg"]
+
+
+def test_weights_with_trust_fill_its_columns(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    Image.fromarray(picture(1, 120, 90)).save(photos / "small.jpg")
+    Image.fromarray(picture(2, 200, 150)).save(photos / "large.jpg")
+    for limit, novel in ((1e9, False), (-1e9, True)):
+        weights = give_trust(write_weights(tmp_path / f"w{novel}"), novelty_limit=limit)
+        out = tmp_path / f"{novel}.csv"
+        assert main(["score", str(photos), "--out", str(out), "--weights", str(weights)]) == 0
+        large, small = rows_of(out)
+        assert small["quality"] == "size"
+        assert large["quality"] == "no finding"
+        for row in (large, small):
+            assert (row["outcome"] == "not dermatoscopic") == novel
+            assert (float(row["novelty"]) > 0) == novel
+            inside = {code for code in CODES if float(row[f"p_{code}"]) >= 0.14}
+            assert set(row["prediction_set"].split("+")) == (inside if not novel else {""})
+            assert 0 <= float(row["agreement"]) <= 1
+
+
+def test_weights_without_trust_leave_its_columns_empty(weights: str, tmp_path: Path) -> None:
+    photo = tmp_path / "a.jpg"
+    Image.fromarray(picture(1)).save(photo)
+    out = tmp_path / "results.csv"
+    assert main(["score", str(photo), "--out", str(out), "--weights", weights]) == 0
+    (row,) = rows_of(out)
+    assert [row[name] for name in ("outcome", "prediction_set", "novelty", "quality", "agreement")] == [
+        ""
+    ] * 5
+    assert row["top1"]
 
 
 def test_a_folder_without_images_is_one_sentence(

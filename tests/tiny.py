@@ -7,11 +7,19 @@ import pandas as pd
 import torch
 from PIL import Image
 
-from skin_app.decision import Calibration
+from skin_app.decision import Calibration, OperatingPoint, SetThresholds
 from skin_app.diagnoses import CODES
+from skin_app.lesion import HeatLimit
 from skin_app.network import Member, MemberConfig
-from skin_app.weights import Training
+from skin_app.novelty import ClassDistances, NoveltyLimits, Spread
+from skin_app.outcome import DecisionLimits, ViewLimits
+from skin_app.quality import QualityLimits
+from skin_app.skin_tone import TONES, ToneBands
+from skin_app.trust import Trust
+from skin_app.weights import Training, read_folder
 from train.assemble import write_folder
+from train.trust.fit import store
+from train.trust.novelty import FittedNovelty
 
 MOBILENET = MemberConfig(
     architecture="mobilenetv3_small_050",
@@ -104,3 +112,62 @@ def write_weights(
         gallery=gallery,
         evaluation=pd.DataFrame({"image_id": gallery["image_id"]}),
     )
+
+
+def give_trust(folder: Path, novelty_limit: float = 1e9, tone_lesions: int = 1000) -> Path:
+    """Put made-up limits into a weights folder; by default nothing is novel, and no tone is rare."""
+    weights = read_folder(folder, "test")
+    channels = [weights.member(name).channels for name in weights.contract.members]
+    one = Spread(mean=0.0, deviation=1.0)
+    fitted = FittedNovelty(
+        members=tuple(ClassDistances(torch.zeros(7, n), torch.eye(n)) for n in channels),
+        limits=NoveltyLimits(
+            distance=(one,) * len(channels),
+            energy=dict.fromkeys((1, 8), (one,) * len(channels)),
+            limits=dict.fromkeys((1, 8), novelty_limit),
+            false_alarm_rate=0.05,
+            fitted_on="nothing",
+        ),
+        distance=np.zeros(0),
+        scores={},
+    )
+    points = [
+        OperatingPoint(
+            target_sensitivity=share,
+            threshold=threshold,
+            sensitivity=share,
+            sensitivity_interval=(share - 0.02, share + 0.01),
+            specificity=0.7,
+            specificity_interval=(0.6, 0.8),
+        )
+        for share, threshold in ((0.9, 0.3), (0.95, 0.2), (0.98, 0.1))
+    ]
+    ninety = SetThresholds(coverage=0.9, least=(0.14,) * 7)
+    ninety_five = SetThresholds(coverage=0.95, least=(0.07,) * 7)
+    limits = ViewLimits(
+        sets=(ninety, ninety_five),
+        operating_points=(points[0], points[1], points[2]),
+        least_agreement=0.5,
+    )
+    trust = Trust(
+        decisions=DecisionLimits(by_views={1: limits, 8: limits}, fitted_on="nothing"),
+        novelty=fitted.limits,
+        quality=QualityLimits(
+            low={"shorter side": 100.0},
+            high={},
+            false_alarm_rate=0.01,
+            measured_false_alarms={},
+            fitted_on="nothing",
+        ),
+        heat=HeatLimit(least_concentration=0.05, false_alarm_rate=0.05, fitted_on="nothing"),
+        tone=ToneBands(
+            images=dict.fromkeys(TONES, tone_lesions),
+            lesions=dict.fromkeys(TONES, tone_lesions),
+            unknown=0,
+            least_lesions=100,
+            fitted_on="nothing",
+        ),
+        measured={},
+    )
+    store(weights, trust, fitted)
+    return folder

@@ -126,6 +126,15 @@ def _parser() -> argparse.ArgumentParser:
     evaluation.add_argument("--evidence", type=Path, help="folder of kept evidence: rebuild --out")
     evaluation.add_argument("--figures", type=Path, default=Path("docs/figures"))
 
+    about = "fit and measure how far a weights folder's answers can be trusted"
+    calibration = verb("calibrate", verbs.calibrate_weights, about)
+    calibration.add_argument("--weights", help="a folder (default: the embedded weights)")
+    calibration.add_argument("--not-dermoscopy", type=Path, help="pictures to refuse (manifest.csv)")
+    calibration.add_argument(
+        "--work", type=Path, default=Path("runs/trust/work"), help="where slow results are kept"
+    )
+    _data(calibration)
+
     readme = verb("readme", verbs.readme, "write the score table of a weights folder into README.md")
     readme.add_argument("--weights", help="a folder (default: the embedded weights)")
     readme.add_argument("--out", type=Path, default=Path("README.md"))

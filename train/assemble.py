@@ -22,7 +22,7 @@ from skin_app.weights import CONTRACT, Contract, Training, file_hash
 from train.calibrate import fit_calibration, log_prior_shift
 from train.card import model_card
 from train.checkpoint import save_tensors
-from train.crossfit import calibration_of, cross_fitted
+from train.crossfit import Bias, calibration_of, cross_fitted
 from train.gallery import gallery_embeddings, gallery_table
 from train.metrics import score_report
 from train.predict import COUNTS, load_fold_member, views_label
@@ -115,11 +115,11 @@ class Predictions:
 
 
 def out_of_fold_scores(
-    predictions: Predictions, calibration: Calibration, shift: np.ndarray
+    predictions: Predictions, calibration: Calibration, shift: np.ndarray, bias: Bias = "none"
 ) -> dict[str, Any]:
-    """Scores for each number of views, with cross-fitted temperatures.
+    """Scores for each number of views, with cross-fitted calibrators: temperatures, and perhaps biases.
 
-    `calibration_of` says what the temperatures of an image were fitted on.
+    `calibration_of` says what the calibrator of an image was fitted on; `bias`: as in `cross_fitted`.
     """
     folds = np.unique(predictions.folds)
     report: dict[str, Any] = {
@@ -132,7 +132,7 @@ def out_of_fold_scores(
     }
     for views, logits in predictions.logits.items():
         probabilities = cross_fitted(
-            logits, predictions.labels, predictions.lesions, predictions.folds, shift
+            logits, predictions.labels, predictions.lesions, predictions.folds, shift, bias
         )
         adjusted = prior_adjusted(probabilities, calibration.frequencies)
         report[f"views_{views}"] = score_report(

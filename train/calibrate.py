@@ -1,4 +1,4 @@
-"""Fit what is shown to what was measured: one temperature per number of views.
+"""Fit what is shown to what was measured: one temperature per number of views, and perhaps a bias.
 
 Fitted on out-of-fold predictions only. A class-weighted loss or uneven sampling shifts the priors, so
 its log is taken off first (Guo et al. 2017 for the temperature; Menon et al. 2021 for the shift).
@@ -6,13 +6,15 @@ its log is taken off first (Guo et al. 2017 for the temperature; Menon et al. 20
 
 import numpy as np
 import torch
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize, minimize_scalar
 
 from skin_app.decision import Calibration, softmax
 from skin_app.diagnoses import CODES
 from train.losses import class_weights
 from train.recipe import Recipe
 from train.sampling import emphasis
+
+RIDGE = 1e-4
 
 
 def log_prior_shift(labels: np.ndarray, recipe: Recipe) -> np.ndarray:
@@ -43,6 +45,30 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
 
     best = minimize_scalar(loss, bounds=(np.log(0.1), np.log(10.0)), method="bounded")
     return float(np.exp(best.x))
+
+
+def fit_temperature_and_bias(logits: np.ndarray, labels: np.ndarray) -> tuple[float, np.ndarray]:
+    """Temperature and (7,) bias with the least negative log-likelihood of softmax(logits / t + bias).
+
+    `logits`: (images, 7), prior shift taken off. L-BFGS from the best temperature alone. The bias is
+    held near 0 by 0.5 * `RIDGE` * its squared length, added to the mean log-likelihood's loss: enough
+    to settle its free constant and that of a class without images, too little to move one with 20.
+    Vector scaling with one common scale (Guo et al. 2017, bias-corrected in Alexandari et al. 2020).
+    """
+    true = np.eye(logits.shape[1])[labels]
+
+    def loss_and_slope(values: np.ndarray) -> tuple[float, np.ndarray]:
+        scale, bias = np.exp(values[0]), values[1:]
+        probabilities = softmax(logits * scale + bias)
+        loss = negative_log_likelihood(probabilities, labels) + 0.5 * RIDGE * bias @ bias
+        wrong = (probabilities - true) / len(labels)
+        slope = np.concatenate([[(wrong * logits).sum() * scale], wrong.sum(axis=0) + RIDGE * bias])
+        return float(loss), slope
+
+    start = np.zeros(1 + logits.shape[1])
+    start[0] = -np.log(fit_temperature(logits, labels))
+    best = minimize(loss_and_slope, start, jac=True, method="L-BFGS-B")
+    return float(np.exp(-best.x[0])), best.x[1:]
 
 
 def fit_calibration(

@@ -1,22 +1,31 @@
 """Calibration without looking: an image's temperature is fitted on images of other parts."""
 
+from typing import Literal
+
 import numpy as np
 from sklearn.model_selection import GroupKFold
 
-from skin_app.decision import softmax
-from train.calibrate import fit_temperature
+from skin_app.decision import Calibration, softmax
+from train.calibrate import fit_temperature, fit_temperature_and_bias, negative_log_likelihood
 from train.ham10000 import DataError
 
 PARTS = 5
+Bias = Literal["none", "always", "chosen"]
 
 
 def cross_fitted(
-    logits: np.ndarray, labels: np.ndarray, lesions: np.ndarray, folds: np.ndarray, shift: np.ndarray
+    logits: np.ndarray,
+    labels: np.ndarray,
+    lesions: np.ndarray,
+    folds: np.ndarray,
+    shift: np.ndarray,
+    bias: Bias = "none",
 ) -> np.ndarray:
     """Calibrated probabilities, (images, 7), by temperatures that never saw the image's own part.
 
     The parts are the folds; a single fold, or folds that part lesions (the split by image), are divided
-    into 5 parts of whole lesions. Raises `DataError`
+    into 5 parts of whole lesions. `bias`: whether a bias of each class is fitted beside the
+    temperature; "chosen": where `bias_helps` says so, asked anew outside each part. Raises `DataError`
     for a single fold of fewer than 5 lesions.
     """
     parts = folds if _folds_serve(folds, lesions) else _lesion_parts(lesions)
@@ -24,9 +33,53 @@ def cross_fitted(
     probabilities = np.zeros_like(shifted)
     for part in np.unique(parts):
         inside = parts == part
-        temperature = fit_temperature(shifted[~inside], labels[~inside])
-        probabilities[inside] = softmax(shifted[inside] / temperature)
+        temperature, added = _fit(shifted[~inside], labels[~inside], lesions[~inside], bias)
+        probabilities[inside] = softmax(shifted[inside] / temperature + added)
     return probabilities
+
+
+def bias_helps(shifted: np.ndarray, labels: np.ndarray, lesions: np.ndarray) -> bool:
+    """Whether a bias of each class lowers the log-likelihood's loss on lesions it was not fitted to.
+
+    `shifted`: (images, 7) logits without the prior shift; `labels`, `lesions`: (images,). Fitted on
+    four of 5 parts of whole lesions, measured on the fifth. Raises `DataError` for fewer than 5.
+    """
+    parts, none = _lesion_parts(lesions), np.zeros(shifted.shape[1])
+    plain, biased = (
+        cross_fitted(shifted, labels, lesions, parts, none, bias) for bias in ("none", "always")
+    )
+    return negative_log_likelihood(biased, labels) < negative_log_likelihood(plain, labels)
+
+
+def chosen_calibration(
+    base: Calibration,
+    logits_by_views: dict[int, np.ndarray],
+    labels: np.ndarray,
+    lesions: np.ndarray,
+    fitted_on: str,
+) -> Calibration:
+    """`base` with the temperatures of these predictions, and biases where `bias_helps` says so.
+
+    `logits_by_views`: number of views -> (images, 7); `labels`, `lesions`: (images,). Prior shift and
+    frequencies stay those of `base`. Raises `DataError` for fewer than 5 lesions.
+    """
+    shift = np.array(base.log_prior_shift)
+    fits = {v: _fit(logits - shift, labels, lesions, "chosen") for v, logits in logits_by_views.items()}
+    return base.model_copy(
+        update={
+            "temperatures": {views: temperature for views, (temperature, _) in fits.items()},
+            "biases": {views: tuple(bias.tolist()) for views, (_, bias) in fits.items() if bias.any()},
+            "fitted_on": fitted_on,
+        }
+    )
+
+
+def _fit(
+    shifted: np.ndarray, labels: np.ndarray, lesions: np.ndarray, bias: Bias
+) -> tuple[float, np.ndarray]:
+    if bias == "always" or (bias == "chosen" and bias_helps(shifted, labels, lesions)):
+        return fit_temperature_and_bias(shifted, labels)
+    return fit_temperature(shifted, labels), np.zeros(shifted.shape[1])
 
 
 def calibration_of(folds: np.ndarray, lesions: np.ndarray) -> str:

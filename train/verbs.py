@@ -29,6 +29,7 @@ from train.saliency import saliency_sheet
 from train.settings import changed
 from train.studies import STUDIES
 from train.trial import quick_trial
+from train.trust.fit import calibrate
 from train.tsne import map_embeddings
 
 TRIAL_SCORES = (
@@ -175,6 +176,15 @@ def score(options: Namespace) -> None:
     if report["warning"]:
         print(f"warning: {report['warning']}", file=sys.stderr)
     print(f"written to {options.out}")
+
+
+def calibrate_weights(options: Namespace) -> None:
+    weights = open_weights(options.weights)
+    data = _told(read_dataset(options.data, options.allow_missing))
+    calibrate(weights, data, options.work, options.not_dermoscopy, options.out)
+    print(
+        f"fitted into {weights.folder}; written to {options.out} and {options.out.with_suffix('.json')}"
+    )
 
 
 def readme(options: Namespace) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 from skin_app.diagnoses import DIAGNOSES
 from skin_app.interface import words
 from skin_app.interface.fragments import named, percent, table
+from skin_app.interface.trust import with_interval
+from skin_app.trust import Trust
 from skin_app.views import VIEWS
 from skin_app.weights import Contract
 
@@ -26,7 +28,7 @@ def evidence(contract: Contract) -> str:
     """Scores with their intervals, per diagnosis, and where the numbers come from."""
     return (
         f'<section class="panel"><h2>Measured scores</h2>{_scores(contract.scores)}'
-        f"<h3>Limits</h3>{words.LIMITS}</section>"
+        f"{_trust(contract.trust)}<h3>Limits</h3>{words.LIMITS}</section>"
     )
 
 
@@ -46,6 +48,19 @@ def about(contract: Contract) -> str:
         ("Licence of the weights", escape(contract.licence)),
     ]
     return f'<section class="panel">{table(("What", "Which"), rows, stacked=True)}</section>'
+
+
+def _trust(trust: Trust | None) -> str:
+    if trust is None or not trust.measured:
+        return ""
+    rows = [
+        (escape(name[0].upper() + name[1:]), with_interval(own), f"{own.images:,}")
+        for name, own in trust.measured.items()
+    ]
+    columns = ("What", "Measured (95 % interval)", "Images")
+    return "<h3>How far to trust one answer</h3>" + table(
+        columns, rows, numbers=(1, 2), caption=words.TRUST_CAPTION, stacked=True
+    )
 
 
 def _scores(scores: dict[str, Any]) -> str:

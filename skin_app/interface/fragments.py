@@ -48,14 +48,20 @@ def answer_status(analysis: Analysis, refining: bool) -> str:
     return status(sentence, f"Computed on {analysis.device}. Weights: {analysis.weights}.")
 
 
-def ranking(analysis: Analysis) -> str:
-    """The seven diagnoses, most probable first, and the malignant ones' total."""
+def ranking(analysis: Analysis, in_set: Sequence[bool] | None = None) -> str:
+    """The seven diagnoses, most probable first, and the malignant ones' total.
+
+    `in_set`: whether each of them, in that order, is in the prediction set; None where there is none.
+    """
+    inside = in_set or (False,) * len(DIAGNOSES)
     rows = "".join(
         f'<tr class="{"first" if place == 0 else ""}"><th scope="row">{named(entry.diagnosis)}</th>'
         f'<td><div class="bar" aria-hidden="true"><i style="width:{entry.probability:.1%};'
         f'background:{entry.diagnosis.colour}"></i></div></td>'
         f'<td class="number">{percent(entry.probability)}</td>'
-        f'<td class="number quiet">{percent(entry.prior_adjusted)}</td></tr>'
+        f'<td class="number quiet">{percent(entry.prior_adjusted)}</td>'
+        + ("" if in_set is None else f'<td class="set">{_mark(inside[place])}</td>')
+        + "</tr>"
         for place, entry in enumerate(analysis.ranked)
     )
     codes = ", ".join(d.code for d, malignant in zip(DIAGNOSES, MALIGNANT, strict=True) if malignant)
@@ -65,21 +71,33 @@ def ranking(analysis: Analysis) -> str:
         '<th scope="col">Diagnosis</th><th scope="col"></th>'
         '<th scope="col" class="number">Probability</th>'
         f'<th scope="col" class="number wrapped">… {words.EQUALLY_COMMON}'
-        f"</th></tr></thead><tbody>{rows}</tbody></table>"
+        "</th>"
+        + ("" if in_set is None else f'<th scope="col" class="wrapped">{words.IN_SET}</th>')
+        + f"</tr></thead><tbody>{rows}</tbody></table>"
         f'<p class="total">Malignant diagnoses together ({codes}): '
         f"<strong>{percent(analysis.malignant_probability)}</strong></p></section>"
     )
 
 
-def map_figure(pixels: np.ndarray, code: str, probability: float, opacity: float) -> str:
-    """A drawn map, (height, width, 3) uint8, with its legend and what it does not mean."""
+def _mark(inside: bool) -> str:
+    return "<strong>yes</strong>" if inside else '<span class="quiet">no</span>'
+
+
+def map_figure(
+    pixels: np.ndarray, code: str, probability: float, opacity: float, on_lesion: float | None = None
+) -> str:
+    """A drawn map, (height, width, 3) uint8, with its legend and what it does not mean.
+
+    `on_lesion`: share of the map's heat on the lesion, in [0, 1]; None where it is not known.
+    """
     diagnosis = BY_CODE[code]
     alt = f"Photo with the activation map for {diagnosis.name} ({code}) laid over it"
     return (
         f'<figure class="map"><img src="{data_url(pixels)}" alt="{escape(alt)}" data-code="{code}">'
         f"<figcaption>Map for <strong>{escape(diagnosis.name)}</strong>, probability "
         f"{percent(probability)}"
-        '<div class="legend"><div class="scale" aria-hidden="true" '
+        + ("" if on_lesion is None else f". {words.ON_LESION.format(share=percent(on_lesion))}")
+        + '<div class="legend"><div class="scale" aria-hidden="true" '
         f'style="background-image:{legend_gradient(opacity)}"></div>'
         '<div class="ends"><span>adds nothing to this score</span>'
         f"<span>strongest of all seven maps</span></div></div>"

@@ -6,6 +6,7 @@ networks, quick answer first. What the page then remembers of it is `Shown`, in 
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import isnan
 from pathlib import Path
 
 from skin_app.diagnoses import CODES
@@ -109,4 +110,18 @@ def draw_map(shown: Shown | None, code: str, opacity: float) -> str:
         return status(words.NO_LONGER_HELD, kind="error")
     index = CODES.index(code)
     pixels = overlay(shown.photo, shown.analysis.maps[index], opacity)
-    return map_figure(pixels, code, float(shown.analysis.probabilities[index]), opacity)
+    return map_figure(
+        pixels,
+        code,
+        float(shown.analysis.probabilities[index]),
+        opacity,
+        _on_lesion(shown.analysis, index),
+    )
+
+
+def _on_lesion(analysis: Analysis, index: int) -> float | None:
+    assessment = analysis.assessment
+    if assessment is None or assessment.heat_on_lesion is None:
+        return None
+    share = float(assessment.heat_on_lesion[index])
+    return None if isnan(share) else share

@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import numpy as np
 
+from skin_app.decision import malignant_probability
 from skin_app.ensemble import Ensemble
-from skin_app.interface import fragments, handlers, words
+from skin_app.interface import fragments, handlers, trust, words
 from skin_app.interface.drawing import data_url, for_display
 from skin_app.interface.evidence import about, evidence
 from skin_app.interface.handlers import Answered, Received, Shown
 from skin_app.photo import Photo, read_photo
 from skin_app.synthetic import EXAMPLES
+from skin_app.trust import Trust
 
 HELD_FOR = 15 * 60
 OPACITY = 60
@@ -60,25 +63,46 @@ def build_page(ensemble: Ensemble, uploads: Path) -> gr.Blocks:
             with gr.Column(scale=7, min_width=280):
                 status = Fragment(fragments.status(words.IDLE), elem_id="status")
                 intro = Fragment(f'<section class="panel">{words.INTRO}</section>')
+                outcome = Fragment(visible=False, elem_id="outcome")
                 ranking = Fragment(visible=False, elem_id="ranking")
         with gr.Column(visible=False) as details:
             with gr.Row(equal_height=False):
                 with gr.Column(scale=7, min_width=280):
                     figure = Fragment(elem_id="map")
+                    if trust.map_is_weak(ensemble.trust):
+                        Fragment(f'<p class="quiet weak">{words.MAP_IS_WEAK}</p>')
                 with gr.Column(scale=5, min_width=280):
                     code = gr.Radio(label="Map of which diagnosis?", elem_id="class")
                     opacity = gr.Slider(
                         0, 100, OPACITY, step=5, label="Strength of the map over the photo (%)"
                     )
                     members = Fragment(elem_id="members")
+            points = Fragment(elem_id="points")
+            prevalence = gr.Slider(
+                1,
+                99,
+                round(100 * common_share(ensemble)),
+                step=1,
+                label="Malignant share of the lesions that you see (%)",
+                visible=ensemble.trust is not None,
+                elem_id="prevalence",
+            )
             similar = Fragment(elem_id="similar")
         _background(ensemble)
         waiting = gr.State(None, time_to_live=HELD_FOR)
         shown = gr.State(None, time_to_live=HELD_FOR)
-        result = [status, intro, ranking, details, figure, code, members, similar, waiting, shown]
+        result = [status, intro, outcome, ranking, details, figure, code, members, points, similar]
+        result += [waiting, shown]
 
-        def render(answered: Answered, opacity: float) -> list[Any]:
-            return [answered.status, *_result(answered.shown, opacity / 100)]
+        def on_points(shown: Shown | None, percent: float) -> str:
+            if shown is None:
+                return fragments.status(words.NO_LONGER_HELD, kind="error")
+            return trust.operating_points(shown.analysis, ensemble.trust, percent / 100)
+
+        def render(answered: Answered, opacity: float, percent: float) -> list[Any]:
+            shown = answered.shown
+            points = shown and on_points(shown, percent)
+            return [answered.status, *_result(shown, opacity / 100, points, ensemble.trust)]
 
         def on_photo(upload: dict[str, Any] | None) -> Iterator[list[Any]]:
             for received in handlers.receive(upload["path"] if upload else None, uploads):
@@ -87,16 +111,18 @@ def build_page(ensemble: Ensemble, uploads: Path) -> gr.Blocks:
         def on_example(event: gr.EventData) -> list[Any]:
             return _received(handlers.receive_example(int(event.index)))
 
-        def on_received(waiting: Photo | None, opacity: float) -> Iterator[Any]:
+        def on_received(waiting: Photo | None, opacity: float, percent: float) -> Iterator[Any]:
             if waiting is None:
                 yield gr.skip()
                 return
             for answered in handlers.answer(ensemble, waiting):
-                yield render(answered, opacity)
+                yield render(answered, opacity, percent)
 
-        def on_analyse(waiting: Photo | None, shown: Shown | None, opacity: float) -> Iterator[Any]:
+        def on_analyse(
+            waiting: Photo | None, shown: Shown | None, opacity: float, percent: float
+        ) -> Iterator[Any]:
             for answered in handlers.answer(ensemble, waiting, shown):
-                yield render(answered, opacity)
+                yield render(answered, opacity, percent)
 
         def on_map(shown: Shown | None, code: str, opacity: float) -> str:
             return handlers.draw_map(shown, code, opacity / 100)
@@ -107,9 +133,15 @@ def build_page(ensemble: Ensemble, uploads: Path) -> gr.Blocks:
             (examples.click, on_example, None),
         ):
             listen(fn, inputs, received, trigger_mode="multiple", **UNDECODED, **UPLOADS, **QUIET).then(
-                on_received, [waiting, opacity], result, trigger_mode="multiple", **NETWORKS, **QUIET
+                on_received,
+                [waiting, opacity, prevalence],
+                result,
+                trigger_mode="multiple",
+                **NETWORKS,
+                **QUIET,
             )
-        analyse.click(on_analyse, [waiting, shown, opacity], result, **NETWORKS, **QUIET)
+        analyse.click(on_analyse, [waiting, shown, opacity, prevalence], result, **NETWORKS, **QUIET)
+        prevalence.release(on_points, [shown, prevalence], points, **UPLOADS, **QUIET)
         for listen in (code.input, opacity.release):
             listen(
                 on_map,
@@ -123,6 +155,11 @@ def build_page(ensemble: Ensemble, uploads: Path) -> gr.Blocks:
     return page
 
 
+def common_share(ensemble: Ensemble) -> float:
+    """Share of malignant images in the training data: where the prevalence slider begins."""
+    return float(malignant_probability(np.array(ensemble.calibration.frequencies)))
+
+
 def _received(received: Received) -> list[Any]:
     """Outputs of a photo that was just read: the previous result goes at once."""
     shown = _result(None, 0)
@@ -131,15 +168,22 @@ def _received(received: Received) -> list[Any]:
     return [preview, received.status, *shown]
 
 
-def _result(shown: Shown | None, opacity: float) -> list[Any]:
-    """Outputs from the introduction to the memory: the result, or its absence."""
+def _result(
+    shown: Shown | None, opacity: float, points: str | None = None, limits: Trust | None = None
+) -> list[Any]:
+    """Outputs from the introduction to the memory: the result, or its absence.
+
+    `opacity`: of the map, in [0, 1]; `points`: HTML; `limits`: those that the answer was judged by.
+    """
     if shown is None:
         return [
             gr.HTML(visible=True),
             gr.HTML("", visible=False),
+            gr.HTML("", visible=False),
             gr.Column(visible=False),
             "",
             gr.Radio(choices=[], value=None),
+            "",
             "",
             "",
             None,
@@ -150,11 +194,13 @@ def _result(shown: Shown | None, opacity: float) -> list[Any]:
     names = [(entry.diagnosis.name, entry.diagnosis.code) for entry in analysis.ranked]
     return [
         gr.HTML(visible=False),
-        gr.HTML(fragments.ranking(analysis), visible=True),
+        gr.HTML(trust.outcome_panel(analysis, limits), visible=True),
+        gr.HTML(fragments.ranking(analysis, trust.in_set(analysis)), visible=True),
         gr.Column(visible=True),
         handlers.draw_map(shown, first, opacity),
         gr.Radio(choices=names, value=first),
         fragments.members(analysis),
+        points,
         fragments.similar_lesions(analysis.similar),
         None,
         shown,

@@ -56,6 +56,17 @@ table.facts td.quiet { color: var(--body-text-color-subdued); font-weight: 400; 
 .bar i { display: block; height: 100%; border-radius: 3px; }
 .dark .bar i { filter: brightness(1.55); }
 .total { font-size: 1rem; } .total strong { font-size: 1.1rem; }
+.outcome { padding-left: .9rem !important;
+  border-left: 5px solid var(--border-color-primary) !important; }
+.weak { font-size: .9rem; line-height: 1.45; padding: 0 .3rem; }
+.points th.number, .points td.number { white-space: normal; max-width: 9.5rem; }
+.outcome h2 { font-size: 1.25rem; }
+.outcome .mark { display: inline-block; width: 1.5rem; text-align: center; }
+.outcome.suspicious { border-left-color: #b91c1c !important; }
+.outcome.not-suspicious { border-left-color: #0f766e !important; }
+.outcome.uncertain, .outcome.not-dermatoscopic { border-left-color: #b45309 !important; }
+.outcome h3 { font-size: .95rem; margin: .5rem 0 .15rem; }
+.outcome ul.checks { margin: 0; padding-left: 1.1rem; font-size: .93rem; }
 figure.map { margin: 0; }
 figure.map img { width: 100%; max-height: 520px; object-fit: contain; border-radius: 6px;
   display: block; background: #111; }
@@ -79,9 +90,9 @@ figure.map figcaption { font-size: .9rem; margin-top: .4rem; line-height: 1.45; 
   .strip { font-size: .82rem; padding: .5rem .7rem; }
   .masthead h1 { font-size: 1.3rem; }
   table.facts td, table.facts tbody th, table.facts th { padding: .35rem .25rem; }
-  table.facts th, table.facts thead .wrapped { font-size: .78rem; max-width: 5.2rem; }
+  table.facts th, table.facts thead .wrapped { font-size: .76rem; max-width: 4.4rem; }
   table.facts tbody th { max-width: none; }
-  .bar { min-width: 1.8rem; }
+  table.ranking th:nth-child(2), table.ranking td:nth-child(2) { display: none; }
   .malignant { margin-left: 0; }
   .examples { grid-template-columns: repeat(2, 1fr); }
   table.stacked thead { display: none; }

@@ -1,5 +1,7 @@
 """The sentences of the page that no number goes into."""
 
+from skin_app.outcome import Outcome
+
 TITLE = "Skin lesion decision support"
 SUBTITLE = "Ranks seven diagnoses for one dermatoscopic photo and shows what the ranking rests on."
 STRIP = (
@@ -27,10 +29,97 @@ FAULT = (
     "The analysis stopped because of a fault in this program, so there is no result for this "
     "photo. The rest of the page still works; the fault is in the program's log."
 )
+NO_TRUST = (
+    "These weights carry no limits to judge an answer by, so there is no outcome, no prediction set, "
+    "no operating point, no novelty check, no check of the photo, of its heat map or of the skin "
+    "tone: run python -m train calibrate on them."
+)
+OUTCOMES: dict[Outcome, str] = {
+    "suspicious": "Suspicious to the networks",
+    "not suspicious": "Not suspicious to the networks",
+    "uncertain": "Uncertain",
+    "not dermatoscopic": "Not like the photos that the networks learnt from",
+}
+OUTCOME_MEANING: dict[Outcome, str] = {
+    "suspicious": "Benign lesions are called so too.",
+    "not suspicious": "This does not rule out a malignant lesion: some are missed at every setting.",
+    "uncertain": "That is no all-clear: the networks do not settle it.",
+    "not dermatoscopic": "The ranking below names a diagnosis all the same: do not rely on it.",
+}
+OUTCOME_MEASURED: dict[Outcome, tuple[str, str]] = {
+    "suspicious": (
+        "malignant among those called suspicious",
+        "Of the images measured that were called so, {share} were malignant.",
+    ),
+    "not suspicious": (
+        "melanomas that end in not suspicious",
+        "Of the melanoma images measured, {share} ended here.",
+    ),
+    "uncertain": (
+        "answers that are uncertain",
+        "Of all images measured, {share} ended here, before any disagreement of the readings.",
+    ),
+}
+AGREEMENT = (
+    "{agreeing} of {readings} readings (each network on each view) lie on the answer's side, "
+    "malignant or benign."
+)
+SET = (
+    "<strong>90&nbsp;% set: {names}.</strong> Made so that, of the lesions of any one diagnosis, nine "
+    "in ten have their diagnosis in the set."
+)
+SET_EMPTY = (
+    "<strong>The 90&nbsp;% set is empty:</strong> every diagnosis is less probable here than it is for "
+    "nine in ten of its own lesions, so the photo resembles none of them well."
+)
+SET_WHOLE = (
+    "<strong>The 90&nbsp;% set holds all seven diagnoses:</strong> the photo rules none of them out."
+)
+SET_OFF = "There is no prediction set: what it promises holds only for photos like those learnt from."
+IN_SET = "In the 90&nbsp;% set"
+CHECK_FIRST = "Before you rely on it"
+HEAT_OUTSIDE = (
+    "Little of the first diagnosis's heat lies on the lesion ({share:.0%} of it, on a lesion that "
+    "covers {area:.0%} of the square): look whether hair, ink, a ruler or the edge drew it."
+)
+ON_LESION = "{share} of this map's heat lies on the lesion, as far as a simple outline can tell"
+NO_LESION = "No lesion stands out from the skin here, so it cannot be checked where the heat lies."
+NO_TONE = (
+    "The skin's tone was not estimated (too little skin, or too blue a photo), so it is not checked "
+    "against the training data."
+)
+RARE_TONE = (
+    "The skin around the lesion is measured as {tone} (from the photo's colours, which lighting "
+    "shifts). The training data hold hardly any such skin, so the scores of these weights do not "
+    "speak for it."
+)
+POINTS = "The malignant diagnoses together have {probability}."
+POINT_COLUMNS = (
+    "Malignant to be found",
+    "Sensitivity",
+    "Specificity",
+    "Malignant among those above",
+    "Benign among those below",
+    "This photo",
+)
+POINTS_NOTE = (
+    "Sensitivity and specificity were measured on HAM10000 lesions that nothing was fitted to (in "
+    "brackets: 95&nbsp;% interval). The two shares beside them follow from how many of the lesions "
+    "that you see are malignant: {prevalence}, set with the slider."
+)
 MAP_MEANING = (
     "The map shows where this class's score came from. It does not show where disease is, and it "
     "does not outline the lesion. All seven maps share one scale, so a pale map means a weak "
     "class. The darkened margin was not seen by the networks."
+)
+MAP_IS_WEAK = (
+    "Measured on images that the networks had not seen, these maps did not find the pixels that the "
+    "score depends on any better than a spot in the middle of the photo does: do not read much into "
+    "them."
+)
+TRUST_CAPTION = (
+    "Measured on HAM10000 lesions that nothing was fitted to, each answered by one member; what each "
+    "line means stands in docs/trust.md"
 )
 EQUALLY_COMMON = "if all seven were equally common"
 RANKING_CAPTION = "Calibrated probability under the class frequencies of the training data (HAM10000)"

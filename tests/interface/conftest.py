@@ -15,7 +15,7 @@ from skin_app.ensemble import Ensemble
 from skin_app.interface.page import build_page
 from skin_app.interface.serving import serve
 from skin_app.interface.uploads import private_folder
-from tests.tiny import write_weights
+from tests.tiny import give_trust, write_weights
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
@@ -49,7 +49,7 @@ class Served:
 
 @pytest.fixture(scope="package")
 def ensemble(tmp_path_factory: pytest.TempPathFactory) -> Ensemble:
-    return Ensemble.load(write_weights(tmp_path_factory.mktemp("weights") / "weights"))
+    return Ensemble.load(give_trust(write_weights(tmp_path_factory.mktemp("weights") / "weights")))
 
 
 @pytest.fixture(scope="package")

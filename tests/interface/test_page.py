@@ -67,6 +67,36 @@ def test_upload_gives_the_whole_result_and_leaves_no_file(
     expect_no_files(visit, served)
 
 
+def test_the_outcome_and_what_to_check_first_stand_above_the_ranking(visit: Page) -> None:
+    upload(visit, PHOTO)
+    expect_full_answer(visit)
+    outcome = visit.locator("#outcome")
+    expect(outcome.get_by_role("heading", level=2)).to_contain_text(
+        re.compile("|".join(words.OUTCOMES.values()))
+    )
+    expect(outcome).to_contain_text(re.compile(r"90\s% set"))
+    expect(outcome).to_contain_text("of 16 readings")
+    expect(visit.locator("#ranking td.set")).to_have_count(7)
+    above = outcome.bounding_box()
+    below = visit.locator("#ranking").bounding_box()
+    assert above is not None
+    assert below is not None
+    assert above["y"] < below["y"]
+
+
+def test_the_readers_own_share_of_malignant_lesions_changes_the_predictive_values(visit: Page) -> None:
+    upload(visit, PHOTO)
+    expect_full_answer(visit)
+    rows = visit.locator("#points tbody tr")
+    expect(rows).to_have_count(3)
+    number = visit.locator("#prevalence input[type=number]")
+    number.fill("50")
+    number.press("Tab")
+    # sensitivity 0.9, specificity 0.7, half of the lesions malignant: 0.45 / (0.45 + 0.15)
+    expect(rows.first).to_contain_text(re.compile(r"75\.0\s%"))
+    expect(rows.first).to_contain_text(re.compile(r"87\.5\s%"))  # 0.35 / (0.35 + 0.05)
+
+
 def test_choosing_a_diagnosis_changes_the_map(visit: Page) -> None:
     visit.get_by_role("button", name="Irregular patchy").click()
     expect_full_answer(visit)

@@ -1,0 +1,192 @@
+"""Where the lesion is, roughly: what differs in colour from the skin around it.
+
+No network and nothing learnt: a colour distance, Otsu's threshold (1979), the region nearest the
+centre. Good enough to say whether heat or skin lies inside or outside; it is no segmentation to
+measure a lesion by. `docs/trust.md` says how good it is.
+"""
+
+from typing import NamedTuple, cast
+
+import numpy as np
+import torch
+from PIL import Image
+from pydantic import BaseModel, ConfigDict, Field
+from scipy import ndimage
+from torch.nn import functional as F
+
+from skin_app.colour import to_lab
+from skin_app.photo import Photo
+from skin_app.views import centre_square
+
+SIDE = 256
+WORK = 128  # side at which the region is sought: hair and noise are gone, and it is quick
+BLACK = 18.0  # L* below which a pixel that hangs together with a corner is the surround
+RIM = 10  # working pixels along the edge of the view that are taken for skin
+CONTRAST = 6.0  # least difference (CIE76) between the lesion and the skin around it
+LEAST_VIEW = 0.2  # share of the square that must not be black surround
+ROUND = np.ones((3, 3), bool)  # narrower bridges and specks are cut off
+SMALLEST, LARGEST = 0.0015, 0.92  # shares of the field of view between which a region is believed
+
+
+class HeatLimit(BaseModel):
+    """When too little heat lies on the lesion; fitted on out-of-fold images, stored in `ensemble.json`.
+
+    The maps are nearly even, so the share of heat on the lesion is mostly the lesion's size. What is
+    limited is the concentration: that share divided by the mask's share of the square, 1 for an even
+    map. `least_concentration`: below it the page warns. `false_alarm_rate`: share of the out-of-fold
+    images below it. `fitted_on`: what data, in words.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    least_concentration: float = Field(ge=0)
+    false_alarm_rate: float = Field(gt=0, lt=1)
+    fitted_on: str
+
+    def warns(self, share: float, area: float) -> bool:
+        """True when the lesion draws too little heat for its size.
+
+        `share`: of the heat, from `heat_on_lesion`; `area`: the mask's share of the square, above 0.
+        """
+        return share < self.least_concentration * area
+
+
+class Seen(NamedTuple):
+    """A photo's centre square (side, side, 3) RGB uint8; field of view and lesion, (side, side) "
+    "bool."""
+
+    square: np.ndarray
+    view: np.ndarray
+    mask: np.ndarray
+
+
+def see(photo: Photo) -> Seen:
+    """The photo's standard square, with its field of view and its lesion."""
+    square = standard_square(photo)
+    return Seen(square, field_of_view(square), lesion_mask(square))
+
+
+def standard_square(photo: Photo, side: int = SIDE) -> np.ndarray:
+    """The centre square that the networks see, (side, side, 3) RGB uint8."""
+    tensor = torch.from_numpy(_shrunk(photo, side).pixels).permute(2, 0, 1)
+    square = centre_square(tensor, side).permute(1, 2, 0)
+    return square.mul(255).round().to(torch.uint8).numpy()
+
+
+def field_of_view(square: np.ndarray) -> np.ndarray:
+    """(side, side) bool: False on the black surround of a dermatoscope, seen from the corners.
+
+    `square`: (side, side, 3) RGB uint8. All True where no corner is black.
+    """
+    small = _resized(square, WORK)
+    return _enlarged(_field_of_view(to_lab(small)[..., 0]), len(square))
+
+
+def lesion_mask(square: np.ndarray) -> np.ndarray:
+    """(side, side) bool: True on the lesion; all False when nothing stands out from the skin.
+
+    `square`: (side, side, 3) RGB uint8, the centre square. The surround of a dermatoscope is never
+    part of the mask; thin hairs are closed over first.
+    """
+    small = _resized(square, WORK)
+    view = _field_of_view(to_lab(small)[..., 0])
+    if view.mean() < LEAST_VIEW:
+        return np.zeros(square.shape[:2], dtype=bool)
+    return _enlarged(_region(_distance_from_skin(small, view), view), len(square))
+
+
+def heat_on_lesion(class_map: np.ndarray, mask: np.ndarray) -> float:
+    """Share in [0, 1] of the map's sum that lies inside the mask; NaN when the map is all zero.
+
+    `class_map`: (rows, columns), at least 0 everywhere; bilinearly enlarged to the mask's size.
+    `mask`: (side, side) bool.
+    """
+    heat = torch.from_numpy(np.ascontiguousarray(class_map, dtype=np.float64))[None, None]
+    enlarged = F.interpolate(heat, mask.shape, mode="bilinear", align_corners=False)[0, 0].numpy()
+    total = float(enlarged.sum())
+    return float(enlarged[mask].sum()) / total if total > 0 else float("nan")
+
+
+def otsu(values: np.ndarray, bins: int = 128) -> float:
+    """The threshold that separates `values` best into two groups (Otsu 1979)."""
+    counts, edges = np.histogram(values, bins=bins)
+    middles = (edges[:-1] + edges[1:]) / 2
+    below = np.cumsum(counts)
+    summed = np.cumsum(counts * middles)
+    above = below[-1] - below
+    with np.errstate(invalid="ignore", divide="ignore"):
+        gap = summed / below - (summed[-1] - summed) / above
+        between = np.where((below > 0) & (above > 0), below * above * gap**2, 0)
+    return float(edges[1:][between.argmax()])
+
+
+def _shrunk(photo: Photo, side: int) -> Photo:
+    """The centre square of a large photo, averaged in blocks to at least twice `side`: for speed."""
+    length = min(photo.height, photo.width)
+    factor = length // (2 * side)
+    if factor < 2:
+        return photo
+    top, left = (photo.height - length) // 2, (photo.width - length) // 2
+    every = max(1, factor // 3)  # of very large photos a part of the pixels says as much
+    square = photo.pixels[top : top + length : every, left : left + length : every]
+    return Photo(np.array(Image.fromarray(square).reduce(factor // every)))
+
+
+def _resized(square: np.ndarray, side: int) -> np.ndarray:
+    tensor = torch.from_numpy(square).permute(2, 0, 1).float()[None]
+    small = F.interpolate(tensor, (side, side), mode="bilinear", antialias=True, align_corners=False)
+    return small[0].permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8).numpy()
+
+
+def _enlarged(mask: np.ndarray, side: int) -> np.ndarray:
+    tensor = torch.from_numpy(mask).float()[None, None]
+    return (
+        F.interpolate(tensor, (side, side), mode="bilinear", align_corners=False)[0, 0].numpy() >= 0.5
+    )
+
+
+def _labelled(mask: np.ndarray) -> tuple[np.ndarray, int]:
+    """Connected parts numbered from 1, and how many."""
+    return cast(tuple[np.ndarray, int], ndimage.label(mask))
+
+
+def _field_of_view(lightness: np.ndarray) -> np.ndarray:
+    dark, _ = _labelled(lightness < BLACK)
+    corners = np.unique(dark[[0, 0, -1, -1], [0, -1, 0, -1]])
+    surround = np.isin(dark, corners[corners > 0])
+    if surround.any():  # its soft rim too
+        surround = np.asarray(ndimage.binary_dilation(surround, iterations=4), dtype=bool)
+    return ~surround
+
+
+def _distance_from_skin(small: np.ndarray, view: np.ndarray) -> np.ndarray:
+    """CIE76 distance of each smoothed pixel from the skin at the rim; lighter counts half."""
+    closed = np.stack([ndimage.grey_closing(small[..., c], size=(5, 5)) for c in range(3)], axis=-1)
+    smooth = ndimage.gaussian_filter(closed.astype(np.float32), (1.5, 1.5, 0))
+    lab = to_lab(np.clip(np.round(smooth), 0, 255).astype(np.uint8))
+    inner = np.asarray(ndimage.binary_erosion(view, iterations=RIM, border_value=0), dtype=bool)
+    rim = view & ~inner
+    away = lab - np.median(lab[rim], axis=0)
+    away[..., 0] = np.where(away[..., 0] > 0, 0.5 * away[..., 0], away[..., 0])
+    return np.sqrt((away**2).sum(axis=-1))
+
+
+def _region(distance: np.ndarray, view: np.ndarray) -> np.ndarray:
+    """The part above Otsu's threshold that is large and near the centre, without holes."""
+    nothing = np.zeros_like(view)
+    region = view & (distance > otsu(distance[view]))
+    region = ndimage.binary_opening(region, ROUND)
+    labels, count = _labelled(region)
+    if not count:
+        return nothing
+    rows, columns = np.indices(view.shape) - (WORK - 1) / 2
+    near = np.exp(-((rows**2 + columns**2) / (0.35 * WORK) ** 2))
+    weight = ndimage.sum_labels(near, labels, np.arange(1, count + 1))
+    kept = 1 + np.flatnonzero(weight >= 0.3 * weight.max())
+    region = ndimage.binary_fill_holes(np.isin(labels, kept)) & view
+    outside = view & ~region
+    share = region.sum() / view.sum()
+    if not SMALLEST <= share <= LARGEST or not outside.any():
+        return nothing
+    contrast = np.median(distance[region]) - np.median(distance[outside])
+    return region if contrast >= CONTRAST else nothing

@@ -1,0 +1,80 @@
+"""Skin tone around the lesion, as the individual typology angle, and whether there was data for it.
+
+ITA = arctan((L* - 50) / b*) in degrees (Chardon et al. 1991), in the bands of Del Bino & Bernerd
+(British Journal of Dermatology, 2013). It was made for a colorimeter on clean skin. From a photo it
+moves with lighting, polarisation, contact gel and the camera's white balance, all unknown here, and
+redness lowers it: the band is one of the picture, and says little of one person.
+"""
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+from scipy import ndimage
+
+from skin_app.colour import to_lab
+
+# Least angle of each band, lightest first.
+BANDS = (("very light", 55.0), ("light", 41.0), ("intermediate", 28.0), ("tan", 10.0), ("brown", -30.0))
+DARKEST = "dark"
+TONES = (*(name for name, _ in BANDS), DARKEST)
+MARGIN = 0.05  # of the side: how far from the mask skin begins
+LEAST_SKIN = 0.05  # share of the square that must be skin
+TYPICAL = 10.0  # in L*: further from the skin's median are hairs, shadows and specular spots
+
+
+class ToneBands(BaseModel):
+    """How much training data lies in each band; stored in `ensemble.json`.
+
+    `images`, `lesions`: counts by band; `unknown`: images without an angle. `least_lesions`: a band
+    with fewer has too little data. `fitted_on`: what data, in words.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    images: dict[str, int]
+    lesions: dict[str, int]
+    unknown: int = Field(ge=0)
+    least_lesions: int = Field(gt=0)
+    fitted_on: str
+
+    def scarce(self, band: str) -> bool:
+        """True when the training data has too few lesions in `band`. Raises `ValueError` if unknown."""
+        if band not in TONES:
+            raise ValueError(f"{band!r} is no tone band: it is one of {', '.join(TONES)}.")
+        return self.lesions.get(band, 0) < self.least_lesions
+
+
+def skin_colour(square: np.ndarray, mask: np.ndarray, view: np.ndarray) -> tuple[float, float] | None:
+    """Median L* and b* of the skin around the lesion; None when too little of it is seen.
+
+    `square`: (side, side, 3) RGB uint8; `mask`: (side, side) bool, the lesion; `view`: (side, side)
+    bool, the field of view. A margin around the lesion, and pixels far from the skin's median L*, are
+    left out.
+    """
+    near = mask
+    if mask.any():
+        near = np.asarray(ndimage.distance_transform_edt(~mask)) <= MARGIN * len(square)
+    lab = to_lab(square[view & ~near])
+    if len(lab) < LEAST_SKIN * view.size:
+        return None
+    typical = lab[np.abs(lab[:, 0] - np.median(lab[:, 0])) <= TYPICAL]
+    return float(np.median(typical[:, 0])), float(np.median(typical[:, 2]))
+
+
+def typology_angle(square: np.ndarray, mask: np.ndarray, view: np.ndarray) -> float | None:
+    """Individual typology angle in degrees, in (-90, 90), of the skin around the lesion.
+
+    Arguments as for `skin_colour`. None when too little skin is seen, and when that "skin" is bluer
+    than grey (b* <= 0), which no skin is: there the white balance is off, and the angle means nothing.
+    """
+    colour = skin_colour(square, mask, view)
+    return None if colour is None else angle_of(*colour)
+
+
+def angle_of(lightness: float, yellow: float) -> float | None:
+    """arctan((L* - 50) / b*) in degrees; None where b* is not positive."""
+    return float(np.degrees(np.arctan((lightness - 50) / yellow))) if yellow > 0 else None
+
+
+def tone_band(angle: float) -> str:
+    """The band of an angle in degrees: one of `TONES`."""
+    return next((name for name, least in BANDS if angle > least), DARKEST)

@@ -1,0 +1,126 @@
+"""How far one answer can be trusted: every part that says so, in one object beside the answer."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from skin_app.lesion import HeatLimit, heat_on_lesion, see
+from skin_app.novelty import Novelty, NoveltyLimits
+from skin_app.outcome import Decision, DecisionLimits, decide
+from skin_app.photo import Photo
+from skin_app.quality import Finding, QualityLimits, findings
+from skin_app.skin_tone import ToneBands, tone_band, typology_angle
+
+MAP_AGAINST_CENTRE = "insertion less deletion, our map less a spot in the middle"
+
+
+class Estimate(BaseModel):
+    """A measured share (in [0, 1]) or number, its 95 % interval, and how many images it rests on."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    value: float
+    interval_95: tuple[float, float]
+    images: int
+    is_share: bool = True
+
+
+class Trust(BaseModel):
+    """What `python -m train calibrate` fitted, stored in `ensemble.json`.
+
+    `measured`: main results on lesions that nothing was fitted to, by name, from `docs/trust.json`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    decisions: DecisionLimits
+    novelty: NoveltyLimits
+    quality: QualityLimits
+    heat: HeatLimit
+    tone: ToneBands
+    measured: dict[str, Estimate]
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """What is seen of a photo without any network.
+
+    `mask`: (side, side) bool, the lesion on the centre square, all False where none stands out;
+    `findings`: what to change about the photo; `tone`: band of the skin around the lesion, None
+    where too little skin is seen; `tone_angle`: its ITA in degrees.
+    """
+
+    mask: np.ndarray
+    findings: tuple[Finding, ...]
+    tone_angle: float | None
+
+    @property
+    def lesion_area(self) -> float:
+        """Share of the square that the mask covers, in [0, 1]."""
+        return float(self.mask.mean())
+
+    @property
+    def tone(self) -> str | None:
+        return None if self.tone_angle is None else tone_band(self.tone_angle)
+
+
+@dataclass(frozen=True, eq=False)
+class Assessment:
+    """How far to trust one answer.
+
+    `heat_on_lesion`: (7,) share of each class's map that lies on the lesion, NaN where the map is all
+    zero; None where no lesion stands out. `heat_is_outside`: whether the first diagnosis's share is too
+    small for the lesion's size. `tone_is_rare`: whether the training data hold too little of the
+    skin's band.
+    """
+
+    decision: Decision
+    novelty: Novelty
+    look: Look
+    heat_on_lesion: np.ndarray | None
+    heat_is_outside: bool
+    tone_is_rare: bool
+
+
+def look_at(photo: Photo, trust: Trust) -> Look:
+    """Quality, lesion and skin of a photo, by the limits of `trust`."""
+    seen = see(photo)
+    angle = typology_angle(seen.square, seen.mask, seen.view)
+    return Look(seen.mask, findings(photo, trust.quality, seen), angle)
+
+
+def assess(
+    probabilities: np.ndarray,
+    readings: np.ndarray,
+    maps: np.ndarray,
+    views: int,
+    novelty: Novelty,
+    look: Look,
+    trust: Trust,
+) -> Assessment:
+    """Join all parts for one answer.
+
+    `probabilities`: (7,) calibrated; `readings`: (members x views, 7) calibrated, of each member's
+    answer to each view; `maps`: (7, rows, columns) in [0, 1]. Raises `ValueError` when nothing was
+    fitted for `views`.
+    """
+    shares = shares_on_lesion(maps, look.mask)
+    first = None if shares is None else shares[int(probabilities.argmax())]
+    return Assessment(
+        decision=decide(probabilities, readings, trust.decisions, views, novelty.is_novel),
+        novelty=novelty,
+        look=look,
+        heat_on_lesion=shares,
+        heat_is_outside=first is not None
+        and not np.isnan(first)
+        and trust.heat.warns(float(first), look.lesion_area),
+        tone_is_rare=look.tone is not None and trust.tone.scarce(look.tone),
+    )
+
+
+def shares_on_lesion(maps: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
+    """(7,) shares of the maps (7, rows, columns) in [0, 1] on the lesion; None for an empty mask."""
+    if not mask.any():
+        return None
+    return np.array([heat_on_lesion(class_map, mask) for class_map in maps])

@@ -1,0 +1,178 @@
+"""What every measurement of trust starts from: images, and the member that had not seen each of them.
+
+Each shipped member has a fold of its own that it was not trained on. An image is answered by that one
+member: the ensemble of all of them has no images in HAM10000 that it has not seen.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.model_selection import StratifiedGroupKFold
+
+from skin_app.decision import calibrated, prior_adjusted
+from skin_app.ensemble import MemberAnswer, input_square, read_batches
+from skin_app.hardware import best_device
+from skin_app.network import Member
+from skin_app.photo import Photo, read_photo
+from skin_app.views import all_views
+from skin_app.weights import WeightsFolder
+from train.evidence import weights_evidence
+from train.ham10000 import DataError, Dataset
+from train.metrics import lesion_draws, percentiles_95
+
+PARTS = 5
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The weights, their members on the best device, and the images that one member had not seen.
+
+    `table`: a row an image: image_id, dx, dx_type, age, sex, localization, lesion, fold, member (index
+    of the member that had not seen it), path. `work`: folder for results that take long.
+    """
+
+    weights: WeightsFolder
+    members: tuple[Member, ...]
+    table: pd.DataFrame
+    logits: dict[int, np.ndarray]
+    labels: np.ndarray
+    work: Path
+
+    @classmethod
+    def open(cls, weights: WeightsFolder, data: Dataset, work: Path) -> "Bench":
+        """Join the weights' out-of-fold predictions with the images of `data`.
+
+        Raises `DataError` when `data` is not what the weights were trained on.
+        """
+        training = weights.contract.training
+        if data.fingerprint != training.data_fingerprint:
+            raise DataError(
+                "These are not the images that the weights were trained on (another fingerprint): pass "
+                "the same data with --data."
+            )
+        evidence = weights_evidence(weights.folder)
+        place = {fold: index for index, fold in enumerate(training.shipped)}
+        kept = np.isin(evidence.folds, training.shipped)
+        table = evidence.table[kept].reset_index(drop=True)
+        paths = data.table.set_index("image_id")["path"]
+        table = table.assign(
+            fold=evidence.folds[kept],
+            member=[place[int(fold)] for fold in evidence.folds[kept]],
+            path=[str(paths[image]) for image in table["image_id"]],
+        )
+        work.mkdir(parents=True, exist_ok=True)
+        return cls(
+            weights=weights,
+            members=tuple(weights.member(name).to(best_device()) for name in weights.contract.members),
+            table=table,
+            logits={views: logits[kept] for views, logits in evidence.logits.items()},
+            labels=evidence.labels[kept],
+            work=work,
+        )
+
+    @cached_property
+    def lesions(self) -> np.ndarray:
+        """(images,) the lesion of each image."""
+        return self.table["lesion"].to_numpy(str)
+
+    @cached_property
+    def parts(self) -> np.ndarray:
+        """(images,) the lesion-grouped part of each image: fit on the others, measure on it."""
+        return parts(self.labels, self.lesions)
+
+    def photo(self, row: int) -> Photo:
+        """The image of one row of `table`."""
+        return read_photo(str(self.table["path"].iloc[row]))
+
+    def sample(self, count: int, seed: int = 0) -> np.ndarray:
+        """About `count` rows, equally many of each diagnosis where there are, one image a lesion."""
+        order = np.random.default_rng(seed).permutation(len(self.table))
+        _, first = np.unique(self.lesions[order], return_index=True)
+        rows = order[np.sort(first)]
+        of_class = [rows[self.labels[rows] == k] for k in range(7)]
+        chosen: list[int] = []
+        for place in range(max(map(len, of_class))):
+            chosen += [int(own[place]) for own in of_class if place < len(own)]
+        return np.sort(np.array(chosen[:count]))
+
+    def read(self, rows: np.ndarray, photos: Sequence[Photo], views: int = 1) -> MemberAnswer:
+        """Answers of one photo for each of `rows`, each by the member that had not seen that image."""
+        members = self.table["member"].to_numpy()[rows]
+        answers: dict[int, MemberAnswer] = {}
+        for index in np.unique(members):
+            member = self.members[index]
+            own = [photo for photo, of in zip(photos, members, strict=True) if of == index]
+            squares = torch.stack([input_square(photo, member.config) for photo in own])
+            inputs = all_views(squares, views).flatten(0, 1)
+            answers[index] = read_batches([member], 0, inputs, views, best_device())[0]
+        place = {index: iter(range(len(answer.by_view))) for index, answer in answers.items()}
+        order = [(index, next(place[index])) for index in members]
+        return MemberAnswer(
+            *(
+                torch.stack([getattr(answers[index], part)[row] for index, row in order])
+                for part in ("by_view", "maps", "embedding")
+            )
+        )
+
+    def calibrated(self, logits: np.ndarray, views: int) -> np.ndarray:
+        """Probabilities (images, 7) by the weights' own calibration."""
+        return calibrated(logits, self.weights.contract.calibration, views)
+
+    def prior_adjusted(self, probabilities: np.ndarray) -> np.ndarray:
+        """Probabilities (images, 7) as if all seven diagnoses were equally common."""
+        return prior_adjusted(probabilities, self.weights.contract.calibration.frequencies)
+
+    def kept(self, name: str, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """What `compute` gives, kept as JSON and reused for the same members and calibration."""
+        calibration = self.weights.contract.calibration.model_dump_json()
+        digest = hashlib.sha256(calibration.encode()).hexdigest()[:6]
+        path = self.kept_path(f"{name}-{digest}", ".json")
+        if path.is_file():
+            return json.loads(path.read_text())
+        text = json.dumps(compute())
+        partial = path.with_suffix(".partial")
+        partial.write_text(text)
+        partial.replace(path)
+        return json.loads(text)
+
+    def kept_path(self, name: str, suffix: str) -> Path:
+        """Where a result of these members is kept: its name holds their hashes."""
+        files = self.weights.contract.files
+        members = "".join(files[f"{m}/model.safetensors"][:6] for m in self.weights.contract.members)
+        return self.work / f"{name}-{members}{suffix}"
+
+
+def parts(labels: np.ndarray, lesions: np.ndarray, count: int = PARTS) -> np.ndarray:
+    """(images,) a number in [0, `count`): stratified parts of whole lesions."""
+    result = np.zeros(len(labels), dtype=np.int64)
+    division = StratifiedGroupKFold(count, shuffle=True, random_state=0)
+    for part, (_, held_out) in enumerate(division.split(labels, labels, lesions)):
+        result[held_out] = part
+    return result
+
+
+def measured_mean(values: np.ndarray, lesions: np.ndarray) -> dict[str, Any]:
+    """Mean of (images,) values with its 95 % interval from bootstraps over lesions.
+
+    Returns value, interval_95 and images; value and interval_95 are None without images.
+    """
+    if not len(values):
+        return {"value": None, "interval_95": None, "images": 0}
+    numbers = np.asarray(values, dtype=np.float64)
+    drawn = [
+        (weights @ numbers) / weights.sum(axis=1)
+        for weights in lesion_draws(lesions, np.unique(lesions))
+    ]
+    return {
+        "value": float(numbers.mean()),
+        "interval_95": percentiles_95(np.concatenate(drawn)),
+        "images": len(numbers),
+    }

@@ -1,0 +1,202 @@
+"""Fit all parts of trust for a weights folder, measure them, and write both: the verb `calibrate`."""
+
+import hashlib
+import json
+import uuid
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.torch import save as safetensors_bytes
+
+from skin_app.novelty import FILE as NOVELTY_FILE
+from skin_app.outcome import COVERAGE, SENSITIVITY
+from skin_app.trust import MAP_AGAINST_CENTRE, Estimate, Trust
+from skin_app.views import VIEWS
+from skin_app.weights import CONTRACT, Contract, WeightsFolder
+from train.assemble import Predictions, out_of_fold_scores
+from train.card import model_card
+from train.evidence import weights_evidence
+from train.ham10000 import Dataset
+from train.trust import (
+    artefacts,
+    corrections,
+    decisions,
+    explanations,
+    foreign,
+    heat,
+    lesion,
+    quality,
+    skin_tone,
+)
+from train.trust.bench import Bench
+from train.trust.nested import Nested
+from train.trust.novelty import FittedNovelty, fit_novelty
+from train.trust.page import write_document
+
+RULE_IN_USE = f"{COVERAGE:g} set, {SENSITIVITY:g} point"
+
+
+def calibrate(
+    weights: WeightsFolder, data: Dataset, work: Path, not_dermoscopy: Path | None, out: Path
+) -> Contract:
+    """Fit on the weights' out-of-fold images, measure nested, store in the folder, write `out`.
+
+    The weights' temperatures are fitted anew too, with a bias of each class where that helps, and their
+    scores follow. What took long is kept in `work` under the members' hashes and reused.
+    `not_dermoscopy`: folder of pictures that must be refused, for measuring only; without it they are
+    said to be not measured. Raises `DataError` when `data` is not what the weights were trained on.
+    """
+    bench = with_calibration(Bench.open(weights, data, work))
+    novelty = fit_novelty(bench)
+    divided = decisions.divisions(bench)
+    numbers = measure(bench, data, novelty, not_dermoscopy, divided)
+    trust = fit_trust(bench, data, novelty, divided, summary(numbers))
+    contract = store(bench.weights, trust, novelty, scored_anew(bench.weights))
+    write_document(numbers, out)
+    return contract
+
+
+def with_calibration(bench: Bench) -> Bench:
+    """The bench with the calibration that is to be shipped, on which everything else rests."""
+    fitted = decisions.fit_calibration(bench)
+    contract = bench.weights.contract.model_copy(update={"calibration": fitted})
+    return replace(bench, weights=replace(bench.weights, contract=contract))
+
+
+def fit_trust(
+    bench: Bench,
+    data: Dataset,
+    novelty: FittedNovelty,
+    divided: dict[int, Nested],
+    measured: dict[str, Estimate],
+) -> Trust:
+    """All limits, fitted on all out-of-fold images, beside what was `measured` of them."""
+    input_size = max(member.config.size for member in bench.members)
+    return Trust(
+        decisions=decisions.fit_decisions(bench, divided=divided),
+        novelty=novelty.limits,
+        quality=quality.fit_quality(quality.measured_images(data, bench.work), input_size),
+        heat=heat.fit_heat_limit(bench),
+        tone=skin_tone.fit_tone(bench, data),
+        measured=measured,
+    )
+
+
+def scored_anew(weights: WeightsFolder) -> dict[str, Any]:
+    """Scores of the kept out-of-fold predictions, by calibrators that were fitted on other lesions."""
+    evidence, calibration = weights_evidence(weights.folder), weights.contract.calibration
+    predictions = Predictions(
+        evidence.table, evidence.logits, evidence.labels, evidence.lesions, evidence.folds
+    )
+    return out_of_fold_scores(predictions, calibration, evidence.shift, bias="chosen")
+
+
+def measure(
+    bench: Bench,
+    data: Dataset,
+    novelty: FittedNovelty,
+    not_dermoscopy: Path | None,
+    divided: dict[int, Nested],
+) -> dict[str, Any]:
+    """All sections of docs/trust.json."""
+    contract = bench.weights.contract
+    return {
+        "about": {
+            "name": contract.name,
+            "members": [contract.files[f"{name}/model.safetensors"] for name in contract.members],
+            "images": len(bench.table),
+            "lesions": len(np.unique(bench.lesions)),
+            "folds": list(contract.training.shipped),
+            "of_folds": int(contract.training.recipe["folds"]),
+            "data_fingerprint": contract.training.data_fingerprint,
+        },
+        "decisions": decisions.measure(bench, divided=divided),
+        "novelty": foreign.measure(bench, novelty, not_dermoscopy),
+        "quality": quality.measure(bench, data),
+        "corrections": corrections.measure(bench),
+        "lesion": lesion.measure(bench, data),
+        "heat": heat.measure(bench),
+        "artefacts": artefacts.measure(bench),
+        "explanations": explanations.measure(bench),
+        "skin_tone": skin_tone.measure(bench, data),
+    }
+
+
+def summary(numbers: dict[str, Any]) -> dict[str, Estimate]:
+    """What of the numbers goes into `ensemble.json`, for the page: the full answer's, by name."""
+    decided, views = numbers["decisions"], str(VIEWS)
+    outcomes = decided["outcomes"][views][RULE_IN_USE]
+    sets = decided["sets"][views][f"{COVERAGE:g}"]
+    explained = numbers["explanations"]
+    found: dict[str, tuple[dict[str, Any], bool]] = {
+        "malignant among those called suspicious": (outcomes["malignant among suspicious"], True),
+        "benign among those called not suspicious": (outcomes["benign among not suspicious"], True),
+        "melanomas that end in not suspicious": (outcomes["melanomas cleared"], True),
+        "malignant lesions called suspicious": (outcomes["malignant called suspicious"], True),
+        "answers that are uncertain": (outcomes["share uncertain"], True),
+        "coverage of the 90 % sets": (sets["coverage"], True),
+        "diagnoses in a 90 % set": (sets["mean_size"], False),
+        "dermatoscopic images refused": (numbers["novelty"]["false_alarms_nested"][views], True),
+    }
+    for kind, title in foreign.GROUPS.items():
+        if kind in numbers["novelty"]["groups"] and kind in foreign.TARGETS:
+            found[f"{title} refused"] = (numbers["novelty"]["groups"][kind]["refused"], True)
+    found |= {
+        "good photos with a quality finding": (numbers["quality"]["false_alarms"]["any"], True),
+        "heat on the lesion": (numbers["heat"]["share"], True),
+        "area of the lesion": (numbers["heat"]["area"], True),
+        MAP_AGAINST_CENTRE: (
+            explained["curves"]["ours_less"]["centre Gaussian"]["insertion less deletion"],
+            False,
+        ),
+    }
+    return {
+        name: Estimate(
+            value=own["value"],
+            interval_95=own["interval_95"],
+            images=own.get("images", explained["images"]),
+            is_share=is_share,
+        )
+        for name, (own, is_share) in found.items()
+    }
+
+
+def store(
+    weights: WeightsFolder,
+    trust: Trust,
+    novelty: FittedNovelty,
+    scores: dict[str, Any] | None = None,
+) -> Contract:
+    """Put `trust` and the contract of `weights` into its folder, and the model card with them.
+
+    `scores`: the new scores, or None to leave them. Each file is written whole before it takes its
+    place; members, gallery and predictions stay as they are.
+    """
+    folder, contract = weights.folder, weights.contract
+    changed = {NOVELTY_FILE: safetensors_bytes(novelty.tensors(contract.members))}
+    if scores is not None:
+        changed["evaluation/scores.json"] = (json.dumps(scores, indent=1) + "\n").encode()
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in changed.items()}
+    contract = contract.model_copy(
+        update={
+            "trust": trust,
+            "scores": contract.scores if scores is None else scores,
+            "files": dict(sorted((contract.files | hashes).items())),
+        }
+    )
+    changed[CONTRACT] = (contract.model_dump_json(indent=1) + "\n").encode()
+    changed["README.md"] = model_card(contract).encode()
+    written = []
+    try:
+        for name, content in changed.items():
+            partial = folder / f"{name}.{uuid.uuid4().hex}.partial"
+            written.append((partial, folder / name))
+            partial.write_bytes(content)
+        for partial, path in written:
+            partial.replace(path)
+    finally:
+        for partial, _ in written:
+            partial.unlink(missing_ok=True)
+    return contract
