@@ -18,6 +18,7 @@ DARKEST = "dark"
 TONES = (*(name for name, _ in BANDS), DARKEST)
 MARGIN = 0.05  # of the side: how far from the mask skin begins
 LEAST_SKIN = 0.05  # share of the square that must be skin
+LEAST_YELLOW = 1.0  # of b*: in a nearly grey picture rounding would decide the angle
 TYPICAL = 10.0  # in L*: further from the skin's median are hairs, shadows and specular spots
 
 
@@ -63,16 +64,18 @@ def skin_colour(square: np.ndarray, mask: np.ndarray, view: np.ndarray) -> tuple
 def typology_angle(square: np.ndarray, mask: np.ndarray, view: np.ndarray) -> float | None:
     """Individual typology angle in degrees, in (-90, 90), of the skin around the lesion.
 
-    Arguments as for `skin_colour`. None when too little skin is seen, and when that "skin" is bluer
-    than grey (b* <= 0), which no skin is: there the white balance is off, and the angle means nothing.
+    Arguments as for `skin_colour`. None when too little skin is seen, and when that "skin" is grey or
+    bluer (b* below 1), which no skin is: there the white balance is off, and the angle means nothing.
     """
     colour = skin_colour(square, mask, view)
     return None if colour is None else angle_of(*colour)
 
 
 def angle_of(lightness: float, yellow: float) -> float | None:
-    """arctan((L* - 50) / b*) in degrees; None where b* is not positive."""
-    return float(np.degrees(np.arctan((lightness - 50) / yellow))) if yellow > 0 else None
+    """arctan((L* - 50) / b*) in degrees; None where b* is below `LEAST_YELLOW`."""
+    if yellow < LEAST_YELLOW:
+        return None
+    return float(np.degrees(np.arctan((lightness - 50) / yellow)))
 
 
 def tone_band(angle: float) -> str:

@@ -30,7 +30,7 @@ def test_angle_by_hand(lightness: float, yellow: float, degrees: float) -> None:
     assert angle_of(lightness, yellow) == pytest.approx(degrees, abs=1e-3)
 
 
-@pytest.mark.parametrize("yellow", [0, -4])
+@pytest.mark.parametrize("yellow", [0.001, 0, -4])
 def test_no_angle_where_skin_is_bluer_than_grey(yellow: float) -> None:
     assert angle_of(70, yellow) is None
 

@@ -46,8 +46,8 @@ def test_limits_are_the_quantiles_and_the_networks_side() -> None:
     measured = made_up()
     limits = quality.fit_quality(measured, input_size=160)
     assert limits.low["shorter side"] == 160
-    assert limits.low["sharpness"] == np.quantile(measured["sharpness"], 0.01)
-    assert limits.high["clipped"] == np.quantile(measured["clipped"], 0.99)
+    assert limits.low["sharpness"] == np.quantile(measured["sharpness"], quality.RATE)
+    assert limits.high["clipped"] == np.quantile(measured["clipped"], 1 - quality.RATE)
     assert set(limits.low) | set(limits.high) == set(MEASUREMENTS)
 
 
@@ -56,8 +56,8 @@ def test_false_alarms_on_other_lesions_come_near_the_stated_rate() -> None:
     for kind, rate in limits.measured_false_alarms.items():
         count = sum(check.kind == kind for check in CHECKS if kind != "size")
         if kind != "any":
-            assert rate == pytest.approx(1 - 0.99**count, abs=0.007), kind
-    assert limits.measured_false_alarms["any"] == pytest.approx(1 - 0.99**12, abs=0.02)
+            assert rate == pytest.approx(1 - (1 - quality.RATE) ** count, abs=0.007), kind
+    assert limits.measured_false_alarms["any"] == pytest.approx(1 - (1 - quality.RATE) ** 12, abs=0.02)
 
 
 def test_what_a_lesion_looks_like_does_not_move_its_own_limit() -> None:

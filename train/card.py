@@ -64,6 +64,10 @@ def model_card(contract: Contract) -> str:
         "`ensemble.json` holds all of this for programs; `evaluation/out_of_fold.csv` holds the logits "
         "per image, so that every score can be recomputed.",
         "",
+        "## How far to trust one answer",
+        "",
+        *trust_table(contract),
+        "",
         "## Data and licences",
         "",
         "P. Tschandl, C. Rosendahl, H. Kittler, *The HAM10000 dataset*, Scientific Data 5, 180161 "
@@ -95,7 +99,28 @@ def with_scores(readme: str, contract: Contract) -> str:
         f"{len(contract.members)} members shipped of {len(contract.training.folds)} trained."
     )
     table = "\n".join(score_table(evidence))
-    return f"{before}{start}\n\n{about}\n\n{table}\n\n{end}{after}"
+    trust = "\n".join(trust_table(contract))
+    return f"{before}{start}\n\n{about}\n\n{table}\n\n{trust}\n\n{end}{after}"
+
+
+def trust_table(contract: Contract) -> list[str]:
+    """Markdown: what was measured of outcomes, sets, novelty and maps, or that nothing was."""
+    if contract.trust is None:
+        return ["Nothing was fitted or measured: run `python -m train calibrate`."]
+    rows = [
+        "How far one answer can be trusted, measured by limits that were fitted on other lesions, each "
+        "answered by one member (docs/trust.md says more):",
+        "",
+        "| measured | value | images |",
+        "|---|---|---|",
+    ]
+    for name, own in contract.trust.measured.items():
+        value, low, high = (
+            f"{number:.1%}".replace("%", " %") if own.is_share else f"{number:.2f}"
+            for number in (own.value, *own.interval_95)
+        )
+        rows.append(f"| {name} | {value} [{low}, {high}] | {own.images:,} |")
+    return rows
 
 
 def score_table(evidence: dict[str, Any]) -> list[str]:

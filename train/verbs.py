@@ -7,7 +7,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from skin_app.ensemble import Ensemble
-from skin_app.weights import open_weights
+from skin_app.weights import WeightsError, open_weights
 from train.assemble import assemble, finished
 from train.backbones import member_config
 from train.card import with_scores
@@ -180,6 +180,8 @@ def score(options: Namespace) -> None:
 
 def calibrate_weights(options: Namespace) -> None:
     weights = open_weights(options.weights)
+    if weights.note:  # other weights than those asked for must not be written to
+        raise WeightsError(weights.note)
     data = _told(read_dataset(options.data, options.allow_missing))
     calibrate(weights, data, options.work, options.not_dermoscopy, options.out)
     print(

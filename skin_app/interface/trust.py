@@ -12,6 +12,7 @@ from skin_app.interface import words
 from skin_app.interface.fragments import percent, table
 from skin_app.outcome import Outcome
 from skin_app.trust import MAP_AGAINST_CENTRE, Assessment, Estimate, Trust
+from skin_app.views import VIEWS
 
 MARKS: dict[Outcome, str] = {
     "suspicious": "▲",
@@ -30,7 +31,8 @@ def outcome_panel(analysis: Analysis, trust: Trust | None) -> str:
     decision = assessment.decision
     kind = decision.outcome.replace(" ", "-")
     details = [escape(decision.reason), words.OUTCOME_MEANING[decision.outcome]]
-    details.append(_measured_meaning(decision.outcome, trust))
+    if analysis.views == VIEWS:  # what was measured is the full answer
+        details.append(_measured_meaning(decision.outcome, trust))
     facts = [_set_sentence(decision.set_90)]
     if not assessment.novelty.is_novel:
         readings = len(analysis.members) * analysis.views
@@ -80,8 +82,10 @@ def operating_points(analysis: Analysis, trust: Trust | None, prevalence: float)
 
     `prevalence`: share of malignant lesions among those that the reader sees, in [0, 1].
     """
-    if trust is None:
+    if trust is None or analysis.assessment is None:
         return ""
+    if analysis.assessment.novelty.is_novel:
+        return f'<section class="panel points"><p>{words.POINTS_OFF}</p></section>'
     limits = trust.decisions.of(analysis.views)
     rows = [
         _point(point, analysis.malignant_probability, prevalence) for point in limits.operating_points

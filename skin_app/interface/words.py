@@ -49,15 +49,16 @@ OUTCOME_MEANING: dict[Outcome, str] = {
 OUTCOME_MEASURED: dict[Outcome, tuple[str, str]] = {
     "suspicious": (
         "malignant among those called suspicious",
-        "Of the images measured that were called so, {share} were malignant.",
+        "Of the images measured that one network alone called so, {share} were malignant.",
     ),
     "not suspicious": (
         "melanomas that end in not suspicious",
-        "Of the melanoma images measured, {share} ended here.",
+        "Of the melanoma images measured, each by one network alone, {share} ended here.",
     ),
     "uncertain": (
         "answers that are uncertain",
-        "Of all images measured, {share} ended here, before any disagreement of the readings.",
+        "Of all images measured, each by one network alone, {share} ended here before disagreement was "
+        "asked.",
     ),
 }
 AGREEMENT = (
@@ -94,6 +95,10 @@ RARE_TONE = (
     "speak for it."
 )
 POINTS = "The malignant diagnoses together have {probability}."
+POINTS_OFF = (
+    "No line is drawn between malignant and benign here: what was measured holds only for photos like "
+    "those learnt from, and this one is not."
+)
 POINT_COLUMNS = (
     "Malignant to be found",
     "Sensitivity",
@@ -103,9 +108,10 @@ POINT_COLUMNS = (
     "This photo",
 )
 POINTS_NOTE = (
-    "Sensitivity and specificity were measured on HAM10000 lesions that nothing was fitted to (in "
-    "brackets: 95&nbsp;% interval). The two shares beside them follow from how many of the lesions "
-    "that you see are malignant: {prevalence}, set with the slider."
+    "Sensitivity and specificity were measured on HAM10000 images, each answered by one network alone "
+    "and by a line that was fitted on other lesions (in brackets: 95&nbsp;% interval). The two shares "
+    "beside them follow from how many of the lesions that you see are malignant: {prevalence}, set "
+    "with the slider."
 )
 MAP_MEANING = (
     "The map shows where this class's score came from. It does not show where disease is, and it "
@@ -118,8 +124,9 @@ MAP_IS_WEAK = (
     "them."
 )
 TRUST_CAPTION = (
-    "Measured on HAM10000 lesions that nothing was fitted to, each answered by one member; what each "
-    "line means stands in docs/trust.md"
+    "Measured on HAM10000 images by one network alone (the pictures to refuse: by all together), by "
+    "limits that were fitted on other lesions; docs/trust.md says how, and what was chosen after a "
+    "look at them"
 )
 EQUALLY_COMMON = "if all seven were equally common"
 RANKING_CAPTION = "Calibrated probability under the class frequencies of the training data (HAM10000)"

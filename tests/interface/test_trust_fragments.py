@@ -55,11 +55,15 @@ def test_each_outcome_has_its_headline_and_reason(
 def test_the_measured_share_stands_beside_its_outcome(analysis: Analysis, limits: Trust) -> None:
     name, _ = words.OUTCOME_MEASURED["not suspicious"]
     estimate = Estimate(value=0.03, interval_95=(0.01, 0.05), images=444)
-    cleared = decided(analysis, outcome="not suspicious", reason="")
+    cleared = replace(decided(analysis, outcome="not suspicious", reason=""), views=8)
     html = fragments.outcome_panel(cleared, limits.model_copy(update={"measured": {name: estimate}}))
     assert "3.0&nbsp;% (1.0&nbsp;% to 5.0&nbsp;%)" in html
     assert "of the melanoma images measured" in html.lower()
     assert "of the melanoma images measured" not in fragments.outcome_panel(cleared, limits).lower()
+    quick = replace(cleared, views=1)  # what was measured is the full answer
+    assert "melanoma images" not in fragments.outcome_panel(
+        quick, limits.model_copy(update={"measured": {name: estimate}})
+    )
 
 
 @pytest.mark.parametrize(
@@ -115,6 +119,15 @@ def test_predictive_values_follow_the_readers_prevalence(analysis: Analysis, lim
     # sensitivity 0.9, specificity 0.7: 0.9 * 0.1 / (0.9 * 0.1 + 0.3 * 0.9) = 0.25
     assert "25.0&nbsp;%" in fragments.operating_points(analysis, limits, 0.1)
     assert "25.0&nbsp;%" not in fragments.operating_points(analysis, limits, 0.3)
+
+
+def test_a_novel_photo_gets_no_line_between_malignant_and_benign(
+    analysis: Analysis, limits: Trust
+) -> None:
+    novel = changed(analysis, novelty=Novelty(3.0, 1.0))
+    html = fragments.operating_points(novel, limits, 0.2)
+    assert words.POINTS_OFF in html
+    assert "<table" not in html
 
 
 def test_a_novel_photo_has_no_agreement_to_speak_of(analysis: Analysis, limits: Trust) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import uuid
 from dataclasses import replace
 from pathlib import Path
@@ -53,9 +54,9 @@ def calibrate(
     divided = decisions.divisions(bench)
     numbers = measure(bench, data, novelty, not_dermoscopy, divided)
     trust = fit_trust(bench, data, novelty, divided, summary(numbers))
-    contract = store(bench.weights, trust, novelty, scored_anew(bench.weights))
+    scores = scored_anew(bench.weights)
     write_document(numbers, out)
-    return contract
+    return store(bench.weights, trust, novelty, scores)
 
 
 def with_calibration(bench: Bench) -> Bench:
@@ -125,7 +126,8 @@ def measure(
 
 
 def summary(numbers: dict[str, Any]) -> dict[str, Estimate]:
-    """What of the numbers goes into `ensemble.json`, for the page: the full answer's, by name."""
+    """What of the numbers goes into `ensemble.json`, for the page; of 8 views where not said "
+    "otherwise."""
     decided, views = numbers["decisions"], str(VIEWS)
     outcomes = decided["outcomes"][views][RULE_IN_USE]
     sets = decided["sets"][views][f"{COVERAGE:g}"]
@@ -134,7 +136,7 @@ def summary(numbers: dict[str, Any]) -> dict[str, Estimate]:
         "malignant among those called suspicious": (outcomes["malignant among suspicious"], True),
         "benign among those called not suspicious": (outcomes["benign among not suspicious"], True),
         "melanomas that end in not suspicious": (outcomes["melanomas cleared"], True),
-        "malignant lesions called suspicious": (outcomes["malignant called suspicious"], True),
+        "malignant images called suspicious": (outcomes["malignant called suspicious"], True),
         "answers that are uncertain": (outcomes["share uncertain"], True),
         "coverage of the 90 % sets": (sets["coverage"], True),
         "diagnoses in a 90 % set": (sets["mean_size"], False),
@@ -142,9 +144,12 @@ def summary(numbers: dict[str, Any]) -> dict[str, Estimate]:
     }
     for kind, title in foreign.GROUPS.items():
         if kind in numbers["novelty"]["groups"] and kind in foreign.TARGETS:
-            found[f"{title} refused"] = (numbers["novelty"]["groups"][kind]["refused"], True)
+            found[f"{title} refused (by all members, 1 view)"] = (
+                numbers["novelty"]["groups"][kind]["refused"],
+                True,
+            )
     found |= {
-        "good photos with a quality finding": (numbers["quality"]["false_alarms"]["any"], True),
+        "HAM10000 images with a quality finding": (numbers["quality"]["false_alarms"]["any"], True),
         "heat on the lesion": (numbers["heat"]["share"], True),
         "area of the lesion": (numbers["heat"]["area"], True),
         MAP_AGAINST_CENTRE: (
@@ -171,8 +176,8 @@ def store(
 ) -> Contract:
     """Put `trust` and the contract of `weights` into its folder, and the model card with them.
 
-    `scores`: the new scores, or None to leave them. Each file is written whole before it takes its
-    place; members, gallery and predictions stay as they are.
+    `scores`: the new scores, or None to leave them. A whole new folder takes the old one's place, or
+    nothing changes; members, gallery and predictions stay as they are.
     """
     folder, contract = weights.folder, weights.contract
     changed = {NOVELTY_FILE: safetensors_bytes(novelty.tensors(contract.members))}
@@ -188,15 +193,15 @@ def store(
     )
     changed[CONTRACT] = (contract.model_dump_json(indent=1) + "\n").encode()
     changed["README.md"] = model_card(contract).encode()
-    written = []
+    mark = uuid.uuid4().hex
+    partial, before = (folder.with_name(f"{folder.name}.{mark}.{end}") for end in ("partial", "before"))
     try:
+        shutil.copytree(folder, partial)
         for name, content in changed.items():
-            partial = folder / f"{name}.{uuid.uuid4().hex}.partial"
-            written.append((partial, folder / name))
-            partial.write_bytes(content)
-        for partial, path in written:
-            partial.replace(path)
+            (partial / name).write_bytes(content)
+        folder.replace(before)
+        partial.replace(folder)
+        shutil.rmtree(before)
     finally:
-        for partial, _ in written:
-            partial.unlink(missing_ok=True)
+        shutil.rmtree(partial, ignore_errors=True)
     return contract

@@ -187,7 +187,7 @@ def render(numbers: dict[str, Any]) -> str:
         "embedding space, and the free energy of the logits. Statistics and limit are fitted on "
         f"{numbers['out_of_fold_images']:,} out-of-fold HAM10000 images and nothing else; the limit is "
         f"set to refuse {numbers['false_alarm_rate_set']:.0%} of them. Refused among images of other "
-        f"lesions than the limit and the statistics were fitted on: {alarms}.",
+        f"lesions than the limit, the means and the covariance were fitted on: {alarms}.",
         "",
         "The AUROC compares each member's scores of the pictures with its scores of the images that it "
         "had not seen (one view). Refused: by all shipped members together, as the app does it. No "

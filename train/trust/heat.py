@@ -14,7 +14,7 @@ FALSE_ALARMS = 0.05
 
 
 def one_image_a_lesion(bench: Bench, count: int, seed: int = 0) -> np.ndarray:
-    """`count` random rows of different lesions: the natural mix of diagnoses among the lesions."""
+    """`count` random rows of different lesions; those with several images are more often among them."""
     order = np.random.default_rng(seed).permutation(len(bench.table))
     _, first = np.unique(bench.lesions[order], return_index=True)
     return np.sort(order[np.sort(first)][:count])
@@ -120,9 +120,10 @@ def render(numbers: dict[str, Any]) -> str:
     limit, wrong, spread = numbers["limit"], numbers["wrong"], numbers["quantiles"]
     lines = [
         "## Heat on the lesion, and the warning when it is elsewhere\n",
-        f"Measured on {numbers['images']:,} out-of-fold images, one a lesion in the natural mix of "
-        "diagnoses, 1 view, the positive map of the first diagnosis, each answered by the one member "
-        "that had not seen it: the page's map, averaged over all members and views, is not what was "
+        f"Measured on {numbers['images']:,} out-of-fold images, one a lesion (lesions with "
+        "several images more often among them), 1 view, the positive map of the first diagnosis, each "
+        "answered by the one member that had not seen it: the page's map, averaged over all members "
+        "and views, is not what was "
         f"measured. In {numbers['without_mask']} no lesion mask was found: there the page says so "
         "instead of warning.\n",
         f"- On average {_percent(numbers['share'])} of the heat lies on a mask that covers "

@@ -45,7 +45,7 @@ def _how(numbers: dict[str, Any]) -> str:
     return (
         f"Every limit is a quantile over {numbers['images']:,} HAM10000 images "
         f"({numbers['lesions']:,} lesions), set so that "
-        f"{100 * numbers['limits']['false_alarm_rate']:.0f} % of them are beyond it; no network takes "
+        f"{100 * numbers['limits']['false_alarm_rate']:g} % of them are beyond it; no network takes "
         "part. The size is the exception: all images have one size here, and its limit is the side "
         "that the networks see. A kind with several limits finds more than one limit does. Framing is "
         f"not judged where no lesion stands out ({100 * numbers['without_lesion']:.1f} % of images)."
@@ -65,7 +65,7 @@ def _alarms_table(numbers: dict[str, Any]) -> str:
     for kind, found in numbers["false_alarms"].items():
         low, high = found["interval_95"]
         of_kind = [check for check in CHECKS if check.kind == kind and kind != "size"]
-        aimed = f"{100 * numbers['limits']['false_alarm_rate'] * len(of_kind):.0f}" if of_kind else ""
+        aimed = f"{100 * numbers['limits']['false_alarm_rate'] * len(of_kind):g}" if of_kind else ""
         rows.append([kind, aimed, f"{100 * found['value']:.2f} [{100 * low:.2f}, {100 * high:.2f}]"])
     return (
         "False alarms in per cent of images, by limits that were fitted on other lesions (five parts), "

@@ -20,7 +20,7 @@ LESIONS, CHUNK = 1000, 32
 @dataclass(frozen=True)
 class Readings:
     """Single readings of some out-of-fold images: `rows` (n,) of the bench's table, one image a lesion
-    in the data's own mix of diagnoses; `logits` (n, 8, 7), view by view."""
+    the lesions with several images more often among them; `logits` (n, 8, 7), view by view."""
 
     rows: np.ndarray
     logits: np.ndarray

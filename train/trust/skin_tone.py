@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from skin_app.diagnoses import MALIGNANT
-from skin_app.skin_tone import TONES, ToneBands, angle_of, tone_band
+from skin_app.skin_tone import LEAST_YELLOW, TONES, ToneBands, angle_of, tone_band
 from train.ham10000 import Dataset
 from train.metrics import percentiles_95, resampled_scores, weighted_scores
 from train.trust.bench import Bench, measured_mean
@@ -59,7 +59,7 @@ def measure(bench: Bench, data: Dataset) -> dict[str, Any]:
         "images": len(table),
         "lesions": int(table["group"].nunique()),
         "no_skin": int(table["lightness"].isna().sum()),
-        "bluer_than_grey": int((table["yellow"] <= 0).sum()),
+        "bluer_than_grey": int((table["yellow"] < LEAST_YELLOW).sum()),
         "darker_than_middle_grey": int((table["lightness"] < 50).sum()),
         "angle_quantiles": {str(q): float(known["angle"].quantile(q)) for q in (0.05, 0.25, 0.5, 0.75)},
         "follows_lightness": float(known["angle"].corr(known["lightness"], method="spearman")),
@@ -71,6 +71,7 @@ def measure(bench: Bench, data: Dataset) -> dict[str, Any]:
 
 def _same_lesion(table: pd.DataFrame) -> dict[str, Any]:
     """Two photographs of one lesion show one skin: how often they come to lie in the same band."""
+    table = table[table["band"] != UNKNOWN]
     pairs = [own.iloc[:2] for _, own in table.groupby("group") if len(own) > 1]
     same = np.array([own["band"].iloc[0] == own["band"].iloc[1] for own in pairs], dtype=float)
     apart = np.array([abs(own["angle"].iloc[0] - own["angle"].iloc[1]) for own in pairs])
@@ -127,7 +128,7 @@ def render(numbers: dict[str, Any]) -> str:
         "estimate these weights have hardly been trained on dark skin, and what they do there has "
         "not been tested.",
         f"- In {bands['unknown']:,} images no angle can be given: in {numbers['bluer_than_grey']:,} "
-        "the skin is bluer than grey (b* <= 0), which is the camera's doing, and in "
+        f"the skin is grey or bluer (b* below {LEAST_YELLOW:g}), which is the camera's doing, and in "
         f"{numbers['no_skin']:,} too little skin is seen. The page can then say nothing of tone.",
         "- Where there is an angle, it follows b* (rank correlation "
         f"{numbers['follows_yellow']:+.2f}), which the white balance sets, and lightness "
