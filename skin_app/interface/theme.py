@@ -92,6 +92,7 @@ figure.map figcaption { font-size: .9rem; margin-top: .4rem; line-height: 1.45; 
   table.facts td, table.facts tbody th, table.facts th { padding: .35rem .25rem; }
   table.facts th, table.facts thead .wrapped { font-size: .76rem; max-width: 4.4rem; }
   table.facts tbody th { max-width: none; }
+  table.ranking thead th.number { font-size: .66rem; padding-left: .4rem; }
   table.ranking th:nth-child(2), table.ranking td:nth-child(2) { display: none; }
   .malignant { margin-left: 0; }
   .examples { grid-template-columns: repeat(2, 1fr); }
