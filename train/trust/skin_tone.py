@@ -71,11 +71,11 @@ def measure(bench: Bench, data: Dataset) -> dict[str, Any]:
 
 def _same_lesion(table: pd.DataFrame) -> dict[str, Any]:
     """Two photographs of one lesion show one skin: how often they come to lie in the same band."""
-    table = table[table["band"] != UNKNOWN]
-    pairs = [own.iloc[:2] for _, own in table.groupby("group") if len(own) > 1]
+    known = table.query("band != @UNKNOWN")
+    pairs = [own.iloc[:2] for _, own in known.groupby("group") if len(own) > 1]
     same = np.array([own["band"].iloc[0] == own["band"].iloc[1] for own in pairs], dtype=float)
     apart = np.array([abs(own["angle"].iloc[0] - own["angle"].iloc[1]) for own in pairs])
-    share = table["band"].value_counts(normalize=True).to_numpy()
+    share = known["band"].value_counts(normalize=True).to_numpy()
     return {
         "pairs": len(pairs),
         "same_band": measured_mean(same, np.arange(len(pairs)).astype(str)),
