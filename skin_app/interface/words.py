@@ -78,7 +78,7 @@ SET_WHOLE = (
 )
 SET_OFF = "There is no prediction set: what it promises holds only for photos like those learnt from."
 IN_SET = "In the 90&nbsp;% set"
-CHECK_FIRST = "Before you rely on it"
+CHECK_FIRST = "Check first"
 HEAT_OUTSIDE = (
     "Little of the first diagnosis's heat lies on the lesion ({share:.0%} of it, on a lesion that "
     "covers {area:.0%} of the square): look whether hair, ink, a ruler or the edge drew it."
