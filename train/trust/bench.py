@@ -176,3 +176,11 @@ def measured_mean(values: np.ndarray, lesions: np.ndarray) -> dict[str, Any]:
         "interval_95": percentiles_95(np.concatenate(drawn)),
         "images": len(numbers),
     }
+
+
+def in_percent(measured: dict[str, Any]) -> str:
+    """What `measured_mean` gave, as "24.4% (95 % interval 23.5% to 25.3%)"; "none" without images."""
+    if measured["value"] is None:
+        return "none"
+    low, high = measured["interval_95"]
+    return f"{measured['value']:.1%} (95 % interval {low:.1%} to {high:.1%})"

@@ -7,7 +7,8 @@ from scipy.stats import rankdata
 
 from skin_app.lesion import HeatLimit, heat_on_lesion, lesion_mask, standard_square
 from skin_app.photo import Photo
-from train.trust.bench import Bench, measured_mean
+from train.trust.bench import Bench, in_percent, measured_mean
+from train.trust.readings import random_lesions
 
 IMAGES, CHUNK = 1000, 16
 FALSE_ALARMS = 0.05
@@ -15,9 +16,7 @@ FALSE_ALARMS = 0.05
 
 def one_image_a_lesion(bench: Bench, count: int, seed: int = 0) -> np.ndarray:
     """`count` random rows of different lesions; those with several images are more often among them."""
-    order = np.random.default_rng(seed).permutation(len(bench.table))
-    _, first = np.unique(bench.lesions[order], return_index=True)
-    return np.sort(order[np.sort(first)][:count])
+    return random_lesions(bench.lesions, count, seed)
 
 
 def first_maps(bench: Bench, rows: np.ndarray, photos: list[Photo]) -> tuple[np.ndarray, np.ndarray]:
@@ -126,25 +125,25 @@ def render(numbers: dict[str, Any]) -> str:
         "and views, is not what was "
         f"measured. In {numbers['without_mask']} no lesion mask was found: there the page says so "
         "instead of warning.\n",
-        f"- On average {_percent(numbers['share'])} of the heat lies on a mask that covers "
-        f"{_percent(numbers['area'])} of the square. An even map would give the mask's own share: "
+        f"- On average {in_percent(numbers['share'])} of the heat lies on a mask that covers "
+        f"{in_percent(numbers['area'])} of the square. An even map would give the mask's own share: "
         "**these maps are nearly even**, and the share is mostly the lesion's size (rank correlation "
         f"{numbers['share_follows_area']:.2f}).",
         "- So the warning goes by the concentration, share of heat divided by share of area: 1 for "
         f"an even map, {spread['0.5']:.2f} at the median, {spread['0.05']:.2f} to "
-        f"{spread['0.95']:.2f} for nine in ten; above 1 in {_percent(numbers['above_even'])}.",
+        f"{spread['0.95']:.2f} for nine in ten; above 1 in {in_percent(numbers['above_even'])}.",
         f"- The page warns below {limit['least_concentration']:.2f}, the lowest "
         f"{limit['false_alarm_rate']:.0%} of these images. With the limit fitted on other lesions it "
-        f"warns in {_percent(numbers['false_alarms_nested'])}: "
-        f"{_percent(numbers['false_alarms_small_lesions'])} of the smaller half of the masks, "
-        f"{_percent(numbers['false_alarms_large_lesions'])} of the larger.\n",
+        f"warns in {in_percent(numbers['false_alarms_nested'])}: "
+        f"{in_percent(numbers['false_alarms_small_lesions'])} of the smaller half of the masks, "
+        f"{in_percent(numbers['false_alarms_large_lesions'])} of the larger.\n",
         "| decision rule | wrong below the limit | wrong above it |",
         "|---|---|---|",
     ]
     for rule, own in wrong.items():
         lines.append(
-            f"| {rule.replace('_', '-')} | {_percent(own['below'])} of {own['below']['images']} "
-            f"| {_percent(own['above'])} of {own['above']['images']} |"
+            f"| {rule.replace('_', '-')} | {in_percent(own['below'])} of {own['below']['images']} "
+            f"| {in_percent(own['above'])} of {own['above']['images']} |"
         )
     lines.append("\n" + _meaning(wrong))
     return "\n".join(lines) + "\n"
@@ -168,10 +167,3 @@ def _meaning(wrong: dict[str, Any]) -> str:
 def _apart(own: dict[str, Any]) -> bool:
     below, above = own["below"]["interval_95"], own["above"]["interval_95"]
     return below is not None and above is not None and below[0] > above[1]
-
-
-def _percent(measured: dict[str, Any]) -> str:
-    if measured["value"] is None:
-        return "none"
-    low, high = measured["interval_95"]
-    return f"{measured['value']:.1%} (95 % interval {low:.1%} to {high:.1%})"

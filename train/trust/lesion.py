@@ -18,7 +18,7 @@ from skin_app.skin_tone import skin_colour
 from skin_app.synthetic import PIGMENT, Kind, _coordinates, _lesion_shape, _skin, draw_lesion
 from skin_app.views import VIEWS, turn, turn_back
 from train.ham10000 import Dataset
-from train.trust.bench import Bench, measured_mean
+from train.trust.bench import Bench, in_percent, measured_mean
 
 DRAWINGS = 25  # of each kind
 DRAWN = (270, 360)  # the size of this copy of HAM10000
@@ -151,9 +151,9 @@ def render(numbers: dict[str, Any]) -> str:
         f"{mean:.2f} on average ("
         + ", ".join(f"{name} {kind['mean_iou']:.2f}" for name, kind in drawings.items())
         + f"; least {min(kind['least'] for kind in drawings.values()):.2f}).",
-        f"- On all {numbers['images']:,} images it is empty in {_percent(numbers['empty'])} (nothing "
+        f"- On all {numbers['images']:,} images it is empty in {in_percent(numbers['empty'])} (nothing "
         "stands out; the page says so), and where not empty it is cut by the image's border in "
-        f"{_percent(numbers['cut_by_border'])}.",
+        f"{in_percent(numbers['cut_by_border'])}.",
         f"- Slightly blurred (standard deviation {BLUR:g} pixel of {SIDE}), {stable['images']} "
         f"out-of-fold images (about equally many of each diagnosis; {stable['left_out_without_mask']} "
         f"without a mask left out) keep their mask: overlap {stable['blurred']['mean_iou']:.2f} on "
@@ -168,8 +168,3 @@ def render(numbers: dict[str, Any]) -> str:
             quartiles = " / ".join(f"{q:.2f}" for q in own["area_quartiles"] or ()) or "-"
             lines.append(f"| {code} | {own['images']:,} | {own['empty']:.1%} | {quartiles} |")
     return "\n".join(lines) + "\n"
-
-
-def _percent(measured: dict[str, Any]) -> str:
-    low, high = measured["interval_95"]
-    return f"{measured['value']:.1%} (95 % interval {low:.1%} to {high:.1%})"

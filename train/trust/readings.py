@@ -36,7 +36,11 @@ def view_readings(bench: Bench, lesions: int = LESIONS, seed: int = 0) -> Readin
 
 
 def random_lesions(lesions: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """Rows, sorted: one random image each of up to `count` random lesions. `lesions`: (images,)."""
+    """Rows, sorted: one random image each of up to `count` lesions. `lesions`: (images,).
+
+    Lesions are taken as their first image comes up, so those with several images are more often among
+    them.
+    """
     order = np.random.default_rng(seed).permutation(len(lesions))
     _, first = np.unique(lesions[order], return_index=True)
     return np.sort(order[np.sort(first)[:count]])

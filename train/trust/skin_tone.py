@@ -9,7 +9,7 @@ from skin_app.diagnoses import MALIGNANT
 from skin_app.skin_tone import LEAST_YELLOW, TONES, ToneBands, angle_of, tone_band
 from train.ham10000 import Dataset
 from train.metrics import percentiles_95, resampled_scores, weighted_scores
-from train.trust.bench import Bench, measured_mean
+from train.trust.bench import Bench, in_percent, measured_mean
 from train.trust.lesion import kept_survey
 
 # With 100 lesions the 95 % interval of a share is at most 10 points wide to each side.
@@ -134,8 +134,8 @@ def render(numbers: dict[str, Any]) -> str:
         f"{numbers['follows_yellow']:+.2f}), which the white balance sets, and lightness "
         f"({numbers['follows_lightness']:+.2f}).",
         f"- Two photographs of one lesion ({same['pairs']:,} pairs; many are crops of one photograph, "
-        f"which flatters) lie in the same band in {_percent(same['same_band'])}; any two images would "
-        f"in {same['by_chance']:.1%}. Their angles are {same['median_degrees_apart']:.0f} degrees "
+        f"which flatters) lie in the same band in {in_percent(same['same_band'])}; any two images "
+        f"would in {same['by_chance']:.1%}. Their angles are {same['median_degrees_apart']:.0f} degrees "
         "apart at the median.",
         f"- The page warns in bands with fewer than {bands['least_lesions']} lesions in the training "
         "data (with fewer, a share is not known to 10 points): "
@@ -177,10 +177,3 @@ def _score(measured: dict[str, Any]) -> str:
         return "-"
     low, high = measured["interval_95"]
     return f"{measured['value']:.3f} ({low:.3f}-{high:.3f})"
-
-
-def _percent(measured: dict[str, Any]) -> str:
-    if measured["value"] is None:
-        return "none"
-    low, high = measured["interval_95"]
-    return f"{measured['value']:.1%} (95 % interval {low:.1%} to {high:.1%})"
