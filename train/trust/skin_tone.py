@@ -135,8 +135,8 @@ def render(numbers: dict[str, Any]) -> str:
         f"({numbers['follows_lightness']:+.2f}).",
         f"- Two photographs of one lesion ({same['pairs']:,} pairs; many are crops of one photograph, "
         f"which flatters) lie in the same band in {in_percent(same['same_band'])}; any two images "
-        f"would in {same['by_chance']:.1%}. Their angles are {same['median_degrees_apart']:.0f} degrees "
-        "apart at the median.",
+        f"would in {same['by_chance']:.1%}. Their angles are {same['median_degrees_apart']:.0f} "
+        "degrees apart at the median.",
         f"- The page warns in bands with fewer than {bands['least_lesions']} lesions in the training "
         "data (with fewer, a share is not known to 10 points): "
         + (", ".join(scarce) if scarce else "no band of these weights")
