@@ -1,17 +1,71 @@
-"""Class activation maps in closed form.
+"""Heatmaps: which places of a photo a class's score came from.
 
-For an average-pooled head the gradient of a class score with respect to the feature map is the same
-at every position: the head's Jacobian at the pooled vector, divided by the number of positions.
-Grad-CAM (Selvaraju et al. 2017) of all seven classes is therefore one small matrix product: no hooks,
-no backward pass, nothing kept on the shared network.
+The page shows `attributions`: for Swin members, gradient times activation of the stage before the last
+(HiResCAM, Draelos and Carin 2020), with each activation taken less its mean over the photo. That is the
+first-order estimate of what a score would lose if a place looked like the photo's average; uncentred,
+the constant part of every feature spreads the heat evenly. `of_probabilities` makes maps of the
+probabilities of those of the logits. `docs/trust.md` measures them against Grad-CAM and others.
+
+`class_maps` is Grad-CAM (Selvaraju et al. 2017) in closed form: for an average-pooled head the gradient
+with respect to the last feature map is the same at every position, the head's Jacobian at the pooled
+vector divided by the number of positions. No hooks, no backward pass, nothing kept on the shared
+network. Members without stages of their own, such as MobileNet, are explained by it.
 """
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from skin_app.diagnoses import CODES
 from skin_app.network import Member, Reading
-from skin_app.views import turn_back
+from skin_app.trunk import has_stages
+
+
+def attributions(member: Member, images: Tensor, scores: Tensor | None = None) -> Tensor:
+    """Signed maps of `images`, (batch, 3, size, size) in [0, 1]: what each place adds to each score.
+
+    `scores`: (batch, k, 7), weights of the logits in k scores a photo; None for the seven logits
+    themselves. Returns (batch, k, rows, columns). Needs no gradient of the weights and leaves nothing
+    on the member.
+    """
+    if scores is None:
+        scores = torch.eye(len(CODES)).to(images).expand(len(images), -1, -1)
+    if not has_stages(member) or len(member.backbone.layers) < 2:
+        with torch.no_grad():
+            return torch.einsum("bsk,bkyx->bsyx", scores, class_maps(member, member(images)))
+    backbone = member.backbone
+    with torch.no_grad():
+        trunk = backbone.layers[:-1](backbone.patch_embed((images - member.mean) / member.std))
+    with torch.inference_mode(False), torch.enable_grad():
+        entered, weights = trunk.detach().clone().requires_grad_(True), scores.clone()
+        logits = member.reading(backbone.norm(backbone.layers[-1](entered))).logits
+        wanted = torch.einsum("bsk,bk->s", weights, logits)  # photos do not touch each other
+        gradients = [
+            torch.autograd.grad(score, entered, retain_graph=place + 1 < len(wanted))[0]
+            for place, score in enumerate(wanted)
+        ]
+    centred = trunk - trunk.mean(dim=(1, 2), keepdim=True)  # (batch, rows, columns, channels)
+    return torch.stack([(centred * gradient).sum(dim=-1) for gradient in gradients], dim=1)
+
+
+def of_probabilities(maps: Tensor, probabilities: Tensor) -> Tensor:
+    """Maps of the probabilities, (batch, 7, rows, columns), of those of the logits, the same shape.
+
+    `probabilities`: (batch, 7). By the derivative of the softmax: p_k (map_k - sum_j p_j map_j), so a
+    map says what speaks for its class against the others, and an improbable class's map is pale.
+    """
+    shares = probabilities.to(maps)[:, :, None, None]
+    return shares * (maps - (shares * maps).sum(dim=1, keepdim=True))
+
+
+def against_the_others(labels: Tensor, probabilities: Tensor) -> Tensor:
+    """`scores` for `attributions` of one class a photo: its logit less the mean by `probabilities`.
+
+    `labels`: (batch,); `probabilities`: (batch, 7). Returns (batch, 1, 7). The map of that class in
+    `of_probabilities`, but for its factor, at a seventh of the cost.
+    """
+    chosen = F.one_hot(labels, len(CODES)).to(probabilities)
+    return (chosen - probabilities)[:, None]
 
 
 def class_maps(member: Member, reading: Reading) -> Tensor:
@@ -25,12 +79,6 @@ def class_maps(member: Member, reading: Reading) -> Tensor:
     if member.config.pool == "flatten":  # Grad-CAM averages the gradient over positions
         jacobian = jacobian.unflatten(2, (-1, positions)).sum(dim=3)
     return torch.einsum("bkc,bcyx->bkyx", jacobian, features) / positions
-
-
-def averaged_over_views(maps: Tensor, views: int) -> Tensor:
-    """Turn the maps of (photos * views, 7, rows, columns) back and average: (photos, 7, ...)."""
-    by_view = maps.unflatten(0, (-1, views))
-    return torch.stack([turn_back(by_view[:, view], view) for view in range(views)], dim=1).mean(dim=1)
 
 
 def averaged_over_members(maps: list[Tensor]) -> Tensor:

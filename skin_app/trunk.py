@@ -15,7 +15,7 @@ from skin_app.network import Member, Reading
 def common_stages(members: Sequence[Member]) -> int:
     """How many first stages (with what lies before them) all members have in common; 0 for none."""
     first = members[0]
-    if len(members) < 2 or not _has_stages(first):
+    if len(members) < 2 or not has_stages(first):
         return 0
     if any(m.config != first.config for m in members):
         return 0
@@ -44,7 +44,7 @@ def read_all(members: Sequence[Member], stages: int, images: Tensor) -> list[Rea
     ]
 
 
-def _has_stages(member: Member) -> bool:
+def has_stages(member: Member) -> bool:
     """Whether the backbone is `norm(layers(patch_embed(x)))`, as timm's Swin transformers are."""
     names = [name for name, _ in member.backbone.named_children()]
     return [n for n in names if n != "head"] == ["patch_embed", "layers", "norm"]

@@ -70,9 +70,9 @@ class Assessment:
     """How far to trust one answer.
 
     `heat_on_lesion`: (7,) share of each class's map that lies on the lesion, NaN where the map is all
-    zero; None where no lesion stands out. `heat_is_outside`: whether the first diagnosis's share is too
-    small for the lesion's size. `tone_is_rare`: whether the training data hold too little of the
-    skin's band.
+    zero; None where no lesion stands out, and in a quick answer, which has no maps.
+    `heat_is_outside`: whether the first diagnosis's share is too small for the lesion's size.
+    `tone_is_rare`: whether the training data hold too little of the skin's band.
     """
 
     decision: Decision
@@ -93,7 +93,7 @@ def look_at(photo: Photo, trust: Trust) -> Look:
 def assess(
     probabilities: np.ndarray,
     readings: np.ndarray,
-    maps: np.ndarray,
+    maps: np.ndarray | None,
     views: int,
     novelty: Novelty,
     look: Look,
@@ -102,10 +102,11 @@ def assess(
     """Join all parts for one answer.
 
     `probabilities`: (7,) calibrated; `readings`: (members x views, 7) calibrated, of each member's
-    answer to each view; `maps`: (7, rows, columns) in [0, 1]. Raises `ValueError` when nothing was
+    answer to each view; `maps`: (7, rows, columns) in [0, 1], or
+    None. Raises `ValueError` when nothing was
     fitted for `views`.
     """
-    shares = shares_on_lesion(maps, look.mask)
+    shares = None if maps is None else shares_on_lesion(maps, look.mask)
     first = None if shares is None else shares[int(probabilities.argmax())]
     return Assessment(
         decision=decide(probabilities, readings, trust.decisions, views, novelty.is_novel),

@@ -9,13 +9,14 @@ from torch import Tensor, nn
 
 from skin_app.diagnoses import CODES
 from skin_app.heatmap import (
+    against_the_others,
+    attributions,
     averaged_over_members,
-    averaged_over_views,
     class_maps,
+    of_probabilities,
     on_shared_scale,
 )
 from skin_app.network import Member, MemberConfig
-from skin_app.views import all_views, turn
 from tests.tiny import MOBILENET, SWIN
 
 VIT = MemberConfig(
@@ -98,15 +99,58 @@ def test_class_maps_equal_the_grad_cam_library(config: MemberConfig) -> None:
             assert np.abs(maps[label].numpy() - library[0]).max() < 1e-6
 
 
-def test_maps_of_turned_views_are_turned_back() -> None:
-    member, image = member_of(MOBILENET), batch_of(MOBILENET, 1)
-    views = all_views(image).flatten(0, 1)
-    maps = class_maps(member, member(views)).detach()
-    averaged = averaged_over_views(maps, 8)
-    turned = all_views(turn(image, 1)).flatten(0, 1)
-    averaged_of_turned = averaged_over_views(class_maps(member, member(turned)).detach(), 8)
-    # the average over the whole symmetry group must turn with the image
-    assert torch.allclose(turn(averaged, 1), averaged_of_turned, atol=1e-5)
+def test_attributions_are_what_a_score_loses_when_a_place_looks_like_the_average() -> None:
+    member, images = member_of(SWIN).double(), batch_of(SWIN, 2).double()
+    maps = attributions(member, images)
+    assert maps.shape == (2, 7, 10, 10)  # one stage before the last: twice as fine
+    backbone, step = member.backbone, 1e-5
+    with torch.no_grad():
+        before = backbone.layers[:-1](backbone.patch_embed((images - member.mean) / member.std))
+
+        def logits(trunk: Tensor) -> Tensor:
+            return member.reading(backbone.norm(backbone.layers[-1](trunk))).logits
+
+        whole, mean = logits(before), before.mean(dim=(1, 2))
+        for row, column in ((0, 0), (4, 7), (9, 3)):
+            moved = before.clone()
+            moved[:, row, column] += step * (mean - moved[:, row, column])
+            lost = (whole - logits(moved)) / step
+            assert torch.allclose(maps[:, :, row, column], lost, rtol=1e-3, atol=1e-7)
+
+
+@pytest.mark.parametrize("config", [SWIN, MOBILENET], ids=name_of)
+def test_maps_of_one_class_are_those_of_all_but_for_its_probability(config: MemberConfig) -> None:
+    member, images = member_of(config), batch_of(config, 3)
+    labels = torch.tensor([4, 0, 6])
+    probabilities = torch.rand(3, 7, generator=torch.Generator().manual_seed(0)).softmax(dim=1)
+    one = attributions(member, images, against_the_others(labels, probabilities))[:, 0]
+    every = of_probabilities(attributions(member, images), probabilities)
+    place = torch.arange(3)
+    expected = every[place, labels] / probabilities[place, labels][:, None, None]
+    assert torch.allclose(one, expected, atol=1e-6)
+
+
+def test_maps_of_probabilities_follow_the_derivative_of_the_softmax() -> None:
+    logits = torch.randn(1, 7, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
+    slope = torch.autograd.functional.jacobian(lambda z: z.softmax(dim=1), logits)
+    assert isinstance(slope, Tensor)
+    maps = torch.randn(1, 7, 4, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
+    expected = torch.einsum("kj,bjyx->bkyx", slope[0, :, 0], maps)
+    assert torch.allclose(of_probabilities(maps, logits.softmax(dim=1)), expected)
+
+
+def test_attributions_without_stages_are_grad_cam() -> None:
+    member, images = member_of(MOBILENET), batch_of(MOBILENET, 2)
+    assert torch.allclose(attributions(member, images), class_maps(member, member(images)).detach())
+
+
+def test_attributions_leave_nothing_on_the_shared_member_and_work_without_gradients() -> None:
+    member, images = member_of(SWIN).requires_grad_(False), batch_of(SWIN, 1)
+    with torch.inference_mode():
+        inside = attributions(member, images)
+    assert torch.equal(inside, attributions(member, images))
+    assert not inside.requires_grad
+    assert all(weight.grad is None and not weight.requires_grad for weight in member.parameters())
 
 
 def test_shared_scale_keeps_the_order_between_classes() -> None:

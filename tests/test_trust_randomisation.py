@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from scipy.special import softmax
 
 from skin_app.heatmap import class_maps
 from skin_app.network import Member, MemberConfig
@@ -53,6 +54,10 @@ def test_the_cascade_goes_from_the_classifier_to_the_pixels_and_leaves_the_membe
     assert all(torch.equal(before[name], value) for name, value in member.state_dict().items())
 
 
+def of_logits(logits: np.ndarray) -> np.ndarray:
+    return softmax(logits, axis=1)
+
+
 def swin_cases(member: Member, count: int = 4) -> list[Case]:
     tested = []
     for row in range(count):
@@ -60,14 +65,15 @@ def swin_cases(member: Member, count: int = 4) -> list[Case]:
         square = torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
         reading = explained.read_once(member, square[None])
         label = int(class_maps(member, reading)[0].amax(dim=(1, 2)).argmax())
-        maps = explained.maps_by_method(member, reading, np.array([label]))
+        said = softmax(reading.logits.numpy(), axis=1)
+        maps = explained.maps_by_method(member, square[None], reading, np.array([label]), said)
         tested.append(Case(row, 0, square, label, {name: heat[0] for name, heat in maps.items()}))
     return tested
 
 
 def test_maps_of_a_network_change_with_its_weights_but_eigen_cam_overlooks_the_head() -> None:
     member = member_of(SWIN)
-    drawn = after_randomising([member], swin_cases(member), seeds=(0, 1))
+    drawn = after_randomising([member], swin_cases(member), seeds=(0, 1), calibrate=of_logits)
     assert set(drawn) == set(EXPLAINING)
     assert list(drawn[OURS]) == list(parts_from_the_top(member))
     assert drawn["Eigen-CAM"]["dense"]["rank"] == pytest.approx([1.0] * 4)
@@ -80,7 +86,9 @@ def test_maps_of_a_network_change_with_its_weights_but_eigen_cam_overlooks_the_h
 def test_a_map_that_ignores_the_weights_is_reported_as_not_changing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def edges_and_noise(_: Member, reading: Any, labels: np.ndarray) -> dict[str, np.ndarray]:
+    def edges_and_noise(
+        _: Member, __: Any, reading: Any, labels: np.ndarray, ___: np.ndarray
+    ) -> dict[str, np.ndarray]:
         generator = np.random.default_rng(int(1e6 * float(reading.logits.abs().sum())))
         fixed = np.stack([centre_gaussian(5, 5)] * len(labels))
         return {"edges": fixed, "noise": generator.random((len(labels), 5, 5))}
@@ -97,7 +105,7 @@ def test_a_map_that_ignores_the_weights_is_reported_as_not_changing(
         for row, case in enumerate(swin_cases(member))
     ]
     monkeypatch.setattr(randomisation, "maps_by_method", edges_and_noise)
-    drawn = after_randomising([member], tested, seeds=(0, 1, 2))
+    drawn = after_randomising([member], tested, seeds=(0, 1, 2), calibrate=of_logits)
     found = randomisation_scores(drawn, np.array(list("abcd")))["methods"]
     assert not found["edges"]["changes"]
     assert found["noise"]["changes"]

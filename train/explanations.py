@@ -1,6 +1,6 @@
 """Maps of what a member looks at: ours, those of the grad-cam library, and maps that know nothing.
 
-Ours are `skin_app.heatmap.class_maps`. The others are Grad-CAM (Selvaraju et al. 2017), Grad-CAM++
+Ours are `skin_app.heatmap.attributions`. The others are Grad-CAM (Selvaraju et al. 2017), Grad-CAM++
 (Chattopadhay et al. 2018), HiResCAM (Draelos and Carin 2020), LayerCAM (Jiang et al. 2021) and
 Eigen-CAM (Muhammad and Yeasin 2020), by the installed library. Maps that know nothing are what all of
 them have to beat: lesions lie in the middle of dermatoscopic images.
@@ -17,7 +17,7 @@ from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from skin_app.heatmap import class_maps
+from skin_app.heatmap import against_the_others, attributions
 from skin_app.network import Member, Reading
 
 OURS, CENTRE, RANDOM = "ours", "centre Gaussian", "random"
@@ -50,13 +50,18 @@ class HeadOfFeatures(nn.Module):
         return self.member.head(self.member.pooled(self.spatial(features.requires_grad_(True))))
 
 
-def our_maps(member: Member, reading: Reading, labels: np.ndarray) -> np.ndarray:
+def our_maps(
+    member: Member, images: Tensor, labels: np.ndarray, probabilities: np.ndarray
+) -> np.ndarray:
     """Our map of one class an image: (batch, rows, columns), positive part, 1 at its own peak.
 
-    `labels`: (batch,) in [0, 7). A map without any positive place is all zero.
+    `images`: (batch, 3, size, size) in [0, 1]; `labels`: (batch,) in [0, 7); `probabilities`:
+    (batch, 7) calibrated. A map without any positive place is all zero.
     """
-    signed = class_maps(member, reading)[torch.arange(len(labels)), torch.as_tensor(labels)]
-    positive = signed.clamp(min=0)
+    device = next(member.parameters()).device
+    shares = torch.as_tensor(probabilities, dtype=torch.float32)
+    scores = against_the_others(torch.as_tensor(labels), shares).to(device)
+    positive = attributions(member, images.to(device), scores)[:, 0].float().clamp(min=0)
     peak = positive.amax(dim=(1, 2), keepdim=True)
     return torch.where(peak > 0, positive / peak, 0).cpu().numpy()
 
@@ -83,10 +88,20 @@ def library_maps(member: Member, features: Tensor, labels: np.ndarray) -> dict[s
     return maps
 
 
-def maps_by_method(member: Member, reading: Reading, labels: np.ndarray) -> dict[str, np.ndarray]:
-    """Our maps and the library's, of one class an image: name -> (batch, rows, columns) in [0, 1]."""
+def maps_by_method(
+    member: Member,
+    images: Tensor,
+    reading: Reading,
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+) -> dict[str, np.ndarray]:
+    """Our maps and the library's, of one class an image: name -> (batch, rows, columns) in [0, 1].
+
+    `images`: (batch, 3, size, size) in [0, 1]; `reading`: what `member` said of them;
+    `probabilities`: (batch, 7), the same calibrated.
+    """
     return {
-        OURS: our_maps(member, reading, labels),
+        OURS: our_maps(member, images, labels, probabilities),
         **library_maps(member, reading.features, labels),
     }
 

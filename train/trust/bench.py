@@ -20,6 +20,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from skin_app.decision import calibrated, prior_adjusted
 from skin_app.ensemble import MemberAnswer, input_square, read_batches
 from skin_app.hardware import best_device
+from skin_app.heatmap import against_the_others, attributions
 from skin_app.network import Member
 from skin_app.photo import Photo, read_photo
 from skin_app.views import all_views
@@ -118,9 +119,29 @@ class Bench:
         return MemberAnswer(
             *(
                 torch.stack([getattr(answers[index], part)[row] for index, row in order])
-                for part in ("by_view", "maps", "embedding")
+                for part in ("by_view", "embedding")
             )
         )
+
+    def explain(
+        self, rows: np.ndarray, photos: Sequence[Photo], probabilities: np.ndarray
+    ) -> np.ndarray:
+        """The positive map of each photo's first diagnosis, (photos, rows, columns), as `read` reads.
+
+        `probabilities`: (photos, 7) calibrated. Raises `ValueError` when the maps differ in size.
+        """
+        shares = torch.from_numpy(probabilities).float()
+        scores = against_the_others(shares.argmax(dim=1), shares)
+        maps: dict[int, np.ndarray] = {}
+        members = self.table["member"].to_numpy()[rows]
+        device = best_device()
+        for index in np.unique(members):
+            member, own = self.members[index], np.flatnonzero(members == index)
+            squares = torch.stack([input_square(photos[place], member.config) for place in own])
+            signed = attributions(member, squares.to(device), scores[own].to(device))[:, 0]
+            positive = signed.double().clamp(min=0).cpu().numpy()
+            maps |= dict(zip(own.tolist(), positive, strict=True))
+        return np.stack([maps[place] for place in range(len(rows))])
 
     def calibrated(self, logits: np.ndarray, views: int) -> np.ndarray:
         """Probabilities (images, 7) by the weights' own calibration."""

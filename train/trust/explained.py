@@ -15,7 +15,7 @@ from torch import Tensor
 
 from skin_app.ensemble import input_square, read_batches
 from skin_app.hardware import best_device, precision
-from skin_app.heatmap import averaged_over_views, class_maps
+from skin_app.heatmap import against_the_others, attributions
 from skin_app.network import Member, Reading
 from skin_app.views import VIEWS, all_views, turn_back
 from train.explanations import (
@@ -56,8 +56,9 @@ def _case(bench: Bench, row: int) -> Case:
     member = bench.members[index]
     square = input_square(bench.photo(row), member.config)
     reading = read_once(member, square[None])
-    label = int(bench.calibrated(reading.logits.double().cpu().numpy(), 1)[0].argmax())
-    by_method = maps_by_method(member, reading, np.array([label]))
+    probabilities = bench.calibrated(reading.logits.double().cpu().numpy(), 1)
+    label = int(probabilities[0].argmax())
+    by_method = maps_by_method(member, square[None], reading, np.array([label]), probabilities)
     maps = {name: heat[0] for name, heat in by_method.items()}
     rows_of_map, columns = maps[OURS].shape
     maps[CENTRE] = centre_gaussian(rows_of_map, columns)
@@ -87,16 +88,16 @@ def curves_of(bench: Bench, case: Case) -> dict[str, Any]:
 def steadiness(bench: Bench, case: Case) -> dict[str, float]:
     """Rank correlations of our map: among the eight views, and with the other members' maps.
 
-    "view and mean": each view's map, turned back, with the mean that the page shows; "two views": any
-    two of the eight; "two members": this image's member and each other one whose maps have as many
+    "view and mean": each view's map, turned back, with the mean of all; "two views": any two of the
+    eight; "two members": this image's member and each other one whose maps have as many
     places. NaN where a map is blank or there is no other.
     """
     member = bench.members[case.member]
-    signed = class_maps(member, read_once(member, all_views(case.square[None])[0]))
-    shown = averaged_over_views(signed, VIEWS)[0, case.label].clamp(min=0)
-    turned = [turn_back(signed[v, case.label], v).clamp(min=0) for v in range(VIEWS)]
+    signed = _signed(bench, member, all_views(case.square[None])[0], case.label)
+    turned = [turn_back(signed[v], v).clamp(min=0) for v in range(VIEWS)]
+    shown = torch.stack(turned).mean(dim=0)
     others = [
-        class_maps(other, read_once(other, case.square[None]))[0, case.label].clamp(min=0)
+        _signed(bench, other, case.square[None], case.label)[0].clamp(min=0)
         for index, other in enumerate(bench.members)
         if index != case.member and other.config.size == member.config.size
     ]
@@ -108,6 +109,15 @@ def steadiness(bench: Bench, case: Case) -> dict[str, float]:
             [(turned[0], other) for other in others if other.shape == shown.shape]
         ),
     }
+
+
+def _signed(bench: Bench, member: Member, images: Tensor, label: int) -> Tensor:
+    """Our signed maps of class `label` for each of `images`: (batch, rows, columns), on the CPU."""
+    logits = read_once(member, images).logits.double().cpu().numpy()
+    probabilities = torch.from_numpy(bench.calibrated(logits, 1)).float()
+    scores = against_the_others(torch.full((len(images),), label), probabilities)
+    device = best_device()
+    return attributions(member, images.to(device), scores.to(device))[:, 0].float().cpu()
 
 
 def mean_likeness(pairs: Sequence[tuple[Tensor, Tensor]]) -> float:

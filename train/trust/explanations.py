@@ -34,7 +34,12 @@ def measure(bench: Bench, images: int = IMAGES, randomised: int = RANDOMISED) ->
     )
     drawn = bench.kept(
         f"randomised-{len(SEEDS)}-{images}-{randomised}",
-        lambda: after_randomising(bench.members, [tested[place] for place in some], SEEDS),
+        lambda: after_randomising(
+            bench.members,
+            [tested[place] for place in some],
+            SEEDS,
+            lambda logits: bench.calibrated(logits, 1),
+        ),
     )
     labels = np.array([case.label for case in tested])
     return {

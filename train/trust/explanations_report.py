@@ -40,7 +40,7 @@ def _what(numbers: dict[str, Any]) -> str:
         "had not seen its lesion; the ensemble, whose averaged map the page shows, cannot be measured "
         "on images that it has not seen. Explained is the diagnosis that the member names first, right "
         f"({numbers['right']}) or wrong ({numbers['images'] - numbers['right']}). A map has {rows} x "
-        f"{columns} places, bilinearly enlarged; ours is the positive part of `heatmap.class_maps`"
+        f"{columns} places, bilinearly enlarged; ours is the positive part of `heatmap.attributions`"
         + (f" (blank on {numbers['blank']} images)" if numbers["blank"] else "")
         + f". The other methods are those of the grad-cam library.{twins} Intervals (95 %) are from "
         "bootstraps over lesions. All of this says whether a map follows the network, not whether the "

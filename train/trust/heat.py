@@ -23,8 +23,7 @@ def first_maps(bench: Bench, rows: np.ndarray, photos: list[Photo]) -> tuple[np.
     """Logits (n, 7) and the positive map (n, rows, columns) of each photo's own first diagnosis."""
     answer = bench.read(rows, photos, views=1)
     logits = answer.logits.double().numpy()
-    first = bench.calibrated(logits, 1).argmax(axis=1)
-    return logits, answer.maps.double().clamp(min=0).numpy()[np.arange(len(rows)), first]
+    return logits, bench.explain(rows, photos, bench.calibrated(logits, 1))
 
 
 def shares_on_lesion(maps: np.ndarray, photos: list[Photo]) -> list[tuple[float | None, float]]:

@@ -6,7 +6,7 @@ and not the network. `train.guided` has the shorter check that goes with the she
 """
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -72,13 +72,17 @@ def structural_similarity(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def after_randomising(
-    members: Sequence[Member], tested: Sequence[Case], seeds: Sequence[int]
+    members: Sequence[Member],
+    tested: Sequence[Case],
+    seeds: Sequence[int],
+    calibrate: Callable[[np.ndarray], np.ndarray],
 ) -> dict[str, dict[str, dict[str, list[float]]]]:
     """How alike each map stays as the cascade goes down: method -> part -> measure -> (images,).
 
     Measures: "rank", Spearman's rank correlation; "size", its absolute value; "structure", the
     structural similarity; each the mean over `seeds`. NaN where the map is blank, before or after, with
-    all seeds. Members must have parts of the same names.
+    all seeds. Members must have parts of the same names. `calibrate`: logits (batch, 7) of one view to
+    probabilities.
     """
     found: dict[str, dict[str, np.ndarray]] = {}
     for index, member in enumerate(members):
@@ -90,7 +94,9 @@ def after_randomising(
         labels = np.array([case.label for case in own])
         for turn, seed in enumerate(seeds):
             for part, changed in cascade(member, seed):
-                drawn = maps_by_method(changed, read_once(changed, squares), labels)
+                reading = read_once(changed, squares)
+                said = calibrate(reading.logits.double().cpu().numpy())
+                drawn = maps_by_method(changed, squares, reading, labels, said)
                 for name, maps in drawn.items():
                     blank = np.full((len(seeds), len(tested), 3), np.nan)
                     table = found.setdefault(name, {}).setdefault(part, blank)
