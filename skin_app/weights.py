@@ -20,6 +20,8 @@ from safetensors.torch import load_file
 from skin_app.decision import Calibration
 from skin_app.diagnoses import ClassOrderError, assert_codes
 from skin_app.gallery import Gallery
+from skin_app.lesion_map import FILE as MAP_FILE
+from skin_app.lesion_map import LesionMap
 from skin_app.network import Member, MemberConfig
 from skin_app.novelty import FILE as NOVELTY_FILE
 from skin_app.novelty import NoveltyDetector, NoveltyError
@@ -110,10 +112,7 @@ class WeightsFolder:
             }
             member.load_state_dict(state, strict=True)
         except (ValidationError, SafetensorError, OSError, RuntimeError) as error:
-            raise WeightsError(
-                f"The member {name} of the weights in {self.folder} cannot be loaded "
-                f"({type(error).__name__}): get the weights anew."
-            ) from error
+            raise self._cannot_load(f"The member {name}", error) from error
         except ClassOrderError as error:
             raise WeightsError(str(error)) from error
         return member.eval().requires_grad_(False)
@@ -123,10 +122,7 @@ class WeightsFolder:
         try:
             return Gallery.load(self.folder)
         except (ValueError, KeyError, OSError, SafetensorError) as error:
-            raise WeightsError(
-                f"The gallery of the weights in {self.folder} cannot be loaded "
-                f"({type(error).__name__}): get the weights anew."
-            ) from error
+            raise self._cannot_load("The gallery", error) from error
 
     def novelty(self) -> NoveltyDetector | None:
         """The novelty statistics; None for weights without `trust`. Raises `WeightsError`."""
@@ -136,10 +132,22 @@ class WeightsFolder:
         try:
             return NoveltyDetector.load(self.folder, self.contract.members, trust.novelty)
         except (NoveltyError, KeyError, OSError, SafetensorError) as error:
-            raise WeightsError(
-                f"The novelty statistics of the weights in {self.folder} cannot be loaded "
-                f"({type(error).__name__}): get the weights anew."
-            ) from error
+            raise self._cannot_load("The novelty statistics", error) from error
+
+    def lesion_map(self) -> LesionMap | None:
+        """The map of held-out lesions; None for weights without one. Raises `WeightsError`."""
+        if MAP_FILE not in self.contract.files:
+            return None
+        try:
+            return LesionMap.load(self.folder)
+        except (ValueError, KeyError, OSError, SafetensorError) as error:
+            raise self._cannot_load("The map", error) from error
+
+    def _cannot_load(self, what: str, error: Exception) -> WeightsError:
+        return WeightsError(
+            f"{what} of the weights in {self.folder} cannot be loaded ({type(error).__name__}): get "
+            "the weights anew."
+        )
 
 
 def open_weights(source: str | Path | None = None) -> WeightsFolder:

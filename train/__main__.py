@@ -135,6 +135,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     _data(calibration)
 
+    about = "put the t-SNE map of member 0's held-out images into a weights folder"
+    lesion_map = verb("map", verbs.map_of_weights, about)
+    lesion_map.add_argument("--weights", help="a folder (default: the embedded weights)")
+    lesion_map.set_defaults(out=None)
+
     readme = verb("readme", verbs.readme, "write the score table of a weights folder into README.md")
     readme.add_argument("--weights", help="a folder (default: the embedded weights)")
     readme.add_argument("--out", type=Path, default=Path("README.md"))

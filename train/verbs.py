@@ -7,7 +7,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from skin_app.ensemble import Ensemble
-from skin_app.weights import WeightsError, open_weights
+from skin_app.weights import open_weights
 from train.assemble import assemble, finished
 from train.backbones import member_config
 from train.card import with_scores
@@ -19,8 +19,10 @@ from train.find_rate import find_rate, write_range_test
 from train.fit import fit_fold
 from train.folds import image_folds, lesion_folds, write_folds
 from train.ham10000 import Dataset, read_dataset
+from train.lesion_map import map_weights
 from train.pairs import confused_pairs
 from train.processes import in_turn, new_accelerator
+from train.put_into import open_to_change
 from train.recipe import Recipe
 from train.recipes import RECIPES
 from train.results import write_results, write_study
@@ -179,14 +181,18 @@ def score(options: Namespace) -> None:
 
 
 def calibrate_weights(options: Namespace) -> None:
-    weights = open_weights(options.weights)
-    if weights.note:  # other weights than those asked for must not be written to
-        raise WeightsError(weights.note)
+    weights = open_to_change(options.weights)
     data = _told(read_dataset(options.data, options.allow_missing))
     calibrate(weights, data, options.work, options.not_dermoscopy, options.out)
     print(
         f"fitted into {weights.folder}; written to {options.out} and {options.out.with_suffix('.json')}"
     )
+
+
+def map_of_weights(options: Namespace) -> None:
+    weights = open_to_change(options.weights)
+    map_weights(weights)
+    print(f"map of member 0's held-out images put into {weights.folder}")
 
 
 def readme(options: Namespace) -> None:

@@ -1,130 +1,144 @@
-"""What was measured about the loaded weights: every number comes from their contract."""
+"""The Evidence tab: what was measured about the loaded weights. Every number comes from them."""
 
+from functools import lru_cache
 from html import escape
-from typing import Any
 
 from skin_app.diagnoses import DIAGNOSES
-from skin_app.interface import words
-from skin_app.interface.fragments import named, percent, table
-from skin_app.interface.trust import with_interval
-from skin_app.trust import Trust
+from skin_app.evaluation import read_evaluation
+from skin_app.interface import words_evidence as words
+from skin_app.interface.evidence_cohort import cohort_section
+from skin_app.interface.evidence_curves import confusion_section, reliability_section, roc_section
+from skin_app.interface.evidence_failures import failures_section
+from skin_app.interface.evidence_map import map_panel
+from skin_app.interface.fragments import named, said, status, table
+from skin_app.interface.measured import (
+    Asked,
+    area,
+    count,
+    estimate,
+    scores_by_rule,
+    share,
+    with_interval,
+)
+from skin_app.language import Say
 from skin_app.views import VIEWS
-from skin_app.weights import Contract
+from skin_app.weights import WeightsError, WeightsFolder
 
-SHARES = {
-    "accuracy": "Right at first place (accuracy)",
-    "top_2": "Right among the first two",
-    "top_3": "Right among the first three",
-    "balanced_accuracy": "Balanced accuracy (mean over the seven diagnoses)",
-}
-AREAS = {
-    "macro_auc": "Area under the ROC curve, mean over the diagnoses",
-    "malignant_auc": "Area under the ROC curve, malignant against benign",
-}
-RULES = {"calibrated": "By probability", "prior_adjusted": "As if all seven were equally common"}
+__all__ = ["map_panel", "panel"]
+# What published seven-class systems lose outside the clinics that they learnt from, in points.
+PUBLISHED_LOSS = (10, 30)
 
 
-def evidence(contract: Contract) -> str:
-    """Scores with their intervals, per diagnosis, and where the numbers come from."""
-    return (
-        f'<section class="panel"><h2>Measured scores</h2>{_scores(contract.scores)}'
-        f"{_trust(contract.trust)}<h3>Limits</h3>{words.LIMITS}</section>"
+def panel(say: Say, weights: WeightsFolder) -> str:
+    """The whole tab but the map. Drawn once for each language and weights, then kept."""
+    try:
+        return _panel(Asked.of(say, weights))
+    except WeightsError as error:
+        return status(str(error), kind="error")
+
+
+@lru_cache(maxsize=8)
+def _panel(asked: Asked) -> str:
+    say, weights = asked.say, asked.weights
+    evaluation = read_evaluation(weights)
+    sections = (
+        _scores(say, weights),
+        _outside(say),
+        _by_diagnosis(say, weights),
+        failures_section(say, weights),
+        _trust(say, weights),
+        confusion_section(say, weights),
+        reliability_section(say, weights, evaluation),
+        roc_section(say, weights, evaluation),
+        cohort_section(say, weights),
+    )
+    return "".join(
+        f'<section class="panel evidence">{section}</section>' for section in sections if section
     )
 
 
-def about(contract: Contract) -> str:
-    """Weights, data and licence, as the contract states them."""
-    training = contract.training
+def _scores(say: Say, weights: WeightsFolder) -> str:
+    scores, by_rule = weights.contract.scores, scores_by_rule(weights)
+    rules = [rule for rule in words.RULES if rule in by_rule]
+    title = f"<h2>{say(words.INSIDE)}</h2>"
+    if not rules:
+        return f"{title}<p>{say(words.NO_SCORES)}</p>"
     rows = [
-        ("Weights", escape(contract.name)),
-        ("Members", str(len(contract.members))),
-        (
-            "Trained on",
-            f"HAM10000 (Tschandl et al. 2018): {training.images:,} images of {training.lesions:,} "
-            "lesions, dermatoscopic",
-        ),
-        ("Start of training", escape(training.start_weights)),
-        ("Probabilities calibrated on", escape(contract.calibration.fitted_on)),
-        ("Licence of the weights", escape(contract.licence)),
+        (say(name), *(with_interval(say, by_rule[rule], key, shown) for rule in rules))
+        for names, shown in ((words.SHARES, share), (words.AREAS, area))
+        for key, name in names.items()
     ]
-    return f'<section class="panel">{table(("What", "Which"), rows, stacked=True)}</section>'
+    columns = (say(words.SCORE_COLUMN), *(say(words.RULES[rule]) for rule in rules))
+    numbers = tuple(range(1, len(columns)))
+    return f"{title}{_origin(say, weights)}{table(columns, rows, numbers=numbers, stacked=True)}" + (
+        f'<p class="quiet">{say(words.NOT_THE_AVERAGE, members=len(weights.contract.members))}</p>'
+        if len(weights.contract.members) > 1 and "predicted_by" in scores
+        else ""
+    )
 
 
-def _trust(trust: Trust | None) -> str:
-    if trust is None or not trust.measured:
+def _origin(say: Say, weights: WeightsFolder) -> str:
+    scores = weights.contract.scores
+    sentences = [
+        say(
+            words.ORIGIN,
+            images=count(say, scores.get("images")),
+            lesions=count(say, scores.get("lesions")),
+            views=VIEWS,
+        )
+    ]
+    sentences += [
+        say(sentence, text=escape(say(scores[key])))
+        for key, sentence in words.ORIGIN_PARTS.items()
+        if key in scores
+    ]
+    return f"<p>{' '.join(sentences)}</p><p class='quiet'>{say(words.EPOCH_CHOSEN)}</p>"
+
+
+def _outside(say: Say) -> str:
+    least, most = PUBLISHED_LOSS
+    note = say(words.OUTSIDE_NOTE, least=say.number(least), most=say.number(most))
+    return f"<h2>{say(words.OUTSIDE)}</h2><p>{note}</p>"
+
+
+def _by_diagnosis(say: Say, weights: WeightsFolder) -> str:
+    by_rule = scores_by_rule(weights)
+    if not set(words.RULES) <= set(by_rule):
         return ""
+    calibrated, adjusted = (by_rule[rule].get("per_class", {}) for rule in words.RULES)
+    rows = []
+    for diagnosis in DIAGNOSES:
+        own, other = (scores.get(diagnosis.code, {}) for scores in (calibrated, adjusted))
+        rows.append(
+            (
+                named(say, diagnosis),
+                count(say, own.get("images")),
+                with_interval(say, own, "recall", share),
+                with_interval(say, other, "recall", share),
+                with_interval(say, own, "precision", share),
+                with_interval(say, own, "auc", area),
+            )
+        )
+    columns = said(say, words.BY_DIAGNOSIS_COLUMNS)
+    return f"<h2>{say(words.BY_DIAGNOSIS)}</h2>" + table(
+        columns, rows, numbers=(1, 2, 3, 4, 5), stacked=True
+    )
+
+
+def _trust(say: Say, weights: WeightsFolder) -> str:
+    trust, title = weights.contract.trust, f"<h2>{say(words.TRUST)}</h2>"
+    if trust is None:
+        return f"{title}<p>{say(words.NO_TRUST)}</p>"
+    if not trust.measured:
+        return f"{title}<p>{say(words.NOTHING_MEASURED)}</p>"
     rows = [
-        (escape(name[0].upper() + name[1:]), with_interval(own), f"{own.images:,}")
+        (
+            say(words.MEASURED[name]) if name in words.MEASURED else escape(name),
+            estimate(say, own),
+            say.number(own.images),
+        )
         for name, own in trust.measured.items()
     ]
-    columns = ("What", "Measured (95 % interval)", "Images")
-    return "<h3>How far to trust one answer</h3>" + table(
-        columns, rows, numbers=(1, 2), caption=words.TRUST_CAPTION, stacked=True
-    )
-
-
-def _scores(scores: dict[str, Any]) -> str:
-    by_rule = scores.get(f"views_{VIEWS}", {})
-    rules = [rule for rule in RULES if rule in by_rule]
-    if not rules:
-        return f"<p>{words.NO_SCORES}</p>"
-    rows = [
-        (name, *(_measured(by_rule[rule], key, as_share=True) for rule in rules))
-        for key, name in SHARES.items()
-    ] + [
-        (name, *(_measured(by_rule[rule], key, as_share=False) for rule in rules))
-        for key, name in AREAS.items()
-    ]
-    columns = ("Score (95 % interval)", *(RULES[rule] for rule in rules))
-    return (
-        f"<p>{_origin(scores)}</p>"
-        + table(columns, rows, numbers=tuple(range(1, len(columns))), stacked=True)
-        + _by_diagnosis(by_rule, rules)
-    )
-
-
-def _origin(scores: dict[str, Any]) -> str:
-    parts = [
-        f"{scores['images']:,} images of {scores['lesions']:,} lesions"
-        if "images" in scores and "lesions" in scores
-        else "",
-        str(scores.get("split", "")),
-        str(scores.get("predicted_by", "")),
-        f"{VIEWS} views an image",
-    ]
-    return escape("; ".join(part for part in parts if part)) + "."
-
-
-def _by_diagnosis(by_rule: dict[str, Any], rules: list[str]) -> str:
-    tables = [by_rule[rule].get("per_class", {}) for rule in rules]
-    rows = [
-        (
-            named(diagnosis),
-            _count(tables[0].get(diagnosis.code, {}).get("images")),
-            *(_share(per_class.get(diagnosis.code, {}).get("recall")) for per_class in tables),
-        )
-        for diagnosis in DIAGNOSES
-    ]
-    columns = ("Diagnosis", "Images", *(f"Found, {RULES[rule].lower()}" for rule in rules))
-    return "<h3>How many of each diagnosis were put first</h3>" + table(
-        columns, rows, numbers=tuple(range(1, len(columns))), stacked=True
-    )
-
-
-def _measured(scores: dict[str, Any], key: str, as_share: bool) -> str:
-    shown = _share if as_share else _area
-    text = shown(scores.get(key))
-    interval = scores.get("intervals_95", {}).get(key)
-    return text + (f" ({shown(interval[0])} to {shown(interval[1])})" if interval else "")
-
-
-def _share(value: float | None) -> str:
-    return "not measured" if value is None else percent(value)
-
-
-def _area(value: float | None) -> str:
-    return "not measured" if value is None else f"{value:.3f}"
-
-
-def _count(value: int | None) -> str:
-    return "not measured" if value is None else f"{value:,}"
+    columns = said(say, words.TRUST_COLUMNS)
+    caption = say(words.TRUST_CAPTION)
+    return title + table(columns, rows, numbers=(1, 2), caption=caption, stacked=True)

@@ -1,9 +1,6 @@
 """Fit all parts of trust for a weights folder, measure them, and write both: the verb `calibrate`."""
 
-import hashlib
 import json
-import shutil
-import uuid
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,11 +12,11 @@ from skin_app.novelty import FILE as NOVELTY_FILE
 from skin_app.outcome import COVERAGE, SENSITIVITY
 from skin_app.trust import MAP_AGAINST_CENTRE, Estimate, Trust
 from skin_app.views import VIEWS
-from skin_app.weights import CONTRACT, Contract, WeightsFolder
+from skin_app.weights import Contract, WeightsFolder
 from train.assemble import Predictions, out_of_fold_scores
-from train.card import model_card
 from train.evidence import weights_evidence
 from train.ham10000 import Dataset
+from train.put_into import put_into
 from train.trust import (
     artefacts,
     corrections,
@@ -177,31 +174,11 @@ def store(
     """Put `trust` and the contract of `weights` into its folder, and the model card with them.
 
     `scores`: the new scores, or None to leave them. A whole new folder takes the old one's place, or
-    nothing changes; members, gallery and predictions stay as they are.
+    nothing changes; members, gallery, predictions and map stay as they are.
     """
-    folder, contract = weights.folder, weights.contract
-    changed = {NOVELTY_FILE: safetensors_bytes(novelty.tensors(contract.members))}
+    contract = weights.contract.model_copy(update={"trust": trust})
+    files = {NOVELTY_FILE: safetensors_bytes(novelty.tensors(contract.members))}
     if scores is not None:
-        changed["evaluation/scores.json"] = (json.dumps(scores, indent=1) + "\n").encode()
-    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in changed.items()}
-    contract = contract.model_copy(
-        update={
-            "trust": trust,
-            "scores": contract.scores if scores is None else scores,
-            "files": dict(sorted((contract.files | hashes).items())),
-        }
-    )
-    changed[CONTRACT] = (contract.model_dump_json(indent=1) + "\n").encode()
-    changed["README.md"] = model_card(contract).encode()
-    mark = uuid.uuid4().hex
-    partial, before = (folder.with_name(f"{folder.name}.{mark}.{end}") for end in ("partial", "before"))
-    try:
-        shutil.copytree(folder, partial)
-        for name, content in changed.items():
-            (partial / name).write_bytes(content)
-        folder.replace(before)
-        partial.replace(folder)
-        shutil.rmtree(before)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return contract
+        contract = contract.model_copy(update={"scores": scores})
+        files["evaluation/scores.json"] = (json.dumps(scores, indent=1) + "\n").encode()
+    return put_into(weights.folder, contract, files)

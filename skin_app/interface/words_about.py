@@ -1,0 +1,50 @@
+"""Sentences of the About tab."""
+
+WHAT_IT_IS = "What this is, and what it is not"
+PURPOSE = """
+<ul>
+<li>A research demo that ranks seven diagnoses for one dermatoscopic photo. It is not a medical
+device.</li>
+<li>It is not for diagnosis, not for treatment decisions, and not for photos taken without a
+dermatoscope.</li>
+<li>It was validated on no other patients than those of HAM10000 (Austria and Australia, almost only
+light skin).</li>
+</ul>
+"""
+CARD = "Model card of these weights"
+CARD_COLUMNS = ("What", "Which")
+NAME, SOURCE, REVISION = "Weights", "Where they come from", "Fingerprint (SHA-256 of ensemble.json)"
+SOURCES = {"embedded": "embedded in this program", "local folder": "a local folder"}
+MEMBERS = "Members"
+MEMBERS_ARE = "{count} networks, {architecture} at {size} pixels, stored as 16-bit numbers"
+MEMBERS_ONLY = "{count} networks"
+RECIPE, RECIPE_IS = "Training", "recipe {name}, folds {folds} of {of}, random seed {seed}"
+RECIPE_NAME = "recipe {name}, random seed {seed}"
+START = "Start of training"
+EPOCHS, EPOCH = "Epochs kept", "fold {fold}: epoch {kept} of {ran}"
+DATA = "Trained on"
+DATA_IS = "HAM10000: {images} dermatoscopic images of {lesions} lesions"
+FINGERPRINT = "Fingerprint of the data"
+CALIBRATED_ON, TEMPERATURES = "Probabilities calibrated on", "Temperatures"
+TEMPERATURE = "{temperature} for {views}"
+ONE_VIEW, VIEWS = "1 view", "{count} views"
+TRUST = "Limits to judge an answer by"
+TRUST_THERE, TRUST_MISSING = "fitted", "none: run python -m train calibrate on these weights"
+CODE, VERSIONS = "Program that trained them (git revision)", "Versions"
+LICENCES = "Licences"
+LICENCE_COLUMNS = ("What", "Licence")
+WEIGHTS_LICENCE = "Weights"
+DATA_LICENCE = (
+    "Data: P. Tschandl, C. Rosendahl, H. Kittler, The HAM10000 dataset, Scientific Data 5, "
+    "180161 (2018)"
+)
+PROGRAM = "This program"
+LICENCE_NAMES = {"program": "Apache 2.0", "data": "CC BY-NC 4.0"}
+NO_IMAGES = (
+    "The weights hold no image of HAM10000, only numbers computed from the images and public facts."
+)
+START_LICENCE = (
+    "The start weights come from a public repository that states no licence where their name says "
+    "stages123, tinyimagenet or modelmaker_int8."
+)
+PRIVACY = "What happens to your photo"
