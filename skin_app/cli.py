@@ -72,7 +72,7 @@ def write_scores(ensemble: Ensemble, files: list[Path], out: Path) -> int:
             for chunk in _chunks(files, CHUNK):
                 read = [_read(path) for path in chunk]
                 photos = [photo for photo in read if isinstance(photo, Photo)]
-                analyses = iter(ensemble.analyse_all(photos) if photos else [])
+                analyses = iter(ensemble.analyse_all(photos, with_maps=False) if photos else [])
                 for path, photo in zip(chunk, read, strict=True):
                     if isinstance(photo, Photo):
                         writer.writerow(csv_row(path, next(analyses)))

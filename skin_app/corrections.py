@@ -79,23 +79,31 @@ def colour_constancy(photo: Photo, norm: int = MINKOWSKI) -> Photo:
 
 
 def crop_to_view(photo: Photo) -> Photo:
-    """The largest square inside the bright circle of the centre square; the photo where there is none.
+    """The largest square inside the bright circle of the centre square; the photo if there is none."""
+    found = view_square(photo)
+    if found is None:
+        return Photo(photo.pixels.copy())
+    left, top, side = found
+    return Photo(photo.pixels[top : top + side, left : left + side].copy())
 
-    Unchanged when less than `SURROUND` of the square that the networks see is black surround, or when
+
+def view_square(photo: Photo) -> tuple[int, int, int] | None:
+    """Left, top and side, in pixels, of what `crop_to_view` keeps; None where it crops nothing.
+
+    Nothing when less than `SURROUND` of the square that the networks see is black surround, or when
     the crop would keep less than `SMALLEST` of its side: that is then no circle of a dermatoscope.
     """
     view = field_of_view(standard_square(photo))
     if view.mean() > 1 - SURROUND:
-        return Photo(photo.pixels.copy())
+        return None
     top, left, side = _largest_square(view)
     if side < SMALLEST * SIDE:
-        return Photo(photo.pixels.copy())
+        return None
     whole = min(photo.height, photo.width)
     first_row = (photo.height - whole) // 2 + round(top * whole / SIDE)
     first_column = (photo.width - whole) // 2 + round(left * whole / SIDE)
     length = min(round(side * whole / SIDE), photo.height - first_row, photo.width - first_column)
-    rows = slice(first_row, first_row + length)
-    return Photo(photo.pixels[rows, first_column : first_column + length].copy())
+    return first_column, first_row, length
 
 
 CORRECTIONS: dict[str, Callable[[Photo], Photo]] = {

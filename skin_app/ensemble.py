@@ -12,7 +12,7 @@ from skin_app.decision import calibrated, malignant_probability, prior_adjusted
 from skin_app.diagnoses import DIAGNOSES, Diagnosis
 from skin_app.gallery import SimilarLesion
 from skin_app.hardware import best_device, describe, precision
-from skin_app.heatmap import averaged_over_members, averaged_over_views, class_maps, on_shared_scale
+from skin_app.heatmap import attributions, averaged_over_members, of_probabilities, on_shared_scale
 from skin_app.network import Member, MemberConfig
 from skin_app.photo import Photo
 from skin_app.trunk import common_stages, read_all
@@ -39,17 +39,19 @@ class Analysis:
     `probabilities`, `prior_adjusted`: (7,) in the order of `DIAGNOSES`; `malignant_probability`: sum
     over akiec, bcc and mel. `members`: (members, 7) each member's own calibrated probabilities.
     `maps`: (7, rows, columns) in [0, 1] on one shared scale, over the photo's centre square `square`
-    (left, top, side in pixels). `similar`: nearest confirmed lesions, most alike first. `views`: how
-    many views were averaged. `assessment`: how far to trust it; None for weights that nothing of it
-    was fitted for. `weights`, `device`: which weights said so, and where.
+    (left, top, side in pixels), of the upright view; None in a quick answer, which does without.
+    `embedding`: (channels,) of the first member, view 0. `similar`: nearest confirmed lesions by it,
+    most alike first. `views`: how many views were averaged. `assessment`: how far to trust it; None for
+    weights that nothing of it was fitted for. `weights`, `device`: which weights said so, and where.
     """
 
     probabilities: np.ndarray
     prior_adjusted: np.ndarray
     malignant_probability: float
     members: np.ndarray
-    maps: np.ndarray
+    maps: np.ndarray | None
     square: tuple[int, int, int]
+    embedding: np.ndarray
     similar: tuple[SimilarLesion, ...]
     views: int
     assessment: Assessment | None
@@ -90,10 +92,10 @@ class Ensemble:
         return self.analyse_all([photo], views)[0]
 
     def refine(self, photo: Photo) -> Iterator[Analysis]:
-        """First the quick answer of one view, then the full one."""
+        """First the quick answer of one view, without maps, then the full one."""
         looks = self.look_at_all([photo])
         for views in (1, VIEWS):
-            yield self.analyse_all([photo], views, looks)[0]
+            yield self.analyse_all([photo], views, looks, with_maps=views == VIEWS)[0]
 
     def look_at_all(self, photos: Sequence[Photo]) -> list[Look] | None:
         """What is seen of photos without networks; None for weights without limits to judge it by."""
@@ -101,11 +103,16 @@ class Ensemble:
         return None if trust is None else [look_at(photo, trust) for photo in photos]
 
     def analyse_all(
-        self, photos: Sequence[Photo], views: int = VIEWS, looks: list[Look] | None = None
+        self,
+        photos: Sequence[Photo],
+        views: int = VIEWS,
+        looks: list[Look] | None = None,
+        with_maps: bool = True,
     ) -> list[Analysis]:
         """Analyse several photos in shared batches; one `Analysis` each, in their order.
 
-        `looks`: what `look_at_all` gave of them, if it was asked before.
+        `looks`: what `look_at_all` gave of them, if it was asked before. `with_maps`: the maps take
+        longer than one view of the photos does.
         """
         tensors = [torch.from_numpy(photo.pixels).permute(2, 0, 1) for photo in photos]
         squares: dict[int, Tensor] = {}
@@ -123,12 +130,9 @@ class Ensemble:
                 for m in self.members
             ]
         logits = torch.stack([answer.logits for answer in answers], dim=1).double().numpy()
-        maps = [
-            on_shared_scale(m).numpy()
-            for m in averaged_over_members([answer.maps for answer in answers])
-        ]
         by_member = calibrated(logits, self.calibration, views)
         probabilities = calibrated(logits.mean(axis=1), self.calibration, views)
+        maps = self._maps(squares, views, probabilities) if with_maps else [None] * len(photos)
         adjusted = prior_adjusted(probabilities, self.calibration.frequencies)
         assessments = self._assess(
             answers, probabilities, maps, views, looks or self.look_at_all(photos)
@@ -141,6 +145,7 @@ class Ensemble:
                 members=by_member[row],
                 maps=maps[row],
                 square=_square(photo),
+                embedding=answers[0].embedding[row].numpy(),
                 similar=self.gallery.nearest(answers[0].embedding[row].numpy()),
                 views=views,
                 assessment=assessments[row],
@@ -150,11 +155,21 @@ class Ensemble:
             for row, photo in enumerate(photos)
         ]
 
+    def _maps(
+        self, squares: dict[int, Tensor], views: int, probabilities: np.ndarray
+    ) -> list[np.ndarray]:
+        """The members' mean maps of each photo's upright view, (7, rows, columns) in [0, 1]."""
+        signed = [
+            attributions(m, squares[m.config.size][::views].to(self.device)).cpu() for m in self.members
+        ]
+        maps = of_probabilities(averaged_over_members(signed), torch.from_numpy(probabilities))
+        return [on_shared_scale(own).numpy() for own in maps]
+
     def _assess(
         self,
         answers: list["MemberAnswer"],
         probabilities: np.ndarray,
-        maps: list[np.ndarray],
+        maps: Sequence[np.ndarray | None],
         views: int,
         looks: list[Look] | None,
     ) -> list[Assessment] | list[None]:
@@ -174,13 +189,11 @@ class Ensemble:
 class MemberAnswer:
     """One member's answer for several photos, on the CPU.
 
-    `by_view` (photos, views, 7): logits of each view; `maps` (photos, 7, rows, columns), signed,
-    averaged over the views; `embedding` (photos, channels), of view 0 alone, as the gallery index has
-    it.
+    `by_view` (photos, views, 7): logits of each view; `embedding` (photos, channels), of view 0 alone,
+    as the gallery index has it.
     """
 
     by_view: Tensor
-    maps: Tensor
     embedding: Tensor
 
     @property
@@ -198,19 +211,16 @@ def read_batches(
     `stages`: how many first stages the members have in common (`trunk.common_stages`).
     """
     logits: list[list[Tensor]] = [[] for _ in members]
-    maps: list[list[Tensor]] = [[] for _ in members]
     embeddings: list[list[Tensor]] = [[] for _ in members]
     for start in range(0, len(inputs), BATCH):
         with precision(device):
             readings = read_all(members, stages, inputs[start : start + BATCH].to(device))
-        for i, (member, reading) in enumerate(zip(members, readings, strict=True)):
+        for i, reading in enumerate(readings):
             logits[i].append(reading.logits.float().cpu())
-            maps[i].append(class_maps(member, reading).cpu())
             embeddings[i].append(reading.embedding.float().cpu())
     return [
         MemberAnswer(
             by_view=torch.cat(logits[i]).unflatten(0, (-1, views)),
-            maps=averaged_over_views(torch.cat(maps[i]), views),
             embedding=torch.cat(embeddings[i])[::views],
         )
         for i in range(len(members))

@@ -14,6 +14,7 @@ ARCHIVE = "https://api.isic-archive.com/images/{image_id}/"
 # No two images of different lesions in the embedded gallery are as alike (a test holds this), while an
 # image of the gallery finds itself.
 SAME_PHOTO = 0.99
+NEAREST = 12
 CONFIRMED = {
     "histo": "histopathology",
     "follow_up": "follow-up",
@@ -75,7 +76,7 @@ class Gallery:
     def __len__(self) -> int:
         return len(self._table)
 
-    def nearest(self, embedding: np.ndarray, count: int = 6) -> tuple[SimilarLesion, ...]:
+    def nearest(self, embedding: np.ndarray, count: int = NEAREST) -> tuple[SimilarLesion, ...]:
         """The `count` most similar lesions to an embedding (channels,), one image of each lesion."""
         unit = torch.from_numpy(np.asarray(embedding, dtype=np.float32))
         unit = unit / unit.norm().clamp(min=1e-12)

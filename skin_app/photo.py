@@ -23,7 +23,14 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 
 class PhotoError(ValueError):
-    """The file cannot be used as a photo; the message is one sentence that says what to do."""
+    """The file cannot be used as a photo; the message is one sentence that says what to do.
+
+    `sentence`, `values`: the message with named places, and what stands in them, for translation.
+    """
+
+    def __init__(self, sentence: str, **values: str | int) -> None:
+        super().__init__(sentence.format(**values) if values else sentence)
+        self.sentence, self.values = sentence, values
 
 
 @dataclass(frozen=True)
@@ -52,12 +59,18 @@ def read_photo(source: bytes | str | Path) -> Photo:
     width, height = _header_size(data)
     if width * height > MAX_PIXELS:
         raise PhotoError(
-            f"The image is {width} x {height} pixels, more than {MAX_PIXELS // 1_000_000} million: "
-            "save a smaller copy (2,000 pixels a side is plenty) and try that."
+            "The image is {width} x {height} pixels, more than {limit} million: "
+            "save a smaller copy (2,000 pixels a side is plenty) and try that.",
+            width=width,
+            height=height,
+            limit=MAX_PIXELS // 1_000_000,
         )
     if min(width, height) < MIN_SIDE:
         raise PhotoError(
-            f"The image is only {width} x {height} pixels: use one of at least {MIN_SIDE} a side."
+            "The image is only {width} x {height} pixels: use one of at least {least} a side.",
+            width=width,
+            height=height,
+            least=MIN_SIDE,
         )
     return Photo(_decode(data))
 
@@ -70,7 +83,9 @@ def _read_bytes(path: Path) -> bytes:
         raise PhotoError("There is no such file: check the path.") from None
     except OSError as error:
         reason = error.strerror or "unknown error"
-        raise PhotoError(f"The file cannot be read ({reason}): check its permissions.") from error
+        raise PhotoError(
+            "The file cannot be read ({reason}): check its permissions.", reason=reason
+        ) from error
 
 
 def _check_length(length: int) -> None:
@@ -78,8 +93,10 @@ def _check_length(length: int) -> None:
         raise PhotoError("The file is empty (0 bytes): copy or export the photo again.")
     if length > MAX_BYTES:
         raise PhotoError(
-            f"The file has {length / 1e6:.0f} MB, more than the limit of {MAX_BYTES / 1e6:.0f} MB: "
-            "save a smaller copy and try that."
+            "The file has {megabytes} MB, more than the limit of {limit} MB: "
+            "save a smaller copy and try that.",
+            megabytes=round(length / 1e6),
+            limit=MAX_BYTES // 1_000_000,
         )
 
 

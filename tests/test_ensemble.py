@@ -103,7 +103,7 @@ def test_ranking_square_and_similar_lesions(ensemble: Ensemble) -> None:
     assert analysis.square == (16, 0, 90)  # 123 x 90
     assert analysis.members.shape == (2, 7)
     likeness = [lesion.likeness for lesion in analysis.similar]
-    assert len(likeness) == 6
+    assert len(likeness) == 12
     assert likeness == sorted(likeness, reverse=True)
     assert analysis.similar[0].link.startswith("https://api.isic-archive.com/images/ISIC_")
 

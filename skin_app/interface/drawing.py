@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from torchvision.io import encode_jpeg
 
 from skin_app.photo import Photo
+from skin_app.pictures import shrunk
 
 LONG_SIDE = 900
 OUTSIDE = 0.45
@@ -32,15 +33,8 @@ class DisplayPhoto:
 
 def for_display(photo: Photo) -> DisplayPhoto:
     """Shrink a photo to screen size; its centre square is what the networks see."""
-    scale = min(1.0, LONG_SIDE / max(photo.width, photo.height))
-    height, width = max(1, round(photo.height * scale)), max(1, round(photo.width * scale))
-    pixels = photo.pixels
-    if scale < 1:
-        image = torch.from_numpy(photo.pixels).permute(2, 0, 1)[None]
-        shrunk = F.interpolate(
-            image.float(), (height, width), mode="bilinear", antialias=True, align_corners=False
-        )
-        pixels = shrunk[0].round().clamp(0, 255).byte().permute(1, 2, 0).contiguous().numpy()
+    pixels = shrunk(photo.pixels, LONG_SIDE)
+    height, width = pixels.shape[:2]
     side = min(height, width)
     return DisplayPhoto(pixels, ((width - side) // 2, (height - side) // 2, side))
 
@@ -61,17 +55,17 @@ def overlay(photo: DisplayPhoto, class_map: np.ndarray, opacity: float) -> np.nd
     )[0, 0].clamp(0, 1)
     drawn = torch.from_numpy(photo.pixels).float() * OUTSIDE
     inside = torch.from_numpy(photo.pixels[top : top + side, left : left + side]).float()
-    cover = (_cover(heat) * opacity)[..., None]
-    drawn[top : top + side, left : left + side] = inside * (1 - cover) + _colours(heat) * cover
+    share = (cover(heat) * opacity)[..., None]
+    drawn[top : top + side, left : left + side] = inside * (1 - share) + colours(heat) * share
     return drawn.round().clamp(0, 255).byte().numpy()
 
 
-def _cover(heat: Tensor) -> Tensor:
+def cover(heat: Tensor) -> Tensor:
     """How much of the photo a place hides at full opacity: nothing at 0, all from 0.6 on."""
     return (heat / 0.6).clamp(max=1)
 
 
-def _colours(heat: Tensor) -> Tensor:
+def colours(heat: Tensor) -> Tensor:
     """Colours (..., 3) in [0, 255] of values in [0, 1], between the `STOPS`."""
     stops = torch.tensor(STOPS, dtype=torch.float32)
     place = heat * (len(STOPS) - 1)
@@ -80,13 +74,13 @@ def _colours(heat: Tensor) -> Tensor:
     return stops[below] * (1 - share) + stops[below + 1] * share
 
 
-def legend_gradient(opacity: float) -> str:
-    """The colour scale as a CSS gradient, with the same covering as on the photo."""
+def legend_gradient() -> str:
+    """The colour scale as a CSS gradient, with the same covering as on the photo at full strength."""
     values = torch.linspace(0, 1, 2 * len(STOPS) - 1)
-    cover, colours = (_cover(values) * opacity).tolist(), _colours(values).round().int().tolist()
+    covers, shades = cover(values).tolist(), colours(values).round().int().tolist()
     steps = [
         f"rgba({red},{green},{blue},{alpha:.2f}) {value:.1%}"
-        for (red, green, blue), alpha, value in zip(colours, cover, values.tolist(), strict=True)
+        for (red, green, blue), alpha, value in zip(shades, covers, values.tolist(), strict=True)
     ]
     return f"linear-gradient(to right, {', '.join(steps)})"
 

@@ -7,26 +7,26 @@ import numpy as np
 
 from skin_app.diagnoses import DIAGNOSES, MALIGNANT, Diagnosis
 from skin_app.ensemble import Analysis
-from skin_app.gallery import SimilarLesion
 from skin_app.interface import words
-from skin_app.interface.drawing import data_url, legend_gradient
+from skin_app.language import Say
 
 BY_CODE = {diagnosis.code: diagnosis for diagnosis in DIAGNOSES}
 
 
-def percent(probability: float) -> str:
-    """A probability in [0, 1] in words for people: 71.3 %, < 0.1 %, > 99.9 %; as HTML."""
-    if probability < 0.001:
-        return "&lt;&nbsp;0.1&nbsp;%"
-    return (
-        "&gt;&nbsp;99.9&nbsp;%" if probability > 0.999 else f"{probability:.1%}".replace("%", "&nbsp;%")
-    )
+def percent(say: Say, share: float) -> str:
+    """A share in [0, 1] for people: 71.3 %, < 0.1 %, > 99.9 %; as HTML."""
+    return escape(say.percent(share))
 
 
-def named(diagnosis: Diagnosis) -> str:
+def named(say: Say, diagnosis: Diagnosis) -> str:
     """Full name, code, and whether it is malignant, in words."""
-    mark = ' <span class="malignant">malignant</span>' if diagnosis.malignant else ""
-    return f'{escape(diagnosis.name)} <span class="code">{diagnosis.code}</span>{mark}'
+    mark = f' <span class="malignant">{say(words.MALIGNANT)}</span>' if diagnosis.malignant else ""
+    return f'{escape(say(diagnosis.name))} <span class="code">{diagnosis.code}</span>{mark}'
+
+
+def said(say: Say, sentences: Sequence[str]) -> tuple[str, ...]:
+    """Several constants, such as a table's columns, in the reader's language."""
+    return tuple(say(sentence) for sentence in sentences)
 
 
 def status(sentence: str, detail: str = "", kind: str = "") -> str:
@@ -36,118 +36,77 @@ def status(sentence: str, detail: str = "", kind: str = "") -> str:
     return f'<div class="status {kind}" role="{role}">{escape(sentence)}{small}</div>'
 
 
-def answer_status(analysis: Analysis, refining: bool) -> str:
+def answer_status(say: Say, analysis: Analysis, refining: bool) -> str:
     """Which answer is shown, from how much, where it was computed and by which weights."""
-    members = _counted(len(analysis.members), "member")
-    views = _counted(analysis.views, "view")
-    sentence = (
-        f"Quick answer from {members} × {views}; refining …"
-        if refining
-        else f"Answer from {members} × {views}."
+    members = len(analysis.members)
+    sentence = say(
+        words.QUICK_ANSWER if refining else words.FULL_ANSWER,
+        members=say(words.ONE_MEMBER if members == 1 else words.MEMBERS, count=members),
+        views=say(words.ONE_VIEW if analysis.views == 1 else words.VIEWS, count=analysis.views),
     )
-    return status(sentence, f"Computed on {analysis.device}. Weights: {analysis.weights}.")
+    return status(sentence, say(words.COMPUTED_ON, device=analysis.device, weights=analysis.weights))
 
 
-def ranking(analysis: Analysis, in_set: Sequence[bool] | None = None) -> str:
-    """The seven diagnoses, most probable first, and the malignant ones' total.
+def ranking(say: Say, analysis: Analysis, in_set: Sequence[bool] | None = None) -> str:
+    """The seven diagnoses, most probable first; each is a button for its map. And the malignant total.
 
     `in_set`: whether each of them, in that order, is in the prediction set; None where there is none.
     """
     inside = in_set or (False,) * len(DIAGNOSES)
     rows = "".join(
-        f'<tr class="{"first" if place == 0 else ""}"><th scope="row">{named(entry.diagnosis)}</th>'
+        f'<tr class="{"first" if place == 0 else ""}"><th scope="row">'
+        f'<button type="button" class="pick" data-code="{entry.diagnosis.code}" '
+        f'aria-pressed="{"true" if place == 0 else "false"}">{named(say, entry.diagnosis)}'
+        f'<span class="hidden-text"> {say(words.SHOW_ITS_MAP)}</span></button></th>'
         f'<td><div class="bar" aria-hidden="true"><i style="width:{entry.probability:.1%};'
         f'background:{entry.diagnosis.colour}"></i></div></td>'
-        f'<td class="number">{percent(entry.probability)}</td>'
-        f'<td class="number quiet">{percent(entry.prior_adjusted)}</td>'
-        + ("" if in_set is None else f'<td class="set">{_mark(inside[place])}</td>')
+        f'<td class="number">{percent(say, entry.probability)}</td>'
+        f'<td class="number quiet">{percent(say, entry.prior_adjusted)}</td>'
+        + ("" if in_set is None else f'<td class="set">{_mark(say, inside[place])}</td>')
         + "</tr>"
         for place, entry in enumerate(analysis.ranked)
     )
     codes = ", ".join(d.code for d, malignant in zip(DIAGNOSES, MALIGNANT, strict=True) if malignant)
+    total = say(
+        words.MALIGNANT_TOGETHER, codes=codes, share=percent(say, analysis.malignant_probability)
+    )
     return (
-        '<section class="panel"><h2>Seven diagnoses, ranked</h2>'
-        f'<table class="facts ranking"><caption>{words.RANKING_CAPTION}</caption><thead><tr>'
-        '<th scope="col">Diagnosis</th><th scope="col"></th>'
-        '<th scope="col" class="number">Probability</th>'
-        f'<th scope="col" class="number wrapped">… {words.EQUALLY_COMMON}'
-        "</th>"
-        + ("" if in_set is None else f'<th scope="col" class="wrapped">{words.IN_SET}</th>')
-        + f"</tr></thead><tbody>{rows}</tbody></table>"
-        f'<p class="total">Malignant diagnoses together ({codes}): '
-        f"<strong>{percent(analysis.malignant_probability)}</strong></p></section>"
+        f'<section class="panel"><h2>{say(words.RANKING)}</h2>'
+        f'<table class="facts ranking"><caption>{say(words.RANKING_CAPTION)}</caption><thead><tr>'
+        f'<th scope="col">{say(words.DIAGNOSIS)}</th>'
+        f'<th scope="col"><span class="hidden-text">{say(words.BAR)}</span></th>'
+        f'<th scope="col" class="number">{say(words.PROBABILITY)}</th>'
+        f'<th scope="col" class="number wrapped">{say(words.EQUALLY_COMMON)}</th>'
+        + ("" if in_set is None else f'<th scope="col" class="wrapped">{say(words.IN_SET)}</th>')
+        + f'</tr></thead><tbody>{rows}</tbody></table><p class="total">{total}</p></section>'
     )
 
 
-def _mark(inside: bool) -> str:
-    return "<strong>yes</strong>" if inside else '<span class="quiet">no</span>'
-
-
-def map_figure(
-    pixels: np.ndarray, code: str, probability: float, opacity: float, on_lesion: float | None = None
-) -> str:
-    """A drawn map, (height, width, 3) uint8, with its legend and what it does not mean.
-
-    `on_lesion`: share of the map's heat on the lesion, in [0, 1]; None where it is not known.
-    """
-    diagnosis = BY_CODE[code]
-    alt = f"Photo with the activation map for {diagnosis.name} ({code}) laid over it"
+def _mark(say: Say, inside: bool) -> str:
     return (
-        f'<figure class="map"><img src="{data_url(pixels)}" alt="{escape(alt)}" data-code="{code}">'
-        f"<figcaption>Map for <strong>{escape(diagnosis.name)}</strong>, probability "
-        f"{percent(probability)}"
-        + ("" if on_lesion is None else f". {words.ON_LESION.format(share=percent(on_lesion))}")
-        + '<div class="legend"><div class="scale" aria-hidden="true" '
-        f'style="background-image:{legend_gradient(opacity)}"></div>'
-        '<div class="ends"><span>adds nothing to this score</span>'
-        f"<span>strongest of all seven maps</span></div></div>"
-        f'<p class="quiet">{words.MAP_MEANING}</p></figcaption></figure>'
+        f"<strong>{say(words.YES)}</strong>"
+        if inside
+        else f'<span class="quiet">{say(words.NO)}</span>'
     )
 
 
-def similar_lesions(lesions: Sequence[SimilarLesion]) -> str:
-    """The nearest confirmed lesions, with links to the public archive."""
-    columns = ("Archive id", "Diagnosis", "Confirmed by", "Likeness", "Age", "Sex", "Site")
-    rows = [
-        (
-            f'<a href="{escape(lesion.link)}" target="_blank" rel="noopener">'
-            f"{escape(lesion.image_id)}</a>",
-            named(BY_CODE[lesion.dx]),
-            escape(lesion.confirmed),
-            f"{lesion.likeness:.3f}",
-            "not stated" if lesion.age is None else f"{lesion.age:.0f}",
-            escape(lesion.sex or "not stated"),
-            escape(lesion.site or "not stated"),
-        )
-        for lesion in lesions
-    ]
-    known = next((lesion for lesion in lesions if lesion.is_the_same_photo), None)
-    warning = status(words.TRAINING_IMAGE.format(image_id=known.image_id), kind="note") if known else ""
-    return (
-        '<section class="panel similar"><h2>Confirmed lesions that look alike to the networks</h2>'
-        f"{warning}"
-        f"{table(columns, rows, numbers=(3, 4), stacked=True)}"
-        f'<p class="quiet">{words.SIMILAR_NOTE}</p></section>'
-    )
-
-
-def members(analysis: Analysis) -> str:
+def members(say: Say, analysis: Analysis) -> str:
     """Each member's own first two answers, beside the ensemble's."""
-    answers = [("All together", analysis.probabilities)]
-    answers += [(f"Member {i + 1}", row) for i, row in enumerate(analysis.members)]
+    answers = [(say(words.ALL_TOGETHER), analysis.probabilities)]
+    answers += [(say(words.MEMBER, number=i + 1), row) for i, row in enumerate(analysis.members)]
     rows = []
     for name, probabilities in answers:
         first, second = np.argsort(-probabilities, kind="stable")[:2]
         rows.append(
             (
                 escape(name),
-                f"{named(DIAGNOSES[first])} {percent(float(probabilities[first]))}",
-                f"{named(DIAGNOSES[second])} {percent(float(probabilities[second]))}",
+                f"{named(say, DIAGNOSES[first])} {percent(say, float(probabilities[first]))}",
+                f"{named(say, DIAGNOSES[second])} {percent(say, float(probabilities[second]))}",
             )
         )
     return (
-        '<section class="panel members"><h2>Do the members agree?</h2>'
-        f"{table(('Who', 'First answer', 'Second answer'), rows, stacked=True)}</section>"
+        f'<section class="panel members"><h2>{say(words.DO_MEMBERS_AGREE)}</h2>'
+        f"{table(said(say, words.MEMBER_COLUMNS), rows, stacked=True)}</section>"
     )
 
 
@@ -181,7 +140,3 @@ def table(
         f'<div class="wide"><table class="facts{" stacked" if stacked else ""}">{label}'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -4,30 +4,41 @@ A photo goes two steps: `receive` reads and forgets the upload and decodes it; `
 networks, quick answer first. What the page then remembers of it is `Shown`, in memory only.
 """
 
+import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from math import isnan
 from pathlib import Path
 
-from skin_app.diagnoses import CODES
+import numpy as np
+
 from skin_app.ensemble import Analysis, Ensemble
 from skin_app.interface import words
-from skin_app.interface.drawing import DisplayPhoto, data_url, for_display, overlay
-from skin_app.interface.fragments import answer_status, map_figure, status
+from skin_app.interface.drawing import DisplayPhoto, data_url, for_display
+from skin_app.interface.fragments import answer_status, status
 from skin_app.interface.uploads import delete, read
+from skin_app.language import Say
 from skin_app.photo import Photo, PhotoError, read_photo
+from skin_app.pictures import shrunk
 from skin_app.synthetic import EXAMPLES
 from skin_app.views import VIEWS
 
 EXAMPLES_FOLDER = Path(__file__).resolve().parent / "examples"
+HELD_PIXELS = 4_000_000  # of each photo whose result is shown, 12 MB at most
 
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """What the page remembers of the photo whose result it shows."""
+    """What the page remembers of the photo whose result it shows.
+
+    `held`: the photo itself for corrections, a smaller copy (`is_copy`) when it has more than
+    `HELD_PIXELS`; None where corrections are not offered. `token`: names the photo within the page.
+    """
 
     photo: DisplayPhoto
     analysis: Analysis
+    held: Photo | None = None
+    is_copy: bool = False
+    token: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,37 +62,39 @@ class Answered:
     shown: Shown | None = None
 
 
-def receive(path: str | None, uploads: Path) -> Iterator[Received]:
+def receive(say: Say, path: str | None, uploads: Path) -> Iterator[Received]:
     """Read and decode an upload inside the folder `uploads`, then delete its file.
 
     The file goes only after the answer is out: until its own preview has arrived, the browser shows
     the file.
     """
     if path is None:
-        yield Received(None, status(words.IDLE))
+        yield Received(None, status(say(words.IDLE)))
         return
     try:
-        yield _decoded(lambda: read(path, uploads))
+        yield _decoded(say, lambda: read(path, uploads))
     finally:
         delete(path, uploads)
 
 
-def receive_example(index: int) -> Received:
+def receive_example(say: Say, index: int) -> Received:
     """Read one of the synthetic drawings that ship with the page; its file stays."""
     name = list(EXAMPLES)[index]
-    return _decoded(lambda: (EXAMPLES_FOLDER / name).read_bytes())
+    return _decoded(say, lambda: (EXAMPLES_FOLDER / name).read_bytes())
 
 
-def _decoded(source: Callable[[], bytes]) -> Received:
+def _decoded(say: Say, source: Callable[[], bytes]) -> Received:
     try:
         photo = read_photo(source())
     except PhotoError as error:
-        return Received(None, status(str(error), kind="error"))
+        return Received(None, status(say.refusal(error), kind="error"))
     preview = data_url(for_display(photo).pixels)
-    return Received(preview, status("Photo read; analysing …"), photo)
+    return Received(preview, status(say(words.READ)), photo)
 
 
-def answer(ensemble: Ensemble, waiting: Photo | None, shown: Shown | None = None) -> Iterator[Answered]:
+def answer(
+    say: Say, ensemble: Ensemble, waiting: Photo | None, shown: Shown | None = None
+) -> Iterator[Answered]:
     """The quick answer, then the full one, of the photo that is waiting.
 
     Without one, what is shown is shown again; without that either, a sentence says what to do.
@@ -90,38 +103,25 @@ def answer(ensemble: Ensemble, waiting: Photo | None, shown: Shown | None = None
     """
     if waiting is None:
         if shown is None:
-            yield Answered(status(words.NOTHING_CHOSEN, kind="error"))
+            yield Answered(status(say(words.NOTHING_CHOSEN), kind="error"))
         else:
-            yield Answered(answer_status(shown.analysis, refining=False), shown)
+            yield Answered(answer_status(say, shown.analysis, refining=False), shown)
         return
     try:
-        photo = for_display(waiting)
+        photo, held, token = for_display(waiting), held_copy(waiting), secrets.token_hex(4)
         for analysis in ensemble.refine(waiting):
             refining = analysis.views < VIEWS
-            yield Answered(answer_status(analysis, refining), Shown(photo, analysis))
+            remembered = Shown(photo, analysis, held, held is not waiting, token)
+            yield Answered(answer_status(say, analysis, refining), remembered)
     except Exception:
-        yield Answered(status(words.FAULT, kind="error"))
+        yield Answered(status(say(words.FAULT), kind="error"))
         raise
 
 
-def draw_map(shown: Shown | None, code: str, opacity: float) -> str:
-    """HTML of the map of class `code` over the photo; `opacity` in [0, 1]."""
-    if shown is None:
-        return status(words.NO_LONGER_HELD, kind="error")
-    index = CODES.index(code)
-    pixels = overlay(shown.photo, shown.analysis.maps[index], opacity)
-    return map_figure(
-        pixels,
-        code,
-        float(shown.analysis.probabilities[index]),
-        opacity,
-        _on_lesion(shown.analysis, index),
-    )
-
-
-def _on_lesion(analysis: Analysis, index: int) -> float | None:
-    assessment = analysis.assessment
-    if assessment is None or assessment.heat_on_lesion is None:
-        return None
-    share = float(assessment.heat_on_lesion[index])
-    return None if isnan(share) else share
+def held_copy(photo: Photo) -> Photo:
+    """The photo itself, or a smaller one of at most `HELD_PIXELS`."""
+    pixels = photo.width * photo.height
+    if pixels <= HELD_PIXELS:
+        return photo
+    long_side = int(max(photo.width, photo.height) * np.sqrt(HELD_PIXELS / pixels))
+    return Photo(shrunk(photo.pixels, long_side))

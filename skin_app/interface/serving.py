@@ -1,24 +1,32 @@
 """How the page is served: nothing leaves this machine, nothing is kept."""
 
 import socket
+from pathlib import Path
 
 import gradio as gr
+from gradio import processing_utils
 
-from skin_app.interface.theme import CSS, theme
+from skin_app.interface.labels import Labels
+from skin_app.interface.theme import theme
 from skin_app.photo import MAX_BYTES
 
-# Each remembered session holds one photo at screen size and one analysis, a few megabytes.
-SESSIONS = 64
+# Each remembered session holds a photo of up to 12 MB and its analysis, or a batch of small ones.
+SESSIONS = 32
+NO_ADDRESSES = "Files are not fetched from addresses here: upload the photo itself."
+FOLDER = Path(__file__).resolve().parent
 
 
 class PortError(ValueError):
     """The page cannot listen where it was told to; the message is one sentence."""
 
 
-def serve(page: gr.Blocks, name: str, port: str | int, block: bool = True) -> str:
+def serve(
+    page: gr.Blocks, name: str, port: str | int, block: bool = True, labels: Labels | None = None
+) -> str:
     """Launch the page on host `name` with its fixed settings; returns its address.
 
-    `block`: stay until interrupted. Raises `PortError` for a port that is taken or none at all.
+    `labels`: the page's fixed texts, in every language. `block`: stay until interrupted. Raises
+    `PortError` for a port that is taken or none at all.
     """
     if not str(port).isdecimal() or not 0 < int(port) < 65536:
         raise PortError(f"{port} is no port: set GRADIO_SERVER_PORT to a number such as 7860.")
@@ -31,13 +39,15 @@ def serve(page: gr.Blocks, name: str, port: str | int, block: bool = True) -> st
                 f"The page cannot listen on {name}:{port} ({error.strerror}): stop the program that "
                 "does, or set GRADIO_SERVER_PORT to another port."
             ) from error
+    processing_utils.async_ssrf_protected_download = _refuse
     page.queue(max_size=16)
     _, url, _ = page.launch(
         server_name=name,
         server_port=int(port),
         prevent_thread_lock=not block,
         theme=theme(),
-        head=f"<style>{CSS}</style>",
+        head=head(),
+        i18n=(labels or Labels()).translations(),
         share=False,
         ssr_mode=False,
         run_history=False,
@@ -50,3 +60,15 @@ def serve(page: gr.Blocks, name: str, port: str | int, block: bool = True) -> st
         quiet=True,
     )
     return url
+
+
+def head() -> str:
+    """The page's own styles and script, inline: nothing is loaded from elsewhere."""
+    styles = "\n".join(path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.css")))
+    script = (FOLDER / "page.js").read_text(encoding="utf-8")
+    return f"<style>{styles}</style><script>{script}</script>"
+
+
+async def _refuse(url: str, cache_dir: str) -> str:  # noqa: ARG001
+    """Instead of gradio's download: a visitor could make this server ask any public address."""
+    raise gr.Error(NO_ADDRESSES, print_exception=False)

@@ -10,12 +10,13 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from skin_app.photo import MAX_BYTES, PhotoError
 
 FORGOTTEN_AFTER = 300.0
+ARRIVES_WITHIN = 3600.0
 SWEEP_EVERY = 60.0
 
 
@@ -51,11 +52,21 @@ def read(path: str | Path, folder: Path) -> bytes:
     try:
         if upload.stat().st_size > MAX_BYTES:
             raise PhotoError(
-                f"The file has more than {MAX_BYTES // 1_000_000} MB: save a smaller copy and try that."
+                "The file has more than {limit} MB: save a smaller copy and try that.",
+                limit=MAX_BYTES // 1_000_000,
             )
         return upload.read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         raise PhotoError("The uploaded photo is no longer held here: choose it again.") from None
+
+
+def keep(path: str | Path, folder: Path) -> None:
+    """Count an upload as fresh, if it is still there, so that it is not swept while it waits its turn.
+
+    Raises `ValueError` when `path` is not inside `folder`.
+    """
+    with suppress(FileNotFoundError):
+        os.utime(_inside(path, folder))
 
 
 def delete(path: str | Path, folder: Path) -> None:
@@ -64,24 +75,29 @@ def delete(path: str | Path, folder: Path) -> None:
     Raises `ValueError` when `path` is not inside `folder`.
     """
     upload = _inside(path, folder)
-    upload.unlink(missing_ok=True)
+    if upload.is_file():
+        upload.unlink(missing_ok=True)
     _remove_if_empty(upload.parent, folder)
 
 
 def _inside(path: str | Path, folder: Path) -> Path:
     upload = Path(path).resolve()
-    if not upload.is_relative_to(folder.resolve()):
+    if not upload.is_relative_to(folder.resolve()) or upload == folder.resolve():
         raise ValueError("The path does not lead to an uploaded file.")
     return upload
 
 
 def sweep(folder: Path, older_than: float = FORGOTTEN_AFTER) -> int:
-    """Delete the files below `folder` last written `older_than` seconds ago or more; how many."""
-    limit = time.time() - older_than
+    """Delete the files below `folder` last written `older_than` seconds ago or more; how many.
+
+    Those in `folder` itself are still arriving, many in one go: they stay for `ARRIVES_WITHIN` seconds.
+    """
+    now = time.time()
     deleted = 0
     for path in sorted(folder.rglob("*"), reverse=True):
         try:
-            if path.is_file() and path.stat().st_mtime <= limit:
+            kept_for = max(older_than, ARRIVES_WITHIN) if path.parent == folder else older_than
+            if path.is_file() and path.stat().st_mtime <= now - kept_for:
                 path.unlink()
                 deleted += 1
                 _remove_if_empty(path.parent, folder)

@@ -1,4 +1,4 @@
-"""The sentences of the page that no number goes into."""
+"""The page's sentences in English; `Say` translates them and puts numbers into their named places."""
 
 from skin_app.outcome import Outcome
 
@@ -11,8 +11,8 @@ STRIP = (
 INTRO = """
 <h2>How it works</h2>
 <ol>
-<li>Choose a dermatoscopic photo on this page, or one of the synthetic drawings. The analysis starts
-by itself.</li>
+<li>Drop, paste, choose or take a dermatoscopic photo on this page, or try one of the synthetic
+drawings. The analysis starts by itself.</li>
 <li>A quick answer comes first; the full answer of all networks follows.</li>
 <li>You see seven diagnoses in order of probability, a map of where each score came from, and
 confirmed lesions that look alike to the networks.</li>
@@ -21,10 +21,9 @@ confirmed lesions that look alike to the networks.</li>
 the networks know; they will still name one of the seven.</p>
 """
 IDLE = "No photo yet. Choose one, or try a synthetic drawing."
+READ = "Photo read; analysing …"
 NOTHING_CHOSEN = "There is no photo to analyse: choose, paste or take one first."
-NO_LONGER_HELD = (
-    "The photo of this result is no longer held in memory: choose it again to see its maps."
-)
+NO_LONGER_HELD = "The photo of this result is no longer held in memory: choose it again."
 FAULT = (
     "The analysis stopped because of a fault in this program, so there is no result for this "
     "photo. The rest of the page still works; the fault is in the program's log."
@@ -80,10 +79,10 @@ SET_OFF = "There is no prediction set: what it promises holds only for photos li
 IN_SET = "In the 90&nbsp;% set"
 CHECK_FIRST = "Check first"
 HEAT_OUTSIDE = (
-    "Little of the first diagnosis's heat lies on the lesion ({share:.0%} of it, on a lesion that "
-    "covers {area:.0%} of the square): look whether hair, ink, a ruler or the edge drew it."
+    "Little of the first diagnosis's heat lies on the lesion ({share} of it, on a lesion that "
+    "covers {area} of the square): look whether hair, ink, a ruler or the edge drew it."
 )
-ON_LESION = "{share} of this map's heat lies on the lesion, as far as a simple outline can tell"
+ON_LESION = "{share} of this map's heat lies on the lesion, as far as a simple outline can tell."
 NO_LESION = "No lesion stands out from the skin here, so it cannot be checked where the heat lies."
 NO_TONE = (
     "The skin's tone was not estimated (too little skin, or too blue a photo), so it is not checked "
@@ -114,49 +113,115 @@ POINTS_NOTE = (
     "with the slider."
 )
 MAP_MEANING = (
-    "The map shows where this class's score came from. It does not show where disease is, and it "
-    "does not outline the lesion. All seven maps share one scale, so a pale map means a weak "
-    "class. The darkened margin was not seen by the networks."
+    "The map estimates how much of this class's probability hangs on a place: what would be lost if it "
+    "looked like the rest of the photo. It does not show where disease is, and it does not outline the "
+    "lesion. All seven maps share one scale, so a pale map means an improbable class or little to see. "
+    "The darkened margin was not seen by the networks."
 )
 MAP_IS_WEAK = (
     "Measured on images that the networks had not seen, these maps did not find the pixels that the "
     "score depends on any better than a spot in the middle of the photo does: do not read much into "
     "them."
 )
-TRUST_CAPTION = (
-    "Measured on HAM10000 images by one network alone (the pictures to refuse: by all together), by "
-    "limits that were fitted on other lesions; docs/trust.md says how, and what was chosen after a "
-    "look at them"
+RANKING = "Seven diagnoses, ranked"
+RANKING_CAPTION = (
+    "Calibrated probability under the class frequencies of the training data (HAM10000). Choose a "
+    "diagnosis to see its heatmap."
 )
-EQUALLY_COMMON = "if all seven were equally common"
-RANKING_CAPTION = "Calibrated probability under the class frequencies of the training data (HAM10000)"
+EQUALLY_COMMON = "… if all seven were equally common"
+DIAGNOSIS = "Diagnosis"
+PROBABILITY = "Probability"
+BAR = "Probability as a bar"
+SHOW_ITS_MAP = "(show its heatmap)"
+MALIGNANT = "malignant"
+MALIGNANT_TOGETHER = "Malignant diagnoses together ({codes}): <strong>{share}</strong>"
+YES, NO = "yes", "no"
+QUICK_ANSWER = "Quick answer from {members} × {views}; refining …"
+FULL_ANSWER = "Answer from {members} × {views}."
+ONE_MEMBER, MEMBERS = "{count} member", "{count} members"
+ONE_VIEW, VIEWS = "{count} view", "{count} views"
+COMPUTED_ON = "Computed on {device}. Weights: {weights}."
+DO_MEMBERS_AGREE = "Do the members agree?"
+ALL_TOGETHER, MEMBER = "All together", "Member {number}"
+MEMBER_COLUMNS = ("Who", "First answer", "Second answer")
+OUTCOME = "Outcome"
+POINTS_TITLE = "Malignant or benign: where to draw the line"
+NOT_DEFINED = "not defined"
+ABOVE = "<strong>above</strong> (line at {line})"
+BELOW = "<strong>below</strong> (line at {line})"
+NOT_STATED = "not stated"
+
+MAP_TITLE = "Where the score came from"
+THE_PHOTO = "The photo that was analysed"
+HEATMAP_OF = "Heatmap for {name} over the photo"
+MAP_FOR = "Map for <strong>{name}</strong>, probability {share}."
+MAP_FOLLOWS = "The heatmaps follow with the full answer."
+MAP_EMPTY = "No place adds to this class."
+PEAK = "Its strongest place has {peak} of the strongest of all seven maps."
+MOST_HEAT = "Most of its heat lies {place} of the square."
+NO_PLACE = "Its heat is spread over the whole square."
+PLACES = (
+    ("at the upper left", "at the top", "at the upper right"),
+    ("at the left", "in the middle", "at the right"),
+    ("at the lower left", "at the bottom", "at the lower right"),
+)
+STRENGTH = "Strength of the map"
+SPLIT = "Before / after: plain photo from the left up to"
+BESIDE = "Beside it, why this rather than …"
+NOTHING_BESIDE = "nothing"
+SCALE_LOW, SCALE_HIGH = "adds nothing to this class", "strongest of all seven maps"
+
+SIMILAR = "Confirmed lesions that look alike to the networks"
+SIMILAR_COUNT = "Of the {count} nearest lesions:"
+SIMILAR_ENTRY = "{number} {name} ({how})"
+SIMILAR_CONFIRMED = "{number} confirmed by {how}"
+LIKENESS = "likeness {likeness}"
+AGED = "{age} years"
+PICTURE_OF = "{name}, archive id {image_id}"
+IN_ARCHIVE = "{image_id} in the archive"
+NO_PICTURE = "picture in the archive only"
 SIMILAR_NOTE = (
     "Nearest images of the training data by the first network's features, one for each lesion. "
-    "Their pictures are not shown here for licence reasons; the link leads to the public archive's "
-    "record. Likeness is cosine similarity, 1 at most; it is no probability."
+    "Likeness is cosine similarity, 1 at most; it is no probability. The links lead to the public "
+    "archive's records."
+)
+SIMILAR_WITHOUT_PICTURES = (
+    "Their pictures are not shown here for licence reasons. With a copy of HAM10000 on this machine, "
+    "start the page with SKIN_APP_HAM10000 set to its folder to see them."
 )
 TRAINING_IMAGE = (
     "This photo is most likely one of the training images ({image_id}), so the answer above is partly "
     "learnt by heart and says little about new patients."
 )
 SYNTHETIC_NOTE = "Synthetic drawings, not patients: their answers mean nothing."
+
 PRIVACY = """
 <ul>
 <li>The photo is read once and its file is deleted from the server before the analysis.
 Camera, date and place stored in the file are dropped.</li>
-<li>A copy at screen size stays in the server's memory, so that you can switch between the maps. It
-goes when you close or reload the page, or choose another photo.</li>
+<li>A copy of its pixels stays in the server's memory, so that you can see corrections and make a
+report. It goes when you close or reload the page, or choose another photo, or after 15 minutes.</li>
+<li>What you type into the report goes into the report, and nowhere else.</li>
 <li>Nothing is stored, logged, sent elsewhere or used for training. The page loads nothing from
 other hosts; only the archive links lead away.</li>
 </ul>
 """
-LIMITS = """
-<ul>
-<li>Seven groups of pigmented lesions only. Anything else is forced into one of them.</li>
-<li>HAM10000 holds almost only light skin, from two clinics. Expect lower scores than those measured
-here on other skin tones, cameras and clinics.</li>
-<li>Rulers, ink, hair and dark corners can change the answer.</li>
-<li>A faulty answer can mislead experts too: look at the lesion first, then at this page.</li>
-</ul>
-"""
-NO_SCORES = "No scores were measured for these weights."
+
+TAB_ONE, TAB_SEVERAL, TAB_EVIDENCE, TAB_ABOUT = "One photo", "Several photos", "Evidence", "About"
+PHOTO_LABEL = "Dermatoscopic photo (JPEG, PNG or WebP)"
+ADD_FILES = "Add files"
+CHOSEN_PHOTO = "The chosen photo"
+ANALYSE = "Analyse"
+PREVALENCE = "Malignant share of the lesions that you see (%)"
+EXAMPLES = "Synthetic drawings to try"
+EXAMPLE_NAMES = ("Pigment network", "Globules", "Irregular patchy", "Red lacunae")
+LOADING = "Loading …"
+
+REPORT_TITLE = "Report to keep"
+REPORT_INTRO = (
+    "All fields are optional. They are printed in the report, are not fed to the networks, and are not "
+    "stored here."
+)
+REPORT_AGE, REPORT_SEX, REPORT_SITE = "Age", "Sex", "Site of the lesion"
+REPORT_DIAGNOSIS, REPORT_NOTES = "Your own diagnosis", "Notes"
+REPORT_MAKE = "Make the report (PDF, JSON, CSV)"

@@ -1,6 +1,7 @@
 """One untrained ensemble, one running page and one browser for all tests of the page."""
 
 import os
+import re
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from skin_app.ensemble import Ensemble
+from skin_app.interface import words
+from skin_app.interface.handlers import EXAMPLES_FOLDER
 from skin_app.interface.page import build_page
 from skin_app.interface.serving import serve
 from skin_app.interface.uploads import private_folder
@@ -31,6 +34,9 @@ FLAGS = [
 ]
 # A machine that is busy training answers late; no test is about time.
 PATIENCE_MS = 120_000
+PHOTO = EXAMPLES_FOLDER / "irregular-patchy.jpg"
+OTHER = EXAMPLES_FOLDER / "globules.jpg"
+FULL = re.compile("Answer from 2 members × 8 views")
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 
 
@@ -58,8 +64,8 @@ def served(ensemble: Ensemble) -> Iterator[Served]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     with private_folder() as uploads:
-        page = build_page(ensemble, uploads)
-        url = serve(page, "127.0.0.1", port, block=False)
+        page, labels = build_page(ensemble, uploads)
+        url = serve(page, "127.0.0.1", port, block=False, labels=labels)
         yield Served(url, page, uploads)
         page.close()
 
@@ -90,10 +96,19 @@ def visit(browser: Browser, served: Served) -> Iterator[Page]:
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
     page.goto(served.url)
-    page.get_by_role("button", name="Analyse", exact=True).wait_for()
+    page.get_by_role("button", name=words.ANALYSE, exact=True).wait_for()
     yield page
     page.context.close()
     assert errors == []
+
+
+def upload(page: Page, path: Path) -> None:
+    """Choose a photo in the tab of one photo."""
+    page.locator("#photo input[type=file]").set_input_files(path)
+
+
+def expect_full_answer(page: Page) -> None:
+    expect(page.locator("#status")).to_have_text(FULL)
 
 
 @pytest.fixture

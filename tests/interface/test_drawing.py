@@ -42,7 +42,7 @@ def test_opacity_zero_leaves_the_photo() -> None:
 
 
 def test_legend_starts_clear() -> None:
-    assert ",0.00) 0.0%" in legend_gradient(0.6)
+    assert ",0.00) 0.0%" in legend_gradient()
 
 
 def test_data_url_is_a_jpeg_of_the_same_pixels() -> None:

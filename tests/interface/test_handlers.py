@@ -3,19 +3,21 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from skin_app.diagnoses import CODES
 from skin_app.ensemble import Analysis, Ensemble
 from skin_app.interface import words
 from skin_app.interface.handlers import (
     EXAMPLES_FOLDER,
+    HELD_PIXELS,
     Received,
     answer,
-    draw_map,
+    held_copy,
     receive,
     receive_example,
 )
+from skin_app.language import ENGLISH
 from skin_app.photo import Photo
 from skin_app.synthetic import EXAMPLES
 
@@ -30,7 +32,7 @@ def uploaded(uploads: Path, data: bytes, name: str = "photo.jpg") -> Path:
 
 
 def received_once(path: Path | None, uploads: Path) -> Received:
-    (received,) = receive(str(path) if path else None, uploads)
+    (received,) = receive(ENGLISH, str(path) if path else None, uploads)
     return received
 
 
@@ -45,7 +47,7 @@ def test_upload_is_read_decoded_and_deleted(tmp_path: Path) -> None:
 def test_upload_is_deleted_even_when_the_page_is_left_before_the_answer_arrived(
     tmp_path: Path,
 ) -> None:
-    generator = receive(str(uploaded(tmp_path, DRAWING)), tmp_path)
+    generator = receive(ENGLISH, str(uploaded(tmp_path, DRAWING)), tmp_path)
     next(generator)
     generator.close()  # pyright: ignore[reportAttributeAccessIssue]
     assert list(tmp_path.iterdir()) == []
@@ -80,12 +82,12 @@ def test_emptied_field_says_so(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("index", range(len(EXAMPLES)))
 def test_examples_stay_where_they_are(index: int) -> None:
-    assert receive_example(index).waiting is not None
+    assert receive_example(ENGLISH, index).waiting is not None
     assert (EXAMPLES_FOLDER / list(EXAMPLES)[index]).exists()
 
 
 def test_quick_answer_comes_first_and_is_named_as_such(ensemble: Ensemble) -> None:
-    quick, full = answer(ensemble, receive_example(0).waiting)
+    quick, full = answer(ENGLISH, ensemble, receive_example(ENGLISH, 0).waiting)
     assert "Quick answer from 2 members × 1 view; refining" in quick.status
     assert "Answer from 2 members × 8 views." in full.status
     assert "CPU" in full.status or "GPU" in full.status
@@ -95,14 +97,14 @@ def test_quick_answer_comes_first_and_is_named_as_such(ensemble: Ensemble) -> No
 
 
 def test_without_a_photo_there_is_a_sentence(ensemble: Ensemble) -> None:
-    (answered,) = answer(ensemble, None)
+    (answered,) = answer(ENGLISH, ensemble, None)
     assert words.NOTHING_CHOSEN in answered.status
     assert answered.shown is None
 
 
 def test_what_is_shown_is_shown_again_without_running_the_networks(ensemble: Ensemble) -> None:
-    *_, full = answer(ensemble, receive_example(0).waiting)
-    (again,) = answer(ensemble, None, full.shown)
+    *_, full = answer(ENGLISH, ensemble, receive_example(ENGLISH, 0).waiting)
+    (again,) = answer(ENGLISH, ensemble, None, full.shown)
     assert again.shown is full.shown
 
 
@@ -113,7 +115,7 @@ def test_fault_clears_the_result_and_is_not_swallowed(
         raise RuntimeError("out of memory")
 
     monkeypatch.setattr(ensemble, "refine", broken)
-    answers = answer(ensemble, receive_example(0).waiting)
+    answers = answer(ENGLISH, ensemble, receive_example(ENGLISH, 0).waiting)
     answered = next(answers)
     assert answered.shown is None
     assert words.FAULT in answered.status.replace("&#x27;", "'")
@@ -121,11 +123,9 @@ def test_fault_clears_the_result_and_is_not_swallowed(
         next(answers)
 
 
-def test_every_diagnosis_has_its_own_map(ensemble: Ensemble) -> None:
-    *_, full = answer(ensemble, receive_example(2).waiting)
-    drawn = {draw_map(full.shown, code, 0.6) for code in CODES}
-    assert len(drawn) == len(CODES)
-
-
-def test_map_of_a_forgotten_photo_is_explained() -> None:
-    assert words.NO_LONGER_HELD in draw_map(None, "mel", 0.6)
+def test_a_large_photo_is_held_as_a_smaller_copy_for_corrections() -> None:
+    small = Photo(np.zeros((450, 600, 3), np.uint8))
+    assert held_copy(small) is small
+    large = held_copy(Photo(np.zeros((3000, 4000, 3), np.uint8)))
+    assert large.width * large.height <= HELD_PIXELS
+    assert large.width / large.height == pytest.approx(4 / 3, abs=0.01)

@@ -1,5 +1,6 @@
 """What the page says of an answer's trust: every outcome, every warning, and what is missing."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from skin_app.ensemble import Analysis, Ensemble
 from skin_app.interface import trust as fragments
 from skin_app.interface import words
-from skin_app.interface.evidence import evidence
+from skin_app.language import ENGLISH
 from skin_app.novelty import Novelty
 from skin_app.outcome import GROUNDS
 from skin_app.photo import Photo
@@ -47,7 +48,7 @@ def looked(analysis: Analysis, **parts: object) -> Analysis:
 def test_each_outcome_has_its_headline_and_reason(
     analysis: Analysis, limits: Trust, outcome: str, reason: str
 ) -> None:
-    html = fragments.outcome_panel(decided(analysis, outcome=outcome, reason=reason), limits)
+    html = fragments.outcome_panel(ENGLISH, decided(analysis, outcome=outcome, reason=reason), limits)
     assert words.OUTCOMES[outcome] in html  # pyright: ignore
     assert reason in html
 
@@ -56,13 +57,18 @@ def test_the_measured_share_stands_beside_its_outcome(analysis: Analysis, limits
     name, _ = words.OUTCOME_MEASURED["not suspicious"]
     estimate = Estimate(value=0.03, interval_95=(0.01, 0.05), images=444)
     cleared = replace(decided(analysis, outcome="not suspicious", reason=""), views=8)
-    html = fragments.outcome_panel(cleared, limits.model_copy(update={"measured": {name: estimate}}))
-    assert "3.0&nbsp;% (1.0&nbsp;% to 5.0&nbsp;%)" in html
+    html = fragments.outcome_panel(
+        ENGLISH, cleared, limits.model_copy(update={"measured": {name: estimate}})
+    )
+    assert "3.0\u00a0% (1.0\u00a0% to 5.0\u00a0%)" in re.sub("<[^>]+>", "", html)
     assert "of the melanoma images measured" in html.lower()
-    assert "of the melanoma images measured" not in fragments.outcome_panel(cleared, limits).lower()
+    assert (
+        "of the melanoma images measured"
+        not in fragments.outcome_panel(ENGLISH, cleared, limits).lower()
+    )
     quick = replace(cleared, views=1)  # what was measured is the full answer
     assert "melanoma images" not in fragments.outcome_panel(
-        quick, limits.model_copy(update={"measured": {name: estimate}})
+        ENGLISH, quick, limits.model_copy(update={"measured": {name: estimate}})
     )
 
 
@@ -80,7 +86,7 @@ def test_every_kind_of_set_is_put_in_words(
 ) -> None:
     mask = None if members is None else np.array(members)
     shown = decided(analysis, set_90=mask)
-    assert sentence in fragments.outcome_panel(shown, limits)
+    assert sentence in fragments.outcome_panel(ENGLISH, shown, limits)
     marks = fragments.in_set(shown)
     assert (marks is None) == (mask is None)
     if marks is not None and mask is not None:
@@ -92,48 +98,49 @@ def test_each_warning_is_shown_once_and_only_when_it_holds(analysis: Analysis, l
     shares = np.full(7, 0.01)
     worried = changed(analysis, heat_on_lesion=shares, heat_is_outside=True, tone_is_rare=True)
     worried = looked(worried, findings=(finding, finding), tone_angle=-20.0)
-    html = fragments.outcome_panel(worried, limits)
+    html = fragments.outcome_panel(ENGLISH, worried, limits)
     assert html.count("The photo is blurred &lt;b&gt;.") == 1
     assert "Little of the first diagnosis" in html
     assert "measured as brown" in html
     calm = changed(analysis, heat_on_lesion=shares, heat_is_outside=False, tone_is_rare=False)
     calm = looked(calm, findings=(), tone_angle=50.0)
-    assert words.CHECK_FIRST not in fragments.outcome_panel(calm, limits)
+    assert words.CHECK_FIRST not in fragments.outcome_panel(ENGLISH, calm, limits)
 
 
 def test_what_could_not_be_checked_is_said(analysis: Analysis, limits: Trust) -> None:
-    blind = looked(changed(analysis, heat_on_lesion=None), tone_angle=None)
-    html = fragments.outcome_panel(blind, limits)
+    nothing = np.zeros((8, 8), bool)
+    blind = looked(changed(analysis, heat_on_lesion=None), mask=nothing, tone_angle=None)
+    html = fragments.outcome_panel(ENGLISH, blind, limits)
     assert words.NO_LESION in html
     assert words.NO_TONE in html
 
 
 def test_weights_without_trust_say_what_is_missing(analysis: Analysis) -> None:
     old = replace(analysis, assessment=None)
-    assert words.NO_TRUST in fragments.outcome_panel(old, None)
+    assert words.NO_TRUST in fragments.outcome_panel(ENGLISH, old, None)
     assert fragments.in_set(old) is None
-    assert fragments.operating_points(old, None, 0.2) == ""
+    assert fragments.operating_points(ENGLISH, old, None, 0.2) == ""
 
 
 def test_predictive_values_follow_the_readers_prevalence(analysis: Analysis, limits: Trust) -> None:
     # sensitivity 0.9, specificity 0.7: 0.9 * 0.1 / (0.9 * 0.1 + 0.3 * 0.9) = 0.25
-    assert "25.0&nbsp;%" in fragments.operating_points(analysis, limits, 0.1)
-    assert "25.0&nbsp;%" not in fragments.operating_points(analysis, limits, 0.3)
+    assert "25.0\u00a0%" in fragments.operating_points(ENGLISH, analysis, limits, 0.1)
+    assert "25.0\u00a0%" not in fragments.operating_points(ENGLISH, analysis, limits, 0.3)
 
 
 def test_a_novel_photo_gets_no_line_between_malignant_and_benign(
     analysis: Analysis, limits: Trust
 ) -> None:
     novel = changed(analysis, novelty=Novelty(3.0, 1.0))
-    html = fragments.operating_points(novel, limits, 0.2)
+    html = fragments.operating_points(ENGLISH, novel, limits, 0.2)
     assert words.POINTS_OFF in html
     assert "<table" not in html
 
 
 def test_a_novel_photo_has_no_agreement_to_speak_of(analysis: Analysis, limits: Trust) -> None:
-    assert "readings" in fragments.outcome_panel(analysis, limits)
+    assert "readings" in fragments.outcome_panel(ENGLISH, analysis, limits)
     novel = changed(analysis, novelty=Novelty(3.0, 1.0))
-    assert "readings" not in fragments.outcome_panel(novel, limits)
+    assert "readings" not in fragments.outcome_panel(ENGLISH, novel, limits)
 
 
 @pytest.mark.parametrize(("low", "weak"), [(-0.01, True), (0.01, False)])
@@ -147,18 +154,6 @@ def test_maps_are_called_weak_when_they_do_not_beat_the_middle(
     )
     assert not fragments.map_is_weak(limits)
     assert not fragments.map_is_weak(None)
-
-
-def test_the_evidence_lists_what_was_measured(ensemble: Ensemble) -> None:
-    contract = ensemble.weights.contract
-    assert contract.trust is not None
-    estimate = Estimate(value=0.123, interval_95=(0.1, 0.15), images=4007)
-    trust = contract.trust.model_copy(update={"measured": {"answers that are uncertain": estimate}})
-    html = evidence(contract.model_copy(update={"trust": trust}))
-    assert "Answers that are uncertain" in html
-    assert "12.3&nbsp;% (10.0&nbsp;% to 15.0&nbsp;%)" in html
-    assert "4,007" in html
-    assert "How far to trust one answer" not in evidence(contract)
 
 
 def test_the_assessment_is_there(analysis: Analysis) -> None:

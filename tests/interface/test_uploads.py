@@ -2,7 +2,10 @@ import os
 import time
 from pathlib import Path
 
-from skin_app.interface.uploads import private_folder, sweep
+import pytest
+
+from skin_app.interface.uploads import delete, private_folder, read, sweep
+from skin_app.photo import PhotoError
 
 
 def test_sweep_deletes_what_was_left_over_and_keeps_what_is_fresh(tmp_path: Path) -> None:
@@ -23,3 +26,13 @@ def test_private_folder_is_private_and_gone_at_the_end() -> None:
         (folder / "photo.jpg").write_bytes(b"x")
     assert not folder.exists()
     assert os.environ.get("GRADIO_TEMP_DIR") == before
+
+
+def test_a_folder_among_the_uploads_is_no_photo_and_stays(tmp_path: Path) -> None:
+    (tmp_path / "deep" / "photo.jpg").mkdir(parents=True)
+    with pytest.raises(PhotoError, match="no longer held"):
+        read(tmp_path / "deep" / "photo.jpg", tmp_path)
+    delete(tmp_path / "deep" / "photo.jpg", tmp_path)
+    assert (tmp_path / "deep" / "photo.jpg").is_dir()
+    with pytest.raises(ValueError, match="does not lead to an uploaded file"):
+        read(tmp_path, tmp_path)

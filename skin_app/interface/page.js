@@ -1,0 +1,76 @@
+// Heatmaps switch in the browser: which diagnosis, how strong, from which edge on, and a second beside it.
+// Everything is delegated to the document, because gradio replaces the HTML of a result.
+(() => {
+  const chosen = new Map(); // photo -> what its reader has set, kept when the full answer follows the quick one
+
+  const settings = (figure) => {
+    const photo = figure.dataset.photo;
+    if (!chosen.has(photo)) chosen.set(photo, { code: null, beside: '', strength: null, split: null });
+    return chosen.get(photo);
+  };
+
+  const show = (pane, code) => {
+    pane.dataset.code = code;
+    pane.querySelectorAll('[data-code]').forEach((part) => { part.hidden = part.dataset.code !== code; });
+  };
+
+  const apply = (figure) => {
+    const set = settings(figure);
+    const panes = figure.querySelector('.panes');
+    const first = panes.querySelector('.pane');
+    panes.querySelectorAll('.pane.second').forEach((pane) => pane.remove());
+    const code = set.code ?? first.dataset.code;
+    show(first, code);
+    if (set.beside) {
+      const second = first.cloneNode(true);
+      second.classList.add('second');
+      panes.append(second);
+      show(second, set.beside);
+    }
+    const strength = figure.querySelector('input.strength');
+    const split = figure.querySelector('input.split');
+    if (set.strength !== null) strength.value = set.strength;
+    if (set.split !== null) split.value = set.split;
+    figure.querySelector('select.beside').value = set.beside;
+    figure.style.setProperty('--strength', strength.value / 100);
+    figure.style.setProperty('--split', `${split.value}%`);
+    document.querySelectorAll(`[data-for="${figure.dataset.photo}"] button.pick`).forEach((button) => {
+      button.setAttribute('aria-pressed', String(button.dataset.code === code));
+    });
+  };
+
+  document.addEventListener('click', (event) => {
+    const button = event.target.closest('button.pick');
+    const photo = button?.closest('[data-for]')?.dataset.for;
+    const figure = photo && document.querySelector(`figure.map[data-photo="${photo}"]`);
+    if (!figure) return;
+    settings(figure).code = button.dataset.code;
+    apply(figure);
+  });
+
+  document.addEventListener('input', (event) => {
+    const figure = event.target.closest('figure.map');
+    if (!figure) return;
+    const name = ['strength', 'split', 'beside'].find((part) => event.target.classList.contains(part));
+    if (!name) return;
+    settings(figure)[name] = event.target.value;
+    apply(figure);
+  });
+
+  new MutationObserver((changes) => {
+    const added = changes.flatMap((change) => [...change.addedNodes]).filter((node) => node.nodeType === 1);
+    for (const node of added) {
+      const figures = node.matches('figure.map') ? [node] : node.querySelectorAll('figure.map');
+      for (const figure of figures) apply(figure);
+    }
+  }).observe(document.documentElement, { childList: true, subtree: true });
+
+  // Texts are English or German whatever else the browser speaks.
+  const german = navigator.language.toLowerCase().startsWith('de');
+  const name = () => {
+    const spoken = german ? 'de' : 'en';
+    if (document.documentElement.lang !== spoken) document.documentElement.lang = spoken;
+  };
+  new MutationObserver(name).observe(document.documentElement, { attributeFilter: ['lang'] });
+  name();
+})();

@@ -1,0 +1,65 @@
+"""Sentences in the reader's language: English as written in the code, others from a catalogue.
+
+`languages/CODE.json` maps every English sentence to its translation, as gettext does; numbers go into
+named places ({share}) of the sentence. What has no translation stays English; a test holds the
+catalogues complete.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+from skin_app.photo import PhotoError
+
+FOLDER = Path(__file__).resolve().parent / "languages"
+NO_BREAK = "\N{NO-BREAK SPACE}"
+
+
+@dataclass(frozen=True)
+class Say:
+    """One language. `code`: such as "de"; `catalogue`: English sentence -> translation."""
+
+    code: str
+    catalogue: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    decimal: str = "."
+    thousands: str = ","
+
+    def __call__(self, sentence: str, /, **values: object) -> str:
+        """The sentence in this language, with `values` in its named places."""
+        spoken = self.catalogue.get(sentence, sentence)
+        return spoken.format(**values) if values else spoken
+
+    def number(self, value: float, form: str = ",.0f") -> str:
+        """A number by Python's format `form`, with this language's marks: 4,007 or 4.007."""
+        marks = str.maketrans({".": self.decimal, ",": self.thousands})
+        return format(value, form).translate(marks)
+
+    def percent(self, share: float, digits: int = 1) -> str:
+        """A share in [0, 1] for people: 71.3 %, < 0.1 %, > 99.9 %; plain text, no line break inside."""
+        least = 10.0 ** -(digits + 2)
+        if share < least:
+            return f"<{NO_BREAK}{self.number(100 * least, f'.{digits}f')}{NO_BREAK}%"
+        if share > 1 - least:
+            return f">{NO_BREAK}{self.number(100 - 100 * least, f'.{digits}f')}{NO_BREAK}%"
+        return f"{self.number(100 * share, f'.{digits}f')}{NO_BREAK}%"
+
+    def refusal(self, error: PhotoError) -> str:
+        """Why a photo cannot be used, and what to do."""
+        return self(error.sentence, **error.values)
+
+
+def _catalogue(code: str) -> Mapping[str, str]:
+    return MappingProxyType(json.loads((FOLDER / f"{code}.json").read_text(encoding="utf-8")))
+
+
+ENGLISH = Say("en")
+GERMAN = Say("de", _catalogue("de"), decimal=",", thousands=".")
+LANGUAGES = {say.code: say for say in (ENGLISH, GERMAN)}
+
+
+def preferred(accept_language: str | None) -> Say:
+    """The language that a browser asks for first (its Accept-Language header); English if not ours."""
+    first = (accept_language or "").split(",")[0].split(";")[0].strip().lower()
+    return LANGUAGES.get(first.partition("-")[0], ENGLISH)

@@ -1,0 +1,88 @@
+"""Every English sentence that a reader of the page or of a report may see, collected from the code."""
+
+import ast
+import csv
+import importlib
+import pkgutil
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+
+import skin_app
+import skin_app.interface
+from skin_app.diagnoses import DIAGNOSES
+from skin_app.gallery import CONFIRMED
+from skin_app.interface.words_evidence import MEASURED
+from skin_app.outcome import GROUNDS
+from skin_app.quality import CHECKS
+from skin_app.report import DISCLAIMER
+from skin_app.skin_tone import TONES
+from skin_app.weights import EMBEDDED
+
+
+def sentences() -> set[str]:
+    """All of them; a catalogue that translates these is complete."""
+    found = {text for module in words_modules() for text in constants(module)}
+    found |= {diagnosis.name for diagnosis in DIAGNOSES} | {reason for _, reason in GROUNDS}
+    found |= {check.sentence for check in CHECKS} | {check.kind for check in CHECKS}
+    found |= set(CONFIRMED.values()) | set(TONES) | set(refusals()) | set(stated_in_the_gallery())
+    found |= {DISCLAIMER}
+    found -= set(MEASURED)  # names by which a number is looked up in the weights
+    return {text for text in found if any(character.isalpha() for character in without_places(text))}
+
+
+def words_modules() -> list[ModuleType]:
+    """The modules that hold nothing but sentences: `words*` of the page, `*_words` of the rest."""
+    modules = []
+    for package in (skin_app, skin_app.interface):
+        for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+            name = found.name.rpartition(".")[2]
+            if name.startswith("words") or name.endswith("_words"):
+                modules.append(importlib.import_module(found.name))
+    return modules
+
+
+def constants(module: ModuleType) -> Iterator[str]:
+    """The texts among a module's constants, those inside tuples and dicts too."""
+    for name, value in vars(module).items():
+        if name.isupper() or (name.replace("_", "").isupper() and not name.startswith("_")):
+            yield from texts(value)
+
+
+def texts(value: object) -> Iterator[str]:
+    """The texts in a constant; of a dict, its values."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from texts(tuple(value.values()))
+    elif isinstance(value, Iterable):
+        for part in value:
+            yield from texts(part)
+
+
+def refusals() -> Iterator[str]:
+    """The sentences with which a photo is refused: first argument wherever `PhotoError` is raised.
+
+    Those of the command line (f-strings with paths) are not seen on the page.
+    """
+    folder = Path(skin_app.__file__).parent
+    for path in sorted(folder.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            is_refusal = isinstance(node, ast.Call) and getattr(node.func, "id", "") == "PhotoError"
+            if is_refusal and node.args and isinstance(node.args[0], ast.Constant):
+                yield str(node.args[0].value)
+
+
+def stated_in_the_gallery() -> set[str]:
+    """Sexes and sites of the embedded weights' gallery."""
+    with (EMBEDDED / "gallery.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return {row[column] for row in rows for column in ("sex", "localization") if row[column]}
+
+
+def without_places(text: str) -> str:
+    """A sentence without its named places: "{share} of {count}" -> " of "."""
+    return "".join(
+        text.split("{")[0] if i == 0 else part.partition("}")[2]
+        for i, part in enumerate(text.split("{"))
+    )
