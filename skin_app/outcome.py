@@ -124,21 +124,29 @@ def decide(
     calibration for one view; `novel`: the image is unlike those the networks learnt from. Raises
     `ValueError` when no limits were fitted for `views`.
     """
+    point = limits.of(views).point_of(SENSITIVITY)
+    shared = float(agreement(probabilities, readings, point.threshold))
+    return decide_by(probabilities, shared, limits, views, novel)
+
+
+def decide_by(
+    probabilities: np.ndarray, shared: float, limits: DecisionLimits, views: int, novel: bool
+) -> Decision:
+    """`decide` where the agreement of the readings is known: `shared`, in [0, 1]."""
     own = limits.of(views)
     point = own.point_of(SENSITIVITY)
     set_90, set_95 = (prediction_set(probabilities, own.set_of(share)) for share in (COVERAGE, 0.95))
-    shared = agreement(probabilities, readings, point.threshold)
     ground = grounds(
         malignant_probability(probabilities),
         set_90,
         point.threshold,
-        disagree=shared < own.least_agreement,
+        disagree=np.array(shared < own.least_agreement),
         novel=np.array(novel),
     )
     outcome, reason = GROUNDS[int(ground)]
-    return Decision(
-        None if novel else set_90, None if novel else set_95, point, float(shared), outcome, reason
-    )
+    if novel:
+        return Decision(None, None, point, shared, outcome, reason)
+    return Decision(set_90, set_95, point, shared, outcome, reason)
 
 
 def agreement(probabilities: np.ndarray, readings: np.ndarray, threshold: float) -> np.ndarray:

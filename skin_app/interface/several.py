@@ -1,0 +1,213 @@
+"""The tab of several photos: one lesion from several angles, or many lesions."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from skin_app.ensemble import Ensemble
+from skin_app.interface import angles, batch, batch_table
+from skin_app.interface import words_several as words
+from skin_app.interface.batch import Progress, Row
+from skin_app.interface.fragments import status
+from skin_app.interface.handlers import Shown
+from skin_app.interface.labels import Labels
+from skin_app.interface.uploads import keep
+from skin_app.interface.wiring import HELD_FOR, QUIET, UPLOADS, Fragment, spoken
+from skin_app.language import Say
+from skin_app.several import LEAST, MOST
+
+# Not in turn with single photos: those would wait for the last photo of a batch. `batch.TURNS` lets the
+# batches of all visitors pass a few photos at a time.
+BATCHES: dict[str, Any] = {"concurrency_id": "batches", "concurrency_limit": None}
+FILES: dict[str, Any] = {"preprocess": False}  # gradio would copy each file; we read the checked path
+ROW_CLICK = """
+element.addEventListener('click', (event) => {
+  const chosen = event.target.closest('button[data-row]');
+  if (chosen) trigger('click', { row: Number(chosen.dataset.row) });
+});
+"""
+OPENED = """
+watch('value', () => {
+  const heading = element.querySelector('h2');
+  if (!heading) return;
+  heading.scrollIntoView({ block: 'start' });
+  heading.focus({ preventScroll: true });
+});
+"""
+# gradio's button for more files holds a second button: only the outer one is left to the keyboard and
+# to screen readers, and it passes its click on.
+ADD_FILES = """
+const files = () => document.getElementById('NAME-files');
+const mend = () => files().querySelectorAll('.icon-button button.upload-container').forEach((inner) => {
+  if (inner.inert) return;
+  inner.inert = true;
+  inner.closest('.icon-button').addEventListener('click', () => inner.click());
+});
+const watchFiles = () => files()
+  ? new MutationObserver(mend).observe(files(), { childList: true, subtree: true })
+  : requestAnimationFrame(watchFiles);
+watchFiles();
+"""
+OpenPhoto = Callable[[Say, Shown], str]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One of the two ways to ask about several photos.
+
+    `limits`: least and most photos, where there is such a limit. `refusal`: why so many photos cannot
+    be analysed, or None; `in_order`: the rows as they are listed; `result`: HTML of them; `so_far`:
+    HTML while more are coming.
+    """
+
+    name: str
+    limits: dict[str, int]
+    tab: str
+    intro: str
+    files: str
+    start: str
+    refusal: Callable[[Say, int], str | None]
+    in_order: Callable[[Sequence[Row]], Sequence[Row]]
+    result: Callable[[Say, Ensemble, Sequence[Row]], str]
+    so_far: Callable[[Say, Progress], str]
+
+
+ANGLES = Kind(
+    "angles",
+    {"least": LEAST, "most": MOST},
+    words.ANGLES_TAB,
+    words.ANGLES_INTRO,
+    words.ANGLES_FILES,
+    words.ANGLES_START,
+    angles.refusal,
+    tuple,
+    angles.result,
+    lambda _say, _progress: "",
+)
+BATCH = Kind(
+    "batch",
+    {"most": batch.MOST},
+    words.BATCH_TAB,
+    words.BATCH_INTRO,
+    words.BATCH_FILES,
+    words.BATCH_START,
+    batch_table.refusal,
+    batch.ranked,
+    lambda say, _ensemble, rows: batch_table.results(say, rows),
+    batch_table.running,
+)
+
+
+def build_tab(ensemble: Ensemble, uploads: Path, labels: Labels, open_photo: OpenPhoto) -> None:
+    """Everything of the tab; to be called inside it.
+
+    `uploads`: the private folder of gradio's uploads; `open_photo`: a photo's whole result as HTML.
+    """
+    with gr.Tabs():
+        for kind in (ANGLES, BATCH):
+            with gr.Tab(labels(kind.tab), id=kind.name):
+                _build(kind, ensemble, uploads, labels, open_photo)
+
+
+def _build(
+    kind: Kind, ensemble: Ensemble, uploads: Path, labels: Labels, open_photo: OpenPhoto
+) -> None:
+    """Fields and events of one way; its elements are named "several-{kind}-...".
+
+    While a run goes on, its own stop signal is found under the visitor's session.
+    """
+    name = f"several-{kind.name}"
+    stops: dict[str, threading.Event] = {}
+    intro = labels.html(lambda say: say(kind.intro, **kind.limits))
+    Fragment(f'<p class="intro">{intro}</p>')
+    files = gr.File(
+        label=labels.html(lambda say: say(kind.files, **kind.limits)),
+        file_count="multiple",
+        file_types=["image"],
+        height=180,
+        elem_id=f"{name}-files",
+    )
+    with gr.Row():
+        start = gr.Button(labels(kind.start), variant="primary", elem_id=f"{name}-start")
+        cancel = gr.Button(labels(words.CANCEL), visible=False, elem_id=f"{name}-cancel")
+    said = Fragment(
+        labels.html(lambda say: batch_table.held_status(say, 0)),
+        js_on_load=ADD_FILES.replace("NAME", name),
+        elem_id=f"{name}-status",
+    )
+    result = Fragment(js_on_load=ROW_CLICK, elem_id=f"{name}-result")
+    opened = Fragment(js_on_load=OPENED, elem_id=f"{name}-opened")
+    rows = gr.State(None, time_to_live=HELD_FOR)
+
+    def on_chosen(chosen: list[dict[str, Any]] | None, request: gr.Request) -> str:
+        found = batch.uploads_of(chosen)
+        for upload in found:
+            keep(upload.path, uploads)
+        return batch_table.held_status(spoken(request), len(found))
+
+    def on_start(chosen: list[dict[str, Any]] | None, request: gr.Request) -> Iterator[list[Any]]:
+        say, found = spoken(request), batch.uploads_of(chosen)
+        refused = kind.refusal(say, len(set(found)))
+        if refused:
+            yield [gr.skip(), gr.skip(), status(refused, kind="error"), gr.skip(), gr.skip(), gr.skip()]
+            return
+        stop = stops[str(request.session_hash)] = threading.Event()
+        try:
+            with closing(batch.run(say, ensemble, found, uploads, stop.is_set)) as run:
+                for progress in run:
+                    yield _outputs(say, kind, ensemble, progress)
+        finally:
+            stops.pop(str(request.session_hash), None)
+
+    def on_cancel(request: gr.Request) -> Any:
+        stop = stops.get(str(request.session_hash))
+        if stop is None:  # it ended meanwhile, and has said so
+            return gr.skip()
+        stop.set()
+        return status(spoken(request)(words.STOPPING))
+
+    def on_open(
+        rows: Sequence[Row] | None, event: gr.EventData, request: gr.Request
+    ) -> tuple[str, Sequence[Row] | None]:
+        # given back, they are held anew: nobody reads 200 results in one go
+        return opened_html(spoken(request), rows, int(event.row), open_photo), rows
+
+    for listen in (files.upload, files.clear, files.delete):
+        listen(on_chosen, files, said, **FILES, **UPLOADS, **QUIET)
+    start.click(
+        on_start,
+        files,
+        [files, cancel, said, result, opened, rows],
+        trigger_mode="once",
+        **FILES,
+        **BATCHES,
+        **QUIET,
+    )
+    cancel.click(on_cancel, None, said, queue=False, **QUIET)
+    result.click(on_open, rows, [opened, rows], trigger_mode="always_last", **UPLOADS, **QUIET)
+
+
+def _outputs(say: Say, kind: Kind, ensemble: Ensemble, progress: Progress) -> list[Any]:
+    """Files, stop button, status, result, opened photo and held rows."""
+    told = batch_table.progress_status(say, progress)
+    if not progress.end:
+        so_far = kind.so_far(say, progress)
+        return [None, gr.Button(visible=True), told, so_far, "", None]
+    rows = kind.in_order(progress.rows)
+    return [None, gr.Button(visible=False), told, kind.result(say, ensemble, rows), "", rows]
+
+
+def opened_html(say: Say, rows: Sequence[Row] | None, place: int, open_photo: OpenPhoto) -> str:
+    """The whole result of the photo at `place`, from 0, under its name."""
+    row = batch.opened(rows, place)
+    if row is None:
+        return status(say(words.NO_LONGER_HELD), kind="error")
+    return (
+        f'<section class="several-opened">{batch_table.opened_heading(say, place, row)}'
+        f"{open_photo(say, batch.shown(row))}</section>"
+    )

@@ -1,0 +1,114 @@
+"""The sentences of the "Several photos" tab in English."""
+
+from skin_app.outcome import Outcome
+
+ANGLES_TAB, BATCH_TAB = "One lesion", "Many lesions"
+ANGLES_INTRO = (
+    "{least} to {most} photos of the same lesion, such as from other angles or distances. Their "
+    "answers are averaged, and you see where they disagree."
+)
+BATCH_INTRO = (
+    "Up to {most} photos of different lesions, one each. You get a table, the most probably malignant "
+    "first, and can open each result."
+)
+ANGLES_FILES = "Photos of one lesion ({least} to {most}; JPEG, PNG or WebP)"
+BATCH_FILES = "Photos of many lesions (up to {most}; JPEG, PNG or WebP)"
+ANGLES_START, BATCH_START = "Average the photos", "Analyse all photos"
+CANCEL = "Stop"
+
+IDLE = "No photos yet: choose some."
+HELD_ONE = "One photo is here. It is deleted if you do not start within {minutes} minutes."
+HELD = "{count} photos are here. They are deleted if you do not start within {minutes} minutes."
+NOTHING_CHOSEN = "There are no photos to analyse: choose some first."
+TOO_MANY = (
+    "These are {count} photos, more than the {most} of one go. Nothing was analysed or deleted: take "
+    "some out of the list above, start again, and choose the others after that."
+)
+ANGLES_TOO_MANY = (
+    "These are {count} photos, and one lesion takes {least} to {most}. Nothing was analysed or "
+    "deleted: take some out of the list above, or go to the tab for many lesions."
+)
+ANGLES_TOO_FEW = "One lesion takes {least} photos or more: add one, and start again."
+TWICE = "Files chosen twice are shown once: {count}."
+
+STARTING = "Reading the photos …"
+RUNNING = "{done} of {total} photos are done; {left}."
+MINUTES_LEFT = "about {count} minutes left"
+SECONDS_LEFT = "about {count} seconds left"
+MOMENTS_LEFT = "a few seconds left"
+STOPPING = "Stopping after the photos at hand …"
+DONE = "All {total} photos are done."
+DONE_ONE = "The photo is done."
+DONE_WITH_ERRORS = "{done} of {total} photos are done; {failed} could not be used: their rows say why."
+STOPPED = (
+    "Stopped: {done} of {total} photos are done and shown below. The other files are deleted from the "
+    "server."
+)
+FAULT = (
+    "The analysis stopped because of a fault in this program: {done} of {total} photos are done and "
+    "shown below, the other files are deleted. The fault is in the program's log."
+)
+NO_LONGER_HELD = "These results are no longer held in memory: choose the photos again."
+
+MOST_SUSPECT_SO_FAR = "Most probably malignant so far"
+RESULTS = "Results, most probably malignant first"
+GALLERY = "All photos, in the same order"
+COLUMNS = (
+    "Photo",
+    "Outcome",
+    "First diagnosis",
+    "Malignant diagnoses together",
+    "To check about the photo",
+)
+OUTCOMES: dict[Outcome, str] = {
+    "suspicious": "Suspicious",
+    "not suspicious": "Not suspicious",
+    "uncertain": "Uncertain",
+    "not dermatoscopic": "Unlike the photos learnt from",
+}
+NO_OUTCOME = "No outcome: these weights have no limits to judge by"
+UNREADABLE = "Could not be used"
+NO_FINDING = "nothing found"
+NOT_CHECKED = "not checked"
+COUNTED_KINDS = "{count}: {kinds}"
+COUNTED = "{count} × {what}"
+OPENED = "{place}. {file}"
+OPEN = "open the result of {file}"
+PICTURE = "Photo {place}, {file}: {outcome}, malignant diagnoses together {share}"
+PROGRESS = "Photos done"
+DOWNLOAD = "Download the table (CSV)"
+DOWNLOAD_NAME = "skin-app-results.csv"
+TABLE_NOTE = (
+    "Calibrated probabilities under the class frequencies of the training data (HAM10000). A low place "
+    "in this table is no all-clear. Choose a photo to see its whole result below."
+)
+
+JOINT = "The photos together"
+JOINT_OF = "Average of {count} photos of one lesion."
+JOINT_OF_ONE = "Only one of the photos could be used, so this is its own answer."
+JOINT_OF_REFUSED = (
+    "None of the photos is like the dermatoscopic images that the networks learnt from. Their average "
+    "names a diagnosis all the same: do not rely on it."
+)
+JOINT_LIMITS = (
+    "The limits behind this outcome were fitted on single photos of {views} views. For an average they "
+    "are a stand-in: how well it keeps to them was not measured."
+)
+LEFT_OUT = "Left out of the average, because it is not like a dermatoscopic photo: {files}."
+UNUSABLE = "Could not be used: {file}. {reason}"
+SAME_FIRST = "Each photo on its own has the same first diagnosis."
+OTHER_FIRST = "The photos disagree on the first diagnosis: {counts}."
+SAME_OUTCOME = "Each photo on its own has the same outcome."
+OTHER_OUTCOME = "The photos disagree on the outcome: {counts}."
+AGREEMENT = "The photos agree"
+DISAGREEMENT = "The photos disagree"
+JOINT_COLUMNS = ("Diagnosis", "All photos together", "Lowest to highest photo")
+JOINT_CAPTION = (
+    "Seven diagnoses by the average of the photos (calibrated, under HAM10000's class frequencies), "
+    "and the lowest and highest probability that a single photo gives"
+)
+RANGE = "{least} to {greatest}"
+JOINT_MALIGNANT = "Malignant diagnoses together: {share}; of single photos {least} to {greatest}"
+EACH_PHOTO = "Each photo on its own"
+ANGLES_LEFT = "An average takes {least} photos that can be used, and there are {count}: add others."
+SAME_PICTURE = "{file} is the same picture as {other}: it counts once."

@@ -1,0 +1,121 @@
+"""One lesion from several angles: the photos' answers averaged, and how far they disagree."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from skin_app.decision import malignant_probability, prior_adjusted, softmax
+from skin_app.diagnoses import DIAGNOSES
+from skin_app.ensemble import Analysis, Ranked
+from skin_app.outcome import SENSITIVITY, Decision, DecisionLimits, decide_by
+
+LEAST, MOST = 2, 8
+REFUSED = "not dermatoscopic"
+
+
+@dataclass(frozen=True, eq=False)
+class JointAnalysis:
+    """What several photos of one lesion say together.
+
+    `used`, `refused`: places of the photos that the average holds, and of those that are not like
+    dermatoscopic images and were left out; where all are, all are used and the decision says so.
+    `probabilities`, `prior_adjusted`: (7,) in the order of `DIAGNOSES`. `least`, `greatest`: (7,) over
+    the used photos' own probabilities. `same_first`, `same_outcome`: whether the used photos agree,
+    each on its own. `views`: of each photo. `decision`: by limits that were fitted on single photos;
+    None for weights that none were fitted for.
+    """
+
+    used: tuple[int, ...]
+    refused: tuple[int, ...]
+    probabilities: np.ndarray
+    prior_adjusted: np.ndarray
+    least: np.ndarray
+    greatest: np.ndarray
+    same_first: bool
+    same_outcome: bool
+    views: int
+    decision: Decision | None
+
+    @property
+    def malignant_probability(self) -> float:
+        """Sum of the joint probabilities over akiec, bcc and mel, in [0, 1]."""
+        return float(malignant_probability(self.probabilities))
+
+    @property
+    def ranked(self) -> tuple[Ranked, ...]:
+        """The seven diagnoses, most probable (jointly) first."""
+        order = np.argsort(-self.probabilities, kind="stable")
+        return tuple(
+            Ranked(DIAGNOSES[i], float(self.probabilities[i]), float(self.prior_adjusted[i]))
+            for i in order
+        )
+
+
+def join(
+    analyses: Sequence[Analysis], frequencies: Sequence[float], limits: DecisionLimits | None
+) -> JointAnalysis:
+    """Average the answers to 2 to 8 photos of one lesion.
+
+    `frequencies`: (7,) share of each class in the training data. Raises `ValueError` for another number
+    of photos, or photos that were answered from different numbers of views.
+    """
+    if not LEAST <= len(analyses) <= MOST:
+        raise ValueError(f"A lesion's photos are averaged {LEAST} to {MOST} at a time.")
+    views = {analysis.views for analysis in analyses}
+    if len(views) != 1:
+        raise ValueError("The photos were answered from different numbers of views.")
+    refused = tuple(place for place, analysis in enumerate(analyses) if _is_refused(analysis))
+    used = tuple(place for place in range(len(analyses)) if place not in refused)
+    used = used or refused
+    own = np.stack([analyses[place].probabilities for place in used])
+    probabilities = joint_probabilities(own)
+    return JointAnalysis(
+        used=used,
+        refused=refused,
+        probabilities=probabilities,
+        prior_adjusted=prior_adjusted(probabilities, tuple(frequencies)),
+        least=own.min(axis=0),
+        greatest=own.max(axis=0),
+        same_first=len(set(own.argmax(axis=1).tolist())) == 1,
+        same_outcome=len({_outcome(analyses[place]) for place in used}) == 1,
+        views=analyses[0].views,
+        decision=_decision([analyses[place] for place in used], probabilities, limits),
+    )
+
+
+def joint_probabilities(probabilities: np.ndarray) -> np.ndarray:
+    """Normalised geometric mean over the photos: (photos, 7) calibrated -> (7,).
+
+    The same as averaging the photos' logits before calibration, because what calibration takes off the
+    logarithm of each photo's probabilities is the same for all seven classes.
+    """
+    least = np.finfo(np.float64).tiny  # the logarithm of nothing is not a number to average
+    return softmax(np.log(np.maximum(probabilities, least)).mean(axis=0))
+
+
+def _outcome(analysis: Analysis) -> str | None:
+    return None if analysis.assessment is None else analysis.assessment.decision.outcome
+
+
+def _is_refused(analysis: Analysis) -> bool:
+    return _outcome(analysis) == REFUSED
+
+
+def _decision(
+    analyses: Sequence[Analysis], probabilities: np.ndarray, limits: DecisionLimits | None
+) -> Decision | None:
+    if limits is None or any(analysis.assessment is None for analysis in analyses):
+        return None
+    views = analyses[0].views
+    threshold = limits.of(views).point_of(SENSITIVITY).threshold
+    above = malignant_probability(probabilities) >= threshold
+    shared = float(np.mean([_on_side(analysis, bool(above), threshold) for analysis in analyses]))
+    return decide_by(probabilities, shared, limits, views, novel=all(map(_is_refused, analyses)))
+
+
+def _on_side(analysis: Analysis, above: bool, threshold: float) -> float:
+    """Share of one photo's readings on the joint answer's side of the operating point, in [0, 1]."""
+    assert analysis.assessment is not None
+    shared = analysis.assessment.decision.agreement
+    return shared if (analysis.malignant_probability >= threshold) == above else 1 - shared
