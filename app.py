@@ -1,16 +1,13 @@
 """The page: `python app.py`, then open http://127.0.0.1:7860. Also the Space's entry.
 
-SKIN_APP_WEIGHTS: a weights folder or owner/name@revision, instead of the embedded weights.
-SKIN_APP_HAM10000: a folder with HAM10000's images, to show those of similar lesions.
-GRADIO_SERVER_PORT (or PORT) and GRADIO_SERVER_NAME: where to listen."""
+SKIN_APP_WEIGHTS: other weights (folder or owner/name@revision); SKIN_APP_HAM10000: its images, to show
+similar lesions; GRADIO_SERVER_PORT or PORT, GRADIO_SERVER_NAME: where to listen."""
 
-import os
 import signal
 import sys
-from pathlib import Path
+from os import environ
 
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}
 
 from skin_app.ensemble import Ensemble
 from skin_app.interface.page import build_page
@@ -21,15 +18,13 @@ from skin_app.weights import WeightsError
 
 
 def main() -> int:
-    """Serve until interrupted; 2 when the weights or the port cannot be used."""
+    """Serve until interrupted; 2 when the weights, the pictures or the port cannot be used."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    name = os.environ.get("GRADIO_SERVER_NAME")
-    name = name or ("0.0.0.0" if os.environ.get("SPACE_ID") else "127.0.0.1")
-    port = os.environ.get("GRADIO_SERVER_PORT") or os.environ.get("PORT") or "7860"
+    name = environ.get("GRADIO_SERVER_NAME") or ("0.0.0.0" if environ.get("SPACE_ID") else "127.0.0.1")
+    port = environ.get("GRADIO_SERVER_PORT") or environ.get("PORT") or "7860"
     try:
-        ensemble = Ensemble.load(os.environ.get("SKIN_APP_WEIGHTS"))
-        images = os.environ.get("SKIN_APP_HAM10000")
-        pictures = LesionPictures(ensemble.weights, Path(images) if images else None)
+        ensemble = Ensemble.load(environ.get("SKIN_APP_WEIGHTS"))
+        pictures = LesionPictures(ensemble.weights, environ.get("SKIN_APP_HAM10000"))
         with private_folder() as uploads:
             print(f"Starting the page on http://{name}:{port}", flush=True)
             page, labels = build_page(ensemble, uploads, pictures)

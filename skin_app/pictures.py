@@ -27,14 +27,16 @@ class LesionPictures:
     Raises `PicturesError` when `folder` is given and holds no image files.
     """
 
-    def __init__(self, weights: WeightsFolder, folder: Path | None = None) -> None:
+    def __init__(self, weights: WeightsFolder, folder: str | Path | None = None) -> None:
         self._paths = {
             Path(name).stem: weights.folder / name
             for name in weights.contract.files
             if name.startswith("thumbnails/")
         }
-        if folder is not None:
-            found = {path.stem: path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES}
+        if folder:
+            found = {
+                path.stem: path for path in Path(folder).rglob("*") if path.suffix.lower() in SUFFIXES
+            }
             if not found:
                 raise PicturesError(
                     f"{folder} holds no image files: set SKIN_APP_HAM10000 to the folder that holds "

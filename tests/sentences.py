@@ -68,9 +68,10 @@ def refusals() -> Iterator[str]:
     folder = Path(skin_app.__file__).parent
     for path in sorted(folder.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            is_refusal = isinstance(node, ast.Call) and getattr(node.func, "id", "") == "PhotoError"
-            if is_refusal and node.args and isinstance(node.args[0], ast.Constant):
-                yield str(node.args[0].value)
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "PhotoError":
+                sentence = node.args[0]
+                if isinstance(sentence, ast.Constant):
+                    yield str(sentence.value)
 
 
 def stated_in_the_gallery() -> set[str]:

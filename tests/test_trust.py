@@ -50,6 +50,7 @@ def test_every_part_is_that_of_its_module(ensemble: Ensemble, views: int) -> Non
     mask = lesion_mask(standard_square(LESION))
     assert mask.any()
     assert assessment.heat_on_lesion is not None
+    assert analysis.maps is not None
     expected = [heat_on_lesion(one, mask) for one in analysis.maps]
     np.testing.assert_allclose(assessment.heat_on_lesion, expected)
 

@@ -108,8 +108,21 @@ def test_english_would_be_found(ensemble: Ensemble, shown: Shown) -> None:
     assert words.MALIGNANT_TOGETHER in english_in(english)
 
 
+# The other tabs, and what is there once they are filled.
+PLACES = {
+    "several": (words.TAB_SEVERAL, "#several-angles-files"),
+    "evidence": (words.TAB_EVIDENCE, "#evidence h2"),
+    "about": (words.TAB_ABOUT, "#about h2"),
+}
+
+
 def tab(page: Page, name: str) -> None:
-    page.get_by_role("tab", name=GERMAN(name), exact=True).click()
+    """Open a tab; on a phone the last ones are in a menu."""
+    visible = page.get_by_role("tab", name=GERMAN(name), exact=True)
+    if not visible.is_visible():
+        page.locator(".overflow-menu > button").first.click()
+        visible = page.locator(".overflow-dropdown").get_by_text(GERMAN(name), exact=True)
+    visible.click()
 
 
 def test_a_german_browser_gets_a_german_page(
@@ -130,14 +143,10 @@ def test_a_german_browser_gets_a_german_page(
     expect(heading).to_have_text("Sieben Diagnosen in Rangfolge")
     assert english_in(page.locator("#top").inner_html()) == []
     page.screenshot(path=screenshots / "german-result.png", full_page=True)
-    for name, place in (
-        (words.TAB_SEVERAL, "#several-angles-files"),
-        (words.TAB_EVIDENCE, "#evidence h2"),
-        (words.TAB_ABOUT, "#about h2"),
-    ):
-        tab(page, name)
+    for name, (tab_name, place) in PLACES.items():
+        tab(page, tab_name)
         page.locator(place).first.wait_for()
-        page.screenshot(path=screenshots / f"german-{place[1:5]}.png", full_page=True)
+        page.screenshot(path=screenshots / f"german-{name}.png", full_page=True)
         assert english_in(page.locator("body").inner_html()) == []
     page.context.close()
 
@@ -149,4 +158,9 @@ def test_german_fits_a_phone(browser: Browser, served: Served, screenshots: Path
     expect(page.locator("#status")).to_have_text(FULL)
     page.screenshot(path=screenshots / "german-phone.png", full_page=True)
     assert page.evaluate(WIDTH) <= 360
+    for name, (tab_name, place) in PLACES.items():
+        tab(page, tab_name)
+        page.locator(place).first.wait_for()
+        page.screenshot(path=screenshots / f"german-phone-{name}.png", full_page=True)
+        assert page.evaluate(WIDTH) <= 360
     page.context.close()

@@ -137,7 +137,7 @@ class Bench:
         device = best_device()
         for index in np.unique(members):
             member, own = self.members[index], np.flatnonzero(members == index)
-            squares = torch.stack([input_square(photos[place], member.config) for place in own])
+            squares = torch.stack([input_square(photos[int(place)], member.config) for place in own])
             signed = attributions(member, squares.to(device), scores[own].to(device))[:, 0]
             positive = signed.double().clamp(min=0).cpu().numpy()
             maps |= dict(zip(own.tolist(), positive, strict=True))
