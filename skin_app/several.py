@@ -1,17 +1,20 @@
 """One lesion from several angles: the photos' answers averaged, and how far they disagree."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from skin_app.decision import malignant_probability, prior_adjusted, softmax
 from skin_app.diagnoses import DIAGNOSES
 from skin_app.ensemble import Analysis, Ranked
-from skin_app.outcome import SENSITIVITY, Decision, DecisionLimits, decide_by
+from skin_app.outcome import SENSITIVITY, Decision, DecisionLimits, Outcome, decide_by
 
 LEAST, MOST = 2, 8
-REFUSED = "not dermatoscopic"
+REFUSED: Outcome = "not dermatoscopic"
+SUSPICIOUS: Outcome = "suspicious"
+UNSETTLED: Outcome = "uncertain"
+ONE_SUSPICIOUS = "One of the photos is suspicious on its own, so the photos together clear nothing."
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,8 +25,9 @@ class JointAnalysis:
     dermatoscopic images and were left out; where all are, all are used and the decision says so.
     `probabilities`, `prior_adjusted`: (7,) in the order of `DIAGNOSES`. `least`, `greatest`: (7,) over
     the used photos' own probabilities. `same_first`, `same_outcome`: whether the used photos agree,
-    each on its own. `views`: of each photo. `decision`: by limits that were fitted on single photos;
-    None for weights that none were fitted for.
+    each on its own. `views`: of each photo. `decision`: by limits that were fitted on single photos,
+    and never "not suspicious" where one photo is suspicious on its own; None for weights that none were
+    fitted for.
     """
 
     used: tuple[int, ...]
@@ -111,7 +115,10 @@ def _decision(
     threshold = limits.of(views).point_of(SENSITIVITY).threshold
     above = malignant_probability(probabilities) >= threshold
     shared = float(np.mean([_on_side(analysis, bool(above), threshold) for analysis in analyses]))
-    return decide_by(probabilities, shared, limits, views, novel=all(map(_is_refused, analyses)))
+    joint = decide_by(probabilities, shared, limits, views, novel=all(map(_is_refused, analyses)))
+    if joint.outcome != SUSPICIOUS and any(_outcome(analysis) == SUSPICIOUS for analysis in analyses):
+        return replace(joint, outcome=UNSETTLED, reason=ONE_SUSPICIOUS)
+    return joint
 
 
 def _on_side(analysis: Analysis, above: bool, threshold: float) -> float:

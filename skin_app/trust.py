@@ -12,6 +12,7 @@ from skin_app.photo import Photo
 from skin_app.quality import Finding, QualityLimits, findings
 from skin_app.skin_tone import ToneBands, tone_band, typology_angle
 
+NO_LESION, HEAT_OUTSIDE, RARE_TONE = "no lesion found", "heat beside the lesion", "rare skin tone"
 MAP_AGAINST_CENTRE = "insertion less deletion, our map less a spot in the middle"
 
 
@@ -81,6 +82,18 @@ class Assessment:
     heat_on_lesion: np.ndarray | None
     heat_is_outside: bool
     tone_is_rare: bool
+
+
+def to_check(assessment: Assessment) -> tuple[str, ...]:
+    """What to look at before the answer is relied on, each in a few words."""
+    kinds = [finding.kind for finding in assessment.look.findings]
+    if not assessment.look.mask.any():
+        kinds.append(NO_LESION)
+    elif assessment.heat_is_outside:
+        kinds.append(HEAT_OUTSIDE)
+    if assessment.tone_is_rare:
+        kinds.append(RARE_TONE)
+    return tuple(dict.fromkeys(kinds))
 
 
 def look_at(photo: Photo, trust: Trust) -> Look:

@@ -16,7 +16,9 @@ from skin_app.interface.words_evidence import MEASURED
 from skin_app.outcome import GROUNDS
 from skin_app.quality import CHECKS
 from skin_app.report import DISCLAIMER
+from skin_app.several import ONE_SUSPICIOUS
 from skin_app.skin_tone import TONES
+from skin_app.trust import HEAT_OUTSIDE, NO_LESION, RARE_TONE
 from skin_app.weights import EMBEDDED
 
 
@@ -26,7 +28,7 @@ def sentences() -> set[str]:
     found |= {diagnosis.name for diagnosis in DIAGNOSES} | {reason for _, reason in GROUNDS}
     found |= {check.sentence for check in CHECKS} | {check.kind for check in CHECKS}
     found |= set(CONFIRMED.values()) | set(TONES) | set(refusals()) | set(stated_in_the_gallery())
-    found |= {DISCLAIMER}
+    found |= {DISCLAIMER, ONE_SUSPICIOUS, NO_LESION, HEAT_OUTSIDE, RARE_TONE}
     found -= set(MEASURED)  # names by which a number is looked up in the weights
     return {text for text in found if any(character.isalpha() for character in without_places(text))}
 

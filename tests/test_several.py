@@ -16,7 +16,7 @@ from skin_app.diagnoses import CODES, MALIGNANT
 from skin_app.ensemble import Analysis
 from skin_app.novelty import Novelty
 from skin_app.outcome import DecisionLimits, ViewLimits, decide
-from skin_app.several import join, joint_probabilities
+from skin_app.several import ONE_SUSPICIOUS, join, joint_probabilities
 from skin_app.trust import Assessment, Look
 from train.trust.angles import gain_of_averaging
 
@@ -148,6 +148,25 @@ def test_refused_photos_alone_stay_refused() -> None:
     assert joint.decision is not None
     assert joint.decision.outcome == "not dermatoscopic"
     assert joint.decision.set_90 is None
+
+
+def test_one_suspicious_photo_is_never_averaged_away() -> None:
+    """With limits that let readings disagree, the average of many calm photos would clear it."""
+    lenient = LIMITS.model_copy(
+        update={
+            "by_views": {
+                views: own.model_copy(update={"least_agreement": 0.0})
+                for views, own in LIMITS.by_views.items()
+            }
+        }
+    )
+    photos = [sure_of("mel"), *(sure_of("nv") for _ in range(5))]
+    assert photos[0].assessment is not None
+    assert photos[0].assessment.decision.outcome == "suspicious"
+    joint = join(photos, FREQUENCIES, lenient)
+    assert joint.decision is not None
+    assert joint.decision.outcome == "uncertain"
+    assert joint.decision.reason == ONE_SUSPICIOUS
 
 
 def test_weights_without_limits_give_no_decision() -> None:

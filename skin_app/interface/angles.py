@@ -13,6 +13,7 @@ from skin_app.interface.batch_table import (
     outcome_name,
     outcome_of,
     results_table,
+    unusable,
 )
 from skin_app.interface.fragments import named, percent, said, status, table
 from skin_app.interface.trust import MARKS
@@ -36,7 +37,9 @@ def result(say: Say, ensemble: Ensemble, rows: Sequence[Row]) -> str:
     repeated = repetitions(rows)
     answered = [row for row in rows if row.analysis and row.file not in repeated]
     notes = [
-        say(words.UNUSABLE, file=row.file, reason=row.error) for row in rows if row.analysis is None
+        say(words.UNUSABLE, file=row.file, reason=unusable(say, row))
+        for row in rows
+        if row.analysis is None
     ] + [say(words.SAME_PICTURE, file=file, other=other) for file, other in repeated.items()]
     told = "".join(status(note, kind="note") for note in notes)
     if len(answered) < LEAST:

@@ -22,7 +22,6 @@ from skin_app.ensemble import Analysis, Ensemble
 from skin_app.interface.drawing import for_display
 from skin_app.interface.handlers import Shown
 from skin_app.interface.uploads import delete, keep, read
-from skin_app.language import Say
 from skin_app.photo import MAX_PIXELS, Photo, PhotoError, read_photo
 from skin_app.pictures import shrunk
 
@@ -53,7 +52,7 @@ class Row:
     analysis: Analysis | None = None
     photo: bytes = field(default=b"", repr=False)
     thumbnail: bytes = field(default=b"", repr=False)
-    error: str = ""
+    error: PhotoError | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +92,6 @@ def uploads_of(chosen: Sequence[dict[str, Any]] | None) -> tuple[Upload, ...]:
 
 
 def run(
-    say: Say,
     ensemble: Ensemble,
     chosen: Sequence[Upload],
     uploads: Path,
@@ -102,7 +100,7 @@ def run(
 ) -> Generator[Progress, None, None]:
     """Analyse all of `chosen`, a few at a time; yields once before, and after each few.
 
-    A file that cannot be used becomes a row with its error in the language of `say`. `stopped` is asked
+    A file that cannot be used becomes a row with its error. `stopped` is asked
     between the few. After a fault in the program what was done is given, and the exception goes on. At
     the end, or when the generator is closed, no file of `chosen` is left in the folder `uploads`.
     Raises `ValueError`, before anything is read, for a path outside of it.
@@ -117,7 +115,7 @@ def run(
         yield Progress((), total, None, twice)
         while waiting and not stopped():
             with _turn(waiting, uploads):
-                rows += _next_few(say, ensemble, waiting, uploads)
+                rows += _next_few(ensemble, waiting, uploads)
             if waiting and not stopped():
                 left = (clock() - begun) / len(rows) * len(waiting)
                 yield Progress(tuple(rows), total, left, twice)
@@ -144,12 +142,12 @@ def _turn(waiting: Sequence[Upload], uploads: Path) -> Iterator[None]:
         TURNS.release()
 
 
-def _next_few(say: Say, ensemble: Ensemble, waiting: list[Upload], uploads: Path) -> list[Row]:
+def _next_few(ensemble: Ensemble, waiting: list[Upload], uploads: Path) -> list[Row]:
     """Rows of the first few of `waiting`, which are taken off it as their files are deleted.
 
     Fewer than `AT_A_TIME` where the photos are large.
     """
-    few: list[tuple[str, Photo | str]] = []
+    few: list[tuple[str, Photo | PhotoError]] = []
     pixels = 0
     while waiting and len(few) < AT_A_TIME and pixels < MAX_PIXELS:
         upload = waiting[0]
@@ -158,7 +156,7 @@ def _next_few(say: Say, ensemble: Ensemble, waiting: list[Upload], uploads: Path
             pixels += photo.width * photo.height
             few.append((upload.file, photo))
         except PhotoError as error:
-            few.append((upload.file, say.refusal(error)))
+            few.append((upload.file, error))
         delete(upload.path, uploads)
         waiting.pop(0)
     photos = [photo for _, photo in few if isinstance(photo, Photo)]

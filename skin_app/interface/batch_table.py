@@ -11,9 +11,10 @@ from skin_app.interface.batch import MOST, Progress, Row, ranked
 from skin_app.interface.fragments import named, percent, said, status, table
 from skin_app.interface.trust import MARKS
 from skin_app.interface.uploads import FORGOTTEN_AFTER
-from skin_app.language import Say
+from skin_app.language import ENGLISH, Say
 from skin_app.outcome import Outcome
 from skin_app.report import csv_row, csv_text, error_row
+from skin_app.trust import to_check
 
 TOP = 8  # rows of the table that is shown while more are coming
 
@@ -119,7 +120,7 @@ def _opener(say: Say, place: int, row: Row) -> str:
 def _cells(say: Say, row: Row) -> tuple[str, str, str, str]:
     """Outcome, first diagnosis, malignant probability and what to check, as HTML."""
     if row.analysis is None:
-        return f"{outcome_html(say, row)}<br>{escape(row.error)}", "", "", ""
+        return f"{outcome_html(say, row)}<br>{escape(unusable(say, row))}", "", "", ""
     first = row.analysis.ranked[0]
     return (
         outcome_html(say, row),
@@ -133,13 +134,15 @@ def _to_check(say: Say, row: Row) -> str:
     assessment = row.analysis.assessment if row.analysis else None
     if assessment is None:
         return say(words.NOT_CHECKED)
-    findings = assessment.look.findings
-    kinds = ", ".join(say(kind) for kind in dict.fromkeys(finding.kind for finding in findings))
-    return (
-        say(words.COUNTED_KINDS, count=len(findings), kinds=kinds)
-        if findings
-        else say(words.NO_FINDING)
-    )
+    kinds = to_check(assessment)
+    if not kinds:
+        return say(words.NO_FINDING)
+    return say(words.COUNTED_KINDS, count=len(kinds), kinds=", ".join(said(say, kinds)))
+
+
+def unusable(say: Say, row: Row) -> str:
+    """Why a photo has no analysis, and what to do; "" where it has one."""
+    return "" if row.error is None else say.refusal(row.error)
 
 
 def outcome_of(row: Row) -> Outcome | None:
@@ -203,10 +206,13 @@ def jpeg_url(data: bytes) -> str:
 def download(say: Say, rows: Sequence[Row]) -> str:
     """A link that holds the whole table as a CSV file."""
     lines = [
-        csv_row(Path(row.file), row.analysis) if row.analysis else error_row(Path(row.file), row.error)
+        csv_row(Path(row.file), row.analysis)
+        if row.analysis
+        else error_row(Path(row.file), unusable(ENGLISH, row))  # as all of the table
         for row in rows
     ]
-    data = base64.b64encode(csv_text(lines).encode()).decode()
+    # with the mark by which spreadsheets know UTF-8
+    data = base64.b64encode(csv_text(lines).encode("utf-8-sig")).decode()
     return (
         f'<a class="button" download="{words.DOWNLOAD_NAME}" '
         f'href="data:text/csv;charset=utf-8;base64,{data}">{say(words.DOWNLOAD)}</a>'

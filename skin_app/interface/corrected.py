@@ -13,6 +13,7 @@ from skin_app.interface.handlers import HELD_PIXELS, Shown
 from skin_app.language import Say
 from skin_app.photo import Photo
 from skin_app.pictures import shrunk
+from skin_app.trust import to_check
 
 LONG_SIDE = 480
 
@@ -27,14 +28,14 @@ def compare(say: Say, ensemble: Ensemble, shown: Shown | None, name: str | None)
     corrected = CORRECTIONS[name](original)
     if np.array_equal(corrected.pixels, original.pixels):
         return status(say(words_corrected.UNCHANGED), kind="note")
-    before, after = ensemble.analyse_all([original, corrected])
+    before, after = ensemble.analyse_all([original, corrected], with_maps=False)
     title = say(words_corrected.CORRECTED, name=say(words_corrected.CORRECTIONS[name]))
     notes, frame = [], None
     if name == "field of view":
         notes.append(say(words_corrected.CROP_DRAWN))
         frame = view_square(original)
     if shown.is_copy:
-        notes.append(say(words_corrected.FROM_COPY, megapixels=HELD_PIXELS // 1_000_000))
+        notes.append(say(words_corrected.FROM_COPY, megapixels=say.number(HELD_PIXELS / 1e6, ".1f")))
     note = f'<p class="quiet">{" ".join(notes)}</p>' if notes else ""
     return (
         '<section class="panel corrected"><div class="pair">'
@@ -72,8 +73,8 @@ def _column(say: Say, analysis: Analysis) -> tuple[str, ...]:
         outcome, findings = say(words_corrected.NO_OUTCOME), say(words_corrected.NO_OUTCOME)
     else:
         outcome = say(words.OUTCOMES[assessment.decision.outcome])
-        kinds = dict.fromkeys(say(finding.kind) for finding in assessment.look.findings)
-        findings = escape(", ".join(kinds)) or say(words_corrected.NOTHING_TO_CHECK)
+        kinds = ", ".join(said(say, to_check(assessment)))
+        findings = escape(kinds) or say(words_corrected.NOTHING_TO_CHECK)
     first_three = [
         f"{named(say, entry.diagnosis)} {percent(say, entry.probability)}"
         for entry in analysis.ranked[:3]

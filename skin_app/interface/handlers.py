@@ -4,7 +4,6 @@ A photo goes two steps: `receive` reads and forgets the upload and decodes it; `
 networks, quick answer first. What the page then remembers of it is `Shown`, in memory only.
 """
 
-import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 
 from skin_app.ensemble import Analysis, Ensemble
 from skin_app.interface import words
+from skin_app.interface.desk import Desk
 from skin_app.interface.drawing import DisplayPhoto, data_url, for_display
 from skin_app.interface.fragments import answer_status, status
 from skin_app.interface.uploads import delete, read
@@ -23,7 +23,7 @@ from skin_app.synthetic import EXAMPLES
 from skin_app.views import VIEWS
 
 EXAMPLES_FOLDER = Path(__file__).resolve().parent / "examples"
-HELD_PIXELS = 4_000_000  # of each photo whose result is shown, 12 MB at most
+HELD_PIXELS = 1_500_000  # of each photo whose result is shown, 4.5 MB at most
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,13 +45,13 @@ class Shown:
 class Received:
     """A photo was read, or not.
 
-    `preview`: `data:` URL for the photo field, None to empty it; `status`: HTML; `waiting`: the
+    `preview`: `data:` URL for the photo field, None to empty it; `status`: HTML; `data`: the encoded
     photo for `answer`, None when there is nothing to analyse.
     """
 
     preview: str | None
     status: str
-    waiting: Photo | None = None
+    data: bytes | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,37 +85,45 @@ def receive_example(say: Say, index: int) -> Received:
 
 def _decoded(say: Say, source: Callable[[], bytes]) -> Received:
     try:
-        photo = read_photo(source())
+        data = source()
+        photo = read_photo(data)
     except PhotoError as error:
         return Received(None, status(say.refusal(error), kind="error"))
     preview = data_url(for_display(photo).pixels)
-    return Received(preview, status(say(words.READ)), photo)
+    return Received(preview, status(say(words.READ)), data)
 
 
-def answer(
-    say: Say, ensemble: Ensemble, waiting: Photo | None, shown: Shown | None = None
-) -> Iterator[Answered]:
-    """The quick answer, then the full one, of the photo that is waiting.
+def answer(say: Say, ensemble: Ensemble, desk: Desk, visitor: str) -> Iterator[Answered]:
+    """The quick answer, then the full one, of the photo that waits on the desk for `visitor`.
 
-    Without one, what is shown is shown again; without that either, a sentence says what to do.
-    After a fault in the program the result is cleared and said to be missing, and the exception
-    goes on to gradio's log.
+    Nothing where none waits. Ends without a further word when the visitor has chosen another one
+    meanwhile. After a fault in the program the result is cleared and said to be missing, and the
+    exception goes on to gradio's log.
     """
+    waiting = desk.take(visitor)
     if waiting is None:
-        if shown is None:
-            yield Answered(status(say(words.NOTHING_CHOSEN), kind="error"))
-        else:
-            yield Answered(answer_status(say, shown.analysis, refining=False), shown)
         return
     try:
-        photo, held, token = for_display(waiting), held_copy(waiting), secrets.token_hex(4)
-        for analysis in ensemble.refine(waiting):
+        photo = read_photo(waiting.data)
+        display, held = for_display(photo), held_copy(photo)
+        for analysis in ensemble.refine(photo):
+            if not desk.wants(visitor, waiting.token):
+                return
             refining = analysis.views < VIEWS
-            remembered = Shown(photo, analysis, held, held is not waiting, token)
+            remembered = Shown(display, analysis, held, held is not photo, waiting.token)
             yield Answered(answer_status(say, analysis, refining), remembered)
     except Exception:
         yield Answered(status(say(words.FAULT), kind="error"))
         raise
+
+
+def again(say: Say, desk: Desk, visitor: str, shown: Shown | None) -> Answered | None:
+    """What "Analyse" says where nothing waits: the result again, or what to do; None while it runs."""
+    if shown is not None:
+        return Answered(answer_status(say, shown.analysis, shown.analysis.views < VIEWS), shown)
+    if desk.is_busy(visitor):
+        return None
+    return Answered(status(say(words.NOTHING_CHOSEN), kind="error"))
 
 
 def held_copy(photo: Photo) -> Photo:

@@ -14,8 +14,9 @@ from gradio.events import api
 from pydantic import TypeAdapter, ValidationError
 
 from skin_app.ensemble import Ensemble
+from skin_app.interface.batch import TURNS
 from skin_app.interface.uploads import delete, read
-from skin_app.interface.wiring import NETWORKS
+from skin_app.interface.wiring import BATCHES, NETWORKS
 from skin_app.photo import Photo, PhotoError, read_photo
 from skin_app.record import Record
 from skin_app.report import csv_row, error_row, record
@@ -81,7 +82,7 @@ def add_endpoints(ensemble: Ensemble, uploads: Path) -> None:
         return scored(ensemble, uploads, photos)
 
     api(analyse, api_name="analyse", **NETWORKS)
-    api(score, api_name="score", **NETWORKS)
+    api(score, api_name="score", **BATCHES)
 
 
 def analysed(ensemble: Ensemble, uploads: Path, photo: object, views: object) -> Record:
@@ -112,7 +113,8 @@ def scored(ensemble: Ensemble, uploads: Path, photos: object) -> list[Row]:
     for start in range(0, len(taken), CHUNK):
         chunk = [(name, _decoded(content)) for name, content in taken[start : start + CHUNK]]
         usable = [photo for _, photo in chunk if isinstance(photo, Photo)]
-        analyses = iter(ensemble.analyse_all(usable, with_maps=False) if usable else [])
+        with TURNS:  # the photos of others come between
+            analyses = iter(ensemble.analyse_all(usable, with_maps=False) if usable else [])
         for name, photo in chunk:
             if isinstance(photo, Photo):
                 rows.append(_row(csv_row(name, next(analyses))))

@@ -13,18 +13,27 @@ from skin_app.decision import malignant_probability
 from skin_app.ensemble import Ensemble
 from skin_app.interface import fragments, handlers, trust, words, words_corrected
 from skin_app.interface.corrected import compare
+from skin_app.interface.desk import Desk
 from skin_app.interface.drawing import data_url, for_display
 from skin_app.interface.handlers import Answered, Received, Shown
 from skin_app.interface.heat import map_figure
 from skin_app.interface.labels import Labels
 from skin_app.interface.report_form import REPORT_FIELDS, build_report
 from skin_app.interface.similar import similar_lesions
-from skin_app.interface.wiring import HELD_FOR, NETWORKS, QUIET, UNDECODED, UPLOADS, Fragment, spoken
+from skin_app.interface.wiring import (
+    HELD_FOR,
+    NETWORKS,
+    QUIET,
+    UNDECODED,
+    UPLOADS,
+    Fragment,
+    spoken,
+    visitor_of,
+)
 from skin_app.language import Say
-from skin_app.photo import Photo, read_photo
+from skin_app.photo import read_photo
 from skin_app.pictures import LesionPictures
 from skin_app.synthetic import EXAMPLES
-from skin_app.views import VIEWS
 
 EXAMPLE_CLICK = """
 element.addEventListener('click', (event) => {
@@ -35,7 +44,7 @@ element.addEventListener('click', (event) => {
 
 
 def build_one_photo(
-    ensemble: Ensemble, uploads: Path, pictures: LesionPictures, labels: Labels
+    ensemble: Ensemble, uploads: Path, pictures: LesionPictures, labels: Labels, desk: Desk
 ) -> gr.State:
     """Everything of the tab; returns the state that holds what is shown (`Shown` or None)."""
     with gr.Row(equal_height=False, elem_id="top"):
@@ -85,22 +94,9 @@ def build_one_photo(
             )
             comparison = Fragment(elem_id="comparison")
         shown = gr.State(None, time_to_live=HELD_FOR)
-        report = build_report(shown, ensemble, pictures, labels)
-    waiting = gr.State(None, time_to_live=HELD_FOR)
-    result = [
-        status,
-        analyse,
-        intro,
-        outcome,
-        ranking,
-        details,
-        figure,
-        members,
-        points,
-        prevalence,
-        similar,
-    ]
-    result += [correction, comparison, *report, waiting, shown]
+        report = build_report(shown, ensemble, pictures, labels, desk)
+    result = [status, intro, outcome, ranking, details, figure, members, points, prevalence, similar]
+    result += [correction, comparison, *report, shown]
 
     def on_points(shown: Shown | None, percent: float, request: gr.Request) -> str:
         say = spoken(request)
@@ -114,41 +110,45 @@ def build_one_photo(
         points = trust.operating_points(say, answered.shown.analysis, ensemble.trust, percent / 100)
         return [answered.status, *_filled(say, answered.shown, points, ensemble, pictures)]
 
+    def read(received: Received, request: gr.Request) -> list[Any]:
+        desk.put(visitor_of(request), received.data)
+        preview = received.preview and {"url": received.preview, "orig_name": "photo.jpg"}
+        return [preview, received.status, *_empty()]
+
     def on_photo(upload: dict[str, Any] | None, request: gr.Request) -> Iterator[list[Any]]:
         for received in handlers.receive(spoken(request), upload["path"] if upload else None, uploads):
-            yield _received(received)
+            yield read(received, request)
 
     def on_example(event: gr.EventData, request: gr.Request) -> list[Any]:
-        return _received(handlers.receive_example(spoken(request), int(event.index)))
+        return read(handlers.receive_example(spoken(request), int(event.index)), request)
 
-    def on_received(waiting: Photo | None, percent: float, request: gr.Request) -> Iterator[Any]:
-        if waiting is None:
-            yield gr.skip()
-            return
+    def on_received(percent: float, request: gr.Request) -> Iterator[Any]:
         say = spoken(request)
-        for answered in handlers.answer(say, ensemble, waiting):
+        yield gr.skip()
+        for answered in handlers.answer(say, ensemble, desk, visitor_of(request)):
+            yield render(say, answered, percent)
+        yield gr.skip()  # at the end gradio sends once more what came last: not an older photo's answer
+
+    def on_analyse(shown: Shown | None, percent: float, request: gr.Request) -> Iterator[Any]:
+        yield from on_received(percent, request)
+        say = spoken(request)
+        answered = handlers.again(say, desk, visitor_of(request), shown)
+        if answered is not None:
             yield render(say, answered, percent)
 
-    def on_analyse(
-        waiting: Photo | None, shown: Shown | None, percent: float, request: gr.Request
-    ) -> Iterator[Any]:
-        say = spoken(request)
-        for answered in handlers.answer(say, ensemble, waiting, shown):
-            yield render(say, answered, percent)
-
-    def on_correction(shown: Shown | None, name: str | None, request: gr.Request) -> Iterator[str]:
+    def on_correction(shown: Shown | None, name: str | None, request: gr.Request) -> Iterator[Any]:
         say = spoken(request)
         yield fragments.status(say(words_corrected.CORRECTING))
-        yield compare(say, ensemble, shown, name)
+        compared = compare(say, ensemble, shown, name)
+        newest = shown is None or desk.wants(visitor_of(request), shown.token)
+        yield compared if newest else gr.skip()
 
     received = [photo, *result]
     for listen, fn, inputs in ((photo.input, on_photo, [photo]), (examples.click, on_example, None)):
         listen(fn, inputs, received, trigger_mode="multiple", **UNDECODED, **UPLOADS, **QUIET).then(
-            on_received, [waiting, prevalence], result, trigger_mode="multiple", **NETWORKS, **QUIET
+            on_received, [prevalence], result, trigger_mode="multiple", **NETWORKS, **QUIET
         )
-    analyse.click(
-        on_analyse, [waiting, shown, prevalence], result, trigger_mode="once", **NETWORKS, **QUIET
-    )
+    analyse.click(on_analyse, [shown, prevalence], result, trigger_mode="once", **NETWORKS, **QUIET)
     prevalence.release(on_points, [shown, prevalence], points, **UPLOADS, **QUIET)
     correction.input(
         on_correction, [shown, correction], comparison, trigger_mode="always_last", **NETWORKS, **QUIET
@@ -176,20 +176,10 @@ def whole_result(say: Say, shown: Shown, ensemble: Ensemble, pictures: LesionPic
     )
 
 
-def _received(received: Received) -> list[Any]:
-    """Outputs of a photo that was just read: the previous result goes at once."""
-    empty = _empty()
-    empty[0] = gr.Button(interactive=received.waiting is None)  # the analysis follows by itself
-    empty[-2] = received.waiting
-    preview = received.preview and {"url": received.preview, "orig_name": "photo.jpg"}
-    return [preview, received.status, *empty]
-
-
 def _empty() -> list[Any]:
-    """Outputs from the button to the memory without a result."""
+    """Outputs from the introduction to the memory without a result."""
     hidden = [gr.HTML("", visible=False) for _ in range(2)]
     return [
-        gr.Button(interactive=True),
         gr.HTML(visible=True),
         *hidden,
         gr.Column(visible=False),
@@ -200,19 +190,18 @@ def _empty() -> list[Any]:
         "",
         *(gr.Radio(value=None), ""),
         *([""] * REPORT_FIELDS),
-        *(None, None),
+        None,
     ]
 
 
 def _filled(
     say: Say, shown: Shown, points: str, ensemble: Ensemble, pictures: LesionPictures
 ) -> list[Any]:
-    """Outputs from the button to the memory with a result."""
+    """Outputs from the introduction to the memory with a result."""
     analysis = shown.analysis
     ranked = fragments.ranking(say, analysis, trust.in_set(analysis))
     weak = trust.map_is_weak(ensemble.trust)
     return [
-        gr.Button(interactive=analysis.views == VIEWS),
         gr.HTML(visible=False),
         gr.HTML(trust.outcome_panel(say, analysis, ensemble.trust), visible=True),
         gr.HTML(f'<div data-for="{shown.token}">{ranked}</div>', visible=True),
@@ -223,8 +212,8 @@ def _filled(
         gr.Slider(visible=trust.has_points(analysis)),
         similar_lesions(say, analysis.similar, pictures),
         *(gr.Radio(value=None), ""),
-        *([gr.skip()] * REPORT_FIELDS),  # what was typed while the full answer was being made stays
-        *(None, shown),
+        *([gr.skip()] * (REPORT_FIELDS - 1)),  # what was typed while the full answer was made stays
+        *("", shown),
     ]
 
 

@@ -7,6 +7,7 @@ import gradio as gr
 
 from skin_app.ensemble import Ensemble
 from skin_app.interface import about, evidence, fragments, words
+from skin_app.interface.desk import Desk
 from skin_app.interface.handlers import Shown
 from skin_app.interface.labels import Labels
 from skin_app.interface.machine import add_endpoints
@@ -26,7 +27,7 @@ def build_page(
     those of the weights).
     """
     pictures = pictures or LesionPictures(ensemble.weights)
-    labels = Labels()
+    labels, desk = Labels(), Desk()
     with gr.Blocks(title=words.TITLE, analytics_enabled=False) as page:
         Fragment(f'<div class="strip" role="note">{labels(words.STRIP)}</div>', elem_id="strip")
         Fragment(labels.html(_masthead), elem_id="masthead")
@@ -34,7 +35,7 @@ def build_page(
             Fragment(fragments.status(ensemble.weights.note, kind="note"))
         with gr.Tabs():
             with gr.Tab(labels(words.TAB_ONE), id="one"):
-                shown = build_one_photo(ensemble, uploads, pictures, labels)
+                shown = build_one_photo(ensemble, uploads, pictures, labels, desk)
             with gr.Tab(labels(words.TAB_SEVERAL), id="several"):
 
                 def open_photo(say: Say, shown: Shown) -> str:
@@ -58,7 +59,7 @@ def build_page(
         evidence_tab.select(on_evidence, shown, [place, scores], **UPLOADS, **QUIET)
         about_tab.select(on_about, None, told, **UPLOADS, **QUIET)
         add_endpoints(ensemble, uploads)
-        page.unload(_forgetting(page))
+        page.unload(_forgetting(page, desk))
     return page, labels
 
 
@@ -70,11 +71,12 @@ def _loading(say: Say) -> str:
     return fragments.status(say(words.LOADING))
 
 
-def _forgetting(page: gr.Blocks) -> Callable[[gr.Request], None]:
+def _forgetting(page: gr.Blocks, desk: Desk) -> Callable[[gr.Request], None]:
     """gradio keeps a closed page's session for an hour, values of its fields included: drop it."""
 
     def forget(request: gr.Request) -> None:
         if request.session_hash:
+            desk.forget(request.session_hash)
             page.state_holder.session_data.pop(request.session_hash, None)
 
     return forget

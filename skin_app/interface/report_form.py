@@ -6,12 +6,15 @@ import gradio as gr
 
 from skin_app.ensemble import Ensemble
 from skin_app.interface import words
+from skin_app.interface.desk import Desk
+from skin_app.interface.fragments import status
 from skin_app.interface.handlers import Shown
 from skin_app.interface.labels import Labels
 from skin_app.interface.reports import downloads
-from skin_app.interface.wiring import QUIET, UPLOADS, Fragment, spoken
+from skin_app.interface.wiring import QUIET, UPLOADS, Fragment, spoken, visitor_of
 from skin_app.pictures import LesionPictures
 from skin_app.record import ReaderNotes
+from skin_app.views import VIEWS
 
 REPORT_FIELDS = 6  # what `build_report` returns
 LONGEST, LONGEST_NOTES = 80, 20_000  # characters
@@ -19,7 +22,7 @@ PRIVATE = gr.InputHTMLAttributes(autocomplete="off")  # browsers keep what was t
 
 
 def build_report(
-    shown: gr.State, ensemble: Ensemble, pictures: LesionPictures, labels: Labels
+    shown: gr.State, ensemble: Ensemble, pictures: LesionPictures, labels: Labels, desk: Desk
 ) -> list[Any]:
     """An accordion with the form; returns what must be emptied when another photo comes."""
     with gr.Accordion(labels(words.REPORT_TITLE), open=False, elem_id="report"):
@@ -51,13 +54,18 @@ def build_report(
         notes: str,
         request: gr.Request,
     ) -> str:
+        say = spoken(request)
+        if shown is not None and shown.analysis.views < VIEWS:
+            return status(say(words.REPORT_TOO_EARLY), kind="error")
         thumbnails = {}
         for lesion in shown.analysis.similar if shown is not None else ():
             thumbnail = pictures.thumbnail(lesion.image_id)
             if thumbnail is not None:
                 thumbnails[lesion.image_id] = thumbnail
         reader = ReaderNotes(age, sex, site, diagnosis, notes)
-        return downloads(spoken(request), shown, ensemble.weights, reader, thumbnails)
+        made = downloads(say, shown, ensemble.weights, reader, thumbnails)
+        newest = shown is None or desk.wants(visitor_of(request), shown.token)
+        return made if newest else ""  # never one photo's report under another's result
 
     make.click(on_make, [shown, *stated, notes], files, trigger_mode="once", **UPLOADS, **QUIET)
     return [*stated, notes, files]

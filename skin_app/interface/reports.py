@@ -60,7 +60,7 @@ def downloads(
             say(words.CSV),
             f"{name}.csv",
             "text/csv",
-            csv_text([csv_row(CSV_NAME, analysis)]).encode(),
+            csv_text([csv_row(CSV_NAME, analysis)]).encode("utf-8-sig"),
         ),
     )
     return (

@@ -1,17 +1,22 @@
 """How the page is served: nothing leaves this machine, nothing is kept."""
 
+import secrets
 import socket
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
-from gradio import processing_utils
+from gradio import processing_utils, route_utils
 
 from skin_app.interface.labels import Labels
 from skin_app.interface.theme import theme
 from skin_app.photo import MAX_BYTES
 
-# Each remembered session holds a photo of up to 12 MB and its analysis, or a batch of small ones.
-SESSIONS = 32
+# A session of the page holds a photo of up to 4.5 MB and its analysis, or a batch of small ones; each
+# client of the API counts as a session too, and holds nothing.
+SESSIONS = 256
+# Above what a photo may have, so that one file that is too large is refused alone, in a sentence.
+LARGEST_UPLOAD = 5 * MAX_BYTES
 NO_ADDRESSES = "Files are not fetched from addresses here: upload the photo itself."
 FOLDER = Path(__file__).resolve().parent
 
@@ -40,6 +45,7 @@ def serve(
                 "does, or set GRADIO_SERVER_PORT to another port."
             ) from error
     processing_utils.async_ssrf_protected_download = _refuse
+    route_utils.GradioUploadFile = _Apart
     page.queue(max_size=16)
     _, url, _ = page.launch(
         server_name=name,
@@ -53,7 +59,7 @@ def serve(
         run_history=False,
         enable_monitoring=False,
         footer_links=[],
-        max_file_size=MAX_BYTES,
+        max_file_size=LARGEST_UPLOAD,
         state_session_capacity=SESSIONS,
         mcp_server=False,
         pwa=False,
@@ -67,6 +73,18 @@ def head() -> str:
     styles = "\n".join(path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.css")))
     script = (FOLDER / "page.js").read_text(encoding="utf-8")
     return f"<style>{styles}</style><script>{script}</script>"
+
+
+class _Apart(route_utils.GradioUploadFile):
+    """An upload with a folder of its own.
+
+    gradio names folders by content, so two visitors with the same file would share it, and whoever is
+    read first would delete it for both.
+    """
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.sha.update(secrets.token_bytes(16))
 
 
 async def _refuse(url: str, cache_dir: str) -> str:  # noqa: ARG001

@@ -17,13 +17,10 @@ from skin_app.interface.fragments import status
 from skin_app.interface.handlers import Shown
 from skin_app.interface.labels import Labels
 from skin_app.interface.uploads import keep
-from skin_app.interface.wiring import HELD_FOR, QUIET, UPLOADS, Fragment, spoken
+from skin_app.interface.wiring import BATCHES, HELD_FOR, QUIET, UPLOADS, Fragment, spoken
 from skin_app.language import Say
 from skin_app.several import LEAST, MOST
 
-# Not in turn with single photos: those would wait for the last photo of a batch. `batch.TURNS` lets the
-# batches of all visitors pass a few photos at a time.
-BATCHES: dict[str, Any] = {"concurrency_id": "batches", "concurrency_limit": None}
 FILES: dict[str, Any] = {"preprocess": False}  # gradio would copy each file; we read the checked path
 ROW_CLICK = """
 element.addEventListener('click', (event) => {
@@ -158,7 +155,7 @@ def _build(
             return
         stop = stops[str(request.session_hash)] = threading.Event()
         try:
-            with closing(batch.run(say, ensemble, found, uploads, stop.is_set)) as run:
+            with closing(batch.run(ensemble, found, uploads, stop.is_set)) as run:
                 for progress in run:
                     yield _outputs(say, kind, ensemble, progress)
         finally:
@@ -196,10 +193,11 @@ def _outputs(say: Say, kind: Kind, ensemble: Ensemble, progress: Progress) -> li
     """Files, stop button, status, result, opened photo and held rows."""
     told = batch_table.progress_status(say, progress)
     if not progress.end:
-        so_far = kind.so_far(say, progress)
-        return [None, gr.Button(visible=True), told, so_far, "", None]
+        # what is chosen for the next run while this one goes on stays chosen
+        files = gr.skip() if progress.rows else None
+        return [files, gr.Button(visible=True), told, kind.so_far(say, progress), "", None]
     rows = kind.in_order(progress.rows)
-    return [None, gr.Button(visible=False), told, kind.result(say, ensemble, rows), "", rows]
+    return [gr.skip(), gr.Button(visible=False), told, kind.result(say, ensemble, rows), "", rows]
 
 
 def opened_html(say: Say, rows: Sequence[Row] | None, place: int, open_photo: OpenPhoto) -> str:

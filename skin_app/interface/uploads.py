@@ -17,6 +17,8 @@ from skin_app.photo import MAX_BYTES, PhotoError
 
 FORGOTTEN_AFTER = 300.0
 ARRIVES_WITHIN = 3600.0
+ABANDONED_AFTER = 3600.0
+PREFIX = "skin-app-uploads-"
 SWEEP_EVERY = 60.0
 
 
@@ -27,7 +29,8 @@ def private_folder() -> Iterator[Path]:
     Must be entered before the page is built. Sweeps the folder until then.
     """
     before = os.environ.get("GRADIO_TEMP_DIR")
-    folder = Path(tempfile.mkdtemp(prefix="skin-app-uploads-", dir=before)).resolve()
+    folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=before)).resolve()
+    remove_abandoned(folder.parent)
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
     ended = threading.Event()
     threading.Thread(target=_sweep_until, args=(folder, ended), daemon=True).start()
@@ -40,6 +43,32 @@ def private_folder() -> Iterator[Path]:
         else:
             os.environ["GRADIO_TEMP_DIR"] = before
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_abandoned(parent: Path, older_than: float = ABANDONED_AFTER) -> None:
+    """Delete the upload folders in `parent` of programs that were killed before they could do it.
+
+    Only those unchanged for `older_than` seconds: a running program may have a number unknown here, in
+    another container.
+    """
+    for folder in parent.glob(f"{PREFIX}*-*"):
+        number = folder.name.removeprefix(PREFIX).partition("-")[0]
+        try:
+            if time.time() - folder.stat().st_mtime >= older_than and not _runs(number):
+                shutil.rmtree(folder, ignore_errors=True)
+        except FileNotFoundError:  # its own program came first
+            continue
+
+
+def _runs(number: str) -> bool:
+    """Whether a process of this number runs; True where that cannot be known."""
+    try:
+        os.kill(int(number), 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except (ValueError, PermissionError):
+        return True
+    return True
 
 
 def read(path: str | Path, folder: Path) -> bytes:

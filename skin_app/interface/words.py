@@ -200,7 +200,10 @@ PRIVACY = """
 <li>The photo is read once and its file is deleted from the server before the analysis.
 Camera, date and place stored in the file are dropped.</li>
 <li>A copy of its pixels stays in the server's memory, so that you can see corrections and make a
-report. It goes when you close or reload the page, or choose another photo, or after 15 minutes.</li>
+report. It goes when you close or reload the page, or choose another photo, or 15 minutes after you last
+did something with it.</li>
+<li>Several photos wait as files until you start, for five minutes at most, and each file is deleted
+when its turn comes; their results stay in memory in the same way.</li>
 <li>What you type into the report goes into the report, and nowhere else.</li>
 <li>Nothing is stored, logged, sent elsewhere or used for training. The page loads nothing from
 other hosts; only the archive links lead away.</li>
@@ -224,4 +227,5 @@ REPORT_INTRO = (
 )
 REPORT_AGE, REPORT_SEX, REPORT_SITE = "Age", "Sex", "Site of the lesion"
 REPORT_DIAGNOSIS, REPORT_NOTES = "Your own diagnosis", "Notes"
+REPORT_TOO_EARLY = "The full answer is still being made: make the report when it is there."
 REPORT_MAKE = "Make the report (PDF, JSON, CSV)"

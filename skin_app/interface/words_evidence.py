@@ -199,7 +199,7 @@ MAP_PLACING = (
     "by {share} of the distance between any two images (medians). A new photo will miss by more."
 )
 MAP_EMPTY = "Once a photo was analysed, its place is marked here."
-MAP_HERE = "This photo"
+MAP_HERE = "Photo of the tab One photo"
 MAP_NEIGHBOURS = "The nearest images to this photo, of {count} lesions:"
 MAP_NEIGHBOUR = "{number} {name}"
 MAP_NOVEL = (

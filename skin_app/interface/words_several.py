@@ -84,7 +84,10 @@ TABLE_NOTE = (
 )
 
 JOINT = "The photos together"
-JOINT_OF = "Average of {count} photos of one lesion."
+JOINT_OF = (
+    "Average of {count} photos of one lesion (of their scores: where photos disagree, its "
+    "probabilities can lie far below the plain mean of theirs)."
+)
 JOINT_OF_ONE = "Only one of the photos could be used, so this is its own answer."
 JOINT_OF_REFUSED = (
     "None of the photos is like the dermatoscopic images that the networks learnt from. Their average "

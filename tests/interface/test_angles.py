@@ -14,6 +14,7 @@ from skin_app.interface.batch import Row, run
 from skin_app.interface.fragments import BY_CODE
 from skin_app.interface.handlers import EXAMPLES_FOLDER
 from skin_app.language import ENGLISH
+from skin_app.photo import PhotoError
 from skin_app.synthetic import EXAMPLES
 from tests.interface.test_batch import uploaded
 
@@ -24,7 +25,7 @@ Answering = Callable[[int, str, str], Row]
 def rows(ensemble: Ensemble, tmp_path_factory: pytest.TempPathFactory) -> tuple[Row, ...]:
     folder = tmp_path_factory.mktemp("uploads")
     files = [(name, (EXAMPLES_FOLDER / name).read_bytes()) for name in EXAMPLES]
-    *_, last = run(ENGLISH, ensemble, uploaded(folder, files), folder)
+    *_, last = run(ensemble, uploaded(folder, files), folder)
     return last.rows
 
 
@@ -127,7 +128,7 @@ def test_same_picture_under_two_names_counts_once(ensemble: Ensemble, rows: tupl
 def test_broken_photo_is_named_and_the_others_are_averaged(
     ensemble: Ensemble, rows: tuple[Row, ...]
 ) -> None:
-    broken = Row("<i>.jpg", error="The file is empty.")
+    broken = Row("<i>.jpg", error=PhotoError("The file is empty."))
     html = angles.result(ENGLISH, ensemble, [rows[0], broken, rows[1]])
     assert "Could not be used: &lt;i&gt;.jpg. The file is empty." in html
     assert "Average of 2 photos" in html

@@ -1,13 +1,18 @@
 """The rest of the page as its readers use it: corrections, report, evidence, about."""
 
 import json
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import urlopen
 
-from playwright.sync_api import Page, expect
+import pytest
+from playwright.sync_api import Browser, Page, expect
 
+from skin_app.ensemble import Analysis, Ensemble
 from skin_app.interface import words, words_corrected, words_report
-from tests.interface.conftest import OTHER, PHOTO, Served, expect_full_answer, upload
+from skin_app.photo import Photo
+from tests.interface.conftest import OTHER, PHOTO, Served, expect_full_answer, opened, upload
 
 
 def test_a_correction_stands_beside_the_photo_and_leaves_its_result(
@@ -73,18 +78,75 @@ def test_evidence_and_about_come_when_their_tab_is_opened(visit: Page, screensho
     visit.screenshot(path=screenshots / "about.png", full_page=True)
 
 
-def test_while_a_photo_is_analysed_it_cannot_be_asked_for_again(visit: Page) -> None:
-    button = visit.get_by_role("button", name=words.ANALYSE, exact=True)
-    expect(button).to_be_enabled()
-    seen = visit.evaluate_handle(
-        """() => { const seen = []; const button = document.querySelector('#analyse');
-        new MutationObserver(() => seen.push(button.disabled)).observe(button, { attributes: true });
-        return seen; }"""
-    )
+@pytest.fixture
+def held_back(ensemble: Ensemble, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Full answers wait for this; quick ones come at once."""
+    go, refine = threading.Event(), ensemble.refine
+
+    def slowly(photo: Photo) -> Iterator[Analysis]:
+        quick, full = refine(photo)
+        yield quick
+        go.wait(60)
+        yield full
+
+    monkeypatch.setattr(ensemble, "refine", slowly)
+    return go
+
+
+def test_the_answer_of_an_older_photo_never_stands_beside_a_newer_one(
+    visit: Page, held_back: threading.Event
+) -> None:
     upload(visit, PHOTO)
+    expect(visit.locator("#status")).to_contain_text("Quick answer")
+    older = visit.locator("#ranking").inner_text()
+    visit.get_by_role("button", name=words.EXAMPLE_NAMES[1]).click()
+    expect(visit.locator("#ranking tbody tr")).to_have_count(0)
+    held_back.set()
     expect_full_answer(visit)
-    expect(button).to_be_enabled()
-    assert True in seen.json_value()
+    assert visit.locator("#ranking").inner_text() != older
+    photo = visit.locator("figure.map").get_attribute("data-photo")
+    expect(visit.locator(f'#ranking [data-for="{photo}"]')).to_have_count(1)
+
+
+def test_a_field_that_is_emptied_while_it_is_analysed_stays_empty(
+    visit: Page, held_back: threading.Event
+) -> None:
+    upload(visit, PHOTO)
+    expect(visit.locator("#status")).to_contain_text("Quick answer")
+    visit.get_by_role("button", name="Remove Image").click()
+    expect(visit.locator("#status")).to_contain_text(words.IDLE)
+    held_back.set()
+    visit.wait_for_timeout(1500)
+    expect(visit.get_by_role("table")).to_have_count(0)
+    expect(visit.locator("#status")).to_contain_text(words.IDLE)
+
+
+def test_a_report_waits_for_the_full_answer_and_a_second_click_asks_once(
+    visit: Page, held_back: threading.Event
+) -> None:
+    upload(visit, PHOTO)
+    expect(visit.locator("#status")).to_contain_text("Quick answer")
+    visit.get_by_role("button", name=words.ANALYSE, exact=True).click()
+    visit.get_by_role("button", name=words.REPORT_TITLE).click()
+    visit.get_by_role("button", name=words.REPORT_MAKE).click()
+    expect(visit.locator("#downloads")).to_contain_text(words.REPORT_TOO_EARLY)
+    held_back.set()
+    expect_full_answer(visit)
+    expect(visit.locator("#downloads a")).to_have_count(0)
+
+
+def test_two_visitors_with_the_same_file_do_not_take_it_from_each_other(
+    browser: Browser, served: Served
+) -> None:
+    pages = [opened(browser), opened(browser)]
+    for page in pages:
+        page.goto(served.url)
+        page.get_by_role("button", name=words.ANALYSE, exact=True).wait_for()
+    for page in pages:
+        upload(page, PHOTO)
+    for page in pages:
+        expect_full_answer(page)
+        page.context.close()
 
 
 def test_only_the_two_documented_endpoints_are_public(served: Served) -> None:

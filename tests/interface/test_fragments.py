@@ -7,10 +7,11 @@ from skin_app.ensemble import Ensemble
 from skin_app.gallery import SimilarLesion
 from skin_app.interface import words
 from skin_app.interface.fragments import percent, ranking, status
-from skin_app.interface.handlers import receive_example
+from skin_app.interface.handlers import EXAMPLES_FOLDER
 from skin_app.interface.page import build_page
 from skin_app.interface.similar import counted, similar_lesions
 from skin_app.language import ENGLISH
+from skin_app.photo import read_photo
 from skin_app.pictures import LesionPictures
 
 
@@ -33,9 +34,7 @@ def test_percent(value: float, text: str) -> None:
 
 
 def test_ranking_names_both_probabilities_of_all_seven(ensemble: Ensemble) -> None:
-    photo = receive_example(ENGLISH, 1).waiting
-    assert photo is not None
-    analysis = ensemble.analyse(photo)
+    analysis = ensemble.analyse(read_photo(EXAMPLES_FOLDER / "globules.jpg"))
     html = ranking(ENGLISH, analysis)
     assert html.count("<tr") == 8
     assert words.EQUALLY_COMMON in html

@@ -11,7 +11,9 @@ from playwright.sync_api import Browser, Page, expect
 from skin_app.ensemble import Analysis, Ensemble
 from skin_app.interface import (
     about,
+    angles,
     batch_table,
+    corrected,
     evidence,
     fragments,
     handlers,
@@ -19,14 +21,16 @@ from skin_app.interface import (
     trust,
     words,
 )
+from skin_app.interface.batch import Progress, Row
 from skin_app.interface.drawing import for_display
 from skin_app.interface.handlers import EXAMPLES_FOLDER, Shown
 from skin_app.interface.one_photo import whole_result
 from skin_app.language import GERMAN, Say
-from skin_app.photo import read_photo
+from skin_app.photo import PhotoError, read_photo
 from skin_app.pictures import LesionPictures
 from skin_app.weights import open_weights
 from tests.interface.conftest import PHOTO, Served, opened, upload
+from tests.interface.test_batch import jpeg
 from tests.sentences import sentences, without_places
 
 LEAST = 12  # letters: shorter pieces of English are in German words too
@@ -44,7 +48,10 @@ class Missing(dict[str, str]):
     def get(self, key: str, default: str = "") -> str:  # pyright: ignore[reportIncompatibleMethodOverride]
         if key not in self:
             self.asked.add(key)
-        return self[key] if key in self else default
+        return super().get(key, default)
+
+
+GIF = "This is a GIF: save the one frame that you mean as JPEG or PNG."
 
 
 def english_in(text: str) -> list[str]:
@@ -70,7 +77,14 @@ def analysis(ensemble: Ensemble) -> Analysis:
 
 @pytest.fixture(scope="module")
 def shown(analysis: Analysis) -> Shown:
-    return Shown(for_display(read_photo(PHOTO)), analysis, token="t")
+    photo = read_photo(PHOTO)
+    return Shown(for_display(photo), analysis, held=photo, token="t")
+
+
+def rows(shown: Shown) -> tuple[Row, ...]:
+    """Two photos with one answer, and one that could not be used."""
+    named = [Row(f"{name}.jpg", shown.analysis, jpeg(seed), jpeg(9)) for seed, name in enumerate("ab")]
+    return (*named, Row("c.jpg", error=PhotoError(GIF)))
 
 
 Rendered = Callable[[Say, Ensemble, Shown], str]
@@ -87,6 +101,13 @@ FRAGMENTS: dict[str, Rendered] = {
     "map, embedded": lambda say, _e, _s: evidence.map_panel(say, open_weights(), None),
     "about, embedded": lambda say, _e, _s: about.panel(say, open_weights()),
     "downloads": lambda say, e, shown: reports.downloads(say, shown, e.weights),
+    "corrected": lambda say, e, shown: corrected.compare(say, e, shown, "gamma"),
+    "batch": lambda say, _, shown: batch_table.results(say, rows(shown)),
+    "running": lambda say, _, shown: (
+        batch_table.running(say, Progress(rows(shown), 9, 100.0))
+        + batch_table.progress_status(say, Progress(rows(shown), 9, 100.0, twice=1))
+    ),
+    "angles": lambda say, e, shown: angles.result(say, e, rows(shown)),
     "nothing held": lambda say, _e, _s: batch_table.held_status(say, 0),
     "example": lambda say, _e, _s: handlers.receive_example(say, 0).status,
 }

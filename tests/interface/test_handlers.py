@@ -8,10 +8,13 @@ import pytest
 
 from skin_app.ensemble import Analysis, Ensemble
 from skin_app.interface import words
+from skin_app.interface.desk import VISITORS, Desk
 from skin_app.interface.handlers import (
     EXAMPLES_FOLDER,
     HELD_PIXELS,
+    Answered,
     Received,
+    again,
     answer,
     held_copy,
     receive,
@@ -38,8 +41,7 @@ def received_once(path: Path | None, uploads: Path) -> Received:
 
 def test_upload_is_read_decoded_and_deleted(tmp_path: Path) -> None:
     received = received_once(uploaded(tmp_path, DRAWING), tmp_path)
-    assert received.waiting is not None
-    assert received.waiting.pixels.shape == (450, 600, 3)
+    assert received.data == DRAWING
     assert (received.preview or "").startswith("data:image/jpeg;base64,")
     assert list(tmp_path.iterdir()) == []
 
@@ -56,7 +58,7 @@ def test_upload_is_deleted_even_when_the_page_is_left_before_the_answer_arrived(
 def test_text_named_jpg_gives_its_sentence_and_is_deleted(tmp_path: Path) -> None:
     received = received_once(uploaded(tmp_path, b"not an image"), tmp_path)
     assert received.preview is None
-    assert received.waiting is None
+    assert received.data is None
     assert "This is not a JPEG, PNG or WebP image" in received.status
     assert list(tmp_path.iterdir()) == []
 
@@ -82,30 +84,82 @@ def test_emptied_field_says_so(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("index", range(len(EXAMPLES)))
 def test_examples_stay_where_they_are(index: int) -> None:
-    assert receive_example(ENGLISH, index).waiting is not None
+    assert receive_example(ENGLISH, index).data is not None
     assert (EXAMPLES_FOLDER / list(EXAMPLES)[index]).exists()
 
 
+def answers(ensemble: Ensemble, desk: Desk) -> list[Answered]:
+    return list(answer(ENGLISH, ensemble, desk, "visitor"))
+
+
+def desk_with(index: int) -> Desk:
+    desk = Desk()
+    desk.put("visitor", receive_example(ENGLISH, index).data)
+    return desk
+
+
 def test_quick_answer_comes_first_and_is_named_as_such(ensemble: Ensemble) -> None:
-    quick, full = answer(ENGLISH, ensemble, receive_example(ENGLISH, 0).waiting)
+    quick, full = answers(ensemble, desk_with(0))
     assert "Quick answer from 2 members × 1 view; refining" in quick.status
+    assert quick.shown is not None
+    assert quick.shown.analysis.maps is None
     assert "Answer from 2 members × 8 views." in full.status
     assert "CPU" in full.status or "GPU" in full.status
     assert ensemble.weights.identity in full.status
     assert full.shown is not None
     assert full.shown.analysis.views == 8
+    assert full.shown.token == quick.shown.token
 
 
-def test_without_a_photo_there_is_a_sentence(ensemble: Ensemble) -> None:
-    (answered,) = answer(ENGLISH, ensemble, None)
-    assert words.NOTHING_CHOSEN in answered.status
-    assert answered.shown is None
+def test_a_photo_is_analysed_once(ensemble: Ensemble) -> None:
+    desk = desk_with(0)
+    assert len(answers(ensemble, desk)) == 2
+    assert answers(ensemble, desk) == []
 
 
-def test_what_is_shown_is_shown_again_without_running_the_networks(ensemble: Ensemble) -> None:
-    *_, full = answer(ENGLISH, ensemble, receive_example(ENGLISH, 0).waiting)
-    (again,) = answer(ENGLISH, ensemble, None, full.shown)
-    assert again.shown is full.shown
+def test_an_older_answer_is_not_given_once_a_newer_photo_is_chosen(ensemble: Ensemble) -> None:
+    desk = desk_with(0)
+    older = answer(ENGLISH, ensemble, desk, "visitor")
+    next(older)
+    desk.put("visitor", receive_example(ENGLISH, 1).data)
+    assert list(older) == []
+    *_, newer = answers(ensemble, desk)
+    assert newer.shown is not None
+    assert desk.wants("visitor", newer.shown.token)
+
+
+def test_an_emptied_field_stops_the_answer_and_others_go_on(ensemble: Ensemble) -> None:
+    desk = desk_with(0)
+    desk.put("other", receive_example(ENGLISH, 2).data)
+    own = answer(ENGLISH, ensemble, desk, "visitor")
+    next(own)
+    desk.put("visitor", None)
+    assert list(own) == []
+    assert not desk.is_busy("visitor")
+    assert len(list(answer(ENGLISH, ensemble, desk, "other"))) == 2
+
+
+def test_the_desk_holds_a_bounded_number_of_visitors() -> None:
+    desk = Desk()
+    for number in range(VISITORS + 3):
+        desk.put(str(number), b"photo")
+    assert not desk.is_busy("0")
+    assert desk.take("2") is None
+    assert desk.take("3") is not None
+    desk.forget("3")
+    assert not desk.is_busy("3")
+
+
+def test_asking_again_shows_the_result_or_says_what_to_do(ensemble: Ensemble) -> None:
+    nothing = again(ENGLISH, Desk(), "visitor", None)
+    assert nothing is not None
+    assert words.NOTHING_CHOSEN in nothing.status
+    desk = desk_with(0)
+    assert again(ENGLISH, desk, "visitor", None) is None  # it is being analysed
+    *_, full = answers(ensemble, desk)
+    repeated = again(ENGLISH, desk, "visitor", full.shown)
+    assert repeated is not None
+    assert repeated.shown is full.shown
 
 
 def test_fault_clears_the_result_and_is_not_swallowed(
@@ -115,12 +169,12 @@ def test_fault_clears_the_result_and_is_not_swallowed(
         raise RuntimeError("out of memory")
 
     monkeypatch.setattr(ensemble, "refine", broken)
-    answers = answer(ENGLISH, ensemble, receive_example(ENGLISH, 0).waiting)
-    answered = next(answers)
+    said = answer(ENGLISH, ensemble, desk_with(0), "visitor")
+    answered = next(said)
     assert answered.shown is None
     assert words.FAULT in answered.status.replace("&#x27;", "'")
     with pytest.raises(RuntimeError, match="out of memory"):
-        next(answers)
+        next(said)
 
 
 def test_a_large_photo_is_held_as_a_smaller_copy_for_corrections() -> None:

@@ -24,7 +24,7 @@ from skin_app.interface import machine
 from skin_app.interface.machine import Row, add_endpoints, scored
 from skin_app.interface.serving import serve
 from skin_app.interface.uploads import FORGOTTEN_AFTER, private_folder
-from skin_app.interface.wiring import NETWORKS
+from skin_app.interface.wiring import BATCHES, NETWORKS
 from skin_app.photo import MAX_BYTES, MAX_PIXELS, read_photo
 from skin_app.record import Record
 from skin_app.report import CSV_COLUMNS
@@ -230,10 +230,13 @@ def test_the_schema_names_every_field_and_the_page_is_private(machine_api: Machi
 
 
 def test_the_endpoints_queue_with_the_page(machine_api: Machine) -> None:
-    for fn in machine_api.blocks.fns.values():
-        if fn.api_name in ("analyse", "score"):
-            shared = {"concurrency_id": fn.concurrency_id, "concurrency_limit": fn.concurrency_limit}
-            assert shared == NETWORKS
+    """One photo waits with the page's single photos, several with its batches."""
+    queues = {
+        fn.api_name: {"concurrency_id": fn.concurrency_id, "concurrency_limit": fn.concurrency_limit}
+        for fn in machine_api.blocks.fns.values()
+    }
+    assert queues["analyse"] == NETWORKS
+    assert queues["score"] == BATCHES
 
 
 PLAIN = {str: "string", float: "number", int: "integer", bool: "boolean", type(None): "null"}

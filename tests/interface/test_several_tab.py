@@ -101,7 +101,7 @@ def test_batch_gives_a_ranked_table_a_gallery_and_a_csv_file(
     with visit.expect_download() as download:
         visit.get_by_role("link", name=several.DOWNLOAD).click()
     assert download.value.suggested_filename == several.DOWNLOAD_NAME
-    read = list(csv.DictReader(download.value.path().read_text().splitlines()))
+    read = list(csv.DictReader(download.value.path().read_text("utf-8-sig").splitlines()))
     assert {row["file"] for row in read} == {path.name for path in [*DRAWINGS, broken]}
     assert served.files() == []
 

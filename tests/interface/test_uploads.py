@@ -1,10 +1,12 @@
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from skin_app.interface.uploads import delete, private_folder, read, sweep
+from skin_app.interface.uploads import PREFIX, delete, private_folder, read, remove_abandoned, sweep
 from skin_app.photo import PhotoError
 
 
@@ -36,3 +38,17 @@ def test_a_folder_among_the_uploads_is_no_photo_and_stays(tmp_path: Path) -> Non
     assert (tmp_path / "deep" / "photo.jpg").is_dir()
     with pytest.raises(ValueError, match="does not lead to an uploaded file"):
         read(tmp_path, tmp_path)
+
+
+def test_folders_of_programs_that_were_killed_are_removed_and_others_stay(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    hour_ago = time.time() - 3700
+    for name in (f"{PREFIX}{ended.pid}-a", f"{PREFIX}{os.getpid()}-b", f"{PREFIX}{ended.pid}-fresh"):
+        (tmp_path / name / "0123").mkdir(parents=True)
+        (tmp_path / name / "0123" / "photo.jpg").write_bytes(b"x")
+        if not name.endswith("fresh"):
+            os.utime(tmp_path / name, (hour_ago, hour_ago))
+    remove_abandoned(tmp_path)
+    left = sorted(path.name.rpartition("-")[2] for path in tmp_path.iterdir())
+    assert left == ["b", "fresh"]

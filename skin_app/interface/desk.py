@@ -1,0 +1,64 @@
+"""The newest photo of each visitor: what still waits to be analysed, and whose answer is wanted.
+
+Between choosing a photo and its answer a visitor may choose another one, or empty the field. What an
+older run still says must then neither be shown nor take the newer photo's place.
+"""
+
+import secrets
+from collections import OrderedDict
+from dataclasses import dataclass
+from threading import Lock
+
+VISITORS = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Waiting:
+    """An encoded photo that waits for its analysis. `token`: names it within the page."""
+
+    token: str
+    data: bytes
+
+
+class Desk:
+    """One newest photo a visitor; of the visitors, the last `VISITORS` that chose one."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._newest: OrderedDict[str, str] = OrderedDict()
+        self._waiting: dict[str, Waiting] = {}
+
+    def put(self, visitor: str, data: bytes | None) -> None:
+        """A visitor chose a photo, or emptied the field (None): older answers are no longer wanted."""
+        with self._lock:
+            self._forget(visitor)
+            if data is None:
+                return
+            waiting = Waiting(secrets.token_hex(8), data)
+            self._newest[visitor], self._waiting[visitor] = waiting.token, waiting
+            while len(self._newest) > VISITORS:
+                self._forget(next(iter(self._newest)))
+
+    def take(self, visitor: str) -> Waiting | None:
+        """What waits, to be analysed now; None when nothing does, or another run has it already."""
+        with self._lock:
+            return self._waiting.pop(visitor, None)
+
+    def wants(self, visitor: str, token: str) -> bool:
+        """Whether the photo `token` is still the visitor's newest."""
+        with self._lock:
+            return self._newest.get(visitor) == token
+
+    def is_busy(self, visitor: str) -> bool:
+        """Whether a photo was chosen and not taken back: it waits, is being analysed, or is shown."""
+        with self._lock:
+            return visitor in self._newest
+
+    def forget(self, visitor: str) -> None:
+        """The visitor left."""
+        with self._lock:
+            self._forget(visitor)
+
+    def _forget(self, visitor: str) -> None:
+        self._newest.pop(visitor, None)
+        self._waiting.pop(visitor, None)
