@@ -32,6 +32,12 @@ class Ranked:
     prior_adjusted: float
 
 
+def ranked(probabilities: np.ndarray, prior_adjusted: np.ndarray) -> tuple[Ranked, ...]:
+    """The seven diagnoses, most probable first; both (7,) in the order of `DIAGNOSES`."""
+    order = np.argsort(-probabilities, kind="stable")
+    return tuple(Ranked(DIAGNOSES[i], float(probabilities[i]), float(prior_adjusted[i])) for i in order)
+
+
 @dataclass(frozen=True)
 class Analysis:
     """All that is said of one photo; every screen, file and report is a view of this.
@@ -61,11 +67,7 @@ class Analysis:
     @property
     def ranked(self) -> tuple[Ranked, ...]:
         """The seven diagnoses, most probable (calibrated) first."""
-        order = np.argsort(-self.probabilities, kind="stable")
-        return tuple(
-            Ranked(DIAGNOSES[i], float(self.probabilities[i]), float(self.prior_adjusted[i]))
-            for i in order
-        )
+        return ranked(self.probabilities, self.prior_adjusted)
 
 
 class Ensemble:

@@ -1,20 +1,9 @@
 """The sentences of the one-page report."""
 
-from skin_app.outcome import Outcome
+from skin_app.outcome_words import OUTCOME_MEANING as OUTCOME_MEANING
+from skin_app.outcome_words import OUTCOMES as OUTCOMES
 
 TITLE = "Report on one photo of a skin lesion"
-OUTCOMES: dict[Outcome, str] = {
-    "suspicious": "Suspicious to the networks",
-    "not suspicious": "Not suspicious to the networks",
-    "uncertain": "Uncertain",
-    "not dermatoscopic": "Not like the photos that the networks learnt from",
-}
-OUTCOME_MEANING: dict[Outcome, str] = {
-    "suspicious": "Benign lesions are called so too.",
-    "not suspicious": "This does not rule out a malignant lesion: some are missed at every setting.",
-    "uncertain": "That is no all-clear: the networks do not settle it.",
-    "not dermatoscopic": "The ranking below names a diagnosis all the same: do not rely on it.",
-}
 NO_OUTCOME = "No outcome"
 NO_LIMITS = (
     "These weights carry no limits to judge an answer by: no outcome, no prediction set, no operating "
@@ -25,13 +14,13 @@ CAPTION = "Right: map for {name} ({code}), probability {share}."
 NO_MAP = "This answer is the quick one, which has no maps."
 ON_LESION = "{share} of this map's heat lies on the lesion, as far as a simple outline can tell."
 COLOURS = (
-    "Colours: where the photo shows through, nothing adds to this score; then from violet over blue "
+    "Colours: where the photo shows through, nothing adds to this class; then from violet over blue "
     "and green to yellow, the strongest of all seven maps. The darkened margin was not seen by the "
     "networks."
 )
 MAP_MEANING = (
-    "The map shows where this class's score came from. It does not show where disease is, and it does "
-    "not outline the lesion."
+    "The map estimates how much of this class's probability hangs on a place. It does not show where "
+    "disease is, and it does not outline the lesion."
 )
 MAP_IS_WEAK = (
     "Measured on unseen images, these maps did not find the pixels that the score depends on any "

@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from skin_app.decision import malignant_probability, prior_adjusted, softmax
-from skin_app.diagnoses import DIAGNOSES
-from skin_app.ensemble import Analysis, Ranked
+from skin_app.ensemble import Analysis, Ranked, ranked
 from skin_app.outcome import SENSITIVITY, Decision, DecisionLimits, Outcome, decide_by
 
 LEAST, MOST = 2, 8
@@ -49,11 +48,7 @@ class JointAnalysis:
     @property
     def ranked(self) -> tuple[Ranked, ...]:
         """The seven diagnoses, most probable (jointly) first."""
-        order = np.argsort(-self.probabilities, kind="stable")
-        return tuple(
-            Ranked(DIAGNOSES[i], float(self.probabilities[i]), float(self.prior_adjusted[i]))
-            for i in order
-        )
+        return ranked(self.probabilities, self.prior_adjusted)
 
 
 def join(

@@ -1,6 +1,8 @@
 """The page's sentences in English; `Say` translates them and puts numbers into their named places."""
 
 from skin_app.outcome import Outcome
+from skin_app.outcome_words import OUTCOME_MEANING as OUTCOME_MEANING
+from skin_app.outcome_words import OUTCOMES as OUTCOMES
 
 TITLE = "Skin lesion decision support"
 SUBTITLE = "Ranks seven diagnoses for one dermatoscopic photo and shows what the ranking rests on."
@@ -33,18 +35,6 @@ NO_TRUST = (
     "no operating point, no novelty check, no check of the photo, of its heat map or of the skin "
     "tone: run python -m train calibrate on them."
 )
-OUTCOMES: dict[Outcome, str] = {
-    "suspicious": "Suspicious to the networks",
-    "not suspicious": "Not suspicious to the networks",
-    "uncertain": "Uncertain",
-    "not dermatoscopic": "Not like the photos that the networks learnt from",
-}
-OUTCOME_MEANING: dict[Outcome, str] = {
-    "suspicious": "Benign lesions are called so too.",
-    "not suspicious": "This does not rule out a malignant lesion: some are missed at every setting.",
-    "uncertain": "That is no all-clear: the networks do not settle it.",
-    "not dermatoscopic": "The ranking below names a diagnosis all the same: do not rely on it.",
-}
 OUTCOME_MEASURED: dict[Outcome, tuple[str, str]] = {
     "suspicious": (
         "malignant among those called suspicious",
