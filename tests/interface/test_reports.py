@@ -48,7 +48,7 @@ def test_three_files_with_the_same_numbers(ensemble: Ensemble, shown: Shown) -> 
     assert {Path(name).stem for name in files} == {"lesion-report-2026-11-21"}
     expected = record(shown.analysis, ensemble.weights, NOON, notes)
     assert files["lesion-report-2026-11-21.json"].decode() == record_json(expected)
-    text = files["lesion-report-2026-11-21.csv"].decode()
+    text = files["lesion-report-2026-11-21.csv"].decode("utf-8-sig")
     (row,) = csv.DictReader(io.StringIO(text))
     assert tuple(row) == CSV_COLUMNS
     first = json.loads(files["lesion-report-2026-11-21.json"])["diagnoses"][0]
