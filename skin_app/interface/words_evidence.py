@@ -229,8 +229,8 @@ WEAK_MAPS = (
     "middle of the photo does."
 )
 HEAT = (
-    "{share} of the first diagnosis's heat lies on the lesion, which covers {area} of the square: "
-    "spread evenly, that much of it would lie there anyway."
+    "{share} of the first diagnosis's heat lies on the lesion, which covers {area} of the square: the "
+    "rest lies on skin, hair or the edge, or on what a simple outline misses."
 )
 ARTEFACTS = (
     "Hair, rulers, ink, bubbles and dark corners change answers: docs/trust.md says by how much, "

@@ -12,6 +12,7 @@ from train.trust.readings import random_lesions
 
 IMAGES, CHUNK = 1000, 16
 FALSE_ALARMS = 0.05
+NEARLY_EVEN = 1.25  # times the share that an even map would have on the lesion
 
 
 def one_image_a_lesion(bench: Bench, count: int, seed: int = 0) -> np.ndarray:
@@ -120,14 +121,14 @@ def render(numbers: dict[str, Any]) -> str:
         "## Heat on the lesion, and the warning when it is elsewhere\n",
         f"Measured on {numbers['images']:,} out-of-fold images, one a lesion (lesions with "
         "several images more often among them), 1 view, the positive map of the first diagnosis, each "
-        "answered by the one member that had not seen it: the page's map, averaged over all members "
-        "and views, is not what was "
+        "answered by the one member that had not seen it: the page's map, averaged over all members, "
+        "is not what was "
         f"measured. In {numbers['without_mask']} no lesion mask was found: there the page says so "
         "instead of warning.\n",
         f"- On average {in_percent(numbers['share'])} of the heat lies on a mask that covers "
         f"{in_percent(numbers['area'])} of the square. An even map would give the mask's own share: "
-        "**these maps are nearly even**, and the share is mostly the lesion's size (rank correlation "
-        f"{numbers['share_follows_area']:.2f}).",
+        f"{_against_even(numbers['share']['value'] / numbers['area']['value'])}; the share follows the "
+        f"lesion's size (rank correlation {numbers['share_follows_area']:.2f}).",
         "- So the warning goes by the concentration, share of heat divided by share of area: 1 for "
         f"an even map, {spread['0.5']:.2f} at the median, {spread['0.05']:.2f} to "
         f"{spread['0.95']:.2f} for nine in ten; above 1 in {in_percent(numbers['above_even'])}.",
@@ -166,3 +167,10 @@ def _meaning(wrong: dict[str, Any]) -> str:
 def _apart(own: dict[str, Any]) -> bool:
     below, above = own["below"]["interval_95"], own["above"]["interval_95"]
     return below is not None and above is not None and below[0] > above[1]
+
+
+def _against_even(ratio: float) -> str:
+    """`ratio`: share of heat on the lesion over the lesion's share of the square."""
+    if ratio < NEARLY_EVEN:
+        return "**these maps are nearly even**"
+    return f"these maps hold {ratio:.2f} times that"
