@@ -182,7 +182,7 @@ def _localises(difference: dict[str, Any], than: str) -> str:
 
 def _steadiness(numbers: dict[str, Any]) -> list[str]:
     names = {
-        "view and mean": "each of the 8 views, turned back, with the mean that the page shows (of "
+        "view and mean": "each of the 8 views, turned back, with the mean of all eight (of "
         "which it is an eighth)",
         "two views": "any two of the 8 views",
         "two members": "the image's member with another one, same class, same view",
