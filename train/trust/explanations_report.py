@@ -105,9 +105,16 @@ def _curves(numbers: dict[str, Any]) -> list[str]:
         ],
     )
     sentences = [_beats(control, scores) for control, scores in found["ours_less"].items()]
+    scored = found["areas"][OURS]["deletion"]["images"]
+    left_out = (
+        f"Scored on {scored} of the images: by the curves of the other {found['left_out']} the form of "
+        "our map was chosen, among a dozen. "
+        if found["left_out"]
+        else ""
+    )
     return [
-        "After Petsiuk et al. 2018: area under the curve of the calibrated probability of the first "
-        "diagnosis while the most important pixels are taken away first (deletion) or put back first "
+        f"{left_out}After Petsiuk et al. 2018: area under the curve of the calibrated probability of the "
+        "first diagnosis while the most important pixels are taken away first (deletion) or put back first "
         f"(insertion), in {found['steps']} equal steps. What is away is replaced by a copy blurred "
         f"with a standard deviation of {found['blur']:.1%} of the side, not by black, which looks like "
         "the dark corners of a dermatoscope. The whole image has a mean probability of "
