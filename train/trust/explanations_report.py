@@ -114,8 +114,8 @@ def _curves(numbers: dict[str, Any]) -> list[str]:
     )
     return [
         f"{left_out}After Petsiuk et al. 2018: area under the curve of the calibrated probability of "
-        "the first diagnosis while the most important pixels are taken away first (deletion) or put back "
-        "first "
+        "the first diagnosis while the most important pixels are taken away first (deletion) or put "
+        "back first "
         f"(insertion), in {found['steps']} equal steps. What is away is replaced by a copy blurred "
         f"with a standard deviation of {found['blur']:.1%} of the side, not by black, which looks like "
         "the dark corners of a dermatoscope. The whole image has a mean probability of "
