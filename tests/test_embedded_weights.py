@@ -14,6 +14,7 @@ from skin_app.decision import prior_adjusted
 from skin_app.diagnoses import CODES
 from skin_app.ensemble import Ensemble, input_square, read_batches
 from skin_app.gallery import SAME_PHOTO
+from skin_app.interface.handlers import EXAMPLES_FOLDER
 from skin_app.photo import read_photo
 from skin_app.views import all_views
 from skin_app.weights import EMBEDDED, open_weights
@@ -125,3 +126,14 @@ def test_one_changed_byte_in_a_copy_is_refused(tmp_path: Path) -> None:
     path.write_bytes(data)
     with pytest.raises(ValueError, match="damaged or was changed"):
         open_weights(folder)
+
+
+def test_three_of_the_four_drawings_are_refused_as_the_readme_says(ensemble: Ensemble) -> None:
+    outcomes = {}
+    for path in sorted(EXAMPLES_FOLDER.glob("*.jpg")):
+        (analysis,) = ensemble.analyse_all([read_photo(path)], with_maps=False)
+        assert analysis.assessment is not None
+        outcomes[path.stem] = analysis.assessment.decision.outcome
+    assert len(outcomes) == 4
+    answered = {name for name, outcome in outcomes.items() if outcome != "not dermatoscopic"}
+    assert answered == {"globules"}

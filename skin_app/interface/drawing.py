@@ -47,17 +47,19 @@ def overlay(photo: DisplayPhoto, class_map: np.ndarray, opacity: float) -> np.nd
     is darkened, because the networks did not see it.
     """
     left, top, side = photo.square
-    heat = F.interpolate(
-        torch.from_numpy(np.asarray(class_map, dtype=np.float32))[None, None],
-        (side, side),
-        mode="bicubic",
-        align_corners=False,
-    )[0, 0].clamp(0, 1)
+    heat = enlarged(class_map, side)
     drawn = torch.from_numpy(photo.pixels).float() * OUTSIDE
     inside = torch.from_numpy(photo.pixels[top : top + side, left : left + side]).float()
     share = (cover(heat) * opacity)[..., None]
     drawn[top : top + side, left : left + side] = inside * (1 - share) + colours(heat) * share
     return drawn.round().clamp(0, 255).byte().numpy()
+
+
+def enlarged(class_map: np.ndarray, side: int) -> Tensor:
+    """A map (rows, columns) in [0, 1] on (side, side) pixels, smoothly."""
+    coarse = torch.from_numpy(np.asarray(class_map, dtype=np.float32))[None, None]
+    size = (side, side)
+    return F.interpolate(coarse, size, mode="bicubic", align_corners=False)[0, 0].clamp(0, 1)
 
 
 def cover(heat: Tensor) -> Tensor:

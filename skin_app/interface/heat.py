@@ -16,7 +16,14 @@ from torch.nn import functional as F
 from skin_app.diagnoses import CODES
 from skin_app.ensemble import Analysis, Ranked
 from skin_app.interface import words
-from skin_app.interface.drawing import DisplayPhoto, colours, cover, data_url, legend_gradient
+from skin_app.interface.drawing import (
+    DisplayPhoto,
+    colours,
+    cover,
+    data_url,
+    enlarged,
+    legend_gradient,
+)
 from skin_app.interface.fragments import percent
 from skin_app.language import NO_BREAK, Say
 
@@ -79,12 +86,7 @@ def _layer(say: Say, entry: Ranked, class_map: np.ndarray, hidden: bool) -> str:
 
 def _transparent(class_map: np.ndarray) -> str:
     """A map (rows, columns) in [0, 1] as a PNG in a `data:` URL, the more opaque the stronger."""
-    heat = F.interpolate(
-        torch.from_numpy(np.asarray(class_map, dtype=np.float32))[None, None],
-        (LAYER, LAYER),
-        mode="bicubic",
-        align_corners=False,
-    )[0, 0].clamp(0, 1)
+    heat = enlarged(class_map, LAYER)
     pixels = torch.cat([colours(heat), 255 * cover(heat)[..., None]], dim=-1).round().byte().numpy()
     file = io.BytesIO()
     Image.fromarray(pixels, "RGBA").save(file, "PNG", compress_level=6)

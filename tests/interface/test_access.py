@@ -11,8 +11,6 @@ from tests.interface.conftest import PHOTO, Served, expect_full_answer, opened, 
 
 WIDTH = "document.documentElement.scrollWidth"
 TABS = (words.TAB_ONE, words.TAB_SEVERAL, words.TAB_EVIDENCE, words.TAB_ABOUT)
-# Inside of gradio's own components, which the page cannot change: the empty tracker of every block is a
-# live region; nothing of the page's own is excluded.
 RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}}
 
 
