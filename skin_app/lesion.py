@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy import ndimage
 from torch.nn import functional as F
 
-from skin_app.colour import to_lab
+from skin_app.colour import lightness, to_lab
 from skin_app.photo import Photo
 from skin_app.views import centre_square
 
@@ -63,7 +63,9 @@ class Seen(NamedTuple):
 def see(photo: Photo) -> Seen:
     """The photo's standard square, with its field of view and its lesion."""
     square = standard_square(photo)
-    return Seen(square, field_of_view(square), lesion_mask(square))
+    small = _resized(square, WORK)
+    view = _field_of_view(small)
+    return Seen(square, _enlarged(view, len(square)), _enlarged(_lesion(small, view), len(square)))
 
 
 def standard_square(photo: Photo, side: int = SIDE) -> np.ndarray:
@@ -78,8 +80,7 @@ def field_of_view(square: np.ndarray) -> np.ndarray:
 
     `square`: (side, side, 3) RGB uint8. All True where no corner is black.
     """
-    small = _resized(square, WORK)
-    return _enlarged(_field_of_view(to_lab(small)[..., 0]), len(square))
+    return _enlarged(_field_of_view(_resized(square, WORK)), len(square))
 
 
 def lesion_mask(square: np.ndarray) -> np.ndarray:
@@ -89,10 +90,7 @@ def lesion_mask(square: np.ndarray) -> np.ndarray:
     part of the mask; thin hairs are closed over first.
     """
     small = _resized(square, WORK)
-    view = _field_of_view(to_lab(small)[..., 0])
-    if view.mean() < LEAST_VIEW:
-        return np.zeros(square.shape[:2], dtype=bool)
-    return _enlarged(_region(_distance_from_skin(small, view), view), len(square))
+    return _enlarged(_lesion(small, _field_of_view(small)), len(square))
 
 
 def heat_on_lesion(class_map: np.ndarray, mask: np.ndarray) -> float:
@@ -150,8 +148,23 @@ def _labelled(mask: np.ndarray) -> tuple[np.ndarray, int]:
     return cast(tuple[np.ndarray, int], ndimage.label(mask))
 
 
-def _field_of_view(lightness: np.ndarray) -> np.ndarray:
-    dark, _ = _labelled(lightness < BLACK)
+def eroded(mask: np.ndarray, steps: int) -> np.ndarray:
+    """`mask` without what lies within `steps` pixels (in city blocks) of False or of the border."""
+    if mask.all():  # the usual case, at once
+        inner = np.zeros_like(mask)
+        inner[steps:-steps, steps:-steps] = True
+        return inner
+    return np.asarray(ndimage.binary_erosion(mask, iterations=steps, border_value=0), dtype=bool)
+
+
+def _lesion(small: np.ndarray, view: np.ndarray) -> np.ndarray:
+    if view.mean() < LEAST_VIEW:
+        return np.zeros_like(view)
+    return _region(_distance_from_skin(small, view), view)
+
+
+def _field_of_view(small: np.ndarray) -> np.ndarray:
+    dark, _ = _labelled(lightness(small) < BLACK)
     corners = np.unique(dark[[0, 0, -1, -1], [0, -1, 0, -1]])
     surround = np.isin(dark, corners[corners > 0])
     if surround.any():  # its soft rim too
@@ -164,8 +177,7 @@ def _distance_from_skin(small: np.ndarray, view: np.ndarray) -> np.ndarray:
     closed = np.stack([ndimage.grey_closing(small[..., c], size=(5, 5)) for c in range(3)], axis=-1)
     smooth = ndimage.gaussian_filter(closed.astype(np.float32), (1.5, 1.5, 0))
     lab = to_lab(np.clip(np.round(smooth), 0, 255).astype(np.uint8))
-    inner = np.asarray(ndimage.binary_erosion(view, iterations=RIM, border_value=0), dtype=bool)
-    rim = view & ~inner
+    rim = view & ~eroded(view, RIM)
     away = lab - np.median(lab[rim], axis=0)
     away[..., 0] = np.where(away[..., 0] > 0, 0.5 * away[..., 0], away[..., 0])
     return np.sqrt((away**2).sum(axis=-1))

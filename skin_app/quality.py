@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy import ndimage
 
 from skin_app.colour import to_lab
-from skin_app.lesion import Seen, see
+from skin_app.lesion import Seen, eroded, see
 from skin_app.photo import Photo
 
 BLURRING = 9  # pixels of the mean that a photo is compared with, as published
@@ -184,7 +184,7 @@ def sharpness(square: np.ndarray, view: np.ndarray) -> float:
     Crété-Roffet et al., "The blur effect" (2007), whose blur is 1 minus this.
     """
     grey = square.astype(np.float32) @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
-    inside = ndimage.binary_erosion(view, iterations=BLURRING, border_value=1)
+    inside = view if view.all() else ndimage.binary_erosion(view, iterations=BLURRING, border_value=1)
     return min(_loss(grey, inside), _loss(grey.T, inside.T))
 
 
@@ -209,7 +209,7 @@ def _framing(lesion: np.ndarray, view: np.ndarray) -> dict[str, float]:
     if not lesion.any():
         return dict.fromkeys(("lesion share", "cut off", "off centre"), float("nan"))
     outline = lesion & ~np.asarray(ndimage.binary_erosion(lesion, border_value=0), dtype=bool)
-    edge = ~np.asarray(ndimage.binary_erosion(view, iterations=RIM, border_value=0), dtype=bool)
+    edge = ~eroded(view, RIM)
     rows, columns = np.nonzero(lesion)
     middle = (len(lesion) - 1) / 2
     distance = np.hypot(rows.mean() - middle, columns.mean() - middle)

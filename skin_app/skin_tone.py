@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 from scipy import ndimage
 
-from skin_app.colour import to_lab
+from skin_app.colour import lightness_and_yellow
 
 # Least angle of each band, lightest first.
 BANDS = (("very light", 55.0), ("light", 41.0), ("intermediate", 28.0), ("tan", 10.0), ("brown", -30.0))
@@ -51,14 +51,26 @@ def skin_colour(square: np.ndarray, mask: np.ndarray, view: np.ndarray) -> tuple
     bool, the field of view. A margin around the lesion, and pixels far from the skin's median L*, are
     left out.
     """
-    near = mask
-    if mask.any():
-        near = np.asarray(ndimage.distance_transform_edt(~mask)) <= MARGIN * len(square)
-    lab = to_lab(square[view & ~near])
-    if len(lab) < LEAST_SKIN * view.size:
+    near = _grown(mask, MARGIN * len(square))
+    light, yellow = lightness_and_yellow(square[view & ~near])
+    if len(light) < LEAST_SKIN * view.size:
         return None
-    typical = lab[np.abs(lab[:, 0] - np.median(lab[:, 0])) <= TYPICAL]
-    return float(np.median(typical[:, 0])), float(np.median(typical[:, 2]))
+    typical = np.abs(light - np.median(light)) <= TYPICAL
+    return float(np.median(light[typical])), float(np.median(yellow[typical]))
+
+
+def _grown(mask: np.ndarray, distance: float) -> np.ndarray:
+    """`mask` and what lies within `distance` pixels of it."""
+    grown = np.zeros_like(mask)
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if len(rows):  # further away than the frame around the mask nothing can be near
+        reach = int(distance) + 1
+        part = (
+            slice(max(0, rows[0] - reach), rows[-1] + reach + 1),
+            slice(max(0, columns[0] - reach), columns[-1] + reach + 1),
+        )
+        grown[part] = np.asarray(ndimage.distance_transform_edt(~mask[part])) <= distance
+    return grown
 
 
 def typology_angle(square: np.ndarray, mask: np.ndarray, view: np.ndarray) -> float | None:

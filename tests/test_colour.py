@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from skin_app.colour import to_lab
+from skin_app.colour import lightness, lightness_and_yellow, to_lab
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
 
@@ -17,6 +17,16 @@ def test_agrees_with_opencv_from_linear_light() -> None:
     light = np.where(stored <= 0.04045, stored / 12.92, ((stored + 0.055) / 1.055) ** 2.4)
     expected = cv2.cvtColor(light.astype(np.float32), cv2.COLOR_LRGB2Lab)
     assert to_lab(PIXELS) == pytest.approx(expected, abs=0.03)
+
+
+def test_parts_of_the_colour_are_the_same_to_the_bit() -> None:
+    lab = to_lab(PIXELS)
+    assert np.array_equal(lightness(PIXELS), lab[..., 0])
+    light, yellow = lightness_and_yellow(PIXELS)
+    assert np.array_equal(light, lab[..., 0])
+    assert np.array_equal(yellow, lab[..., 2])
+    with pytest.raises(TypeError, match="uint8"):
+        lightness(PIXELS / 255)
 
 
 @pytest.mark.parametrize(

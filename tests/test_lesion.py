@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 from PIL import Image
 from pydantic import ValidationError
+from scipy import ndimage
 
 from skin_app.lesion import (
     SIDE,
     HeatLimit,
+    eroded,
     field_of_view,
     heat_on_lesion,
     lesion_mask,
@@ -20,6 +22,16 @@ from skin_app.synthetic import Kind, draw_lesion
 from train.trust.lesion import drawn_outline, overlap
 
 SKIN, BROWN = (222, 176, 158), (120, 76, 58)
+
+
+@pytest.mark.parametrize("steps", [1, 3, 10])
+@pytest.mark.parametrize("hole", [False, True])
+def test_erosion_takes_off_the_border_too(steps: int, hole: bool) -> None:
+    mask = np.ones((40, 50), dtype=bool)
+    mask[20, 25] = not hole
+    expected = ndimage.binary_erosion(mask, iterations=steps, border_value=0)
+    assert np.array_equal(eroded(mask, steps), expected)
+    assert expected.any()
 
 
 def skin(side: int = SIDE, seed: int = 0) -> np.ndarray:

@@ -2,8 +2,17 @@ import cv2
 import numpy as np
 import pytest
 from pydantic import ValidationError
+from scipy import ndimage
 
-from skin_app.skin_tone import TONES, ToneBands, angle_of, skin_colour, tone_band, typology_angle
+from skin_app.skin_tone import (
+    TONES,
+    ToneBands,
+    _grown,
+    angle_of,
+    skin_colour,
+    tone_band,
+    typology_angle,
+)
 
 SIDE = 128
 EVERYWHERE, NOWHERE = np.ones((SIDE, SIDE), dtype=bool), np.zeros((SIDE, SIDE), dtype=bool)
@@ -20,6 +29,15 @@ def middle(radius: int) -> np.ndarray:
 
 def bands(**lesions: int) -> ToneBands:
     return ToneBands(images=lesions, lesions=lesions, unknown=3, least_lesions=100, fitted_on="numbers")
+
+
+@pytest.mark.parametrize("middle_at", [(64, 64), (2, 120), (127, 0)])
+def test_what_is_near_a_lesion_is_measured_as_the_crow_flies(middle_at: tuple[int, int]) -> None:
+    y, x = np.mgrid[0:SIDE, 0:SIDE]
+    mask = (y - middle_at[0]) ** 2 + (x - middle_at[1]) ** 2 <= 49
+    expected = np.asarray(ndimage.distance_transform_edt(~mask)) <= 6.4
+    assert np.array_equal(_grown(mask, 6.4), expected)
+    assert not _grown(NOWHERE, 6.4).any()
 
 
 @pytest.mark.parametrize(
