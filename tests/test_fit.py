@@ -25,12 +25,14 @@ from tests.tiny import MOBILENET, SWIN, write_data
 from train import checkpoint
 from train import fit as fit_module
 from train.__main__ import main
+from train.assemble import assemble
 from train.fit import fit_fold
 from train.learner import Learner
 from train.recipe import Recipe, Stage
 from train.recipes import RECIPES, contrastive_stages
 from train.run import Run, RunError, prepare
 from train.settings import changed
+from train.start import StartError, continued_member
 
 TINY = Recipe(
     name="tiny",
@@ -373,6 +375,59 @@ def test_a_full_disk_keeps_the_last_checkpoint(
 def test_another_recipe_in_the_same_folder_is_refused(finished: Path, data: Path, init: Path) -> None:
     with pytest.raises(RunError, match="another recipe, seed, data, micro-batches or start"):
         prepare(finished, data, with_stage(TINY, epochs=4), 0, init)
+
+
+def test_a_run_goes_on_from_the_members_of_another(finished: Path, data: Path, tmp_path: Path) -> None:
+    again = prepare(tmp_path / "again", data, with_stage(TINY, epochs=1), 0, None, before=finished)
+    start = fit_module._stage_start(again, 1, 0).state_dict()
+    before = load_file(finished / "fold-1" / "member.safetensors")
+    assert all(torch.equal(start[key], value) for key, value in before.items())
+    fit_fold(again, 1, views=4)
+    after = load_file(again.fold_folder(1) / "member.safetensors")
+    assert any(not torch.equal(after[key], before[key]) for key in before)
+    settings = json.loads((again.folder / "run.json").read_text())
+    assert settings["after"]["recipe"]["name"] == "tiny"
+    assert again.start_weights.endswith(", then 3 epochs at 64 px")
+    columns = pd.read_csv(again.fold_folder(1) / "predictions.csv").columns
+    assert "logit_4views_mel" in columns
+    assert "logit_8views_mel" not in columns
+    with pytest.raises(RunError, match="fewer than 8 views"):
+        assemble(again, "tiny")
+    fit_fold(again, 1)  # trains nothing, but predicts from all views
+    assert (again.folder / "fold-1" / "history.json").is_file()
+    assert "logit_8views_mel" in pd.read_csv(again.fold_folder(1) / "predictions.csv").columns
+    assert all(
+        torch.equal(value, after[key])
+        for key, value in load_file(again.fold_folder(1) / "member.safetensors").items()
+    )
+    with pytest.raises(StartError, match="finish that fold"):
+        fit_fold(prepare(tmp_path / "third", data, TINY, 0, None, before=again.folder), 0)
+
+
+def test_a_run_does_not_go_on_from_what_does_not_fit(
+    finished: Path, data: Path, init: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    with pytest.raises(RunError, match="leave one of them out"):
+        prepare(other, data, TINY, 0, init, before=finished)
+    with pytest.raises(RunError, match="other folds"):
+        prepare(other, data, TINY, 1, None, before=finished)
+    with pytest.raises(RunError, match="holds no run"):
+        prepare(other, data, TINY, 0, None, before=tmp_path / "nowhere")
+    wider = dataclasses.replace(TINY, member=TINY.member.model_copy(update={"hidden": 99}))
+    with pytest.raises(StartError, match="same backbone, pooling and dense layers"):
+        fit_fold(prepare(other, data, wider, 0, None, before=finished), 0)
+
+
+def test_a_swin_goes_on_at_another_size(tmp_path: Path) -> None:
+    small = Member(SWIN)
+    path = tmp_path / "member.safetensors"
+    save_file({k: v.contiguous() for k, v in small.state_dict().items()}, path)
+    arguments = {**SWIN.arguments, "img_size": 2 * SWIN.size, "window_size": 4}
+    large = SWIN.model_copy(update={"size": 2 * SWIN.size, "arguments": arguments})
+    member = continued_member(large, path)
+    assert torch.equal(member.classifier.weight, small.classifier.weight)
+    assert member(torch.rand(1, 3, large.size, large.size)).logits.shape == (1, 7)
 
 
 def test_evaluate_scores_a_labelled_folder_and_warns_of_training_images(

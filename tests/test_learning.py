@@ -83,6 +83,18 @@ def test_expansion_repeats_rare_diagnoses_up_to_the_commonest() -> None:
     assert len(set(shuffled.tolist())) == len(shuffled) == len(LABELS) // 32 * 32
 
 
+def test_thinning_draws_part_of_the_commonest_diagnosis_anew_each_epoch() -> None:
+    thinned = replace(FLAGSHIP, batch=1, sampling="thinned", thinning=0.5)
+    rows = np.arange(1000, 1000 + len(LABELS))
+    first, second = (epoch_rows(thinned, rows, LABELS, np.random.default_rng(k)) for k in (0, 1))
+    for order in (first, second):
+        assert len(order) == len(set(order.tolist())) == steps_per_epoch(thinned, LABELS)
+        assert np.bincount(LABELS[order - 1000]).tolist() == [33, 51, 110, 12, 111, 335, 14]
+    assert set(first.tolist()) != set(second.tolist())
+    shift = log_prior_shift(LABELS, replace(thinned, class_weight_power=0.0))
+    assert np.allclose(np.delete(shift, 5) - shift[5], math.log(2))
+
+
 def test_uneven_sampling_is_taken_off_like_class_weights() -> None:
     """Showing a class k times as often shifts its logit by log k, as weighting it by k does."""
     by_sampling = log_prior_shift(LABELS, replace(TEES3R2019, class_boost=()))

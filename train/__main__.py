@@ -73,6 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     _training(fit)
     fit.add_argument("--recipe", choices=sorted(RECIPES), default="flagship")
     fit.add_argument("--init", type=Path, help="start weights (safetensors, timm's key names)")
+    fit.add_argument(
+        "--after", type=Path, metavar="RUN", help="go on from the members of this finished run"
+    )
 
     again = verb("assemble", verbs.assemble_run, "write the weights folder anew from finished folds")
     _finished_run(again)

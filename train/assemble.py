@@ -42,6 +42,11 @@ def assemble(run: Run, name: str) -> Path:
     if not folds:
         raise RunError(f"No fold of {run.folder} is finished: run `train fit` on it first.")
     predictions = Predictions.read(run, folds)
+    if max(COUNTS) not in predictions.logits:
+        raise RunError(
+            f"A fold of {run.folder} is predicted from fewer than {max(COUNTS)} views: run `train fit` "
+            "on it again."
+        )
     shift = log_prior_shift(run.data.labels, run.recipe)
     fitted_on = (
         f"out-of-fold predictions of {len(predictions.labels)} HAM10000 images (folds "
@@ -87,7 +92,7 @@ def assemble(run: Run, name: str) -> Path:
 
 @dataclass(frozen=True)
 class Predictions:
-    """Out-of-fold predictions: `logits` maps a number of views to (images, 7) averaged logits."""
+    """Out-of-fold predictions: `logits` maps each number of views to (images, 7) averaged logits."""
 
     table: pd.DataFrame
     logits: dict[int, np.ndarray]
@@ -105,9 +110,11 @@ class Predictions:
         rows = pd.Index(run.data.table["image_id"]).get_indexer(table["image_id"])
         if (rows < 0).any() or table["image_id"].duplicated().any():
             raise RunError(f"The predictions in {run.folder} do not fit its data: run it anew.")
+        columns = {views: [f"logit_{views_label(views)}_{code}" for code in CODES] for views in COUNTS}
         logits = {
-            views: table[[f"logit_{views_label(views)}_{code}" for code in CODES]].to_numpy()
-            for views in COUNTS
+            views: table[names].to_numpy()
+            for views, names in columns.items()
+            if set(names) <= set(table.columns) and not table[names].isna().to_numpy().any()
         }
         return cls(
             table, logits, run.data.labels[rows], run.data.groups[rows], table["fold"].to_numpy()

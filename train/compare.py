@@ -14,7 +14,7 @@ from train.fit import fit_fold
 from train.processes import in_turn
 from train.recipe import Recipe
 from train.run import Run, RunError, check_folds, prepare
-from train.studies import Study
+from train.studies import Setting, Study
 
 
 @dataclass(frozen=True)
@@ -54,15 +54,24 @@ def compare(plan: Plan, accelerator: Accelerator, only: list[str] | None = None)
     for setting in plan.study.settings:
         if only and setting.name not in only:
             continue
-        run = in_turn(accelerator, lambda change=setting.change: prepared(plan, change(plan.recipe)))
-        check_folds(plan.folds, run.recipe)
-        for fold in plan.folds or range(run.recipe.folds):
-            fit_fold(run, fold, accelerator)
+        run = _fitted(plan, setting, accelerator)
         if accelerator.is_main_process:
             export_evidence(run.folder, run.data.table, folder / setting.name)
             _write_study(plan, folder)
         accelerator.wait_for_everyone()
     return folder
+
+
+def _fitted(plan: Plan, setting: Setting, accelerator: Accelerator) -> Run:
+    """Train `setting`, after the one that it goes on from."""
+    before = None
+    if setting.after is not None:
+        before = _fitted(plan, plan.study.setting(setting.after), accelerator).folder
+    run = in_turn(accelerator, lambda: prepared(plan, setting.change(plan.recipe), before))
+    check_folds(plan.folds, run.recipe)
+    for fold in plan.folds or range(run.recipe.folds):
+        fit_fold(run, fold, accelerator, plan.study.views)
+    return run
 
 
 def _check_inits(plan: Plan, only: list[str] | None) -> None:
@@ -82,15 +91,15 @@ def _check_inits(plan: Plan, only: list[str] | None) -> None:
             )
 
 
-def prepared(plan: Plan, recipe: Recipe) -> Run:
-    """The run of `recipe` in a folder named after all that decides it."""
-    init = plan.inits.get(recipe.member.architecture)
+def prepared(plan: Plan, recipe: Recipe, before: Path | None = None) -> Run:
+    """The run of `recipe` (that goes on from `before`), in a folder named after all that decides it."""
+    init = None if before is not None else plan.inits.get(recipe.member.architecture)
     decisive = {
         "recipe": recipe.to_dict(),
         "seed": plan.seed,
         "micro_batches": plan.micro_batches,
         "init": file_hash(init) if init else None,
-    }
+    } | ({"after": before.name} if before is not None else {})
     digest = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:10]
     return prepare(
         plan.runs / f"{recipe.name}-{digest}",
@@ -100,6 +109,7 @@ def prepared(plan: Plan, recipe: Recipe) -> Run:
         init,
         plan.allow_missing,
         plan.micro_batches,
+        before,
     )
 
 

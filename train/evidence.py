@@ -10,7 +10,7 @@ import io
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -155,6 +155,21 @@ def export_evidence(run_folder: Path, data: pd.DataFrame, out: Path) -> None:
     for extra in EXTRAS:
         if (run_folder / extra).is_file():
             _write(out / extra, (run_folder / extra).read_bytes())
+
+
+def on_common_views(settings: Sequence[Evidence]) -> dict[str, Evidence]:
+    """Setting -> its evidence, with only the numbers of views that all of them were predicted from.
+
+    Raises `DataError` when there is none.
+    """
+    views = [v for v in settings[0].logits if all(v in other.logits for other in settings)]
+    if not views:
+        names = ", ".join(evidence.setting for evidence in settings)
+        raise DataError(f"The settings {names} have no number of views in common: predict them anew.")
+    return {
+        evidence.setting: replace(evidence, logits={v: evidence.logits[v] for v in views})
+        for evidence in settings
+    }
 
 
 def ensemble_of(members: Sequence[Evidence]) -> Evidence:

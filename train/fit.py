@@ -21,21 +21,22 @@ from tqdm import tqdm
 from skin_app.diagnoses import CODES
 from skin_app.hardware import precision
 from skin_app.network import Member
+from skin_app.views import VIEWS
 from train.calibrate import log_prior_shift
 from train.checkpoint import Progress, restore, save_checkpoint, save_member, write_json
 from train.learner import Learner, seed_of
-from train.predict import predict_held_out
+from train.predict import has_predictions, predict_held_out
 from train.processes import gathered, hardware, new_accelerator
 from train.run import Run, RunError
 from train.sampling import epoch_rows
 from train.schedules import rate_share
-from train.start import started_member
+from train.start import continued_member, started_member
 
 CHECKPOINT_STEPS = 50
 
 
-def fit_fold(run: Run, fold: int, accelerator: Accelerator | None = None) -> None:
-    """Train the member of `fold` and write its weights and out-of-fold predictions.
+def fit_fold(run: Run, fold: int, accelerator: Accelerator | None = None, views: int = VIEWS) -> None:
+    """Train the member of `fold` and write its weights and out-of-fold predictions from `views` views.
 
     Leaves `member.safetensors`, `history.json` and `predictions.csv` in the fold's folder; what is
     already there is not done again. Raises `RunError`.
@@ -47,7 +48,7 @@ def fit_fold(run: Run, fold: int, accelerator: Accelerator | None = None) -> Non
     finished = (folder / "history.json").is_file()
     stages = range(len(run.recipe.stages))
     ahead = [index for index in stages if not (folder / f"stage-{index}.json").is_file()]
-    predicted = (folder / "predictions.csv").is_file()
+    predicted = has_predictions(folder, views)
     accelerator.wait_for_everyone()  # all have looked before anyone writes
     if not finished:
         for index in ahead:
@@ -57,7 +58,7 @@ def fit_fold(run: Run, fold: int, accelerator: Accelerator | None = None) -> Non
             _finish(run, folder, accelerator)
         accelerator.wait_for_everyone()
     if not predicted:
-        predict_held_out(run, fold, accelerator)
+        predict_held_out(run, fold, accelerator, views)
     accelerator.wait_for_everyone()
 
 
@@ -107,8 +108,10 @@ def _train_stage(run: Run, fold: int, index: int, accelerator: Accelerator) -> N
 
 
 def _stage_start(run: Run, fold: int, index: int) -> Member:
-    """The member that stage `index` starts from: pretrained, or what the stage before left."""
+    """The member that stage `index` starts from: pretrained, or what came before left."""
     torch.manual_seed(seed_of(run.seed, fold))
+    if index == 0 and run.before is not None:
+        return continued_member(run.recipe.member, run.before / f"fold-{fold}" / "member.safetensors")
     if index == 0:
         return started_member(run.recipe.member, run.init)
     member = Member(run.recipe.member)

@@ -35,6 +35,10 @@ def run_numbers(evidence: Evidence) -> dict[str, Any]:
             }
             for number, stage in enumerate(histories[0]["stages"])
         ],
+        "curves": {
+            str(fold): [epoch for stage in history["stages"] for epoch in stage["epochs"]]
+            for fold, history in evidence.histories.items()
+        },
         "size": recipe["member"]["size"],
         "backbone": recipe["member"]["architecture"],
         "start_weights": settings["init"]["name"] if settings["init"] else "timm's, from the Hub",

@@ -1,5 +1,7 @@
 """Out-of-fold predictions: each image by the member that was not trained on its lesion."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import torch
@@ -27,14 +29,23 @@ def load_fold_member(run: Run, fold: int) -> Member:
     return member.eval()
 
 
-def predict_held_out(run: Run, fold: int, accelerator: Accelerator) -> None:
-    """Write the held-out images' logits from one view and averaged over four and over all views.
+def has_predictions(fold_folder: Path, views: int) -> bool:
+    """Whether the fold's held-out images are predicted from `views` views."""
+    path = fold_folder / "predictions.csv"
+    if not path.is_file():
+        return False
+    return f"logit_{views_label(views)}_{CODES[0]}" in pd.read_csv(path, nrows=0).columns
+
+
+def predict_held_out(run: Run, fold: int, accelerator: Accelerator, views: int = VIEWS) -> None:
+    """Write the held-out images' logits averaged over each of `COUNTS` views up to `views`.
 
     Images are read from their files, as the app does, not from the training cache; each image is
     read by one of the processes.
     """
     device = accelerator.device
     member = load_fold_member(run, fold).to(device)
+    counts = [count for count in COUNTS if count <= views]
     held_out = np.flatnonzero(run.assignment == fold)
     own = held_out[accelerator.process_index :: accelerator.num_processes]
     records = []
@@ -43,16 +54,16 @@ def predict_held_out(run: Run, fold: int, accelerator: Accelerator) -> None:
         paths = run.data.table["path"].iloc[rows]
         squares = torch.stack([input_square(read_photo(str(p)), member.config) for p in paths])
         with torch.inference_mode(), precision(device):
-            logits = member(all_views(squares).flatten(0, 1).to(device)).logits.float().cpu()
-        for row, of_views in zip(rows, logits.unflatten(0, (len(rows), VIEWS)), strict=True):
-            means = torch.cat([of_views[:count].mean(dim=0) for count in COUNTS])
+            logits = member(all_views(squares, views).flatten(0, 1).to(device)).logits.float().cpu()
+        for row, of_views in zip(rows, logits.unflatten(0, (len(rows), views)), strict=True):
+            means = torch.cat([of_views[:count].mean(dim=0) for count in counts])
             image = run.data.table.iloc[row]
             records.append((int(row), [image["image_id"], image["dx"], fold, *means.tolist()]))
     records = sorted(gathered(accelerator, records))
     if not accelerator.is_main_process:
         return
     columns = ["image_id", "dx", "fold"]
-    columns += [f"logit_{views_label(count)}_{code}" for count in COUNTS for code in CODES]
+    columns += [f"logit_{views_label(count)}_{code}" for count in counts for code in CODES]
     path = run.fold_folder(fold) / "predictions.partial"
     table = pd.DataFrame([record for _, record in records], columns=columns)
     table.to_csv(path, index=False, float_format="%.6g")

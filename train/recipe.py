@@ -52,13 +52,15 @@ class Recipe:
 
     `split`: "lesion" (no lesion on both sides) or "image" (as in 2020; leaks, for comparison only).
     `sampling`: "shuffle"; "balanced" (each batch holds all diagnoses equally often, drawn with
-    replacement) or "expanded" (each epoch repeats rare diagnoses up to `expansion` times the
-    commonest's count). `loss`: "focal" (`focal_gamma` 0 is cross-entropy) or "one_vs_rest" (binary
-    cross-entropy). `class_weight_power`: 0 none, 1 class-ratio weights; `class_boost`: further factors
-    by diagnosis. `temperature`, `projection`: of the contrastive stage. `averaging`: decay of the
-    running mean of the weights (EMA), which is what is validated and shipped; 0 is none. `cache_side`:
-    side of the cached squares in pixels. `shipped`: how many members go into the weights folder.
-    `source`: the publication; `ours`: the fields that it leaves open and that we chose.
+    replacement); "expanded" (each epoch repeats rare diagnoses up to `expansion` times the
+    commonest's count) or "thinned" (each epoch draws a share of `thinning` of the commonest diagnosis's
+    images anew, and takes all others). `loss`: "focal" (`focal_gamma` 0 is cross-entropy) or
+    "one_vs_rest" (binary cross-entropy). `class_weight_power`: 0 none, 1 class-ratio weights;
+    `class_boost`: further factors by diagnosis. `temperature`, `projection`: of the contrastive stage.
+    `averaging`: decay of the running mean of the weights (EMA), which is what is validated and shipped;
+    0 is none. `cache_side`: side of the cached squares in pixels. `shipped`: how many members go into
+    the weights folder. `source`: the publication; `ours`: the fields that it leaves open and that we
+    chose.
     """
 
     name: str
@@ -69,8 +71,9 @@ class Recipe:
     folds: int = 5
     batch: int = 32
     stages: tuple[Stage, ...] = (Stage(),)
-    sampling: Literal["shuffle", "balanced", "expanded"] = "shuffle"
+    sampling: Literal["shuffle", "balanced", "expanded", "thinned"] = "shuffle"
     expansion: float = 1.0
+    thinning: float = 0.5
     loss: Literal["focal", "one_vs_rest"] = "focal"
     focal_gamma: float = 1.0
     class_weight_power: float = 0.5
@@ -88,6 +91,8 @@ class Recipe:
         for name, least in (("batch", 1), ("folds", 2), ("shipped", 1), ("projection", 1)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} must be at least {least}")
+        if not 0 < self.thinning <= 1:
+            raise ValueError("thinning must be above 0 and at most 1")
         if not self.stages or self.stages[-1].objective != "classify":
             raise ValueError("the last stage must be one that classifies")
         if self.clip <= 0 or self.temperature <= 0:

@@ -168,12 +168,12 @@ def changed_fields(recipe: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
     """Where `recipe` (as `to_dict` gives it) differs from the recipe of its name.
 
     Returns dotted field -> (value of the recipe as named, value used); a field that only one of the
-    two has (a stage, an argument of the backbone) counts as None in the other. Raises `KeyError` for
-    a name that is no recipe.
+    two has (a stage, an argument of the backbone) counts as None in the other. A field that the recipe
+    got since then has its default. Raises `KeyError` for a name that is no recipe.
     """
     named, used = (
-        _leaves(json.loads(json.dumps(values)))
-        for values in (RECIPES[recipe["name"]].to_dict(), recipe)
+        _leaves(json.loads(json.dumps(values.to_dict())))
+        for values in (RECIPES[recipe["name"]], Recipe.from_dict(recipe))
     )
     fields = [*named, *(field for field in used if field not in named)]
     pairs = {field: (named.get(field), used.get(field)) for field in fields}

@@ -10,7 +10,14 @@ from tqdm import tqdm
 
 from skin_app.diagnoses import CODES
 from skin_app.weights import open_weights
-from train.evidence import Evidence, ensemble_of, read_evidence, read_json, weights_evidence
+from train.evidence import (
+    Evidence,
+    ensemble_of,
+    on_common_views,
+    read_evidence,
+    read_json,
+    weights_evidence,
+)
 from train.figures import (
     draw_confusion,
     draw_learning_curves,
@@ -20,6 +27,8 @@ from train.figures import (
     draw_tsne,
 )
 from train.find_rate import choose
+from train.flagship_page import STUDY as FLAGSHIP_STUDY
+from train.flagship_page import flagship_page
 from train.ham10000 import DataError
 from train.measure import differences, in_depth, run_numbers, score_numbers, sibling_numbers
 from train.recipes import RECIPES
@@ -32,7 +41,7 @@ DECIMALS = 5
 def write_results(
     evidence_folder: Path, weights_folder: Path, out_md: Path, figures_folder: Path
 ) -> dict[str, Any]:
-    """Measure everything that is kept, and write `out_md`, the JSON beside it, and the figures.
+    """Measure everything that is kept; write `out_md`, the JSON and flagship.md beside it, the figures.
 
     `evidence_folder`: `<study>/study.json` and the settings beside it; `weights_folder`: the shipped
     weights. The same evidence gives the same bytes. Returns the numbers. Raises `DataError` or
@@ -50,6 +59,10 @@ def write_results(
     out_md.parent.mkdir(parents=True, exist_ok=True)
     _write(out_md.with_suffix(".json"), json.dumps(numbers, indent=1) + "\n")
     _write(out_md, results_page(numbers, evidence_folder, out_md, figures_folder))
+    for study in numbers["studies"]:
+        if study["study"] == FLAGSHIP_STUDY:
+            page = out_md.with_name("flagship.md")
+            _write(page, flagship_page(numbers["weights"], study, page, out_md))
     return numbers
 
 
@@ -116,6 +129,7 @@ def measure_weights(folder: Path, figures_folder: Path) -> dict[str, Any]:
         "data_fingerprint": training.data_fingerprint,
         "of_folds": training.recipe["folds"],
         "kept_epochs": {str(fold): list(kept) for fold, kept in training.kept_epochs.items()},
+        "shown": contract.scores,
         **score_numbers(evidence),
         **in_depth(evidence),
         "figures": _figures(evidence, figures_folder, "weights"),
@@ -128,7 +142,7 @@ def measure_study(folder: Path, figures_folder: Path) -> dict[str, Any]:
     ran = [name for name in study["settings"] if (folder / name / "run.json").is_file()]
     if not ran:
         raise DataError(f"No setting of {folder} was kept: export a run into it first.")
-    settings = {name: read_evidence(folder / name) for name in ran}
+    settings = on_common_views([read_evidence(folder / name) for name in ran])
     report: dict[str, Any] = {
         **{key: study[key] for key in ("study", "title", "baseline", "published", "notes")},
         "command": study.get("command", ""),

@@ -11,6 +11,7 @@ from train.results_tables import (
     FURTHER,
     confused_pairs,
     difference_cells,
+    most_views,
     per_class_table,
     score_cell,
     score_cells,
@@ -161,11 +162,11 @@ def _not_run(study: Numbers) -> str:
 def _scores(study: Numbers) -> str:
     rows = []
     for name, run in study["settings"].items():
-        rows.append([f"**{name}**", *score_cells(_most_views(run))])
+        rows.append([f"**{name}**", *score_cells(most_views(run))])
         if study["published"].get(name):
             rows.append(["*published*", *score_cells(study["published"][name])])
     if "average" in study:
-        rows.append(["**average of all**", *score_cells(_most_views(study["average"]))])
+        rows.append(["**average of all**", *score_cells(most_views(study["average"]))])
     return f"### Scores\n\n{table(['setting', *score_header()], rows)}"
 
 
@@ -223,7 +224,7 @@ def _siblings(study: Numbers) -> str:
 
 
 def _depth(scores: Numbers, depth: Numbers, figures: str) -> str:
-    report = _most_views(scores)
+    report = most_views(scores)
     return _joined(
         f"Views averaged:\n\n{views_table(scores, depth)}\n\n{views_table(scores, depth, FURTHER)}",
         f"By diagnosis:\n\n{per_class_table(report)}",
@@ -236,11 +237,6 @@ def _depth(scores: Numbers, depth: Numbers, figures: str) -> str:
 
 def _images(drawn: list[dict[str, str]], figures: str) -> str:
     return "\n".join(f"![{figure['caption']}]({figures}/{figure['file']})" for figure in drawn)
-
-
-def _most_views(scores: Numbers) -> Numbers:
-    most = max(int(key.removeprefix("views_")) for key in scores if key.startswith("views_"))
-    return scores[f"views_{most}"]
 
 
 def _joined(*parts: str) -> str:

@@ -76,6 +76,12 @@ def _difference_cell(found: Numbers | None) -> str:
     return f"{verdict} {found['value']:+.3f} [{low:+.3f}, {high:+.3f}]"
 
 
+def most_views(scores: Numbers) -> Numbers:
+    """The report of the largest number of views among `views_1`, `views_8` and so on."""
+    most = max(int(key.removeprefix("views_")) for key in scores if key.startswith("views_"))
+    return scores[f"views_{most}"]
+
+
 def views_table(scores: Numbers, depth: Numbers, columns: Columns = COLUMNS) -> str:
     """One row a number of views, and the gain of the most over one."""
     counts = sorted(int(key.removeprefix("views_")) for key in scores if key.startswith("views_"))

@@ -19,7 +19,7 @@ from train.recipe import Recipe
 from train.sampling import steps_per_epoch
 
 PACKAGES = ("torch", "torchvision", "timm", "accelerate", "numpy", "scikit-learn")
-CHECKED = ("recipe", "seed", "micro_batches", "data_fingerprint", "init")
+CHECKED = ("recipe", "seed", "micro_batches", "data_fingerprint", "init", "after")
 
 
 class RunError(RuntimeError):
@@ -31,7 +31,8 @@ class Run:
     """One training run: its data, folds, recipe, start weights and folder.
 
     `squares`: (images, 3, side, side) uint8; `assignment`: (images,) fold of each image. `init`: file
-    of start weights (None takes timm's own), `start_weights` their name.
+    of start weights (None takes timm's own), `start_weights` their name. `before`: folder of an earlier
+    run on the same folds, each of whose members its fold goes on from, instead of from start weights.
     `micro_batches`: parts of a batch that are computed by themselves (by one process or by several)
     and averaged; the result depends on it, not on the number of processes.
     """
@@ -45,6 +46,7 @@ class Run:
     init: Path | None
     start_weights: str
     micro_batches: int = 1
+    before: Path | None = None
 
     def fold_folder(self, fold: int) -> Path:
         return self.folder / f"fold-{fold}"
@@ -61,11 +63,17 @@ def prepare(
     init: Path | None,
     allow_missing: bool = False,
     micro_batches: int = 1,
+    before: Path | None = None,
 ) -> Run:
     """Read the data, fix folds and settings in `folder`, or check that they are what they were.
 
-    Writes `folds.csv` and `run.json`. Raises `RunError` when the folder holds another run.
+    `before`: as in `Run`; its settings are kept among this run's, so `init` is then its own. Writes
+    `folds.csv` and `run.json`. Raises `RunError` when the folder holds another run.
     """
+    if init is not None and before is not None:
+        raise RunError(
+            "A run starts from --init or goes on --after another run: leave one of them out."
+        )
     if init is not None and not init.is_file():
         raise RunError(f"There are no start weights at {init}: check the path given as --init.")
     if micro_batches < 1 or recipe.batch % micro_batches:
@@ -83,12 +91,16 @@ def prepare(
         "log_prior_shift": log_prior_shift(data.labels, recipe).tolist(),
         "versions": {"python": platform.python_version()} | {p: version(p) for p in PACKAGES},
     }
+    if before is not None:
+        settings |= _after(before, settings)
     settings = json.loads(json.dumps(settings))
     folder.mkdir(parents=True, exist_ok=True)
     stamp = folder / "run.json"
     if stamp.is_file() and any(folder.glob("fold-*/*")):
         written = _read_stamp(stamp)
-        if any(written.get(key) != settings[key] for key in CHECKED):
+        # fields that the recipe got since then have their defaults
+        written["recipe"] = json.loads(json.dumps(recipe_of(written, stamp).to_dict()))
+        if any(written.get(key) != settings.get(key) for key in CHECKED):
             raise RunError(
                 f"{folder} holds a run with another recipe, seed, data, micro-batches or start "
                 "weights: choose another --out folder, or delete that one."
@@ -97,13 +109,15 @@ def prepare(
     else:
         split = lesion_folds if recipe.split == "lesion" else image_folds
         assignment = split(data, recipe.folds, seed)
+        if before is not None and (_read_folds(before, data) != assignment).any():
+            raise RunError(f"{before} has other folds: go on after a run of the same split and seed.")
         write_folds(data, assignment, folder / "folds.csv")
         partial = stamp.with_suffix(".partial")
         partial.write_text(json.dumps(settings, indent=1))
         partial.replace(stamp)
     squares = cached_squares(data, recipe.cache_side, folder.parent / "cache")
     start = _start_name(settings)
-    return Run(folder, data, squares, assignment, recipe, seed, init, start, micro_batches)
+    return Run(folder, data, squares, assignment, recipe, seed, init, start, micro_batches, before)
 
 
 def open_run(folder: Path, data_folder: Path, allow_missing: bool = False) -> Run:
@@ -134,7 +148,31 @@ def open_run(folder: Path, data_folder: Path, allow_missing: bool = False) -> Ru
     )
 
 
+def _after(before: Path, settings: dict[str, Any]) -> dict[str, Any]:
+    """What `run.json` says of the run gone on from. Raises `RunError` when it does not fit."""
+    stamp = before / "run.json"
+    if not stamp.is_file():
+        raise RunError(f"{before} holds no run (no run.json): pass the --out folder of `train fit`.")
+    earlier = _read_stamp(stamp)
+    if earlier["data_fingerprint"] != settings["data_fingerprint"]:
+        raise RunError(f"{before} was trained on other data: go on after a run on the same images.")
+    kept = ("recipe", "seed", "micro_batches", "init", "after")
+    return {"init": earlier["init"], "after": {key: earlier[key] for key in kept if key in earlier}}
+
+
+def epochs_before(settings: dict[str, Any]) -> int:
+    """How many epochs the runs that `settings` (a `run.json`) went on from were meant to have."""
+    earlier = settings.get("after")
+    if earlier is None:
+        return 0
+    return epochs_before(earlier) + sum(stage["epochs"] for stage in earlier["recipe"]["stages"])
+
+
 def _start_name(settings: dict[str, Any]) -> str:
+    if "after" in settings:
+        size = settings["after"]["recipe"]["member"]["size"]
+        epochs = epochs_before(settings)
+        return f"{_start_name(settings['after'])}, then {epochs} epochs at {size} px"
     init = settings["init"]
     return init["name"] if init else f"timm {settings['recipe']['member']['architecture']}"
 

@@ -1,4 +1,4 @@
-"""Which images a step takes: shuffled, balanced inside the batch, or with rare diagnoses repeated.
+"""Which images a step takes: shuffled, balanced in the batch, rare ones repeated, common ones thinned.
 
 Every draw depends only on (seed, fold, stage, epoch), so an interrupted run goes on with the same.
 """
@@ -20,6 +20,8 @@ def epoch_rows(
         order = _balanced(rows, labels, recipe.batch, generator)
     elif recipe.sampling == "expanded":
         order = generator.permutation(_expanded(rows, labels, recipe.expansion, generator))
+    elif recipe.sampling == "thinned":
+        order = generator.permutation(_thinned(rows, labels, recipe.thinning, generator))
     else:
         order = generator.permutation(rows)
     steps = max(1, len(order) // recipe.batch)
@@ -31,6 +33,8 @@ def steps_per_epoch(recipe: Recipe, labels: np.ndarray) -> int:
     images = len(labels)
     if recipe.sampling == "expanded":
         images = int(_expanded_counts(labels, recipe.expansion).sum())
+    elif recipe.sampling == "thinned":
+        images = int(_thinned_counts(np.bincount(labels), recipe.thinning).sum())
     return max(1, images // recipe.batch)
 
 
@@ -44,6 +48,8 @@ def emphasis(recipe: Recipe, counts: np.ndarray) -> np.ndarray:
         shown = (counts > 0).astype(float)
     elif recipe.sampling == "expanded":
         shown = np.maximum(counts, np.round(recipe.expansion * counts.max()) * (counts > 0))
+    elif recipe.sampling == "thinned":
+        shown = _thinned_counts(counts, recipe.thinning).astype(float)
     ratio = np.divide(shown, counts, out=np.ones(len(counts)), where=counts > 0)
     return ratio * counts.sum() / (ratio * counts).sum()
 
@@ -63,6 +69,24 @@ def _balanced(
         drawn = np.concatenate([generator.permutation(own) for _ in range(passes)])
         order[where] = drawn[: len(where)]
     return order
+
+
+def _thinned_counts(counts: np.ndarray, thinning: float) -> np.ndarray:
+    """`counts` with the largest times `thinning`, but at least 1."""
+    thinned = counts.copy()
+    commonest = counts.argmax()
+    thinned[commonest] = max(1, round(thinning * counts[commonest]))
+    return thinned
+
+
+def _thinned(
+    rows: np.ndarray, labels: np.ndarray, thinning: float, generator: np.random.Generator
+) -> np.ndarray:
+    counts = np.bincount(labels)
+    commonest = int(counts.argmax())
+    wanted = int(_thinned_counts(counts, thinning)[commonest])
+    drawn = generator.permutation(rows[labels == commonest])[:wanted]
+    return np.concatenate([rows[labels != commonest], drawn])
 
 
 def _expanded_counts(labels: np.ndarray, expansion: float) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Start weights: a local safetensors file with timm's key names, or timm's own from the Hub."""
+"""Start weights: a local file with timm's key names, timm's own from the Hub, or a trained member."""
 
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,41 @@ def started_member(config: MemberConfig, init: Path | None) -> Member:
     return member
 
 
+def continued_member(config: MemberConfig, trained: Path) -> Member:
+    """A member that goes on from one trained before, head included, at another input size if need be.
+
+    `trained`: the `member.safetensors` of a fold. Raises `StartError`.
+    """
+    member = Member(config)
+    try:
+        state = load_file(trained)
+    except (OSError, SafetensorError) as error:
+        raise StartError(
+            f"{trained} cannot be gone on from ({error}): finish that fold of the earlier run first."
+        ) from error
+    wanted = member.state_dict()
+    state = {
+        key: _fitted(key, value, wanted[key]) if key in wanted else value
+        for key, value in state.items()
+    }
+    try:
+        member.load_state_dict(state)
+    except RuntimeError as error:
+        raise StartError(
+            f"{trained} does not fit {config.architecture} with this head: go on with the same "
+            f"backbone, pooling and dense layers ({str(error).splitlines()[-1].strip()})."
+        ) from error
+    return member
+
+
+def _fitted(key: str, value: Tensor, wanted: Tensor) -> Tensor:
+    """A table of relative positions resized to another window; all else as it is."""
+    if not key.endswith("relative_position_bias_table") or value.shape == wanted.shape:
+        return value
+    side = round((wanted.shape[0] ** 0.5 + 1) / 2)
+    return resize_rel_pos_bias_table(value, (side, side), tuple(wanted.shape))
+
+
 def _from_hub(config: MemberConfig) -> dict[str, Tensor]:
     try:
         # timm fits position tables to another size; a cut backbone's are fitted below
@@ -57,9 +92,7 @@ def _load(member: Member, state: dict[str, Tensor], source: str) -> None:
     for key, value in state.items():
         if key not in wanted or (member.config.stages is not None and key.startswith(FRESH)):
             continue
-        if key.endswith("relative_position_bias_table") and value.shape != wanted[key].shape:
-            side = round((wanted[key].shape[0] ** 0.5 + 1) / 2)
-            value = resize_rel_pos_bias_table(value, (side, side), tuple(wanted[key].shape))
+        value = _fitted(key, value, wanted[key])
         if value.shape != wanted[key].shape:
             raise StartError(
                 f"{source} does not fit {member.config.architecture}: {key} is "

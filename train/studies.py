@@ -7,9 +7,11 @@ splits (by image, where it is known) and are shown beside ours, never mixed with
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from skin_app.views import VIEWS
 from train.augment import Augmentation
+from train.backbones import swin_stages_123
 from train.recipe import Recipe
-from train.recipes import LE2020, MISHRA2019, SUPERCON2022
+from train.recipes import FLAGSHIP, LE2020, MISHRA2019, SUPERCON2022
 from train.settings import changed
 
 Change = Callable[[Recipe], Recipe]
@@ -19,19 +21,22 @@ Change = Callable[[Recipe], Recipe]
 class Setting:
     """One row of a study: what it changes in the study's recipe, and the published scores, if any.
 
-    `published`: score name -> value in [0, 1].
+    `published`: score name -> value in [0, 1]. `after`: the setting of the same study whose members it
+    goes on from; none starts from the start weights.
     """
 
     name: str
     change: Change
     published: dict[str, float] = field(default_factory=dict)
+    after: str | None = None
 
 
 @dataclass(frozen=True)
 class Study:
     """Settings of one recipe; the first is the baseline of every difference.
 
-    `ensemble`: whether the average of all settings is a row of its own.
+    `ensemble`: whether the average of all settings is a row of its own. `views`: how many views the
+    held-out images are predicted from.
     """
 
     name: str
@@ -40,10 +45,15 @@ class Study:
     settings: tuple[Setting, ...]
     notes: tuple[str, ...] = ()
     ensemble: bool = False
+    views: int = VIEWS
 
     @property
     def baseline(self) -> str:
         return self.settings[0].name
+
+    def setting(self, name: str) -> Setting:
+        """The setting of that name; raises `KeyError`."""
+        return {setting.name: setting for setting in self.settings}[name]
 
 
 def no_augmentation(recipe: Recipe) -> Recipe:
@@ -88,6 +98,49 @@ def one_stage(recipe: Recipe) -> Recipe:
     return replace(recipe, stages=(whole,))
 
 
+def trained_for(epochs: int, averaging: float) -> Change:
+    """The recipe's first stage for `epochs`; `averaging` is the decay of the running mean."""
+
+    def change(recipe: Recipe) -> Recipe:
+        stage = replace(recipe.stages[0], epochs=epochs)
+        return replace(recipe, stages=(stage,), averaging=averaging)
+
+    return change
+
+
+def one_more(**values: object) -> Change:
+    """One more epoch at a quarter of the first stage's rates; `values` change fields of that stage."""
+
+    def change(recipe: Recipe) -> Recipe:
+        first = recipe.stages[0]
+        gentle = replace(
+            first,
+            epochs=1,
+            backbone_rate=first.backbone_rate / 4,
+            head_rate=first.head_rate / 4,
+        )
+        stage = replace(gentle, **values)  # pyright: ignore[reportArgumentType]
+        return replace(recipe, stages=(stage,), averaging=0.99)
+
+    return change
+
+
+def both(first: Change, then: Change) -> Change:
+    """Two changes, one after the other."""
+    return lambda recipe: then(first(recipe))
+
+
+def at_size(size: int) -> Change:
+    """Swin stages 1-3 at another input size."""
+
+    def change(recipe: Recipe) -> Recipe:
+        member = swin_stages_123(size)
+        wanted = member.model_dump(include={"arguments", "size"})
+        return replace(recipe, member=recipe.member.model_copy(update=wanted))
+
+    return change
+
+
 def _same(recipe: Recipe) -> Recipe:
     return recipe
 
@@ -106,6 +159,8 @@ BY_IMAGE = (
     "highest output. Ours are of two rules that take class weights off first: what class weights do to "
     "recall is seen in the prior-adjusted column, not in macro recall."
 )
+
+LONG = "8-epochs"  # what every other setting of the flagship's study goes on from
 
 STUDIES: dict[str, Study] = {
     study.name: study
@@ -187,6 +242,34 @@ STUDIES: dict[str, Study] = {
                 )
             ),
             notes=("The published numbers are of other data: photographs by users.",),
+        ),
+        Study(
+            name="flagship",
+            title="The flagship: what one more epoch should be spent on",
+            recipe=FLAGSHIP,
+            settings=(
+                Setting("one-more", one_more(), after=LONG),
+                Setting("3-epochs", trained_for(3, 0.99)),
+                Setting(LONG, trained_for(8, 0.995)),
+                Setting("all-layers", one_more(frozen=()), after=LONG),
+                Setting("192-px", both(one_more(), at_size(192)), after=LONG),
+                Setting(
+                    "half-the-naevi", both(one_more(), recipe_with(sampling="thinned")), after=LONG
+                ),
+                Setting(
+                    "no-class-weights",
+                    both(one_more(), recipe_with(class_weight_power=0.0)),
+                    after=LONG,
+                ),
+                Setting("no-focusing", both(one_more(), recipe_with(focal_gamma=0.0)), after=LONG),
+                Setting("smoothing", both(one_more(), recipe_with(smoothing=0.1)), after=LONG),
+            ),
+            notes=(
+                f"All but 3-epochs and {LONG} are one epoch more, from the member that {LONG} left, at "
+                "a quarter of its rates; one-more changes nothing else and is what the others are "
+                "compared with.",
+            ),
+            views=1,
         ),
     )
 }

@@ -216,6 +216,7 @@ def _prepared(options: Namespace, recipe: Recipe) -> Run:
         options.init,
         options.allow_missing,
         options.micro_batches,
+        getattr(options, "after", None),
     )
     _told(run.data)
     return run
