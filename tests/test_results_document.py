@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from train.flagship_page import flagship_page
 from train.results import measure_study
 from train.results_page import results_page
 
@@ -24,6 +25,13 @@ def test_the_page_shows_the_numbers_beside_it(
     monkeypatch.chdir(ROOT)
     paths = Path("docs/evidence"), Path("docs/results.md"), Path("docs/figures")
     assert results_page(numbers, *paths) == (DOCS / "results.md").read_text()
+
+
+def test_the_flagships_page_shows_them_too(numbers: dict[str, Any]) -> None:
+    study = next(study for study in numbers["studies"] if study["study"] == "flagship")
+    page = DOCS / "flagship.md"
+    text = flagship_page(numbers["weights"], study, page, DOCS / "results.md")
+    assert text == page.read_text()
 
 
 def test_every_kept_study_is_in_the_document(numbers: dict[str, Any]) -> None:

@@ -101,6 +101,36 @@ def test_every_table_is_rebuilt_from_the_evidence_alone(
     assert file_hash(tmp_path / "results.md") == first
 
 
+def test_a_setting_goes_on_from_another_and_is_compared_with_its_own(
+    data: Path, init: Path, tmp_path: Path
+) -> None:
+    command = ["compare", "--study", "flagship", "--data", str(data), "--init", str(init), *SMALL]
+    command += ["--out", str(tmp_path), "--set", "stages.0.frozen=[]", "--only", "half-the-naevi"]
+    assert main(command) == 0
+    assert main([*command, "--only", "8-epochs", "--only", "one-more"]) == 0
+    runs = [path.parent for path in tmp_path.glob("flagship-*/run.json")]
+    assert len(runs) == 3  # the long one was trained once
+    settings = [json.loads((run / "run.json").read_text()) for run in runs]
+    assert sorted("after" in own for own in settings) == [False, True, True]
+    (long,) = (own for own in settings if "after" not in own)
+    assert all(own["after"]["recipe"] == long["recipe"] for own in settings if "after" in own)
+    out = tmp_path / "docs" / "results.md"
+    evaluate = ["evaluate", "--evidence", str(tmp_path / "evidence"), "--out", str(out)]
+    assert main([*evaluate, "--figures", str(tmp_path / "f")]) == 0
+    numbers = json.loads(out.with_suffix(".json").read_text())
+    (study,) = numbers["studies"]
+    assert set(study["differences"]) == {"one-more", "half-the-naevi"}
+    assert [key for key in study["settings"]["one-more"] if key.startswith("views_")] == ["views_1"]
+    text = (tmp_path / "docs" / "flagship.md").read_text()
+    assert "**half-the-naevi** less one-more" in text
+    assert "| 8-epochs | 0 | 8 |" in text
+    assert "**Not run:** `3-epochs`" in text
+    reached = numbers["weights"]["shown"]["views_8"]["calibrated"]["accuracy"]
+    line = next(line for line in text.splitlines() if line.startswith("| accuracy, calibrated"))
+    assert f"{reached:.3f} [" in line
+    assert line.endswith("| yes |" if reached >= 0.89 else "| no |")
+
+
 def test_an_unknown_setting_is_refused(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -14,6 +14,7 @@ from skin_app.photo import PhotoError
 from skin_app.weights import WeightsError
 from train import verbs
 from train.ham10000 import DataError
+from train.publish import PublishError
 from train.recipes import RECIPES
 from train.run import RunError
 from train.start import StartError
@@ -25,6 +26,17 @@ FULL_DISK = (
 )
 
 
+KNOWN = (
+    DataError,
+    PhotoError,
+    PublishError,
+    RunError,
+    StartError,
+    WeightsError,
+    ClassOrderError,
+)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one verb; returns 0, or 2 after one sentence on what went wrong."""
     arguments = sys.argv[1:] if arguments is None else arguments
@@ -32,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     options.command = ["python", "-m", "train", *arguments]
     try:
         options.run_verb(options)
-    except (DataError, PhotoError, RunError, StartError, WeightsError, ClassOrderError) as error:
+    except KNOWN as error:
         _say(f"error: {error}")
         return 2
     except OSError as error:
@@ -142,6 +154,15 @@ def _parser() -> argparse.ArgumentParser:
     lesion_map = verb("map", verbs.map_of_weights, about)
     lesion_map.add_argument("--weights", help="a folder (default: the embedded weights)")
     lesion_map.set_defaults(out=None)
+
+    about = "upload a weights folder to the Hugging Face Hub, and a Space that serves it"
+    publishing = verb("publish", verbs.publish_weights, about)
+    publishing.add_argument("--weights", help="a folder (default: the embedded weights)")
+    publishing.add_argument("--repo", required=True, metavar="OWNER/NAME", help="the model repo")
+    publishing.add_argument("--space", metavar="OWNER/NAME", help="a Space that serves the page")
+    publishing.add_argument("--tag", help="a name for this version")
+    publishing.add_argument("--public", action="store_true", help="visible to all (default: private)")
+    publishing.set_defaults(out=None)
 
     readme = verb("readme", verbs.readme, "write the score table of a weights folder into README.md")
     readme.add_argument("--weights", help="a folder (default: the embedded weights)")

@@ -125,6 +125,7 @@ def _write_study(plan: Plan, folder: Path) -> None:
             "settings": [setting.name for setting in study.settings],
             "published": {s.name: s.published for s in study.settings if s.published},
             "notes": list(study.notes),
+            "against": {s.name: s.against for s in study.settings if s.against},
             "ensemble": study.ensemble,
             "command": plan.command,
         },

@@ -6,6 +6,7 @@ from typing import Any
 
 from skin_app.diagnoses import CODES
 from train.results_tables import (
+    compared_name,
     difference_cells,
     most_views,
     score_cell,
@@ -105,12 +106,12 @@ def _tried(study: Numbers, link: str) -> str:
         parts.append("**Not run:** " + ", ".join(f"`{name}`" for name in study["not_run"]) + ".")
     parts.append(table(["setting", "minutes", *score_header(COLUMNS)], rows))
     differences = [
-        [f"**{name}**", *difference_cells(by_rule, COLUMNS)]
+        [compared_name(study, name), *difference_cells(by_rule, COLUMNS)]
         for name, by_rule in study.get("differences", {}).items()
     ]
     if differences:
         parts.append(
-            f"Paired differences to `{baseline}`:\n\n"
+            f"Paired differences, to `{baseline}` where the row names no other:\n\n"
             + table(["setting", *score_header(COLUMNS)], differences)
         )
     if "average" in study:

@@ -149,12 +149,14 @@ def measure_study(folder: Path, figures_folder: Path) -> dict[str, Any]:
         "not_run": [name for name in study["settings"] if name not in settings],
         "settings": {name: {**run_numbers(e), **score_numbers(e)} for name, e in settings.items()},
     }
+    report["against"] = study.get("against", {})
     baseline = settings.get(study["baseline"])
     if baseline is not None:
+        references = {name: report["against"].get(name, study["baseline"]) for name in settings}
         report["differences"] = {
-            name: differences(evidence, baseline)
-            for name, evidence in settings.items()
-            if evidence is not baseline
+            name: differences(settings[name], settings[reference])
+            for name, reference in references.items()
+            if name != reference and reference in settings
         }
         report["in_depth"] = in_depth(baseline)
         report["figures"] = _figures(baseline, figures_folder, study["study"])

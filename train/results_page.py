@@ -9,6 +9,7 @@ from train.metrics import RESAMPLES, RULES
 from train.results_runs import extent, run_table
 from train.results_tables import (
     FURTHER,
+    compared_name,
     confused_pairs,
     difference_cells,
     most_views,
@@ -176,7 +177,8 @@ def _differences(study: Numbers) -> str:
     if not study["differences"]:
         return "Only the baseline was run: there is nothing to compare it with."
     rows = [
-        [f"**{name}**", *_difference_row(by_rule)] for name, by_rule in study["differences"].items()
+        [compared_name(study, name), *_difference_row(by_rule)]
+        for name, by_rule in study["differences"].items()
     ]
     return f"### Difference to {study['baseline']}\n\n" + table(
         ["setting", "images shared", *score_header()], rows

@@ -82,6 +82,12 @@ def most_views(scores: Numbers) -> Numbers:
     return scores[f"views_{most}"]
 
 
+def compared_name(study: Numbers, name: str) -> str:
+    """The name of a setting, with what it was compared with where that is not the study's baseline."""
+    other = study["against"].get(name)
+    return f"**{name}**" + (f" less {other}" if other else "")
+
+
 def views_table(scores: Numbers, depth: Numbers, columns: Columns = COLUMNS) -> str:
     """One row a number of views, and the gain of the most over one."""
     counts = sorted(int(key.removeprefix("views_")) for key in scores if key.startswith("views_"))

@@ -22,6 +22,7 @@ from train.ham10000 import Dataset, read_dataset
 from train.lesion_map import map_weights
 from train.pairs import confused_pairs
 from train.processes import in_turn, new_accelerator
+from train.publish import publish
 from train.put_into import open_to_change
 from train.recipe import Recipe
 from train.recipes import RECIPES
@@ -193,6 +194,17 @@ def map_of_weights(options: Namespace) -> None:
     weights = open_to_change(options.weights)
     map_weights(weights)
     print(f"map of member 0's held-out images put into {weights.folder}")
+
+
+def publish_weights(options: Namespace) -> None:
+    weights = open_to_change(options.weights)
+    published = publish(weights, options.repo, options.space, options.tag, options.public)
+    print(f"published as {published.source}")
+    print(f"served by: SKIN_APP_WEIGHTS={published.source} python app.py")
+    if published.space:
+        print(f"and by https://huggingface.co/spaces/{published.space}")
+        if not options.public:
+            print("If the weights are private, the Space needs a secret HF_TOKEN that may read them.")
 
 
 def readme(options: Namespace) -> None:
