@@ -175,6 +175,11 @@ def open_weights(source: str | Path | None = None) -> WeightsFolder:
             repo, revision=revision, allow_patterns=["*.json", "*.safetensors", "*.csv", "*.md"]
         )
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        if not EMBEDDED.is_dir():  # a Space has none
+            raise WeightsError(
+                f"The weights {repo} could not be downloaded ({type(error).__name__}), and there are no "
+                "embedded ones here: check the network, the revision, and that they may be read."
+            ) from error
         embedded = read_folder(EMBEDDED, "embedded")
         note = (
             f"The weights {repo} could not be downloaded ({type(error).__name__}); these answers come "

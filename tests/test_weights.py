@@ -106,6 +106,9 @@ def test_without_a_network_the_embedded_weights_answer_and_say_so(
     assert opened.source == "embedded"
     assert "could not be downloaded" in opened.note
     assert "embedded" in opened.note
+    monkeypatch.setattr(weights, "EMBEDDED", folder / "nothing")
+    with pytest.raises(WeightsError, match="no embedded ones here: check the network"):
+        open_weights("someone/skin@" + "0" * 40)
 
 
 def test_a_hub_download_is_pinned_and_verified(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
