@@ -177,8 +177,8 @@ def open_weights(source: str | Path | None = None) -> WeightsFolder:
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         if not EMBEDDED.is_dir():  # a Space has none
             raise WeightsError(
-                f"The weights {repo} could not be downloaded ({type(error).__name__}), and there are no "
-                "embedded ones here: check the network, the revision, and that they may be read."
+                f"The weights {repo} could not be downloaded ({type(error).__name__}), and there are "
+                "no embedded ones here: check the network, the revision, and that they may be read."
             ) from error
         embedded = read_folder(EMBEDDED, "embedded")
         note = (
