@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from huggingface_hub import ModelCard
 from safetensors.torch import load_file
 from sklearn.metrics import balanced_accuracy_score
 
@@ -73,6 +74,17 @@ def test_no_lesion_was_predicted_by_a_member_that_was_trained_on_it(
 def test_card_and_readme_say_what_the_contract_says(ensemble: Ensemble) -> None:
     contract = ensemble.weights.contract
     assert (EMBEDDED / "README.md").read_text() == model_card(contract)
+    card = ModelCard.load(EMBEDDED / "README.md").data
+    measured = {f"{own.metric_type}: {own.metric_name}": own.metric_value for own in card.eval_results}
+    scores = contract.scores["views_8"]
+    assert measured == {
+        "accuracy: accuracy, calibrated": round(scores["calibrated"]["accuracy"], 4),
+        "balanced_accuracy: balanced accuracy, prior-adjusted": round(
+            scores["prior_adjusted"]["balanced_accuracy"], 4
+        ),
+        "f1: macro f1, calibrated": round(scores["calibrated"]["macro_f1"], 4),
+        "roc_auc: malignant auc, calibrated": round(scores["calibrated"]["malignant_auc"], 4),
+    }
     readme = (ROOT / "README.md").read_text()
     assert readme == with_scores(readme, contract)
     assert "CC BY-NC 4.0" in contract.licence

@@ -2,8 +2,11 @@
 
 from typing import Any
 
+from huggingface_hub import EvalResult, ModelCardData
+
 from skin_app.diagnoses import DIAGNOSES
 from skin_app.weights import Contract
+from train.results_tables import most_views
 
 
 def model_card(contract: Contract) -> str:
@@ -17,10 +20,7 @@ def model_card(contract: Contract) -> str:
     )
     lines = [
         "---",
-        "license: cc-by-nc-4.0",
-        "library_name: timm",
-        "pipeline_tag: image-classification",
-        "tags: [dermatoscopy, skin-lesion, ham10000]",
+        front_matter(contract),
         "---",
         "",
         f"# {contract.name}: dermatoscopic skin-lesion ensemble",
@@ -77,6 +77,39 @@ def model_card(contract: Contract) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+ON_THE_HUB = (  # the Hub's name of a metric, our name, decision rule
+    ("accuracy", "accuracy", "calibrated"),
+    ("balanced_accuracy", "balanced_accuracy", "prior_adjusted"),
+    ("f1", "macro_f1", "calibrated"),
+    ("roc_auc", "malignant_auc", "calibrated"),
+)
+
+
+def front_matter(contract: Contract) -> str:
+    """The card's YAML for the Hub: licence, tags, and the leading scores from most views."""
+    views = most_views(contract.scores)
+    results = [
+        EvalResult(
+            task_type="image-classification",
+            dataset_type="ham10000",
+            dataset_name=f"HAM10000, {contract.scores['split']}",
+            metric_type=metric,
+            metric_name=f"{key.replace('_', ' ')}, {rule.replace('_', '-')}",
+            metric_value=round(views[rule][key], 4),
+        )
+        for metric, key, rule in ON_THE_HUB
+        if views and views[rule].get(key) is not None
+    ]
+    return ModelCardData(
+        license="cc-by-nc-4.0",
+        library_name="timm",
+        pipeline_tag="image-classification",
+        tags=["dermatoscopy", "skin-lesion", "ham10000"],
+        model_name=contract.name,
+        eval_results=results or None,
+    ).to_yaml()
 
 
 README_START = "<!-- scores: written by `python -m train readme` -->"

@@ -77,9 +77,9 @@ def _difference_cell(found: Numbers | None) -> str:
 
 
 def most_views(scores: Numbers) -> Numbers:
-    """The report of the largest number of views among `views_1`, `views_8` and so on."""
-    most = max(int(key.removeprefix("views_")) for key in scores if key.startswith("views_"))
-    return scores[f"views_{most}"]
+    """The report of the largest number of views among `views_1`, `views_8`, ...; empty for none."""
+    views = [int(key.removeprefix("views_")) for key in scores if key.startswith("views_")]
+    return scores[f"views_{max(views)}"] if views else {}
 
 
 def compared_name(study: Numbers, name: str) -> str:
