@@ -6,7 +6,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import httpx2
 import pytest
 import yaml
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
@@ -40,9 +39,8 @@ class Hub:
 
     def _create_repo(self, _own: dict[str, Any], where: tuple[str, str]) -> None:
         if self.refuse is not None:
-            request = httpx2.Request("POST", "https://huggingface.co")
-            response = httpx2.Response(self.refuse, request=request)
-            raise HfHubHTTPError("no", response=response)
+            response = SimpleNamespace(status_code=self.refuse, headers={}, request=None)
+            raise HfHubHTTPError("no", response=response)  # type: ignore[arg-type]
         self.repos.setdefault(where, {ATTRIBUTES: b""})
 
     def _list_repo_files(self, _own: dict[str, Any], where: tuple[str, str]) -> list[str]:

@@ -49,9 +49,7 @@ def test_a_bias_is_used_only_where_it_helps_other_lesions() -> None:
     assert set(plain.biases) == {8}
     assert plain.temperatures[1] == pytest.approx(fit_temperature(logits, labels))
     losses = [
-        negative_log_likelihood(
-            cross_fitted(moved, labels, lesions, np.zeros(len(labels)), np.zeros(7), bias), labels
-        )
+        negative_log_likelihood(cross_fitted(moved, labels, lesions, np.zeros(7), bias), labels)
         for bias in ("none", "chosen")
     ]
     assert losses[1] < losses[0] - 0.05

@@ -22,7 +22,7 @@ from skin_app.weights import CONTRACT, Contract, Training, file_hash
 from train.calibrate import fit_calibration, log_prior_shift
 from train.card import model_card
 from train.checkpoint import save_tensors
-from train.crossfit import Bias, calibration_of, cross_fitted
+from train.crossfit import CALIBRATED_ON, Bias, cross_fitted
 from train.gallery import gallery_embeddings, gallery_table
 from train.metrics import score_report
 from train.predict import COUNTS, load_fold_member, views_label
@@ -35,8 +35,8 @@ PACKAGES = ("torch", "torchvision", "timm", "numpy", "scikit-learn")
 def assemble(run: Run, name: str) -> Path:
     """Write `run.folder/weights` from all folds that are finished; returns the folder.
 
-    Temperatures come from the out-of-fold predictions; the reported scores use, for each fold, the
-    temperature fitted on the other folds. Raises `RunError` when no fold is finished.
+    Temperatures come from the out-of-fold predictions; the reported scores use, for each lesion, a
+    temperature fitted on others. Raises `RunError` when no fold is finished.
     """
     folds = [f for f in range(run.recipe.folds) if finished(run, f)]
     if not folds:
@@ -126,7 +126,7 @@ def out_of_fold_scores(
 ) -> dict[str, Any]:
     """Scores for each number of views, with cross-fitted calibrators: temperatures, and perhaps biases.
 
-    `calibration_of` says what the calibrator of an image was fitted on; `bias`: as in `cross_fitted`.
+    `CALIBRATED_ON` says what the calibrator of an image was fitted on; `bias`: as in `cross_fitted`.
     """
     folds = np.unique(predictions.folds)
     report: dict[str, Any] = {
@@ -135,12 +135,10 @@ def out_of_fold_scores(
         "images": len(predictions.labels),
         "lesions": len(np.unique(predictions.lesions)),
         "predicted_by": "one member an image: the one that was not trained on its lesion",
-        "calibration_of": calibration_of(predictions.folds, predictions.lesions),
+        "calibration_of": CALIBRATED_ON,
     }
     for views, logits in predictions.logits.items():
-        probabilities = cross_fitted(
-            logits, predictions.labels, predictions.lesions, predictions.folds, shift, bias
-        )
+        probabilities = cross_fitted(logits, predictions.labels, predictions.lesions, shift, bias)
         adjusted = prior_adjusted(probabilities, calibration.frequencies)
         report[f"views_{views}"] = score_report(
             probabilities, adjusted, predictions.labels, predictions.lesions

@@ -10,6 +10,8 @@ from train.calibrate import fit_temperature, fit_temperature_and_bias, negative_
 from train.ham10000 import DataError
 
 PARTS = 5
+# what `cross_fitted` fits the calibrator of an image on, in words
+CALIBRATED_ON = f"the other {PARTS - 1} of {PARTS} lesion-grouped parts of the predicted images"
 Bias = Literal["none", "always", "chosen"]
 
 
@@ -17,18 +19,18 @@ def cross_fitted(
     logits: np.ndarray,
     labels: np.ndarray,
     lesions: np.ndarray,
-    folds: np.ndarray,
     shift: np.ndarray,
     bias: Bias = "none",
+    parts: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Calibrated probabilities, (images, 7), by temperatures that never saw the image's own part.
+    """Calibrated probabilities, (images, 7), by temperatures that never saw the image's lesion.
 
-    The parts are the folds; a single fold, or folds that part lesions (the split by image), are divided
-    into 5 parts of whole lesions. `bias`: whether a bias of each class is fitted beside the
-    temperature; "chosen": where `bias_helps` says so, asked anew outside each part. Raises `DataError`
-    for a single fold of fewer than 5 lesions.
+    `parts`: (images,) parts of whole lesions, each calibrated by the others; by default 5, across the
+    folds, as the one calibrator that ships is fitted on the predictions of all members. `bias`:
+    whether a bias of each class is fitted beside the temperature; "chosen": where `bias_helps` says
+    so, asked anew outside each part. Raises `DataError` for fewer than 5 lesions.
     """
-    parts = folds if _folds_serve(folds, lesions) else _lesion_parts(lesions)
+    parts = _lesion_parts(lesions) if parts is None else parts
     shifted = logits.astype(np.float64) - shift
     probabilities = np.zeros_like(shifted)
     for part in np.unique(parts):
@@ -44,10 +46,8 @@ def bias_helps(shifted: np.ndarray, labels: np.ndarray, lesions: np.ndarray) -> 
     `shifted`: (images, 7) logits without the prior shift; `labels`, `lesions`: (images,). Fitted on
     four of 5 parts of whole lesions, measured on the fifth. Raises `DataError` for fewer than 5.
     """
-    parts, none = _lesion_parts(lesions), np.zeros(shifted.shape[1])
-    plain, biased = (
-        cross_fitted(shifted, labels, lesions, parts, none, bias) for bias in ("none", "always")
-    )
+    none = np.zeros(shifted.shape[1])
+    plain, biased = (cross_fitted(shifted, labels, lesions, none, bias) for bias in ("none", "always"))
     return negative_log_likelihood(biased, labels) < negative_log_likelihood(plain, labels)
 
 
@@ -82,25 +82,12 @@ def _fit(
     return fit_temperature(shifted, labels), np.zeros(shifted.shape[1])
 
 
-def calibration_of(folds: np.ndarray, lesions: np.ndarray) -> str:
-    """What `cross_fitted` fits the temperature of an image on, in words."""
-    if _folds_serve(folds, lesions):
-        return "the other folds"
-    return f"the other {PARTS - 1} of {PARTS} lesion-grouped parts of the predicted images"
-
-
-def _folds_serve(folds: np.ndarray, lesions: np.ndarray) -> bool:
-    """Whether there are several folds and none of them shares a lesion with another."""
-    pairs = np.unique(np.stack([lesions.astype(str), folds.astype(str)]), axis=1).shape[1]
-    return len(np.unique(folds)) > 1 and pairs == len(np.unique(lesions))
-
-
 def _lesion_parts(lesions: np.ndarray) -> np.ndarray:
     count = len(np.unique(lesions))
     if count < PARTS:
         raise DataError(
-            f"A single fold of {count} lesions cannot be calibrated by its own parts: it needs at "
-            f"least {PARTS} lesions, or a second fold."
+            f"Predictions of {count} lesions cannot be calibrated by their own parts: predict at least "
+            f"{PARTS} lesions."
         )
     parts = np.zeros(len(lesions), dtype=np.int64)
     for part, (_, held_out) in enumerate(GroupKFold(PARTS).split(lesions, groups=lesions)):

@@ -69,7 +69,7 @@ class Evidence:
     @cached_property
     def _calibrated(self) -> dict[int, np.ndarray]:
         return {
-            views: cross_fitted(logits, self.labels, self.lesions, self.folds, self.shift)
+            views: cross_fitted(logits, self.labels, self.lesions, self.shift)
             for views, logits in self.logits.items()
         }
 

@@ -94,7 +94,7 @@ def _answers(run: Run) -> tuple[Predictions, np.ndarray, int]:
     views = max(predictions.logits)
     shift = log_prior_shift(run.data.labels, run.recipe)
     probabilities = cross_fitted(
-        predictions.logits[views], predictions.labels, predictions.lesions, predictions.folds, shift
+        predictions.logits[views], predictions.labels, predictions.lesions, shift
     )
     return predictions, probabilities, views
 

@@ -10,7 +10,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError
+from huggingface_hub.errors import (
+    HfHubHTTPError,
+    HFValidationError,
+    HTTPError,  # pyright: ignore[reportPrivateImportUsage]  # of the http library that it uses
+)
 from huggingface_hub.utils import validate_repo_id
 
 from skin_app.weights import CONTRACT, WeightsFolder

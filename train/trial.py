@@ -88,7 +88,7 @@ def quick_trial(
     logits, classifier = out_of_fold_logits(features.values, data.labels, data.groups, assignment, seed)
     fitting = time.perf_counter() - started
     shift = class_weights(torch.from_numpy(np.bincount(data.labels)), power=1).double().log().numpy()
-    probabilities = cross_fitted(logits, data.labels, data.groups, assignment, shift)
+    probabilities = cross_fitted(logits, data.labels, data.groups, shift)
     frequencies = np.bincount(data.labels, minlength=len(CODES)) / len(data.labels)
     adjusted = prior_adjusted(probabilities, tuple(frequencies.tolist()))
     scores = score_report(probabilities, adjusted, data.labels, data.groups)

@@ -2,7 +2,7 @@
 
 HAM10000 holds two to six images of some lesions. Many of them are other magnifications or crops of one
 shot rather than other angles, so the gain in the clinic can be larger or smaller than what is measured
-here. Temperature and biases are fitted on the other folds: the shipped ones saw these images.
+here. Temperature and biases are fitted on other lesions: the shipped ones saw these images.
 """
 
 import sys
@@ -47,7 +47,7 @@ def measure(weights: Path, views: int = 8) -> dict[str, Any]:
     """
     evidence = weights_evidence(weights)
     logits, labels, lesions = evidence.logits[views], evidence.labels, evidence.lesions
-    probabilities = cross_fitted(logits, labels, lesions, evidence.folds, evidence.shift, "chosen")
+    probabilities = cross_fitted(logits, labels, lesions, evidence.shift, "chosen")
     return gain_of_averaging(probabilities, labels, lesions)
 
 

@@ -29,7 +29,7 @@ def _measured(bench: Bench, views: int) -> dict[str, Any]:
     logits, shift = bench.logits[views], np.array(base.log_prior_shift)
     report: dict[str, Any] = {}
     for name, bias in CALIBRATORS.items():
-        probabilities = cross_fitted(logits, bench.labels, bench.lesions, bench.parts, shift, bias)
+        probabilities = cross_fitted(logits, bench.labels, bench.lesions, shift, bias, bench.parts)
         scores = _scores(probabilities, bench, SCORES)
         adjusted = bench.prior_adjusted(probabilities)
         report[name] = scores | _scores(adjusted, bench, ("balanced_accuracy",))
