@@ -149,14 +149,15 @@ def measure_study(folder: Path, figures_folder: Path) -> dict[str, Any]:
         "not_run": [name for name in study["settings"] if name not in settings],
         "settings": {name: {**run_numbers(e), **score_numbers(e)} for name, e in settings.items()},
     }
-    report["against"] = study.get("against", {})
+    against = study.get("against", {})  # where that was run
+    report["against"] = {name: against[name] for name in ran if against.get(name) in settings}
     baseline = settings.get(study["baseline"])
     if baseline is not None:
         references = {name: report["against"].get(name, study["baseline"]) for name in settings}
         report["differences"] = {
             name: differences(settings[name], settings[reference])
             for name, reference in references.items()
-            if name != reference and reference in settings
+            if name != reference
         }
         report["in_depth"] = in_depth(baseline)
         report["figures"] = _figures(baseline, figures_folder, study["study"])
