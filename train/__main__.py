@@ -96,6 +96,9 @@ def _parser() -> argparse.ArgumentParser:
     _training(compare)
     compare.add_argument("--study", choices=sorted(STUDIES), required=True)
     compare.add_argument("--only", action="append", metavar="SETTING", help="may be repeated")
+    compare.add_argument(
+        "--views", type=int, choices=(1, 4, 8), help="of held-out images (default: the study's)"
+    )
     compare.add_argument("--evidence", type=Path, help="what is kept (default: OUT/evidence)")
     compare.add_argument(
         "--init", action="append", metavar="[BACKBONE=]FILE", help="start weights; may be repeated"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from accelerate import Accelerator
 
+from skin_app.views import VIEWS
 from skin_app.weights import file_hash
 from train.checkpoint import write_json
 from train.evidence import export_evidence
@@ -23,7 +24,8 @@ class Plan:
 
     `recipe`: the study's, with what the command line changed; `inits`: start weights by timm
     architecture (none: timm's own); `folds`: which are trained, all when empty; `runs`: where the
-    training goes on; `evidence`: where what is kept goes; `command`: what to type to do it again.
+    training goes on; `evidence`: where what is kept goes; `command`: what to type to do it again;
+    `views`: how many views of the held-out images are predicted.
     """
 
     study: Study
@@ -37,6 +39,7 @@ class Plan:
     micro_batches: int = 1
     allow_missing: bool = False
     command: str = ""
+    views: int = VIEWS
 
 
 def compare(plan: Plan, accelerator: Accelerator, only: list[str] | None = None) -> Path:
@@ -54,7 +57,7 @@ def compare(plan: Plan, accelerator: Accelerator, only: list[str] | None = None)
     for setting in plan.study.settings:
         if only and setting.name not in only:
             continue
-        run = _fitted(plan, setting, accelerator)
+        run = _fitted(plan, setting, accelerator, plan.views)
         if accelerator.is_main_process:
             export_evidence(run.folder, run.data.table, folder / setting.name)
             _write_study(plan, folder)
@@ -62,15 +65,15 @@ def compare(plan: Plan, accelerator: Accelerator, only: list[str] | None = None)
     return folder
 
 
-def _fitted(plan: Plan, setting: Setting, accelerator: Accelerator) -> Run:
-    """Train `setting`, after the one that it goes on from."""
+def _fitted(plan: Plan, setting: Setting, accelerator: Accelerator, views: int) -> Run:
+    """Train `setting`, after the one that it goes on from, and predict from `views` views."""
     before = None
     if setting.after is not None:
-        before = _fitted(plan, plan.study.setting(setting.after), accelerator).folder
+        before = _fitted(plan, plan.study.setting(setting.after), accelerator, views=1).folder
     run = in_turn(accelerator, lambda: prepared(plan, setting.change(plan.recipe), before))
     check_folds(plan.folds, run.recipe)
     for fold in plan.folds or range(run.recipe.folds):
-        fit_fold(run, fold, accelerator, plan.study.views)
+        fit_fold(run, fold, accelerator, views)
     return run
 
 

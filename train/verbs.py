@@ -92,6 +92,7 @@ def compare_study(options: Namespace) -> None:
         micro_batches=options.micro_batches,
         allow_missing=options.allow_missing,
         command=_whole_study(options.command),
+        views=options.views or study.views,
     )
     folder = compare(plan, accelerator, options.only)
     if accelerator.is_main_process:
