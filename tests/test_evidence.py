@@ -111,6 +111,14 @@ def test_unfit_evidence_is_one_sentence(tmp_path: Path, data: Dataset) -> None:
     table.drop(columns="logit_8views_nv").to_csv(out / "predictions.csv.gz", index=False)
     with pytest.raises(DataError, match="lack logits of a class"):
         read_evidence(out)
+    partly = table.copy()
+    partly.loc[partly["fold"] == 0, [name for name in table if name.startswith("logit_8")]] = np.nan
+    partly.to_csv(out / "predictions.csv.gz", index=False)
+    assert 8 not in read_evidence(out).logits
+    partly.loc[0, [name for name in table if name.startswith("logit_")]] = np.nan
+    partly.to_csv(out / "predictions.csv.gz", index=False)
+    with pytest.raises(DataError, match="no number of views in common"):
+        read_evidence(out)
     table.assign(dx="nv").to_csv(out / "predictions.csv.gz", index=False)
     with pytest.raises(DataError, match="with its diagnosis"):
         read_evidence(out)

@@ -400,8 +400,15 @@ def test_a_run_goes_on_from_the_members_of_another(finished: Path, data: Path, t
         torch.equal(value, after[key])
         for key, value in load_file(again.fold_folder(1) / "member.safetensors").items()
     )
+    third = prepare(tmp_path / "third", data, TINY, 0, None, before=again.folder)
+    assert third.start_weights.endswith(", then 3 epochs at 64 px, then 1 epoch at 64 px")
     with pytest.raises(StartError, match="finish that fold"):
-        fit_fold(prepare(tmp_path / "third", data, TINY, 0, None, before=again.folder), 0)
+        fit_fold(third, 0)
+    folds = pd.read_csv(again.folder / "folds.csv")
+    folds.assign(fold=1 - folds["fold"]).to_csv(again.folder / "folds.csv", index=False)
+    (third.folder / "fold-0" / "something").touch()  # begun, so the folds are not drawn again
+    with pytest.raises(RunError, match="other folds"):
+        prepare(tmp_path / "third", data, TINY, 0, None, before=again.folder)
 
 
 def test_a_run_does_not_go_on_from_what_does_not_fit(

@@ -22,10 +22,13 @@ WEIGHTS = open_weights()
 class Hub:
     """Repos as dictionaries; every call must fit the signature of the installed library."""
 
-    def __init__(self, spoil: str | None = None, refuse: int | None = None) -> None:
+    def __init__(
+        self, spoil: str | None = None, refuse: int | None = None, kind: str = "model"
+    ) -> None:
         self.repos: dict[tuple[str, str], dict[str, bytes]] = {}
+        self.private: set[tuple[str, str]] = set()
         self.calls: list[tuple[str, dict[str, Any]]] = []
-        self.spoil, self.refuse = spoil, refuse
+        self.spoil, self.refuse, self.refused_kind = spoil, refuse, kind
 
     def __getattr__(self, name: str) -> Any:
         def call(*args: Any, **kwargs: Any) -> Any:
@@ -37,11 +40,13 @@ class Hub:
 
         return call
 
-    def _create_repo(self, _own: dict[str, Any], where: tuple[str, str]) -> None:
-        if self.refuse is not None:
+    def _create_repo(self, own: dict[str, Any], where: tuple[str, str]) -> None:
+        if self.refuse is not None and where[1] == self.refused_kind:
             response = SimpleNamespace(status_code=self.refuse, headers={}, request=None)
             raise HfHubHTTPError("no", response=response)  # type: ignore[arg-type]
-        self.repos.setdefault(where, {ATTRIBUTES: b""})
+        if where not in self.repos:
+            self.repos[where] = {ATTRIBUTES: b""}
+            self.private |= {where} if own["private"] else set()
 
     def _list_repo_files(self, _own: dict[str, Any], where: tuple[str, str]) -> list[str]:
         return list(self.repos[where])
@@ -67,7 +72,15 @@ class Hub:
             if name != ATTRIBUTES and _hash((folder / name).read_bytes()) != _hash(content)
         ]
         wrong = [{"path": self.spoil}] if self.spoil else []
-        return SimpleNamespace(mismatches=different + wrong, missing_paths=[])
+        here = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+        return SimpleNamespace(
+            mismatches=different + wrong,
+            missing_paths=sorted(set(there) - here),  # as the library has it: there and not here
+            extra_paths=sorted(here - set(there)),
+        )
+
+    def _repo_info(self, _own: dict[str, Any], where: tuple[str, str]) -> SimpleNamespace:
+        return SimpleNamespace(private=where in self.private)
 
     def _create_tag(self, own: dict[str, Any], _where: tuple[str, str]) -> None:
         assert own["revision"] == COMMIT
@@ -86,7 +99,8 @@ def called(hub: Hub, name: str) -> list[dict[str, Any]]:
 
 def test_the_repo_holds_the_whole_weights_folder_and_nothing_else() -> None:
     hub = Hub()
-    hub.repos["me/lesions", "model"] = {ATTRIBUTES: b"", "member-9/model.safetensors": b"old"}
+    before = {ATTRIBUTES: b"", "member-9/model.safetensors": b"old", CONTRACT: b"{}"}
+    hub.repos["me/lesions", "model"] = before
     published = publish(WEIGHTS, "me/lesions", tag="v1", api=hub)  # type: ignore[arg-type]
     assert published.source == f"me/lesions@{COMMIT}"
     there = hub.repos["me/lesions", "model"]
@@ -97,6 +111,17 @@ def test_the_repo_holds_the_whole_weights_folder_and_nothing_else() -> None:
     assert called(hub, "create_repo")[0]["private"]
     assert called(hub, "create_tag")[0]["tag"] == "v1"
     assert [repo for repo, _ in hub.repos] == ["me/lesions"]
+
+
+def test_a_repo_that_holds_something_else_is_left_alone() -> None:
+    hub = Hub()
+    hub.repos["me/other", "model"] = {ATTRIBUTES: b"", "pytorch_model.bin": b"precious"}
+    with pytest.raises(PublishError, match=r"me/other holds pytorch_model\.bin and no ensemble\.json"):
+        publish(WEIGHTS, "me/other", api=hub)  # type: ignore[arg-type]
+    hub.repos["me/page", "space"] = {ATTRIBUTES: b"", "app.py": b"another"}
+    with pytest.raises(PublishError, match=r"me/page holds app\.py"):
+        publish(WEIGHTS, "me/lesions", "me/page", api=hub)  # type: ignore[arg-type]
+    assert not called(hub, "create_commit")
 
 
 def test_what_was_published_can_be_opened_by_the_app(tmp_path: Path) -> None:
@@ -129,17 +154,63 @@ def test_the_space_holds_the_page_and_pins_the_weights() -> None:
     assert (repo, commit) == ("me/lesions", COMMIT)
     assert set(files.split(",")) == {*WEIGHTS.contract.files, CONTRACT}
     assert "not a medical device" in text
+    assert not called(hub, "create_commit")[0]["create_pr"]
     (variable,) = called(hub, "add_space_variable")
     assert variable["key"] == "SKIN_APP_WEIGHTS"
     assert [own["space_sdk"] for own in called(hub, "create_repo")] == [None, "gradio"]
     assert not any(own["private"] for own in called(hub, "create_repo"))
 
 
+def test_a_space_of_private_weights_fetches_them_when_it_starts(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hub = Hub()
+    monkeypatch.setattr("train.publish.HfApi", lambda: hub)
+    assert main(["publish", "--repo", "me/lesions", "--space", "me/page"]) == 0
+    said = capsys.readouterr().out
+    assert f"me/lesions@{COMMIT}" in said
+    assert "secret HF_TOKEN" in said
+    assert b"preload_from_hub" not in hub.repos["me/page", "space"]["README.md"]
+    assert yaml.safe_load(hub.repos["me/page", "space"]["README.md"].decode().split("---\n")[1])["sdk"]
+
+
+def test_a_failure_after_the_weights_were_published_names_them() -> None:
+    hub = Hub()
+    monkeypatched = hub._create_tag
+
+    def refuse(own: dict[str, Any], where: tuple[str, str]) -> None:
+        monkeypatched(own, where)
+        response = SimpleNamespace(status_code=409, headers={}, request=None)
+        raise HfHubHTTPError("exists", response=response)  # type: ignore[arg-type]
+
+    hub._create_tag = refuse  # type: ignore[method-assign]
+    with pytest.raises(PublishError, match=f"published as me/lesions@{COMMIT}, but: .*another --tag"):
+        publish(WEIGHTS, "me/lesions", tag="v1", api=hub)  # type: ignore[arg-type]
+
+
+def test_a_space_that_cannot_be_made_stops_before_anything_is_uploaded() -> None:
+    hub = Hub(refuse=402, kind="space")
+    with pytest.raises(PublishError, match="to be paid for me/page"):
+        publish(WEIGHTS, "me/lesions", "me/page", api=hub)  # type: ignore[arg-type]
+    assert not called(hub, "create_commit")
+
+
+def test_a_broken_upload_is_one_sentence() -> None:
+    hub = Hub()
+
+    def broken(_own: dict[str, Any], _where: tuple[str, str]) -> None:
+        raise RuntimeError("Error while uploading")
+
+    hub._create_commit = broken  # type: ignore[method-assign, assignment]
+    with pytest.raises(PublishError, match="start the same command again"):
+        publish(WEIGHTS, "me/lesions", api=hub)  # type: ignore[arg-type]
+
+
 def test_an_upload_that_differs_is_told_and_not_served() -> None:
     hub = Hub(spoil="member-0/model.safetensors")
-    with pytest.raises(PublishError, match=r"member-0/model\.safetensors of me/lesions differ"):
+    with pytest.raises(PublishError, match=r"member-0/model\.safetensors of me/lesions@\d+ differ"):
         publish(WEIGHTS, "me/lesions", "me/page", tag="v1", api=hub)  # type: ignore[arg-type]
-    assert ("me/page", "space") not in hub.repos
+    assert set(hub.repos["me/page", "space"]) == {ATTRIBUTES}
     assert not called(hub, "create_tag")
 
 

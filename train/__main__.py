@@ -161,10 +161,12 @@ def _parser() -> argparse.ArgumentParser:
     about = "upload a weights folder to the Hugging Face Hub, and a Space that serves it"
     publishing = verb("publish", verbs.publish_weights, about)
     publishing.add_argument("--weights", help="a folder (default: the embedded weights)")
-    publishing.add_argument("--repo", required=True, metavar="OWNER/NAME", help="the model repo")
+    publishing.add_argument(
+        "--repo", required=True, metavar="OWNER/NAME", help="model repo; its files are replaced"
+    )
     publishing.add_argument("--space", metavar="OWNER/NAME", help="a Space that serves the page")
     publishing.add_argument("--tag", help="a name for this version")
-    publishing.add_argument("--public", action="store_true", help="visible to all (default: private)")
+    publishing.add_argument("--public", action="store_true", help="new repos are visible to all")
     publishing.set_defaults(out=None)
 
     readme = verb("readme", verbs.readme, "write the score table of a weights folder into README.md")

@@ -130,6 +130,7 @@ def _write_study(plan: Plan, folder: Path) -> None:
             "notes": list(study.notes),
             "against": {s.name: s.against for s in study.settings if s.against},
             "ensemble": study.ensemble,
+            "bias": study.bias,
             "command": plan.command,
         },
     )

@@ -21,7 +21,7 @@ import pandas as pd
 from skin_app.decision import prior_adjusted
 from skin_app.diagnoses import CODES
 from skin_app.weights import open_weights
-from train.crossfit import cross_fitted
+from train.crossfit import Bias, cross_fitted
 from train.ham10000 import DataError
 
 IMAGES = "images.csv.gz"
@@ -36,7 +36,7 @@ class Evidence:
     `settings`: `run.json`; `histories`: fold -> its `history.json`; `table`: one row an image with the
     columns `METADATA`; `logits`: number of views -> (images, 7); `labels`, `lesions`, `folds`:
     (images,); `shift`: (7,) what the loss's class weights added to the logits; `images`: the table of
-    the whole data, and `frequencies`: (7,) share of each class in it.
+    the whole data, and `frequencies`: (7,) share of each class in it. `bias`: as in `cross_fitted`.
     """
 
     study: str
@@ -49,6 +49,7 @@ class Evidence:
     folds: np.ndarray
     shift: np.ndarray
     images: pd.DataFrame
+    bias: Bias = "none"
 
     @cached_property
     def labels(self) -> np.ndarray:
@@ -69,7 +70,7 @@ class Evidence:
     @cached_property
     def _calibrated(self) -> dict[int, np.ndarray]:
         return {
-            views: cross_fitted(logits, self.labels, self.lesions, self.shift)
+            views: cross_fitted(logits, self.labels, self.lesions, self.shift, self.bias)
             for views, logits in self.logits.items()
         }
 
@@ -200,6 +201,7 @@ def ensemble_of(members: Sequence[Evidence]) -> Evidence:
         folds=first.folds[at[0]],
         shift=np.zeros(len(CODES)),
         images=first.images,
+        bias=first.bias,
     )
 
 
@@ -221,7 +223,11 @@ def _logits(table: pd.DataFrame, folder: Path) -> dict[int, np.ndarray]:
     columns = {int(n): [f"logit_{n}{word}_{code}" for code in CODES] for n, word in labels}
     if not columns or not set().union(*columns.values()) <= set(table.columns):
         raise DataError(f"The predictions in {folder} lack logits of a class: export the run anew.")
-    return {views: table[names].to_numpy(np.float64) for views, names in columns.items()}
+    logits = {views: table[names].to_numpy(np.float64) for views, names in columns.items()}
+    whole = {views: values for views, values in logits.items() if not np.isnan(values).any()}
+    if not whole:
+        raise DataError(f"The folds in {folder} have no number of views in common: predict them anew.")
+    return whole
 
 
 def _public(data: pd.DataFrame) -> pd.DataFrame:

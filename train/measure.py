@@ -11,6 +11,7 @@ from train.ham10000 import DataError
 from train.metrics import RULES, score_report
 from train.paired import Side, compare, has_sibling_in_training, on_shared_images
 from train.recipes import changed_fields
+from train.run import start_name
 from train.strata import strata_scores
 
 
@@ -41,7 +42,7 @@ def run_numbers(evidence: Evidence) -> dict[str, Any]:
         },
         "size": recipe["member"]["size"],
         "backbone": recipe["member"]["architecture"],
-        "start_weights": settings["init"]["name"] if settings["init"] else "timm's, from the Hub",
+        "start_weights": start_name(settings),
         "hardware": sorted({h["hardware"] for h in histories}),
         "processes": sorted({h["processes"] for h in histories}),
         "minutes": sum(h["minutes"] for h in histories),

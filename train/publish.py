@@ -4,7 +4,8 @@ Each is one commit, so a repo never holds half of a folder. A Space gets the wei
 their commit, as the app asks for, and nothing of HAM10000 but what the weights folder holds.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -26,17 +27,34 @@ UNWANTED = ("__pycache__", ".pyc")
 ATTRIBUTES = ".gitattributes"  # the Hub's own
 
 
+NOT_YOURS = (
+    "The Hub does not let you write to {repo}: log in with a token that may write (`hf auth login`), "
+    "or name a repo of your own."
+)
+REFUSALS = {
+    401: NOT_YOURS,
+    402: "The Hub asks to be paid for {repo} ({error}): see https://huggingface.co/pricing.",
+    403: NOT_YOURS,
+    409: "{repo} has that tag already: choose another --tag.",
+}
+REFUSED = "The Hub refused {repo} ({error}): see https://status.huggingface.co, and try again."
+
+
 class PublishError(RuntimeError):
     """Nothing, or not all, could be published; the message is one sentence that says what to do."""
 
 
 @dataclass(frozen=True)
 class Published:
-    """Where the weights are: `repo` at `commit`, 40 hex digits. `space`: the Space that serves them."""
+    """Where the weights are: `repo` at `commit`, 40 hex digits. `space`: the Space that serves them.
+
+    `private`: whether only those may read the weights whom their owner lets.
+    """
 
     repo: str
     commit: str
     space: str | None = None
+    private: bool = False
 
     @property
     def source(self) -> str:
@@ -54,35 +72,34 @@ def publish(
 ) -> Published:
     """Upload `weights` to the model repo `repo` (owner/name), and the page to `space` if one is named.
 
-    Both are made private unless `public`; an existing repo keeps its visibility. `tag`: a name for the
-    commit. What was uploaded is compared with the folder, hash by hash. Raises `PublishError`.
+    New repos are private unless `public`; an existing one keeps its visibility, and all of its files
+    are replaced: it must hold weights (or a page) of this project, or nothing. `tag`: a name for the
+    commit. What was uploaded is compared with the folder, hash by hash. Raises `PublishError`, which
+    names the commit where the weights themselves were published.
     """
-    api = api or HfApi()
-    try:
-        for name in filter(None, (repo, space)):
+    for name in filter(None, (repo, space)):
+        with _told(name):
             validate_repo_id(name)
             if "/" not in name:
                 raise PublishError(f"{name} is no name of a repo: write owner/name.")
-        message = f"Weights {weights.contract.name} ({weights.hash[:8]})"
-        commit = _upload(api, repo, "model", files_of(weights), message, public)
-        _verify(api, repo, commit, weights.folder)
-        if tag is not None:
-            api.create_tag(repo, tag=tag, revision=commit)
-        published = Published(repo, commit, space)
+    hub = _Hub(api or HfApi())
+    hub.prepare(repo, "model", CONTRACT, public)
+    if space is not None:
+        hub.prepare(space, "space", "skin_app/ensemble.py", public)
+    files = files_of(weights)
+    commit = hub.replace(repo, "model", files, f"Weights {weights.contract.name} ({weights.hash[:8]})")
+    published = Published(repo, commit, space, hub.is_private(repo))
+    hub.verify(published, weights.folder, set(files))
+    try:
         if space is not None:
-            files = space_files(published, [name for name in files_of(weights) if name != "README.md"])
-            _upload(api, space, "space", files, f"Serve {published.source}", public)
-            api.add_space_variable(space, "SKIN_APP_WEIGHTS", published.source)
-        return published
-    except HFValidationError as error:
-        raise PublishError(f"The Hub takes no such name, write owner/name: {error}") from error
-    except HfHubHTTPError as error:
-        raise PublishError(_refused(error, repo)) from error
-    except (HTTPError, ConnectionError) as error:
-        raise PublishError(
-            f"The Hub could not be reached ({type(error).__name__}): connect to a network, and start "
-            "the same command again."
-        ) from error
+            fetched = [name for name in files if name != "README.md"]
+            hub.replace(space, "space", space_files(published, fetched), f"Serve {published.source}")
+            hub.serve(space, published)
+        if tag is not None:
+            hub.tag(published, tag)
+    except PublishError as error:
+        raise PublishError(f"The weights are published as {published.source}, but: {error}") from error
+    return published
 
 
 def files_of(weights: WeightsFolder) -> dict[str, bytes | Path]:
@@ -106,7 +123,12 @@ def space_files(published: Published, fetched: Iterable[str]) -> dict[str, bytes
 
 
 def space_readme(published: Published, fetched: Iterable[str]) -> str:
-    """The Space's settings (Python, gradio, entry, weights to fetch beforehand) and a warning."""
+    """The Space's settings (Python, gradio, entry, weights to fetch beforehand) and a warning.
+
+    Private weights are not fetched beforehand: a Space is built without its secrets.
+    """
+    names = ",".join(fetched)
+    preload = f"preload_from_hub:\n- {published.repo} {names} {published.commit}\n"
     return f"""---
 title: Skin lesions
 sdk: gradio
@@ -116,9 +138,7 @@ app_file: app.py
 license: cc-by-nc-4.0
 models:
 - {published.repo}
-preload_from_hub:
-- {published.repo} {",".join(fetched)} {published.commit}
----
+{"" if published.private else preload}---
 
 **A research demo, not a medical device.** Not for diagnosis, and not for treatment decisions.
 
@@ -126,37 +146,87 @@ Weights: [{published.repo}](https://huggingface.co/{published.repo}/tree/{publis
 """
 
 
-def _upload(
-    api: HfApi, repo: str, kind: str, files: dict[str, bytes | Path], message: str, public: bool
-) -> str:
-    """Make `repo` hold exactly `files`, in one commit; returns its hash."""
-    sdk = "gradio" if kind == "space" else None
-    api.create_repo(repo, repo_type=kind, private=not public, exist_ok=True, space_sdk=sdk)
-    gone = _gone(api.list_repo_files(repo, repo_type=kind), files)
-    added = [CommitOperationAdd(name, content) for name, content in files.items()]
-    info = api.create_commit(repo, [*gone, *added], commit_message=message, repo_type=kind)
-    return info.oid
+class _Hub:
+    """The Hub's calls that are needed here, with one sentence for what goes wrong."""
+
+    def __init__(self, api: HfApi) -> None:
+        self.api = api
+
+    def prepare(self, repo: str, kind: str, mark: str, public: bool) -> None:
+        """Make sure that `repo` is there, and that nothing of somebody else's would be replaced.
+
+        `mark`: the file by which a repo of this project is known.
+        """
+        with _told(repo):
+            sdk = "gradio" if kind == "space" else None
+            self.api.create_repo(repo, repo_type=kind, private=not public, exist_ok=True, space_sdk=sdk)
+            there = set(self.api.list_repo_files(repo, repo_type=kind)) - {ATTRIBUTES, "README.md"}
+            if there and mark not in there:
+                raise PublishError(
+                    f"{repo} holds {sorted(there)[0]} and no {mark}: all of its files would be "
+                    "replaced, so name another repo, or empty that one."
+                )
+
+    def replace(self, repo: str, kind: str, files: dict[str, bytes | Path], message: str) -> str:
+        """Make `repo` hold exactly `files`, in one commit; returns its hash."""
+        with _told(repo):
+            there = self.api.list_repo_files(repo, repo_type=kind)
+            gone = [
+                CommitOperationDelete(name)
+                for name in there
+                if name not in files and name != ATTRIBUTES
+            ]
+            added = [CommitOperationAdd(name, content) for name, content in files.items()]
+            info = self.api.create_commit(repo, [*gone, *added], commit_message=message, repo_type=kind)
+            return info.oid
+
+    def is_private(self, repo: str) -> bool:
+        with _told(repo):
+            return bool(self.api.repo_info(repo, repo_type="model").private)
+
+    def verify(self, published: Published, folder: Path, names: set[str]) -> None:
+        """Compare the commit with `folder`. Raises `PublishError` for any difference."""
+        with _told(published.repo):
+            found = self.api.verify_repo_checksums(
+                published.repo, revision=published.commit, local_dir=folder
+            )
+        # missing: here and not there; the Hub adds a file of its own. extra: there and not here.
+        different = {mismatch["path"] for mismatch in found.mismatches}
+        different |= set(found.missing_paths) - {ATTRIBUTES}
+        different |= set(found.extra_paths) & names
+        if different:
+            raise PublishError(
+                f"{', '.join(sorted(different))} of {published.source} differ from {folder}: do not "
+                "use that commit, and start the same command again."
+            )
+
+    def serve(self, space: str, published: Published) -> None:
+        with _told(space):
+            self.api.add_space_variable(space, "SKIN_APP_WEIGHTS", published.source)
+
+    def tag(self, published: Published, tag: str) -> None:
+        with _told(published.repo):
+            self.api.create_tag(published.repo, tag=tag, revision=published.commit)
 
 
-def _gone(there: Iterable[str], files: dict[str, bytes | Path]) -> list[CommitOperationDelete]:
-    return [CommitOperationDelete(name) for name in there if name not in files and name != ATTRIBUTES]
-
-
-def _verify(api: HfApi, repo: str, commit: str, folder: Path) -> None:
-    found = api.verify_repo_checksums(repo, revision=commit, local_dir=folder)
-    different = sorted({mismatch["path"] for mismatch in found.mismatches} | set(found.missing_paths))
-    if different:
+@contextmanager
+def _told(repo: str) -> Iterator[None]:
+    """What the Hub's client raises, as a `PublishError` about `repo`."""
+    try:
+        yield
+    except PublishError:
+        raise
+    except HFValidationError as error:
+        raise PublishError(f"The Hub takes no such name, write owner/name: {error}") from error
+    except HfHubHTTPError as error:
+        status = error.response.status_code if error.response is not None else 0
+        raise PublishError(REFUSALS.get(status, REFUSED).format(repo=repo, error=error)) from error
+    except (HTTPError, ConnectionError) as error:
         raise PublishError(
-            f"{', '.join(different)} of {repo} differ from {folder}: do not use that commit, and start "
+            f"The Hub could not be reached ({type(error).__name__}): connect to a network, and start "
             "the same command again."
-        )
-
-
-def _refused(error: HfHubHTTPError, repo: str) -> str:
-    status = error.response.status_code if error.response is not None else None
-    if status in (401, 403):
-        return (
-            f"The Hub does not let you write to {repo}: log in with a token that may write (`hf auth "
-            "login`), or name a repo of your own."
-        )
-    return f"The Hub refused ({status}: {error}): see https://status.huggingface.co, and try again."
+        ) from error
+    except (RuntimeError, ValueError) as error:  # so the client tells of a broken upload
+        raise PublishError(
+            f"The upload to {repo} failed ({error}): start the same command again."
+        ) from error

@@ -1,6 +1,8 @@
 """All results from the kept evidence: numbers as JSON, figures, and the document that shows them."""
 
 import json
+from collections.abc import Container
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -142,15 +144,18 @@ def measure_study(folder: Path, figures_folder: Path) -> dict[str, Any]:
     ran = [name for name in study["settings"] if (folder / name / "run.json").is_file()]
     if not ran:
         raise DataError(f"No setting of {folder} was kept: export a run into it first.")
-    settings = on_common_views([read_evidence(folder / name) for name in ran])
+    bias = study.get("bias", "none")
+    kept = [replace(read_evidence(folder / name), bias=bias) for name in ran]
+    settings = on_common_views(kept)
     report: dict[str, Any] = {
         **{key: study[key] for key in ("study", "title", "baseline", "published", "notes")},
         "command": study.get("command", ""),
         "not_run": [name for name in study["settings"] if name not in settings],
         "settings": {name: {**run_numbers(e), **score_numbers(e)} for name, e in settings.items()},
     }
-    against = study.get("against", {})  # where that was run
-    report["against"] = {name: against[name] for name in ran if against.get(name) in settings}
+    against = {name: other for name, other in study.get("against", {}).items() if name in settings}
+    report["against"] = {name: other for name, other in against.items() if other in settings}
+    report["notes"] = [*study["notes"], *_other_reference(against, settings, study["baseline"])]
     baseline = settings.get(study["baseline"])
     if baseline is not None:
         references = {name: report["against"].get(name, study["baseline"]) for name in settings}
@@ -176,6 +181,17 @@ def measure_study(folder: Path, figures_folder: Path) -> dict[str, Any]:
     if by_image:
         report["siblings"] = {evidence.setting: sibling_numbers(evidence) for evidence in by_image}
     return report
+
+
+def _other_reference(against: dict[str, str], ran: Container[str], baseline: str) -> list[str]:
+    """A note for settings whose own reference was not run, so that the baseline takes its place."""
+    missing = sorted({other for other in against.values() if other not in ran})
+    return [
+        f"{other} was not run, so {', '.join(n for n, own in against.items() if own == other)} is "
+        f"compared with {baseline}: the difference holds all that was changed since, the further "
+        "training too."
+        for other in missing
+    ]
 
 
 def _figures(evidence: Evidence, folder: Path, prefix: str) -> list[dict[str, str]]:

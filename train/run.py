@@ -96,6 +96,7 @@ def prepare(
     settings = json.loads(json.dumps(settings))
     folder.mkdir(parents=True, exist_ok=True)
     stamp = folder / "run.json"
+    earlier = None if before is None else _read_folds(before, data)
     if stamp.is_file() and any(folder.glob("fold-*/*")):
         written = _read_stamp(stamp)
         # fields that the recipe got since then have their defaults
@@ -105,18 +106,16 @@ def prepare(
                 f"{folder} holds a run with another recipe, seed, data, micro-batches or start "
                 "weights: choose another --out folder, or delete that one."
             )
-        assignment = _read_folds(folder, data)
+        assignment = _same_folds(_read_folds(folder, data), earlier, before)
     else:
         split = lesion_folds if recipe.split == "lesion" else image_folds
-        assignment = split(data, recipe.folds, seed)
-        if before is not None and (_read_folds(before, data) != assignment).any():
-            raise RunError(f"{before} has other folds: go on after a run of the same split and seed.")
+        assignment = _same_folds(split(data, recipe.folds, seed), earlier, before)
         write_folds(data, assignment, folder / "folds.csv")
         partial = stamp.with_suffix(".partial")
         partial.write_text(json.dumps(settings, indent=1))
         partial.replace(stamp)
     squares = cached_squares(data, recipe.cache_side, folder.parent / "cache")
-    start = _start_name(settings)
+    start = start_name(settings)
     return Run(folder, data, squares, assignment, recipe, seed, init, start, micro_batches, before)
 
 
@@ -143,7 +142,7 @@ def open_run(folder: Path, data_folder: Path, allow_missing: bool = False) -> Ru
         recipe,
         settings["seed"],
         None,
-        _start_name(settings),
+        start_name(settings),
         settings["micro_batches"],
     )
 
@@ -160,19 +159,20 @@ def _after(before: Path, settings: dict[str, Any]) -> dict[str, Any]:
     return {"init": earlier["init"], "after": {key: earlier[key] for key in kept if key in earlier}}
 
 
-def epochs_before(settings: dict[str, Any]) -> int:
-    """How many epochs the runs that `settings` (a `run.json`) went on from were meant to have."""
-    earlier = settings.get("after")
-    if earlier is None:
-        return 0
-    return epochs_before(earlier) + sum(stage["epochs"] for stage in earlier["recipe"]["stages"])
+def _same_folds(own: np.ndarray, earlier: np.ndarray | None, before: Path | None) -> np.ndarray:
+    """`own`; raises `RunError` where the members gone on from may have seen what is held out here."""
+    if earlier is not None and (earlier != own).any():
+        raise RunError(f"{before} has other folds: go on after a run of the same split and seed.")
+    return own
 
 
-def _start_name(settings: dict[str, Any]) -> str:
+def start_name(settings: dict[str, Any]) -> str:
+    """What the members of a run (its `run.json`) started from, in words."""
     if "after" in settings:
-        size = settings["after"]["recipe"]["member"]["size"]
-        epochs = epochs_before(settings)
-        return f"{_start_name(settings['after'])}, then {epochs} epochs at {size} px"
+        earlier = settings["after"]
+        epochs = sum(stage["epochs"] for stage in earlier["recipe"]["stages"])
+        words = f"{epochs} epoch{'s' if epochs > 1 else ''} at {earlier['recipe']['member']['size']} px"
+        return f"{start_name(earlier)}, then {words}"
     init = settings["init"]
     return init["name"] if init else f"timm {settings['recipe']['member']['architecture']}"
 

@@ -204,8 +204,8 @@ def publish_weights(options: Namespace) -> None:
     print(f"served by: SKIN_APP_WEIGHTS={published.source} python app.py")
     if published.space:
         print(f"and by https://huggingface.co/spaces/{published.space}")
-        if not options.public:
-            print("If the weights are private, the Space needs a secret HF_TOKEN that may read them.")
+        if published.private:
+            print("The weights are private: give the Space a secret HF_TOKEN that may read them.")
 
 
 def readme(options: Namespace) -> None:
