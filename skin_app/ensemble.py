@@ -17,10 +17,11 @@ from skin_app.network import Member, MemberConfig
 from skin_app.photo import Photo
 from skin_app.trunk import common_stages, read_all
 from skin_app.trust import Assessment, Look, assess, look_at
-from skin_app.views import VIEWS, all_views, centre_square
+from skin_app.views import VIEWS, photo_views
 from skin_app.weights import WeightsFolder, open_weights
 
 BATCH = 32
+InputKind = tuple[int, tuple[float, ...]]  # size and zooms: members alike in both share their inputs
 
 
 @dataclass(frozen=True)
@@ -117,24 +118,20 @@ class Ensemble:
         longer than one view of the photos does.
         """
         tensors = [torch.from_numpy(photo.pixels).permute(2, 0, 1) for photo in photos]
-        squares: dict[int, Tensor] = {}
-        for member in self.members:
-            size = member.config.size
-            if size not in squares:
-                batch = torch.stack([centre_square(tensor, size) for tensor in tensors])
-                squares[size] = all_views(batch, views).flatten(0, 1)
+        inputs: dict[InputKind, Tensor] = {}
+        for kind in dict.fromkeys(_kind(member) for member in self.members):
+            inputs[kind] = torch.cat([photo_views(tensor, *kind, views) for tensor in tensors])
         if self.common_stages:
-            inputs = squares[self.members[0].config.size]
-            answers = read_batches(self.members, self.common_stages, inputs, views, self.device)
+            shared = inputs[_kind(self.members[0])]
+            answers = read_batches(self.members, self.common_stages, shared, views, self.device)
         else:
             answers = [
-                read_batches([m], 0, squares[m.config.size], views, self.device)[0]
-                for m in self.members
+                read_batches([m], 0, inputs[_kind(m)], views, self.device)[0] for m in self.members
             ]
         logits = torch.stack([answer.logits for answer in answers], dim=1).double().numpy()
         by_member = calibrated(logits, self.calibration, views)
         probabilities = calibrated(logits.mean(axis=1), self.calibration, views)
-        maps = self._maps(squares, views, probabilities) if with_maps else [None] * len(photos)
+        maps = self._maps(inputs, views, probabilities) if with_maps else [None] * len(photos)
         adjusted = prior_adjusted(probabilities, self.calibration.frequencies)
         assessments = self._assess(
             answers, probabilities, maps, views, looks or self.look_at_all(photos)
@@ -158,11 +155,11 @@ class Ensemble:
         ]
 
     def _maps(
-        self, squares: dict[int, Tensor], views: int, probabilities: np.ndarray
+        self, inputs: dict[InputKind, Tensor], views: int, probabilities: np.ndarray
     ) -> list[np.ndarray]:
         """The members' mean maps of each photo's upright view, (7, rows, columns) in [0, 1]."""
         signed = [
-            attributions(m, squares[m.config.size][::views].to(self.device)).cpu() for m in self.members
+            attributions(m, inputs[_kind(m)][::views].to(self.device)).cpu() for m in self.members
         ]
         maps = of_probabilities(averaged_over_members(signed), torch.from_numpy(probabilities))
         return [on_shared_scale(own).numpy() for own in maps]
@@ -230,8 +227,18 @@ def read_batches(
 
 
 def input_square(photo: Photo, config: MemberConfig) -> Tensor:
-    """The photo as one member sees it: (3, size, size) float32 in [0, 1]."""
-    return centre_square(torch.from_numpy(photo.pixels).permute(2, 0, 1), config.size)
+    """The photo as one member sees it upright: (3, size, size) float32 in [0, 1]."""
+    return input_views(photo, config, 1)[0]
+
+
+def input_views(photo: Photo, config: MemberConfig, views: int = VIEWS) -> Tensor:
+    """The photo's first `views` views as one member sees them: (views, 3, size, size) in [0, 1]."""
+    pixels = torch.from_numpy(photo.pixels).permute(2, 0, 1)
+    return photo_views(pixels, config.size, config.zooms, views)
+
+
+def _kind(member: Member) -> InputKind:
+    return member.config.size, member.config.zooms
 
 
 def _square(photo: Photo) -> tuple[int, int, int]:

@@ -8,10 +8,12 @@ from typing import Any, Literal, NamedTuple
 
 import timm
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import Tensor, nn
 
 from skin_app.diagnoses import CODES
+
+LEAST_ZOOM = 0.5
 
 
 class MemberConfig(BaseModel):
@@ -21,7 +23,9 @@ class MemberConfig(BaseModel):
     keep only that many leading stages of a Swin-like backbone (its `layers`), or all when None.
     `pool`: "average" over positions, or "flatten" (no pooling, an ablation of Le et al. 2020).
     `hidden`: width of the first dense layer; 0 leaves it out (the other ablation). `size`: side of the
-    square input in pixels; `mean`, `std`: per channel, after scaling to [0, 1].
+    square input in pixels; `mean`, `std`: per channel, after scaling to [0, 1]. `zooms`: which share of
+    the centre square's side each view shows, again from the first when they are fewer than the views;
+    the first view, which the maps and the gallery go by, shows it whole.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -36,6 +40,14 @@ class MemberConfig(BaseModel):
     size: int = Field(gt=0)
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    zooms: tuple[float, ...] = (1.0,)
+
+    @field_validator("zooms")
+    @classmethod
+    def _from_the_whole_square(cls, zooms: tuple[float, ...]) -> tuple[float, ...]:
+        if not zooms or zooms[0] != 1 or min(zooms) < LEAST_ZOOM or max(zooms) > 1:
+            raise ValueError(f"zooms begin with 1 and lie between {LEAST_ZOOM} and 1")
+        return zooms
 
 
 class Reading(NamedTuple):

@@ -4,6 +4,8 @@ A dermatoscopic image has no up or down, so its four rotations, each plain and m
 same lesion: averaging over them is the test-time augmentation.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -11,14 +13,14 @@ from torch.nn import functional as F
 VIEWS = 8
 
 
-def centre_square(image: Tensor, size: int) -> Tensor:
-    """The largest centred square of `image`, resized.
+def centre_square(image: Tensor, size: int, share: float = 1.0) -> Tensor:
+    """The largest centred square of `image`, or its middle with `share` of its side, resized.
 
     `image`: (3, height, width) uint8. Returns (3, size, size) float32 in [0, 1]; bilinear with
     antialiasing. Nothing is squashed: what lies outside the square is not seen.
     """
     height, width = image.shape[1:]
-    side = min(height, width)
+    side = max(1, round(share * min(height, width)))
     top, left = (height - side) // 2, (width - side) // 2
     square = image[:, top : top + side, left : left + side].float().div(255)
     resized = F.interpolate(
@@ -43,3 +45,14 @@ def turn_back(maps: Tensor, view: int) -> Tensor:
 def all_views(images: Tensor, count: int = VIEWS) -> Tensor:
     """The first `count` views of (batch, 3, size, size) as (batch, count, 3, size, size)."""
     return torch.stack([turn(images, view) for view in range(count)], dim=1)
+
+
+def photo_views(image: Tensor, size: int, zooms: Sequence[float], count: int = VIEWS) -> Tensor:
+    """The first `count` views of a photo as a network gets them, (count, 3, size, size) in [0, 1].
+
+    `image`: (3, height, width) uint8. View number k is turned as `turn` does, and shows the middle
+    `zooms[k % len(zooms)]` of the centre square's side: two sizes of a lesion tell more than one.
+    """
+    shares = [zooms[view % len(zooms)] for view in range(count)]
+    squares = {share: centre_square(image, size, share) for share in dict.fromkeys(shares)}
+    return torch.stack([turn(squares[share], view) for view, share in enumerate(shares)])

@@ -400,6 +400,18 @@ def test_a_run_goes_on_from_the_members_of_another(finished: Path, data: Path, t
         torch.equal(value, after[key])
         for key, value in load_file(again.fold_folder(1) / "member.safetensors").items()
     )
+    wider = TINY.member.model_copy(update={"zooms": (1.0, 0.5)})
+    zoomed = dataclasses.replace(TINY, member=wider, stages=())
+    same = prepare(tmp_path / "same", data, zoomed, 0, None, before=finished)
+    fit_fold(same, 1)
+    kept, own = (pd.read_csv(run / "fold-1" / "predictions.csv") for run in (finished, same.folder))
+    assert np.array_equal(kept["logit_1view_mel"], own["logit_1view_mel"])
+    assert not np.array_equal(kept["logit_8views_mel"], own["logit_8views_mel"])
+    history = (finished / "fold-1" / "history.json").read_text()
+    assert json.loads((same.folder / "fold-1" / "history.json").read_text()) == json.loads(history)
+    assert same.start_weights == again.start_weights.partition(", then")[0]
+    with pytest.raises(RunError, match="trains nothing"):
+        prepare(tmp_path / "none", data, zoomed, 0, None)
     third = prepare(tmp_path / "third", data, TINY, 0, None, before=again.folder)
     assert third.start_weights.endswith(", then 3 epochs at 64 px, then 1 epoch at 64 px")
     with pytest.raises(StartError, match="finish that fold"):

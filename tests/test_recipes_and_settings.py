@@ -1,13 +1,14 @@
 """Recipes as values: every one builds, survives JSON, and says what was changed in it."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import timm
 
 from train.backbones import PRESETS, member_config
 from train.recipe import Recipe
-from train.recipes import RECIPES, changed_fields
+from train.recipes import FLAGSHIP, RECIPES, changed_fields
 from train.run import RunError
 from train.settings import changed
 from train.start import StartError
@@ -112,6 +113,12 @@ def test_the_settings_of_a_study_differ_from_its_baseline(name: str) -> None:
     assert len({setting.name for setting in study.settings}) == len(recipes)
     for recipe in recipes:
         Recipe.from_dict(recipe)
+
+
+def test_a_recipe_without_training_says_so_in_one_line() -> None:
+    views = FLAGSHIP.member.model_copy(update={"zooms": (1.0, 0.9)})
+    told = changed_fields(replace(FLAGSHIP, stages=(), member=views).to_dict())
+    assert told == {"member.zooms": ([1.0], [1.0, 0.9]), "stages": (["all"], [])}
 
 
 def test_the_ablations_are_the_published_ones() -> None:

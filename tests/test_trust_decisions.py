@@ -6,7 +6,6 @@ from typing import cast
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from scipy.special import softmax
 from sklearn.metrics import balanced_accuracy_score
 
@@ -16,8 +15,6 @@ from skin_app.decision import (
 )
 from skin_app.diagnoses import CODES
 from skin_app.outcome import DecisionLimits
-from skin_app.photo import Photo
-from skin_app.views import all_views, centre_square
 from skin_app.weights import WeightsFolder
 from tests.predictions import BASE, made, nested_predictions
 from train.trust import abstention, decisions, outcomes
@@ -27,7 +24,7 @@ from train.trust.nested import (
     Nested,
 )
 from train.trust.nested import nested as make_nested
-from train.trust.readings import Readings, random_lesions, turned
+from train.trust.readings import Readings, random_lesions
 
 
 @pytest.fixture(scope="module")
@@ -160,11 +157,3 @@ def test_all_is_fitted_and_told(bench: Bench) -> None:
     agreeing = numbers["outcomes_with_agreement"]["4"]
     without, with_them = (agreeing[f"{word} agreement"] for word in ("without", "with"))
     assert with_them["share uncertain"]["value"] >= without["share uncertain"]["value"]
-
-
-def test_a_turned_photo_is_the_view_that_the_networks_see() -> None:
-    pixels = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
-    views = all_views(centre_square(torch.from_numpy(pixels).permute(2, 0, 1), 32)[None])[0]
-    for view in range(8):
-        seen = centre_square(torch.from_numpy(turned(Photo(pixels), view).pixels).permute(2, 0, 1), 32)
-        assert torch.allclose(seen, views[view], atol=1e-6)

@@ -3,7 +3,7 @@ import pytest
 import torch
 from PIL import Image
 
-from skin_app.views import VIEWS, all_views, centre_square, turn, turn_back
+from skin_app.views import VIEWS, all_views, centre_square, photo_views, turn, turn_back
 from tests.tiny import picture
 
 
@@ -26,3 +26,19 @@ def test_centre_square_agrees_with_pillow_and_does_not_squash() -> None:
     square = Image.fromarray(pixels).crop((15, 0, 105, 90))
     pillow = np.asarray(square.resize((45, 45), Image.Resampling.BILINEAR)) / 255
     assert np.abs(ours.permute(1, 2, 0).numpy() - pillow).max() < 0.01
+
+
+def test_without_zooms_a_photos_views_are_those_of_its_square() -> None:
+    photo = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (3, 60, 80), dtype=np.uint8))
+    expected = all_views(centre_square(photo, 32)[None])[0]
+    assert torch.equal(photo_views(photo, 32, (1.0,)), expected)
+    assert torch.equal(photo_views(photo, 32, (1.0,), 1), expected[:1])
+
+
+def test_a_zoomed_view_is_that_of_the_cropped_photo() -> None:
+    photo = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (3, 80, 100), dtype=np.uint8))
+    views = photo_views(photo, 32, (1.0, 0.5))
+    middle = photo[:, 20:60, 30:70]
+    for view in range(VIEWS):
+        source = middle if view % 2 else photo
+        assert torch.equal(views[view], turn(centre_square(source, 32), view))

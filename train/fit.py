@@ -55,7 +55,10 @@ def fit_fold(run: Run, fold: int, accelerator: Accelerator | None = None, views:
             _train_stage(run, fold, index, accelerator)
             accelerator.wait_for_everyone()
         if accelerator.is_main_process:
-            _finish(run, folder, accelerator)
+            if run.recipe.stages:
+                _finish(run, folder, accelerator)
+            else:
+                _take_over(run, fold)
         accelerator.wait_for_everyone()
     if not predicted:
         predict_held_out(run, fold, accelerator, views)
@@ -188,6 +191,14 @@ def _validate(learner: Learner) -> dict[str, float]:
         "accuracy": float((all_logits.argmax(dim=1) == labels).double().mean()),
         "balanced_accuracy": float(np.mean(recalls)),
     }
+
+
+def _take_over(run: Run, fold: int) -> None:
+    """Without stages of its own, a fold has the member and the history of the run before."""
+    assert run.before is not None
+    earlier, folder = run.before / f"fold-{fold}", run.fold_folder(fold)
+    save_member(_stage_start(run, fold, 0), folder / "member.safetensors")
+    write_json(folder / "history.json", json.loads((earlier / "history.json").read_text()))
 
 
 def _finish(run: Run, folder: Path, accelerator: Accelerator) -> None:

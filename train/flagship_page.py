@@ -17,6 +17,7 @@ from train.results_tables import (
 
 Numbers = dict[str, Any]
 STUDY = "flagship"
+DECISIVE = ("accuracy", "balanced accuracy, prior-adjusted")
 # the goals that the weights were trained for: title, rule, score, bound, and whether it is the least
 GOALS = (
     ("balanced accuracy", "prior_adjusted", "balanced_accuracy", 0.83, True),
@@ -114,6 +115,7 @@ def _tried(study: Numbers, link: str) -> str:
             f"Paired differences, to `{baseline}` where the row names no other:\n\n"
             + table(["setting", *score_header(COLUMNS)], differences)
         )
+        parts.append(_verdicts(study))
     if "average" in study:
         rows = [
             [f"minus {name}", *difference_cells(by_rule, COLUMNS)]
@@ -131,6 +133,27 @@ def _tried(study: Numbers, link: str) -> str:
         "layer and pooling, and quick trials of start weights and input sizes."
     )
     return "\n\n".join(parts)
+
+
+def _verdicts(study: Numbers) -> str:
+    """Which settings earn their place, by a rule that was set before any of them was run."""
+    lines = []
+    for name, by_rule in study["differences"].items():
+        cells = {
+            title: by_rule[rule]["differences"][key]["verdict"]
+            for title, rule, key in COLUMNS
+            if title in DECISIVE and key in by_rule[rule]["differences"]
+        }
+        earned = "better" in cells.values() and "worse" not in cells.values()
+        told = ", ".join(f"{title}: {verdict}" for title, verdict in cells.items())
+        lines.append(
+            f"- {compared_name(study, name)}: {'' if earned else 'does not '}earn"
+            f"{'s' if earned else ''} its place ({told})."
+        )
+    return (
+        f"A setting earns its place when the interval of {' or '.join(DECISIVE)} lies above zero and "
+        "neither lies below:\n\n" + "\n".join(lines)
+    )
 
 
 def _curves(study: Numbers) -> str:

@@ -10,11 +10,11 @@ from safetensors.torch import load_file
 from tqdm import tqdm
 
 from skin_app.diagnoses import CODES
-from skin_app.ensemble import input_square
+from skin_app.ensemble import input_views
 from skin_app.hardware import precision
 from skin_app.network import Member
 from skin_app.photo import read_photo
-from skin_app.views import VIEWS, all_views
+from skin_app.views import VIEWS
 from train.processes import gathered
 from train.run import Run
 
@@ -52,9 +52,9 @@ def predict_held_out(run: Run, fold: int, accelerator: Accelerator, views: int =
     for start in tqdm(range(0, len(own), CHUNK), f"predict fold {fold}", mininterval=10):
         rows = own[start : start + CHUNK]
         paths = run.data.table["path"].iloc[rows]
-        squares = torch.stack([input_square(read_photo(str(p)), member.config) for p in paths])
+        inputs = torch.cat([input_views(read_photo(str(p)), member.config, views) for p in paths])
         with torch.inference_mode(), precision(device):
-            logits = member(all_views(squares, views).flatten(0, 1).to(device)).logits.float().cpu()
+            logits = member(inputs.to(device)).logits.float().cpu()
         for row, of_views in zip(rows, logits.unflatten(0, (len(rows), views)), strict=True):
             means = torch.cat([of_views[:count].mean(dim=0) for count in counts])
             image = run.data.table.iloc[row]

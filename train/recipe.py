@@ -59,8 +59,9 @@ class Recipe:
     `class_boost`: further factors by diagnosis. `temperature`, `projection`: of the contrastive stage.
     `averaging`: decay of the running mean of the weights (EMA), which is what is validated and shipped;
     0 is none. `cache_side`: side of the cached squares in pixels. `shipped`: how many members go into
-    the weights folder. `source`: the publication; `ours`: the fields that it leaves open and that we
-    chose.
+    the weights folder. `stages`: none for a run that goes on from another and trains nothing, but
+    predicts in another way. `source`: the publication; `ours`: the fields that it leaves open and that
+    we chose.
     """
 
     name: str
@@ -93,7 +94,7 @@ class Recipe:
                 raise ValueError(f"{name} must be at least {least}")
         if not 0 < self.thinning <= 1:
             raise ValueError("thinning must be above 0 and at most 1")
-        if not self.stages or self.stages[-1].objective != "classify":
+        if self.stages and self.stages[-1].objective != "classify":
             raise ValueError("the last stage must be one that classifies")
         if self.clip <= 0 or self.temperature <= 0:
             raise ValueError("clip and temperature must be above 0")

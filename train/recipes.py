@@ -177,6 +177,9 @@ def changed_fields(recipe: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
     )
     fields = [*named, *(field for field in used if field not in named)]
     pairs = {field: (named.get(field), used.get(field)) for field in fields}
+    if not recipe["stages"]:  # one line for what is not there, not one for each of its fields
+        pairs = {field: pair for field, pair in pairs.items() if not field.startswith("stages")}
+        pairs["stages"] = ([stage.name for stage in RECIPES[recipe["name"]].stages], [])
     return {field: pair for field, pair in pairs.items() if pair[0] != pair[1]}
 
 

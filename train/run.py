@@ -74,6 +74,8 @@ def prepare(
         raise RunError(
             "A run starts from --init or goes on --after another run: leave one of them out."
         )
+    if before is None and not recipe.stages:
+        raise RunError("A recipe without stages trains nothing: name the run to go on from by --after.")
     if init is not None and not init.is_file():
         raise RunError(f"There are no start weights at {init}: check the path given as --init.")
     if micro_batches < 1 or recipe.batch % micro_batches:
@@ -170,6 +172,8 @@ def start_name(settings: dict[str, Any]) -> str:
     """What the members of a run (its `run.json`) started from, in words."""
     if "after" in settings:
         earlier = settings["after"]
+        if not settings["recipe"]["stages"]:
+            return start_name(earlier)
         epochs = sum(stage["epochs"] for stage in earlier["recipe"]["stages"])
         words = f"{epochs} epoch{'s' if epochs > 1 else ''} at {earlier['recipe']['member']['size']} px"
         return f"{start_name(earlier)}, then {words}"

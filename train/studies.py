@@ -130,6 +130,16 @@ def one_more(**values: object) -> Change:
     return change
 
 
+def zoomed(*zooms: float) -> Change:
+    """No training, but other views: see `MemberConfig.zooms`."""
+
+    def change(recipe: Recipe) -> Recipe:
+        member = recipe.member.model_copy(update={"zooms": zooms})
+        return replace(recipe, member=member, stages=())
+
+    return change
+
+
 def both(first: Change, then: Change) -> Change:
     """Two changes, one after the other."""
     return lambda recipe: then(first(recipe))

@@ -18,12 +18,11 @@ import torch
 from sklearn.model_selection import StratifiedGroupKFold
 
 from skin_app.decision import calibrated, prior_adjusted
-from skin_app.ensemble import MemberAnswer, input_square, read_batches
+from skin_app.ensemble import MemberAnswer, input_square, input_views, read_batches
 from skin_app.hardware import best_device
 from skin_app.heatmap import against_the_others, attributions
 from skin_app.network import Member
 from skin_app.photo import Photo, read_photo
-from skin_app.views import all_views
 from skin_app.weights import WeightsFolder
 from train.evidence import weights_evidence
 from train.ham10000 import DataError, Dataset
@@ -111,8 +110,7 @@ class Bench:
         for index in np.unique(members):
             member = self.members[index]
             own = [photo for photo, of in zip(photos, members, strict=True) if of == index]
-            squares = torch.stack([input_square(photo, member.config) for photo in own])
-            inputs = all_views(squares, views).flatten(0, 1)
+            inputs = torch.cat([input_views(photo, member.config, views) for photo in own])
             answers[index] = read_batches([member], 0, inputs, views, best_device())[0]
         place = {index: iter(range(len(answer.by_view))) for index, answer in answers.items()}
         order = [(index, next(place[index])) for index in members]

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
-from skin_app.photo import Photo
-from skin_app.views import VIEWS, turn
+from skin_app.views import VIEWS
 from train.trust.bench import Bench
 
 LESIONS, CHUNK = 1000, 32
@@ -27,10 +25,7 @@ class Readings:
 
 
 def view_readings(bench: Bench, lesions: int = LESIONS, seed: int = 0) -> Readings:
-    """Readings of one image each of `lesions` random lesions; kept in the bench's folder.
-
-    View 0 is what `bench.logits[1]` has, so seven passes an image are made.
-    """
+    """Readings of one image each of `lesions` random lesions; kept in the bench's folder."""
     kept = bench.kept(f"view-readings-{lesions}-{seed}", lambda: _read(bench, lesions, seed))
     return Readings(np.array(kept["rows"]), np.array(kept["logits"], dtype=np.float64))
 
@@ -46,21 +41,11 @@ def random_lesions(lesions: np.ndarray, count: int, seed: int) -> np.ndarray:
     return np.sort(order[np.sort(first)[:count]])
 
 
-def turned(photo: Photo, view: int) -> Photo:
-    """The photo as view number `view` shows it."""
-    pixels = turn(torch.from_numpy(photo.pixels).permute(2, 0, 1), view)
-    return Photo(pixels.permute(1, 2, 0).contiguous().numpy())
-
-
 def _read(bench: Bench, lesions: int, seed: int) -> dict[str, Any]:
     rows = random_lesions(bench.lesions, lesions, seed)
-    answers = [bench.logits[1][rows][:, None]]
-    others: list[np.ndarray] = []
+    logits: list[np.ndarray] = []
     for start in range(0, len(rows), CHUNK):
         chunk = rows[start : start + CHUNK]
         photos = [bench.photo(int(row)) for row in chunk]
-        views = [turned(photo, view) for photo in photos for view in range(1, VIEWS)]
-        logits = bench.read(np.repeat(chunk, VIEWS - 1), views).logits.double().numpy()
-        others.append(logits.reshape(len(chunk), VIEWS - 1, -1))
-    answers.append(np.concatenate(others))
-    return {"rows": rows.tolist(), "logits": np.concatenate(answers, axis=1).round(5).tolist()}
+        logits.append(bench.read(chunk, photos, VIEWS).by_view.double().numpy())
+    return {"rows": rows.tolist(), "logits": np.concatenate(logits).round(5).tolist()}
