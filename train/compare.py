@@ -2,18 +2,20 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import MISSING, Field, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from accelerate import Accelerator
 
 from skin_app.views import VIEWS
 from skin_app.weights import file_hash
+from train.augment import Augmentation
 from train.checkpoint import write_json
 from train.evidence import export_evidence
 from train.fit import fit_fold
 from train.processes import in_turn
-from train.recipe import Recipe
+from train.recipe import Recipe, Stage
 from train.run import Run, RunError, check_folds, prepare
 from train.studies import Setting, Study
 
@@ -98,7 +100,7 @@ def prepared(plan: Plan, recipe: Recipe, before: Path | None = None) -> Run:
     """The run of `recipe` (that goes on from `before`), in a folder named after all that decides it."""
     init = None if before is not None else plan.inits.get(recipe.member.architecture)
     decisive = {
-        "recipe": recipe.to_dict(),
+        "recipe": _told(recipe),
         "seed": plan.seed,
         "micro_batches": plan.micro_batches,
         "init": file_hash(init) if init else None,
@@ -114,6 +116,30 @@ def prepared(plan: Plan, recipe: Recipe, before: Path | None = None) -> Run:
         plan.micro_batches,
         before,
     )
+
+
+def _told(recipe: Recipe) -> dict[str, Any]:
+    """`recipe` without what has its default: a field added later leaves old runs their names."""
+    values = {
+        own.name: getattr(recipe, own.name)
+        for own in fields(recipe)
+        if own.name not in ("member", "stages") and getattr(recipe, own.name) != _default(own)
+    }
+    augmentation = values.get("augmentation")
+    if augmentation is not None:
+        values["augmentation"] = _changed(augmentation)
+    return values | {
+        "member": recipe.member.model_dump(mode="json", exclude_defaults=True),
+        "stages": [_changed(stage) for stage in recipe.stages],
+    }
+
+
+def _changed(part: Stage | Augmentation) -> dict[str, Any]:
+    return {f.name: getattr(part, f.name) for f in fields(part) if getattr(part, f.name) != _default(f)}
+
+
+def _default(own: Field[Any]) -> Any:
+    return own.default if own.default_factory is MISSING else own.default_factory()
 
 
 def _write_study(plan: Plan, folder: Path) -> None:

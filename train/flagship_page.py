@@ -81,7 +81,12 @@ def _goals(weights: Numbers) -> str:
     ):
         cell = score_cell(recalls[code], "recall")
         rows.append([title, f"at least {bound:.2f}", cell, _reached(recalls[code]["recall"] >= bound)])
+    kept = ", ".join(
+        f"fold {fold}, epoch {epoch} of {ran}" for fold, (epoch, ran) in weights["kept_epochs"].items()
+    )
     about = (
+        f"The shipped members: {weights['backbone']} at {weights['size']} px from "
+        f"{weights['start_weights']}; {kept}. "
         f"Eight views, {weights['images']:,} images of {weights['lesions']:,} lesions, each predicted "
         "by the one shipped member that was not trained on its lesion: the whole ensemble, which "
         "averages the members, cannot be scored on images that one of them has seen."
