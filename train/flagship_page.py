@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from skin_app.diagnoses import CODES
+from train.results_runs import kept_epochs
 from train.results_tables import (
     compared_name,
     difference_cells,
@@ -81,12 +82,9 @@ def _goals(weights: Numbers) -> str:
     ):
         cell = score_cell(recalls[code], "recall")
         rows.append([title, f"at least {bound:.2f}", cell, _reached(recalls[code]["recall"] >= bound)])
-    kept = ", ".join(
-        f"fold {fold}, epoch {epoch} of {ran}" for fold, (epoch, ran) in weights["kept_epochs"].items()
-    )
     about = (
         f"The shipped members: {weights['backbone']} at {weights['size']} px from "
-        f"{weights['start_weights']}; {kept}. "
+        f"{weights['start_weights']}; kept {kept_epochs(weights)}. "
         f"Eight views, {weights['images']:,} images of {weights['lesions']:,} lesions, each predicted "
         "by the one shipped member that was not trained on its lesion: the whole ensemble, which "
         "averages the members, cannot be scored on images that one of them has seen."

@@ -6,7 +6,7 @@ from typing import Any
 
 from skin_app.diagnoses import CODES, MALIGNANT
 from train.metrics import RESAMPLES, RULES
-from train.results_runs import extent, run_table
+from train.results_runs import extent, kept_epochs, run_table
 from train.results_tables import (
     FURTHER,
     compared_name,
@@ -92,13 +92,11 @@ def _unfinished(not_run: dict[str, list[str]]) -> str:
 
 
 def _weights(weights: Numbers, figures: str) -> str:
-    kept = ", ".join(
-        f"fold {fold}: epoch {epoch} of {ran}" for fold, (epoch, ran) in weights["kept_epochs"].items()
-    )
     about = (
         f"`{weights['name']}`: {weights['members']} members of recipe `{weights['recipe']}`, "
         f"`{weights['backbone']}` at {weights['size']} px, from {weights['start_weights']}; "
-        f"kept {kept}; seed {weights['seed']}, data `{weights['data_fingerprint'][:16]}`."
+        f"kept {kept_epochs(weights)}; seed {weights['seed']}, "
+        f"data `{weights['data_fingerprint'][:16]}`."
     )
     return _joined("## The shipped weights", about, extent(weights), _depth(weights, weights, figures))
 

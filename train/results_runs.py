@@ -24,6 +24,12 @@ def extent(run: Numbers) -> str:
     return text
 
 
+def kept_epochs(weights: Numbers) -> str:
+    """Which epoch of each shipped fold was kept, as "fold 0: epoch 3 of 3, ..."."""
+    kept = weights["kept_epochs"].items()
+    return ", ".join(f"fold {fold}: epoch {epoch} of {ran}" for fold, (epoch, ran) in kept)
+
+
 def run_table(settings: Numbers) -> str:
     """One row a setting, with what differs from its recipe, and what was not run."""
     runs = list(settings.values())
