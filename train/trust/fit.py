@@ -1,12 +1,14 @@
 """Fit all parts of trust for a weights folder, measure them, and write both: the verb `calibrate`."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from safetensors.torch import save as safetensors_bytes
+from tqdm import tqdm
 
 from skin_app.novelty import FILE as NOVELTY_FILE
 from skin_app.outcome import COVERAGE, SENSITIVITY
@@ -100,26 +102,32 @@ def measure(
 ) -> dict[str, Any]:
     """All sections of docs/trust.json."""
     contract = bench.weights.contract
-    return {
-        "about": {
-            "name": contract.name,
-            "members": [contract.files[f"{name}/model.safetensors"] for name in contract.members],
-            "images": len(bench.table),
-            "lesions": len(np.unique(bench.lesions)),
-            "folds": list(contract.training.shipped),
-            "of_folds": int(contract.training.recipe["folds"]),
-            "data_fingerprint": contract.training.data_fingerprint,
-        },
-        "decisions": decisions.measure(bench, divided=divided),
-        "novelty": foreign.measure(bench, novelty, not_dermoscopy),
-        "quality": quality.measure(bench, data),
-        "corrections": corrections.measure(bench),
-        "lesion": lesion.measure(bench, data),
-        "heat": heat.measure(bench),
-        "artefacts": artefacts.measure(bench),
-        "explanations": explanations.measure(bench),
-        "skin_tone": skin_tone.measure(bench, data),
+    sections: dict[str, Callable[[], dict[str, Any]]] = {
+        "decisions": lambda: decisions.measure(bench, divided=divided),
+        "novelty": lambda: foreign.measure(bench, novelty, not_dermoscopy),
+        "quality": lambda: quality.measure(bench, data),
+        "corrections": lambda: corrections.measure(bench),
+        "lesion": lambda: lesion.measure(bench, data),
+        "heat": lambda: heat.measure(bench),
+        "artefacts": lambda: artefacts.measure(bench),
+        "explanations": lambda: explanations.measure(bench),
+        "skin_tone": lambda: skin_tone.measure(bench, data),
     }
+    about = {
+        "name": contract.name,
+        "members": [contract.files[f"{name}/model.safetensors"] for name in contract.members],
+        "images": len(bench.table),
+        "lesions": len(np.unique(bench.lesions)),
+        "folds": list(contract.training.shipped),
+        "of_folds": int(contract.training.recipe["folds"]),
+        "data_fingerprint": contract.training.data_fingerprint,
+    }
+    measured: dict[str, Any] = {"about": about}
+    with tqdm(sections.items(), unit="section") as bar:
+        for name, measure_section in bar:
+            bar.set_description(f"measuring {name}")  # some take a quarter of an hour
+            measured[name] = measure_section()
+    return measured
 
 
 def summary(numbers: dict[str, Any]) -> dict[str, Estimate]:
