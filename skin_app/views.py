@@ -51,7 +51,7 @@ def photo_views(image: Tensor, size: int, zooms: Sequence[float], count: int = V
     """The first `count` views of a photo as a network gets them, (count, 3, size, size) in [0, 1].
 
     `image`: (3, height, width) uint8. View number k is turned as `turn` does, and shows the middle
-    `zooms[k % len(zooms)]` of the centre square's side: two sizes of a lesion tell more than one.
+    `zooms[k % len(zooms)]` of the centre square's side.
     """
     shares = [zooms[view % len(zooms)] for view in range(count)]
     squares = {share: centre_square(image, size, share) for share in dict.fromkeys(shares)}

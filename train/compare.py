@@ -100,7 +100,7 @@ def prepared(plan: Plan, recipe: Recipe, before: Path | None = None) -> Run:
     """The run of `recipe` (that goes on from `before`), in a folder named after all that decides it."""
     init = None if before is not None else plan.inits.get(recipe.member.architecture)
     decisive = {
-        "recipe": _told(recipe),
+        "recipe": _decisive(recipe),
         "seed": plan.seed,
         "micro_batches": plan.micro_batches,
         "init": file_hash(init) if init else None,
@@ -118,7 +118,7 @@ def prepared(plan: Plan, recipe: Recipe, before: Path | None = None) -> Run:
     )
 
 
-def _told(recipe: Recipe) -> dict[str, Any]:
+def _decisive(recipe: Recipe) -> dict[str, Any]:
     """`recipe` without what has its default: a field added later leaves old runs their names."""
     values = {
         own.name: getattr(recipe, own.name)

@@ -190,7 +190,7 @@ class _Hub:
             found = self.api.verify_repo_checksums(
                 published.repo, revision=published.commit, local_dir=folder
             )
-        # missing: here and not there; the Hub adds a file of its own. extra: there and not here.
+        # missing: there and not here, as the file that the Hub adds is; extra: here and not there
         different = {mismatch["path"] for mismatch in found.mismatches}
         different |= set(found.missing_paths) - {ATTRIBUTES}
         different |= set(found.extra_paths) & names

@@ -130,16 +130,6 @@ def one_more(**values: object) -> Change:
     return change
 
 
-def zoomed(*zooms: float) -> Change:
-    """No training, but other views: see `MemberConfig.zooms`."""
-
-    def change(recipe: Recipe) -> Recipe:
-        member = recipe.member.model_copy(update={"zooms": zooms})
-        return replace(recipe, member=member, stages=())
-
-    return change
-
-
 def both(first: Change, then: Change) -> Change:
     """Two changes, one after the other."""
     return lambda recipe: then(first(recipe))
@@ -274,7 +264,6 @@ STUDIES: dict[str, Study] = {
             settings=(
                 Setting(LONG, trained_for(8, 0.995)),
                 Setting("3-epochs", trained_for(3, 0.99)),
-                Setting("zoomed-views", zoomed(1.0, 0.9, 0.8), after=LONG),
                 Setting(MORE, one_more(), after=LONG),
                 *(
                     Setting(name, both(one_more(**values), change), after=LONG, against=MORE)
@@ -290,8 +279,8 @@ STUDIES: dict[str, Study] = {
                 ),
             ),
             notes=(
-                "zoomed-views trains nothing: two of three views look closer (run with --views 8).",
-                f"All others but 3-epochs and {LONG} are one epoch more, from the member that {LONG} "
+                "What to try was chosen with a look at fold 0, whose images are scored here too.",
+                f"All but 3-epochs and {LONG} are one epoch more, from the member that {LONG} "
                 f"left, at a quarter of its rates; {MORE} changes nothing else. Minutes are those of "
                 "the added epoch, on a machine that did other work and paused the training at times.",
                 "All are calibrated with a bias of each class, as the shipped weights are.",
