@@ -135,11 +135,12 @@ def both(first: Change, then: Change) -> Change:
     return lambda recipe: then(first(recipe))
 
 
-def crops(smallest: float, largest: float) -> Change:
-    """Training crops with sides in this range, as shares of the square."""
+def augmented(**values: object) -> Change:
+    """Change fields of the recipe's augmentation."""
 
     def change(recipe: Recipe) -> Recipe:
-        return replace(recipe, augmentation=replace(recipe.augmentation, crop=(smallest, largest)))
+        other = replace(recipe.augmentation, **values)  # pyright: ignore[reportArgumentType]
+        return replace(recipe, augmentation=other)
 
     return change
 
@@ -268,9 +269,10 @@ STUDIES: dict[str, Study] = {
                 *(
                     Setting(name, both(one_more(**values), change), after=LONG, against=MORE)
                     for name, values, change in (
-                        ("wider-crops", {}, crops(0.85, 1.15)),
+                        ("wider-crops", {}, augmented(crop=(0.85, 1.15))),
                         ("192-px", {}, at_size(192)),
                         ("all-layers", {"frozen": ()}, _same),
+                        ("mixup", {}, augmented(mixup=0.2)),
                         ("half-the-naevi", {}, recipe_with(sampling="thinned")),
                         ("no-class-weights", {}, recipe_with(class_weight_power=0.0)),
                         ("no-focusing", {}, recipe_with(focal_gamma=0.0)),
