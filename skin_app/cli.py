@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from skin_app.ensemble import Ensemble
 from skin_app.photo import SUFFIXES, Photo, PhotoError, read_photo
-from skin_app.report import CSV_COLUMNS, csv_row, error_row
+from skin_app.report import CSV_COLUMNS, csv_row, error_row, without_formulas
 from skin_app.weights import WeightsError
 
 CHUNK = 4
@@ -65,7 +65,8 @@ def find_photos(paths: list[Path]) -> list[Path]:
 def write_scores(ensemble: Ensemble, files: list[Path], out: Path) -> int:
     """Score `files` into the CSV `out`, row by row as they are done; returns how many failed."""
     failed = 0
-    with out.open("w", newline="", encoding="utf-8") as file:
+    # names need not be UTF-8: bytes that are none are written as \\udcff
+    with out.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         writer = csv.DictWriter(file, CSV_COLUMNS)
         writer.writeheader()
         with tqdm(total=len(files), unit="photo", mininterval=2) as bar:
@@ -75,9 +76,9 @@ def write_scores(ensemble: Ensemble, files: list[Path], out: Path) -> int:
                 analyses = iter(ensemble.analyse_all(photos, with_maps=False) if photos else [])
                 for path, photo in zip(chunk, read, strict=True):
                     if isinstance(photo, Photo):
-                        writer.writerow(csv_row(path, next(analyses)))
+                        writer.writerow(without_formulas(csv_row(path, next(analyses))))
                     else:
-                        writer.writerow(error_row(path, str(photo)))
+                        writer.writerow(without_formulas(error_row(path, str(photo))))
                         failed += 1
                 file.flush()
                 bar.update(len(chunk))

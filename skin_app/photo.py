@@ -8,18 +8,28 @@ reader alone. Orientation is applied, every other metadata (camera, date, GPS) i
 import io
 import struct
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 from torchvision.io import ImageReadMode, decode_image
 
 MAX_BYTES = 40_000_000
 MAX_PIXELS = 60_000_000
 MIN_SIDE = 64
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+UPRIGHT = {  # EXIF orientation -> what turns the stored pixels upright
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 class PhotoError(ValueError):
@@ -178,8 +188,25 @@ def _decode_jpeg_or_webp(data: bytes) -> np.ndarray:
     if data.startswith(b"\xff\xd8"):
         image = decode_image(buffer, mode=ImageReadMode.RGB, apply_exif_orientation=True)
         return image.permute(1, 2, 0).contiguous().numpy()
-    image = decode_image(buffer, mode=ImageReadMode.UNCHANGED).permute(1, 2, 0).contiguous().numpy()
-    return _on_white(Image.fromarray(image)) if image.shape[2] == 4 else image
+    pixels = decode_image(buffer, mode=ImageReadMode.UNCHANGED).permute(1, 2, 0).contiguous().numpy()
+    opaque = _on_white(Image.fromarray(pixels)) if pixels.shape[2] == 4 else pixels
+    turn = UPRIGHT.get(_webp_orientation(data))
+    return opaque if turn is None else np.array(Image.fromarray(opaque).transpose(turn))
+
+
+def _webp_orientation(data: bytes) -> int:
+    """The orientation that the file's EXIF chunk states, 1 (upright) without one that can be read."""
+    position = 12
+    while position + 8 <= len(data):
+        kind, length = struct.unpack_from("<4sI", data, position)
+        if kind == b"EXIF":
+            stated = Image.Exif()
+            with suppress(SyntaxError, struct.error, ValueError, OSError):
+                stated.load(data[position + 8 : position + 8 + length])
+                return stated.get(ExifTags.Base.Orientation, 1)
+            return 1
+        position += 8 + length + length % 2
+    return 1
 
 
 def _decode_png(data: bytes) -> np.ndarray:
@@ -189,6 +216,8 @@ def _decode_png(data: bytes) -> np.ndarray:
     a PNG with one wrong byte, and Pillow's open flaw is in its JPEG reader.
     """
     with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+        if image.size != _png_size(data):  # a second header, larger than the one that was checked
+            raise _damaged()
         image.load()
         upright = ImageOps.exif_transpose(image)
         if upright.mode.startswith("I"):  # 16 bits a pixel

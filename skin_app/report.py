@@ -111,8 +111,13 @@ def csv_text(rows: Iterable[Mapping[str, str]]) -> str:
     writer = csv.DictWriter(text, CSV_COLUMNS)
     writer.writeheader()
     for row in rows:
-        writer.writerow({column: _no_formula(cell) for column, cell in row.items()})
+        writer.writerow(without_formulas(row))
     return text.getvalue()
+
+
+def without_formulas(row: Mapping[str, str]) -> dict[str, str]:
+    """A CSV row in which no cell is one that a spreadsheet would run."""
+    return {column: _no_formula(cell) for column, cell in row.items()}
 
 
 def _no_formula(cell: str) -> str:

@@ -1,6 +1,7 @@
 """`python -m skin_app score`: one row a photo, whatever the photo."""
 
 import csv
+import os
 from pathlib import Path
 
 import pytest
@@ -112,3 +113,13 @@ def test_bad_weights_a_bad_path_and_a_bad_output_are_one_sentence(
     out = tmp_path / "no" / "x.csv"
     assert main(["score", str(photo), "--out", str(out), "--weights", weights]) == 2
     assert "cannot be written" in capsys.readouterr().err
+
+
+def test_names_that_are_not_utf8_or_look_like_formulas_each_get_their_row(
+    weights: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in (b"L\xe4sion.jpg", b"=1+1.jpg"):
+        Path(os.fsdecode(name)).write_bytes(b"not an image")
+    assert main(["score", ".", "--out", "results.csv", "--weights", weights]) == 0
+    assert {row["file"] for row in rows_of(Path("results.csv"))} == {"'=1+1.jpg", "L\\udce4sion.jpg"}

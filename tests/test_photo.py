@@ -1,11 +1,13 @@
 """What may come in as a photo, and what each kind of bad file is told."""
 
 import io
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from skin_app.photo import MAX_BYTES, PhotoError, read_photo
 from tests.tiny import picture
@@ -70,6 +72,28 @@ def test_orientation_is_applied() -> None:
     turned = np.rot90(PIXELS, -1)
     assert photo.pixels.shape == turned.shape
     assert np.abs(photo.pixels.astype(int) - turned.astype(int)).mean() < 3
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation_of_a_webp_is_applied_as_pillow_does(orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = encoded(plain(), "WEBP", lossless=True, exif=exif)
+    with Image.open(io.BytesIO(data)) as image:
+        assert (read_photo(data).pixels == np.asarray(ImageOps.exif_transpose(image))).all()
+
+
+def test_a_webp_with_damaged_exif_is_taken_as_stored() -> None:
+    data = encoded(plain(), "WEBP", lossless=True, exif=b"Exif\0\0no such thing")
+    assert (read_photo(data).pixels == PIXELS).all()
+
+
+def test_a_second_png_header_does_not_pass_for_the_first() -> None:
+    small = encoded(plain(), "PNG")
+    header = b"IHDR" + struct.pack(">IIBBBBB", 13_000, 13_000, 8, 2, 0, 0, 0)
+    second = struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+    with pytest.raises(PhotoError, match="damaged"):
+        read_photo(small[:33] + second + small[33:])
 
 
 JPEG, PNG = encoded(plain(), "JPEG"), encoded(plain(), "PNG")
