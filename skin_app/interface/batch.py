@@ -59,14 +59,13 @@ class Row:
 class Progress:
     """How far a run is.
 
-    `rows`: what is done, in the order chosen; `seconds_left`: None while not known; `twice`: how many
-    files were left out because they were chosen twice; `end`: "" while running.
+    `rows`: what is done, in the order chosen; `seconds_left`: None while not known; `end`: "" while
+    running.
     """
 
     rows: tuple[Row, ...]
     total: int
     seconds_left: float | None = None
-    twice: int = 0
     end: End = ""
 
     @property
@@ -76,19 +75,15 @@ class Progress:
 
 
 def uploads_of(chosen: Sequence[dict[str, Any]] | None) -> tuple[Upload, ...]:
-    """What gradio's file field holds; equal names are told apart by a number, "lesion.jpg (2)".
-
-    gradio keeps a file that is chosen twice once: it comes back as two equal entries.
-    """
-    found: dict[str, Upload] = {}
+    """What gradio's file field holds; equal names are told apart by a number, "lesion.jpg (2)"."""
+    found: list[Upload] = []
     counts: dict[str, int] = {}
     for entry in chosen or ():
         path = str(entry["path"])
-        if path not in found:
-            name = str(entry.get("orig_name") or Path(path).name)
-            counts[name] = counts.get(name, 0) + 1
-            found[path] = Upload(path, name if counts[name] == 1 else f"{name} ({counts[name]})")
-    return tuple(found[str(entry["path"])] for entry in chosen or ())
+        name = str(entry.get("orig_name") or Path(path).name)
+        counts[name] = counts.get(name, 0) + 1
+        found.append(Upload(path, name if counts[name] == 1 else f"{name} ({counts[name]})"))
+    return tuple(found)
 
 
 def run(
@@ -105,23 +100,23 @@ def run(
     the end, or when the generator is closed, no file of `chosen` is left in the folder `uploads`.
     Raises `ValueError`, before anything is read, for a path outside of it.
     """
-    waiting = list(dict.fromkeys(chosen))
+    waiting = list(chosen)
     for upload in waiting:
         keep(upload.path, uploads)
-    total, twice = len(waiting), len(chosen) - len(waiting)
+    total = len(waiting)
     rows: list[Row] = []
     try:
         begun = clock()
-        yield Progress((), total, None, twice)
+        yield Progress((), total)
         while waiting and not stopped():
             with _turn(waiting, uploads):
                 rows += _next_few(ensemble, waiting, uploads)
             if waiting and not stopped():
                 left = (clock() - begun) / len(rows) * len(waiting)
-                yield Progress(tuple(rows), total, left, twice)
-        yield Progress(tuple(rows), total, 0.0, twice, "stopped" if waiting else "done")
+                yield Progress(tuple(rows), total, left)
+        yield Progress(tuple(rows), total, 0.0, "stopped" if waiting else "done")
     except Exception:
-        yield Progress(tuple(rows), total, None, twice, "fault")
+        yield Progress(tuple(rows), total, None, "fault")
         raise
     finally:
         for upload in waiting:

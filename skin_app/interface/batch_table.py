@@ -38,20 +38,19 @@ def progress_status(say: Say, progress: Progress) -> str:
     """How far the run is, in words and as a bar."""
     done, total = len(progress.rows), progress.total
     counts = {"done": done - progress.failed if progress.end else done, "total": total}
-    detail = say(words.TWICE, count=progress.twice) if progress.twice else ""
     if progress.end == "fault":
-        return status(say(words.FAULT, **counts), detail, kind="error")
+        return status(say(words.FAULT, **counts), kind="error")
     if progress.end == "stopped":
-        return status(say(words.STOPPED, **counts), detail, kind="note")
+        return status(say(words.STOPPED, **counts), kind="note")
     if progress.end and progress.failed:
         sentence = say(words.DONE_WITH_ERRORS, failed=progress.failed, **counts)
-        return status(sentence, detail, kind="note")
+        return status(sentence, kind="note")
     if progress.end:
-        return status(say(words.DONE_ONE if total == 1 else words.DONE, total=total), detail)
+        return status(say(words.DONE_ONE if total == 1 else words.DONE, total=total))
     if progress.seconds_left is None:
-        return status(say(words.STARTING), detail) + _bar(say, 0, total)
+        return status(say(words.STARTING)) + _bar(say, 0, total)
     left = time_left(say, progress.seconds_left)
-    return status(say(words.RUNNING, left=left, **counts), detail) + _bar(say, done, total)
+    return status(say(words.RUNNING, left=left, **counts)) + _bar(say, done, total)
 
 
 def time_left(say: Say, seconds: float) -> str:

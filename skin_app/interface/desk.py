@@ -49,8 +49,13 @@ class Desk:
         with self._lock:
             return self._newest.get(visitor) == token
 
-    def is_busy(self, visitor: str) -> bool:
-        """Whether a photo was chosen and not taken back: it waits, is being analysed, or is shown."""
+    def waits(self, visitor: str) -> bool:
+        """Whether a photo of the visitor waits to be analysed."""
+        with self._lock:
+            return visitor in self._waiting
+
+    def knows(self, visitor: str) -> bool:
+        """Whether the visitor chose a photo and did not take it back, analysed or not."""
         with self._lock:
             return visitor in self._newest
 

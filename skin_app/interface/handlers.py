@@ -118,12 +118,14 @@ def answer(say: Say, ensemble: Ensemble, desk: Desk, visitor: str) -> Iterator[A
 
 
 def again(say: Say, desk: Desk, visitor: str, shown: Shown | None) -> Answered | None:
-    """What "Analyse" says where nothing waits: the result again, or what to do; None while it runs."""
+    """What "Analyse" says: the result again, or what to do; None where a newer photo waits."""
     if shown is not None:
         return Answered(answer_status(say, shown.analysis, shown.analysis.views < VIEWS), shown)
-    if desk.is_busy(visitor):
+    if desk.waits(visitor):
         return None
-    return Answered(status(say(words.NOTHING_CHOSEN), kind="error"))
+    # chosen, but no result: not held for so long, or there was a fault
+    sentence = words.NO_LONGER_HELD if desk.knows(visitor) else words.NOTHING_CHOSEN
+    return Answered(status(say(sentence), kind="error"))
 
 
 def held_copy(photo: Photo) -> Photo:

@@ -21,7 +21,6 @@ from skin_app.interface.labels import Labels
 from skin_app.interface.report_form import REPORT_FIELDS, build_report
 from skin_app.interface.similar import similar_lesions
 from skin_app.interface.wiring import (
-    HELD_FOR,
     NETWORKS,
     QUIET,
     UNDECODED,
@@ -93,7 +92,7 @@ def build_one_photo(
                 elem_id="correction",
             )
             comparison = Fragment(elem_id="comparison")
-        shown = gr.State(None, time_to_live=HELD_FOR)
+        shown = gr.State(None)
         report = build_report(shown, ensemble, pictures, labels, desk)
     result = [status, intro, outcome, ranking, details, figure, members, points, prevalence, similar]
     result += [correction, comparison, *report, shown]
@@ -109,6 +108,11 @@ def build_one_photo(
             return [answered.status, *_empty()]
         points = trust.operating_points(say, answered.shown.analysis, ensemble.trust, percent / 100)
         return [answered.status, *_filled(say, answered.shown, points, ensemble, pictures)]
+
+    def drawn(say: Say, answered: Answered, percent: float, request: gr.Request) -> Any:
+        outputs, shown = render(say, answered, percent), answered.shown  # which takes a moment
+        newest = shown is None or desk.wants(visitor_of(request), shown.token)
+        return outputs if newest else gr.skip()
 
     def read(received: Received, request: gr.Request) -> list[Any]:
         desk.put(visitor_of(request), received.data)
@@ -126,7 +130,7 @@ def build_one_photo(
         say = spoken(request)
         yield gr.skip()
         for answered in handlers.answer(say, ensemble, desk, visitor_of(request)):
-            yield render(say, answered, percent)
+            yield drawn(say, answered, percent, request)
         yield gr.skip()  # at the end gradio sends once more what came last: not an older photo's answer
 
     def on_analyse(shown: Shown | None, percent: float, request: gr.Request) -> Iterator[Any]:
@@ -134,7 +138,7 @@ def build_one_photo(
         say = spoken(request)
         answered = handlers.again(say, desk, visitor_of(request), shown)
         if answered is not None:
-            yield render(say, answered, percent)
+            yield drawn(say, answered, percent, request)
 
     def on_correction(shown: Shown | None, name: str | None, request: gr.Request) -> Iterator[Any]:
         say = spoken(request)
@@ -149,7 +153,10 @@ def build_one_photo(
             on_received, [prevalence], result, trigger_mode="multiple", **NETWORKS, **QUIET
         )
     analyse.click(on_analyse, [shown, prevalence], result, trigger_mode="once", **NETWORKS, **QUIET)
-    prevalence.release(on_points, [shown, prevalence], points, **UPLOADS, **QUIET)
+    # not `release`: a slider that is moved by keys is never released
+    prevalence.input(
+        on_points, [shown, prevalence], points, trigger_mode="always_last", **UPLOADS, **QUIET
+    )
     correction.input(
         on_correction, [shown, correction], comparison, trigger_mode="always_last", **NETWORKS, **QUIET
     )

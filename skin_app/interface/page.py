@@ -78,5 +78,6 @@ def _forgetting(page: gr.Blocks, desk: Desk) -> Callable[[gr.Request], None]:
         if request.session_hash:
             desk.forget(request.session_hash)
             page.state_holder.session_data.pop(request.session_hash, None)
+            page.state_holder.time_last_used.pop(request.session_hash, None)
 
     return forget

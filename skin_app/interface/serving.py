@@ -2,6 +2,8 @@
 
 import secrets
 import socket
+import threading
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from gradio import processing_utils, route_utils
 
 from skin_app.interface.labels import Labels
 from skin_app.interface.theme import theme
+from skin_app.interface.wiring import HELD_FOR
 from skin_app.photo import MAX_BYTES
 
 # A session of the page holds a photo of up to 4.5 MB and its analysis, or a batch of small ones; each
@@ -17,6 +20,7 @@ from skin_app.photo import MAX_BYTES
 SESSIONS = 256
 # Above what a photo may have, so that one file that is too large is refused alone, in a sentence.
 LARGEST_UPLOAD = 5 * MAX_BYTES
+LOOK_EVERY = 30.0  # seconds between two looks for sessions that nobody uses any more
 NO_ADDRESSES = "Files are not fetched from addresses here: upload the photo itself."
 FOLDER = Path(__file__).resolve().parent
 
@@ -50,7 +54,7 @@ def serve(
     _, url, _ = page.launch(
         server_name=name,
         server_port=int(port),
-        prevent_thread_lock=not block,
+        prevent_thread_lock=True,
         theme=theme(),
         head=head(),
         i18n=(labels or Labels()).translations(),
@@ -65,7 +69,30 @@ def serve(
         pwa=False,
         quiet=True,
     )
+    threading.Thread(target=_forget_while_running, args=(page,), daemon=True).start()
+    if block:
+        page.block_thread()
     return url
+
+
+def _forget_while_running(page: gr.Blocks) -> None:
+    stopped = threading.Event()
+    while page.is_running and not stopped.wait(LOOK_EVERY):
+        forget_idle(page, datetime.now(), HELD_FOR - LOOK_EVERY)  # held until the next look at most
+
+
+def forget_idle(page: gr.Blocks, now: datetime, held_for: float) -> None:
+    """Drop all that the server holds of visitors who did nothing for `held_for` seconds.
+
+    gradio's own `time_to_live` would drop states only, and count from their making: the session also
+    holds every field's value, the photo's preview and what was typed among them.
+    """
+    sessions = page.state_holder
+    with sessions.lock:
+        for session, used in list(sessions.time_last_used.items()):
+            if now - used >= timedelta(seconds=held_for):
+                sessions.session_data.pop(session, None)
+                sessions.time_last_used.pop(session, None)
 
 
 def head() -> str:

@@ -17,7 +17,7 @@ from skin_app.interface.fragments import status
 from skin_app.interface.handlers import Shown
 from skin_app.interface.labels import Labels
 from skin_app.interface.uploads import keep
-from skin_app.interface.wiring import BATCHES, HELD_FOR, QUIET, UPLOADS, Fragment, spoken
+from skin_app.interface.wiring import BATCHES, QUIET, UPLOADS, Fragment, spoken
 from skin_app.language import Say
 from skin_app.several import LEAST, MOST
 
@@ -139,7 +139,7 @@ def _build(
     )
     result = Fragment(js_on_load=ROW_CLICK, elem_id=f"{name}-result")
     opened = Fragment(js_on_load=OPENED, elem_id=f"{name}-opened")
-    rows = gr.State(None, time_to_live=HELD_FOR)
+    rows = gr.State(None)
 
     def on_chosen(chosen: list[dict[str, Any]] | None, request: gr.Request) -> str:
         found = batch.uploads_of(chosen)
@@ -149,7 +149,7 @@ def _build(
 
     def on_start(chosen: list[dict[str, Any]] | None, request: gr.Request) -> Iterator[list[Any]]:
         say, found = spoken(request), batch.uploads_of(chosen)
-        refused = kind.refusal(say, len(set(found)))
+        refused = kind.refusal(say, len(found))
         if refused:
             yield [gr.skip(), gr.skip(), status(refused, kind="error"), gr.skip(), gr.skip(), gr.skip()]
             return
@@ -168,11 +168,8 @@ def _build(
         stop.set()
         return status(spoken(request)(words.STOPPING))
 
-    def on_open(
-        rows: Sequence[Row] | None, event: gr.EventData, request: gr.Request
-    ) -> tuple[str, Sequence[Row] | None]:
-        # given back, they are held anew: nobody reads 200 results in one go
-        return opened_html(spoken(request), rows, int(event.row), open_photo), rows
+    def on_open(rows: Sequence[Row] | None, event: gr.EventData, request: gr.Request) -> str:
+        return opened_html(spoken(request), rows, int(event.row), open_photo)
 
     for listen in (files.upload, files.clear, files.delete):
         listen(on_chosen, files, said, **FILES, **UPLOADS, **QUIET)
@@ -186,7 +183,7 @@ def _build(
         **QUIET,
     )
     cancel.click(on_cancel, None, said, queue=False, **QUIET)
-    result.click(on_open, rows, [opened, rows], trigger_mode="always_last", **UPLOADS, **QUIET)
+    result.click(on_open, rows, opened, trigger_mode="always_last", **UPLOADS, **QUIET)
 
 
 def _outputs(say: Say, kind: Kind, ensemble: Ensemble, progress: Progress) -> list[Any]:

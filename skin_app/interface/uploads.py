@@ -15,11 +15,11 @@ from pathlib import Path
 
 from skin_app.photo import MAX_BYTES, PhotoError
 
-FORGOTTEN_AFTER = 300.0
+FORGOTTEN_AFTER = 290.0  # and looked for every `SWEEP_EVERY`: gone within five minutes
 ARRIVES_WITHIN = 3600.0
 ABANDONED_AFTER = 3600.0
 PREFIX = "skin-app-uploads-"
-SWEEP_EVERY = 60.0
+SWEEP_EVERY = 10.0
 
 
 @contextmanager
@@ -123,10 +123,12 @@ def sweep(folder: Path, older_than: float = FORGOTTEN_AFTER) -> int:
     """
     now = time.time()
     deleted = 0
-    for path in sorted(folder.rglob("*"), reverse=True):
+    # not Path.rglob, which fails where a folder goes away meanwhile
+    found = [Path(parent, name) for parent, _, names in os.walk(folder) for name in names]
+    for path in found:
         try:
             kept_for = max(older_than, ARRIVES_WITHIN) if path.parent == folder else older_than
-            if path.is_file() and path.stat().st_mtime <= now - kept_for:
+            if path.stat().st_mtime <= now - kept_for:
                 path.unlink()
                 deleted += 1
                 _remove_if_empty(path.parent, folder)
@@ -145,4 +147,5 @@ def _remove_if_empty(subfolder: Path, folder: Path) -> None:
 
 def _sweep_until(folder: Path, ended: threading.Event) -> None:
     while not ended.wait(SWEEP_EVERY):
-        sweep(folder)
+        with suppress(OSError):  # a file that cannot be deleted must not keep later ones
+            sweep(folder)

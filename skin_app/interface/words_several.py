@@ -29,7 +29,6 @@ ANGLES_TOO_MANY = (
     "deleted: take some out of the list above, or go to the tab for many lesions."
 )
 ANGLES_TOO_FEW = "One lesion takes {least} photos or more: add one, and start again."
-TWICE = "Files chosen twice are shown once: {count}."
 
 STARTING = "Reading the photos …"
 RUNNING = "{done} of {total} photos are done; {left}."

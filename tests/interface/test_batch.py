@@ -187,15 +187,9 @@ def test_files_of_a_long_upload_are_not_swept_before_the_last_has_arrived(tmp_pa
         assert sweep(tmp_path) == swept
 
 
-def test_equal_names_are_told_apart_and_a_file_chosen_twice_is_shown_once(
-    ensemble: Ensemble, tmp_path: Path
-) -> None:
+def test_equal_names_are_told_apart(tmp_path: Path) -> None:
     one, two = uploaded(tmp_path, [("IMG_1.jpg", jpeg(1)), ("IMG_1.jpg", jpeg(2))])
     assert (one.file, two.file) == ("IMG_1.jpg", "IMG_1.jpg (2)")
-    chosen = uploads_of([{"path": one.path, "orig_name": "IMG_1.jpg"}] * 2)
-    *_, last = run(ensemble, chosen, tmp_path)
-    assert len(last.rows) == last.total == last.twice == 1
-    assert "shown once: 1" in batch_table.progress_status(ENGLISH, last)
 
 
 def test_large_photos_are_decoded_fewer_at_a_time(

@@ -105,7 +105,7 @@ FRAGMENTS: dict[str, Rendered] = {
     "batch": lambda say, _, shown: batch_table.results(say, rows(shown)),
     "running": lambda say, _, shown: (
         batch_table.running(say, Progress(rows(shown), 9, 100.0))
-        + batch_table.progress_status(say, Progress(rows(shown), 9, 100.0, twice=1))
+        + batch_table.progress_status(say, Progress(rows(shown), 9, 100.0))
     ),
     "angles": lambda say, e, shown: angles.result(say, e, rows(shown)),
     "nothing held": lambda say, _e, _s: batch_table.held_status(say, 0),

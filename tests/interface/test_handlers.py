@@ -135,7 +135,7 @@ def test_an_emptied_field_stops_the_answer_and_others_go_on(ensemble: Ensemble) 
     next(own)
     desk.put("visitor", None)
     assert list(own) == []
-    assert not desk.is_busy("visitor")
+    assert not desk.knows("visitor")
     assert len(list(answer(ENGLISH, ensemble, desk, "other"))) == 2
 
 
@@ -143,11 +143,11 @@ def test_the_desk_holds_a_bounded_number_of_visitors() -> None:
     desk = Desk()
     for number in range(VISITORS + 3):
         desk.put(str(number), b"photo")
-    assert not desk.is_busy("0")
+    assert not desk.knows("0")
     assert desk.take("2") is None
     assert desk.take("3") is not None
     desk.forget("3")
-    assert not desk.is_busy("3")
+    assert not desk.knows("3")
 
 
 def test_asking_again_shows_the_result_or_says_what_to_do(ensemble: Ensemble) -> None:
@@ -155,11 +155,14 @@ def test_asking_again_shows_the_result_or_says_what_to_do(ensemble: Ensemble) ->
     assert nothing is not None
     assert words.NOTHING_CHOSEN in nothing.status
     desk = desk_with(0)
-    assert again(ENGLISH, desk, "visitor", None) is None  # it is being analysed
+    assert again(ENGLISH, desk, "visitor", None) is None  # it waits for its turn
     *_, full = answers(ensemble, desk)
     repeated = again(ENGLISH, desk, "visitor", full.shown)
     assert repeated is not None
     assert repeated.shown is full.shown
+    expired = again(ENGLISH, desk, "visitor", None)
+    assert expired is not None
+    assert words.NO_LONGER_HELD in expired.status
 
 
 def test_fault_clears_the_result_and_is_not_swallowed(

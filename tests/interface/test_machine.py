@@ -23,7 +23,7 @@ from skin_app.ensemble import Ensemble
 from skin_app.interface import machine
 from skin_app.interface.machine import Row, add_endpoints, scored
 from skin_app.interface.serving import serve
-from skin_app.interface.uploads import FORGOTTEN_AFTER, private_folder
+from skin_app.interface.uploads import FORGOTTEN_AFTER, SWEEP_EVERY, private_folder
 from skin_app.interface.wiring import BATCHES, NETWORKS
 from skin_app.photo import MAX_BYTES, MAX_PIXELS, read_photo
 from skin_app.record import Record
@@ -279,7 +279,7 @@ def test_the_document_describes_every_field_and_limit() -> None:
     text = DOCUMENT.read_text()
     assert f"up to {machine.MOST_PHOTOS} files, {machine.MOST_BYTES // 1_000_000} MB together" in text
     assert f"up to {MAX_BYTES // 1_000_000} MB and {MAX_PIXELS // 1_000_000} million pixels" in text
-    assert FORGOTTEN_AFTER == 5 * 60
+    assert FORGOTTEN_AFTER + SWEEP_EVERY == 5 * 60
     assert "five minutes" in text
     for kind in (Record, Row):
         assert described(kind) in text, f"put this into {DOCUMENT}:\n{described(kind)}"

@@ -82,6 +82,8 @@ def test_the_readers_own_share_of_malignant_lesions_changes_the_predictive_value
     # sensitivity 0.9, specificity 0.7, half of the lesions malignant: 0.45 / (0.45 + 0.15)
     expect(rows.first).to_contain_text(re.compile(r"75\.0\s%"))
     expect(rows.first).to_contain_text(re.compile(r"87\.5\s%"))  # 0.35 / (0.35 + 0.05)
+    visit.locator("#prevalence input[type=range]").press("ArrowRight")
+    expect(rows.first).to_contain_text(re.compile(r"75\.7\s%"))  # 0.459 / (0.459 + 0.147)
 
 
 def test_text_named_jpg_is_explained_and_the_page_goes_on(

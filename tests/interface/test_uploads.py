@@ -1,11 +1,13 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from skin_app.interface import uploads
 from skin_app.interface.uploads import PREFIX, delete, private_folder, read, remove_abandoned, sweep
 from skin_app.photo import PhotoError
 
@@ -52,3 +54,21 @@ def test_folders_of_programs_that_were_killed_are_removed_and_others_stay(tmp_pa
     remove_abandoned(tmp_path)
     left = sorted(path.name.rpartition("-")[2] for path in tmp_path.iterdir())
     assert left == ["b", "fresh"]
+
+
+def test_sweeping_goes_on_after_a_folder_that_could_not_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended, swept = threading.Event(), []
+
+    def broken_once(folder: Path) -> int:
+        swept.append(folder)
+        if len(swept) == 1:
+            raise FileNotFoundError(folder)
+        ended.set()
+        return 0
+
+    monkeypatch.setattr(uploads, "SWEEP_EVERY", 0.01)
+    monkeypatch.setattr(uploads, "sweep", broken_once)
+    uploads._sweep_until(tmp_path, ended)
+    assert swept == [tmp_path, tmp_path]
