@@ -89,8 +89,12 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def prior_adjusted(probabilities: np.ndarray, frequencies: tuple[float, ...]) -> np.ndarray:
-    """Probabilities (..., 7) divided by the class frequencies and renormalised."""
-    ratio = probabilities / np.array(frequencies)
+    """Probabilities (..., 7) divided by the class frequencies and renormalised.
+
+    A class that the data does not have (frequency 0) gets the probability 0.
+    """
+    shares = np.broadcast_to(np.array(frequencies), probabilities.shape)
+    ratio = np.divide(probabilities, shares, out=np.zeros(shares.shape), where=shares > 0)
     return ratio / ratio.sum(axis=-1, keepdims=True)
 
 

@@ -11,6 +11,7 @@ from skin_app.decision import (
     calibrated,
     prediction_set,
     predictive_values,
+    prior_adjusted,
 )
 
 OLD = {
@@ -65,3 +66,12 @@ def test_predictive_values_at_the_ends() -> None:
     assert predictive_values(0, 1, 0.2) == (None, pytest.approx(0.8))  # nothing is
     with pytest.raises(ValueError, match="pass them in"):
         predictive_values(0.9, 0.7, 20)
+
+
+def test_a_class_that_the_data_does_not_have_gets_no_share() -> None:
+    probabilities = np.full((2, 7), 1 / 7)
+    frequencies = (0.2, 0.1, 0.1, 0.0, 0.1, 0.5, 0.0)
+    adjusted = prior_adjusted(probabilities, frequencies)
+    assert np.allclose(adjusted.sum(axis=1), 1)
+    assert (adjusted[:, [3, 6]] == 0).all()
+    assert np.allclose(adjusted[:, 1] / adjusted[:, 0], 2)

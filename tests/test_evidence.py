@@ -19,10 +19,12 @@ from train.calibrate import fit_temperature
 from train.crossfit import cross_fitted
 from train.evidence import ensemble_of, export_evidence, read_evidence, weights_evidence
 from train.figures import draw_learning_curves, draw_range_test, draw_tsne
+from train.folds import write_folds
 from train.ham10000 import DataError, Dataset, read_dataset
 from train.paired import Side, compare, has_sibling_in_training
 from train.recipes import FLAGSHIP
 from train.results import write_results
+from train.run import _read_folds
 
 SHIFT = (0.5, 0.2, 0.0, 0.8, 0.0, -0.4, 0.6)
 
@@ -87,6 +89,17 @@ def test_what_is_kept_is_read_back(tmp_path: Path, data: Dataset) -> None:
     assert len(groups) == 42
     assert (groups == 1).all()
     assert evidence.frequencies == pytest.approx((1 / 7,) * 7)
+
+
+def test_ids_that_are_numbers_stay_as_they_are(tmp_path: Path, data: Dataset) -> None:
+    """0012 is not 12: else a finished training would be said to be of other images."""
+    ids = [f"{number:07d}" for number in range(len(data.table))]
+    numbered = dataclasses.replace(data, table=data.table.assign(image_id=ids))
+    evidence = read_evidence(kept(tmp_path, numbered, "one"))
+    assert sorted(evidence.table["image_id"]) == ids
+    assert set(evidence.lesions) <= set(ids)
+    write_folds(numbered, numbered.groups % 2, tmp_path / "folds.csv")
+    assert _read_folds(tmp_path, numbered).tolist() == (numbered.groups % 2).tolist()
 
 
 def test_exporting_again_gives_the_same_bytes_and_no_pixels(tmp_path: Path, data: Dataset) -> None:

@@ -34,6 +34,13 @@ def test_the_flagships_page_shows_them_too(numbers: dict[str, Any]) -> None:
     assert text == page.read_text()
 
 
+def test_the_weights_have_one_set_of_scores(numbers: dict[str, Any]) -> None:
+    """README, model card and the page show what stands in the weights; this document measures anew."""
+    weights = numbers["weights"]
+    for views in ("views_1", "views_8"):
+        assert _leaves(weights[views]) == pytest.approx(_leaves(weights["shown"][views]), abs=2e-5)
+
+
 def test_every_kept_study_is_in_the_document(numbers: dict[str, Any]) -> None:
     kept = sorted(path.parent.name for path in EVIDENCE.glob("*/study.json"))
     assert sorted(study["study"] for study in numbers["studies"]) == kept

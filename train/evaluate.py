@@ -10,7 +10,7 @@ from tqdm import tqdm
 from skin_app.ensemble import Ensemble
 from skin_app.photo import PhotoError, read_photo
 from skin_app.views import VIEWS
-from train.ham10000 import DataError, Dataset, read_dataset
+from train.ham10000 import TEXT, DataError, Dataset, read_dataset
 from train.metrics import score_report
 
 CHUNK = 4
@@ -26,8 +26,8 @@ def evaluate(
     """
     data = read_dataset(data_folder, allow_missing)
     probabilities, adjusted = _predict(ensemble, data, views)
-    known = pd.read_csv(ensemble.weights.folder / "gallery.csv", usecols=["image_id"])["image_id"]
-    overlap = int(data.table["image_id"].isin(known).sum())
+    gallery = pd.read_csv(ensemble.weights.folder / "gallery.csv", dtype=TEXT)
+    overlap = int(data.table["image_id"].isin(gallery["image_id"]).sum())
     return {
         "weights": ensemble.weights.identity,
         "weights_hash": ensemble.weights.hash,

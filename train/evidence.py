@@ -22,7 +22,7 @@ from skin_app.decision import prior_adjusted
 from skin_app.diagnoses import CODES
 from skin_app.weights import open_weights
 from train.crossfit import Bias, cross_fitted
-from train.ham10000 import DataError
+from train.ham10000 import TEXT, DataError
 
 IMAGES = "images.csv.gz"
 METADATA = ("image_id", "lesion", "dx", "dx_type", "age", "sex", "localization")
@@ -237,7 +237,7 @@ def _public(data: pd.DataFrame) -> pd.DataFrame:
 
 def _csv(path: Path) -> pd.DataFrame:
     try:
-        return pd.read_csv(path)
+        return pd.read_csv(path, dtype=TEXT)
     except (OSError, ValueError, EOFError) as error:
         raise DataError(f"{path} cannot be read ({error}): export the run anew.") from error
 

@@ -183,8 +183,9 @@ def _validate(learner: Learner) -> dict[str, float]:
     shift = torch.from_numpy(log_prior_shift(run.data.labels, run.recipe))
     all_logits = torch.tensor([pair[1] for pair in pairs], dtype=torch.float64) - shift
     labels = torch.from_numpy(run.data.labels[held_out])
-    counts = torch.from_numpy(np.bincount(run.data.labels, minlength=len(CODES))).clamp(min=1)
-    hits = (all_logits - counts.log()).argmax(dim=1) == labels
+    counts = torch.from_numpy(np.bincount(run.data.labels, minlength=len(CODES)))
+    adjusted = torch.where(counts > 0, all_logits - counts.clamp(min=1).log(), -torch.inf)
+    hits = adjusted.argmax(dim=1) == labels
     recalls = [float(hits[labels == label].double().mean()) for label in labels.unique()]
     return {
         "validation_loss": float(F.cross_entropy(all_logits, labels)),

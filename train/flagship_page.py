@@ -89,7 +89,7 @@ def _goals(weights: Numbers) -> str:
         f"The shipped members: {weights['backbone']} at {weights['size']} px from "
         f"{weights['start_weights']}; kept {kept_epochs(weights)}. "
         f"Eight views, {weights['images']:,} images of {weights['lesions']:,} lesions, each predicted "
-        "by the one shipped member that was not trained on its lesion: the whole ensemble, which "
+        "by the one member that was not trained on its lesion: the whole ensemble, which "
         "averages the members, cannot be scored on images that one of them has seen."
     )
     return about + "\n\n" + table(["score", "goal", "measured", "reached"], rows)
@@ -136,7 +136,7 @@ def _tried(study: Numbers, link: str) -> str:
     parts.append(
         f"Hardware: {hardware}. [The study in full]({link}); other levers have studies of their own "
         "there: focal loss and class weights, the contrastive stage, augmentation, dropout, dense "
-        "layer and pooling, and quick trials of start weights and input sizes."
+        "layer and pooling, and quick trials of frozen backbones."
     )
     return "\n\n".join(parts)
 

@@ -23,6 +23,8 @@ from skin_app.views import centre_square
 
 COLUMNS = ("lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization")
 REQUIRED = ("image_id", "dx")
+# read as text wherever they stand: an id such as 0012 is no number
+TEXT = dict.fromkeys(("image_id", "lesion_id", "lesion", "lesion_group", "dx"), str)
 
 # Images of one lesion under two lesion ids: Abhishek et al., Scientific Data (2025).
 SAME_LESION = """
@@ -105,7 +107,7 @@ def _find_csv(folder: Path) -> Path:
 
 def _read_table(path: Path) -> pd.DataFrame:
     try:
-        table = pd.read_csv(path, dtype={"lesion_id": str, "image_id": str, "dx": str})
+        table = pd.read_csv(path, dtype=TEXT)
     except (ValueError, UnicodeDecodeError) as error:
         raise DataError(f"{path.name} is not a readable CSV: {error}.") from error
     missing = [column for column in REQUIRED if column not in table.columns]

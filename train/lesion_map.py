@@ -6,6 +6,7 @@ from safetensors.numpy import load_file
 
 from skin_app.lesion_map import FILE
 from skin_app.weights import Contract, WeightsError, WeightsFolder
+from train.ham10000 import TEXT
 from train.put_into import put_into
 from train.tsne import tsne_map
 
@@ -24,10 +25,10 @@ def map_weights(weights: WeightsFolder, seed: int = 0) -> Contract:
             f"The weights in {weights.folder} do not say which images member 0 was trained on ({FOLDS} "
             "is missing): assemble them anew from their run."
         )
-    folds = pd.read_csv(weights.folder / FOLDS)
+    folds = pd.read_csv(weights.folder / FOLDS, dtype=TEXT)
     fold = weights.contract.training.shipped[0]
     held_out = folds.loc[folds["fold"] == fold, "image_id"]
-    gallery = pd.read_csv(weights.folder / "gallery.csv", usecols=["image_id"])["image_id"]
+    gallery = pd.read_csv(weights.folder / "gallery.csv", dtype=TEXT)["image_id"]
     rows = np.flatnonzero(gallery.isin(held_out))
     if len(rows) < 2 or len(rows) != len(held_out):
         raise WeightsError(

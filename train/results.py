@@ -31,7 +31,7 @@ from train.figures import (
 from train.find_rate import choose
 from train.flagship_page import STUDY as FLAGSHIP_STUDY
 from train.flagship_page import flagship_page
-from train.ham10000 import DataError
+from train.ham10000 import TEXT, DataError
 from train.measure import differences, in_depth, run_numbers, score_numbers, sibling_numbers
 from train.recipes import RECIPES
 from train.results_page import results_page, study_page
@@ -119,6 +119,8 @@ def measure_weights(folder: Path, figures_folder: Path) -> dict[str, Any]:
     """How the shipped weights came about, and what their out-of-fold predictions are worth."""
     contract = open_weights(folder).contract
     evidence = weights_evidence(folder)
+    if contract.calibration.biases:
+        evidence = replace(evidence, bias="chosen")  # as `calibrate` scored them
     training = contract.training
     return {
         "name": contract.name,
@@ -212,7 +214,7 @@ def _figures(evidence: Evidence, folder: Path, prefix: str) -> list[dict[str, st
 def _extra_figures(evidence: Evidence, folder: Path, prefix: str) -> list[dict[str, str]]:
     figures = []
     if (evidence.folder / "tsne.csv.gz").is_file():
-        points = pd.read_csv(evidence.folder / "tsne.csv.gz")
+        points = pd.read_csv(evidence.folder / "tsne.csv.gz", dtype=TEXT)
         diagnoses = evidence.images.set_index("image_id")["dx"].reindex(points["image_id"])
         draw_tsne(points, diagnoses, folder / f"{prefix}-tsne.png")
         caption = f"t-SNE map of the last hidden layer, {evidence.setting}"

@@ -49,8 +49,9 @@ def _intro(evidence_folder: Path, out: Path) -> str:
     return f"""# Results
 
 What was really run, and what it scored: HAM10000, out of fold, each image predicted by a member that
-was not trained on it. Every number and figure here is computed from the logits per image that are kept
-in `{evidence_folder.as_posix()}` and in the weights folder, without images and without a GPU:
+was not trained on it. Scores and figures are computed from the logits per image, and the rest (minutes,
+quick trials, published numbers) taken from the records, that are kept in `{evidence_folder.as_posix()}`
+and in the weights folder, without images and without a GPU:
 
     python -m train evaluate --evidence {evidence_folder.as_posix()} --out {out.as_posix()}
 
@@ -58,10 +59,10 @@ in `{evidence_folder.as_posix()}` and in the weights folder, without images and 
 
 How to read them:
 
-- **Calibrated**: {RULES["calibrated"]}. The temperature of an image was fitted on other lesions.
+- **Calibrated**: {RULES["calibrated"]}. The calibrator of an image was fitted on other lesions: a
+  temperature; for the shipped weights, and where a study says so, with a bias of each class.
 - **Prior-adjusted**: {RULES["prior_adjusted"]}: as if all seven diagnoses were equally common. Only the
-  column "balanced accuracy, prior-adjusted" uses it; macro recall is the calibrated rule's balanced
-  accuracy.
+  columns that name it use it; macro recall is the calibrated rule's balanced accuracy.
 - **In brackets**: 95 % interval, {RESAMPLES:,} bootstraps over lesions. It holds the chance of which
   lesions were scored, not that of another training run.
 - **Differences** draw the lesions of both sides together. A difference whose interval spans zero is
@@ -69,7 +70,7 @@ How to read them:
 - Malignant group: {malignant}. Calibration error (ECE) and Brier score: lower is better.
   Resampling adds noise to calibration errors, so their intervals sit high and can miss the score.
 - Early stopping chose the kept epoch on the held-out fold that is also scored: scores are that much too
-  good, for all settings alike."""
+  good, the more so the more epochs there were to choose from."""
 
 
 def _contents(numbers: Numbers) -> str:

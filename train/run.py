@@ -14,7 +14,7 @@ from skin_app.diagnoses import CODES
 from skin_app.weights import file_hash
 from train.calibrate import log_prior_shift
 from train.folds import image_folds, lesion_folds, write_folds
-from train.ham10000 import Dataset, cached_squares, read_dataset
+from train.ham10000 import TEXT, Dataset, cached_squares, read_dataset
 from train.recipe import Recipe
 from train.sampling import steps_per_epoch
 
@@ -209,7 +209,7 @@ def _read_stamp(stamp: Path) -> dict[str, Any]:
 
 
 def _read_folds(folder: Path, data: Dataset) -> np.ndarray:
-    written = pd.read_csv(folder / "folds.csv")
+    written = pd.read_csv(folder / "folds.csv", dtype=TEXT)
     if written["image_id"].tolist() != data.table["image_id"].tolist():
         raise RunError(f"{folder / 'folds.csv'} lists other images: delete the folder.")
     return written["fold"].to_numpy()

@@ -287,7 +287,8 @@ STUDIES: dict[str, Study] = {
                 "the added epoch, on a machine that did other work and paused the training at times.",
                 "All are calibrated with a bias of each class, as the shipped weights are.",
                 "3-epochs was trained by an earlier version of this code, with the same settings; its "
-                "training losses and times by epoch were not kept.",
+                "training losses and times by epoch were not kept, and its validation measured other "
+                "quantities than now, so they are not shown.",
             ),
             views=1,
             bias="always",
