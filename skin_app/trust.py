@@ -30,7 +30,7 @@ class Estimate(BaseModel):
 class Trust(BaseModel):
     """What `python -m train calibrate` fitted, stored in `ensemble.json`.
 
-    `measured`: main results on lesions that nothing was fitted to, by name, from `docs/trust.json`.
+    `measured`: main results by name, from `docs/trust.json`; the limits were fitted on other lesions.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

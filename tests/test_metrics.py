@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import binomtest
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import (
     accuracy_score,
@@ -28,6 +29,7 @@ from train.metrics import (
     resampled_scores,
     score_report,
     scores,
+    unanimous_95,
     weighted_auc,
     weighted_scores,
     weighted_specificity,
@@ -281,3 +283,11 @@ def test_percentiles_leave_out_undefined_resamples() -> None:
     assert percentiles_95(np.array([np.nan, np.nan])) is None
     values = np.append(np.arange(1001.0), np.nan)
     assert percentiles_95(values) == pytest.approx((25, 975))
+
+
+@pytest.mark.parametrize("count", [1, 9, 250])
+def test_a_share_of_all_or_none_has_the_exact_interval(count: int) -> None:
+    exact = binomtest(count, count).proportion_ci(0.95, method="exact")
+    assert unanimous_95(1.0, count) == pytest.approx((exact.low, exact.high))
+    exact = binomtest(0, count).proportion_ci(0.95, method="exact")
+    assert unanimous_95(0.0, count) == pytest.approx((exact.low, exact.high))

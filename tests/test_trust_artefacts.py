@@ -23,7 +23,7 @@ from train.artefacts import ARTEFACTS
 from train.ham10000 import Dataset
 from train.metrics import weighted_specificity
 from train.trust import artefacts, heat, lesion
-from train.trust.bench import Bench
+from train.trust.bench import Bench, measured_mean
 
 LESIONS = 5  # of each diagnosis
 
@@ -114,6 +114,9 @@ def test_artefacts_measured_and_told(bench: Bench, monkeypatch: pytest.MonkeyPat
     text = artefacts.render(numbers)
     assert text.startswith("## ")
     assert all(f"| {name} |" in text for name in ARTEFACTS)
+    for own in numbers["variants"].values():  # as where no image was called suspicious before
+        own["malignant_to_benign"] = measured_mean(np.zeros(0, dtype=bool), np.zeros(0))
+    assert "none: turn suspicious images" in artefacts.render(numbers)
 
 
 def _refuse(*_arguments: Any) -> None:

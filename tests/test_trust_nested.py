@@ -113,5 +113,9 @@ def test_ratios_and_means_draw_whole_lesions() -> None:
     doubled = np.repeat(values[::2, :1], 2, axis=0)
     single = means_with_intervals(values[::2, :1], lesions[::2])[0]["interval_95"]
     assert means_with_intervals(doubled, lesions)[0]["interval_95"] == pytest.approx(single)
+    lower = 0.025 ** (1 / 50)  # resampled, equal values would give an interval without width
+    all_of_them, none_of_them = means_with_intervals(np.array([[1.0, 0.0]] * 100), lesions)
+    assert all_of_them["interval_95"] == pytest.approx((lower, 1))
+    assert none_of_them["interval_95"] == pytest.approx((0, 1 - lower))
     (none,) = ratios_with_intervals(np.zeros((100, 1)), np.zeros((100, 1)), lesions)
     assert (none["value"], none["interval_95"], none["images"]) == (None, None, 0)

@@ -12,7 +12,7 @@ from skin_app.weights import open_weights
 from tests.tiny import write_weights
 from train.ham10000 import Dataset
 from train.trust import skin_tone
-from train.trust.bench import Bench
+from train.trust.bench import Bench, measured_mean
 
 # (L*, b*): 45 degrees light, 68 very light, bluer than grey, no skin, -45 dark
 COLOURS = [(60.0, 10.0), (75.0, 10.0), (70.0, -3.0), (np.nan, np.nan), (40.0, 10.0)]
@@ -95,3 +95,10 @@ def test_counts_and_text(bench: Bench) -> None:
     assert "tan, brown, dark" in text
     assert "| dark | 4 | 2 | 4 |" in text
     assert text.count("too few") == 5 * len(skin_tone.SCORES)
+    assert "hardly been trained on dark skin" in text
+    numbers["same_lesion"] |= {"pairs": 0, "median_degrees_apart": None}
+    numbers["same_lesion"]["same_band"] = measured_mean(np.zeros(0, dtype=bool), np.zeros(0))
+    numbers["bands"]["lesions"] |= {"brown": 500, "dark": 500}
+    text = skin_tone.render(numbers)  # as of data whose lesions have one photograph each
+    assert "lie in the same band in none" in text
+    assert "hardly been trained on dark skin" not in text

@@ -24,6 +24,7 @@ from train.card import model_card
 from train.checkpoint import save_tensors
 from train.crossfit import CALIBRATED_ON, Bias, cross_fitted
 from train.gallery import gallery_embeddings, gallery_table
+from train.ham10000 import TEXT
 from train.metrics import score_report
 from train.predict import COUNTS, load_fold_member, views_label
 from train.run import Run, RunError
@@ -57,6 +58,11 @@ def assemble(run: Run, name: str) -> Path:
     frequencies = np.bincount(run.data.labels, minlength=len(CODES)) / len(run.data.labels)
     calibration = calibration.model_copy(update={"frequencies": tuple(frequencies.tolist())})
     evidence = out_of_fold_scores(predictions, calibration, shift)
+    if run.recipe.split == "image":  # leaks: for comparison only
+        evidence |= {
+            "split": "by image (an image's lesion may have been trained on), stratified, out of fold",
+            "predicted_by": "one member an image: the one that was not trained on this image",
+        }
     shipped = folds[: run.recipe.shipped]
     members = {f"member-{i}": load_fold_member(run, fold) for i, fold in enumerate(shipped)}
     member = file_hash(run.fold_folder(shipped[0]) / "member.safetensors")
@@ -104,7 +110,7 @@ class Predictions:
     def read(cls, run: Run, folds: list[int]) -> "Predictions":
         """Join the finished folds' `predictions.csv` with the lesion groups of the data."""
         table = pd.concat(
-            [pd.read_csv(run.fold_folder(fold) / "predictions.csv") for fold in folds],
+            [pd.read_csv(run.fold_folder(fold) / "predictions.csv", dtype=TEXT) for fold in folds],
             ignore_index=True,
         )
         rows = pd.Index(run.data.table["image_id"]).get_indexer(table["image_id"])

@@ -35,9 +35,10 @@ def model_card(contract: Contract) -> str:
         "",
         f"- {len(contract.members)} members: `{member['architecture']}`"
         + (f", stages 1 to {member['stages']}" if member["stages"] else "")
-        + f", {member['size']} px, global average pool, dropout, two dense layers; stored as float16.",
+        + f", {member['size']} px, {_head(member)}; stored as float16.",
         f"- Folds trained: {', '.join(map(str, training.folds))} of {recipe['folds']} "
-        f"(lesion-grouped); shipped members: folds {', '.join(map(str, training.shipped))}.",
+        f"({'by image' if recipe.get('split') == 'image' else 'lesion-grouped'}); "
+        f"shipped members: folds {', '.join(map(str, training.shipped))}.",
         f"- Start weights: `{training.start_weights}`.",
         "- Early stopping chose the epoch on the held-out fold that is also reported: " + epochs + ".",
         f"- Data: HAM10000, {training.images:,} images of {training.lesions:,} lesions; fingerprint "
@@ -47,14 +48,15 @@ def model_card(contract: Contract) -> str:
             f"temperature {t:.3f} for {v} view{'s' if v > 1 else ''}"
             for v, t in contract.calibration.temperatures.items()
         )
+        + (", and a bias of each class" if contract.calibration.biases else "")
         + ".",
         "",
         "## Scores inside HAM10000",
         "",
         f"{evidence.get('images', 0):,} images of {evidence.get('lesions', 0):,} lesions, split: "
-        f"{evidence.get('split', 'none')}; {evidence.get('predicted_by', '')}. Temperature fitted on "
-        f"{evidence.get('calibration_of', 'nothing')}. In brackets: 95 % interval, 1,000 bootstraps "
-        "over lesions.",
+        f"{evidence.get('split', 'none')}; {evidence.get('predicted_by', '')}. The calibrator of an "
+        f"image was fitted on {evidence.get('calibration_of', 'nothing')}. In brackets: 95 % "
+        "interval, 1,000 bootstraps over lesions.",
         "",
         *score_table(evidence),
         "",
@@ -77,6 +79,13 @@ def model_card(contract: Contract) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _head(member: dict[str, Any]) -> str:
+    """What stands between a member's last feature map and its logits."""
+    pool = "global average pool" if member.get("pool", "average") == "average" else "no pooling"
+    dense = "two dense layers" if member.get("hidden") else "one dense layer"
+    return f"{pool}, dropout, {dense}"
 
 
 ON_THE_HUB = (  # the Hub's name of a metric, our name, decision rule

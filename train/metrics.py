@@ -194,6 +194,15 @@ def percentiles_95(values: np.ndarray) -> tuple[float, float] | None:
     return float(low), float(high)
 
 
+def unanimous_95(share: float, lesions: int) -> tuple[float, float]:
+    """Exact 95 % interval (Clopper and Pearson 1934) of a share that is 0 or 1 in all of `lesions`.
+
+    Resampled, values that are all alike would give an interval without any width.
+    """
+    bound = 0.025 ** (1 / lesions)
+    return (bound, 1.0) if share else (0.0, 1 - bound)
+
+
 def scores(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     """All scores of one decision rule, per class too, and the confusion matrix.
 

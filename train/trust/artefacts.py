@@ -224,11 +224,12 @@ def _in_words(variants: dict[str, Any], controls: list[str]) -> str:
         ("malignant_to_benign", "turn suspicious images into not suspicious ones"),
         ("warned", "make the page warn of heat off the lesion"),
     ):
-        usual = max(variants[name][part]["interval_95"][1] for name in controls)
+        intervals = {name: own[part]["interval_95"] for name, own in variants.items()}
+        usual = max((intervals[name] or (0.0, 1.0))[1] for name in controls)
         beyond = [
             name
-            for name, own in variants.items()
-            if name not in controls and own[part]["interval_95"][0] > usual
+            for name, interval in intervals.items()
+            if name not in controls and interval is not None and interval[0] > usual
         ]
         told.append(f"- {', '.join(beyond) or 'none'}: {words}.")
     harmless = " and ".join(f"{variants[name]['warned']['value']:.1%}" for name in controls)
@@ -246,5 +247,7 @@ def _percent(measured: dict[str, Any]) -> str:
 
 
 def _points(measured: dict[str, Any]) -> str:
+    if measured["value"] is None:
+        return "-"
     low, high = measured["interval_95"]
     return f"{100 * measured['value']:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"

@@ -26,7 +26,7 @@ from skin_app.photo import Photo, read_photo
 from skin_app.weights import WeightsFolder
 from train.evidence import weights_evidence
 from train.ham10000 import DataError, Dataset
-from train.metrics import lesion_draws, percentiles_95
+from train.metrics import lesion_draws, percentiles_95, unanimous_95
 
 PARTS = 5
 
@@ -181,11 +181,16 @@ def parts(labels: np.ndarray, lesions: np.ndarray, count: int = PARTS) -> np.nda
 def measured_mean(values: np.ndarray, lesions: np.ndarray) -> dict[str, Any]:
     """Mean of (images,) values with its 95 % interval from bootstraps over lesions.
 
-    Returns value, interval_95 and images; value and interval_95 are None without images.
+    Returns value, interval_95 and images; value and interval_95 are None without images. Truth values
+    that are all alike get an exact interval, see `unanimous_95`.
     """
     if not len(values):
         return {"value": None, "interval_95": None, "images": 0}
     numbers = np.asarray(values, dtype=np.float64)
+    if values.dtype == bool and (values == values[0]).all():
+        share = float(numbers[0])
+        interval = unanimous_95(share, len(np.unique(lesions)))
+        return {"value": share, "interval_95": interval, "images": len(numbers)}
     drawn = [
         (weights @ numbers) / weights.sum(axis=1)
         for weights in lesion_draws(lesions, np.unique(lesions))

@@ -69,7 +69,8 @@ def render(by_views: dict[str, dict[str, Any]]) -> str:
         f"Expected calibration error of the top diagnosis, {BINS} equal bins (Guo et al. 2017), "
         "nested: an image's calibrator was fitted on other lesions, and whether a bias of each class "
         "is used was decided there too. Resampling adds noise to every bin, so the intervals lie "
-        "higher than the values. Scores in results.md are those of the temperature alone.",
+        "higher than the values. Scores in results.md are made in the same way with another division "
+        "of the lesions, so they differ a little.",
         "",
         table(header, rows),
         "",

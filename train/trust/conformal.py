@@ -137,6 +137,8 @@ def _verdict(views: str, coverage: str, found: dict[str, Any]) -> str:
     target = f"every diagnosis of {FEWEST_LESIONS}+ lesions within {POINTS:.0%} of nominal"
     judged = ", ".join(found["judged"])
     verdict = f"**missed** for {', '.join(found['missed'])}" if found["missed"] else "**met**"
+    if not judged:
+        judged, verdict = "none", "**not judged**"
     always = found["always_in"]
     note = (
         f" Too few images for a threshold, so always in the set: {', '.join(always)}." if always else ""

@@ -107,8 +107,8 @@ def _curves(numbers: dict[str, Any]) -> list[str]:
     sentences = [_beats(control, scores) for control, scores in found["ours_less"].items()]
     scored = found["areas"][OURS]["deletion"]["images"]
     left_out = (
-        f"Scored on {scored} of the images: by the curves of the other {found['left_out']} the form of "
-        "our map was chosen, among a dozen. "
+        f"Scored on {scored} of the images: the other {found['left_out']} are the sample by whose "
+        "curves, for the project's first weights, the form of our map was chosen, among a dozen. "
         if found["left_out"]
         else ""
     )

@@ -170,6 +170,7 @@ def summary(numbers: dict[str, Any]) -> dict[str, Estimate]:
             is_share=is_share,
         )
         for name, (own, is_share) in found.items()
+        if own["value"] is not None and own["interval_95"] is not None  # such an outcome is never given
     }
 
 

@@ -161,7 +161,8 @@ def _made(bench: Bench) -> dict[str, Callable[[], list[Photo]]]:
     """Pictures that need no data set, and dermatoscopic ones with impossible colours."""
 
     def of_lesions(change: Callable[[np.ndarray], np.ndarray]) -> list[Photo]:
-        rows = np.random.default_rng(0).choice(len(bench.table), MADE, replace=False)
+        count = min(MADE, len(bench.table))
+        rows = np.random.default_rng(0).choice(len(bench.table), count, replace=False)
         return [Photo(np.ascontiguousarray(change(bench.photo(int(r)).pixels))) for r in rows]
 
     return {

@@ -171,6 +171,6 @@ def _apart(own: dict[str, Any]) -> bool:
 
 def _against_even(ratio: float) -> str:
     """`ratio`: share of heat on the lesion over the lesion's share of the square."""
-    if ratio < NEARLY_EVEN:
+    if 1 / NEARLY_EVEN < ratio < NEARLY_EVEN:
         return "**these maps are nearly even**"
     return f"these maps hold {ratio:.2f} times that"

@@ -14,7 +14,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from skin_app.decision import Calibration, calibrated
 from train.crossfit import chosen_calibration
-from train.metrics import lesion_draws, percentiles_95
+from train.metrics import lesion_draws, percentiles_95, unanimous_95
 from train.trust.bench import PARTS, Bench
 
 REPEATS = 5
@@ -92,7 +92,8 @@ def ratios_with_intervals(
     """Sum of each numerator over that of its denominator, with 95 % intervals over drawn lesions.
 
     Both (images, columns), not negative. Each has value, interval_95 (None where all is zero below),
-    images and lesions (of denominators above zero).
+    images and lesions (of denominators above zero). Where every ratio is 0, or every one 1, the
+    interval is the exact one of a share, see `unanimous_95`.
     """
     above, below = numerators.astype(np.float64), denominators.astype(np.float64)
     drawn = []
@@ -101,12 +102,18 @@ def ratios_with_intervals(
         for weights in lesion_draws(lesions, np.unique(lesions)):
             drawn.append((weights @ above) / (weights @ below))
     resampled = np.concatenate(drawn)
-    return [
-        {
-            "value": None if np.isnan(value[column]) else float(value[column]),
-            "interval_95": percentiles_95(resampled[:, column]),
-            "images": int(rows.sum()),
-            "lesions": len(np.unique(lesions[rows])),
-        }
-        for column, rows in enumerate(below.T > 0)
-    ]
+    measured = []
+    for column, rows in enumerate(below.T > 0):
+        share, count = float(value[column]), len(np.unique(lesions[rows]))
+        alike = rows.any() and (above[rows, column] == share * below[rows, column]).all()
+        measured.append(
+            {
+                "value": None if np.isnan(share) else share,
+                "interval_95": unanimous_95(share, count)
+                if alike and share in (0.0, 1.0)
+                else percentiles_95(resampled[:, column]),
+                "images": int(rows.sum()),
+                "lesions": count,
+            }
+        )
+    return measured

@@ -43,7 +43,8 @@ adds is not in these numbers. Thresholds, limits and, in the section on decision
 fitted on other lesions than those they are measured on; what is shipped is then fitted on all of them.
 Exceptions: the answers in all other sections are read by the shipped calibration (a temperature and a
 bias of each class, fitted on all these images), the artefacts' operating point is fitted on all of
-them, and so are the mean and spread that the two parts of the novelty score are scaled by. Brackets:
+them, and so are the mean and spread that the two parts of the novelty score are scaled by; and early
+stopping chose each member's epoch on the fold that it is measured on. Brackets:
 95 % interval from bootstraps over lesions. Nothing here was measured outside HAM10000 except the
 pictures to refuse: expect worse on other cameras, clinics and skin tones.
 

@@ -73,7 +73,7 @@ def _same_lesion(table: pd.DataFrame) -> dict[str, Any]:
     """Two photographs of one lesion show one skin: how often they come to lie in the same band."""
     known = table.query("band != @UNKNOWN")
     pairs = [own.iloc[:2] for _, own in known.groupby("group") if len(own) > 1]
-    same = np.array([own["band"].iloc[0] == own["band"].iloc[1] for own in pairs], dtype=float)
+    same = np.array([own["band"].iloc[0] == own["band"].iloc[1] for own in pairs], dtype=bool)
     apart = np.array([abs(own["angle"].iloc[0] - own["angle"].iloc[1]) for own in pairs])
     share = known["band"].value_counts(normalize=True).to_numpy()
     return {
@@ -125,8 +125,7 @@ def render(numbers: dict[str, Any]) -> str:
         "patients. So **this is the tone of the picture**, and the table says little of people.\n",
         f"- Of {numbers['images']:,} images {dark} lie in the bands brown or dark, and "
         f"{numbers['darker_than_middle_grey']} show skin darker than L* 50 whatever its hue. By this "
-        "estimate these weights have hardly been trained on dark skin, and what they do there has "
-        "not been tested.",
+        "estimate " + _darker(scarce),
         f"- In {bands['unknown']:,} images no angle can be given: in {numbers['bluer_than_grey']:,} "
         f"the skin is grey or bluer (b* below {LEAST_YELLOW:g}), which is the camera's doing, and in "
         f"{numbers['no_skin']:,} too little skin is seen. The page can then say nothing of tone.",
@@ -135,8 +134,7 @@ def render(numbers: dict[str, Any]) -> str:
         f"({numbers['follows_lightness']:+.2f}).",
         f"- Two photographs of one lesion ({same['pairs']:,} pairs; many are crops of one photograph, "
         f"which flatters) lie in the same band in {in_percent(same['same_band'])}; any two images "
-        f"would in {same['by_chance']:.1%}. Their angles are {same['median_degrees_apart']:.0f} "
-        "degrees apart at the median.",
+        f"would in {same['by_chance']:.1%}." + _apart(same["median_degrees_apart"]),
         f"- The page warns in bands with fewer than {bands['least_lesions']} lesions in the training "
         "data (with fewer, a share is not known to 10 points): "
         + (", ".join(scarce) if scarce else "no band of these weights")
@@ -155,6 +153,20 @@ def render(numbers: dict[str, Any]) -> str:
         "intervals over lesions."
     )
     return "\n".join(lines) + "\n"
+
+
+def _darker(scarce: list[str]) -> str:
+    """What the training data says of the bands brown and dark; `scarce`: bands with few lesions."""
+    if {"brown", "dark"} <= set(scarce):
+        return (
+            "these weights have hardly been trained on dark skin, and what they do there has not been "
+            "tested."
+        )
+    return "the training data holds some darker skin; the table shows how much."
+
+
+def _apart(degrees: float | None) -> str:
+    return "" if degrees is None else f" Their angles are {degrees:.0f} degrees apart at the median."
 
 
 def _row(band: str, numbers: dict[str, Any]) -> str:
