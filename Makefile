@@ -19,7 +19,7 @@ format: $(VENV)/test.done
 	$(VENV)/bin/ruff format .
 
 $(VENV)/bin/python:
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(VENV)/app.done: pyproject.toml | $(VENV)/bin/python
 	$(RUN) -m pip install --quiet -e .

@@ -20,19 +20,22 @@ from skin_app.diagnoses import CODES
 from skin_app.ensemble import Ensemble
 from skin_app.network import Member, MemberConfig
 from skin_app.photo import read_photo
-from skin_app.weights import file_hash, open_weights
+from skin_app.weights import WeightsError, file_hash, open_weights
 from tests.tiny import MOBILENET, SWIN, write_data
 from train import checkpoint
 from train import fit as fit_module
 from train.__main__ import main
 from train.assemble import assemble
 from train.fit import fit_fold
+from train.ham10000 import DataError, read_dataset
 from train.learner import Learner
+from train.put_into import open_to_change, put_into
 from train.recipe import Recipe, Stage
 from train.recipes import RECIPES, contrastive_stages
 from train.run import Run, RunError, prepare
 from train.settings import changed
-from train.start import StartError, continued_member
+from train.start import StartError, continued_member, started_member
+from train.trust.fit import calibrate
 
 TINY = Recipe(
     name="tiny",
@@ -438,6 +441,56 @@ def test_a_run_does_not_go_on_from_what_does_not_fit(
         fit_fold(prepare(other, data, wider, 0, None, before=finished), 0)
 
 
+def test_what_was_added_to_the_weights_stays_when_they_are_assembled_again(
+    finished: Path, data: Path, init: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(finished, tmp_path / "run"))
+    run = prepare(folder, data, TINY, 0, init)
+    weights = folder / "weights"
+    put_into(weights, open_weights(weights).contract, {"map.csv": b"image_id,x,y\n"})
+    assemble(run, "tiny")
+    assert "map.csv" in open_weights(weights).contract.files
+    (weights / "gallery.csv").write_text("damaged")
+    assemble(run, "tiny")
+    assert "map.csv" not in open_weights(weights).contract.files  # made anew
+
+
+def test_folds_to_go_on_from_are_asked_for_before_any_is_trained(
+    finished: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    earlier = Path(shutil.copytree(finished, tmp_path / "earlier"))
+    shutil.rmtree(earlier / "fold-1")
+    out = tmp_path / "run"
+    RECIPES["tiny"] = TINY
+    try:
+        command = ["fit", "--data", str(data), "--recipe", "tiny", "--out", str(out)]
+        assert main([*command, "--after", str(earlier)]) == 2
+    finally:
+        del RECIPES["tiny"]
+    assert "has no finished fold 1 to go on from" in capsys.readouterr().err
+    assert not list(out.glob("fold-*"))
+
+
+def test_weights_of_a_split_by_image_are_not_calibrated(
+    finished: Path, data: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(finished / "weights", tmp_path / "weights"))
+    contract = open_weights(folder).contract
+    recipe = {**contract.training.recipe, "split": "image"}
+    training = contract.training.model_copy(update={"recipe": recipe})
+    put_into(folder, contract.model_copy(update={"training": training}), {})
+    with pytest.raises(DataError, match="split by image"):
+        calibrate(open_weights(folder), read_dataset(data), tmp_path, None, tmp_path / "trust.md")
+
+
+def test_a_backbone_that_cannot_be_a_member_is_one_sentence() -> None:
+    with pytest.raises(StartError, match="cannot be a member at 64 px"):
+        started_member(MemberConfig(**{**MOBILENET.model_dump(), "architecture": "no_such"}), None)
+    misfit = {**SWIN.model_dump(), "size": 2 * SWIN.size}  # its arguments are those of another size
+    with pytest.raises(StartError, match=f"cannot be a member at {2 * SWIN.size} px"):
+        started_member(MemberConfig(**misfit), None)
+
+
 def test_a_swin_goes_on_at_another_size(tmp_path: Path) -> None:
     small = Member(SWIN)
     path = tmp_path / "member.safetensors"
@@ -502,3 +555,8 @@ def test_split_writes_the_folds(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "folds.csv"
     assert main(["split", "--data", str(data), "--folds", "4", "--out", str(out)]) == 0
     assert sorted(pd.read_csv(out)["fold"].unique()) == [0, 1, 2, 3]
+
+
+def test_weights_of_the_hub_are_not_changed_in_its_cache() -> None:
+    with pytest.raises(WeightsError, match="weights are changed in a folder of their own"):
+        open_to_change("someone/skin@" + "0" * 40)

@@ -69,6 +69,29 @@ def test_bad_tables_get_one_sentence(folder: Path) -> None:
     refused(table.assign(image_id=[f"X{i}" for i in range(56)]), "None of the 56 images")
 
 
+def test_a_second_image_of_an_id_is_refused_and_others_may_lie_about(folder: Path) -> None:
+    first = min((folder / "HAM10000_images_part_1").iterdir())
+    (folder / "masks").mkdir()
+    shutil.copy(first, folder / "masks" / "of_nothing_listed.jpg")
+    assert len(read_dataset(folder).table) == 56
+    shutil.copy(first, folder / "masks" / f"{first.stem}.png")
+    with pytest.raises(DataError, match=f"two images {first.stem}, .*part_1/.* and masks/.*keep only"):
+        read_dataset(folder)
+
+
+def test_a_link_to_the_images_is_followed_and_a_point_is_part_of_an_id(
+    folder: Path, tmp_path: Path
+) -> None:
+    images = (folder / "HAM10000_images_part_1").rename(tmp_path / "elsewhere")
+    (folder / "images").symlink_to(images)
+    table = pd.read_csv(folder / "HAM10000_metadata.csv")
+    for image in images.iterdir():
+        image.rename(image.with_name(f"case.{image.name}"))
+    table["image_id"] = "case." + table["image_id"] + np.where(np.arange(56) % 2, ".JPG", "")
+    table.to_csv(folder / "HAM10000_metadata.csv", index=False)
+    assert len(read_dataset(folder).table) == 56
+
+
 def test_missing_images_are_counted_and_named(folder: Path) -> None:
     images = sorted((folder / "HAM10000_images_part_1").iterdir())
     images[3].unlink()

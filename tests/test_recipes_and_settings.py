@@ -81,11 +81,19 @@ def test_settings_change_what_they_name_and_results_can_tell() -> None:
         ("stages.0.cycle_growth=0", "cycle_growth"),
         ("batch=0", "batch must be at least 1"),
         ('stages.0.objective="contrast"', "last stage must be one that classifies"),
+        ("cache_side=128", "cache_side must be at least the member's size"),
+        ('class_boost=[["melanoma", 3]]', "class_boost takes factors above 0 of akiec, bcc"),
+        ('class_boost=[["mel", 0]]', "class_boost takes factors above 0"),
     ],
 )
 def test_impossible_settings_are_refused_in_a_sentence(field: str, sentence: str) -> None:
     with pytest.raises(RunError, match=sentence):
         changed(RECIPES["le2020"], fields=[field])
+
+
+def test_a_larger_input_is_trained_on_as_many_pixels() -> None:
+    assert changed(RECIPES["le2020"], size=384).cache_side == 384
+    assert changed(RECIPES["le2020"], size=160).cache_side == 256
 
 
 def test_any_timm_backbone_brings_its_own_normalisation() -> None:

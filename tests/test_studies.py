@@ -139,6 +139,17 @@ def test_an_unknown_setting_is_refused(
     assert "it has lesion-grouped, by-image" in capsys.readouterr().err
 
 
+def test_a_change_that_every_setting_undoes_is_refused(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["compare", "--data", str(data), "--out", str(tmp_path), "--study"]
+    assert main([*command, "flagship", "--set", "stages.0.epochs=1"]) == 2
+    assert "stages.0.epochs cannot be changed in the study flagship" in capsys.readouterr().err
+    assert main([*command, "le2020-backbones", "--backbone", "mobilenetv2_100"]) == 2
+    assert "member.architecture cannot be changed" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def test_start_weights_that_no_setting_uses_are_refused(
     data: Path, init: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,6 +9,8 @@ import os
 import sys
 from pathlib import Path
 
+import torch
+
 from skin_app.diagnoses import ClassOrderError
 from skin_app.photo import PhotoError
 from skin_app.weights import WeightsError
@@ -50,6 +52,12 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         full = f" {FULL_DISK}" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
         _say(f"error: {error.filename or options.out}: {error.strerror or error}.{full}")
+        return 2
+    except torch.OutOfMemoryError:
+        _say(
+            "error: the memory of the GPU is full: start anew with more --micro-batches, a smaller "
+            "--set batch=N, or a smaller --size."
+        )
         return 2
     except KeyboardInterrupt:
         _say("stopped; the same command goes on from the last checkpoint.")
@@ -108,7 +116,9 @@ def _parser() -> argparse.ArgumentParser:
     _training(rate)
     rate.add_argument("--recipe", choices=sorted(RECIPES), default="mishra2019")
     rate.add_argument("--init", type=Path)
-    rate.add_argument("--stage", type=int, default=0, help="number of the recipe's stage")
+    rate.add_argument(
+        "--stage", type=int, default=0, help="number of the recipe's stage, tried on the start weights"
+    )
     rate.add_argument("--lowest", type=float, default=1e-6)
     rate.add_argument("--highest", type=float, default=1.0)
     rate.add_argument("--steps", type=int, default=100)

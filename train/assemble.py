@@ -52,7 +52,7 @@ def assemble(run: Run, name: str) -> Path:
     fitted_on = (
         f"out-of-fold predictions of {len(predictions.labels)} HAM10000 images (folds "
         f"{', '.join(map(str, folds))} of {run.recipe.folds}), each by the one member that had not "
-        "seen its lesion"
+        f"seen {'it' if run.recipe.split == 'image' else 'its lesion'}"
     )
     calibration = fit_calibration(predictions.logits, predictions.labels, shift, fitted_on)
     frequencies = np.bincount(run.data.labels, minlength=len(CODES)) / len(run.data.labels)
@@ -167,6 +167,8 @@ def write_folder(
 ) -> Path:
     """Write a whole weights folder beside `folder`, then put it in its place; or leave nothing.
 
+    A folder that holds the same members, predictions and gallery already stays as it is.
+
     Members are stored as float16 safetensors; every file but the model card is hashed into
     `ensemble.json`.
     """
@@ -206,9 +208,23 @@ def write_folder(
         )
         (partial / CONTRACT).write_text(contract.model_dump_json(indent=1) + "\n")
         (partial / "README.md").write_text(model_card(contract))
-        shutil.rmtree(folder, ignore_errors=True)
-        partial.replace(folder)
+        if not _is_of_the_same_run(folder, contract):
+            shutil.rmtree(folder, ignore_errors=True)
+            partial.replace(folder)
         return folder
+
+
+def _is_of_the_same_run(folder: Path, contract: Contract) -> bool:
+    """Whether `folder` holds these members and data already: what was added to them since stays."""
+    try:
+        there = Contract.model_validate_json((folder / CONTRACT).read_text()).files
+    except (OSError, ValueError):
+        return False
+    return all(
+        there.get(name) == digest and file_hash(folder / name) == digest
+        for name, digest in contract.files.items()
+        if name != "evaluation/scores.json"  # `calibrate` makes them anew
+    )
 
 
 def finished(run: Run, fold: int) -> bool:

@@ -16,6 +16,7 @@ from train.evidence import export_evidence
 from train.fit import fit_fold
 from train.processes import in_turn
 from train.recipe import Recipe, Stage
+from train.recipes import leaves
 from train.run import Run, RunError, check_folds, prepare
 from train.studies import Setting, Study
 
@@ -55,6 +56,7 @@ def compare(plan: Plan, accelerator: Accelerator, only: list[str] | None = None)
     if unknown:
         raise RunError(f"{plan.study.name} has no setting {unknown[0]}: it has {', '.join(names)}.")
     _check_inits(plan, only)
+    _check_changes(plan, only)
     folder = plan.evidence / plan.study.name
     for setting in plan.study.settings:
         if only and setting.name not in only:
@@ -93,6 +95,23 @@ def _check_inits(plan: Plan, only: list[str] | None) -> None:
             raise RunError(
                 f"--init gives weights for {architecture}, which no setting uses: they use "
                 f"{', '.join(sorted(used))}."
+            )
+
+
+def _check_changes(plan: Plan, only: list[str] | None) -> None:
+    """Raise `RunError` for a change of the study's recipe that every setting would undo."""
+    recipes = (plan.study.recipe, plan.recipe)
+    before, asked = (leaves(recipe.to_dict()) for recipe in recipes)
+    used = [
+        [leaves(setting.change(recipe).to_dict()) for recipe in recipes]
+        for setting in plan.study.settings
+        if not only or setting.name in only
+    ]
+    for path in asked:
+        if before.get(path) != asked[path] and all(one.get(path) == two.get(path) for one, two in used):
+            raise RunError(
+                f"{path} cannot be changed in the study {plan.study.name}: its settings decide it. "
+                "Leave that change out."
             )
 
 

@@ -6,6 +6,8 @@ Source: Tschandl et al., Scientific Data 5, 180161 (2018).
 """
 
 import hashlib
+import os
+import re
 import shutil
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +25,7 @@ from skin_app.views import centre_square
 
 COLUMNS = ("lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization")
 REQUIRED = ("image_id", "dx")
+ENDING = re.compile(rf"({'|'.join(map(re.escape, SUFFIXES))})$", re.IGNORECASE)
 # read as text wherever they stand: an id such as 0012 is no number
 TEXT = dict.fromkeys(("image_id", "lesion_id", "lesion", "lesion_group", "dx"), str)
 
@@ -65,10 +68,10 @@ def read_dataset(folder: Path, allow_missing: bool = False) -> Dataset:
     """Read the folder's one metadata CSV and find its images.
 
     Raises `DataError` for a missing or ambiguous CSV, missing columns, unknown diagnoses, duplicate
-    ids and (unless `allow_missing`) missing images.
+    ids, two images of one id and (unless `allow_missing`) missing images.
     """
     table = _read_table(_find_csv(folder))
-    paths = {path.stem: path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES}
+    paths = _image_paths(folder, set(table["image_id"]))
     found = table["image_id"].isin(list(paths))
     missing = table.loc[~found, "image_id"].tolist()
     if missing:
@@ -88,6 +91,23 @@ def read_dataset(folder: Path, allow_missing: bool = False) -> Dataset:
     table["label"] = table["dx"].map({code: index for index, code in enumerate(CODES)}).astype(int)
     table["group"] = group_lesions(table)
     return Dataset(table, _fingerprint(table), tuple(missing))
+
+
+def _image_paths(folder: Path, ids: set[str]) -> dict[str, Path]:
+    """Where the image of each id is, in `folder` or below it; raises `DataError` for two of one id."""
+    paths: dict[str, Path] = {}
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        folders.sort()
+        for path in (Path(parent, name) for name in sorted(names)):
+            if path.suffix.lower() not in SUFFIXES or path.stem not in ids:
+                continue
+            other = paths.setdefault(path.stem, path)
+            if other != path:
+                raise DataError(
+                    f"There are two images {path.stem}, {other.relative_to(folder)} and "
+                    f"{path.relative_to(folder)}: keep only the one to train on in {folder}."
+                )
+    return paths
 
 
 def _find_csv(folder: Path) -> Path:
@@ -124,7 +144,7 @@ def _read_table(path: Path) -> pd.DataFrame:
             table[column] = table["image_id"] if column == "lesion_id" else None
     if table["image_id"].isna().any():
         raise DataError(f"{path.name} has rows without an image_id: fill them in, or delete the rows.")
-    table["image_id"] = table["image_id"].str.strip().str.replace(r"\.\w+$", "", regex=True)
+    table["image_id"] = table["image_id"].str.strip().str.replace(ENDING, "", regex=True)
     repeated = table.loc[table["image_id"].duplicated(), "image_id"].tolist()
     if repeated:
         raise DataError(

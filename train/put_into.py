@@ -11,6 +11,19 @@ from train.card import model_card
 
 
 def open_to_change(source: str | Path | None) -> WeightsFolder:
+    """The folder that was asked for (None: the embedded weights). Raises `WeightsError`.
+
+    Never one of the Hub's cache: what is there under a commit must stay that commit.
+    """
+    if source is not None and not Path(source).is_dir():
+        raise WeightsError(
+            f"There is no folder {source}: weights are changed in a folder of their own; get those of "
+            "the Hub into one with `hf download OWNER/NAME --local-dir FOLDER`."
+        )
+    return open_exactly(source)
+
+
+def open_exactly(source: str | Path | None) -> WeightsFolder:
     """The weights that were asked for (None: the embedded ones), and never others in their place.
 
     Raises `WeightsError`.
@@ -27,6 +40,7 @@ def put_into(folder: Path, contract: Contract, files: Mapping[str, bytes]) -> Co
     A whole new folder takes the old one's place, or nothing changes; all other files stay as they are.
     Returns the contract as written.
     """
+    folder = folder.resolve()  # "." has no name, and a link to a folder cannot be removed like one
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     contract = contract.model_copy(update={"files": dict(sorted((contract.files | hashes).items()))})
     changed = {

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
+from skin_app.diagnoses import CODES
 from skin_app.network import MemberConfig
 from train.augment import Augmentation
 
@@ -18,8 +19,9 @@ class Stage:
     `backbone_rate`, `head_rate`: peak rates; `layer_decay`: rate factor per layer towards the input.
     `schedule`: "cosine" (linear warm-up over `warmup_share` of the steps, then half a cosine),
     "restarts" (SGDR: cosine cycles, the first `cycle_epochs` long, each `cycle_growth` times the one
-    before), "plateau" (times `plateau_factor` after `plateau_patience` epochs without a better
-    validation loss) or "constant". `patience`: epochs without a better validation loss before stopping.
+    before), "plateau" (times `plateau_factor` after more than `plateau_patience` epochs without a
+    better validation loss) or "constant". `patience`: epochs without a better validation loss before
+    stopping.
     """
 
     name: str = "all"
@@ -98,6 +100,11 @@ class Recipe:
             raise ValueError("the last stage must be one that classifies")
         if self.clip <= 0 or self.temperature <= 0:
             raise ValueError("clip and temperature must be above 0")
+        if self.cache_side < self.member.size:
+            raise ValueError("cache_side must be at least the member's size, to train on sharp pixels")
+        for code, factor in self.class_boost:
+            if code not in CODES or factor <= 0:
+                raise ValueError(f"class_boost takes factors above 0 of {', '.join(CODES)}")
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, for JSON."""

@@ -44,7 +44,7 @@ MISHRA2019 = Recipe(
     name="mishra2019",
     source="Mishra, Imaizumi, Yamasaki: Interpreting fine-grained dermatological classification by "
     "deep learning (2019)",
-    ours=("member.size", "member.hidden", "member.dropout", "batch", "stages", "augmentation"),
+    ours=("member.size", "member.hidden", "member.dropout", "batch", "stages", "clip", "augmentation"),
     member=member_config("resnet34", 224).model_copy(update={"hidden": 512, "dropout": 0.25}),
     loss="one_vs_rest",
     sampling="balanced",
@@ -172,7 +172,7 @@ def changed_fields(recipe: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
     got since then has its default. Raises `KeyError` for a name that is no recipe.
     """
     named, used = (
-        _leaves(json.loads(json.dumps(values.to_dict())))
+        leaves(json.loads(json.dumps(values.to_dict())))
         for values in (RECIPES[recipe["name"]], Recipe.from_dict(recipe))
     )
     fields = [*named, *(field for field in used if field not in named)]
@@ -183,14 +183,15 @@ def changed_fields(recipe: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
     return {field: pair for field, pair in pairs.items() if pair[0] != pair[1]}
 
 
-def _leaves(value: Any, path: str = "") -> dict[str, Any]:
+def leaves(value: Any, path: str = "") -> dict[str, Any]:
+    """Dotted path -> value of every leaf of a recipe as plain values."""
     if isinstance(value, dict):
         items = [(str(key), part) for key, part in value.items()]
     elif path == "stages":
         items = [(str(index), part) for index, part in enumerate(value)]
     else:
         return {path: value}
-    leaves: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for key, part in items:
-        leaves |= _leaves(part, f"{path}.{key}" if path else key)
-    return leaves
+        found |= leaves(part, f"{path}.{key}" if path else key)
+    return found

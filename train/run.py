@@ -2,6 +2,7 @@
 
 import json
 import platform
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -119,6 +120,19 @@ def prepare(
     squares = cached_squares(data, recipe.cache_side, folder.parent / "cache")
     start = start_name(settings)
     return Run(folder, data, squares, assignment, recipe, seed, init, start, micro_batches, before)
+
+
+def check_before(run: Run, folds: Sequence[int]) -> None:
+    """Raise `RunError` for folds that the run to go on from does not have, before any is trained."""
+    if run.before is None:
+        return
+    trained = [f for f in folds if (run.before / f"fold-{f}" / "member.safetensors").is_file()]
+    missing = sorted(set(folds) - set(trained))
+    if missing:
+        raise RunError(
+            f"{run.before} has no finished fold {', '.join(map(str, missing))} to go on from: finish "
+            "it, or name with --fold those that are."
+        )
 
 
 def open_run(folder: Path, data_folder: Path, allow_missing: bool = False) -> Run:

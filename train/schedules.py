@@ -72,8 +72,8 @@ def parameter_groups(
     """Optimiser groups with the key `peak_rate`: lower towards the input (per-depth rates).
 
     A parameter `d` layers below the top of the backbone gets `backbone_rate * layer_decay ** d`; the
-    dense layers get `head_rate`. Biases, norms and position tables are not decayed. Parameters that
-    need no gradient are left out.
+    dense layers get `head_rate`. Biases and norms are not decayed. Parameters that need no gradient are
+    left out.
     """
     groups: list[dict[str, Any]] = []
     if any(parameter.requires_grad for parameter in member.backbone.parameters()):

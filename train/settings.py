@@ -30,6 +30,8 @@ def changed(
         values["member"] |= member_config(name, size).model_dump(
             include={"architecture", "arguments", "stages", "size", "mean", "std"}
         )
+        # trained on no coarser pixels than are answered
+        values["cache_side"] = max(values["cache_side"], values["member"]["size"])
     for setting in fields or []:
         path, equals, text = setting.partition("=")
         if not equals:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import timm
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from timm.layers.pos_embed_rel import resize_rel_pos_bias_table
@@ -25,7 +26,7 @@ def started_member(config: MemberConfig, init: Path | None) -> Member:
     `init`: a safetensors file with timm's key names; None loads timm's pretrained weights, which
     needs a network. Raises `StartError`.
     """
-    member = Member(config)
+    member = _built(config)
     if init is None:
         state = _from_hub(config)
     else:
@@ -42,7 +43,7 @@ def continued_member(config: MemberConfig, trained: Path) -> Member:
 
     `trained`: the `member.safetensors` of a fold. Raises `StartError`.
     """
-    member = Member(config)
+    member = _built(config)
     try:
         state = load_file(trained)
     except (OSError, SafetensorError) as error:
@@ -62,6 +63,20 @@ def continued_member(config: MemberConfig, trained: Path) -> Member:
             f"backbone, pooling and dense layers ({str(error).splitlines()[-1].strip()})."
         ) from error
     return member
+
+
+def _built(config: MemberConfig) -> Member:
+    """A new member that was seen to answer; raises `StartError` for a backbone that cannot be one."""
+    try:
+        member = Member(config)
+        with torch.no_grad():
+            member.eval()(torch.zeros(1, 3, config.size, config.size))
+    except (AssertionError, AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
+        raise StartError(
+            f"{config.architecture} cannot be a member at {config.size} px "
+            f"({type(error).__name__}: {error}): choose another --backbone or --size."
+        ) from error
+    return member.train()
 
 
 def _fitted(key: str, value: Tensor, wanted: Tensor) -> Tensor:

@@ -256,7 +256,11 @@ STUDIES: dict[str, Study] = {
                     ("resnet152", 0.898),
                 )
             ),
-            notes=("The published numbers are of other data: photographs by users.",),
+            notes=(
+                "The published numbers are of other data: photographs by users.",
+                "Rates fall from block to block, so the first layers of a deeper network train at "
+                "lower rates than those of a shallower one.",
+            ),
         ),
         Study(
             name="flagship",

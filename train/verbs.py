@@ -23,11 +23,11 @@ from train.lesion_map import map_weights
 from train.pairs import confused_pairs
 from train.processes import in_turn, new_accelerator
 from train.publish import publish
-from train.put_into import open_to_change
+from train.put_into import open_exactly, open_to_change
 from train.recipe import Recipe
 from train.recipes import RECIPES
 from train.results import write_results, write_study
-from train.run import Run, RunError, check_folds, open_run, prepare
+from train.run import Run, RunError, check_before, check_folds, open_run, prepare
 from train.saliency import saliency_sheet
 from train.settings import changed
 from train.studies import STUDIES
@@ -56,6 +56,7 @@ def fit(options: Namespace) -> None:
     folds = tuple(options.fold or range(recipe.folds))
     check_folds(folds, recipe)
     run = in_turn(accelerator, lambda: _prepared(options, recipe))
+    check_before(run, folds)
     for fold in folds:
         fit_fold(run, fold, accelerator)
     if not accelerator.is_main_process:
@@ -102,6 +103,8 @@ def compare_study(options: Namespace) -> None:
 
 
 def find(options: Namespace) -> None:
+    if len(options.fold or []) > 1:
+        raise RunError("A range test trains one fold: pass --fold once.")
     accelerator = new_accelerator()
     recipe = recipe_of(options)
     run = in_turn(accelerator, lambda: _prepared(options, recipe))
@@ -167,8 +170,9 @@ def score(options: Namespace) -> None:
         return
     if options.data is None or options.weights is None:
         raise RunError("evaluate needs --weights and --data, or --evidence.")
+    options.out.parent.mkdir(parents=True, exist_ok=True)  # not after hours of scoring
     report = evaluate(
-        Ensemble.load(options.weights), options.data, options.views, options.allow_missing
+        Ensemble(open_exactly(options.weights)), options.data, options.views, options.allow_missing
     )
     options.out.write_text(json.dumps(report, indent=1) + "\n")
     for rule, values in report["rules"].items():
@@ -198,7 +202,7 @@ def map_of_weights(options: Namespace) -> None:
 
 
 def publish_weights(options: Namespace) -> None:
-    weights = open_to_change(options.weights)
+    weights = open_exactly(options.weights)
     published = publish(weights, options.repo, options.space, options.tag, options.public)
     print(f"published as {published.source}")
     print(f"served by: SKIN_APP_WEIGHTS={published.source} python app.py")

@@ -12,12 +12,19 @@ from tqdm import tqdm
 
 from skin_app.novelty import FILE as NOVELTY_FILE
 from skin_app.outcome import COVERAGE, SENSITIVITY
-from skin_app.trust import MAP_AGAINST_CENTRE, Estimate, Trust
+from skin_app.trust import (
+    MAP_AGAINST_CENTRE,
+    MIRRORED,
+    PAINTED_CORNERS,
+    PAINTED_HAIR,
+    Estimate,
+    Trust,
+)
 from skin_app.views import VIEWS
 from skin_app.weights import Contract, WeightsFolder
 from train.assemble import Predictions, out_of_fold_scores
 from train.evidence import weights_evidence
-from train.ham10000 import Dataset
+from train.ham10000 import DataError, Dataset
 from train.put_into import put_into
 from train.trust import (
     artefacts,
@@ -46,8 +53,14 @@ def calibrate(
     The weights' temperatures are fitted anew too, with a bias of each class where that helps, and their
     scores follow. What took long is kept in `work` under the members' hashes and reused.
     `not_dermoscopy`: folder of pictures that must be refused, for measuring only; without it they are
-    said to be not measured. Raises `DataError` when `data` is not what the weights were trained on.
+    said to be not measured. Raises `DataError` when `data` is not what the weights were trained on, or
+    their split parts lesions.
     """
+    if weights.contract.training.recipe.get("split") == "image":
+        raise DataError(
+            "These weights were trained on a split by image, in which a lesion can be on both sides, "
+            "so nothing measured on it says how far they can be trusted: train with split=lesion."
+        )
     bench = with_calibration(Bench.open(weights, data, work))
     novelty = fit_novelty(bench)
     divided = decisions.divisions(bench)
@@ -136,7 +149,7 @@ def summary(numbers: dict[str, Any]) -> dict[str, Estimate]:
     decided, views = numbers["decisions"], str(VIEWS)
     outcomes = decided["outcomes"][views][RULE_IN_USE]
     sets = decided["sets"][views][f"{COVERAGE:g}"]
-    explained = numbers["explanations"]
+    explained, painted = numbers["explanations"], numbers["artefacts"]["variants"]
     found: dict[str, tuple[dict[str, Any], bool]] = {
         "malignant among those called suspicious": (outcomes["malignant among suspicious"], True),
         "benign among those called not suspicious": (outcomes["benign among not suspicious"], True),
@@ -157,6 +170,9 @@ def summary(numbers: dict[str, Any]) -> dict[str, Estimate]:
         "HAM10000 images with a quality finding": (numbers["quality"]["false_alarms"]["any"], True),
         "heat on the lesion": (numbers["heat"]["share"], True),
         "area of the lesion": (numbers["heat"]["area"], True),
+        PAINTED_HAIR: (painted["dark hair"]["flips_calibrated"], True),
+        PAINTED_CORNERS: (painted["dark corners"]["flips_calibrated"], True),
+        MIRRORED: (painted["mirrored"]["flips_calibrated"], True),
         MAP_AGAINST_CENTRE: (
             explained["curves"]["ours_less"]["centre Gaussian"]["insertion less deletion"],
             False,
