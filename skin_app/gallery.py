@@ -15,6 +15,7 @@ ARCHIVE = "https://api.isic-archive.com/images/{image_id}/"
 # image of the gallery finds itself.
 SAME_PHOTO = 0.99
 NEAREST = 12
+NOT_STATED = "not stated"
 CONFIRMED = {
     "histo": "histopathology",
     "follow_up": "follow-up",
@@ -101,7 +102,7 @@ class Gallery:
         return SimilarLesion(
             image_id=str(entry["image_id"]),
             dx=str(entry["dx"]),
-            confirmed=CONFIRMED.get(how, how) if how else "not stated",
+            confirmed=CONFIRMED.get(how, how) if how else NOT_STATED,
             likeness=min(likeness, 1.0),
             age=None if pd.isna(entry["age"]) else float(entry["age"]),
             sex=known("sex"),

@@ -45,6 +45,12 @@ class Say:
             return f">{NO_BREAK}{self.number(100 - 100 * least, f'.{digits}f')}{NO_BREAK}%"
         return f"{self.number(100 * share, f'.{digits}f')}{NO_BREAK}%"
 
+    def counted(self, share: float) -> str:
+        """A counted share in [0, 1]: unlike a probability it can be 0 or 1."""
+        if share in (0, 1):
+            return f"{self.number(100 * share)}{NO_BREAK}%"
+        return self.percent(share)
+
     def refusal(self, error: PhotoError) -> str:
         """Why a photo cannot be used, and what to do."""
         return self(error.sentence, **error.values)

@@ -149,8 +149,8 @@ def _points(say: Say, sheet: Sheet, record: Record) -> None:
 
 
 def _with_interval(say: Say, share: float, interval: list[float]) -> str:
-    low, high = (say.percent(bound) for bound in interval)
-    return say(words.WITH_INTERVAL, share=say.percent(share), low=low, high=high)
+    low, high = (say.counted(bound) for bound in interval)
+    return say(words.WITH_INTERVAL, share=say.counted(share), low=low, high=high)
 
 
 def _checks(say: Say, sheet: Sheet, record: Record) -> None:

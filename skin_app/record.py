@@ -99,7 +99,8 @@ class NoveltyRecord(TypedDict):
 
 
 class SkinToneRecord(TypedDict):
-    """Of the skin around the lesion: band, angle in degrees (ITA); null where too little is seen."""
+    """Of the skin around the lesion: band, angle in degrees (ITA); null where too little is seen,
+    or it is grey or bluer."""
 
     band: str | None
     angle: float | None

@@ -13,6 +13,10 @@ from skin_app.quality import Finding, QualityLimits, findings
 from skin_app.skin_tone import ToneBands, tone_band, typology_angle
 
 NO_LESION, HEAT_OUTSIDE, RARE_TONE = "no lesion found", "heat beside the lesion", "rare skin tone"
+PAINTED_HAIR, PAINTED_CORNERS, MIRRORED = (
+    f"first diagnoses changed by {how} (1 view)"
+    for how in ("painted dark hair", "painted dark corners", "mirroring the photo")
+)
 MAP_AGAINST_CENTRE = "insertion less deletion, our map less a spot in the middle"
 
 
@@ -49,7 +53,7 @@ class Look:
 
     `mask`: (side, side) bool, the lesion on the centre square, all False where none stands out;
     `findings`: what to change about the photo; `tone`: band of the skin around the lesion, None
-    where too little skin is seen; `tone_angle`: its ITA in degrees.
+    where too little skin is seen, or it is grey or bluer; `tone_angle`: its ITA in degrees.
     """
 
     mask: np.ndarray

@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+from huggingface_hub.errors import (
+    HTTPError,  # pyright: ignore[reportPrivateImportUsage]  # of the http library that it uses
+    LocalEntryNotFoundError,
+)
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -154,8 +157,8 @@ def open_weights(source: str | Path | None = None) -> WeightsFolder:
     """Open the embedded weights (None), a local folder, or a Hub repo "owner/name@revision".
 
     The revision of a Hub repo must be a full commit hash (40 hex digits), so that the same weights
-    are loaded every time. When the Hub cannot be reached the embedded weights are used, and `note`
-    says so. Raises `WeightsError`.
+    are loaded every time. When they cannot be had the embedded weights are used, and `note` says so.
+    Raises `WeightsError`.
     """
     if source is None:
         return read_folder(EMBEDDED, "embedded")
@@ -172,9 +175,11 @@ def open_weights(source: str | Path | None = None) -> WeightsFolder:
         )
     try:
         folder = snapshot_download(
-            repo, revision=revision, allow_patterns=["*.json", "*.safetensors", "*.csv", "*.md"]
+            repo,
+            revision=revision,
+            allow_patterns=["*.json", "*.safetensors", "*.csv", "*.md", "thumbnails/*"],
         )
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+    except (HTTPError, LocalEntryNotFoundError, OSError) as error:
         if not EMBEDDED.is_dir():  # a Space has none
             raise WeightsError(
                 f"The weights {repo} could not be downloaded ({type(error).__name__}), and there are "

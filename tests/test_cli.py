@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+import skin_app.weights
 from skin_app.cli import main
 from skin_app.diagnoses import CODES
 from tests.tiny import give_trust, picture, write_weights
@@ -123,3 +124,19 @@ def test_names_that_are_not_utf8_or_look_like_formulas_each_get_their_row(
         Path(os.fsdecode(name)).write_bytes(b"not an image")
     assert main(["score", ".", "--out", "results.csv", "--weights", weights]) == 0
     assert {row["file"] for row in rows_of(Path("results.csv"))} == {"'=1+1.jpg", "L\\udce4sion.jpg"}
+
+
+def test_a_file_of_answers_never_comes_from_other_weights_than_asked_for(
+    weights: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def offline(*_: object, **__: object) -> str:
+        raise ConnectionError("no route")
+
+    monkeypatch.setattr(skin_app.weights, "snapshot_download", offline)
+    monkeypatch.setattr(skin_app.weights, "EMBEDDED", Path(weights))
+    Image.fromarray(picture(1)).save(tmp_path / "1.jpg")
+    out = tmp_path / "results.csv"
+    asked = "someone/skin@" + "0" * 40
+    assert main(["score", str(tmp_path), "--out", str(out), "--weights", asked]) == 2
+    assert "could not be downloaded" in capsys.readouterr().err
+    assert not out.exists()

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from skin_app import weights
@@ -94,11 +95,12 @@ def test_a_hub_repo_must_be_pinned() -> None:
         open_weights("/no/such/folder")
 
 
+@pytest.mark.parametrize("broken", [ConnectionError, httpx2.ReadError, httpx2.ConnectTimeout])
 def test_without_a_network_the_embedded_weights_answer_and_say_so(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, monkeypatch: pytest.MonkeyPatch, broken: type[Exception]
 ) -> None:
     def offline(*_: object, **__: object) -> str:
-        raise ConnectionError("no route")
+        raise broken("no route")
 
     monkeypatch.setattr(weights, "snapshot_download", offline)
     monkeypatch.setattr(weights, "EMBEDDED", folder)

@@ -28,7 +28,7 @@ def compare(say: Say, ensemble: Ensemble, shown: Shown | None, name: str | None)
     corrected = CORRECTIONS[name](original)
     if np.array_equal(corrected.pixels, original.pixels):
         return status(say(words_corrected.UNCHANGED), kind="note")
-    before, after = ensemble.analyse_all([original, corrected], with_maps=False)
+    before, after = ensemble.analyse_all([original, corrected])
     title = say(words_corrected.CORRECTED, name=say(words_corrected.CORRECTIONS[name]))
     notes, frame = [], None
     if name == "field of view":

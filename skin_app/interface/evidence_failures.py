@@ -12,7 +12,7 @@ from skin_app.interface.measured import estimate, scores_by_rule, share, with_in
 from skin_app.interface.trust import map_is_weak
 from skin_app.language import Say
 from skin_app.skin_tone import TONES
-from skin_app.trust import Trust
+from skin_app.trust import MIRRORED, PAINTED_CORNERS, PAINTED_HAIR, Trust
 from skin_app.weights import WeightsFolder
 
 FEW_IMAGES = 100
@@ -26,6 +26,7 @@ REFUSED = (
     "clinical skin photos refused (by all members, 1 view)",
     "dermatoscopic images refused",
 )
+CHANGED = {"hair": PAINTED_HAIR, "corners": PAINTED_CORNERS, "mirrored": MIRRORED}
 HEAT = ("heat on the lesion", "area of the lesion")
 
 
@@ -40,7 +41,7 @@ def failures_section(say: Say, weights: WeightsFolder) -> str:
         *_together(say, trust, words.REFUSED, dict(zip(("refused", "wrongly"), REFUSED, strict=True))),
         *([say(words.WEAK_MAPS)] if map_is_weak(trust) else []),
         *_together(say, trust, words.HEAT, dict(zip(("share", "area"), HEAT, strict=True))),
-        say(words.ARTEFACTS),
+        *_together(say, trust, words.ARTEFACTS, CHANGED),
         *_of_skin(say, trust),
         say(words.MISLEADS),
     ]

@@ -29,7 +29,7 @@ from skin_app.language import NO_BREAK, Say
 
 LAYER = 96  # pixels a side: the maps are smooth, the browser enlarges them
 STRENGTH = 60
-THIRD_SHARE = 0.4  # of the heat in one ninth of the square before its place is named; even would be .11
+MOST = 0.5  # of the heat in one ninth of the square before its place is named; even would be .11
 
 
 def map_figure(say: Say, photo: DisplayPhoto, analysis: Analysis, token: str, weak: bool) -> str:
@@ -116,7 +116,7 @@ def _caption(say: Say, analysis: Analysis, entry: Ranked, class_map: np.ndarray,
 
 
 def where(say: Say, class_map: np.ndarray) -> str:
-    """In which ninth of the square most of a map's heat lies, in words; or that it is spread.
+    """In which ninth of the square most of a map's heat lies, in words; or that it is in none.
 
     `class_map`: (rows, columns) in [0, 1], not all zero.
     """
@@ -129,7 +129,7 @@ def where(say: Say, class_map: np.ndarray) -> str:
     )
     shares = shares / shares.sum()
     best = int(shares.argmax())
-    if float(shares.flatten()[best]) < THIRD_SHARE:
+    if float(shares.flatten()[best]) < MOST:
         return say(words.NO_PLACE)
     return say(words.MOST_HEAT, place=say(words.PLACES[best // 3][best % 3]))
 

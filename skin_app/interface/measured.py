@@ -6,7 +6,6 @@ from html import escape
 from typing import Any
 
 from skin_app.interface import words_evidence as words
-from skin_app.interface.fragments import percent
 from skin_app.language import Say
 from skin_app.trust import Estimate
 from skin_app.views import VIEWS
@@ -34,9 +33,7 @@ def share(say: Say, value: float | None) -> str:
     0 or 1."""
     if value is None:
         return say(words.NOT_MEASURED)
-    if value in (0, 1):
-        return f"{say.number(100 * value)}&nbsp;%"
-    return percent(say, value)
+    return escape(say.counted(value))
 
 
 def area(say: Say, value: float | None) -> str:

@@ -3,8 +3,7 @@
 (() => {
   const chosen = new Map(); // photo -> what its reader has set, kept when the full answer follows the quick one
 
-  const settings = (figure) => {
-    const photo = figure.dataset.photo;
+  const settings = (photo) => {
     if (!chosen.has(photo)) chosen.set(photo, { code: null, beside: '', strength: null, split: null });
     return chosen.get(photo);
   };
@@ -14,8 +13,14 @@
     pane.querySelectorAll('[data-code]').forEach((part) => { part.hidden = part.dataset.code !== code; });
   };
 
+  const press = (photo, code) => {
+    document.querySelectorAll(`[data-for="${photo}"] button.pick`).forEach((button) => {
+      button.setAttribute('aria-pressed', String(button.dataset.code === code));
+    });
+  };
+
   const apply = (figure) => {
-    const set = settings(figure);
+    const set = settings(figure.dataset.photo);
     const panes = figure.querySelector('.panes');
     const first = panes.querySelector('.pane');
     panes.querySelectorAll('.pane.second').forEach((pane) => pane.remove());
@@ -34,18 +39,17 @@
     figure.querySelector('select.beside').value = set.beside;
     figure.style.setProperty('--strength', strength.value / 100);
     figure.style.setProperty('--split', `${split.value}%`);
-    document.querySelectorAll(`[data-for="${figure.dataset.photo}"] button.pick`).forEach((button) => {
-      button.setAttribute('aria-pressed', String(button.dataset.code === code));
-    });
+    press(figure.dataset.photo, code);
   };
 
   document.addEventListener('click', (event) => {
     const button = event.target.closest('button.pick');
     const photo = button?.closest('[data-for]')?.dataset.for;
-    const figure = photo && document.querySelector(`figure.map[data-photo="${photo}"]`);
-    if (!figure) return;
-    settings(figure).code = button.dataset.code;
-    apply(figure);
+    if (!photo) return;
+    settings(photo).code = button.dataset.code;
+    const figure = document.querySelector(`figure.map[data-photo="${photo}"]`);
+    if (figure) apply(figure);
+    else press(photo, button.dataset.code); // the quick answer: its heatmaps follow
   });
 
   document.addEventListener('input', (event) => {
@@ -53,7 +57,7 @@
     if (!figure) return;
     const name = ['strength', 'split', 'beside'].find((part) => event.target.classList.contains(part));
     if (!name) return;
-    settings(figure)[name] = event.target.value;
+    settings(figure.dataset.photo)[name] = event.target.value;
     apply(figure);
   });
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from html import escape
 
-from skin_app.gallery import SimilarLesion
+from skin_app.gallery import NOT_STATED, SimilarLesion
 from skin_app.interface import words
 from skin_app.interface.drawing import data_url
 from skin_app.interface.fragments import BY_CODE, named, status
@@ -33,7 +33,9 @@ def counted(say: Say, lesions: Sequence[SimilarLesion]) -> str:
     for code, number in Counter(lesion.dx for lesion in lesions).most_common():
         ways = Counter(lesion.confirmed for lesion in lesions if lesion.dx == code)
         how = ", ".join(
-            say(words.SIMILAR_CONFIRMED, number=count, how=say(way))
+            say(words.SIMILAR_UNSTATED, number=count)
+            if way == NOT_STATED
+            else say(words.SIMILAR_CONFIRMED, number=count, how=say(way))
             for way, count in ways.most_common()
         )
         entries.append(

@@ -103,10 +103,9 @@ POINTS_NOTE = (
     "with the slider."
 )
 MAP_MEANING = (
-    "The map estimates how much of this class's probability hangs on a place: what would be lost if it "
-    "looked like the rest of the photo. It does not show where disease is, and it does not outline the "
-    "lesion. All seven maps share one scale, so a pale map means an improbable class or little to see. "
-    "The darkened margin was not seen by the networks."
+    "The map estimates how much of this class's probability hangs on a place. It does not show where "
+    "disease is, and it does not outline the lesion. All seven maps share one scale, so a pale map "
+    "means an improbable class or little to see. The darkened margin was not seen by the networks."
 )
 MAP_IS_WEAK = (
     "Measured on images that the networks had not seen, these maps did not find the pixels that the "
@@ -149,7 +148,7 @@ MAP_FOLLOWS = "The heatmaps follow with the full answer."
 MAP_EMPTY = "No place adds to this class."
 PEAK = "Its strongest place has {peak} of the strongest of all seven maps."
 MOST_HEAT = "Most of its heat lies {place} of the square."
-NO_PLACE = "Its heat is spread over the whole square."
+NO_PLACE = "No ninth of the square holds most of its heat."
 PLACES = (
     ("at the upper left", "at the top", "at the upper right"),
     ("at the left", "in the middle", "at the right"),
@@ -165,6 +164,7 @@ SIMILAR = "Confirmed lesions that look alike to the networks"
 SIMILAR_COUNT = "Of the {count} nearest lesions:"
 SIMILAR_ENTRY = "{number} {name} ({how})"
 SIMILAR_CONFIRMED = "{number} confirmed by {how}"
+SIMILAR_UNSTATED = "{number}: how it was confirmed is not stated"
 LIKENESS = "likeness {likeness}"
 AGED = "{age} years"
 PICTURE_OF = "{name}, archive id {image_id}"

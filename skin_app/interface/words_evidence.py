@@ -233,8 +233,8 @@ HEAT = (
     "rest lies on skin, hair or the edge, or on what a simple outline misses."
 )
 ARTEFACTS = (
-    "Hair, rulers, ink, bubbles and dark corners change answers: docs/trust.md says by how much, "
-    "and for which groups of patients the 90&nbsp;% sets fall short."
+    "Painted onto a photo, dark hair changes the first diagnosis of {hair}, dark corners that of "
+    "{corners}; mirroring the photo, which should change nothing, that of {mirrored}."
 )
 FORCED = "Seven groups of pigmented lesions only: anything else is forced into one of them, or refused."
 REFUSED = (

@@ -68,6 +68,13 @@ def test_an_even_map_has_no_place() -> None:
     assert where(ENGLISH, np.full((10, 10), 0.3)) == words.NO_PLACE
 
 
+def test_a_spot_between_two_ninths_lies_in_none() -> None:
+    class_map = np.zeros((9, 9))
+    class_map[4, 2:4] = 1  # half of it in either
+    class_map[8, 8] = 0.1
+    assert where(ENGLISH, class_map) == words.NO_PLACE
+
+
 def test_the_seen_square_is_where_the_networks_looked(analysis: Analysis) -> None:
     wide = for_display(Photo(PHOTO.pixels[:300]))  # 600 x 300: the square is the middle half
     html = map_figure(ENGLISH, wide, analysis, "t", False)

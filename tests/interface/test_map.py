@@ -37,6 +37,30 @@ def test_choosing_a_diagnosis_in_the_list_shows_its_map(visit: Page, screenshots
     visit.screenshot(path=screenshots / "class-switched.png")
 
 
+QUICK = """() => {
+  const figure = document.querySelector('#map figure.map');
+  const code = [...figure.querySelectorAll('.captions p')].at(-1).dataset.code;
+  const quick = document.createElement('div');
+  quick.dataset.for = 'quick';
+  quick.innerHTML = `<button class="pick" data-code="${code}"></button>`;
+  document.body.append(quick);
+  quick.firstChild.click();
+  const followed = figure.cloneNode(true);
+  followed.dataset.photo = 'quick';
+  document.body.append(followed);
+  return [code, quick.firstChild.ariaPressed];
+}"""
+
+
+def test_what_is_chosen_in_the_quick_answer_is_shown_when_the_maps_follow(visit: Page) -> None:
+    upload(visit, PHOTO)
+    expect_full_answer(visit)
+    code, pressed = visit.evaluate(QUICK)
+    assert pressed == "true"
+    pane = visit.locator("figure[data-photo=quick] .pane").first
+    expect(pane).to_have_attribute("data-code", code)
+
+
 def test_every_diagnosis_has_its_layer_and_its_words(visit: Page) -> None:
     upload(visit, PHOTO)
     expect_full_answer(visit)
