@@ -11,9 +11,7 @@ from safetensors.numpy import load_file
 from skin_app.diagnoses import CODES
 
 ARCHIVE = "https://api.isic-archive.com/images/{image_id}/"
-# No two images of different lesions in the embedded gallery are as alike (a test holds this), while an
-# image of the gallery finds itself.
-SAME_PHOTO = 0.99
+SAME_PHOTO = 0.99  # likeness from which a photo may be one of the gallery's own images
 NEAREST = 12
 NOT_STATED = "not stated"
 CONFIRMED = {
@@ -35,6 +33,7 @@ class SimilarLesion:
 
     `likeness`: cosine similarity of the embeddings, at most 1. `confirmed`: how the diagnosis was
     made, in words. `age` in years, `sex` and `site` as the data set gives them, or None.
+    `is_the_same_photo`: whether the photo that was asked about is most likely this very image.
     """
 
     image_id: str
@@ -44,11 +43,7 @@ class SimilarLesion:
     age: float | None
     sex: str | None
     site: str | None
-
-    @property
-    def is_the_same_photo(self) -> bool:
-        """Whether the photo that was asked about is most likely this very training image."""
-        return self.likeness >= SAME_PHOTO
+    is_the_same_photo: bool = False
 
     @property
     def link(self) -> str:
@@ -59,20 +54,28 @@ class SimilarLesion:
 class Gallery:
     """Reference index: unit embeddings (images, channels) of the first member, and their table."""
 
-    def __init__(self, embeddings: np.ndarray, table: pd.DataFrame) -> None:
+    def __init__(
+        self, embeddings: np.ndarray, table: pd.DataFrame, same_photo: float = SAME_PHOTO
+    ) -> None:
+        """`same_photo`: a likeness that no two different lesions of the index have."""
         if len(embeddings) != len(table) or not set(table["dx"]) <= set(CODES):
             raise GalleryError(
                 "The gallery's embeddings and its table do not fit each other: get the weights anew."
             )
         self._embeddings = torch.from_numpy(embeddings.astype(np.float32))
         self._table = table.reset_index(drop=True)
+        self._same_photo = same_photo
 
     @classmethod
     def load(cls, folder: Path) -> "Gallery":
-        """Read `gallery.safetensors` and `gallery.csv` of a weights folder."""
+        """Read `gallery.safetensors` and `gallery.csv` of a weights folder.
+
+        Older ones do not hold `same_photo`: then it is `SAME_PHOTO`.
+        """
         text = {"image_id": str, "lesion": str, "sex": str, "localization": str, "dx_type": str}
         table = pd.read_csv(folder / "gallery.csv", dtype=text)
-        return cls(load_file(folder / "gallery.safetensors")["embeddings"], table)
+        stored = load_file(folder / "gallery.safetensors")
+        return cls(stored["embeddings"], table, float(stored.get("same_photo", SAME_PHOTO)))
 
     def __len__(self) -> int:
         return len(self._table)
@@ -107,4 +110,5 @@ class Gallery:
             age=None if pd.isna(entry["age"]) else float(entry["age"]),
             sex=known("sex"),
             site=known("localization"),
+            is_the_same_photo=likeness >= self._same_photo,
         )

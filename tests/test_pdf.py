@@ -154,7 +154,7 @@ def test_without_trust_and_for_a_refused_photo_nothing_is_made_up(tmp_path: Path
 def test_warnings_stand_there_with_the_gravest_first(ensemble: Ensemble, analysis: Analysis) -> None:
     assert analysis.assessment is not None
     look = analysis.assessment.look
-    same = SimilarLesion("ISIC_0000001", "mel", "histopathology", 0.999, None, None, None)
+    same = SimilarLesion("ISIC_0000001", "mel", "histopathology", 0.999, None, None, None, True)
     for checks in (CHECKS[:3], CHECKS):
         found = tuple(Finding(check.kind, check.sentence, 1.0, 0.5) for check in checks)
         assessment = replace(

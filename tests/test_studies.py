@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from skin_app.ensemble import Ensemble
 from skin_app.network import Member
@@ -199,6 +199,12 @@ def test_folds_trained_apart_are_assembled(data: Path, init: Path, tmp_path: Pat
     nearest = ensemble.analyse(read_photo(photo)).similar[0]  # the gallery is of the first member
     assert nearest.image_id == photo.stem
     assert nearest.likeness > 0.999
+    stored = load_file(tmp_path / "run" / "weights" / "gallery.safetensors")
+    embeddings = stored["embeddings"].double()
+    table = pd.read_csv(tmp_path / "run" / "weights" / "gallery.csv")
+    others = torch.from_numpy(table["lesion"].to_numpy()[:, None] != table["lesion"].to_numpy())
+    most_alike = float((embeddings @ embeddings.T)[others].max())
+    assert float(stored["same_photo"]) == pytest.approx(max(0.99, most_alike + 5e-4), abs=1e-5)
     contract = json.loads((tmp_path / "run" / "weights" / "ensemble.json").read_text())
     assert contract["training"]["folds"] == [0, 1]
     assert sorted(contract["calibration"]["temperatures"]) == ["1", "4", "8"]

@@ -23,7 +23,7 @@ from train.calibrate import fit_calibration, log_prior_shift
 from train.card import model_card
 from train.checkpoint import save_tensors
 from train.crossfit import CALIBRATED_ON, Bias, cross_fitted
-from train.gallery import gallery_embeddings, gallery_table
+from train.gallery import gallery_embeddings, gallery_table, same_photo
 from train.ham10000 import TEXT
 from train.metrics import score_report
 from train.predict import COUNTS, load_fold_member, views_label
@@ -186,7 +186,10 @@ def write_folder(
             }
             save_tensors(state, place / "model.safetensors")
         save_tensors(
-            {"embeddings": torch.from_numpy(embeddings.astype(np.float16))},
+            {
+                "embeddings": torch.from_numpy(embeddings.astype(np.float16)),
+                "same_photo": torch.tensor(same_photo(embeddings, gallery["lesion"].to_numpy(str))),
+            },
             partial / "gallery.safetensors",
         )
         gallery.to_csv(partial / "gallery.csv", index=False)

@@ -9,10 +9,28 @@ from tqdm import tqdm
 
 from skin_app.ensemble import input_square
 from skin_app.gallery import COLUMNS as GALLERY_COLUMNS
+from skin_app.gallery import SAME_PHOTO
 from skin_app.hardware import best_device, precision
 from skin_app.network import Member
 from skin_app.photo import read_photo
 from train.ham10000 import Dataset
+
+MARGIN = 5e-4  # float16 moves a likeness by as much
+
+
+def same_photo(embeddings: np.ndarray, lesions: np.ndarray) -> float:
+    """The likeness from which a photo is taken for one of the gallery's own images.
+
+    `SAME_PHOTO`, or a little more than any two different lesions have. `embeddings`: (images, channels)
+    of length 1; `lesions`: (images,).
+    """
+    units = torch.from_numpy(embeddings.astype(np.float32))
+    lesion = torch.from_numpy(np.unique(lesions, return_inverse=True)[1])
+    most_alike = 0.0
+    for rows in torch.arange(len(units)).split(1000):
+        others = lesion[rows][:, None] != lesion[None]
+        most_alike = max(most_alike, float((units[rows] @ units.T).where(others, 0.0).max()))
+    return max(SAME_PHOTO, most_alike + MARGIN)
 
 
 def gallery_table(data: Dataset) -> pd.DataFrame:

@@ -65,7 +65,7 @@ def test_note_about_the_weights_stands_on_the_page(
 def test_a_training_image_is_said_to_be_one(pictures: LesionPictures) -> None:
     lesion = SimilarLesion("ISIC_1", "nv", "histopathology", 0.98, 40.0, None, None)
     assert "most likely one of the training images" not in similar_lesions(ENGLISH, [lesion], pictures)
-    html = similar_lesions(ENGLISH, [replace(lesion, likeness=0.9991)], pictures)
+    html = similar_lesions(ENGLISH, [replace(lesion, is_the_same_photo=True)], pictures)
     assert "most likely one of the training images (ISIC_1)" in html
 
 
