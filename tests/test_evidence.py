@@ -251,6 +251,7 @@ def test_the_document_says_what_was_run_and_what_was_not(documents: Path) -> Non
     assert study["title"] == "One against two"
     assert "**Not run:** `three`." in text
     assert "A single fold" in text
+    assert "two was run on fold 0 alone, one on 0, 1: scores are of each one's own images" in text
     assert "*published* | *0.123*" in text
     assert "`folds` 5 → 2" in text
     score = study["settings"]["two"]["views_8"]["calibrated"]["accuracy"]

@@ -109,8 +109,8 @@ def test_the_trainer_puts_a_map_into_a_folder_and_calibrating_keeps_it(tmp_path:
     assert [path.name for path in tmp_path.iterdir()] == ["weights"]
 
 
-def test_assembling_anew_leaves_no_stale_map(tmp_path: Path) -> None:
-    folder = write_weights(mapped(tmp_path / "weights"))
+def test_assembling_another_gallery_leaves_no_stale_map(tmp_path: Path) -> None:
+    folder = write_weights(mapped(tmp_path / "weights"), images=50)
     assert not (folder / FILE).exists()
     assert open_weights(folder).lesion_map() is None
 

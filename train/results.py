@@ -157,7 +157,11 @@ def measure_study(folder: Path, figures_folder: Path) -> dict[str, Any]:
     }
     against = {name: other for name, other in study.get("against", {}).items() if name in settings}
     report["against"] = {name: other for name, other in against.items() if other in settings}
-    report["notes"] = [*study["notes"], *_other_reference(against, settings, study["baseline"])]
+    report["notes"] = [
+        *study["notes"],
+        *_other_reference(against, settings, study["baseline"]),
+        *_other_folds(settings, study["baseline"]),
+    ]
     baseline = settings.get(study["baseline"])
     if baseline is not None:
         references = {name: report["against"].get(name, study["baseline"]) for name in settings}
@@ -193,6 +197,18 @@ def _other_reference(against: dict[str, str], ran: Container[str], baseline: str
         f"compared with {baseline}: the difference holds all that was changed since, the further "
         "training too."
         for other in missing
+    ]
+
+
+def _other_folds(settings: dict[str, Evidence], baseline: str) -> list[str]:
+    """A note for settings that were run on other folds than the baseline."""
+    folds = {name: np.unique(evidence.folds).tolist() for name, evidence in settings.items()}
+    return [
+        f"{name} was run on fold {', '.join(map(str, own))} alone, {baseline} on "
+        f"{', '.join(map(str, folds[baseline]))}: scores are of each one's own images, differences of "
+        "those that both have."
+        for name, own in folds.items()
+        if baseline in folds and own != folds[baseline]
     ]
 
 
