@@ -19,6 +19,15 @@ MEASURED = {
     "HAM10000 images with a quality finding": "Images with a finding about the photo's quality",
     "heat on the lesion": "Heat of the first diagnosis that lies on the lesion",
     "area of the lesion": "Area of the lesion on the square",
+    "first diagnoses changed by painted dark hair (1 view)": (
+        "First diagnoses that painted dark hair changes (1 view)"
+    ),
+    "first diagnoses changed by painted dark corners (1 view)": (
+        "First diagnoses that painted dark corners change (1 view)"
+    ),
+    "first diagnoses changed by mirroring the photo (1 view)": (
+        "First diagnoses that mirroring the photo changes (1 view)"
+    ),
     "insertion less deletion, our map less a spot in the middle": (
         "How much better the heat map finds what the score depends on than a spot in the middle "
         "does (insertion less deletion; 0: no better)"
