@@ -1,7 +1,7 @@
 """What happens when someone does something on the page, as plain functions without gradio.
 
-A photo goes two steps: `receive` reads and forgets the upload and decodes it; `answer` runs the
-networks, quick answer first. What the page then remembers of it is `Shown`, in memory only.
+A photo goes two steps: `receive` reads the upload and decodes it; `answer` runs the networks, quick
+answer first. What the page then remembers of it is `Shown`, in memory only.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ from skin_app.interface import words
 from skin_app.interface.desk import Desk
 from skin_app.interface.drawing import DisplayPhoto, data_url, for_display
 from skin_app.interface.fragments import answer_status, status
-from skin_app.interface.uploads import delete, read
+from skin_app.interface.uploads import read
 from skin_app.language import Say
 from skin_app.photo import Photo, PhotoError, read_photo
 from skin_app.pictures import shrunk
@@ -62,19 +62,14 @@ class Answered:
     shown: Shown | None = None
 
 
-def receive(say: Say, path: str | None, uploads: Path) -> Iterator[Received]:
-    """Read and decode an upload inside the folder `uploads`, then delete its file.
+def receive(say: Say, path: str | None, uploads: Path) -> Received:
+    """Read and decode an upload inside the folder `uploads`.
 
-    The file goes only after the answer is out: until its own preview has arrived, the browser shows
-    the file.
+    Its file stays: until its own preview has arrived, the browser shows that (`Desk.hold`).
     """
     if path is None:
-        yield Received(None, status(say(words.IDLE)))
-        return
-    try:
-        yield _decoded(say, lambda: read(path, uploads))
-    finally:
-        delete(path, uploads)
+        return Received(None, status(say(words.IDLE)))
+    return _decoded(say, lambda: read(path, uploads))
 
 
 def receive_example(say: Say, index: int) -> Received:

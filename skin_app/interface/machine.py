@@ -14,17 +14,16 @@ from gradio.events import api
 from pydantic import TypeAdapter, ValidationError
 
 from skin_app.ensemble import Ensemble
-from skin_app.interface.batch import TURNS
+from skin_app.interface.batch import AT_A_TIME, TURNS
 from skin_app.interface.uploads import delete, read
 from skin_app.interface.wiring import BATCHES, NETWORKS
-from skin_app.photo import Photo, PhotoError, read_photo
+from skin_app.photo import MAX_PIXELS, Photo, PhotoError, read_photo
 from skin_app.record import Record
 from skin_app.report import csv_row, error_row, record
 from skin_app.views import VIEWS
 
 MOST_PHOTOS = 200
 MOST_BYTES = 300_000_000
-CHUNK = 4
 NO_FILE = "Pass each photo as an uploaded file: in the Python client, as handle_file(path)."
 NO_UPLOAD = "The path does not lead to an uploaded file, or it was deleted: upload the photo again."
 WRONG_VIEWS = f"The number of views is 1 or {VIEWS}."
@@ -110,17 +109,27 @@ def scored(ensemble: Ensemble, uploads: Path, photos: object) -> list[Row]:
         raise _refusal(NO_FILE)
     taken = _taken(photos, uploads)
     rows: list[Row] = []
-    for start in range(0, len(taken), CHUNK):
-        chunk = [(name, _decoded(content)) for name, content in taken[start : start + CHUNK]]
-        usable = [photo for _, photo in chunk if isinstance(photo, Photo)]
-        with TURNS:  # the photos of others come between
-            analyses = iter(ensemble.analyse_all(usable, with_maps=False) if usable else [])
-        for name, photo in chunk:
-            if isinstance(photo, Photo):
-                rows.append(_row(csv_row(name, next(analyses))))
-            else:
-                rows.append(_row(error_row(name, str(photo))))
+    while taken:
+        with TURNS:  # the photos of others come between, and few are decoded at a time
+            rows += _next_few(ensemble, taken)
     return rows
+
+
+def _next_few(ensemble: Ensemble, taken: list[tuple[Path, bytes | PhotoError]]) -> list[Row]:
+    """Rows of the first few of `taken`, which are taken off it: fewer where the photos are large."""
+    few: list[tuple[Path, Photo | PhotoError]] = []
+    pixels = 0
+    while taken and len(few) < AT_A_TIME and pixels < MAX_PIXELS:
+        name, content = taken.pop(0)
+        photo = _decoded(content)
+        pixels += photo.width * photo.height if isinstance(photo, Photo) else 0
+        few.append((name, photo))
+    usable = [photo for _, photo in few if isinstance(photo, Photo)]
+    analyses = iter(ensemble.analyse_all(usable, with_maps=False) if usable else ())
+    return [
+        _row(csv_row(name, next(analyses)) if isinstance(photo, Photo) else error_row(name, str(photo)))
+        for name, photo in few
+    ]
 
 
 def _taken(sent: Sequence[object], uploads: Path) -> list[tuple[Path, bytes | PhotoError]]:

@@ -20,6 +20,7 @@ from skin_app.interface.heat import map_figure
 from skin_app.interface.labels import Labels
 from skin_app.interface.report_form import REPORT_FIELDS, build_report
 from skin_app.interface.similar import similar_lesions
+from skin_app.interface.uploads import delete
 from skin_app.interface.wiring import (
     NETWORKS,
     QUIET,
@@ -114,31 +115,48 @@ def build_one_photo(
         newest = shown is None or desk.wants(visitor_of(request), shown.token)
         return outputs if newest else gr.skip()
 
-    def read(received: Received, request: gr.Request) -> list[Any]:
-        desk.put(visitor_of(request), received.data)
+    def read(received: Received, turn: int, request: gr.Request) -> list[Any]:
+        if not desk.put(visitor_of(request), received.data, turn):
+            return [gr.skip()] * (1 + len(result))
         preview = received.preview and {"url": received.preview, "orig_name": "photo.jpg"}
         return [preview, received.status, *_empty()]
 
-    def on_photo(upload: dict[str, Any] | None, request: gr.Request) -> Iterator[list[Any]]:
-        for received in handlers.receive(spoken(request), upload["path"] if upload else None, uploads):
-            yield read(received, request)
+    def on_photo(upload: dict[str, Any] | None, request: gr.Request) -> list[Any]:
+        turn, path = desk.turn(), upload["path"] if upload else None
+        received = handlers.receive(spoken(request), path, uploads)
+        if path is not None:
+            desk.hold(visitor_of(request), path)
+        outputs = read(received, turn, request)
+        # gradio empties the field, and says so, before it pastes: what is pasted stays
+        return outputs if upload else [gr.skip(), *outputs[1:]]
 
-    def on_example(event: gr.EventData, request: gr.Request) -> list[Any]:
-        return read(handlers.receive_example(spoken(request), int(event.index)), request)
+    def on_example(event: gr.EventData, request: gr.Request) -> Any:
+        return read(handlers.receive_example(spoken(request), int(event.index)), desk.turn(), request)
 
     def on_received(percent: float, request: gr.Request) -> Iterator[Any]:
-        say = spoken(request)
+        say, visitor, token = spoken(request), visitor_of(request), ""
+        for path in desk.release(visitor):
+            delete(path, uploads)
         yield gr.skip()
-        for answered in handlers.answer(say, ensemble, desk, visitor_of(request)):
+        for answered in handlers.answer(say, ensemble, desk, visitor):
+            token = answered.shown.token if answered.shown else ""
             yield drawn(say, answered, percent, request)
-        yield gr.skip()  # at the end gradio sends once more what came last: not an older photo's answer
+        # At the end gradio sends once more what came last: not an older photo's answer. But only then,
+        # since what follows an answer at once empties it in the browser before it is drawn.
+        if token and not desk.wants(visitor, token):
+            yield gr.skip()
 
     def on_analyse(shown: Shown | None, percent: float, request: gr.Request) -> Iterator[Any]:
-        yield from on_received(percent, request)
         say = spoken(request)
         answered = handlers.again(say, desk, visitor_of(request), shown)
-        if answered is not None:
+        if answered is None:
+            yield from on_received(percent, request)
+        else:
             yield drawn(say, answered, percent, request)
+
+    def on_answered(shown: Shown | None, percent: float, request: gr.Request) -> Any:
+        # the slider may have been moved since the answer was asked for
+        return gr.skip() if shown is None else on_points(shown, percent, request)
 
     def on_correction(shown: Shown | None, name: str | None, request: gr.Request) -> Iterator[Any]:
         say = spoken(request)
@@ -151,8 +169,10 @@ def build_one_photo(
     for listen, fn, inputs in ((photo.input, on_photo, [photo]), (examples.click, on_example, None)):
         listen(fn, inputs, received, trigger_mode="multiple", **UNDECODED, **UPLOADS, **QUIET).then(
             on_received, [prevalence], result, trigger_mode="multiple", **NETWORKS, **QUIET
-        )
-    analyse.click(on_analyse, [shown, prevalence], result, trigger_mode="once", **NETWORKS, **QUIET)
+        ).then(on_answered, [shown, prevalence], points, **UPLOADS, **QUIET)
+    analyse.click(
+        on_analyse, [shown, prevalence], result, trigger_mode="once", **NETWORKS, **QUIET
+    ).then(on_answered, [shown, prevalence], points, **UPLOADS, **QUIET)
     # not `release`: a slider that is moved by keys is never released
     prevalence.input(
         on_points, [shown, prevalence], points, trigger_mode="always_last", **UPLOADS, **QUIET
@@ -218,8 +238,8 @@ def _filled(
         gr.HTML(points, visible=bool(points)),
         gr.Slider(visible=trust.has_points(analysis)),
         similar_lesions(say, analysis.similar, pictures),
-        *(gr.Radio(value=None), ""),
-        *([gr.skip()] * (REPORT_FIELDS - 1)),  # what was typed while the full answer was made stays
+        *(gr.skip(), gr.skip()),  # what was chosen and typed while the full answer was made stays
+        *([gr.skip()] * (REPORT_FIELDS - 1)),
         *("", shown),
     ]
 

@@ -1,5 +1,6 @@
 // Heatmaps switch in the browser: which diagnosis, how strong, from which edge on, and a second beside it.
-// Everything is delegated to the document, because gradio replaces the HTML of a result.
+// Everything is delegated to the document, because gradio replaces the HTML of a result, or changes the
+// elements that are there into those of the next one.
 (() => {
   const chosen = new Map(); // photo -> what its reader has set, kept when the full answer follows the quick one
 
@@ -19,6 +20,15 @@
     });
   };
 
+  // The full answer draws its list anew: what was chosen in the quick one stays chosen.
+  const pressAgain = (button) => {
+    const photo = button.closest('[data-for]')?.dataset.for;
+    const code = chosen.get(photo)?.code;
+    if (!code) return;
+    const pressed = String(button.dataset.code === code);
+    if (button.getAttribute('aria-pressed') !== pressed) button.setAttribute('aria-pressed', pressed);
+  };
+
   const apply = (figure) => {
     const set = settings(figure.dataset.photo);
     const panes = figure.querySelector('.panes');
@@ -34,8 +44,8 @@
     }
     const strength = figure.querySelector('input.strength');
     const split = figure.querySelector('input.split');
-    if (set.strength !== null) strength.value = set.strength;
-    if (set.split !== null) split.value = set.split;
+    strength.value = set.strength ?? strength.defaultValue;
+    split.value = set.split ?? split.defaultValue;
     figure.querySelector('select.beside').value = set.beside;
     figure.style.setProperty('--strength', strength.value / 100);
     figure.style.setProperty('--split', `${split.value}%`);
@@ -61,13 +71,35 @@
     apply(figure);
   });
 
+  // A pasted photo goes where a chosen one would: gradio has a button for that, but no keys.
+  document.addEventListener('paste', (event) => {
+    if (event.target.closest('input, textarea, [contenteditable]')) return; // text, perhaps with a picture
+    const photo = [...(event.clipboardData?.files ?? [])].find((file) => file.type.startsWith('image/'));
+    const field = [...document.querySelectorAll('input[type=file]')].find(
+      (input) => input.closest('.block').checkVisibility(),
+    );
+    if (!photo || !field) return;
+    event.preventDefault();
+    const chosen = new DataTransfer();
+    chosen.items.add(photo);
+    field.files = chosen.files;
+    field.dispatchEvent(new Event('change', { bubbles: true }));
+  });
+
   new MutationObserver((changes) => {
-    const added = changes.flatMap((change) => [...change.addedNodes]).filter((node) => node.nodeType === 1);
-    for (const node of added) {
-      const figures = node.matches('figure.map') ? [node] : node.querySelectorAll('figure.map');
-      for (const figure of figures) apply(figure);
+    for (const change of changes) {
+      if (change.attributeName === 'aria-pressed') pressAgain(change.target);
+      const changed = change.type === 'attributes' ? [change.target] : [...change.addedNodes];
+      for (const node of changed.filter((one) => one.nodeType === 1)) {
+        const figures = node.matches('figure.map') ? [node] : node.querySelectorAll('figure.map');
+        for (const figure of figures) apply(figure);
+      }
     }
-  }).observe(document.documentElement, { childList: true, subtree: true });
+  }).observe(document.documentElement, {
+    childList: true,
+    subtree: true,
+    attributeFilter: ['data-photo', 'aria-pressed'],
+  });
 
   // Texts are English or German whatever else the browser speaks.
   const german = navigator.language.toLowerCase().startsWith('de');

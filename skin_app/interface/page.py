@@ -13,6 +13,7 @@ from skin_app.interface.labels import Labels
 from skin_app.interface.machine import add_endpoints
 from skin_app.interface.one_photo import build_one_photo, whole_result
 from skin_app.interface.several import build_tab as build_several
+from skin_app.interface.uploads import delete
 from skin_app.interface.wiring import QUIET, UPLOADS, Fragment, spoken
 from skin_app.language import Say
 from skin_app.pictures import LesionPictures
@@ -59,7 +60,7 @@ def build_page(
         evidence_tab.select(on_evidence, shown, [place, scores], **UPLOADS, **QUIET)
         about_tab.select(on_about, None, told, **UPLOADS, **QUIET)
         add_endpoints(ensemble, uploads)
-        page.unload(_forgetting(page, desk))
+        page.unload(_forgetting(page, desk, uploads))
     return page, labels
 
 
@@ -71,12 +72,14 @@ def _loading(say: Say) -> str:
     return fragments.status(say(words.LOADING))
 
 
-def _forgetting(page: gr.Blocks, desk: Desk) -> Callable[[gr.Request], None]:
+def _forgetting(page: gr.Blocks, desk: Desk, uploads: Path) -> Callable[[gr.Request], None]:
     """gradio keeps a closed page's session for an hour, values of its fields included: drop it."""
 
     def forget(request: gr.Request) -> None:
         if request.session_hash:
             desk.forget(request.session_hash)
+            for path in desk.release(request.session_hash):
+                delete(path, uploads)
             page.state_holder.session_data.pop(request.session_hash, None)
             page.state_holder.time_last_used.pop(request.session_hash, None)
 

@@ -50,7 +50,9 @@ def serve(
             ) from error
     processing_utils.async_ssrf_protected_download = _refuse
     route_utils.GradioUploadFile = _Apart
-    page.queue(max_size=16)
+    page.queue(
+        max_size=SESSIONS
+    )  # a step refused here would leave an older result, or "analysing", there
     _, url, _ = page.launch(
         server_name=name,
         server_port=int(port),

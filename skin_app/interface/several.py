@@ -12,7 +12,7 @@ import gradio as gr
 from skin_app.ensemble import Ensemble
 from skin_app.interface import angles, batch, batch_table
 from skin_app.interface import words_several as words
-from skin_app.interface.batch import Progress, Row
+from skin_app.interface.batch import Progress, Row, Upload
 from skin_app.interface.fragments import status
 from skin_app.interface.handlers import Shown
 from skin_app.interface.labels import Labels
@@ -116,10 +116,12 @@ def _build(
 ) -> None:
     """Fields and events of one way; its elements are named "several-{kind}-...".
 
-    While a run goes on, its own stop signal is found under the visitor's session.
+    While a run goes on, its own stop signal is found under the visitor's session, and what was chosen
+    meanwhile for the next one, which is not swept away as long.
     """
     name = f"several-{kind.name}"
     stops: dict[str, threading.Event] = {}
+    following: dict[str, tuple[Upload, ...]] = {}
     intro = labels.html(lambda say: say(kind.intro, **kind.limits))
     Fragment(f'<p class="intro">{intro}</p>')
     files = gr.File(
@@ -141,25 +143,35 @@ def _build(
     opened = Fragment(js_on_load=OPENED, elem_id=f"{name}-opened")
     rows = gr.State(None)
 
-    def on_chosen(chosen: list[dict[str, Any]] | None, request: gr.Request) -> str:
+    def on_chosen(chosen: list[dict[str, Any]] | None, request: gr.Request) -> Any:
         found = batch.uploads_of(chosen)
         for upload in found:
             keep(upload.path, uploads)
+        if str(request.session_hash) in stops:
+            following[str(request.session_hash)] = found
+            return gr.skip()
         return batch_table.held_status(spoken(request), len(found))
 
     def on_start(chosen: list[dict[str, Any]] | None, request: gr.Request) -> Iterator[list[Any]]:
         say, found = spoken(request), batch.uploads_of(chosen)
         refused = kind.refusal(say, len(found))
         if refused:
-            yield [gr.skip(), gr.skip(), status(refused, kind="error"), gr.skip(), gr.skip(), gr.skip()]
+            yield [*[gr.skip()] * 3, status(refused, kind="error"), *[gr.skip()] * 3]
             return
-        stop = stops[str(request.session_hash)] = threading.Event()
+        session, stop = str(request.session_hash), threading.Event()
+        if stops.setdefault(session, stop) is not stop:  # a double click
+            yield [gr.skip()] * 7
+            return
         try:
             with closing(batch.run(ensemble, found, uploads, stop.is_set)) as run:
                 for progress in run:
-                    yield _outputs(say, kind, ensemble, progress)
+                    after = following.get(session, ())
+                    for upload in after:
+                        keep(upload.path, uploads)
+                    yield _outputs(say, kind, ensemble, progress, len(after))
         finally:
-            stops.pop(str(request.session_hash), None)
+            stops.pop(session, None)
+            following.pop(session, None)
 
     def on_cancel(request: gr.Request) -> Any:
         stop = stops.get(str(request.session_hash))
@@ -176,7 +188,7 @@ def _build(
     start.click(
         on_start,
         files,
-        [files, cancel, said, result, opened, rows],
+        [files, start, cancel, said, result, opened, rows],
         trigger_mode="once",
         **FILES,
         **BATCHES,
@@ -186,15 +198,21 @@ def _build(
     result.click(on_open, rows, opened, trigger_mode="always_last", **UPLOADS, **QUIET)
 
 
-def _outputs(say: Say, kind: Kind, ensemble: Ensemble, progress: Progress) -> list[Any]:
-    """Files, stop button, status, result, opened photo and held rows."""
+def _outputs(say: Say, kind: Kind, ensemble: Ensemble, progress: Progress, following: int) -> list[Any]:
+    """Files, start and stop buttons, status, result, opened photo and held rows.
+
+    `following`: how many photos were chosen meanwhile for the next run.
+    """
     told = batch_table.progress_status(say, progress)
     if not progress.end:
         # what is chosen for the next run while this one goes on stays chosen
         files = gr.skip() if progress.rows else None
-        return [files, gr.Button(visible=True), told, kind.so_far(say, progress), "", None]
+        buttons = gr.Button(interactive=False), gr.Button(visible=True)
+        return [files, *buttons, told, kind.so_far(say, progress), "", None]
     rows = kind.in_order(progress.rows)
-    return [gr.skip(), gr.Button(visible=False), told, kind.result(say, ensemble, rows), "", rows]
+    told += batch_table.held_status(say, following) if following else ""
+    buttons = gr.Button(interactive=True), gr.Button(visible=False)
+    return [gr.skip(), *buttons, told, kind.result(say, ensemble, rows), "", rows]
 
 
 def opened_html(say: Say, rows: Sequence[Row] | None, place: int, open_photo: OpenPhoto) -> str:

@@ -3,6 +3,7 @@
 import os
 import re
 import socket
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +13,13 @@ import gradio as gr
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from skin_app.ensemble import Ensemble
+from skin_app.ensemble import Analysis, Ensemble
 from skin_app.interface import words
 from skin_app.interface.handlers import EXAMPLES_FOLDER
 from skin_app.interface.page import build_page
 from skin_app.interface.serving import serve
 from skin_app.interface.uploads import private_folder
+from skin_app.photo import Photo
 from tests.tiny import give_trust, write_weights
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -115,3 +117,18 @@ def expect_full_answer(page: Page) -> None:
 def screenshots() -> Path:
     SCREENSHOTS.mkdir(exist_ok=True)
     return SCREENSHOTS
+
+
+@pytest.fixture
+def held_back(ensemble: Ensemble, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Full answers wait for this; quick ones come at once."""
+    go, refine = threading.Event(), ensemble.refine
+
+    def slowly(photo: Photo) -> Iterator[Analysis]:
+        quick, full = refine(photo)
+        yield quick
+        go.wait(60)
+        yield full
+
+    monkeypatch.setattr(ensemble, "refine", slowly)
+    return go

@@ -12,6 +12,7 @@ from urllib.request import urlopen
 
 import pytest
 
+from app import main
 from tests.tiny import write_weights
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -61,6 +62,25 @@ def test_it_serves_on_the_port_asked_for_and_cleans_up_when_stopped(
     process.communicate(timeout=60)
     assert process.returncode == 0
     assert list(temporary.glob("skin-app-uploads-*")) == []
+
+
+@pytest.mark.parametrize(
+    ("argument", "code", "words"), [("--help", 0, "SKIN_APP_WEIGHTS"), ("8080", 2, "unrecognized")]
+)
+def test_arguments_are_refused_and_help_says_what_can_be_set(
+    argument: str,
+    code: int,
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["app.py", argument])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == code
+    said = capsys.readouterr()
+    assert words in said.out + said.err
+    assert "Starting" not in said.out
 
 
 def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:

@@ -2,16 +2,12 @@
 
 import json
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import urlopen
 
-import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from skin_app.ensemble import Analysis, Ensemble
 from skin_app.interface import words, words_corrected, words_report
-from skin_app.photo import Photo
 from tests.interface.conftest import OTHER, PHOTO, Served, expect_full_answer, opened, upload
 
 
@@ -76,21 +72,6 @@ def test_evidence_and_about_come_when_their_tab_is_opened(visit: Page, screensho
     visit.get_by_role("tab", name=words.TAB_ABOUT, exact=True).click()
     expect(visit.locator("#about")).to_contain_text("untrained test weights")
     visit.screenshot(path=screenshots / "about.png", full_page=True)
-
-
-@pytest.fixture
-def held_back(ensemble: Ensemble, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
-    """Full answers wait for this; quick ones come at once."""
-    go, refine = threading.Event(), ensemble.refine
-
-    def slowly(photo: Photo) -> Iterator[Analysis]:
-        quick, full = refine(photo)
-        yield quick
-        go.wait(60)
-        yield full
-
-    monkeypatch.setattr(ensemble, "refine", slowly)
-    return go
 
 
 def test_the_answer_of_an_older_photo_never_stands_beside_a_newer_one(

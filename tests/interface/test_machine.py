@@ -5,7 +5,7 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints, is_typeddict
@@ -19,15 +19,17 @@ from PIL import Image
 
 from skin_app.cli import main
 from skin_app.diagnoses import CODES
-from skin_app.ensemble import Ensemble
+from skin_app.ensemble import Analysis, Ensemble
 from skin_app.interface import machine
+from skin_app.interface.handlers import EXAMPLES_FOLDER
 from skin_app.interface.machine import Row, add_endpoints, scored
-from skin_app.interface.serving import serve
+from skin_app.interface.serving import SESSIONS, serve
 from skin_app.interface.uploads import FORGOTTEN_AFTER, SWEEP_EVERY, private_folder
 from skin_app.interface.wiring import BATCHES, NETWORKS
-from skin_app.photo import MAX_BYTES, MAX_PIXELS, read_photo
+from skin_app.photo import MAX_BYTES, MAX_PIXELS, MIN_SIDE, Photo, read_photo
 from skin_app.record import Record
 from skin_app.report import CSV_COLUMNS
+from skin_app.synthetic import EXAMPLES
 from tests.tiny import picture
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "api.md"
@@ -193,6 +195,28 @@ def test_limits_of_a_call_are_sentences(
         assert list(tmp_path.iterdir()) == []
 
 
+def test_large_photos_are_decoded_one_at_a_time(
+    ensemble: Ensemble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "MAX_PIXELS", 100)
+    sizes, analyse_all = [], ensemble.analyse_all
+
+    def counted(photos: Sequence[Photo], **named: Any) -> list[Analysis]:
+        sizes.append(len(photos))
+        return analyse_all(photos, **named)
+
+    monkeypatch.setattr(ensemble, "analyse_all", counted)
+    sent = []
+    for index, name in enumerate(EXAMPLES):
+        path = tmp_path / str(index) / name
+        path.parent.mkdir()
+        path.write_bytes((EXAMPLES_FOLDER / name).read_bytes())
+        sent.append({"path": str(path)})
+    rows = scored(ensemble, tmp_path, sent)
+    assert [row["file"] for row in rows] == list(EXAMPLES)
+    assert sizes == [1] * len(EXAMPLES)
+
+
 def test_an_upload_that_is_gone_has_its_sentence_in_its_row(ensemble: Ensemble, tmp_path: Path) -> None:
     (row,) = scored(ensemble, tmp_path, [{"path": str(tmp_path / "0123" / "gone.png")}])
     assert (row["file"], row["error"]) == ("gone.png", machine.NO_UPLOAD)
@@ -278,6 +302,8 @@ def in_words(field: Any) -> str:
 def test_the_document_describes_every_field_and_limit() -> None:
     text = DOCUMENT.read_text()
     assert f"up to {machine.MOST_PHOTOS} files, {machine.MOST_BYTES // 1_000_000} MB together" in text
+    assert f"from {MIN_SIDE} pixels a side" in text
+    assert f"At most {SESSIONS} calls" in text
     assert f"up to {MAX_BYTES // 1_000_000} MB and {MAX_PIXELS // 1_000_000} million pixels" in text
     assert FORGOTTEN_AFTER + SWEEP_EVERY == 5 * 60
     assert "five minutes" in text

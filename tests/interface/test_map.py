@@ -1,6 +1,7 @@
 """The heatmaps in a real browser: which diagnosis, how strong, from which edge on, what beside it."""
 
 import re
+import threading
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
@@ -37,28 +38,20 @@ def test_choosing_a_diagnosis_in_the_list_shows_its_map(visit: Page, screenshots
     visit.screenshot(path=screenshots / "class-switched.png")
 
 
-QUICK = """() => {
-  const figure = document.querySelector('#map figure.map');
-  const code = [...figure.querySelectorAll('.captions p')].at(-1).dataset.code;
-  const quick = document.createElement('div');
-  quick.dataset.for = 'quick';
-  quick.innerHTML = `<button class="pick" data-code="${code}"></button>`;
-  document.body.append(quick);
-  quick.firstChild.click();
-  const followed = figure.cloneNode(true);
-  followed.dataset.photo = 'quick';
-  document.body.append(followed);
-  return [code, quick.firstChild.ariaPressed];
-}"""
-
-
-def test_what_is_chosen_in_the_quick_answer_is_shown_when_the_maps_follow(visit: Page) -> None:
+def test_what_is_chosen_in_the_quick_answer_is_shown_when_the_maps_follow(
+    visit: Page, held_back: threading.Event
+) -> None:
     upload(visit, PHOTO)
+    expect(visit.locator("#status")).to_contain_text("Quick answer")
+    code = code_of(visit, 6)
+    visit.locator(f'#ranking button.pick[data-code="{code}"]').click()
+    held_back.set()
     expect_full_answer(visit)
-    code, pressed = visit.evaluate(QUICK)
-    assert pressed == "true"
-    pane = visit.locator("figure[data-photo=quick] .pane").first
-    expect(pane).to_have_attribute("data-code", code)
+    expect(visit.locator("#map .pane").first).to_have_attribute("data-code", code)
+    assert shown(visit) == [code]
+    pressed = visit.locator("#ranking button.pick[aria-pressed=true]")
+    expect(pressed).to_have_count(1)
+    expect(pressed).to_have_attribute("data-code", code)
 
 
 def test_every_diagnosis_has_its_layer_and_its_words(visit: Page) -> None:

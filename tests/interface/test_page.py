@@ -1,11 +1,14 @@
 """The page in a real browser, driven as a reader would drive it."""
 
 import re
+import threading
 from pathlib import Path
 from urllib.parse import urlparse
 
+import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from skin_app.ensemble import Ensemble
 from skin_app.interface import words
 from tests.interface.conftest import OTHER, PHOTO, Served, expect_full_answer, opened, upload
 
@@ -84,6 +87,38 @@ def test_the_readers_own_share_of_malignant_lesions_changes_the_predictive_value
     expect(rows.first).to_contain_text(re.compile(r"87\.5\s%"))  # 0.35 / (0.35 + 0.05)
     visit.locator("#prevalence input[type=range]").press("ArrowRight")
     expect(rows.first).to_contain_text(re.compile(r"75\.7\s%"))  # 0.459 / (0.459 + 0.147)
+
+
+def test_a_share_that_is_set_during_the_quick_answer_holds_for_the_full_one(
+    visit: Page, held_back: threading.Event
+) -> None:
+    upload(visit, PHOTO)
+    rows = visit.locator("#points tbody tr")
+    expect(rows).to_have_count(3)
+    number = visit.locator("#prevalence input[type=number]")
+    number.fill("50")
+    number.press("Tab")
+    expect(rows.first).to_contain_text(re.compile(r"75\.0\s%"))
+    held_back.set()
+    expect_full_answer(visit)
+    visit.wait_for_timeout(500)
+    expect(rows.first).to_contain_text(re.compile(r"75\.0\s%"))
+
+
+def test_a_full_answer_right_behind_the_quick_one_is_shown_whole(
+    visit: Page, ensemble: Ensemble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refine = ensemble.refine
+    monkeypatch.setattr(ensemble, "refine", lambda photo: iter(list(refine(photo))))
+    for path in (PHOTO, OTHER, PHOTO):
+        older = visit.locator("figure.map")
+        photo = older.get_attribute("data-photo") if older.count() else ""
+        upload(visit, path)
+        expect(visit.locator(f'figure.map:not([data-photo="{photo}"])')).to_have_count(1)
+        expect_full_answer(visit)
+        visit.wait_for_timeout(500)
+        expect(visit.locator("figure.map")).to_have_count(1)
+        expect(visit.locator("#outcome")).to_contain_text("of 16 readings")
 
 
 def test_text_named_jpg_is_explained_and_the_page_goes_on(

@@ -1,8 +1,10 @@
 """The tab of several photos in a real browser."""
 
 import csv
+import os
 import re
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -131,8 +133,7 @@ def test_while_running_the_page_says_how_far_it_is_and_a_second_click_does_nothi
     go(visit, "batch")
     choose(visit, "batch", photos)
     start = visit.get_by_role("button", name=several.BATCH_START)
-    start.click()
-    start.click()
+    start.evaluate("button => { button.click(); button.click(); }")
     gate.let(1)
     said = part(visit, "batch", "status")
     expect(said).to_contain_text("4 of 9 photos are done")
@@ -141,13 +142,65 @@ def test_while_running_the_page_says_how_far_it_is_and_a_second_click_does_nothi
     so_far = part(visit, "batch", "result")
     expect(so_far).to_contain_text(several.MOST_SUSPECT_SO_FAR)
     expect(so_far.locator("img")).to_have_count(0)
-    start.click()
+    expect(start).to_be_disabled()
     visit.screenshot(path=screenshots / "several-running.png", full_page=True)
     gate.let(100)
     expect(said).to_contain_text("All 9 photos are done")
     visit.wait_for_timeout(1000)
     assert gate.turns == 3
     expect(said).to_contain_text("All 9 photos are done")
+
+
+def test_what_is_chosen_while_running_is_kept_for_the_next_run(
+    visit: Page, served: Served, gate: Gate, photos: list[Path]
+) -> None:
+    go(visit, "batch")
+    choose(visit, "batch", photos)
+    start = visit.get_by_role("button", name=several.BATCH_START)
+    start.click()
+    said = part(visit, "batch", "status")
+    expect(said).to_contain_text("Reading the photos")
+    field = part(visit, "batch", "files").locator("input[type=file]")
+    field.set_input_files(DRAWINGS[:2])
+    expect(part(visit, "batch", "files").get_by_label("Remove this file")).to_have_count(2)
+    visit.wait_for_timeout(1000)
+    held = [path for path in served.files() if path.name in {drawing.name for drawing in DRAWINGS}]
+    assert len(held) == 2
+    before = time.time() - 200
+    for path in held:
+        os.utime(path, (before, before))
+    gate.let(1)
+    expect(said).to_contain_text("4 of 9 photos are done")
+    assert all(path.stat().st_mtime > before + 100 for path in held)
+    gate.let(100)
+    expect(said).to_contain_text("All 9 photos are done")
+    expect(said).to_contain_text("2 photos are here")
+    expect(start).to_be_enabled()
+    start.click()
+    expect(said).to_contain_text("All 2 photos are done")
+    expect(part(visit, "batch", "result")).not_to_contain_text("no longer held")
+
+
+def test_a_row_that_is_opened_shows_its_own_settings(visit: Page) -> None:
+    go(visit, "batch")
+    choose(visit, "batch", DRAWINGS[:2])
+    visit.get_by_role("button", name=several.BATCH_START).click()
+    rows, figure = (
+        part(visit, "batch", "result").locator("tbody tr"),
+        visit.locator("figure.map:visible"),
+    )
+    rows.nth(0).get_by_role("button").first.click()
+    first = figure.get_attribute("data-photo") or ""
+    figure.locator("input.strength").fill("90")
+    figure.locator("input.split").fill("40")
+    figure.locator("select.beside").select_option(index=2)
+    expect(figure.locator(".pane")).to_have_count(2)
+    rows.nth(1).get_by_role("button").first.click()
+    expect(figure).not_to_have_attribute("data-photo", first)
+    expect(figure.locator("input.strength")).to_have_value("60")
+    expect(figure.locator("input.split")).to_have_value("0")
+    expect(figure.locator("select.beside")).to_have_value("")
+    expect(figure.locator(".pane")).to_have_count(1)
 
 
 def test_stopping_shows_what_is_done(

@@ -100,7 +100,7 @@ def test_each_warning_is_shown_once_and_only_when_it_holds(analysis: Analysis, l
     worried = looked(worried, findings=(finding, finding), tone_angle=-20.0)
     html = fragments.outcome_panel(ENGLISH, worried, limits)
     assert html.count("The photo is blurred &lt;b&gt;.") == 1
-    assert "Little of the first diagnosis" in html
+    assert "Less of the first diagnosis" in html
     assert "measured as brown" in html
     calm = changed(analysis, heat_on_lesion=shares, heat_is_outside=False, tone_is_rare=False)
     calm = looked(calm, findings=(), tone_angle=50.0)
