@@ -37,7 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"error: {options.out} cannot be written ({error.strerror}).", file=sys.stderr)
+        path = error.filename or options.out
+        print(f"error: {path} cannot be used ({error.strerror or error}).", file=sys.stderr)
         return 2
     print(f"{len(files) - failed} photos scored, {failed} failed; written to {options.out}")
     return 0

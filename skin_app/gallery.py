@@ -57,7 +57,7 @@ class Gallery:
     def __init__(
         self, embeddings: np.ndarray, table: pd.DataFrame, same_photo: float = SAME_PHOTO
     ) -> None:
-        """`same_photo`: a likeness that no two different lesions of the index have."""
+        """`same_photo`: likeness from which a photo is taken for an image of the index."""
         if len(embeddings) != len(table) or not set(table["dx"]) <= set(CODES):
             raise GalleryError(
                 "The gallery's embeddings and its table do not fit each other: get the weights anew."

@@ -31,10 +31,10 @@ SMALLEST, LARGEST = 0.0015, 0.92  # shares of the field of view between which a 
 class HeatLimit(BaseModel):
     """When too little heat lies on the lesion; fitted on out-of-fold images, stored in `ensemble.json`.
 
-    The maps are nearly even, so the share of heat on the lesion is mostly the lesion's size. What is
-    limited is the concentration: that share divided by the mask's share of the square, 1 for an even
-    map. `least_concentration`: below it the page warns. `false_alarm_rate`: share of the out-of-fold
-    images below it. `fitted_on`: what data, in words.
+    A larger lesion has more of any map on it, so what is limited is not the share of heat on the lesion
+    but its concentration: that share divided by the mask's share of the square, 1 for an even map.
+    `least_concentration`: below it the page warns. `false_alarm_rate`: share of the out-of-fold images
+    below it. `fitted_on`: what data, in words.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

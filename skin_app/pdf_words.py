@@ -59,7 +59,9 @@ MORE_CHECKS = " … There is more, in the JSON report."
 NOT_CHECKED = "These weights check nothing about the photo."
 NOVEL = "The photo is unlike the images learnt from."
 NO_LESION = "No lesion stands out from the skin here, so it cannot be checked where the heat lies."
-HEAT_OUTSIDE = "Little of the first diagnosis's heat lies on the lesion: {share} of it."
+HEAT_OUTSIDE = (
+    "Less of the first diagnosis's heat lies on the lesion than is usual for its size: {share} of it."
+)
 NO_TONE = "The skin's tone was not estimated, so it is not checked against the training data."
 RARE_TONE = (
     "The skin is measured as {tone}. The training data hold hardly any such skin, so the scores of "

@@ -171,7 +171,8 @@ def open_weights(source: str | Path | None = None) -> WeightsFolder:
         )
     if not re.fullmatch(r"[0-9a-f]{40}", revision):
         raise WeightsError(
-            f"{repo} needs a pinned revision: pass {repo}@ and the commit's 40 hex digits."
+            f"There is no folder {source}; to take it from the Hub, pass {repo}@ and the 40 hex digits "
+            "of a commit."
         )
     try:
         folder = snapshot_download(

@@ -1,6 +1,7 @@
 """`python -m skin_app score`: one row a photo, whatever the photo."""
 
 import csv
+import errno
 import os
 from pathlib import Path
 
@@ -113,7 +114,22 @@ def test_bad_weights_a_bad_path_and_a_bad_output_are_one_sentence(
     assert "nowhere.jpg does not exist" in capsys.readouterr().err
     out = tmp_path / "no" / "x.csv"
     assert main(["score", str(photo), "--out", str(out), "--weights", weights]) == 2
-    assert "cannot be written" in capsys.readouterr().err
+    assert f"{out} cannot be used (No such file" in capsys.readouterr().err
+
+
+def test_the_file_that_cannot_be_used_is_the_one_named(
+    weights: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.fromarray(picture(0)).save(tmp_path / "a.jpg")
+
+    def locked(_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", "weights/gallery.csv")
+
+    monkeypatch.setattr("skin_app.cli.Ensemble.load", locked)
+    out = tmp_path / "x.csv"
+    assert main(["score", str(tmp_path), "--out", str(out), "--weights", weights]) == 2
+    said = capsys.readouterr().err
+    assert said == "error: weights/gallery.csv cannot be used (Permission denied).\n"
 
 
 def test_names_that_are_not_utf8_or_look_like_formulas_each_get_their_row(

@@ -17,10 +17,17 @@ from tests.tiny import write_data
 from train import results
 from train.calibrate import fit_temperature
 from train.crossfit import cross_fitted
-from train.evidence import ensemble_of, export_evidence, read_evidence, weights_evidence
+from train.evidence import (
+    ensemble_of,
+    export_evidence,
+    on_shared_images,
+    read_evidence,
+    weights_evidence,
+)
 from train.figures import draw_learning_curves, draw_range_test, draw_tsne
 from train.folds import write_folds
 from train.ham10000 import DataError, Dataset, read_dataset
+from train.measure import differences
 from train.paired import Side, compare, has_sibling_in_training
 from train.recipes import FLAGSHIP
 from train.results import write_results
@@ -187,6 +194,35 @@ def test_the_average_takes_off_each_members_own_shift(tmp_path: Path, data: Data
         ensemble_of([members[0], other])
 
 
+def test_images_are_paired_by_their_id(tmp_path: Path, data: Dataset) -> None:
+    one = read_evidence(kept(tmp_path, data, "one"))
+    turned = one.only(np.arange(len(one.labels))[:20:-1])
+    first, second = on_shared_images(one, turned)
+    assert len(first.labels) == len(one.labels) - 21
+    assert first.table["image_id"].tolist() == second.table["image_id"].tolist()
+    assert np.array_equal(first.logits[8], second.logits[8])
+    assert np.array_equal(first.folds, second.folds)
+    assert on_shared_images(one, one)[0] is one
+    with pytest.raises(DataError, match="no image in common"):
+        on_shared_images(one.only(np.arange(20)), turned)
+
+
+def test_what_one_side_alone_predicted_does_not_move_their_difference(
+    tmp_path: Path, data: Dataset
+) -> None:
+    """Else the calibrator of the side with more images would make the difference."""
+    one = read_evidence(kept(tmp_path, data, "one"))
+    two = read_evidence(kept(tmp_path, data, "two", seed=1, folds=1))
+    alone = ~one.table["image_id"].isin(two.table["image_id"]).to_numpy()
+    assert alone.any()
+    logits = {views: np.where(alone[:, None], -own, own) for views, own in one.logits.items()}
+    poisoned = dataclasses.replace(one, logits=logits)
+    assert differences(two, one) == differences(two, poisoned)
+    average = ensemble_of([one, two])
+    assert differences(average, one) == differences(average, poisoned)
+    assert not np.allclose(one.calibrated(8)[~alone], poisoned.calibrated(8)[~alone])
+
+
 def test_siblings_in_training_are_found_by_image_and_never_by_lesion(
     tmp_path: Path, data: Dataset
 ) -> None:
@@ -252,6 +288,8 @@ def test_the_document_says_what_was_run_and_what_was_not(documents: Path) -> Non
     assert "**Not run:** `three`." in text
     assert "A single fold" in text
     assert "two was run on fold 0 alone, one on 0, 1: scores are of each one's own images" in text
+    assert "differences of those that both have, calibrated on them alone." in text
+    assert "- All are calibrated with a temperature." in text
     assert "*published* | *0.123*" in text
     assert "`folds` 5 → 2" in text
     score = study["settings"]["two"]["views_8"]["calibrated"]["accuracy"]

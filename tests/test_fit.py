@@ -305,10 +305,14 @@ def test_frozen_batch_statistics_stay_what_they_were(data: Path, init: Path, tmp
 def test_freezing_what_the_backbone_does_not_have_is_refused(
     data: Path, init: Path, tmp_path: Path
 ) -> None:
-    run = prepare(tmp_path / "run", data, with_stage(TINY, frozen=("layers.0",)), 0, init)
-    with pytest.raises(RunError, match=r"freezes layers.0, which mobilenetv3_small_050 does not have"):
-        fit_fold(run, 0)
-    prepare(run.folder, data, with_stage(TINY, frozen=()), 0, init)  # the advice can be followed
+    """Before any image is decoded, and with advice that can be followed."""
+    frozen = with_stage(TINY, frozen=("layers.0",))
+    with pytest.raises(
+        RunError, match=r"layers.0, which mobilenetv3_small_050 .*'stages\.0\.frozen=\[\]'"
+    ):
+        prepare(tmp_path / "run", data, frozen, 0, init)
+    assert not (tmp_path / "cache").exists()
+    prepare(tmp_path / "run", data, changed(frozen, fields=["stages.0.frozen=[]"]), 0, init)
 
 
 def test_a_damaged_checkpoint_is_one_sentence(data: Path, init: Path, tmp_path: Path) -> None:

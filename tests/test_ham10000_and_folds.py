@@ -11,7 +11,7 @@ from sklearn.model_selection import StratifiedKFold
 from skin_app.photo import read_photo
 from tests.tiny import write_data
 from train.folds import lesion_folds, write_folds
-from train.ham10000 import DataError, cached_squares, group_lesions, read_dataset
+from train.ham10000 import IDS, DataError, cached_squares, group_lesions, read_dataset
 
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "ham10000"
 needs_shared = pytest.mark.skipif(
@@ -69,13 +69,18 @@ def test_bad_tables_get_one_sentence(folder: Path) -> None:
     refused(table.assign(image_id=[f"X{i}" for i in range(56)]), "None of the 56 images")
 
 
-def test_a_second_image_of_an_id_is_refused_and_others_may_lie_about(folder: Path) -> None:
+def test_another_image_of_an_id_is_refused_but_copies_and_others_may_lie_about(folder: Path) -> None:
     first = min((folder / "HAM10000_images_part_1").iterdir())
     (folder / "masks").mkdir()
     shutil.copy(first, folder / "masks" / "of_nothing_listed.jpg")
-    assert len(read_dataset(folder).table) == 56
-    shutil.copy(first, folder / "masks" / f"{first.stem}.png")
-    with pytest.raises(DataError, match=f"two images {first.stem}, .*part_1/.* and masks/.*keep only"):
+    before = read_dataset(folder)
+    assert len(before.table) == 56
+    shutil.copytree(first.parent, folder / "ham10000_images_part_1")  # so in a common download
+    assert read_dataset(folder).fingerprint == before.fingerprint
+    other = folder / "masks" / first.name
+    other.write_bytes(first.read_bytes()[:-1] + b"\0")  # of the same size
+    sentence = f"different images {first.stem}, .*part_1/.* and masks/.*keep only"
+    with pytest.raises(DataError, match=sentence):
         read_dataset(folder)
 
 
@@ -187,6 +192,7 @@ def test_the_real_ham10000_has_the_published_counts_and_clean_folds() -> None:
     assert counts == {
         "nv": 6705, "mel": 1113, "bkl": 1099, "bcc": 514, "akiec": 327, "vasc": 142, "df": 115,
     }  # fmt: skip
+    assert set(data.table["image_id"]) == IDS
     assert data.table["lesion_id"].nunique() == 7470
     assert len(np.unique(data.groups)) == 7470 - 18
     assignment = lesion_folds(data, 5, seed=0)

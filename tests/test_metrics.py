@@ -34,7 +34,7 @@ from train.metrics import (
     weighted_scores,
     weighted_specificity,
 )
-from train.paired import Side, compare, on_shared_images
+from train.paired import Side, compare
 from train.strata import FEWEST_LESIONS, strata_scores
 
 LABELS = np.random.default_rng(0).integers(0, 7, 300)
@@ -176,6 +176,20 @@ def test_every_score_has_an_interval_around_it() -> None:
             assert "calibration" in name or low <= value <= high, name
 
 
+def test_no_interval_is_without_width() -> None:
+    """All is right, and nv is never called: exact intervals of shares, and none of the rest."""
+    sure = np.eye(7)[np.where(LABELS == 5, 4, LABELS)] * 0.93 + 0.01
+    for probabilities in (np.eye(7)[LABELS] * 0.93 + 0.01, sure):
+        report = score_report(probabilities, probabilities, LABELS, LESIONS)["calibrated"]
+        for part in (report, *report["per_class"].values()):
+            assert all(low < high for low, high in part["intervals_95"].values())
+    bound = unanimous_95(1.0, len(np.unique(LESIONS[LABELS == 4])))
+    assert report["per_class"]["mel"]["intervals_95"]["recall"] == bound
+    assert "precision" not in report["per_class"]["nv"]["intervals_95"]
+    assert "auc" not in report["per_class"]["akiec"]["intervals_95"]
+    assert report["per_class"]["akiec"]["auc"] == 1
+
+
 def test_draws_take_whole_lesions_and_all_of_them_on_average() -> None:
     weights = np.concatenate(list(lesion_draws(LESIONS, np.unique(LESIONS), 250)))
     assert weights.shape == (250, 300)
@@ -241,17 +255,6 @@ def test_an_unpaired_difference_has_the_textbook_error() -> None:
     error = np.sqrt(hit[half].var() / 150 + hit[~half].var() / 150)
     assert np.ptp(found.interval_95) == pytest.approx(2 * 1.96 * error, rel=0.12)
     assert found.value == pytest.approx(hit[half].mean() - hit[~half].mean())
-
-
-def test_images_are_paired_by_their_id() -> None:
-    turned = side().only(np.arange(300) > 99)
-    turned = Side(*(value[::-1] for value in vars(turned).values()))
-    one, other = on_shared_images(side(), turned)
-    assert len(one.labels) == 200
-    assert np.array_equal(one.image_ids, other.image_ids)
-    assert np.array_equal(one.probabilities, other.probabilities)
-    with pytest.raises(ValueError, match="no image in common"):
-        on_shared_images(side().only(np.arange(300) < 50), turned)
 
 
 def test_strata_hold_every_image_once_and_small_ones_have_no_scores() -> None:

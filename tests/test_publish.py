@@ -12,6 +12,7 @@ from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 from huggingface_hub.errors import HfHubHTTPError
 
 from skin_app.weights import CONTRACT, EMBEDDED, open_weights
+from tests.tiny import write_weights
 from train.__main__ import main
 from train.publish import ATTRIBUTES, ROOT, PublishError, publish
 
@@ -122,6 +123,14 @@ def test_a_repo_that_holds_something_else_is_left_alone() -> None:
     with pytest.raises(PublishError, match=r"me/page holds app\.py"):
         publish(WEIGHTS, "me/lesions", "me/page", api=hub)  # type: ignore[arg-type]
     assert not called(hub, "create_commit")
+
+
+def test_weights_of_other_data_are_not_published_as_those_of_ham10000(tmp_path: Path) -> None:
+    hub = Hub()
+    weights = open_weights(write_weights(tmp_path / "weights"))
+    with pytest.raises(PublishError, match=r"30 of the images .* are not HAM10000's .*ISIC_9000000"):
+        publish(weights, "me/lesions", api=hub)  # type: ignore[arg-type]
+    assert not hub.calls
 
 
 def test_what_was_published_can_be_opened_by_the_app(tmp_path: Path) -> None:

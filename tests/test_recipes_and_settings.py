@@ -70,7 +70,7 @@ def test_settings_change_what_they_name_and_results_can_tell() -> None:
 @pytest.mark.parametrize(
     ("field", "sentence"),
     [
-        ("epochs=2", "no field epochs"),
+        ("epochs=2", r"no field epochs: see the dataclasses in train/recipe\.py"),
         ("stages.4.epochs=2", "no field stages.4.epochs"),
         ("stages.0.epochs", "has no value"),
         ("batch=many", "is a number"),

@@ -1,11 +1,14 @@
 """docs/results.md is what the kept evidence says: nothing in it is typed in, or out of date."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from train.evidence import read_evidence
 from train.flagship_page import flagship_page
 from train.results import measure_study
 from train.results_page import results_page
@@ -64,6 +67,24 @@ def test_the_numbers_follow_from_the_evidence(numbers: dict[str, Any], tmp_path:
     stored = next(study for study in numbers["studies"] if study["study"] == "split")
     again = json.loads(json.dumps(measure_study(EVIDENCE / "split", tmp_path)))
     assert _leaves(again) == pytest.approx(_leaves(stored), abs=2e-5)
+
+
+def test_class_weights_that_were_half_learnt_are_made_up_for() -> None:
+    """Each diagnosis is as probable on average as it is frequent, whatever its class weight was."""
+    bias = json.loads((EVIDENCE / "focal-weights" / "study.json").read_text())["bias"]
+    evidence = replace(read_evidence(EVIDENCE / "focal-weights" / "focal-and-weights"), bias=bias)
+    one_view = replace(evidence, logits={1: evidence.logits[1]})
+    shares = np.bincount(evidence.labels, minlength=7) / len(evidence.labels)
+    assert one_view.calibrated(1).mean(axis=0) == pytest.approx(shares, abs=0.01)
+
+
+@pytest.mark.parametrize("bias", ["none", "always", "chosen"])
+def test_a_bias_is_named_only_where_there_is_one(numbers: dict[str, Any], bias: str) -> None:
+    other = {**numbers, "weights": {**numbers["weights"], "bias": bias}}
+    text = results_page(other, Path("e"), Path("docs/results.md"), Path("docs/figures"))
+    sentence = text.split("shipped weights it is ")[1].split(";")[0]
+    assert sentence.startswith("a temperature")
+    assert ("a bias of each class" in sentence) == (bias != "none")
 
 
 def _leaves(value: object, path: str = "") -> dict[str, float]:

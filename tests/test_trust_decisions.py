@@ -44,6 +44,16 @@ def test_outcome_scores_count_what_goes_wrong() -> None:
     assert scores["malignant among suspicious"]["value"] == pytest.approx(4 / 5)
     assert scores["benign among not suspicious"]["value"] == pytest.approx(2 / 5)
     assert scores["share uncertain"]["value"] == pytest.approx(2 / 12)
+    assert scores["share uncertain"]["images"] == 6
+
+
+def test_predictive_values_count_the_images_that_they_rest_on() -> None:
+    """Called suspicious in one division: two images and another two, so two and not four."""
+    labels = np.array([4, 4, 5, 5, 1])
+    found = np.array([[6, 7, 6, 7, 2], [7, 6, 7, 6, 2]])
+    scores = outcomes.outcome_scores(found, labels, np.arange(5))
+    assert scores["malignant among suspicious"]["images"] == 2
+    assert scores["benign among not suspicious"]["images"] == 2
 
 
 def test_the_limit_is_where_answers_are_clearly_more_often_wrong() -> None:

@@ -36,6 +36,26 @@ def test_another_number_gives_another_text() -> None:
     assert DOCUMENT.read_text(encoding="utf-8") != document(numbers, "trust.json")
 
 
+def test_a_bias_is_named_only_where_there_is_one() -> None:
+    numbers = read_document(DOCUMENT)
+    calibration = numbers["decisions"]["calibration"]
+    for biased, said in (
+        (("1", "8"), " and a bias of each class"),
+        (("8",), " and a bias of each class for 8 view(s)"),
+        ((), ""),
+    ):
+        for views, own in calibration.items():
+            own["bias"] = [0.1] * 7 if views in biased else []
+        assert f"calibration (a temperature{said}," in document(numbers, "trust.json")
+
+
+def test_an_area_without_an_interval_is_shown_alone() -> None:
+    numbers = read_document(DOCUMENT)
+    numbers["novelty"]["groups"]["blank"]["auroc"]["joint"] = {"value": 1.0, "interval_95": None}
+    row = next(line for line in document(numbers, "").splitlines() if line.startswith("| blank"))
+    assert row.split(" | ")[2] == "1.000"
+
+
 def test_the_document_is_about_the_embedded_weights(contract: Contract) -> None:
     about = read_document(DOCUMENT)["about"]
     assert about["members"] == [contract.files[f"{m}/model.safetensors"] for m in contract.members]

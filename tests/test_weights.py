@@ -91,6 +91,8 @@ def test_an_empty_folder_says_how_to_get_weights(tmp_path: Path) -> None:
 def test_a_hub_repo_must_be_pinned() -> None:
     with pytest.raises(WeightsError, match="40 hex digits"):
         open_weights("someone/skin@main")
+    with pytest.raises(WeightsError, match="no folder runs/weihgts; to take it from the Hub, pass"):
+        open_weights("runs/weihgts")
     with pytest.raises(WeightsError, match="neither a folder nor a Hub repo"):
         open_weights("/no/such/folder")
 

@@ -13,6 +13,11 @@ PARTS = 5
 # what `cross_fitted` fits the calibrator of an image on, in words
 CALIBRATED_ON = f"the other {PARTS - 1} of {PARTS} lesion-grouped parts of the predicted images"
 Bias = Literal["none", "always", "chosen"]
+CALIBRATORS: dict[Bias, str] = {  # in words
+    "none": "a temperature",
+    "always": "a temperature and a bias of each class",
+    "chosen": "a temperature, and a bias of each class where that predicts other lesions better",
+}
 
 
 def cross_fitted(

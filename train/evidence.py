@@ -63,6 +63,15 @@ class Evidence:
     def frequencies(self) -> tuple[float, ...]:
         return tuple(float((self.images["dx"] == code).mean()) for code in CODES)
 
+    def only(self, rows: np.ndarray) -> "Evidence":
+        """The images of `rows` (their numbers), which are then calibrated by one another alone."""
+        return replace(
+            self,
+            table=self.table.iloc[rows].reset_index(drop=True),
+            logits={views: logits[rows] for views, logits in self.logits.items()},
+            folds=self.folds[rows],
+        )
+
     def calibrated(self, views: int) -> np.ndarray:
         """Cross-fitted probabilities under the data's class frequencies, (images, 7)."""
         return self._calibrated[views]
@@ -171,6 +180,20 @@ def on_common_views(settings: Sequence[Evidence]) -> dict[str, Evidence]:
         evidence.setting: replace(evidence, logits={v: evidence.logits[v] for v in views})
         for evidence in settings
     }
+
+
+def on_shared_images(one: Evidence, other: Evidence) -> tuple[Evidence, Evidence]:
+    """Both reduced to the images that both predicted, in the same order.
+
+    Raises `DataError` when there is none.
+    """
+    ids, others = (evidence.table["image_id"].to_numpy(str) for evidence in (one, other))
+    if np.array_equal(ids, others):
+        return one, other  # what was calibrated already is kept
+    _, of_one, of_other = np.intersect1d(ids, others, return_indices=True)
+    if not len(of_one):
+        raise DataError("The two settings predicted no image in common: train the same folds of both.")
+    return one.only(of_one), other.only(of_other)
 
 
 def ensemble_of(members: Sequence[Evidence]) -> Evidence:

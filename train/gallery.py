@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from safetensors.torch import load_file
 from tqdm import tqdm
 
 from skin_app.ensemble import input_square
@@ -16,13 +17,14 @@ from skin_app.photo import read_photo
 from train.ham10000 import Dataset
 
 MARGIN = 5e-4  # float16 moves a likeness by as much
+HIGHEST = 1 - MARGIN  # a photo's likeness to its own stored image can be as low
 
 
 def same_photo(embeddings: np.ndarray, lesions: np.ndarray) -> float:
     """The likeness from which a photo is taken for one of the gallery's own images.
 
-    `SAME_PHOTO`, or a little more than any two different lesions have. `embeddings`: (images, channels)
-    of length 1; `lesions`: (images,).
+    `SAME_PHOTO`, or a little more than any two different lesions have, but `HIGHEST` at most: above it
+    no photo would be found again. `embeddings`: (images, channels) of length 1; `lesions`: (images,).
     """
     units = torch.from_numpy(embeddings.astype(np.float32))
     lesion = torch.from_numpy(np.unique(lesions, return_inverse=True)[1])
@@ -30,7 +32,13 @@ def same_photo(embeddings: np.ndarray, lesions: np.ndarray) -> float:
     for rows in torch.arange(len(units)).split(1000):
         others = lesion[rows][:, None] != lesion[None]
         most_alike = max(most_alike, float((units[rows] @ units.T).where(others, 0.0).max()))
-    return max(SAME_PHOTO, most_alike + MARGIN)
+    return min(max(SAME_PHOTO, most_alike + MARGIN), HIGHEST)
+
+
+def tells_photos_apart(folder: Path) -> bool:
+    """Whether no two lesions in the gallery of a weights folder reach the `same_photo` stored there."""
+    stored = load_file(folder / "gallery.safetensors")["same_photo"]
+    return bool(stored < torch.tensor(HIGHEST))  # both float32
 
 
 def gallery_table(data: Dataset) -> pd.DataFrame:

@@ -6,10 +6,10 @@ import numpy as np
 
 from skin_app.decision import prior_adjusted
 from train.crossfit import CALIBRATED_ON
-from train.evidence import Evidence
+from train.evidence import Evidence, on_shared_images
 from train.ham10000 import DataError
 from train.metrics import RULES, score_report
-from train.paired import Side, compare, has_sibling_in_training, on_shared_images
+from train.paired import Side, compare, has_sibling_in_training
 from train.recipes import changed_fields
 from train.run import start_name
 from train.strata import strata_scores
@@ -86,12 +86,14 @@ def in_depth(evidence: Evidence) -> dict[str, Any]:
 
 
 def differences(evidence: Evidence, baseline: Evidence) -> dict[str, Any]:
-    """Paired on shared images; jointly by lesion where the two were split in different ways."""
-    one, other = (_sides(e, max(e.logits)) for e in (evidence, baseline))
+    """Paired on shared images, on which alone both are calibrated; jointly by lesion where the two were
+    split in different ways."""
     recipes = [e.settings.get("recipe", {}) for e in (evidence, baseline)]
-    if recipes[0].get("split") != recipes[1].get("split") and all(recipes):
-        return {rule: compare(one[rule], other[rule]).to_dict() for rule in RULES}
-    return {rule: compare(*on_shared_images(one[rule], other[rule])).to_dict() for rule in RULES}
+    both = evidence, baseline
+    if recipes[0].get("split") == recipes[1].get("split") or not all(recipes):
+        both = on_shared_images(*both)
+    one, other = (_sides(e, max(e.logits)) for e in both)
+    return {rule: compare(one[rule], other[rule]).to_dict() for rule in RULES}
 
 
 def sibling_numbers(evidence: Evidence) -> dict[str, Any]:

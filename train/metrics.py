@@ -18,6 +18,7 @@ RULES = {
     "prior_adjusted": "highest of probability divided by class frequency, renormalised",
 }
 CLASS_SCORES = ("precision", "recall", "f1", "auc", "calibration_error")
+SHARES = ("accuracy", "top_1", "top_2", "top_3")  # of all images
 RESAMPLES, CHUNK, BINS = 1000, 100, 15
 
 
@@ -194,6 +195,18 @@ def percentiles_95(values: np.ndarray) -> tuple[float, float] | None:
     return float(low), float(high)
 
 
+def interval_95(values: np.ndarray, lesions: int = 0) -> tuple[float, float] | None:
+    """`percentiles_95`, where (resamples,) `values` differ at all.
+
+    Where they do not: `unanimous_95` for a share of `lesions` that is 0 or 1; None for any other score,
+    as of an area of 1 no resample says how far below 1 it may be.
+    """
+    found = percentiles_95(values)
+    if found is None or found[0] < found[1]:
+        return found
+    return unanimous_95(found[0], lesions) if lesions and found[0] in (0.0, 1.0) else None
+
+
 def unanimous_95(share: float, lesions: int) -> tuple[float, float]:
     """Exact 95 % interval (Clopper and Pearson 1934) of a share that is 0 or 1 in all of `lesions`.
 
@@ -247,13 +260,26 @@ def score_report(
 def scores_with_intervals(
     probabilities: np.ndarray, labels: np.ndarray, lesions: np.ndarray
 ) -> dict[str, Any]:
-    """`scores` with `intervals_95` of all scores, and of each class inside `per_class`."""
+    """`scores` with `intervals_95` of all scores, and of each class inside `per_class`.
+
+    A score without an `interval_95` is left out of them.
+    """
     report = scores(probabilities, labels)
     drawn = resampled_scores(probabilities, labels, lesions)
-    overall = {n: percentiles_95(v) for n, v in drawn.items() if n not in CLASS_SCORES}
+    every = len(np.unique(lesions))
+    overall = {
+        name: interval_95(values, every if name in SHARES else 0)
+        for name, values in drawn.items()
+        if name not in CLASS_SCORES
+    }
     report["intervals_95"] = {name: pair for name, pair in overall.items() if pair is not None}
+    predicted = probabilities.argmax(axis=1)
     for k, code in enumerate(CODES):
-        of_class = {name: percentiles_95(drawn[name][:, k]) for name in CLASS_SCORES}
+        asked = {"recall": lesions[labels == k], "precision": lesions[predicted == k]}
+        of_class = {
+            name: interval_95(drawn[name][:, k], len(np.unique(asked.get(name, []))))
+            for name in CLASS_SCORES
+        }
         report["per_class"][code]["intervals_95"] = {
             name: pair for name, pair in of_class.items() if pair is not None
         }

@@ -12,7 +12,6 @@ import numpy as np
 
 from skin_app.diagnoses import CODES
 from train.evidence import Evidence
-from train.ham10000 import DataError
 from train.metrics import (
     CLASS_SCORES,
     RESAMPLES,
@@ -104,17 +103,6 @@ def compare(one: Side, other: Side, resamples: int = RESAMPLES) -> Comparison:
         shared_images=len(np.intersect1d(one.image_ids, other.image_ids)),
         differences=differences,
     )
-
-
-def on_shared_images(one: Side, other: Side) -> tuple[Side, Side]:
-    """Both sides reduced to the images that both predicted, in the same order.
-
-    Raises `DataError` when there is none.
-    """
-    _, of_one, of_other = np.intersect1d(one.image_ids, other.image_ids, return_indices=True)
-    if not len(of_one):
-        raise DataError("The two settings predicted no image in common: train the same folds of both.")
-    return one.only(of_one), other.only(of_other)
 
 
 def has_sibling_in_training(evidence: Evidence) -> np.ndarray:

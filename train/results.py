@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from skin_app.diagnoses import CODES
 from skin_app.weights import open_weights
+from train.crossfit import CALIBRATORS
 from train.evidence import (
     Evidence,
     ensemble_of,
@@ -119,7 +120,7 @@ def measure_weights(folder: Path, figures_folder: Path) -> dict[str, Any]:
     """How the shipped weights came about, and what their out-of-fold predictions are worth."""
     contract = open_weights(folder).contract
     evidence = weights_evidence(folder)
-    if contract.calibration.biases:
+    if contract.trust is not None:
         evidence = replace(evidence, bias="chosen")  # as `calibrate` scored them
     training = contract.training
     return {
@@ -134,6 +135,7 @@ def measure_weights(folder: Path, figures_folder: Path) -> dict[str, Any]:
         "of_folds": training.recipe["folds"],
         "kept_epochs": {str(fold): list(kept) for fold, kept in training.kept_epochs.items()},
         "shown": contract.scores,
+        "bias": evidence.bias,
         **score_numbers(evidence),
         **in_depth(evidence),
         "figures": _figures(evidence, figures_folder, "weights"),
@@ -151,6 +153,7 @@ def measure_study(folder: Path, figures_folder: Path) -> dict[str, Any]:
     settings = on_common_views(kept)
     report: dict[str, Any] = {
         **{key: study[key] for key in ("study", "title", "baseline", "published", "notes")},
+        "bias": bias,
         "command": study.get("command", ""),
         "not_run": [name for name in study["settings"] if name not in settings],
         "settings": {name: {**run_numbers(e), **score_numbers(e)} for name, e in settings.items()},
@@ -159,6 +162,7 @@ def measure_study(folder: Path, figures_folder: Path) -> dict[str, Any]:
     report["against"] = {name: other for name, other in against.items() if other in settings}
     report["notes"] = [
         *study["notes"],
+        f"All are calibrated with {CALIBRATORS[bias]}.",
         *_other_reference(against, settings, study["baseline"]),
         *_other_folds(settings, study["baseline"]),
     ]
@@ -206,7 +210,7 @@ def _other_folds(settings: dict[str, Evidence], baseline: str) -> list[str]:
     return [
         f"{name} was run on fold {', '.join(map(str, own))} alone, {baseline} on "
         f"{', '.join(map(str, folds[baseline]))}: scores are of each one's own images, differences of "
-        "those that both have."
+        "those that both have, calibrated on them alone."
         for name, own in folds.items()
         if baseline in folds and own != folds[baseline]
     ]

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from skin_app.diagnoses import CODES, MALIGNANT
+from train.crossfit import CALIBRATORS
 from train.metrics import RESAMPLES, RULES
 from train.results_runs import extent, kept_epochs, run_table
 from train.results_tables import (
@@ -29,7 +30,7 @@ def results_page(numbers: Numbers, evidence_folder: Path, out: Path, figures_fol
     """The whole document. Figures are linked relative to `out`."""
     figures = Path(os.path.relpath(figures_folder, out.parent)).as_posix()
     blocks = [
-        _intro(evidence_folder, out),
+        _intro(numbers, evidence_folder, out),
         _contents(numbers),
         _unfinished(numbers["not_run"]),
         _weights(numbers["weights"], figures),
@@ -44,7 +45,7 @@ def study_page(study: Numbers, out: Path, figures_folder: Path) -> str:
     return _study(study, Path(os.path.relpath(figures_folder, out.parent)).as_posix()) + "\n"
 
 
-def _intro(evidence_folder: Path, out: Path) -> str:
+def _intro(numbers: Numbers, evidence_folder: Path, out: Path) -> str:
     malignant = ", ".join(code for code, is_so in zip(CODES, MALIGNANT, strict=True) if is_so)
     return f"""# Results
 
@@ -59,14 +60,17 @@ and in the weights folder, without images and without a GPU:
 
 How to read them:
 
-- **Calibrated**: {RULES["calibrated"]}. The calibrator of an image was fitted on other lesions: a
-  temperature; for the shipped weights, and where a study says so, with a bias of each class.
+- **Calibrated**: {RULES["calibrated"]}. The calibrator of an image was fitted on other lesions. For the
+  shipped weights it is {CALIBRATORS[numbers["weights"]["bias"]]}; each study says what it is there.
+  The log of class weights is taken off first; a bias makes up for trainings that were too short to have
+  shifted by all of it.
 - **Prior-adjusted**: {RULES["prior_adjusted"]}: as if all seven diagnoses were equally common. Only the
   columns that name it use it; macro recall is the calibrated rule's balanced accuracy.
 - **In brackets**: 95 % interval, {RESAMPLES:,} bootstraps over lesions. It holds the chance of which
   lesions were scored, not that of another training run.
 - **Differences** draw the lesions of both sides together. A difference whose interval spans zero is
-  reported as **none**.
+  reported as **none**. Settings that were run on other folds are compared on the images that both have,
+  calibrated anew on these alone: then the scores shown do not subtract to the difference.
 - Malignant group: {malignant}. Calibration error (ECE) and Brier score: lower is better.
   Resampling adds noise to calibration errors, so their intervals sit high and can miss the score.
 - Early stopping chose the kept epoch on the held-out fold that is also scored: scores are that much too

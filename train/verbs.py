@@ -18,6 +18,7 @@ from train.figures import draw_range_test
 from train.find_rate import find_rate, write_range_test
 from train.fit import fit_fold
 from train.folds import image_folds, lesion_folds, write_folds
+from train.gallery import tells_photos_apart
 from train.ham10000 import Dataset, read_dataset
 from train.lesion_map import map_weights
 from train.pairs import confused_pairs
@@ -27,6 +28,7 @@ from train.put_into import open_exactly, open_to_change
 from train.recipe import Recipe
 from train.recipes import RECIPES
 from train.results import write_results, write_study
+from train.results_tables import score_cell
 from train.run import Run, RunError, check_before, check_folds, open_run, prepare
 from train.saliency import saliency_sheet
 from train.settings import changed
@@ -69,12 +71,12 @@ def fit(options: Namespace) -> None:
             "`python -m train assemble`"
         )
         return
-    print(f"weights written to {assemble(run, recipe.name)}")
+    _assembled(run)
 
 
 def assemble_run(options: Namespace) -> None:
     run = open_run(options.run, options.data, options.allow_missing)
-    print(f"weights written to {assemble(run, run.recipe.name)}")
+    _assembled(run)
 
 
 def compare_study(options: Namespace) -> None:
@@ -176,10 +178,9 @@ def score(options: Namespace) -> None:
     )
     options.out.write_text(json.dumps(report, indent=1) + "\n")
     for rule, values in report["rules"].items():
-        low, high = values["intervals_95"]["balanced_accuracy"]
         print(
             f"{rule}: accuracy {values['accuracy']:.3f}, balanced accuracy "
-            f"{values['balanced_accuracy']:.3f} [{low:.3f}, {high:.3f}], top-3 {values['top_3']:.3f}"
+            f"{score_cell(values, 'balanced_accuracy')}, top-3 {values['top_3']:.3f}"
         )
     if report["warning"]:
         print(f"warning: {report['warning']}", file=sys.stderr)
@@ -237,6 +238,18 @@ def _prepared(options: Namespace, recipe: Recipe) -> Run:
     )
     _told(run.data)
     return run
+
+
+def _assembled(run: Run) -> None:
+    """Write the weights folder of `run`, and say what of it is not as it should be."""
+    folder = assemble(run, run.recipe.name)
+    if not tells_photos_apart(folder):
+        print(
+            "warning: two lesions of the gallery look as alike to member 0 as a photo and itself, so a "
+            "photo of the one can be taken for the image of the other in the data",
+            file=sys.stderr,
+        )
+    print(f"weights written to {folder}")
 
 
 def _told(data: Dataset) -> Dataset:

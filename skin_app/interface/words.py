@@ -38,11 +38,13 @@ NO_TRUST = (
 OUTCOME_MEASURED: dict[Outcome, tuple[str, str]] = {
     "suspicious": (
         "malignant among those called suspicious",
-        "Of the images measured that one network alone called so, {share} were malignant.",
+        "Of the images measured that one network alone called so, before disagreement was asked, "
+        "{share} were malignant.",
     ),
     "not suspicious": (
         "melanomas that end in not suspicious",
-        "Of the melanoma images measured, each by one network alone, {share} ended here.",
+        "Of the melanoma images measured, each by one network alone, {share} ended here before "
+        "disagreement was asked.",
     ),
     "uncertain": (
         "answers that are uncertain",
@@ -69,8 +71,9 @@ SET_OFF = "There is no prediction set: what it promises holds only for photos li
 IN_SET = "In the 90&nbsp;% set"
 CHECK_FIRST = "Check first"
 HEAT_OUTSIDE = (
-    "Little of the first diagnosis's heat lies on the lesion ({share} of it, on a lesion that "
-    "covers {area} of the square): look whether hair, ink, a ruler or the edge drew it."
+    "Less of the first diagnosis's heat lies on the lesion than is usual for its size ({share} of it, "
+    "on a lesion that covers {area} of the square): look whether hair, ink, a ruler or the edge drew "
+    "it."
 )
 ON_LESION = "{share} of this map's heat lies on the lesion, as far as a simple outline can tell."
 NO_LESION = "No lesion stands out from the skin here, so it cannot be checked where the heat lies."

@@ -2,11 +2,19 @@
 
 # How the weights name what they measured -> how the page says it.
 MEASURED = {
-    "malignant among those called suspicious": "Malignant among those called suspicious",
-    "benign among those called not suspicious": "Benign among those called not suspicious",
-    "melanomas that end in not suspicious": "Melanomas that end in not suspicious",
-    "malignant images called suspicious": "Malignant images called suspicious",
-    "answers that are uncertain": "Answers that are uncertain",
+    "malignant among those called suspicious": (
+        "Malignant among those called suspicious, before disagreement was asked"
+    ),
+    "benign among those called not suspicious": (
+        "Benign among those called not suspicious, before disagreement was asked"
+    ),
+    "melanomas that end in not suspicious": (
+        "Melanomas that end in not suspicious, before disagreement was asked"
+    ),
+    "malignant images called suspicious": (
+        "Malignant images called suspicious, before disagreement was asked"
+    ),
+    "answers that are uncertain": "Answers that are uncertain, before disagreement was asked",
     "coverage of the 90 % sets": "Images whose 90&nbsp;% set holds their diagnosis",
     "diagnoses in a 90 % set": "Diagnoses in a 90&nbsp;% set, on average",
     "dermatoscopic images refused": "Dermatoscopic images refused, wrongly",
@@ -219,15 +227,20 @@ MAP_NOVEL = (
 FAILURES = "Known failures"
 FAILURES_NOTE = "Shares: measured as above (95&nbsp;% interval)."
 OUTSIDE_UNKNOWN = "How these weights do in another clinic is not known: nothing was measured there."
-CLEARED = "{share} of the melanoma images end in “not suspicious”."
+CLEARED = (
+    "{share} of the melanoma images end in “not suspicious”, as measured before disagreement was asked."
+)
 MELANOMA_FIRST = (
     "Melanoma is in first place for {share} of the melanoma images; most often {other} is put "
     "there instead ({images} images)."
 )
-UNCERTAIN = "{share} of the answers are “uncertain”, which is no all-clear."
+UNCERTAIN = (
+    "{share} of the answers are “uncertain”, as measured before disagreement was asked, which can only "
+    "make more of them so. That is no all-clear."
+)
 SUSPICIOUS = (
-    "Only {share} of the malignant images are called suspicious outright: the others end as "
-    "uncertain, as not suspicious, or are refused."
+    "{share} of the malignant images are called suspicious outright, as measured before disagreement "
+    "was asked: the others end as uncertain or as not suspicious."
 )
 RARE = (
     "Rare diagnoses were measured on fewer than {limit} images each, so with wide intervals: {found}."

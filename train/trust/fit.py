@@ -144,8 +144,9 @@ def measure(
 
 
 def summary(numbers: dict[str, Any]) -> dict[str, Estimate]:
-    """What of the numbers goes into `ensemble.json`, for the page; of 8 views where not said "
-    "otherwise."""
+    """What of the numbers goes into `ensemble.json`, for the page: of 8 views where not said otherwise,
+    and of the outcomes before the readings' disagreement was asked, as only some lesions were read view
+    by view; the page says so."""
     decided, views = numbers["decisions"], str(VIEWS)
     outcomes = decided["outcomes"][views][RULE_IN_USE]
     sets = decided["sets"][views][f"{COVERAGE:g}"]

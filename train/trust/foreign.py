@@ -16,7 +16,7 @@ from skin_app.novelty import energy, member_score
 from skin_app.photo import Photo, read_photo
 from train.ham10000 import DataError
 from train.made_pictures import blank, noise, text_screenshot
-from train.metrics import RESAMPLES, lesion_draws, percentiles_95, weighted_auc
+from train.metrics import RESAMPLES, interval_95, lesion_draws, weighted_auc
 from train.trust.bench import Bench, measured_mean
 from train.trust.novelty import FALSE_ALARMS, FittedNovelty
 
@@ -37,8 +37,8 @@ TARGETS = {"photo": 0.99, "clinical": 0.95}
 def measure(bench: Bench, fitted: FittedNovelty, not_dermoscopy: Path | None) -> dict[str, Any]:
     """AUROC against out-of-fold images, and the share refused at the shipped limit, by group.
 
-    `not_dermoscopy`: folder with `manifest.csv` (columns file and kind), or None: then the
-    photographs are reported as not measured. Raises `DataError` when it cannot be read.
+    `not_dermoscopy`: folder with `manifest.csv` (columns file, and kind: photo or clinical), or None:
+    then the photographs are reported as not measured. Raises `DataError` when it cannot be read.
     """
     pictures: dict[str, Callable[[], list[Photo]]] = dict(_made(bench))
     if not_dermoscopy is not None:
@@ -141,20 +141,27 @@ def _area(
         )
     ]
     value = weighted_auc(positive, scores, np.ones((1, len(scores))))[0]
-    return {"value": float(value), "interval_95": percentiles_95(np.concatenate(drawn))}
+    return {"value": float(value), "interval_95": interval_95(np.concatenate(drawn))}
 
 
 def _listed(folder: Path) -> dict[str, list[Path]]:
     try:
         table = pd.read_csv(folder / "manifest.csv")
-        return {
-            str(kind): [folder / name for name in own["file"]] for kind, own in table.groupby("kind")
+        listed = {
+            str(kind): [folder / name for name in own["file"]]
+            for kind, own in table.groupby("kind", dropna=False)
         }
     except (OSError, ValueError, KeyError) as error:
         raise DataError(
             f"{folder} is no folder of pictures to refuse ({error}): it needs manifest.csv with the "
             "columns file and kind."
         ) from error
+    unknown = sorted(set(listed) - set(TARGETS))
+    if unknown:
+        raise DataError(
+            f"{folder / 'manifest.csv'} has the kind {unknown[0]}: use {' or '.join(TARGETS)}."
+        )
+    return listed
 
 
 def _made(bench: Bench) -> dict[str, Callable[[], list[Photo]]]:
@@ -221,7 +228,7 @@ def _target(value: float, target: float | None) -> str:
 
 
 def _shown(measured: dict[str, Any], percent: bool = False) -> str:
-    value, (low, high) = measured["value"], measured["interval_95"]
-    if percent:
-        return f"{value:.1%} [{low:.1%}, {high:.1%}]".replace("%", " %")
-    return f"{value:.3f} [{low:.3f}, {high:.3f}]"
+    value, interval = measured["value"], measured["interval_95"]
+    numbers = [f"{number:.1%}" if percent else f"{number:.3f}" for number in (value, *(interval or ()))]
+    shown = numbers[0] + (f" [{numbers[1]}, {numbers[2]}]" if interval else "")
+    return shown.replace("%", " %")

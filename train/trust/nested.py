@@ -92,8 +92,9 @@ def ratios_with_intervals(
     """Sum of each numerator over that of its denominator, with 95 % intervals over drawn lesions.
 
     Both (images, columns), not negative. Each has value, interval_95 (None where all is zero below),
-    images and lesions (of denominators above zero). Where every ratio is 0, or every one 1, the
-    interval is the exact one of a share, see `unanimous_95`.
+    images (the sum of the denominator, so of shares over several divisions their mean number, rounded)
+    and lesions (of denominators above zero). Where every ratio is 0, or every one 1, the interval is
+    the exact one of a share, see `unanimous_95`.
     """
     above, below = numerators.astype(np.float64), denominators.astype(np.float64)
     drawn = []
@@ -112,7 +113,7 @@ def ratios_with_intervals(
                 "interval_95": unanimous_95(share, count)
                 if alike and share in (0.0, 1.0)
                 else percentiles_95(resampled[:, column]),
-                "images": int(rows.sum()),
+                "images": round(below[:, column].sum()),
                 "lesions": count,
             }
         )

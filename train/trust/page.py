@@ -41,8 +41,8 @@ Weights: {name}, members {members}. Measured on {images:,} HAM10000 images of {l
 ensemble of all members has seen every image, so it cannot be measured here, and what its averaging
 adds is not in these numbers. Thresholds, limits and, in the section on decisions, calibrators are
 fitted on other lesions than those they are measured on; what is shipped is then fitted on all of them.
-Exceptions: the answers in all other sections are read by the shipped calibration (a temperature and a
-bias of each class, fitted on all these images), the artefacts' operating point is fitted on all of
+Exceptions: the answers in all other sections are read by the shipped calibration (a temperature{bias},
+fitted on all these images), the artefacts' operating point is fitted on all of
 them, and so are the mean and spread that the two parts of the novelty score are scaled by; and early
 stopping chose each member's epoch on the fold that it is measured on. Brackets:
 95 % interval from bootstraps over lesions. Nothing here was measured outside HAM10000 except the
@@ -81,6 +81,7 @@ def document(numbers: dict[str, Any], json_name: str) -> str:
         lesions=about["lesions"],
         folds=", ".join(map(str, about["folds"])),
         of=about["of_folds"],
+        bias=_biases(numbers["decisions"]["calibration"]),
     )
     sections = [render(numbers[name]).strip() for name, render in SECTIONS.items()]
     sections[list(SECTIONS).index("explanations")] += f"\n\n![Deletion and insertion]({FIGURE})"
@@ -90,6 +91,15 @@ def document(numbers: dict[str, Any], json_name: str) -> str:
         for title in re.findall(r"^## (.+)$", section, re.MULTILINE)
     ]
     return "\n\n".join([head.strip(), "\n".join(contents), *sections]) + "\n"
+
+
+def _biases(calibration: dict[str, Any]) -> str:
+    """What the shipped calibration has beside the temperature. `calibration`: by number of views."""
+    biased = [views for views, found in calibration.items() if found["bias"]]
+    if not biased:
+        return ""
+    of_views = "" if len(biased) == len(calibration) else f" for {' and '.join(biased)} view(s)"
+    return f" and a bias of each class{of_views}"
 
 
 def _anchor(title: str) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 from skin_app.diagnoses import MALIGNANT
 from skin_app.skin_tone import LEAST_YELLOW, TONES, ToneBands, angle_of, tone_band
 from train.ham10000 import Dataset
-from train.metrics import percentiles_95, resampled_scores, weighted_scores
+from train.metrics import SHARES, interval_95, resampled_scores, weighted_scores
 from train.trust.bench import Bench, in_percent, measured_mean
 from train.trust.lesion import kept_survey
 
@@ -104,7 +104,7 @@ def _scores(bench: Bench, own: np.ndarray) -> dict[str, Any]:
     found["scores"] = {
         name: {
             "value": None if np.isnan(value := float(estimate[rule][name][0])) else value,
-            "interval_95": percentiles_95(drawn[rule][name]),
+            "interval_95": interval_95(drawn[rule][name], found["lesions"] if name in SHARES else 0),
         }
         for name, rule in SCORES.items()
     }
@@ -185,7 +185,7 @@ def _row(band: str, numbers: dict[str, Any]) -> str:
 
 
 def _score(measured: dict[str, Any]) -> str:
-    if measured["value"] is None or measured["interval_95"] is None:
+    value, interval = measured["value"], measured["interval_95"]
+    if value is None:
         return "-"
-    low, high = measured["interval_95"]
-    return f"{measured['value']:.3f} ({low:.3f}-{high:.3f})"
+    return f"{value:.3f}" + (f" ({interval[0]:.3f}-{interval[1]:.3f})" if interval else "")
