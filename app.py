@@ -3,6 +3,7 @@
 SKIN_APP_WEIGHTS: other weights (folder or owner/name@revision); SKIN_APP_HAM10000: its images, to show
 similar lesions; GRADIO_SERVER_PORT or PORT, GRADIO_SERVER_NAME: where to listen."""
 
+import argparse
 import signal
 import sys
 from os import environ
@@ -19,6 +20,9 @@ from skin_app.weights import WeightsError
 
 def main() -> int:
     """Serve until interrupted; 2 when the weights, the pictures or the port cannot be used."""
+    argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     name = environ.get("GRADIO_SERVER_NAME") or ("0.0.0.0" if environ.get("SPACE_ID") else "127.0.0.1")
     port = environ.get("GRADIO_SERVER_PORT") or environ.get("PORT") or "7860"

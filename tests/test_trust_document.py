@@ -40,7 +40,7 @@ def test_a_bias_is_named_only_where_there_is_one() -> None:
     numbers = read_document(DOCUMENT)
     calibration = numbers["decisions"]["calibration"]
     for biased, said in (
-        (("1", "8"), " and a bias of each class"),
+        (tuple(calibration), " and a bias of each class"),
         (("8",), " and a bias of each class for 8 view(s)"),
         ((), ""),
     ):

@@ -15,6 +15,7 @@ from skin_app.diagnoses import ClassOrderError
 from skin_app.photo import PhotoError
 from skin_app.weights import WeightsError
 from train import verbs
+from train.backbones import PRESETS
 from train.ham10000 import DataError
 from train.publish import PublishError
 from train.recipes import RECIPES
@@ -26,6 +27,7 @@ FULL_DISK = (
     "Nothing finished is lost; free some space or choose another --out, and start the same command "
     "again."
 )
+BACKBONE = f"a timm name, or one of {', '.join(PRESETS)}"
 
 
 KNOWN = (
@@ -125,7 +127,7 @@ def _parser() -> argparse.ArgumentParser:
 
     trial = verb("trial", verbs.trial, "score a frozen backbone on cached bottleneck features")
     _data(trial)
-    trial.add_argument("--backbone", required=True, help="a timm name, or a preset of backbones.py")
+    trial.add_argument("--backbone", required=True, help=BACKBONE)
     trial.add_argument("--size", type=int)
     trial.add_argument("--init", type=Path)
     trial.add_argument("--images", type=int, help="a stratified part of the images")
@@ -157,7 +159,12 @@ def _parser() -> argparse.ArgumentParser:
     about = "fit and measure how far a weights folder's answers can be trusted"
     calibration = verb("calibrate", verbs.calibrate_weights, about)
     calibration.add_argument("--weights", help="a folder (default: the embedded weights)")
-    calibration.add_argument("--not-dermoscopy", type=Path, help="pictures to refuse (manifest.csv)")
+    calibration.add_argument(
+        "--not-dermoscopy",
+        type=Path,
+        metavar="FOLDER",
+        help="pictures to refuse, with a manifest.csv: columns file, and kind (photo or clinical)",
+    )
     calibration.add_argument(
         "--work", type=Path, default=Path("runs/trust/work"), help="where slow results are kept"
     )
@@ -193,7 +200,7 @@ def _data(parser: argparse.ArgumentParser, required: bool = True) -> None:
 
 def _training(parser: argparse.ArgumentParser) -> None:
     _data(parser)
-    parser.add_argument("--backbone", help="a timm name, or a preset of backbones.py")
+    parser.add_argument("--backbone", help=BACKBONE)
     parser.add_argument("--size", type=int, help="side of the square input in pixels")
     parser.add_argument(
         "--set", action="append", metavar="FIELD=VALUE", help="change one field, e.g. stages.0.epochs=3"

@@ -6,6 +6,7 @@ from huggingface_hub import EvalResult, ModelCardData
 
 from skin_app.diagnoses import DIAGNOSES
 from skin_app.weights import Contract
+from train.ham10000 import DataError
 from train.results_tables import most_views
 
 
@@ -45,11 +46,19 @@ def model_card(contract: Contract) -> str:
         f"`{training.data_fingerprint[:16]}`; seed {training.seed}.",
         f"- Calibration: {contract.calibration.fitted_on}. "
         + ", ".join(
-            f"temperature {t:.3f} for {v} view{'s' if v > 1 else ''}"
-            for v, t in contract.calibration.temperatures.items()
+            f"temperature {temperature:.3f}"
+            + (" and a bias of each class" if views in contract.calibration.biases else "")
+            + f" for {views} view{'s' if views > 1 else ''}"
+            for views, temperature in contract.calibration.temperatures.items()
         )
-        + (", and a bias of each class" if contract.calibration.biases else "")
         + ".",
+        "",
+        "## Use",
+        "",
+        "By the program that made them (its commit is `git_revision` in `ensemble.json`), with this "
+        "repo's name and the full hash of its commit:",
+        "",
+        "    SKIN_APP_WEIGHTS=OWNER/NAME@COMMIT python app.py",
         "",
         "## Scores inside HAM10000",
         "",
@@ -113,7 +122,6 @@ def front_matter(contract: Contract) -> str:
     ]
     return ModelCardData(
         license="cc-by-nc-4.0",
-        library_name="timm",
         pipeline_tag="image-classification",
         tags=["dermatoscopy", "skin-lesion", "ham10000"],
         model_name=contract.name,
@@ -128,12 +136,15 @@ README_END = "<!-- end of scores -->"
 def with_scores(readme: str, contract: Contract) -> str:
     """`readme` with the score table of `contract` between its two markers.
 
-    Raises `ValueError` when a marker is missing.
+    Raises `DataError` when a marker is missing.
     """
     before, start, rest = readme.partition(README_START)
     _, end, after = rest.partition(README_END)
     if not start or not end:
-        raise ValueError(f"The file needs the lines {README_START} and {README_END}.")
+        raise DataError(
+            f"The file to write the scores into needs the lines {README_START} and {README_END}: put "
+            "them where the table shall stand."
+        )
     evidence = contract.scores
     about = (
         f"{evidence.get('images', 0):,} images of {evidence.get('lesions', 0):,} lesions, predicted by "
@@ -151,7 +162,8 @@ def trust_table(contract: Contract) -> list[str]:
         return ["Nothing was fitted or measured: run `python -m train calibrate`."]
     rows = [
         "How far one answer can be trusted, measured by limits that were fitted on other lesions, each "
-        "answered by one member (docs/trust.md says more):",
+        "answered by one member, outcomes before disagreement was asked (the document that `python -m "
+        "train calibrate` wrote says more):",
         "",
         "| measured | value | images |",
         "|---|---|---|",

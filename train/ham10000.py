@@ -5,6 +5,7 @@ the images `<image_id>.jpg` (or .jpeg/.png) beside it or in folders below it.
 Source: Tschandl et al., Scientific Data 5, 180161 (2018).
 """
 
+import filecmp
 import hashlib
 import os
 import re
@@ -28,6 +29,8 @@ REQUIRED = ("image_id", "dx")
 ENDING = re.compile(rf"({'|'.join(map(re.escape, SUFFIXES))})$", re.IGNORECASE)
 # read as text wherever they stand: an id such as 0012 is no number
 TEXT = dict.fromkeys(("image_id", "lesion_id", "lesion", "lesion_group", "dx"), str)
+
+IDS = frozenset(f"ISIC_{number:07}" for number in range(24_306, 34_321))  # all that were published
 
 # Images of one lesion under two lesion ids: Abhishek et al., Scientific Data (2025).
 SAME_LESION = """
@@ -68,7 +71,7 @@ def read_dataset(folder: Path, allow_missing: bool = False) -> Dataset:
     """Read the folder's one metadata CSV and find its images.
 
     Raises `DataError` for a missing or ambiguous CSV, missing columns, unknown diagnoses, duplicate
-    ids, two images of one id and (unless `allow_missing`) missing images.
+    ids, two different images of one id and (unless `allow_missing`) missing images.
     """
     table = _read_table(_find_csv(folder))
     paths = _image_paths(folder, set(table["image_id"]))
@@ -94,7 +97,11 @@ def read_dataset(folder: Path, allow_missing: bool = False) -> Dataset:
 
 
 def _image_paths(folder: Path, ids: set[str]) -> dict[str, Path]:
-    """Where the image of each id is, in `folder` or below it; raises `DataError` for two of one id."""
+    """Where the image of each id is, in `folder` or below it.
+
+    A copy to the byte is passed over (a common download holds every image twice); raises `DataError`
+    for two different files of one id.
+    """
     paths: dict[str, Path] = {}
     for parent, folders, names in os.walk(folder, followlinks=True):
         folders.sort()
@@ -102,9 +109,9 @@ def _image_paths(folder: Path, ids: set[str]) -> dict[str, Path]:
             if path.suffix.lower() not in SUFFIXES or path.stem not in ids:
                 continue
             other = paths.setdefault(path.stem, path)
-            if other != path:
+            if other != path and not filecmp.cmp(other, path, shallow=False):
                 raise DataError(
-                    f"There are two images {path.stem}, {other.relative_to(folder)} and "
+                    f"There are two different images {path.stem}, {other.relative_to(folder)} and "
                     f"{path.relative_to(folder)}: keep only the one to train on in {folder}."
                 )
     return paths

@@ -170,13 +170,6 @@ class Learner:
 
 
 def _freeze(member: Member, frozen: tuple[str, ...], without_head: bool) -> None:
-    names = [name for name, _ in member.backbone.named_parameters()]
-    for prefix in frozen:
-        if not any(name.startswith(prefix) for name in names):
-            raise RunError(
-                f"The recipe freezes {prefix}, which {member.config.architecture} does not have: name "
-                "the frozen parts of this backbone, such as --set 'stages.0.frozen=[]'."
-            )
     for name, parameter in member.backbone.named_parameters():
         parameter.requires_grad_(not name.startswith(frozen))
     for part in (member.dense, member.classifier):

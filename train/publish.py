@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+import pandas as pd
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 from huggingface_hub.errors import (
     HfHubHTTPError,
@@ -19,6 +20,7 @@ from huggingface_hub.errors import (
 from huggingface_hub.utils import validate_repo_id
 
 from skin_app.weights import CONTRACT, WeightsFolder
+from train.ham10000 import IDS, TEXT
 
 ROOT = Path(__file__).resolve().parent.parent
 SPACE_FILES = ("app.py", "requirements.txt", "LICENSE", "skin_app/**/*")
@@ -75,8 +77,10 @@ def publish(
     New repos are private unless `public`; an existing one keeps its visibility, and all of its files
     are replaced: it must hold weights (or a page) of this project, or nothing. `tag`: a name for the
     commit. What was uploaded is compared with the folder, hash by hash. Raises `PublishError`, which
-    names the commit where the weights themselves were published.
+    names the commit where the weights themselves were published, and for weights of other data than
+    HAM10000, which card and page would call by its name and licence.
     """
+    _check_data(weights)
     for name in filter(None, (repo, space)):
         with _told(name):
             validate_repo_id(name)
@@ -100,6 +104,17 @@ def publish(
     except PublishError as error:
         raise PublishError(f"The weights are published as {published.source}, but: {error}") from error
     return published
+
+
+def _check_data(weights: WeightsFolder) -> None:
+    """Raise `PublishError` unless all images of `weights` (its gallery lists them) are HAM10000's."""
+    images = pd.read_csv(weights.folder / "gallery.csv", dtype=TEXT)["image_id"]
+    others = sorted(set(images) - IDS)
+    if others:
+        raise PublishError(
+            f"{len(others)} of the images that these weights were made of are not HAM10000's (such as "
+            f"{others[0]}), though card and page say so: use these weights on your own machine only."
+        )
 
 
 def files_of(weights: WeightsFolder) -> dict[str, bytes | Path]:

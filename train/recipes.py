@@ -15,7 +15,8 @@ from train.recipe import Recipe, Stage
 FLAGSHIP = Recipe(
     name="flagship",
     member=swin_stages_123(160),
-    stages=(Stage(frozen=("patch_embed", "layers.0", "layers.1")),),
+    stages=(Stage(epochs=8, frozen=("patch_embed", "layers.0", "layers.1")),),
+    averaging=0.995,
 )
 
 LE2020 = Recipe(

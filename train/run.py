@@ -18,6 +18,7 @@ from train.folds import image_folds, lesion_folds, write_folds
 from train.ham10000 import TEXT, Dataset, cached_squares, read_dataset
 from train.recipe import Recipe
 from train.sampling import steps_per_epoch
+from train.start import built
 
 PACKAGES = ("torch", "torchvision", "timm", "accelerate", "numpy", "scikit-learn")
 CHECKED = ("recipe", "seed", "micro_batches", "data_fingerprint", "init", "after")
@@ -69,7 +70,8 @@ def prepare(
     """Read the data, fix folds and settings in `folder`, or check that they are what they were.
 
     `before`: as in `Run`; its settings are kept among this run's, so `init` is then its own. Writes
-    `folds.csv` and `run.json`. Raises `RunError` when the folder holds another run.
+    `folds.csv` and `run.json`. Raises `RunError` when the folder holds another run, and `StartError`
+    for a backbone that cannot be a member.
     """
     if init is not None and before is not None:
         raise RunError(
@@ -84,6 +86,7 @@ def prepare(
             f"A batch of {recipe.batch} does not part into {micro_batches} equal micro-batches: "
             "choose a divisor."
         )
+    check_frozen(recipe)
     data = read_dataset(data_folder, allow_missing)
     settings = {
         "recipe": recipe.to_dict(),
@@ -120,6 +123,19 @@ def prepare(
     squares = cached_squares(data, recipe.cache_side, folder.parent / "cache")
     start = start_name(settings)
     return Run(folder, data, squares, assignment, recipe, seed, init, start, micro_batches, before)
+
+
+def check_frozen(recipe: Recipe) -> None:
+    """Raise `RunError` for a frozen part that the backbone does not have, before images are decoded."""
+    names = [name for name, _ in built(recipe.member).backbone.named_parameters()]
+    for index, stage in enumerate(recipe.stages):
+        for prefix in stage.frozen:
+            if not any(name.startswith(prefix) for name in names):
+                raise RunError(
+                    f"The recipe freezes {prefix}, which {recipe.member.architecture} does not have: "
+                    f"pass --set 'stages.{index}.frozen=[]' to train all of it, or name its own parts "
+                    "there."
+                )
 
 
 def check_before(run: Run, folds: Sequence[int]) -> None:

@@ -63,7 +63,10 @@ def _put(values: dict[str, Any], path: str, value: Any) -> None:
         else:
             place = None
     if not isinstance(place, dict) or last not in place:
-        raise RunError(f"The recipe has no field {path}: see the dataclasses in train/recipes.py.")
+        raise RunError(
+            f"The recipe has no field {path}: see the dataclasses in train/recipe.py, train/augment.py "
+            "and skin_app/network.py."
+        )
     if isinstance(place[last], int | float) and not isinstance(value, int | float):
         raise RunError(f"{path} is a number: {value!r} is not.")
     place[last] = value

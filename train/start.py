@@ -26,7 +26,7 @@ def started_member(config: MemberConfig, init: Path | None) -> Member:
     `init`: a safetensors file with timm's key names; None loads timm's pretrained weights, which
     needs a network. Raises `StartError`.
     """
-    member = _built(config)
+    member = built(config)
     if init is None:
         state = _from_hub(config)
     else:
@@ -43,7 +43,7 @@ def continued_member(config: MemberConfig, trained: Path) -> Member:
 
     `trained`: the `member.safetensors` of a fold. Raises `StartError`.
     """
-    member = _built(config)
+    member = built(config)
     try:
         state = load_file(trained)
     except (OSError, SafetensorError) as error:
@@ -65,7 +65,7 @@ def continued_member(config: MemberConfig, trained: Path) -> Member:
     return member
 
 
-def _built(config: MemberConfig) -> Member:
+def built(config: MemberConfig) -> Member:
     """A new member that was seen to answer; raises `StartError` for a backbone that cannot be one."""
     try:
         member = Member(config)
