@@ -1,6 +1,5 @@
 """Confused pairs, saliency and the t-SNE map of a small run that nobody trained."""
 
-import dataclasses
 import json
 import subprocess
 from pathlib import Path
@@ -19,7 +18,7 @@ from tests.tiny import MOBILENET, write_data
 from train.checkpoint import save_member, write_json
 from train.pairs import activation_maps, confused_pairs, confusions, randomisation_check
 from train.predict import predict_held_out
-from train.recipes import FLAGSHIP
+from train.recipe import Recipe
 from train.run import Run, RunError, prepare
 from train.saliency import gradient_saliency, saliency_sheet, smooth_saliency
 from train.sheets import refuse_tracked
@@ -31,7 +30,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Two folds, the first finished with random weights."""
     folder = tmp_path_factory.mktemp("r")
     data = write_data(folder / "data")
-    recipe = dataclasses.replace(FLAGSHIP, name="tiny", member=MOBILENET, folds=2, cache_side=72)
+    recipe = Recipe("tiny", MOBILENET, folds=2, cache_side=72)
     prepared = prepare(folder / "run", data, recipe, 0, None)
     fold = prepared.fold_folder(0)
     fold.mkdir()
