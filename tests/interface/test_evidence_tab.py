@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from playwright.sync_api import Page, expect
 
 from skin_app.ensemble import Ensemble
 from skin_app.evaluation import FILE, read_evaluation
 from skin_app.interface import about, evidence, plots, words_about, words_evidence
 from skin_app.interface import words_evidence as words
 from skin_app.interface.trust import map_is_weak
-from skin_app.language import ENGLISH, GERMAN
+from skin_app.interface.words import TAB_EVIDENCE
+from skin_app.language import ENGLISH, GERMAN, Say
 from skin_app.lesion_map import Place
 from skin_app.photo import Photo
 from skin_app.skin_tone import TONES
@@ -114,6 +116,25 @@ def test_every_figure_is_small_and_has_words(embedded: WeightsFolder) -> None:
         assert len(image.split('src="')[1].split('"')[0]) < 60_000
     assert html.count(words.SHIPPED) == 3
     assert "http" not in html
+
+
+CUT = """(html) => {
+  document.querySelector('#evidence').innerHTML = html;
+  return [...document.querySelectorAll('#evidence .wide')]
+    .filter((table) => table.scrollWidth > table.clientWidth)
+    .map((table) => table.innerText);
+}"""
+
+
+@pytest.mark.parametrize("say", [ENGLISH, GERMAN])
+def test_no_table_is_cut_at_the_side_on_a_desktop(
+    visit: Page, embedded: WeightsFolder, say: Say
+) -> None:
+    visit.get_by_role("tab", name=TAB_EVIDENCE, exact=True).click()
+    expect(visit.locator("#evidence h2").first).to_be_visible()
+    for width in (1024, 1200, 1280):
+        visit.set_viewport_size({"width": width, "height": 900})
+        assert visit.evaluate(CUT, evidence.panel(say, embedded)) == []
 
 
 def test_each_diagnosis_has_a_sign_a_line_and_a_colour_of_its_own() -> None:
