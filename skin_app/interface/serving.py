@@ -50,9 +50,8 @@ def serve(
             ) from error
     processing_utils.async_ssrf_protected_download = _refuse
     route_utils.GradioUploadFile = _Apart
-    page.queue(
-        max_size=SESSIONS
-    )  # a step refused here would leave an older result, or "analysing", there
+    # a step that is refused would leave an older result, or "analysing", on the page
+    page.queue(max_size=SESSIONS)
     _, url, _ = page.launch(
         server_name=name,
         server_port=int(port),
