@@ -487,6 +487,15 @@ def test_weights_of_a_split_by_image_are_not_calibrated(
         calibrate(open_weights(folder), read_dataset(data), tmp_path, None, tmp_path / "trust.md")
 
 
+def test_a_faulty_list_of_pictures_to_refuse_is_told_before_any_work(
+    finished: Path, data: Path, tmp_path: Path
+) -> None:
+    weights, work = open_weights(finished / "weights"), tmp_path / "work"
+    with pytest.raises(DataError, match=r"needs manifest\.csv"):
+        calibrate(weights, read_dataset(data), work, tmp_path, tmp_path / "trust.md")
+    assert not work.exists()
+
+
 def test_a_backbone_that_cannot_be_a_member_is_one_sentence() -> None:
     with pytest.raises(StartError, match="cannot be a member at 64 px"):
         started_member(MemberConfig(**{**MOBILENET.model_dump(), "architecture": "no_such"}), None)

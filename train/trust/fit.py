@@ -61,6 +61,8 @@ def calibrate(
             "These weights were trained on a split by image, in which a lesion can be on both sides, "
             "so nothing measured on it says how far they can be trusted: train with split=lesion."
         )
+    if not_dermoscopy is not None:
+        foreign.pictures_to_refuse(not_dermoscopy)  # a faulty list is told before hours of work
     bench = with_calibration(Bench.open(weights, data, work))
     novelty = fit_novelty(bench)
     divided = decisions.divisions(bench)

@@ -42,7 +42,7 @@ def measure(bench: Bench, fitted: FittedNovelty, not_dermoscopy: Path | None) ->
     """
     pictures: dict[str, Callable[[], list[Photo]]] = dict(_made(bench))
     if not_dermoscopy is not None:
-        for kind, paths in _listed(not_dermoscopy).items():
+        for kind, paths in pictures_to_refuse(not_dermoscopy).items():
             pictures[kind] = lambda paths=paths: [read_photo(path) for path in paths]
     groups = {}
     for name in GROUPS:
@@ -144,11 +144,16 @@ def _area(
     return {"value": float(value), "interval_95": interval_95(np.concatenate(drawn))}
 
 
-def _listed(folder: Path) -> dict[str, list[Path]]:
+def pictures_to_refuse(folder: Path) -> dict[str, list[Path]]:
+    """Files of `folder` by kind, as its `manifest.csv` lists them (columns file, and kind: photo or
+    clinical).
+
+    Raises `DataError` when the list cannot be read, or names another kind or a file that is not there.
+    """
     try:
-        table = pd.read_csv(folder / "manifest.csv")
+        table = pd.read_csv(folder / "manifest.csv", dtype=str)
         listed = {
-            str(kind): [folder / name for name in own["file"]]
+            str(kind): [folder / name for name in own["file"].fillna("(no name)")]
             for kind, own in table.groupby("kind", dropna=False)
         }
     except (OSError, ValueError, KeyError) as error:
@@ -160,6 +165,12 @@ def _listed(folder: Path) -> dict[str, list[Path]]:
     if unknown:
         raise DataError(
             f"{folder / 'manifest.csv'} has the kind {unknown[0]}: use {' or '.join(TARGETS)}."
+        )
+    missing = [path.name for paths in listed.values() for path in paths if not path.is_file()]
+    if missing:
+        raise DataError(
+            f"{folder / 'manifest.csv'} lists {len(missing)} files that are not there, the first "
+            f"{missing[0]}: put them back, or take them off the list."
         )
     return listed
 
