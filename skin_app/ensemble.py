@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +18,11 @@ from skin_app.network import Member, MemberConfig
 from skin_app.photo import Photo
 from skin_app.trunk import common_stages, read_all
 from skin_app.trust import Assessment, Look, assess, look_at
-from skin_app.views import VIEWS, photo_views
+from skin_app.views import VIEWS, photo_views, views_by_size
 from skin_app.weights import WeightsFolder, open_weights
 
 BATCH = 32
-InputKind = tuple[int, tuple[float, ...]]  # size and zooms: members alike in both share their inputs
+InputKind = tuple[tuple[int, ...], tuple[float, ...]]  # sizes and zooms of the views
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ class Ensemble:
         contract = weights.contract
         self.members = [weights.member(name).to(self.device) for name in contract.members]
         self.common_stages = common_stages(self.members)
+        self.readers = readers_of(self.members, self.common_stages)
         self.calibration = contract.calibration
         self.gallery = weights.gallery()
         self.trust = contract.trust
@@ -117,21 +119,16 @@ class Ensemble:
         `looks`: what `look_at_all` gave of them, if it was asked before. `with_maps`: the maps take
         longer than one view of the photos does.
         """
-        tensors = [torch.from_numpy(photo.pixels).permute(2, 0, 1) for photo in photos]
-        inputs: dict[InputKind, Tensor] = {}
-        for kind in dict.fromkeys(_kind(member) for member in self.members):
-            inputs[kind] = torch.cat([photo_views(tensor, *kind, views) for tensor in tensors])
-        if self.common_stages:
-            shared = inputs[_kind(self.members[0])]
-            answers = read_batches(self.members, self.common_stages, shared, views, self.device)
-        else:
-            answers = [
-                read_batches([m], 0, inputs[_kind(m)], views, self.device)[0] for m in self.members
-            ]
+        answers: list[MemberAnswer] = []
+        squares: list[Tensor] = []  # each member's upright views
+        for reader in self.readers:
+            inputs = reader.inputs(photos, views)
+            answers += reader.read(inputs, self.device)
+            squares += [inputs.upright] * len(reader.members)
         logits = torch.stack([answer.logits for answer in answers], dim=1).double().numpy()
         by_member = calibrated(logits, self.calibration, views)
         probabilities = calibrated(logits.mean(axis=1), self.calibration, views)
-        maps = self._maps(inputs, views, probabilities) if with_maps else [None] * len(photos)
+        maps = self._maps(squares, probabilities) if with_maps else [None] * len(photos)
         adjusted = prior_adjusted(probabilities, self.calibration.frequencies)
         assessments = self._assess(
             answers, probabilities, maps, views, looks or self.look_at_all(photos)
@@ -154,12 +151,11 @@ class Ensemble:
             for row, photo in enumerate(photos)
         ]
 
-    def _maps(
-        self, inputs: dict[InputKind, Tensor], views: int, probabilities: np.ndarray
-    ) -> list[np.ndarray]:
+    def _maps(self, squares: list[Tensor], probabilities: np.ndarray) -> list[np.ndarray]:
         """The members' mean maps of each photo's upright view, (7, rows, columns) in [0, 1]."""
         signed = [
-            attributions(m, inputs[_kind(m)][::views].to(self.device)).cpu() for m in self.members
+            attributions(member, own.to(self.device)).cpu()
+            for member, own in zip(self.members, squares, strict=True)
         ]
         maps = of_probabilities(averaged_over_members(signed), torch.from_numpy(probabilities))
         return [on_shared_scale(own).numpy() for own in maps]
@@ -226,19 +222,79 @@ def read_batches(
     ]
 
 
+@dataclass(frozen=True)
+class Inputs:
+    """What members that are alike in it get of photos.
+
+    `by_size`: size -> which views have it, and those, (photos * own views, 3, size, size) in [0, 1];
+    the first is the size of view 0.
+    """
+
+    by_size: dict[int, tuple[list[int], Tensor]]
+
+    @property
+    def upright(self) -> Tensor:
+        """View 0 of each photo, (photos, 3, size, size)."""
+        views, inputs = next(iter(self.by_size.values()))
+        return inputs[:: len(views)]
+
+
+class Reader:
+    """Members whose views are alike in sizes and zooms, at each of those sizes.
+
+    `stages`: how many first stages they have in common (`trunk.common_stages`).
+    """
+
+    def __init__(self, members: Sequence[Member], stages: int = 0) -> None:
+        self.members = members
+        self.stages = stages
+        self.config = members[0].config
+        sizes = dict.fromkeys(self.config.sizes)
+        self._at = {size: [member.at(size) for member in members] for size in sizes}
+
+    def inputs(self, photos: Sequence[Photo], views: int) -> Inputs:
+        """The first `views` views of `photos`."""
+        tensors = [torch.from_numpy(photo.pixels).permute(2, 0, 1) for photo in photos]
+        zooms = self.config.zooms
+        return Inputs(
+            {
+                size: (own, torch.cat([photo_views(tensor, size, zooms, own) for tensor in tensors]))
+                for size, own in views_by_size(self.config.sizes, views).items()
+            }
+        )
+
+    def read(self, inputs: Inputs, device: torch.device) -> list[MemberAnswer]:
+        """Each member's answers; `by_view` is in the order of the views, whatever their sizes."""
+        parts = [
+            read_batches(self._at[size], self.stages, squares, len(views), device)
+            for size, (views, squares) in inputs.by_size.items()
+        ]
+        order = np.argsort(np.concatenate([views for views, _ in inputs.by_size.values()]))
+        return [
+            MemberAnswer(
+                by_view=torch.cat([answer.by_view for answer in answers], dim=1)[:, order],
+                embedding=answers[0].embedding,
+            )
+            for answers in zip(*parts, strict=True)
+        ]
+
+
+def readers_of(members: Sequence[Member], stages: int) -> list[Reader]:
+    """Readers of all `members`, in their order; those of one share their inputs.
+
+    `stages`: how many first stages all have in common; 0 for none.
+    """
+    return [Reader(list(own), stages) for _, own in groupby(members, _kind)]
+
+
 def input_square(photo: Photo, config: MemberConfig) -> Tensor:
     """The photo as one member sees it upright: (3, size, size) float32 in [0, 1]."""
-    return input_views(photo, config, 1)[0]
-
-
-def input_views(photo: Photo, config: MemberConfig, views: int = VIEWS) -> Tensor:
-    """The photo's first `views` views as one member sees them: (views, 3, size, size) in [0, 1]."""
     pixels = torch.from_numpy(photo.pixels).permute(2, 0, 1)
-    return photo_views(pixels, config.size, config.zooms, views)
+    return photo_views(pixels, config.size, config.zooms, [0])[0]
 
 
 def _kind(member: Member) -> InputKind:
-    return member.config.size, member.config.zooms
+    return member.config.sizes, member.config.zooms
 
 
 def _square(photo: Photo) -> tuple[int, int, int]:

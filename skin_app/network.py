@@ -8,12 +8,14 @@ from typing import Any, Literal, NamedTuple
 
 import timm
 import torch
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from torch import Tensor, nn
 
 from skin_app.diagnoses import CODES
 
 LEAST_ZOOM = 0.5
+LEAST_SIZE = 32
+POSITION_TABLE = "relative_position_bias_table"
 
 
 class MemberConfig(BaseModel):
@@ -25,7 +27,10 @@ class MemberConfig(BaseModel):
     `hidden`: width of the first dense layer; 0 leaves it out (the other ablation). `size`: side of the
     square input in pixels; `mean`, `std`: per channel, after scaling to [0, 1]. `zooms`: which share of
     the centre square's side each view shows, again from the first when they are fewer than the views;
-    the first view, which the maps and the gallery go by, shows it whole.
+    the first view, which the maps and the gallery go by, shows it whole. `view_sizes`: the side of each
+    view in pixels, again from the first, which is `size`, when they are fewer than the views; none: all
+    are `size`. A network that was trained on enlarged crops reads somewhat larger inputs better than
+    those of its training's size (Touvron et al. 2019), and the two together best.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -41,6 +46,7 @@ class MemberConfig(BaseModel):
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     zooms: tuple[float, ...] = (1.0,)
+    view_sizes: tuple[int, ...] = ()
 
     @field_validator("zooms")
     @classmethod
@@ -48,6 +54,42 @@ class MemberConfig(BaseModel):
         if not zooms or zooms[0] != 1 or min(zooms) < LEAST_ZOOM or max(zooms) > 1:
             raise ValueError(f"zooms begin with 1 and lie between {LEAST_ZOOM} and 1")
         return zooms
+
+    @model_validator(mode="after")
+    def _from_its_own_size(self) -> "MemberConfig":
+        if self.view_sizes and (self.view_sizes[0] != self.size or min(self.view_sizes) < LEAST_SIZE):
+            raise ValueError(f"view_sizes begin with size, and are at least {LEAST_SIZE}")
+        for size in self.view_sizes:
+            self.at(size)
+        return self
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The side of each view in pixels, again from the first when they are fewer than the views."""
+        return self.view_sizes or (self.size,)
+
+    def at(self, size: int) -> "MemberConfig":
+        """The same member for squares of `size` pixels alone.
+
+        Raises `ValueError` for a size that windows of attention (of at most 7) cannot tile.
+        """
+        arguments = dict(self.arguments)
+        if "img_size" in arguments:
+            arguments["img_size"] = size
+        if "window_size" in arguments and size != self.size:
+            arguments["window_size"] = largest_window(size, self.stages or 4)
+        return self.model_copy(update={"arguments": arguments, "size": size, "view_sizes": ()})
+
+
+def largest_window(size: int, stages: int) -> int:
+    """The largest window of at most 7 that tiles all stages (sides size/4, /8, ...) of a Swin.
+
+    Raises `ValueError` when none of 3 or more does.
+    """
+    windows = [window for window in range(7, 2, -1) if size % (2 ** (stages + 1) * window) == 0]
+    if not windows:
+        raise ValueError(f"Swin needs a size such as 80, 96, 128, 160, 192 or 224, not {size}")
+    return windows[0]
 
 
 class Reading(NamedTuple):
@@ -83,6 +125,25 @@ class Member(nn.Module):
         self.dense = nn.Linear(inputs, config.hidden) if config.hidden else nn.Identity()
         self.activation = nn.SiLU() if config.hidden else nn.Identity()
         self.classifier = nn.Linear(config.hidden or inputs, len(CODES))
+
+    def at(self, size: int) -> "Member":
+        """This member for squares of `size` pixels; its weights are these, not a copy.
+
+        Attention that goes by relative positions keeps what it learnt of each, and takes positions
+        further apart than any of its training for the furthest of it. Raises `RuntimeError` for a
+        backbone that cannot be read at another size.
+        """
+        if size == self.config.size:
+            return self
+        other = Member(self.config.at(size))
+        wanted = other.state_dict()
+        state = {
+            key: at_window(value, wanted[key].shape) if key.endswith(POSITION_TABLE) else value
+            for key, value in self.state_dict().items()
+        }
+        other.load_state_dict(state, assign=True)
+        device = self.classifier.weight.device
+        return other.to(device).train(self.training).requires_grad_(False)
 
     def forward(self, images: Tensor) -> Reading:
         """Read `images`, (batch, 3, size, size) in [0, 1]."""
@@ -136,6 +197,13 @@ class Member(nn.Module):
             features = self.feature_map(torch.zeros(1, 3, self.config.size, self.config.size))
         self.backbone.train(training)
         return features.shape[2] * features.shape[3]
+
+
+def at_window(table: Tensor, shape: torch.Size) -> Tensor:
+    """A table of biases by relative position, ((2 w - 1)^2, heads), for another window's `shape`."""
+    half, wanted = ((round(rows**0.5) - 1) // 2 for rows in (table.shape[0], shape[0]))
+    near = torch.arange(-wanted, wanted + 1, device=table.device).clamp(-half, half) + half
+    return table.unflatten(0, (2 * half + 1, -1))[near][:, near].flatten(0, 1)
 
 
 def _truncate(backbone: Any, stages: int | None) -> int:

@@ -47,12 +47,24 @@ def all_views(images: Tensor, count: int = VIEWS) -> Tensor:
     return torch.stack([turn(images, view) for view in range(count)], dim=1)
 
 
-def photo_views(image: Tensor, size: int, zooms: Sequence[float], count: int = VIEWS) -> Tensor:
-    """The first `count` views of a photo as a network gets them, (count, 3, size, size) in [0, 1].
+def photo_views(image: Tensor, size: int, zooms: Sequence[float], views: Sequence[int]) -> Tensor:
+    """The `views` of a photo as a network gets them, (views, 3, size, size) in [0, 1].
 
     `image`: (3, height, width) uint8. View number k is turned as `turn` does, and shows the middle
     `zooms[k % len(zooms)]` of the centre square's side.
     """
-    shares = [zooms[view % len(zooms)] for view in range(count)]
+    shares = [zooms[view % len(zooms)] for view in views]
     squares = {share: centre_square(image, size, share) for share in dict.fromkeys(shares)}
-    return torch.stack([turn(squares[share], view) for view, share in enumerate(shares)])
+    pairs = zip(views, shares, strict=True)
+    return torch.stack([turn(squares[share], view) for view, share in pairs])
+
+
+def views_by_size(sizes: Sequence[int], count: int) -> dict[int, list[int]]:
+    """Size in pixels -> which of the first `count` views have it: number k has `sizes[k % len(sizes)]`.
+
+    The first is the size of view 0.
+    """
+    found: dict[int, list[int]] = {}
+    for view in range(count):
+        found.setdefault(sizes[view % len(sizes)], []).append(view)
+    return found

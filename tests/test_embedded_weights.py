@@ -13,11 +13,10 @@ from sklearn.metrics import balanced_accuracy_score
 
 from skin_app.decision import prior_adjusted
 from skin_app.diagnoses import CODES
-from skin_app.ensemble import Ensemble, input_square, read_batches
+from skin_app.ensemble import Ensemble, Reader
 from skin_app.gallery import SAME_PHOTO
 from skin_app.interface.handlers import EXAMPLES_FOLDER
 from skin_app.photo import read_photo
-from skin_app.views import all_views
 from skin_app.weights import EMBEDDED, open_weights
 from train.card import model_card, with_scores
 from train.crossfit import cross_fitted
@@ -99,9 +98,8 @@ def test_members_say_of_their_held_out_images_what_the_predictions_say(
     for member, fold in zip(ensemble.members, shipped, strict=True):
         for _, row in predictions[predictions["fold"] == fold].iloc[::700].iterrows():
             path = next(SHARED.rglob(f"{row['image_id']}.jpg"))
-            square = input_square(read_photo(path), member.config)
-            views = all_views(square[None])[0]
-            (answer,) = read_batches([member], 0, views, 8, ensemble.device)
+            reader = Reader([member])
+            (answer,) = reader.read(reader.inputs([read_photo(path)], 8), ensemble.device)
             expected = row[[f"logit_8views_{code}" for code in CODES]].to_numpy(float)
             assert np.abs(answer.logits[0].numpy() - expected).max() < 0.1
 

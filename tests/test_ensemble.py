@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from skin_app.decision import calibrated
-from skin_app.ensemble import Analysis, Ensemble, input_square
-from skin_app.network import Member
+from skin_app.ensemble import Analysis, Ensemble, Reader, input_square, readers_of
+from skin_app.network import Member, MemberConfig, at_window
 from skin_app.photo import Photo
 from skin_app.trunk import common_stages, read_all
-from skin_app.views import all_views
+from skin_app.views import all_views, centre_square, turn
 from tests.tiny import MOBILENET, SWIN, picture, write_weights
 
 
@@ -39,7 +40,82 @@ def test_an_analysis_equals_the_forward_passes_done_by_hand(ensemble: Ensemble, 
     assert analysis.views == views
 
 
-def test_stages_in_common_are_found_and_run_once(ensemble: Ensemble) -> None:
+def test_views_of_two_sizes_are_read_as_if_one_by_one(tmp_path: Path) -> None:
+    swin = SWIN.model_copy(update={"view_sizes": (80, 96)})
+    mobilenet = MOBILENET.model_copy(update={"view_sizes": (64, 96)})
+    ensemble = Ensemble.load(write_weights(tmp_path / "weights", (mobilenet, swin)))
+    for views in (1, 8):
+        logits = []
+        with torch.inference_mode():
+            for member in ensemble.members:
+                own = []
+                for view in range(views):
+                    size = (member.config.size, 96)[view % 2]
+                    tensor = torch.from_numpy(PHOTOS[0].pixels).permute(2, 0, 1)
+                    square = turn(centre_square(tensor, size), view)
+                    own.append(member.at(size)(square[None]).logits[0])
+                logits.append(torch.stack(own).mean(0))
+        analysis, beside = ensemble.analyse_all(PHOTOS[:2], views)
+        expected = calibrated(torch.stack(logits).mean(0).numpy(), ensemble.calibration, views)
+        assert np.allclose(analysis.probabilities, expected, atol=1e-5)
+        assert np.allclose(
+            beside.probabilities, ensemble.analyse(PHOTOS[1], views).probabilities, atol=1e-5
+        )
+        assert analysis.maps is not None
+        alone = Ensemble.load(write_weights(tmp_path / f"alone-{views}", (MOBILENET, SWIN)))
+        other = alone.analyse(PHOTOS[0], views).probabilities
+        # in a quick answer the second size is not asked
+        assert np.allclose(analysis.probabilities, other, atol=1e-6) == (views == 1)
+
+
+def test_stages_in_common_are_run_once_at_each_size() -> None:
+    torch.manual_seed(0)
+    config = SWIN.model_copy(update={"view_sizes": (80, 96)})
+    members = [Member(config).eval() for _ in range(2)]
+    members[1].backbone.patch_embed.load_state_dict(members[0].backbone.patch_embed.state_dict())
+    members[1].backbone.layers[0].load_state_dict(members[0].backbone.layers[0].state_dict())
+    device = torch.device("cpu")
+    (together,) = readers_of(members, common_stages(members))
+    assert together.stages == 1
+    answers = together.read(together.inputs(PHOTOS[:2], 8), device)
+    for member, answer in zip(members, answers, strict=True):
+        alone = Reader([member])
+        (expected,) = alone.read(alone.inputs(PHOTOS[:2], 8), device)
+        assert torch.allclose(answer.by_view, expected.by_view, atol=1e-5)
+        assert torch.allclose(answer.embedding, expected.embedding, atol=1e-5)
+
+
+def test_a_member_at_another_size_has_the_same_weights() -> None:
+    member = Member(SWIN).eval()
+    other = member.at(96)
+    assert member.at(80) is member
+    ours, theirs = dict(member.named_parameters()), dict(other.named_parameters())
+    tables = {name for name in ours if name.endswith("relative_position_bias_table")}
+    assert tables
+    for name, value in theirs.items():
+        assert (value.data_ptr() == ours[name].data_ptr()) == (name not in tables)
+    assert not any(value.requires_grad for value in theirs.values())
+    assert not other.training
+
+
+def test_relative_positions_keep_their_bias_and_further_ones_get_the_furthest() -> None:
+    offsets = torch.cartesian_prod(torch.arange(-2, 3), torch.arange(-2, 3)).float()  # window 3
+    wider = at_window(offsets, torch.Size((49, 2)))  # window 4
+    expected = torch.cartesian_prod(torch.arange(-3, 4), torch.arange(-3, 4)).float().clamp(-2, 2)
+    assert torch.equal(wider, expected)
+    assert torch.equal(at_window(wider, torch.Size((25, 2))), offsets)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "sentence"),
+    [((96, 80), "begin with size"), ((80, 16), "at least 32"), ((80, 100), "Swin")],
+)
+def test_view_sizes_that_cannot_be_read_are_refused(sizes: tuple[int, ...], sentence: str) -> None:
+    with pytest.raises(ValidationError, match=sentence):
+        MemberConfig.model_validate(SWIN.model_dump() | {"view_sizes": sizes})
+
+
+def test_stages_in_common_are_found_found_and_run_once(ensemble: Ensemble) -> None:
     torch.manual_seed(0)
     members = [Member(SWIN).eval() for _ in range(3)]
     assert common_stages(members) == 0

@@ -407,7 +407,7 @@ def test_a_run_goes_on_from_the_members_of_another(finished: Path, data: Path, t
         torch.equal(value, after[key])
         for key, value in load_file(again.fold_folder(1) / "member.safetensors").items()
     )
-    wider = TINY.member.model_copy(update={"zooms": (1.0, 0.5)})
+    wider = TINY.member.model_copy(update={"zooms": (1.0, 0.5), "view_sizes": (64, 96)})
     zoomed = dataclasses.replace(TINY, member=wider, stages=())
     same = prepare(tmp_path / "same", data, zoomed, 0, None, before=finished)
     fit_fold(same, 1)

@@ -31,9 +31,8 @@ def test_the_page_shows_the_numbers_beside_it(
 
 
 def test_the_flagships_page_shows_them_too(numbers: dict[str, Any]) -> None:
-    study = next(study for study in numbers["studies"] if study["study"] == "flagship")
     page = DOCS / "flagship.md"
-    text = flagship_page(numbers["weights"], study, page, DOCS / "results.md")
+    text = flagship_page(numbers, page, DOCS / "results.md")
     assert text == page.read_text()
 
 

@@ -7,7 +7,7 @@ default. Their normalisation is that of the files named in each line.
 import timm
 from timm.models import is_model
 
-from skin_app.network import MemberConfig
+from skin_app.network import MemberConfig, largest_window
 from train.start import StartError
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -51,12 +51,13 @@ def swin_stages_123(size: int | None) -> MemberConfig:
     The window is the largest of at most 7 that tiles all three stages (sides size/4, /8, /16).
     """
     side = size or 224
-    windows = [window for window in range(7, 2, -1) if side % (16 * window) == 0]
-    if not windows:
-        raise StartError(f"Swin needs a size such as 80, 96, 128, 160, 192 or 224, not {side}.")
+    try:
+        window = largest_window(side, 3)
+    except ValueError as error:
+        raise StartError(f"{error}.") from error
     return MemberConfig(
         architecture="swin_tiny_patch4_window7_224",
-        arguments={"img_size": side, "window_size": windows[0], "drop_path_rate": 0.1},
+        arguments={"img_size": side, "window_size": window, "drop_path_rate": 0.1},
         stages=3,
         size=side,
         mean=IMAGENET_MEAN,

@@ -36,7 +36,7 @@ def model_card(contract: Contract) -> str:
         "",
         f"- {len(contract.members)} members: `{member['architecture']}`"
         + (f", stages 1 to {member['stages']}" if member["stages"] else "")
-        + f", {member['size']} px, {_head(member)}; stored as float16.",
+        + f", {input_sizes(member)}, {_head(member)}; stored as float16.",
         f"- Folds trained: {', '.join(map(str, training.folds))} of {recipe['folds']} "
         f"({'by image' if recipe.get('split') == 'image' else 'lesion-grouped'}); "
         f"shipped members: folds {', '.join(map(str, training.shipped))}.",
@@ -88,6 +88,13 @@ def model_card(contract: Contract) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def input_sizes(member: dict[str, Any]) -> str:
+    """The input size in words, with those of the other views where there are any."""
+    sizes = [str(size) for size in member.get("view_sizes", ())]
+    others = f" (views at {', '.join(sizes[:-1])} and {sizes[-1]} px in turn)" if sizes[1:] else ""
+    return f"{member['size']} px{others}"
 
 
 def _head(member: dict[str, Any]) -> str:

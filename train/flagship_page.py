@@ -19,7 +19,7 @@ from train.results_tables import (
 )
 
 Numbers = dict[str, Any]
-STUDY = "flagship"
+STUDY, VIEWS_STUDY = "flagship", "view-sizes"
 DECISIVE = ("accuracy", "balanced accuracy, prior-adjusted")
 # the goals that the weights were trained for: title, rule, score, bound, and whether it is the least
 GOALS = (
@@ -49,13 +49,16 @@ SHOWN = (
 COLUMNS = tuple(column for column in (*ALL_COLUMNS, *FURTHER) if column[2] in SHOWN)
 
 
-def flagship_page(weights: Numbers, study: Numbers, out: Path, results: Path) -> str:
-    """The document. `weights`, `study`: parts of `train.results`' numbers; `results`: its document."""
+def flagship_page(numbers: Numbers, out: Path, results: Path) -> str:
+    """The document from `train.results`' numbers, which hold `STUDY`; `results`: their document."""
+    studies = {study["study"]: study for study in numbers["studies"]}
+    weights, study, views = numbers["weights"], studies[STUDY], studies.get(VIEWS_STUDY)
     link = Path(os.path.relpath(results, out.parent)).as_posix()
     parts = [
         _intro(link),
         f"## The goals, and where the weights stand\n\n{_goals(weights)}",
-        f"## What was tried\n\n{_tried(study, link)}",
+        f"## What was tried in training\n\n{_tried(study)}\n\n{_where(study, link)}",
+        *([f"## What was tried in answering\n\n{_tried(views)}"] if views else []),
         f"## Learning curves\n\n{_curves(study)}",
     ]
     return "\n\n".join(parts) + "\n"
@@ -86,7 +89,7 @@ def _goals(weights: Numbers) -> str:
         cell = score_cell(recalls[code], "recall")
         rows.append([title, f"at least {bound:.2f}", cell, _reached(recalls[code]["recall"] >= bound)])
     about = (
-        f"The shipped members: {weights['backbone']} at {weights['size']} px from "
+        f"The shipped members: {weights['backbone']} at {weights['input_sizes']} from "
         f"{weights['start_weights']}; kept {kept_epochs(weights)}. "
         f"Eight views, {weights['images']:,} images of {weights['lesions']:,} lesions, each predicted "
         "by the one member that was not trained on its lesion: the whole ensemble, which "
@@ -99,7 +102,7 @@ def _reached(so: bool) -> str:
     return "yes" if so else "no"
 
 
-def _tried(study: Numbers, link: str) -> str:
+def _tried(study: Numbers) -> str:
     settings, baseline = study["settings"], study["baseline"]
     rows = [
         [f"**{name}**", f"{run['minutes']:.0f}", *score_cells(most_views(run), COLUMNS)]
@@ -132,13 +135,18 @@ def _tried(study: Numbers, link: str) -> str:
             "average is scored on images that none has seen):\n\n"
             + table(["average", *score_header(COLUMNS)], rows)
         )
-    hardware = ", ".join(sorted({name for run in settings.values() for name in run["hardware"]}))
-    parts.append(
+    return "\n\n".join(parts)
+
+
+def _where(study: Numbers, link: str) -> str:
+    hardware = ", ".join(
+        sorted({name for run in study["settings"].values() for name in run["hardware"]})
+    )
+    return (
         f"Hardware: {hardware}. [The study in full]({link}); other levers have studies of their own "
         "there: focal loss and class weights, the contrastive stage, augmentation, dropout, dense "
         "layer and pooling, and quick trials of frozen backbones."
     )
-    return "\n\n".join(parts)
 
 
 def _verdicts(study: Numbers) -> str:

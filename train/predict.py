@@ -10,8 +10,7 @@ from safetensors.torch import load_file
 from tqdm import tqdm
 
 from skin_app.diagnoses import CODES
-from skin_app.ensemble import input_views
-from skin_app.hardware import precision
+from skin_app.ensemble import Reader
 from skin_app.network import Member
 from skin_app.photo import read_photo
 from skin_app.views import VIEWS
@@ -44,7 +43,7 @@ def predict_held_out(run: Run, fold: int, accelerator: Accelerator, views: int =
     read by one of the processes.
     """
     device = accelerator.device
-    member = load_fold_member(run, fold).to(device)
+    reader = Reader([load_fold_member(run, fold).to(device)])
     counts = [count for count in COUNTS if count <= views]
     held_out = np.flatnonzero(run.assignment == fold)
     own = held_out[accelerator.process_index :: accelerator.num_processes]
@@ -52,10 +51,9 @@ def predict_held_out(run: Run, fold: int, accelerator: Accelerator, views: int =
     for start in tqdm(range(0, len(own), CHUNK), f"predict fold {fold}", mininterval=10):
         rows = own[start : start + CHUNK]
         paths = run.data.table["path"].iloc[rows]
-        inputs = torch.cat([input_views(read_photo(str(p)), member.config, views) for p in paths])
-        with torch.inference_mode(), precision(device):
-            logits = member(inputs.to(device)).logits.float().cpu()
-        for row, of_views in zip(rows, logits.unflatten(0, (len(rows), views)), strict=True):
+        inputs = reader.inputs([read_photo(str(path)) for path in paths], views)
+        (answer,) = reader.read(inputs, device)
+        for row, of_views in zip(rows, answer.by_view, strict=True):
             means = torch.cat([of_views[:count].mean(dim=0) for count in counts])
             image = run.data.table.iloc[row]
             records.append((int(row), [image["image_id"], image["dx"], fold, *means.tolist()]))

@@ -14,7 +14,7 @@ from train.recipe import Recipe, Stage
 
 FLAGSHIP = Recipe(
     name="flagship",
-    member=swin_stages_123(160),
+    member=swin_stages_123(160).model_copy(update={"view_sizes": (160, 192, 224)}),
     stages=(Stage(epochs=8, frozen=("patch_embed", "layers.0", "layers.1")),),
     averaging=0.995,
 )

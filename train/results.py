@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from skin_app.diagnoses import CODES
 from skin_app.weights import open_weights
+from train.card import input_sizes
 from train.crossfit import CALIBRATORS
 from train.evidence import (
     Evidence,
@@ -62,10 +63,9 @@ def write_results(
     out_md.parent.mkdir(parents=True, exist_ok=True)
     _write(out_md.with_suffix(".json"), json.dumps(numbers, indent=1) + "\n")
     _write(out_md, results_page(numbers, evidence_folder, out_md, figures_folder))
-    for study in numbers["studies"]:
-        if study["study"] == FLAGSHIP_STUDY:
-            page = out_md.with_name("flagship.md")
-            _write(page, flagship_page(numbers["weights"], study, page, out_md))
+    if any(study["study"] == FLAGSHIP_STUDY for study in numbers["studies"]):
+        page = out_md.with_name("flagship.md")
+        _write(page, flagship_page(numbers, page, out_md))
     return numbers
 
 
@@ -129,6 +129,7 @@ def measure_weights(folder: Path, figures_folder: Path) -> dict[str, Any]:
         "recipe": training.recipe["name"],
         "backbone": training.recipe["member"]["architecture"],
         "size": training.recipe["member"]["size"],
+        "input_sizes": input_sizes(training.recipe["member"]),
         "start_weights": training.start_weights,
         "seed": training.seed,
         "data_fingerprint": training.data_fingerprint,

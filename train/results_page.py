@@ -99,7 +99,7 @@ def _unfinished(not_run: dict[str, list[str]]) -> str:
 def _weights(weights: Numbers, figures: str) -> str:
     about = (
         f"`{weights['name']}`: {weights['members']} members of recipe `{weights['recipe']}`, "
-        f"`{weights['backbone']}` at {weights['size']} px, from {weights['start_weights']}; "
+        f"`{weights['backbone']}` at {weights['input_sizes']}, from {weights['start_weights']}; "
         f"kept {kept_epochs(weights)}; seed {weights['seed']}, "
         f"data `{weights['data_fingerprint'][:16]}`."
     )

@@ -28,7 +28,7 @@ def changed(
         if backbone is None and recipe.member.stages is not None:
             raise RunError("--size of a cut backbone needs --backbone, such as swin_tiny_stages123.")
         values["member"] |= member_config(name, size).model_dump(
-            include={"architecture", "arguments", "stages", "size", "mean", "std"}
+            include={"architecture", "arguments", "stages", "size", "mean", "std", "view_sizes"}
         )
         # trained on no coarser pixels than are answered
         values["cache_side"] = max(values["cache_side"], values["member"]["size"])

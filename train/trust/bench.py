@@ -18,7 +18,7 @@ import torch
 from sklearn.model_selection import StratifiedGroupKFold
 
 from skin_app.decision import calibrated, prior_adjusted
-from skin_app.ensemble import MemberAnswer, input_square, input_views, read_batches
+from skin_app.ensemble import MemberAnswer, Reader, input_square
 from skin_app.hardware import best_device
 from skin_app.heatmap import against_the_others, attributions
 from skin_app.network import Member
@@ -88,6 +88,11 @@ class Bench:
         """(images,) the lesion-grouped part of each image: fit on the others, measure on it."""
         return parts(self.labels, self.lesions)
 
+    @cached_property
+    def readers(self) -> tuple[Reader, ...]:
+        """Each member alone, at the sizes that its views have."""
+        return tuple(Reader([member]) for member in self.members)
+
     def photo(self, row: int) -> Photo:
         """The image of one row of `table`."""
         return read_photo(str(self.table["path"].iloc[row]))
@@ -108,10 +113,9 @@ class Bench:
         members = self.table["member"].to_numpy()[rows]
         answers: dict[int, MemberAnswer] = {}
         for index in np.unique(members):
-            member = self.members[index]
+            reader = self.readers[index]
             own = [photo for photo, of in zip(photos, members, strict=True) if of == index]
-            inputs = torch.cat([input_views(photo, member.config, views) for photo in own])
-            answers[index] = read_batches([member], 0, inputs, views, best_device())[0]
+            (answers[index],) = reader.read(reader.inputs(own, views), best_device())
         place = {index: iter(range(len(answer.by_view))) for index, answer in answers.items()}
         order = [(index, next(place[index])) for index in members]
         return MemberAnswer(
@@ -149,10 +153,24 @@ class Bench:
         """Probabilities (images, 7) as if all seven diagnoses were equally common."""
         return prior_adjusted(probabilities, self.weights.contract.calibration.frequencies)
 
-    def kept(self, name: str, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """What `compute` gives, kept as JSON and reused for the same members and calibration."""
-        calibration = self.weights.contract.calibration.model_dump_json()
-        digest = hashlib.sha256(calibration.encode()).hexdigest()[:6]
+    def kept(self, name: str, compute: Callable[[], dict[str, Any]], views: int = 1) -> dict[str, Any]:
+        """What `compute` gives of answers from `views` views, kept as JSON and reused.
+
+        It is reused for the same members, calibration of one view, and, for more, sizes and zooms of
+        the views: a `compute` may not go by the calibration of more.
+        """
+        own = self.weights.contract.calibration
+        one = own.model_copy(
+            update={
+                "temperatures": {1: own.temperatures[1]},
+                "biases": {1: own.biases[1]} if 1 in own.biases else {},
+                "fitted_on": "",
+            }
+        )
+        decisive = one.model_dump_json()
+        if views > 1:
+            decisive += json.dumps([[m.config.sizes, m.config.zooms] for m in self.members])
+        digest = hashlib.sha256(decisive.encode()).hexdigest()[:6]
         path = self.kept_path(f"{name}-{digest}", ".json")
         if path.is_file():
             return json.loads(path.read_text())

@@ -26,7 +26,7 @@ class Readings:
 
 def view_readings(bench: Bench, lesions: int = LESIONS, seed: int = 0) -> Readings:
     """Readings of one image each of `lesions` random lesions; kept in the bench's folder."""
-    kept = bench.kept(f"view-readings-{lesions}-{seed}", lambda: _read(bench, lesions, seed))
+    kept = bench.kept(f"view-readings-{lesions}-{seed}", lambda: _read(bench, lesions, seed), VIEWS)
     return Readings(np.array(kept["rows"]), np.array(kept["logits"], dtype=np.float64))
 
 
