@@ -31,6 +31,7 @@ from train.measure import differences
 from train.paired import Side, compare, has_sibling_in_training
 from train.recipes import FLAGSHIP
 from train.results import write_results
+from train.results_page import study_page
 from train.run import _read_folds
 
 SHIFT = (0.5, 0.2, 0.0, 0.8, 0.0, -0.4, 0.6)
@@ -303,6 +304,32 @@ def test_the_document_says_what_was_run_and_what_was_not(documents: Path) -> Non
     split = numbers["studies"][1]
     assert split["siblings"]["image"]["with_sibling"] == 42
     assert split["differences"]["image"]["calibrated"]["images"] == [42, 84]
+
+
+def test_settings_are_compared_on_the_untouched_fold_alone_too(tmp_path: Path, data: Dataset) -> None:
+    for name, run in (("one", {}), ("two", {"seed": 1}), ("three", {"seed": 2, "folds": 1})):
+        kept(tmp_path, data, name, **run)
+    folder = tmp_path / "evidence" / "s"
+    study = {
+        "study": "s",
+        "title": "Chosen on fold 0",
+        "baseline": "one",
+        "settings": ["one", "two", "three"],
+        "published": {},
+        "notes": [],
+        "untouched": [1],
+    }
+    (folder / "study.json").write_text(json.dumps(study))
+    (tmp_path / "figures").mkdir()
+    report = results.measure_study(folder, tmp_path / "figures")
+    one, two = (read_evidence(folder / name) for name in ("one", "two"))
+    alone = [evidence.only(np.flatnonzero(evidence.folds == 1)) for evidence in (two, one)]
+    assert report["untouched"] == {"folds": [1], "differences": {"two": differences(*alone)}}
+    assert "On fold 1 alone, not looked at when" in study_page(
+        report, tmp_path / "s.md", tmp_path / "figures"
+    )
+    (folder / "study.json").write_text(json.dumps(study | {"untouched": [0, 1]}))
+    assert results.measure_study(folder, tmp_path / "figures")["untouched"] is None
 
 
 def test_all_figures_are_there_linked_and_small(documents: Path) -> None:

@@ -176,6 +176,7 @@ def _write_study(plan: Plan, folder: Path) -> None:
             "against": {s.name: s.against for s in study.settings if s.against},
             "ensemble": study.ensemble,
             "bias": study.bias,
+            **({"untouched": list(study.untouched)} if study.untouched else {}),
             "command": plan.command,
         },
     )

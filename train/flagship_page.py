@@ -16,6 +16,7 @@ from train.results_tables import (
     score_cells,
     score_header,
     table,
+    untouched_title,
 )
 
 Numbers = dict[str, Any]
@@ -124,6 +125,12 @@ def _tried(study: Numbers) -> str:
             f"Paired differences, to `{baseline}` where the row names no other:\n\n"
             + table(["setting", *score_header(COLUMNS)], differences)
         )
+        if study.get("untouched"):
+            rows = [
+                [compared_name(study, name), *difference_cells(by_rule, COLUMNS)]
+                for name, by_rule in study["untouched"]["differences"].items()
+            ]
+            parts += [untouched_title(study), table(["setting", *score_header(COLUMNS)], rows)]
         parts.append(_verdicts(study))
     if "average" in study:
         rows = [

@@ -175,6 +175,7 @@ def measure_study(folder: Path, figures_folder: Path) -> dict[str, Any]:
             for name, reference in references.items()
             if name != reference
         }
+        report["untouched"] = _on_folds(study.get("untouched", []), settings, references)
         report["in_depth"] = in_depth(baseline)
         report["figures"] = _figures(baseline, figures_folder, study["study"])
     report["more_figures"] = [
@@ -192,6 +193,23 @@ def measure_study(folder: Path, figures_folder: Path) -> dict[str, Any]:
     if by_image:
         report["siblings"] = {evidence.setting: sibling_numbers(evidence) for evidence in by_image}
     return report
+
+
+def _on_folds(
+    folds: list[int], settings: dict[str, Evidence], references: dict[str, str]
+) -> dict[str, Any] | None:
+    """`differences` on `folds` alone, of settings that were run on them and on others."""
+    parts = {
+        name: (evidence.only(np.flatnonzero(on)), on.all())
+        for name, evidence in settings.items()
+        if (on := np.isin(evidence.folds, folds)).any()
+    }
+    found = {
+        name: differences(part, parts[references[name]][0])
+        for name, (part, whole) in parts.items()
+        if not whole and name != references[name] and references[name] in parts
+    }
+    return {"folds": folds, "differences": found} if found else None
 
 
 def _other_reference(against: dict[str, str], ran: Container[str], baseline: str) -> list[str]:

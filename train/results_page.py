@@ -20,6 +20,7 @@ from train.results_tables import (
     score_header,
     strata_table,
     table,
+    untouched_title,
     views_table,
 )
 
@@ -183,9 +184,15 @@ def _differences(study: Numbers) -> str:
         [compared_name(study, name), *_difference_row(by_rule)]
         for name, by_rule in study["differences"].items()
     ]
-    return f"### Difference to {study['baseline']}\n\n" + table(
-        ["setting", "images shared", *score_header()], rows
-    )
+    header = ["setting", "images shared", *score_header()]
+    parts = [f"### Difference to {study['baseline']}", table(header, rows)]
+    if study.get("untouched"):
+        rows = [
+            [compared_name(study, name), *_difference_row(by_rule)]
+            for name, by_rule in study["untouched"]["differences"].items()
+        ]
+        parts += [untouched_title(study), table(header, rows)]
+    return _joined(*parts)
 
 
 def _difference_row(by_rule: Numbers) -> list[str]:

@@ -88,6 +88,15 @@ def compared_name(study: Numbers, name: str) -> str:
     return f"**{name}**" + (f" less {other}" if other else "")
 
 
+def untouched_title(study: Numbers) -> str:
+    """What stands above the differences on folds that were not looked at before."""
+    folds = study["untouched"]["folds"]
+    return (
+        f"On fold{'s' if folds[1:] else ''} {', '.join(map(str, folds))} alone, not looked at when the "
+        "settings were chosen, calibrated on it alone:"
+    )
+
+
 def views_table(scores: Numbers, depth: Numbers, columns: Columns = COLUMNS) -> str:
     """One row a number of views, and the gain of the most over one."""
     counts = sorted(int(key.removeprefix("views_")) for key in scores if key.startswith("views_"))
