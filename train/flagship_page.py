@@ -21,7 +21,12 @@ from train.results_tables import (
 
 Numbers = dict[str, Any]
 STUDY, VIEWS_STUDY = "flagship", "view-sizes"
-DECISIVE = ("accuracy", "balanced accuracy, prior-adjusted")
+DECISIVE = (
+    "accuracy",
+    "balanced accuracy, prior-adjusted",
+    "malignant AUC",
+    "negative log-likelihood, nats",
+)
 # the goals that the weights were trained for: title, rule, score, bound, and whether it is the least
 GOALS = (
     ("balanced accuracy", "prior_adjusted", "balanced_accuracy", 0.83, True),
@@ -172,8 +177,8 @@ def _verdicts(study: Numbers) -> str:
             f"{'s' if earned else ''} its place ({told})."
         )
     return (
-        f"A setting earns its place when the interval of {' or '.join(DECISIVE)} lies above zero and "
-        "neither lies below:\n\n" + "\n".join(lines)
+        f"A setting earns its place when the interval of {', '.join(DECISIVE[:-1])} or {DECISIVE[-1]} "
+        "shows it to be better and none of them shows it to be worse:\n\n" + "\n".join(lines)
     )
 
 
