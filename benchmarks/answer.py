@@ -6,9 +6,10 @@ In one run, on one photo (a synthetic drawing of 600 x 450), interleaved, median
 
 - full: `Ensemble.analyse`, the page's whole answer (all members, 8 views, seven maps, gallery, checks);
 - ours: the same without the maps, with 8 views, and with 1 (the page's quick answer);
-- bare: only the forward passes that this needs, in the same batches, nothing else (stages that the
-  members have in common run once, as in ours);
-- usual: ttach around each member, and the grad-cam library once per class and member (one view).
+- bare: only the forward passes that this needs, at the same sizes and in the same batches, nothing
+  else (stages that the members have in common run once, as in ours);
+- usual: ttach around each member at one size, and the grad-cam library once per class and member
+  (one view).
 
 Peak memory is that of a fresh process that loads the weights and answers once.
 """
@@ -29,13 +30,13 @@ from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import Tensor, nn
 
 from skin_app.diagnoses import CODES
-from skin_app.ensemble import Ensemble, input_square
+from skin_app.ensemble import Ensemble, Inputs, input_square
 from skin_app.hardware import describe, precision
 from skin_app.network import Member, Reading
 from skin_app.photo import Photo
 from skin_app.synthetic import draw_lesion
 from skin_app.trunk import read_all
-from skin_app.views import VIEWS, all_views
+from skin_app.views import VIEWS
 
 
 class UsualMember(nn.Module):
@@ -51,12 +52,14 @@ class UsualMember(nn.Module):
         return self.member.head(self.spatial(features).mean(dim=(2, 3)))
 
 
-def bare(ensemble: Ensemble, inputs: list[Tensor]) -> list[Reading]:
+def bare(ensemble: Ensemble, inputs: list[Inputs]) -> list[list[Reading]]:
     """Only the forward passes, each member by itself or with the first stages in common run once."""
     with torch.inference_mode(), precision(ensemble.device):
-        if ensemble.common_stages:
-            return read_all(ensemble.members, ensemble.common_stages, inputs[0])
-        return [member(batch) for member, batch in zip(ensemble.members, inputs, strict=True)]
+        return [
+            read_all(reader.members_at[size], reader.stages, squares)
+            for reader, own in zip(ensemble.readers, inputs, strict=True)
+            for size, (_, squares) in own.by_size.items()
+        ]
 
 
 def usual(members: list[UsualMember], inputs: list[Tensor]) -> None:
@@ -122,7 +125,13 @@ def main() -> None:
     ensemble = Ensemble.load(options.weights)
     photo = Photo(draw_lesion(0, "network"))
     one = [input_square(photo, m.config)[None].to(ensemble.device) for m in ensemble.members]
-    eight = [all_views(batch).flatten(0, 1) for batch in one]
+    alone, eight = (
+        [
+            Inputs({size: (places, squares.to(ensemble.device)) for size, (places, squares) in own})
+            for own in (reader.inputs([photo], views).by_size.items() for reader in ensemble.readers)
+        ]
+        for views in (1, VIEWS)
+    )
     members = [UsualMember(member) for member in ensemble.members]
     seconds = medians(
         {
@@ -130,7 +139,7 @@ def main() -> None:
             "ours, 8 views": lambda: ensemble.analyse_all([photo], VIEWS, with_maps=False),
             "bare, 8 views": lambda: bare(ensemble, eight),
             "ours, 1 view": lambda: ensemble.analyse_all([photo], 1, with_maps=False),
-            "bare, 1 view": lambda: bare(ensemble, one),
+            "bare, 1 view": lambda: bare(ensemble, alone),
             "usual": lambda: usual(members, one),
         },
         options.repeats,

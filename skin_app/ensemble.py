@@ -242,7 +242,8 @@ class Inputs:
 class Reader:
     """Members whose views are alike in sizes and zooms, at each of those sizes.
 
-    `stages`: how many first stages they have in common (`trunk.common_stages`).
+    `stages`: how many first stages they have in common (`trunk.common_stages`). `members_at`: size ->
+    the members at that size, in the same order.
     """
 
     def __init__(self, members: Sequence[Member], stages: int = 0) -> None:
@@ -250,7 +251,7 @@ class Reader:
         self.stages = stages
         self.config = members[0].config
         sizes = dict.fromkeys(self.config.sizes)
-        self._at = {size: [member.at(size) for member in members] for size in sizes}
+        self.members_at = {size: [member.at(size) for member in members] for size in sizes}
 
     def inputs(self, photos: Sequence[Photo], views: int) -> Inputs:
         """The first `views` views of `photos`."""
@@ -266,7 +267,7 @@ class Reader:
     def read(self, inputs: Inputs, device: torch.device) -> list[MemberAnswer]:
         """Each member's answers; `by_view` is in the order of the views, whatever their sizes."""
         parts = [
-            read_batches(self._at[size], self.stages, squares, len(views), device)
+            read_batches(self.members_at[size], self.stages, squares, len(views), device)
             for size, (views, squares) in inputs.by_size.items()
         ]
         order = np.argsort(np.concatenate([views for views, _ in inputs.by_size.values()]))
