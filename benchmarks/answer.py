@@ -126,10 +126,7 @@ def main() -> None:
     photo = Photo(draw_lesion(0, "network"))
     one = [input_square(photo, m.config)[None].to(ensemble.device) for m in ensemble.members]
     alone, eight = (
-        [
-            Inputs({size: (places, squares.to(ensemble.device)) for size, (places, squares) in own})
-            for own in (reader.inputs([photo], views).by_size.items() for reader in ensemble.readers)
-        ]
+        [reader.inputs([photo], views).to(ensemble.device) for reader in ensemble.readers]
         for views in (1, VIEWS)
     )
     members = [UsualMember(member) for member in ensemble.members]

@@ -29,8 +29,8 @@ class MemberConfig(BaseModel):
     the centre square's side each view shows, again from the first when they are fewer than the views;
     the first view, which the maps and the gallery go by, shows it whole. `view_sizes`: the side of each
     view in pixels, again from the first, which is `size`, when they are fewer than the views; none: all
-    are `size`. A network that was trained on enlarged crops reads somewhat larger inputs better than
-    those of its training's size (Touvron et al. 2019), and the two together best.
+    are `size`. A network that was trained on enlarged crops can read larger inputs than those of its
+    training well (Touvron et al. 2019); docs/flagship.md says what that is worth here.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

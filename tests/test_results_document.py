@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from skin_app.weights import EMBEDDED
 from train.evidence import read_evidence
-from train.flagship_page import flagship_page
+from train.flagship_page import GOALS, flagship_page
 from train.results import measure_study
 from train.results_page import results_page
+from train.results_tables import score_cell
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS, EVIDENCE = ROOT / "docs", ROOT / "docs" / "evidence"
@@ -34,6 +36,15 @@ def test_the_flagships_page_shows_them_too(numbers: dict[str, Any]) -> None:
     page = DOCS / "flagship.md"
     text = flagship_page(numbers, page, DOCS / "results.md")
     assert text == page.read_text()
+
+
+def test_the_goals_are_held_against_the_scores_that_the_readme_shows(numbers: dict[str, Any]) -> None:
+    """To the last digit: what was rounded once to be kept must not be rounded elsewhere then."""
+    scores = json.loads((EMBEDDED / "ensemble.json").read_text())["scores"]["views_8"]
+    page = (DOCS / "flagship.md").read_text()
+    for _, rule, key, _, _ in GOALS:
+        assert f"| {score_cell(scores[rule], key)} |" in page
+        assert score_cell(numbers["weights"]["views_8"][rule], key) in (ROOT / "README.md").read_text()
 
 
 def test_the_weights_have_one_set_of_scores(numbers: dict[str, Any]) -> None:
