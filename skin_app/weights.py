@@ -9,7 +9,7 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import (
@@ -28,6 +28,7 @@ from skin_app.lesion_map import LesionMap
 from skin_app.network import Member, MemberConfig
 from skin_app.novelty import FILE as NOVELTY_FILE
 from skin_app.novelty import NoveltyDetector, NoveltyError
+from skin_app.packed import unpacked
 from skin_app.trust import Trust
 
 EMBEDDED = Path(__file__).resolve().parent.parent / "weights"
@@ -62,11 +63,29 @@ class Training(BaseModel):
     versions: dict[str, str]
 
 
+class Rounding(BaseModel):
+    """What storing members as int8 changes, measured on held-out images, 8 views.
+
+    `same_first`: share of the images whose highest logit stayed that of the same diagnosis;
+    `mean_change`, `largest_change`: absolute, of a logit.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    images: int
+    same_first: float = Field(ge=0, le=1)
+    mean_change: float = Field(ge=0)
+    largest_change: float = Field(ge=0)
+
+
 class Contract(BaseModel):
     """`ensemble.json`.
 
     `scores`: the main out-of-fold scores, as `evaluation/scores.json` has them. `trust`: what
-    `python -m train calibrate` fitted; None in weights that it was not run on.
+    `python -m train calibrate` fitted; None in weights that it was not run on. `further`: trainings of
+    other kinds of members on the same folds, whose members come after those of `training`, in the same
+    order of folds. `stored`: "int8" as `skin_app.packed` does it; `rounding`: what that changes of the
+    predictions, which were made before.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -81,6 +100,19 @@ class Contract(BaseModel):
     licence: str
     files: dict[str, str]
     trust: Trust | None = None
+    further: tuple[Training, ...] = ()
+    stored: Literal["float16", "int8"] = "float16"
+    rounding: Rounding | None = None
+
+    @property
+    def trainings(self) -> tuple[Training, ...]:
+        """How each kind of member was trained."""
+        return (self.training, *self.further)
+
+    @property
+    def folds_of_members(self) -> tuple[int, ...]:
+        """The fold that each of `members` was not trained on."""
+        return tuple(fold for training in self.trainings for fold in training.shipped)
 
 
 @dataclass(frozen=True)
@@ -109,12 +141,8 @@ class WeightsFolder:
             config = MemberConfig.model_validate_json((folder / "config.json").read_text())
             assert_codes(config.codes, f"{name}/config.json")
             member = Member(config)
-            state = {
-                key: value.float() if value.is_floating_point() else value
-                for key, value in load_file(folder / "model.safetensors").items()
-            }
-            member.load_state_dict(state, strict=True)
-        except (ValidationError, SafetensorError, OSError, RuntimeError) as error:
+            member.load_state_dict(unpacked(load_file(folder / "model.safetensors")), strict=True)
+        except (ValidationError, SafetensorError, OSError, RuntimeError, KeyError) as error:
             raise self._cannot_load(f"The member {name}", error) from error
         except ClassOrderError as error:
             raise WeightsError(str(error)) from error
