@@ -9,7 +9,8 @@ probabilities of those of the logits. `docs/trust.md` measures them against Grad
 `class_maps` is Grad-CAM (Selvaraju et al. 2017) in closed form: for an average-pooled head the gradient
 with respect to the last feature map is the same at every position, the head's Jacobian at the pooled
 vector divided by the number of positions. No hooks, no backward pass, nothing kept on the shared
-network. Members without stages of their own, such as MobileNet, are explained by it.
+network. Members without stages of their own, such as a ViT or a MobileNet, are explained by it, less
+its mean over the photo as above.
 """
 
 import torch
@@ -32,7 +33,9 @@ def attributions(member: Member, images: Tensor, scores: Tensor | None = None) -
         scores = torch.eye(len(CODES)).to(images).expand(len(images), -1, -1)
     if not has_stages(member) or len(member.backbone.layers) < 2:
         with torch.no_grad():
-            return torch.einsum("bsk,bkyx->bsyx", scores, class_maps(member, member(images)))
+            maps = class_maps(member, member(images))
+            centred = maps - maps.mean(dim=(2, 3), keepdim=True)
+            return torch.einsum("bsk,bkyx->bsyx", scores, centred)
     backbone = member.backbone
     with torch.no_grad():
         trunk = backbone.layers[:-1](backbone.patch_embed((images - member.mean) / member.std))

@@ -139,9 +139,12 @@ def test_maps_of_probabilities_follow_the_derivative_of_the_softmax() -> None:
     assert torch.allclose(of_probabilities(maps, logits.softmax(dim=1)), expected)
 
 
-def test_attributions_without_stages_are_grad_cam() -> None:
+def test_attributions_without_stages_are_grad_cam_less_its_mean() -> None:
     member, images = member_of(MOBILENET), batch_of(MOBILENET, 2)
-    assert torch.allclose(attributions(member, images), class_maps(member, member(images)).detach())
+    maps = class_maps(member, member(images)).detach()
+    found = attributions(member, images)
+    assert torch.allclose(found, maps - maps.mean(dim=(2, 3), keepdim=True), atol=1e-6)
+    assert torch.allclose(found.sum(dim=(2, 3)), torch.zeros(2, 7), atol=1e-5)
 
 
 def test_attributions_leave_nothing_on_the_shared_member_and_work_without_gradients() -> None:
