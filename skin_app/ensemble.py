@@ -80,8 +80,7 @@ class Ensemble:
         self.device = device or best_device()
         contract = weights.contract
         self.members = [weights.member(name).to(self.device) for name in contract.members]
-        self.common_stages = common_stages(self.members)
-        self.readers = readers_of(self.members, self.common_stages)
+        self.readers = readers_of(self.members)
         self.calibration = contract.calibration
         self.gallery = weights.gallery()
         self.trust = contract.trust
@@ -238,6 +237,10 @@ class Inputs:
         views, inputs = next(iter(self.by_size.values()))
         return inputs[:: len(views)]
 
+    def to(self, device: torch.device) -> "Inputs":
+        """The same on `device`."""
+        return Inputs({size: (views, own.to(device)) for size, (views, own) in self.by_size.items()})
+
 
 class Reader:
     """Members whose views are alike in sizes and zooms, at each of those sizes.
@@ -280,12 +283,10 @@ class Reader:
         ]
 
 
-def readers_of(members: Sequence[Member], stages: int) -> list[Reader]:
-    """Readers of all `members`, in their order; those of one share their inputs.
-
-    `stages`: how many first stages all have in common; 0 for none.
-    """
-    return [Reader(list(own), stages) for _, own in groupby(members, _kind)]
+def readers_of(members: Sequence[Member]) -> list[Reader]:
+    """Readers of all `members`, in their order; those of one share inputs and common first stages."""
+    alike = [list(own) for _, own in groupby(members, _kind)]
+    return [Reader(own, common_stages(own)) for own in alike]
 
 
 def input_square(photo: Photo, config: MemberConfig) -> Tensor:

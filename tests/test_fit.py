@@ -146,7 +146,7 @@ def test_the_app_answers_like_the_member_that_was_trained(finished: Path, data: 
     table = pd.read_csv(folder / "evaluation" / "out_of_fold.csv")
     ensemble = Ensemble(open_weights(folder))
     ensemble.members = ensemble.members[:1]  # the member of fold 0
-    ensemble.readers = readers_of(ensemble.members, 0)
+    ensemble.readers = readers_of(ensemble.members)
     row = table[table["fold"] == 0].iloc[0]
     path = next(data.rglob(f"{row['image_id']}.jpg"))
     analysis = ensemble.analyse(read_photo(path))

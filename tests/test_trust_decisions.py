@@ -69,13 +69,15 @@ def test_the_limit_is_where_answers_are_clearly_more_often_wrong() -> None:
     assert fit_least_agreement(np.ones(2000), called, clueless, 8) == 0.5
 
 
-def test_agreement_is_read_from_the_first_views() -> None:
+@pytest.mark.parametrize("kinds", [1, 2])
+def test_agreement_is_read_from_the_first_views_of_every_kind(kinds: int) -> None:
     random = np.random.default_rng(0)
-    readings = Readings(np.array([3, 1]), random.normal(size=(2, 8, 7)))
+    readings = Readings(np.array([3, 1]), random.normal(size=(2, kinds, 8, 7)))
     probabilities = softmax(random.normal(size=(5, 7)), axis=1)
     found = agreements_of(readings, probabilities, 4, BASE, 0.3)
     malignant = [CODES.index(code) for code in ("akiec", "bcc", "mel")]
-    singles = softmax(readings.logits[:, :4], axis=2)[..., malignant].sum(axis=2) >= 0.3
+    first = readings.logits[:, :, :4].reshape(2, -1, 7)
+    singles = softmax(first, axis=2)[..., malignant].sum(axis=2) >= 0.3
     answer = probabilities[[3, 1]][:, malignant].sum(axis=1) >= 0.3
     assert found.tolist() == [(row == side).mean() for row, side in zip(singles, answer, strict=True)]
 
@@ -127,7 +129,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
             "lesion": lesions.astype(str),
         }
     )
-    contract = SimpleNamespace(calibration=BASE)
+    contract = SimpleNamespace(calibration=BASE, trainings=("one kind",))
     return Bench(
         weights=cast(WeightsFolder, SimpleNamespace(contract=contract)),
         members=(),
@@ -142,7 +144,7 @@ def test_all_is_fitted_and_told(bench: Bench) -> None:
     divided = {views: make_nested(bench, views, repeats=1) for views in bench.logits}
     rows = random_lesions(bench.lesions, 150, seed=0)
     views = np.repeat(bench.logits[4][rows][:, None], 8, axis=1)
-    readings = Readings(rows, views + np.random.default_rng(2).normal(size=views.shape))
+    readings = Readings(rows, (views + np.random.default_rng(2).normal(size=views.shape))[:, None])
     limits = decisions.fit_decisions(bench, readings, divided)
     assert list(limits.by_views) == [1, 4]
     fitted = decisions.fit_calibration(bench)

@@ -102,6 +102,12 @@ def _parser() -> argparse.ArgumentParser:
     again = verb("assemble", verbs.assemble_run, "write the weights folder anew from finished folds")
     _finished_run(again)
 
+    about = "add the members of a run on the same folds to a weights folder: they answer along"
+    adding = verb("add", verbs.add_to_weights, about)
+    adding.add_argument("--weights", help="a folder (default: the embedded weights); stays as it is")
+    _finished_run(adding)
+    adding.add_argument("--out", required=True, type=Path, help="the new weights folder")
+
     compare = verb("compare", verbs.compare_study, "train a study's settings and compare them in pairs")
     _training(compare)
     compare.add_argument("--study", choices=sorted(STUDIES), required=True)

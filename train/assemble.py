@@ -5,26 +5,30 @@ import platform
 import shutil
 import subprocess
 import uuid
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor
 
 from skin_app.decision import Calibration, prior_adjusted
 from skin_app.diagnoses import CODES
 from skin_app.network import Member
-from skin_app.weights import CONTRACT, Contract, Training, file_hash
+from skin_app.packed import packed
+from skin_app.weights import CONTRACT, Contract, Rounding, Training, file_hash
 from train.calibrate import fit_calibration, log_prior_shift
 from train.card import model_card
 from train.checkpoint import save_tensors
 from train.crossfit import CALIBRATED_ON, Bias, cross_fitted
 from train.gallery import gallery_embeddings, gallery_table, same_photo
 from train.ham10000 import TEXT
+from train.kinds import predicted_by
 from train.metrics import score_report
 from train.predict import COUNTS, load_fold_member, views_label
 from train.run import Run, RunError
@@ -68,31 +72,34 @@ def assemble(run: Run, name: str) -> Path:
     member = file_hash(run.fold_folder(shipped[0]) / "member.safetensors")
     kept_gallery = run.folder / f"gallery-{member[:12]}.npy"  # by the member that the app asks
     embeddings = gallery_embeddings(members["member-0"], run.data, kept_gallery)
-    kept = {fold: _kept_epoch(run, fold) for fold in folds}
-    training = Training(
+    return write_folder(
+        run.folder / "weights",
+        name=name,
+        members=members,
+        calibration=calibration,
+        training=training_of(run, folds, shipped),
+        evidence=evidence,
+        embeddings=embeddings,
+        gallery=gallery_table(run.data),
+        evaluation=predictions.table,
+        folds_csv=run.folder / "folds.csv",
+    )
+
+
+def training_of(run: Run, folds: Sequence[int], shipped: Sequence[int]) -> Training:
+    """What the contract says of `run`, whose `folds` are finished and whose `shipped` go along."""
+    return Training(
         recipe=run.recipe.to_dict(),
         seed=run.seed,
         folds=tuple(folds),
         shipped=tuple(shipped),
-        kept_epochs=kept,
+        kept_epochs={fold: _kept_epoch(run, fold) for fold in folds},
         images=len(run.data.table),
         lesions=len(np.unique(run.data.groups)),
         data_fingerprint=run.data.fingerprint,
         start_weights=run.start_weights,
         git_revision=_git_revision(),
         versions={"python": platform.python_version()} | {p: version(p) for p in PACKAGES},
-    )
-    return write_folder(
-        run.folder / "weights",
-        name=name,
-        members=members,
-        calibration=calibration,
-        training=training,
-        evidence=evidence,
-        embeddings=embeddings,
-        gallery=gallery_table(run.data),
-        evaluation=predictions.table,
-        folds_csv=run.folder / "folds.csv",
     )
 
 
@@ -128,11 +135,16 @@ class Predictions:
 
 
 def out_of_fold_scores(
-    predictions: Predictions, calibration: Calibration, shift: np.ndarray, bias: Bias = "none"
+    predictions: Predictions,
+    calibration: Calibration,
+    shift: np.ndarray,
+    bias: Bias = "none",
+    kinds: int = 1,
 ) -> dict[str, Any]:
     """Scores for each number of views, with cross-fitted calibrators: temperatures, and perhaps biases.
 
-    `CALIBRATED_ON` says what the calibrator of an image was fitted on; `bias`: as in `cross_fitted`.
+    `CALIBRATED_ON` says what the calibrator of an image was fitted on; `bias`: as in `cross_fitted`;
+    `kinds`: of members whose averages the predictions are.
     """
     folds = np.unique(predictions.folds)
     report: dict[str, Any] = {
@@ -140,7 +152,7 @@ def out_of_fold_scores(
         "folds": folds.tolist(),
         "images": len(predictions.labels),
         "lesions": len(np.unique(predictions.lesions)),
-        "predicted_by": "one member an image: the one that was not trained on its lesion",
+        "predicted_by": predicted_by(kinds),
         "calibration_of": CALIBRATED_ON,
     }
     for views, logits in predictions.logits.items():
@@ -164,13 +176,16 @@ def write_folder(
     gallery: pd.DataFrame,
     evaluation: pd.DataFrame,
     folds_csv: Path | None = None,
+    further: Sequence[Training] = (),
+    stored: Literal["float16", "int8"] = "float16",
+    rounding: Rounding | None = None,
 ) -> Path:
     """Write a whole weights folder beside `folder`, then put it in its place; or leave nothing.
 
     A folder that holds the same members, predictions and gallery already stays as it is.
 
-    Members are stored as float16 safetensors; every file but the model card is hashed into
-    `ensemble.json`.
+    Members are stored as safetensors, float16 or int8 (`skin_app.packed`); every file but the model
+    card is hashed into `ensemble.json`.
     """
     partial = folder.with_name(f"{folder.name}.{uuid.uuid4().hex}.partial")  # not another process's
     with ExitStack() as afterwards:
@@ -180,11 +195,7 @@ def write_folder(
             place = partial / member_name
             place.mkdir()
             (place / "config.json").write_text(member.config.model_dump_json(indent=1) + "\n")
-            state = {
-                key: value.half() if value.is_floating_point() else value
-                for key, value in member.state_dict().items()
-            }
-            save_tensors(state, place / "model.safetensors")
+            save_tensors(as_stored(member, stored), place / "model.safetensors")
         save_tensors(
             {
                 "embeddings": torch.from_numpy(embeddings.astype(np.float16)),
@@ -208,6 +219,9 @@ def write_folder(
             scores=evidence,
             licence=LICENCE,
             files={p.relative_to(partial).as_posix(): file_hash(p) for p in files},
+            further=tuple(further),
+            stored=stored,
+            rounding=rounding,
         )
         (partial / CONTRACT).write_text(contract.model_dump_json(indent=1) + "\n")
         (partial / "README.md").write_text(model_card(contract))
@@ -215,6 +229,14 @@ def write_folder(
             shutil.rmtree(folder, ignore_errors=True)
             partial.replace(folder)
         return folder
+
+
+def as_stored(member: Member, stored: Literal["float16", "int8"]) -> dict[str, Tensor]:
+    """The tensors of a member's file."""
+    state = member.state_dict()
+    if stored == "int8":
+        return packed(state)
+    return {key: value.half() if value.is_floating_point() else value for key, value in state.items()}
 
 
 def _is_of_the_same_run(folder: Path, contract: Contract) -> bool:

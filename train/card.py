@@ -1,12 +1,14 @@
 """The model card of a weights folder, generated from its contract: no number is typed in."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
 from skin_app.diagnoses import DIAGNOSES
-from skin_app.weights import Contract
+from skin_app.weights import Contract, Rounding, Training
 from train.ham10000 import DataError
+from train.recipes import FLAGSHIP
 from train.results_tables import most_views
 
 
@@ -15,10 +17,6 @@ def model_card(contract: Contract) -> str:
     training = contract.training
     evidence = contract.scores
     recipe = training.recipe
-    member = recipe["member"]
-    epochs = ", ".join(
-        f"fold {fold}: epoch {kept} of {ran}" for fold, (kept, ran) in training.kept_epochs.items()
-    )
     lines = [
         "---",
         front_matter(contract),
@@ -34,14 +32,10 @@ def model_card(contract: Contract) -> str:
         "",
         "## What it is",
         "",
-        f"- {len(contract.members)} members: `{member['architecture']}`"
-        + (f", stages 1 to {member['stages']}" if member["stages"] else "")
-        + f", {input_sizes(member)}, {_head(member)}; stored as float16.",
-        f"- Folds trained: {', '.join(map(str, training.folds))} of {recipe['folds']} "
-        f"({'by image' if recipe.get('split') == 'image' else 'lesion-grouped'}); "
-        f"shipped members: folds {', '.join(map(str, training.shipped))}.",
-        f"- Start weights: `{training.start_weights}`.",
-        "- Early stopping chose the epoch on the held-out fold that is also reported: " + epochs + ".",
+        *(line for kind in contract.trainings for line in _kind_of_member(kind)),
+        f"- Stored as {contract.stored}.{_rounded(contract.rounding)}{_answering_along(contract)}",
+        "- Early stopping chose the epochs on the held-out fold that is also reported."
+        + _settings_chosen(recipe["name"]),
         f"- Data: HAM10000, {training.images:,} images of {training.lesions:,} lesions; fingerprint "
         f"`{training.data_fingerprint[:16]}`; seed {training.seed}.",
         f"- Calibration: {contract.calibration.fitted_on}. "
@@ -88,6 +82,54 @@ def model_card(contract: Contract) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _kind_of_member(training: Training) -> list[str]:
+    """What one kind of member is, and how it was trained."""
+    recipe = training.recipe
+    member = recipe["member"]
+    split = "by image" if recipe.get("split") == "image" else "lesion-grouped"
+    return [
+        f"- {len(training.shipped)} members: `{member['architecture']}`"
+        + (f", stages 1 to {member['stages']}" if member["stages"] else "")
+        + f", {input_sizes(member)}, {_head(member)}. Start weights: `{training.start_weights}`.",
+        f"  Folds trained: {', '.join(map(str, training.folds))} of {recipe['folds']} ({split}); "
+        f"shipped members: folds {', '.join(map(str, training.shipped))}; kept "
+        f"{epochs_kept(training.kept_epochs)}.",
+    ]
+
+
+def epochs_kept(kept_epochs: Mapping[Any, Sequence[int]]) -> str:
+    """Which epoch of each fold was kept, as "fold 0: epoch 3 of 3, ..."."""
+    return ", ".join(f"fold {fold}: epoch {kept} of {ran}" for fold, (kept, ran) in kept_epochs.items())
+
+
+def _rounded(rounding: Rounding | None) -> str:
+    if rounding is None:
+        return ""
+    return (
+        " The predictions that are scored were made before the weights were rounded to it: on "
+        f"{rounding.images:,} of these images (8 views) that leaves the first diagnosis as it was for "
+        f"{rounding.same_first:.1%}".replace("%", " %")
+        + f", and changes a logit by {rounding.mean_change:.3f} on average, "
+        f"{rounding.largest_change:.2f} at most."
+    )
+
+
+def _answering_along(contract: Contract) -> str:
+    if not contract.further:
+        return ""
+    return " All answer along: their logits are averaged with equal weights."
+
+
+def _settings_chosen(recipe: str) -> str:
+    """What else of our own recipe was chosen with looks at images that are reported."""
+    if recipe != FLAGSHIP.name:
+        return ""
+    return (
+        " What else is set (what to train, the sizes of the views) was chosen with looks at some of "
+        "these images too, so the scores are a little too good."
+    )
 
 
 def input_sizes(member: dict[str, Any]) -> str:
@@ -156,7 +198,8 @@ def with_scores(readme: str, contract: Contract) -> str:
     about = (
         f"{evidence.get('images', 0):,} images of {evidence.get('lesions', 0):,} lesions, predicted by "
         f"{evidence.get('predicted_by', 'nothing')}; weights `{contract.name}`, "
-        f"{len(contract.members)} members shipped of {len(contract.training.folds)} trained."
+        f"{len(contract.members)} members shipped of "
+        f"{sum(len(kind.folds) for kind in contract.trainings)} trained."
     )
     table = "\n".join(score_table(evidence))
     trust = "\n".join(trust_table(contract))
@@ -169,8 +212,8 @@ def trust_table(contract: Contract) -> list[str]:
         return ["Nothing was fitted or measured: run `python -m train calibrate`."]
     rows = [
         "How far one answer can be trusted, measured by limits that were fitted on other lesions, each "
-        "answered by one member, outcomes before disagreement was asked (the document that `python -m "
-        "train calibrate` wrote says more):",
+        "answered by members that had not seen it, outcomes before disagreement was asked (the "
+        "document that `python -m train calibrate` wrote says more):",
         "",
         "| measured | value | images |",
         "|---|---|---|",

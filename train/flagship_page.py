@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from skin_app.diagnoses import CODES
-from train.results_runs import kept_epochs
+from train.kinds import unseen_members
+from train.results_runs import kinds_of_members
 from train.results_tables import COLUMNS as ALL_COLUMNS
 from train.results_tables import (
     FURTHER,
@@ -20,7 +21,7 @@ from train.results_tables import (
 )
 
 Numbers = dict[str, Any]
-STUDY, VIEWS_STUDY = "flagship", "view-sizes"
+STUDY, VIEWS_STUDY, KINDS_STUDY = "flagship", "view-sizes", "unlike-members"
 DECISIVE = (
     "accuracy",
     "balanced accuracy, prior-adjusted",
@@ -58,14 +59,16 @@ COLUMNS = tuple(column for column in (*ALL_COLUMNS, *FURTHER) if column[2] in SH
 def flagship_page(numbers: Numbers, out: Path, results: Path) -> str:
     """The document from `train.results`' numbers, which hold `STUDY`; `results`: their document."""
     studies = {study["study"]: study for study in numbers["studies"]}
-    weights, study, views = numbers["weights"], studies[STUDY], studies.get(VIEWS_STUDY)
+    weights, study = numbers["weights"], studies[STUDY]
+    views, kinds = studies.get(VIEWS_STUDY), studies.get(KINDS_STUDY)
     link = Path(os.path.relpath(results, out.parent)).as_posix()
     parts = [
         _intro(link),
         f"## The goals, and where the weights stand\n\n{_goals(weights)}",
         f"## What was tried in training\n\n{_tried(study)}\n\n{_where(study, link)}",
         *([f"## What was tried in answering\n\n{_tried(views)}"] if views else []),
-        f"## Learning curves\n\n{_curves(study)}",
+        *([f"## What was tried as further members\n\n{_tried(kinds)}"] if kinds else []),
+        f"## Learning curves\n\n{_curves([study, *([kinds] if kinds else [])])}",
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -95,11 +98,10 @@ def _goals(weights: Numbers) -> str:
         cell = score_cell(recalls[code], "recall")
         rows.append([title, f"at least {bound:.2f}", cell, _reached(recalls[code]["recall"] >= bound)])
     about = (
-        f"The shipped members: {weights['backbone']} at {weights['input_sizes']} from "
-        f"{weights['start_weights']}; kept {kept_epochs(weights)}. "
+        f"The shipped members: {kinds_of_members(weights)}. "
         f"Eight views, {weights['images']:,} images of {weights['lesions']:,} lesions, each predicted "
-        "by the one member that was not trained on its lesion: the whole ensemble, which "
-        "averages the members, cannot be scored on images that one of them has seen."
+        f"by {unseen_members(len(weights['kinds']))}: the whole ensemble, which averages all members, "
+        "cannot be scored on images that some of them have seen."
     )
     return about + "\n\n" + table(["score", "goal", "measured", "reached"], rows)
 
@@ -147,6 +149,7 @@ def _tried(study: Numbers) -> str:
             "average is scored on images that none has seen):\n\n"
             + table(["average", *score_header(COLUMNS)], rows)
         )
+        parts += _average_verdict(study)
     return "\n\n".join(parts)
 
 
@@ -161,32 +164,49 @@ def _where(study: Numbers, link: str) -> str:
     )
 
 
+def _verdict(by_rule: Numbers) -> str:
+    """Whether what these differences are of earns its place, and why."""
+    cells = {
+        title: by_rule[rule]["differences"][key]["verdict"]
+        for title, rule, key in COLUMNS
+        if title in DECISIVE and key in by_rule[rule]["differences"]
+    }
+    earned = "better" in cells.values() and "worse" not in cells.values()
+    told = ", ".join(f"{title}: {verdict}" for title, verdict in cells.items())
+    return f"{'earns' if earned else 'does not earn'} its place ({told})"
+
+
+def _average_verdict(study: Numbers) -> list[str]:
+    """What the average of all settings is worth against the baseline, also on untouched folds."""
+    average, baseline = study["average"], study["baseline"]
+    parts = []
+    if average.get("untouched"):
+        found = average["untouched"]["differences"]["average"]
+        cells = [f"minus {baseline}", *difference_cells(found, COLUMNS)]
+        title = untouched_title({"untouched": average["untouched"]})
+        parts += [title, table(["average", *score_header(COLUMNS)], [cells])]
+    if baseline in average["against"]:
+        parts.append(f"By the same rule the average {_verdict(average['against'][baseline])}.")
+    return parts
+
+
 def _verdicts(study: Numbers) -> str:
     """Which settings earn their place, by one rule for all."""
     lines = []
     for name, by_rule in study["differences"].items():
-        cells = {
-            title: by_rule[rule]["differences"][key]["verdict"]
-            for title, rule, key in COLUMNS
-            if title in DECISIVE and key in by_rule[rule]["differences"]
-        }
-        earned = "better" in cells.values() and "worse" not in cells.values()
-        told = ", ".join(f"{title}: {verdict}" for title, verdict in cells.items())
-        lines.append(
-            f"- {compared_name(study, name)}: {'' if earned else 'does not '}earn"
-            f"{'s' if earned else ''} its place ({told})."
-        )
+        lines.append(f"- {compared_name(study, name)}: {_verdict(by_rule)}.")
     return (
         f"A setting earns its place when the interval of {', '.join(DECISIVE[:-1])} or {DECISIVE[-1]} "
         "shows it to be better and none of them shows it to be worse:\n\n" + "\n".join(lines)
     )
 
 
-def _curves(study: Numbers) -> str:
+def _curves(studies: list[Numbers]) -> str:
     header = ["setting", "fold", "epoch", "training loss", "validation loss", "accuracy"]
     header += ["balanced accuracy, prior-adjusted", "minutes"]
     rows = []
-    for name, run in study["settings"].items():
+    runs = {name: run for study in reversed(studies) for name, run in study["settings"].items()}
+    for name, run in runs.items():
         for fold, epochs in run.get("curves", {}).items():
             for number, epoch in enumerate(epochs, 1):
                 keys = ("train_loss", "validation_loss", "accuracy", "balanced_accuracy")

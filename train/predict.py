@@ -1,5 +1,6 @@
-"""Out-of-fold predictions: each image by the member that was not trained on its lesion."""
+"""Out-of-fold predictions: each image by members that were not trained on its lesion."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -7,12 +8,13 @@ import pandas as pd
 import torch
 from accelerate import Accelerator
 from safetensors.torch import load_file
+from torch import Tensor
 from tqdm import tqdm
 
 from skin_app.diagnoses import CODES
 from skin_app.ensemble import Reader
 from skin_app.network import Member
-from skin_app.photo import read_photo
+from skin_app.photo import Photo, read_photo
 from skin_app.views import VIEWS
 from train.processes import gathered
 from train.run import Run
@@ -50,13 +52,11 @@ def predict_held_out(run: Run, fold: int, accelerator: Accelerator, views: int =
     records = []
     for start in tqdm(range(0, len(own), CHUNK), f"predict fold {fold}", mininterval=10):
         rows = own[start : start + CHUNK]
-        paths = run.data.table["path"].iloc[rows]
-        inputs = reader.inputs([read_photo(str(path)) for path in paths], views)
-        (answer,) = reader.read(inputs, device)
-        for row, of_views in zip(rows, answer.by_view, strict=True):
-            means = torch.cat([of_views[:count].mean(dim=0) for count in counts])
+        photos = [read_photo(str(path)) for path in run.data.table["path"].iloc[rows]]
+        for row, means in zip(rows, mean_logits(reader, photos, counts, device), strict=True):
             image = run.data.table.iloc[row]
-            records.append((int(row), [image["image_id"], image["dx"], fold, *means.tolist()]))
+            values = means.flatten().tolist()
+            records.append((int(row), [image["image_id"], image["dx"], fold, *values]))
     records = sorted(gathered(accelerator, records))
     if not accelerator.is_main_process:
         return
@@ -66,6 +66,17 @@ def predict_held_out(run: Run, fold: int, accelerator: Accelerator, views: int =
     table = pd.DataFrame([record for _, record in records], columns=columns)
     table.to_csv(path, index=False, float_format="%.6g")
     path.replace(run.fold_folder(fold) / "predictions.csv")
+
+
+def mean_logits(
+    reader: Reader, photos: Sequence[Photo], counts: Sequence[int], device: torch.device
+) -> Tensor:
+    """The one member's logits averaged over the first views, (photos, counts, 7).
+
+    `counts`: numbers of views, the highest last.
+    """
+    (answer,) = reader.read(reader.inputs(photos, counts[-1]), device)
+    return torch.stack([answer.by_view[:, :count].mean(dim=1) for count in counts], dim=1)
 
 
 def views_label(count: int) -> str:

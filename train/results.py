@@ -39,7 +39,8 @@ from train.recipes import RECIPES
 from train.results_page import results_page, study_page
 from train.studies import STUDIES
 
-DECIMALS = 5
+AVERAGE = "average"  # of all settings of a study
+DECIMALS = 7  # so few that rounding again, to what is shown, ends where rounding once does
 
 
 def write_results(
@@ -127,14 +128,20 @@ def measure_weights(folder: Path, figures_folder: Path) -> dict[str, Any]:
         "name": contract.name,
         "members": len(contract.members),
         "recipe": training.recipe["name"],
-        "backbone": training.recipe["member"]["architecture"],
-        "size": training.recipe["member"]["size"],
-        "input_sizes": input_sizes(training.recipe["member"]),
-        "start_weights": training.start_weights,
+        "kinds": [
+            {
+                "members": len(kind.shipped),
+                "backbone": kind.recipe["member"]["architecture"],
+                "input_sizes": input_sizes(kind.recipe["member"]),
+                "start_weights": kind.start_weights,
+                "kept_epochs": {str(fold): list(kept) for fold, kept in kind.kept_epochs.items()},
+            }
+            for kind in contract.trainings
+        ],
+        "predicted_by": contract.scores.get("predicted_by", ""),
         "seed": training.seed,
         "data_fingerprint": training.data_fingerprint,
         "of_folds": training.recipe["folds"],
-        "kept_epochs": {str(fold): list(kept) for fold, kept in training.kept_epochs.items()},
         "shown": contract.scores,
         "bias": evidence.bias,
         **score_numbers(evidence),
@@ -188,6 +195,11 @@ def measure_study(folder: Path, figures_folder: Path) -> dict[str, Any]:
         report["average"] = {
             **score_numbers(average),
             "against": {name: differences(average, evidence) for name, evidence in settings.items()},
+            "untouched": _on_folds(
+                study.get("untouched", []),
+                {AVERAGE: average, **({study["baseline"]: baseline} if baseline else {})},
+                dict.fromkeys((AVERAGE, str(study["baseline"])), str(study["baseline"])),
+            ),
         }
     by_image = [e for e in settings.values() if e.settings["recipe"]["split"] == "image"]
     if by_image:
@@ -268,7 +280,7 @@ def _extra_figures(evidence: Evidence, folder: Path, prefix: str) -> list[dict[s
 
 
 def _rounded(value: Any) -> Any:
-    """Floats to 5 decimals: beyond that they depend on the machine's order of adding."""
+    """Floats to `DECIMALS`: beyond that they depend on the machine's order of adding."""
     if isinstance(value, float):
         return round(value, DECIMALS)
     if isinstance(value, dict):

@@ -7,7 +7,7 @@ from typing import Any
 from skin_app.diagnoses import CODES, MALIGNANT
 from train.crossfit import CALIBRATORS
 from train.metrics import RESAMPLES, RULES
-from train.results_runs import extent, kept_epochs, run_table
+from train.results_runs import extent, kinds_of_members, run_table
 from train.results_tables import (
     FURTHER,
     compared_name,
@@ -99,9 +99,8 @@ def _unfinished(not_run: dict[str, list[str]]) -> str:
 
 def _weights(weights: Numbers, figures: str) -> str:
     about = (
-        f"`{weights['name']}`: {weights['members']} members of recipe `{weights['recipe']}`, "
-        f"`{weights['backbone']}` at {weights['input_sizes']}, from {weights['start_weights']}; "
-        f"kept {kept_epochs(weights)}; seed {weights['seed']}, "
+        f"`{weights['name']}`: {weights['members']} members of recipe `{weights['recipe']}`: "
+        f"{kinds_of_members(weights)}; seed {weights['seed']}, "
         f"data `{weights['data_fingerprint'][:16]}`."
     )
     return _joined("## The shipped weights", about, extent(weights), _depth(weights, weights, figures))

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from train.card import epochs_kept
 from train.results_tables import table
 
 Numbers = dict[str, Any]
@@ -24,10 +25,13 @@ def extent(run: Numbers) -> str:
     return text
 
 
-def kept_epochs(weights: Numbers) -> str:
-    """Which epoch of each shipped fold was kept, as "fold 0: epoch 3 of 3, ..."."""
-    kept = weights["kept_epochs"].items()
-    return ", ".join(f"fold {fold}: epoch {epoch} of {ran}" for fold, (epoch, ran) in kept)
+def kinds_of_members(weights: Numbers) -> str:
+    """The shipped members by kind, each with its input, start weights and kept epochs."""
+    return "; ".join(
+        f"{kind['members']} of `{kind['backbone']}` at {kind['input_sizes']} from "
+        f"{kind['start_weights']}, kept {epochs_kept(kind['kept_epochs'])}"
+        for kind in weights["kinds"]
+    )
 
 
 def run_table(settings: Numbers) -> str:

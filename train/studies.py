@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from skin_app.views import VIEWS
 from train.augment import Augmentation
-from train.backbones import swin_stages_123
+from train.backbones import member_config, swin_stages_123
 from train.crossfit import Bias
 from train.recipe import Recipe
 from train.recipes import FLAGSHIP, LE2020, MISHRA2019, SUPERCON2022
@@ -160,6 +160,26 @@ def at_size(size: int) -> Change:
     return change
 
 
+def unlike(architecture: str, size: int, epochs: int) -> Change:
+    """Another backbone, all of it trained for `epochs`, at one input size of `size` pixels."""
+
+    def change(recipe: Recipe) -> Recipe:
+        other = member_config(architecture, size)
+        wanted = other.model_dump(include={"architecture", "arguments", "size", "mean", "std"})
+        member = recipe.member.model_copy(
+            update={
+                **wanted,
+                "arguments": {**other.arguments, "drop_path_rate": 0.1},
+                "stages": None,
+                "view_sizes": (),
+            }
+        )
+        stage = replace(recipe.stages[0], epochs=epochs, frozen=())
+        return replace(recipe, member=member, stages=(stage,))
+
+    return change
+
+
 def viewed_at(*sizes: int) -> Change:
     """Nothing trained: other sizes of the views, in pixels."""
     return lambda recipe: replace(member_with(view_sizes=sizes)(recipe), stages=())
@@ -290,6 +310,17 @@ STUDIES: dict[str, Study] = {
                 "since this study was measured: by accuracy and balanced accuracy alone, as before, "
                 "three-sizes would not have earned its place.",
             ),
+            untouched=(1,),
+        ),
+        Study(
+            name="unlike-members",
+            title="The flagship: a second member of another kind for each fold",
+            recipe=FLAGSHIP,
+            settings=(
+                Setting("swin", _same),
+                Setting("vit", unlike("vit_tiny_patch16_224", 224, epochs=6)),
+            ),
+            ensemble=True,
             untouched=(1,),
         ),
         Study(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from skin_app.ensemble import Ensemble
 from skin_app.weights import open_weights
+from train.add_members import add_members
 from train.assemble import assemble, finished
 from train.backbones import member_config
 from train.card import with_scores
@@ -77,6 +78,15 @@ def fit(options: Namespace) -> None:
 def assemble_run(options: Namespace) -> None:
     run = open_run(options.run, options.data, options.allow_missing)
     _assembled(run)
+
+
+def add_to_weights(options: Namespace) -> None:
+    weights = open_exactly(options.weights)
+    run = open_run(options.run, options.data, options.allow_missing)
+    if options.out.exists():
+        raise RunError(f"{options.out} is there already: name a new folder with --out.")
+    print(f"weights written to {add_members(weights, run, options.out)}")
+    print("next: `python -m train calibrate` and `python -m train map` on them")
 
 
 def compare_study(options: Namespace) -> None:

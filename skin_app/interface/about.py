@@ -41,7 +41,7 @@ def _card(say: Say, weights: WeightsFolder) -> list[tuple[str, str]]:
         (words_about.MEMBERS, _members(say, contract)),
         (words_about.RECIPE, _recipe(say, contract)),
         (words_about.EPOCHS, _epochs(say, contract)),
-        (words_about.START, escape(training.start_weights)),
+        (words_about.START, escape("; ".join(kind.start_weights for kind in contract.trainings))),
         (
             words_about.DATA,
             say(
@@ -64,15 +64,19 @@ def _card(say: Say, weights: WeightsFolder) -> list[tuple[str, str]]:
 
 
 def _members(say: Say, contract: Contract) -> str:
-    member = contract.training.recipe.get("member", {})
-    if not {"architecture", "size"} <= set(member):
+    kinds = [training.recipe.get("member", {}) for training in contract.trainings]
+    if not all({"architecture", "size"} <= set(member) for member in kinds):
         return say(words_about.MEMBERS_ONLY, count=len(contract.members))
-    return say(
-        words_about.MEMBERS_ARE,
-        count=len(contract.members),
-        architecture=_code(str(member["architecture"])),
-        size=member["size"],
-    )
+    told = [
+        say(
+            words_about.MEMBERS_ARE,
+            count=len(training.shipped),
+            architecture=_code(str(member["architecture"])),
+            size=member["size"],
+        )
+        for training, member in zip(contract.trainings, kinds, strict=True)
+    ]
+    return "; ".join([*told, say(words_about.STORED[contract.stored])])
 
 
 def _recipe(say: Say, contract: Contract) -> str:
@@ -92,7 +96,8 @@ def _recipe(say: Say, contract: Contract) -> str:
 def _epochs(say: Say, contract: Contract) -> str:
     return "; ".join(
         say(words_about.EPOCH, fold=fold, kept=kept, ran=ran)
-        for fold, (kept, ran) in contract.training.kept_epochs.items()
+        for training in contract.trainings
+        for fold, (kept, ran) in training.kept_epochs.items()
     )
 
 

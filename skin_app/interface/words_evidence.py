@@ -45,6 +45,7 @@ MEASURED = {
 FROM_THE_WEIGHTS = (
     "lesion-grouped, stratified, out of fold",
     "one member an image: the one that was not trained on its lesion",
+    "two members an image, of unlike kinds and averaged: those that were not trained on its lesion",
     "the other folds",
     "the other 4 of 5 lesion-grouped parts of the predicted images",
 )
@@ -64,12 +65,12 @@ ORIGIN_PARTS = {
 }
 NOT_THE_AVERAGE = (
     "The page answers with the average of {members} networks. That average cannot be measured "
-    "here, because together they have learnt from all of these images: what averaging adds is not "
-    "in these numbers."
+    "here, because together they have learnt from all of these images: what averaging all of "
+    "them adds is not in these numbers."
 )
 EPOCH_CHOSEN = (
-    "Training was stopped by a look at the same images that are scored here, so the scores are a "
-    "little too good."
+    "Training was stopped by a look at the same images that are scored here, and settings of our "
+    "recipe were chosen with looks at some of them, so the scores are a little too good."
 )
 RULES = {"calibrated": "By probability", "prior_adjusted": "As if all seven were equally common"}
 SCORE_COLUMN = "Score (95&nbsp;% interval)"
@@ -109,9 +110,9 @@ NO_TRUST = (
 )
 NOTHING_MEASURED = "The weights carry limits to judge an answer by, but no measurement of them."
 TRUST_CAPTION = (
-    "Measured on HAM10000 images by one network alone (the pictures to refuse: by all together), "
-    "by limits that were fitted on other lesions; docs/trust.md says how, and what was chosen "
-    "after a look at them"
+    "Measured on HAM10000 images by networks that had not learnt from them (the pictures to refuse: by "
+    "all together), by limits that were fitted on other lesions; docs/trust.md says how, and what was "
+    "chosen after a look at them"
 )
 TRUST_COLUMNS = ("What", "Measured (95&nbsp;% interval)", "Images")
 

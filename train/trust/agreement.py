@@ -1,7 +1,7 @@
 """How many readings must agree: the limit below which an answer is uncertain.
 
 A reading is one member's answer to one view; it agrees when it lies on the answer's side of the
-operating point. On these images one member can be asked alone, so only its views can disagree.
+operating point. On these images only the members that had not seen them can be asked.
 """
 
 from typing import Any
@@ -22,47 +22,48 @@ MAJORITY = 0.5
 def agreements_of(
     readings: Readings, probabilities: np.ndarray, views: int, one_view: Calibration, threshold: float
 ) -> np.ndarray:
-    """(n,) share of the first `views` views of each of `readings` that are on the answer's side.
+    """(n,) share of the readings of the first `views` views that are on the answer's side.
 
     `probabilities`: (images, 7) of all the bench's images by `views` views; `one_view`: the calibration
     of a single view.
     """
-    singles = calibrated(readings.logits[:, :views], one_view, 1)
+    singles = calibrated(readings.of(views), one_view, 1)
     return agreement(probabilities[readings.rows], singles, threshold)
 
 
 def error_ratios(
-    agreements: np.ndarray, called: np.ndarray, wrong: np.ndarray, views: int
+    agreements: np.ndarray, called: np.ndarray, wrong: np.ndarray, count: int
 ) -> list[Any]:
-    """For each limit 1/views, 2/views, ... 1: how often the answers below it are on the wrong side,
-    over how often all answers of the same side are; with 95 % intervals, one image a lesion.
+    """For each limit 1/count, 2/count, ... 1 of `count` readings: how often the answers below it are on
+    the wrong side, over how often all answers of the same side are; with 95 % intervals, one image a
+    lesion.
 
     `called`: (n,) bool, answered at or above the operating point; `wrong`: (n,) bool.
     """
     usual = np.where(called, *(wrong[rows].mean() if rows.any() else 0.0 for rows in (called, ~called)))
-    below = agreements[:, None] < _limits(views) - 1e-9
+    below = agreements[:, None] < _limits(count) - 1e-9
     return ratios_with_intervals(below * wrong[:, None], below * usual[:, None], np.arange(len(wrong)))
 
 
 def fit_least_agreement(
-    agreements: np.ndarray, called: np.ndarray, wrong: np.ndarray, views: int
+    agreements: np.ndarray, called: np.ndarray, wrong: np.ndarray, count: int
 ) -> float:
     """The highest limit below which answers are clearly more often wrong than others of their side.
 
     Clearly: the 95 % interval of `error_ratios` lies above 1. Where that holds for no limit it is one
     half: below it most readings contradict the answer.
     """
-    ratios = error_ratios(agreements, called, wrong, views)
+    ratios = error_ratios(agreements, called, wrong, count)
     clear = [
         float(limit)
-        for limit, ratio in zip(_limits(views), ratios, strict=True)
+        for limit, ratio in zip(_limits(count), ratios, strict=True)
         if ratio["interval_95"] is not None and ratio["interval_95"][0] > 1
     ]
     return max(clear, default=MAJORITY)
 
 
-def _limits(views: int) -> np.ndarray:
-    return np.arange(1, views + 1) / views
+def _limits(count: int) -> np.ndarray:
+    return np.arange(1, count + 1) / count
 
 
 def limit_of(
@@ -82,7 +83,8 @@ def limit_of(
     rows = readings.rows[fit[readings.rows]]
     called = malignant_probability(probabilities[rows]) >= threshold
     wrong = called != is_malignant(labels[rows])
-    limit = fit_least_agreement(agreements[fit[readings.rows]], called, wrong, views)
+    count = readings.of(views).shape[1]
+    limit = fit_least_agreement(agreements[fit[readings.rows]], called, wrong, count)
     return threshold, limit, agreements
 
 
@@ -146,10 +148,10 @@ def render(by_views: dict[str, dict[str, Any]]) -> str:
         f"answer of one view) on the answer's side of the {SENSITIVITY:.0%} operating point. The "
         "limit is the highest below which answers are clearly more often on the wrong side than "
         "others of the same side (95 % interval of the ratio above 1), fitted on other lesions; one "
-        "half where there is no such limit. **Not known:** what the disagreement of *members* adds, "
-        "because each of these images was unseen by one member only. With more readings full agreement "
-        "is rarer, so the program will be uncertain more often than here. For one view there is one "
-        "reading here, so its limit is that of the most views.",
+        "half where there is no such limit. **Not known:** what the disagreement of *all* members "
+        "adds, because only those of its own fold had not seen an image. With more readings full "
+        "agreement is rarer, so the program will be uncertain more often than here. For one view there "
+        "are too few readings here, so its limit is that of the most views.",
         "",
         table(["views", "answer", "images", "on the wrong side"], rows),
         "",

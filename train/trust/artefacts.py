@@ -175,7 +175,7 @@ def render(numbers: dict[str, Any]) -> str:
         "## Hair, rulers, ink, bubbles, dark corners\n",
         f"Our own drawings of these, painted onto {numbers['images']} out-of-fold images (about "
         f"equally many of each diagnosis, one a lesion, {numbers['malignant']} of them malignant), 1 "
-        "view, each read by the one member that had not seen it: the shipped members together, and 8 "
+        "view, each read by members that had not seen it: all shipped members together, and 8 "
         "views, were not measured. A flip is another first diagnosis than the same image gave "
         "unpainted. The two harmless changes (mirrored; saved as JPEG of quality "
         f"{numbers['jpeg_quality']}) show how often an answer flips anyway. Painted artefacts are "

@@ -1,13 +1,13 @@
-"""What every measurement of trust starts from: images, and the member that had not seen each of them.
+"""What every measurement of trust starts from: images, and the members that had not seen each of them.
 
-Each shipped member has a fold of its own that it was not trained on. An image is answered by that one
-member: the ensemble of all of them has no images in HAM10000 that it has not seen.
+Each shipped member has a fold that it was not trained on. An image is answered by the members of its
+fold, one of each kind: the ensemble of all members has no images in HAM10000 that it has not seen.
 """
 
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,16 +16,19 @@ import numpy as np
 import pandas as pd
 import torch
 from sklearn.model_selection import StratifiedGroupKFold
+from torch import Tensor
 
 from skin_app.decision import calibrated, prior_adjusted
 from skin_app.ensemble import MemberAnswer, Reader, input_square
+from skin_app.evaluation import FILE as OUT_OF_FOLD
 from skin_app.hardware import best_device
-from skin_app.heatmap import against_the_others, attributions
+from skin_app.heatmap import against_the_others, attributions, averaged_over_members
 from skin_app.network import Member
 from skin_app.photo import Photo, read_photo
 from skin_app.weights import WeightsFolder
 from train.evidence import weights_evidence
 from train.ham10000 import DataError, Dataset
+from train.kinds import logits_of_kinds, unseen_members
 from train.metrics import lesion_draws, percentiles_95, unanimous_95
 
 PARTS = 5
@@ -33,10 +36,12 @@ PARTS = 5
 
 @dataclass(frozen=True)
 class Bench:
-    """The weights, their members on the best device, and the images that one member had not seen.
+    """The weights, their members on the best device, and the images that some had not seen.
 
     `table`: a row an image: image_id, dx, dx_type, age, sex, localization, lesion, fold, member (index
-    of the member that had not seen it), path. `work`: folder for results that take long.
+    of the first member that had not seen it), path. `logits`: number of views -> (images, 7), averaged
+    over the members that had not seen the image; `of_kinds`: the same apart, (images, kinds, 7).
+    `work`: folder for results that take long.
     """
 
     weights: WeightsFolder
@@ -45,6 +50,7 @@ class Bench:
     logits: dict[int, np.ndarray]
     labels: np.ndarray
     work: Path
+    of_kinds: dict[int, np.ndarray] = field(default_factory=dict)
 
     @classmethod
     def open(cls, weights: WeightsFolder, data: Dataset, work: Path) -> "Bench":
@@ -61,6 +67,9 @@ class Bench:
         evidence = weights_evidence(weights.folder)
         place = {fold: index for index, fold in enumerate(training.shipped)}
         kept = np.isin(evidence.folds, training.shipped)
+        apart = logits_of_kinds(
+            weights.folder / OUT_OF_FOLD, evidence.logits, len(weights.contract.trainings)
+        )
         table = evidence.table[kept].reset_index(drop=True)
         paths = data.table.set_index("image_id")["path"]
         table = table.assign(
@@ -76,6 +85,7 @@ class Bench:
             logits={views: logits[kept] for views, logits in evidence.logits.items()},
             labels=evidence.labels[kept],
             work=work,
+            of_kinds={views: logits[kept] for views, logits in apart.items()},
         )
 
     @cached_property
@@ -93,6 +103,35 @@ class Bench:
         """Each member alone, at the sizes that its views have."""
         return tuple(Reader([member]) for member in self.members)
 
+    @cached_property
+    def unseen(self) -> np.ndarray:
+        """(images, kinds) indices of the members that had not seen each image, one of each kind."""
+        firsts = np.arange(self.kinds) * self._of_one_kind
+        return self.table["member"].to_numpy()[:, None] + firsts
+
+    def held_out_of(self, member: int) -> tuple[np.ndarray, int]:
+        """(images,) bool: which images this member had not seen; and which kind of member it is."""
+        kind = member // self._of_one_kind
+        return self.unseen[:, kind] == member, kind
+
+    @property
+    def kinds(self) -> int:
+        """How many kinds of members there are."""
+        return len(self.weights.contract.trainings)
+
+    @property
+    def _of_one_kind(self) -> int:
+        return len(self.members) // self.kinds
+
+    @property
+    def answered_by(self) -> str:
+        """Who answers an image, in words."""
+        return unseen_members(self.kinds)
+
+    def apart(self, views: int) -> np.ndarray:
+        """(images, kinds, 7) logits averaged over `views` views, of each kind of member alone."""
+        return self.of_kinds[views] if self.of_kinds else self.logits[views][:, None]
+
     def photo(self, row: int) -> Photo:
         """The image of one row of `table`."""
         return read_photo(str(self.table["path"].iloc[row]))
@@ -108,9 +147,20 @@ class Bench:
             chosen += [int(own[place]) for own in of_class if place < len(own)]
         return np.sort(np.array(chosen[:count]))
 
-    def read(self, rows: np.ndarray, photos: Sequence[Photo], views: int = 1) -> MemberAnswer:
-        """Answers of one photo for each of `rows`, each by the member that had not seen that image."""
-        members = self.table["member"].to_numpy()[rows]
+    def read(self, rows: np.ndarray, photos: Sequence[Photo], views: int = 1) -> list[MemberAnswer]:
+        """Answers to one photo for each of `rows`, by the members that had not seen that image.
+
+        One answer of each kind of member.
+        """
+        return [self._read(members, photos, views) for members in self.unseen[rows].T]
+
+    def read_logits(self, rows: np.ndarray, photos: Sequence[Photo], views: int = 1) -> np.ndarray:
+        """What `read` gives, averaged over views and kinds: (photos, 7)."""
+        answers = self.read(rows, photos, views)
+        return np.mean([answer.logits.double().numpy() for answer in answers], axis=0)
+
+    def _read(self, members: np.ndarray, photos: Sequence[Photo], views: int) -> MemberAnswer:
+        """The answer to each of `photos` by its own one of `members`, (photos,) indices."""
         answers: dict[int, MemberAnswer] = {}
         for index in np.unique(members):
             reader = self.readers[index]
@@ -130,20 +180,23 @@ class Bench:
     ) -> np.ndarray:
         """The positive map of each photo's first diagnosis, (photos, rows, columns), as `read` reads.
 
-        `probabilities`: (photos, 7) calibrated. Raises `ValueError` when the maps differ in size.
+        `probabilities`: (photos, 7) calibrated. Averaged over kinds of members, as the page does.
         """
         shares = torch.from_numpy(probabilities).float()
         scores = against_the_others(shares.argmax(dim=1), shares)
-        maps: dict[int, np.ndarray] = {}
-        members = self.table["member"].to_numpy()[rows]
+        signed = [self._signed(members, photos, scores) for members in self.unseen[rows].T]
+        return averaged_over_members(signed)[:, 0].double().clamp(min=0).numpy()
+
+    def _signed(self, members: np.ndarray, photos: Sequence[Photo], scores: Tensor) -> Tensor:
+        """Signed maps (photos, 1, rows, columns) of each photo by its own one of `members`."""
+        maps: dict[int, Tensor] = {}
         device = best_device()
         for index in np.unique(members):
             member, own = self.members[index], np.flatnonzero(members == index)
             squares = torch.stack([input_square(photos[int(place)], member.config) for place in own])
-            signed = attributions(member, squares.to(device), scores[own].to(device))[:, 0]
-            positive = signed.double().clamp(min=0).cpu().numpy()
-            maps |= dict(zip(own.tolist(), positive, strict=True))
-        return np.stack([maps[place] for place in range(len(rows))])
+            signed = attributions(member, squares.to(device), scores[own].to(device)).float().cpu()
+            maps |= dict(zip(own.tolist(), signed, strict=True))
+        return torch.stack([maps[place] for place in range(len(photos))])
 
     def calibrated(self, logits: np.ndarray, views: int) -> np.ndarray:
         """Probabilities (images, 7) by the weights' own calibration."""

@@ -56,12 +56,12 @@ def random_lesions(bench: Bench, count: int, seed: int = 0) -> np.ndarray:
 
 
 def answered(bench: Bench, rows: np.ndarray, change: Change) -> np.ndarray:
-    """Logits (rows, 7) of one view of each changed photo, by the member that had not seen it."""
+    """Logits (rows, 7) of one view of each changed photo, by members that had not seen it."""
     pieces = []
     for start in range(0, len(rows), 50):  # so that few photos are held at a time
         some = rows[start : start + 50]
         photos = [change(bench.photo(row), int(row)) for row in some]
-        pieces.append(np.asarray(bench.read(some, photos).logits, dtype=np.float64))
+        pieces.append(bench.read_logits(some, photos))
     return np.concatenate(pieces)
 
 
@@ -149,7 +149,7 @@ def render(numbers: dict[str, Any]) -> str:
             f"Four corrections are offered and none is applied unasked: gamma {GAMMA}, illumination "
             "(a quadratic surface through the brightness of the skin, divided out), colour constancy "
             f"(shades of gray, p = {MINKOWSKI}), and the crop to the field of view. The networks were "
-            "trained on uncorrected images. Each image is answered once (1 view) by the one member "
+            "trained on uncorrected images. Each image is answered once (1 view) by members "
             "that had not seen its lesion; nothing is fitted here. Differences are corrected minus "
             "uncorrected on the same images, in points, with 95 % intervals over lesions.",
             f"On images as they are: balanced accuracy (prior-adjusted) on {images['balanced']} "

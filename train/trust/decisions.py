@@ -44,7 +44,7 @@ def fit_decisions(
         least = (
             limit_of(singles, probabilities, bench.labels, views, fitted, every)[1]
             if views > 1
-            else by_views[most].least_agreement  # one reading an image agrees with itself
+            else by_views[most].least_agreement  # too few readings: one alone agrees with itself
         )
         ninety, ninety_five = (
             conformal.fit_sets(probabilities, bench.labels, share) for share in conformal.COVERAGES
@@ -91,8 +91,8 @@ def render(numbers: dict[str, Any]) -> str:
             "## Decisions",
             "",
             f"Measured on {numbers['images']} out-of-fold images of {numbers['lesions']} lesions, each "
-            f"answered by the one of {numbers['members']} shipped members that had not seen its "
-            "lesion; the average of the members, which the program shows, has no images here that it "
+            f"answered by those of {numbers['members']} shipped members that had not seen its "
+            "lesion; the average of all members, which the program shows, has no images here that it "
             "has not seen, so how it does is not known. Everything is nested: calibration, thresholds "
             "and limits are fitted on four of five lesion-grouped, stratified parts and measured on "
             f"the fifth. Sets, operating points and outcomes are means over {numbers['repeats']} such "
@@ -113,5 +113,5 @@ def render(numbers: dict[str, Any]) -> str:
 def _fitted_on(bench: Bench) -> str:
     return (
         f"out-of-fold predictions of {len(bench.labels)} HAM10000 images of "
-        f"{len(np.unique(bench.lesions))} lesions, each by the one shipped member that had not seen it"
+        f"{len(np.unique(bench.lesions))} lesions, each by {bench.answered_by}"
     )

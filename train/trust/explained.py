@@ -1,6 +1,6 @@
 """The images whose explanations are tested, each with its maps by every method, and the slow readings.
 
-Each image is read in the upright view by the one member that had not seen it, and explained for the
+Each image is read in the upright view by the first member that had not seen it, and explained for the
 diagnosis that this member's calibrated answer names first, right or wrong: as on the page.
 """
 

@@ -36,15 +36,27 @@ def _what(numbers: dict[str, Any]) -> str:
     )
     return (
         f"On {numbers['images']} out-of-fold HAM10000 images, one a lesion, about as many of each "
-        "diagnosis (so not HAM10000's own mix), upright view only. Each is read by the one member that "
-        "had not seen its lesion; the ensemble, whose averaged map the page shows, cannot be measured "
-        "on images that it has not seen. Explained is the diagnosis that the member names first, right "
-        f"({numbers['right']}) or wrong ({numbers['images'] - numbers['right']}). A map has {rows} x "
-        f"{columns} places, bilinearly enlarged; ours is the positive part of `heatmap.attributions`"
+        "diagnosis (so not HAM10000's own mix), upright view only. Each is read by one member that had "
+        f"not seen its lesion{_kinds(numbers)}; the ensemble, whose averaged map the page shows, "
+        "cannot be measured on images that it has not seen. Explained is the diagnosis that the member "
+        f"names first, right ({numbers['right']}) or wrong ({numbers['images'] - numbers['right']}). A "
+        f"map has {rows} x {columns} places, bilinearly enlarged; ours is the positive part of "
+        "`heatmap.attributions`"
         + (f" (blank on {numbers['blank']} images)" if numbers["blank"] else "")
         + f". The other methods are those of the grad-cam library.{twins} Intervals (95 %) are from "
         "bootstraps over lesions. All of this says whether a map follows the network, not whether the "
         "network looks at what a dermatologist would look at."
+    )
+
+
+def _kinds(numbers: dict[str, Any]) -> str:
+    """Which member that is where several kinds had not seen an image. Older documents have one kind."""
+    if numbers.get("kinds", 1) == 1:
+        return ""
+    return (
+        ", the first of "
+        f"{numbers['kinds']} kinds (the maps of the others were not put to these tests; the section on "
+        "heat goes by the average of all kinds)"
     )
 
 
@@ -199,9 +211,8 @@ def _steadiness(numbers: dict[str, Any]) -> list[str]:
     found = numbers["steadiness"]
     rows = [[text, _shown(found[name]), str(found[name]["images"])] for name, text in names.items()]
     return [
-        f"Spearman's rank correlation of our map. Of the {numbers['members']} members all but one have "
-        "seen the lesion in training, so the row between members compares a map of an unseen lesion "
-        "with one of a seen lesion.",
+        "Spearman's rank correlation of our map. The other member has seen the lesion in training, "
+        "so the row between members compares a map of an unseen lesion with one of a seen lesion.",
         table(["our map of an image compared with", "rank correlation", "images"], rows),
     ]
 

@@ -105,7 +105,8 @@ def scored_anew(weights: WeightsFolder) -> dict[str, Any]:
     predictions = Predictions(
         evidence.table, evidence.logits, evidence.labels, evidence.lesions, evidence.folds
     )
-    return out_of_fold_scores(predictions, calibration, evidence.shift, bias="chosen")
+    kinds = len(weights.contract.trainings)
+    return out_of_fold_scores(predictions, calibration, evidence.shift, "chosen", kinds)
 
 
 def measure(
@@ -133,6 +134,7 @@ def measure(
         "members": [contract.files[f"{name}/model.safetensors"] for name in contract.members],
         "images": len(bench.table),
         "lesions": len(np.unique(bench.lesions)),
+        "kinds": len(contract.trainings),
         "folds": list(contract.training.shipped),
         "of_folds": int(contract.training.recipe["folds"]),
         "data_fingerprint": contract.training.data_fingerprint,

@@ -102,28 +102,28 @@ def _areas(
 ) -> dict[str, Any]:
     """AUROC of the joint score and of both its parts, each member against its own unseen images."""
     limits = fitted.limits
-    members = bench.table["member"].to_numpy()
-    known, foreign = [], []
+    known, foreign, lesions = [], [], []
     for index, member in enumerate(fitted.members):
         far, unsure = limits.distance[index], limits.energy[1][index]
-        own = members == index
+        own = bench.held_out_of(index)
+        lesions.append(bench.lesions[own[0]])
         for place, distance, energies in (
             (
                 known,
                 torch.from_numpy(fitted.distance[own]),
-                energy(torch.from_numpy(bench.logits[1][own])),
+                energy(torch.from_numpy(bench.apart(1)[own])),
             ),
             (foreign, member.nearest(embeddings[index]), energy(logits[index])),
         ):
             parts = (distance - far.mean) / far.deviation, (energies - unsure.mean) / unsure.deviation
             joint = member_score(distance, energies, far, unsure)
             place.append(torch.stack([joint, *(part.double() for part in parts)]).numpy())
-    order = np.argsort(np.concatenate([np.flatnonzero(members == i) for i in range(len(foreign))]))
-    scores = np.concatenate([np.concatenate(known, axis=1)[:, order], *foreign], axis=1)
-    positive = np.arange(scores.shape[1]) >= len(members)
+    scores = np.concatenate([*known, *foreign], axis=1)
+    of_images = np.concatenate(lesions)
+    positive = np.arange(scores.shape[1]) >= len(of_images)
     names = np.tile(np.arange(foreign[0].shape[1]).astype(str), len(foreign))
     return {
-        name: _area(positive, scores[row], bench.lesions, names)
+        name: _area(positive, scores[row], of_images, names)
         for row, name in enumerate(("joint", "distance", "energy"))
     }
 

@@ -22,8 +22,7 @@ def one_image_a_lesion(bench: Bench, count: int, seed: int = 0) -> np.ndarray:
 
 def first_maps(bench: Bench, rows: np.ndarray, photos: list[Photo]) -> tuple[np.ndarray, np.ndarray]:
     """Logits (n, 7) and the positive map (n, rows, columns) of each photo's own first diagnosis."""
-    answer = bench.read(rows, photos, views=1)
-    logits = answer.logits.double().numpy()
+    logits = bench.read_logits(rows, photos)
     return logits, bench.explain(rows, photos, bench.calibrated(logits, 1))
 
 
@@ -63,7 +62,7 @@ def fit_heat_limit(bench: Bench) -> HeatLimit:
         least_concentration=_limit(share / area),
         false_alarm_rate=FALSE_ALARMS,
         fitted_on=f"{len(share)} out-of-fold HAM10000 images with a lesion mask, one a lesion, 1 "
-        "view, each by the one member that had not seen it",
+        f"view, each by {bench.answered_by}",
     )
 
 
@@ -121,7 +120,7 @@ def render(numbers: dict[str, Any]) -> str:
         "## Heat on the lesion, and the warning when it is elsewhere\n",
         f"Measured on {numbers['images']:,} out-of-fold images, one a lesion (lesions with "
         "several images more often among them), 1 view, the positive map of the first diagnosis, each "
-        "answered by the one member that had not seen it: the page's map, averaged over all members, "
+        "answered by members that had not seen it: the page's map, averaged over all members, "
         "is not what was "
         f"measured. In {numbers['without_mask']} no lesion mask was found: there the page says so "
         "instead of warning.\n",

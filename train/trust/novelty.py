@@ -27,8 +27,8 @@ CHUNK = 16
 class FittedNovelty:
     """What goes into the weights folder, and the out-of-fold scores that the limits come from.
 
-    `distance`: (images,) log distance, `scores`: number of views -> (images,); each image by statistics
-    of other lesions.
+    `distance`: (images, kinds of members) log distance, `scores`: number of views -> (images,), the
+    mean over kinds; each image by statistics of other lesions.
     """
 
     members: tuple[ClassDistances, ...]
@@ -69,70 +69,74 @@ def fit_distances(embeddings: np.ndarray, labels: np.ndarray) -> ClassDistances:
 
 def fit_novelty(bench: Bench) -> FittedNovelty:
     """Statistics from all out-of-fold images; limits from scores by other lesions' statistics."""
-    embeddings = _embeddings(bench)
-    members = bench.table["member"].to_numpy()
-    distance = np.zeros(len(members))
+    by_kind = _embeddings(bench)
+    distance = np.zeros((len(bench.table), bench.kinds))
     distances, far = [], []
     for index in range(len(bench.members)):
-        own = members == index
+        own, kind = bench.held_out_of(index)
+        embeddings = by_kind[kind]
         distances.append(fit_distances(embeddings[own], bench.labels[own]))
         for part in np.unique(bench.parts):
             inside, outside = own & (bench.parts == part), own & (bench.parts != part)
             fitted = fit_distances(embeddings[outside], bench.labels[outside])
-            distance[inside] = fitted.nearest(torch.from_numpy(embeddings[inside])).numpy()
-        far.append(_spread(distance[own]))
+            distance[inside, kind] = fitted.nearest(torch.from_numpy(embeddings[inside])).numpy()
+        far.append(_spread(distance[own, kind]))
+    energies = {views: _energies(bench.apart(views)) for views in bench.logits}
     unsure = {
-        views: tuple(
-            _spread(energy(torch.from_numpy(logits[members == index])).numpy())
-            for index in range(len(bench.members))
-        )
-        for views, logits in bench.logits.items()
+        views: tuple(_spread(values[bench.held_out_of(index)]) for index in range(len(bench.members)))
+        for views, values in energies.items()
     }
     scores = {
-        views: _scores(distance, logits, members, far, unsure[views])
-        for views, logits in bench.logits.items()
+        views: _scores(bench, distance, values, far, unsure[views])
+        for views, values in energies.items()
     }
     limits = NoveltyLimits(
         distance=tuple(far),
         energy=unsure,
         limits={views: float(np.quantile(s, 1 - FALSE_ALARMS)) for views, s in scores.items()},
         false_alarm_rate=FALSE_ALARMS,
-        fitted_on=f"{len(members)} out-of-fold HAM10000 images, each by the one member that had not "
-        "seen its lesion",
+        fitted_on=f"{len(bench.labels)} out-of-fold HAM10000 images, each by {bench.answered_by}",
     )
     return FittedNovelty(tuple(distances), limits, distance, scores)
 
 
+def _energies(logits: np.ndarray) -> np.ndarray:
+    """Free energy (images, kinds) of logits (images, kinds, 7)."""
+    return energy(torch.from_numpy(logits).flatten(0, 1)).numpy().reshape(logits.shape[:2])
+
+
 def _scores(
+    bench: Bench,
     distance: np.ndarray,
-    logits: np.ndarray,
-    members: np.ndarray,
+    energies: np.ndarray,
     far: Sequence[Spread],
     unsure: Sequence[Spread],
 ) -> np.ndarray:
-    result = np.zeros(len(members))
-    for index in np.unique(members):
-        own = members == index
-        parts = torch.from_numpy(distance[own]), energy(torch.from_numpy(logits[own]))
-        result[own] = member_score(*parts, far[index], unsure[index]).numpy()
-    return result
+    """(images,) the mean over kinds, as the app takes it over members; others (images, kinds)."""
+    result = np.zeros(distance.shape)
+    for index in range(len(bench.members)):
+        place = bench.held_out_of(index)
+        parts = torch.from_numpy(distance[place]), torch.from_numpy(energies[place])
+        result[place] = member_score(*parts, far[index], unsure[index]).numpy()
+    return result.mean(axis=1)
 
 
 def _spread(values: np.ndarray) -> Spread:
     return Spread(mean=float(values.mean()), deviation=float(values.std()))
 
 
-def _embeddings(bench: Bench) -> np.ndarray:
-    """(images, channels) of view 0, each by the member that had not seen the image; kept on disk."""
-    path = bench.kept_path("embeddings", ".npy")
-    if path.is_file():
-        return np.load(path)
-    rows = np.arange(len(bench.table))
-    pieces = [
-        bench.read(chunk, [bench.photo(int(row)) for row in chunk]).embedding.numpy()
-        for chunk in np.split(rows, range(CHUNK, len(rows), CHUNK))
-    ]
-    partial = path.with_suffix(".partial.npy")
-    np.save(partial, np.concatenate(pieces))
-    partial.replace(path)
-    return np.load(path)
+def _embeddings(bench: Bench) -> list[np.ndarray]:
+    """(images, channels) of view 0 for each kind of member, by the one that had not seen the image;
+    kept on disk."""
+    path = bench.kept_path("embeddings", ".npz")
+    if not path.is_file():
+        rows = np.arange(len(bench.table))
+        pieces = [
+            [a.embedding.numpy() for a in bench.read(chunk, [bench.photo(int(r)) for r in chunk])]
+            for chunk in np.split(rows, range(CHUNK, len(rows), CHUNK))
+        ]
+        partial = path.with_suffix(".partial.npz")
+        np.savez(partial, *(np.concatenate(kind) for kind in zip(*pieces, strict=True)))
+        partial.replace(path)
+    with np.load(path) as kept:
+        return [kept[name] for name in kept.files]

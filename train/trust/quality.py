@@ -197,6 +197,6 @@ def mean_recall(correct: np.ndarray, labels: np.ndarray, weights: np.ndarray) ->
 
 def _correct(bench: Bench, rows: np.ndarray, photos: Sequence[Photo]) -> np.ndarray:
     """(images,) float: 1 where the prior-adjusted answer is right."""
-    logits = np.asarray(bench.read(rows, photos).logits, dtype=np.float64)
+    logits = bench.read_logits(rows, photos)
     probabilities = bench.prior_adjusted(bench.calibrated(logits, 1))
     return (probabilities.argmax(axis=1) == bench.labels[rows]).astype(np.float64)

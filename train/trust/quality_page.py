@@ -97,8 +97,8 @@ def _detection_table(found: dict[str, Any]) -> str:
 def _answers_text(answered: dict[str, Any]) -> str:
     low, high = answered["undamaged"]["interval_95"]
     return (
-        "What the damage does: balanced accuracy (prior-adjusted, 1 view, each image by the one "
-        f"member that had not seen its lesion) of {answered['images']} images is "
+        "What the damage does: balanced accuracy (prior-adjusted, 1 view, each image by members "
+        f"that had not seen its lesion) of {answered['images']} images is "
         f"{answered['undamaged']['value']:.3f} [{low:.3f}, {high:.3f}] undamaged; below, its paired "
         "change in points, with 95 % intervals over lesions. In bold: the interval leaves out zero."
     )

@@ -145,7 +145,7 @@ def render(numbers: dict[str, Any]) -> str:
     ]
     lines += [_row(band, numbers) for band in (*TONES, UNKNOWN)]
     lines.append(
-        f"\nOut of fold: {VIEWS} views, each image by the one member that had not seen it; accuracy, "
+        f"\nOut of fold: {VIEWS} views, each image by members that had not seen it; accuracy, "
         "AUC and ECE of the calibrated rule, balanced accuracy of the prior-adjusted one over the "
         "diagnoses that the band has. The bands differ in their mix of diagnoses and in their "
         f"cameras, so a difference between rows need not come from skin. Fewer than {LEAST_LESIONS} "
