@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -117,16 +118,17 @@ def _averaged(weights: WeightsFolder, run: Run) -> Predictions:
     """A row for each image that `weights` hold out: logits averaged over kinds, then of each kind."""
     contract = weights.contract
     before = pd.read_csv(weights.folder / OUT_OF_FOLD, dtype=TEXT)
-    shipped = before["fold"].isin(contract.training.shipped)
+    shipped = np.isin(before["fold"].to_numpy(), contract.training.shipped)
+    before = before[["image_id", "dx", "fold"]].iloc[np.flatnonzero(shipped)].reset_index(drop=True)
     own = Predictions.read(run, list(contract.training.shipped))
-    place = pd.Index(own.table["image_id"]).get_indexer(pd.Index(before["image_id"][shipped]))
+    place = pd.Index(own.table["image_id"]).get_indexer(pd.Index(before["image_id"]))
     apart = {
         views: np.concatenate([kinds[shipped], own.logits[views][place][:, None]], axis=1)
         for views, kinds in logits_of_kinds(
             weights.folder / OUT_OF_FOLD, COUNTS, len(contract.trainings)
         ).items()
     }
-    columns = dict(before[["image_id", "dx", "fold"]][shipped].reset_index(drop=True))
+    columns: dict[str, Any] = {name: before[name] for name in before.columns}
     for views, kinds in apart.items():
         names = [f"logit_{views_label(views)}_{code}" for code in CODES]
         columns |= dict(zip(names, kinds.mean(axis=1).T.round(5), strict=True))

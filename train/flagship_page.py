@@ -116,6 +116,8 @@ def _tried(study: Numbers) -> str:
         [f"**{name}**", f"{run['minutes']:.0f}", *score_cells(most_views(run), COLUMNS)]
         for name, run in settings.items()
     ]
+    if "average" in study:
+        rows.append(["**average of all**", "", *score_cells(most_views(study["average"]), COLUMNS)])
     parts = [
         "\n".join(f"- {note}" for note in study["notes"]),
         f"Made by\n\n    {study['command']}",
@@ -149,7 +151,9 @@ def _tried(study: Numbers) -> str:
             "average is scored on images that none has seen):\n\n"
             + table(["average", *score_header(COLUMNS)], rows)
         )
-        parts += _average_verdict(study)
+        if baseline in study["average"]["against"]:
+            verdict = _verdict(study["average"]["against"][baseline])
+            parts.append(f"By the same rule the average {verdict}.")
     return "\n\n".join(parts)
 
 
@@ -176,20 +180,6 @@ def _verdict(by_rule: Numbers) -> str:
     return f"{'earns' if earned else 'does not earn'} its place ({told})"
 
 
-def _average_verdict(study: Numbers) -> list[str]:
-    """What the average of all settings is worth against the baseline, also on untouched folds."""
-    average, baseline = study["average"], study["baseline"]
-    parts = []
-    if average.get("untouched"):
-        found = average["untouched"]["differences"]["average"]
-        cells = [f"minus {baseline}", *difference_cells(found, COLUMNS)]
-        title = untouched_title({"untouched": average["untouched"]})
-        parts += [title, table(["average", *score_header(COLUMNS)], [cells])]
-    if baseline in average["against"]:
-        parts.append(f"By the same rule the average {_verdict(average['against'][baseline])}.")
-    return parts
-
-
 def _verdicts(study: Numbers) -> str:
     """Which settings earn their place, by one rule for all."""
     lines = []
@@ -205,8 +195,11 @@ def _curves(studies: list[Numbers]) -> str:
     header = ["setting", "fold", "epoch", "training loss", "validation loss", "accuracy"]
     header += ["balanced accuracy, prior-adjusted", "minutes"]
     rows = []
-    runs = {name: run for study in reversed(studies) for name, run in study["settings"].items()}
-    for name, run in runs.items():
+    told: list[Numbers] = []
+    for name, run in (pair for study in studies for pair in study["settings"].items()):
+        if run.get("curves", {}) in told:  # the same training in two studies
+            continue
+        told.append(run.get("curves", {}))
         for fold, epochs in run.get("curves", {}).items():
             for number, epoch in enumerate(epochs, 1):
                 keys = ("train_loss", "validation_loss", "accuracy", "balanced_accuracy")

@@ -39,7 +39,6 @@ from train.recipes import RECIPES
 from train.results_page import results_page, study_page
 from train.studies import STUDIES
 
-AVERAGE = "average"  # of all settings of a study
 DECIMALS = 7  # so few that rounding again, to what is shown, ends where rounding once does
 
 
@@ -195,11 +194,6 @@ def measure_study(folder: Path, figures_folder: Path) -> dict[str, Any]:
         report["average"] = {
             **score_numbers(average),
             "against": {name: differences(average, evidence) for name, evidence in settings.items()},
-            "untouched": _on_folds(
-                study.get("untouched", []),
-                {AVERAGE: average, **({study["baseline"]: baseline} if baseline else {})},
-                dict.fromkeys((AVERAGE, str(study["baseline"])), str(study["baseline"])),
-            ),
         }
     by_image = [e for e in settings.values() if e.settings["recipe"]["split"] == "image"]
     if by_image:
