@@ -216,6 +216,13 @@ def test_a_run_that_cannot_answer_along_is_refused(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_run_of_too_few_views_is_refused(tmp_path: Path, data: Path, first: Path) -> None:
+    run = fitted(tmp_path / "run", data, of(MOBILENET), (0,))
+    fit_fold(run, 1, views=1)
+    with pytest.raises(RunError, match="fewer than 8 views"):
+        add_members(open_weights(first), run, tmp_path / "out")
+
+
 def test_other_folds_are_refused(tmp_path: Path, data: Path, first: Path) -> None:
     run = prepare(tmp_path / "run", data, of(MOBILENET), 1, None)
     with pytest.raises(RunError, match="other folds"):

@@ -89,6 +89,11 @@ def _check(weights: WeightsFolder, run: Run) -> None:
             f"{run.folder} has other folds than the weights, so a member may have seen what another "
             "holds out: train with the same split and seed."
         )
+    if run.recipe.split == "image":
+        raise RunError(
+            f"{run.folder} is of a split by image, which leaks and is for comparison only: train with "
+            "split=lesion."
+        )
     shift = log_prior_shift(run.data.labels, run.recipe)
     if not np.allclose(shift, weights.contract.calibration.log_prior_shift):
         raise RunError(
@@ -121,6 +126,11 @@ def _averaged(weights: WeightsFolder, run: Run) -> Predictions:
     shipped = np.isin(before["fold"].to_numpy(), contract.training.shipped)
     before = before[["image_id", "dx", "fold"]].iloc[np.flatnonzero(shipped)].reset_index(drop=True)
     own = Predictions.read(run, list(contract.training.shipped))
+    if not set(COUNTS) <= set(own.logits):
+        raise RunError(
+            f"A fold of {run.folder} is predicted from fewer than {max(COUNTS)} views: run `train fit` "
+            "on it again."
+        )
     place = pd.Index(own.table["image_id"]).get_indexer(pd.Index(before["image_id"]))
     apart = {
         views: np.concatenate([kinds[shipped], own.logits[views][place][:, None]], axis=1)
