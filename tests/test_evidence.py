@@ -332,6 +332,29 @@ def test_settings_are_compared_on_the_untouched_fold_alone_too(tmp_path: Path, d
     assert results.measure_study(folder, tmp_path / "figures")["untouched"] is None
 
 
+def test_a_setting_with_a_reference_of_its_own_is_compared_with_the_baseline_too(
+    tmp_path: Path, data: Dataset
+) -> None:
+    for seed, name in enumerate(("one", "two", "three")):
+        kept(tmp_path, data, name, seed=seed)
+    folder = tmp_path / "evidence" / "s"
+    study = {
+        "study": "s",
+        "title": "Two references",
+        "baseline": "one",
+        "settings": ["one", "two", "three"],
+        "published": {},
+        "notes": [],
+        "against": {"three": "two"},
+    }
+    (folder / "study.json").write_text(json.dumps(study))
+    (tmp_path / "figures").mkdir()
+    report = results.measure_study(folder, tmp_path / "figures")
+    one, two, three = (read_evidence(folder / name) for name in study["settings"])
+    assert report["differences"] == {"two": differences(two, one), "three": differences(three, two)}
+    assert report["to_baseline"] == {"three": differences(three, one)}
+
+
 def test_all_figures_are_there_linked_and_small(documents: Path) -> None:
     docs = write(documents, "docs")
     text = (docs / "results.md").read_text()

@@ -141,6 +141,7 @@ def _tried(study: Numbers) -> str:
             ]
             parts += [untouched_title(study), table(["setting", *score_header(COLUMNS)], rows)]
         parts.append(_verdicts(study))
+    parts += _to_baseline(study)
     if "average" in study:
         rows = [
             [f"minus {name}", *difference_cells(by_rule, COLUMNS)]
@@ -168,16 +169,40 @@ def _where(study: Numbers, link: str) -> str:
     )
 
 
+def _to_baseline(study: Numbers) -> list[str]:
+    """Settings that were compared with another one, against the baseline too."""
+    found, baseline = study.get("to_baseline"), study["baseline"]
+    if not found:
+        return []
+    rows = [[f"**{name}**", *difference_cells(own, COLUMNS)] for name, own in found.items()]
+    earned = [name for name, own in found.items() if _earned(own)]
+    verdict = f"{', '.join(earned)} by the same rule" if earned else "none, by the same rule"
+    return [
+        f"Against `{baseline}` itself, whose members ship, with all that was changed since, the "
+        "further epoch too:",
+        table(["setting", *score_header(COLUMNS)], rows),
+        f"Better than `{baseline}`: {verdict}.",
+    ]
+
+
 def _verdict(by_rule: Numbers) -> str:
     """Whether what these differences are of earns its place, and why."""
-    cells = {
+    told = ", ".join(f"{title}: {verdict}" for title, verdict in _decisive(by_rule).items())
+    return f"{'earns' if _earned(by_rule) else 'does not earn'} its place ({told})"
+
+
+def _decisive(by_rule: Numbers) -> dict[str, str]:
+    """The verdicts that the rule goes by."""
+    return {
         title: by_rule[rule]["differences"][key]["verdict"]
         for title, rule, key in COLUMNS
         if title in DECISIVE and key in by_rule[rule]["differences"]
     }
-    earned = "better" in cells.values() and "worse" not in cells.values()
-    told = ", ".join(f"{title}: {verdict}" for title, verdict in cells.items())
-    return f"{'earns' if earned else 'does not earn'} its place ({told})"
+
+
+def _earned(by_rule: Numbers) -> bool:
+    verdicts = _decisive(by_rule).values()
+    return "better" in verdicts and "worse" not in verdicts
 
 
 def _verdicts(study: Numbers) -> str:

@@ -181,6 +181,11 @@ def measure_study(folder: Path, figures_folder: Path) -> dict[str, Any]:
             for name, reference in references.items()
             if name != reference
         }
+        report["to_baseline"] = {
+            name: differences(settings[name], baseline)
+            for name, reference in references.items()
+            if study["baseline"] not in (name, reference)
+        }
         report["untouched"] = _on_folds(study.get("untouched", []), settings, references)
         report["in_depth"] = in_depth(baseline)
         report["figures"] = _figures(baseline, figures_folder, study["study"])
@@ -231,13 +236,18 @@ def _other_reference(against: dict[str, str], ran: Container[str], baseline: str
 
 def _other_folds(settings: dict[str, Evidence], baseline: str) -> list[str]:
     """A note for settings that were run on other folds than the baseline."""
-    folds = {name: np.unique(evidence.folds).tolist() for name, evidence in settings.items()}
+    folds = {
+        name: ", ".join(map(str, np.unique(evidence.folds))) for name, evidence in settings.items()
+    }
+    alike: dict[str, list[str]] = {}
+    for name, own in folds.items():
+        if baseline in folds and own != folds[baseline]:
+            alike.setdefault(own, []).append(name)
     return [
-        f"{name} was run on fold {', '.join(map(str, own))} alone, {baseline} on "
-        f"{', '.join(map(str, folds[baseline]))}: scores are of each one's own images, differences of "
-        "those that both have, calibrated on them alone."
-        for name, own in folds.items()
-        if baseline in folds and own != folds[baseline]
+        f"{', '.join(names)} {'were' if names[1:] else 'was'} run on fold {own} alone, {baseline} on "
+        f"{folds[baseline]}: scores are of each one's own images, differences of those that both have, "
+        "calibrated on them alone."
+        for own, names in alike.items()
     ]
 
 
