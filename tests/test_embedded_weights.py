@@ -22,7 +22,6 @@ from train.card import model_card, with_scores
 from train.crossfit import cross_fitted
 from train.evidence import weights_evidence
 from train.kinds import columns_of_kind
-from train.predict import views_label
 
 ROOT = EMBEDDED.parent
 SHARED = ROOT.parent / "shared" / "data" / "ham10000"
@@ -108,18 +107,6 @@ def test_members_say_of_their_held_out_images_what_the_predictions_say(
             (answer,) = reader.read(reader.inputs([read_photo(path)], 8), ensemble.device)
             expected = row[names].to_numpy(float)
             assert np.abs(answer.logits[0].numpy() - expected).max() < limit
-
-
-def test_the_predictions_are_the_average_of_the_kinds(
-    ensemble: Ensemble, predictions: pd.DataFrame
-) -> None:
-    kinds = len(ensemble.weights.contract.trainings)
-    if kinds == 1:
-        pytest.skip("the embedded weights have members of one kind")
-    for views in (1, 4, 8):
-        apart = [predictions[columns_of_kind(views, kind)].to_numpy() for kind in range(kinds)]
-        names = [f"logit_{views_label(views)}_{code}" for code in CODES]
-        assert np.allclose(np.mean(apart, axis=0), predictions[names].to_numpy(), atol=2e-5)
 
 
 @needs_shared

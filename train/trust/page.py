@@ -42,8 +42,8 @@ Weights: {name}, members {members}. Measured on {images:,} HAM10000 images of {l
 shipped ensemble of all members has seen every image, so it cannot be measured here, and what averaging
 all of them adds is not in these numbers. Thresholds, limits and, in the section on decisions,
 calibrators are fitted on other lesions than those they are measured on; what is shipped is then fitted
-on all of them. Exceptions: the answers in all other sections are read by the shipped calibration (a
-temperature{bias}, fitted on all these images), the artefacts'
+on all of them. Exceptions: the answers in all other sections are read by the shipped
+calibration (a temperature{bias}, fitted on all these images), the artefacts'
 operating point is fitted on all of them, and so are the mean and spread that the two parts of the
 novelty score are scaled by; and early stopping chose each member's epoch on the fold that it is
 measured on. Brackets: 95 % interval from bootstraps over lesions. Nothing here was measured outside
