@@ -42,8 +42,8 @@ POINT_COLUMNS = ("Malignant to be found", "Sensitivity", "Specificity", "This ph
 WITH_INTERVAL = "{share} ({low} to {high})"
 ABOVE, BELOW = "above {line}", "below {line}"
 POINTS_NOTE = (
-    "Measured on HAM10000 images, each by networks that had not learnt from it and by a line "
-    "fitted on other lesions; in brackets the 95 % interval."
+    "Measured on HAM10000 images, each by only those networks that had not learnt from it and by a "
+    "line fitted on other lesions; in brackets the 95 % interval."
 )
 POINTS_OFF = (
     "No line is drawn here: what was measured holds only for photos like those learnt from, and this "

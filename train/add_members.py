@@ -28,6 +28,7 @@ from train.calibrate import fit_calibration, log_prior_shift
 from train.gallery import gallery_embeddings, gallery_table
 from train.ham10000 import TEXT
 from train.kinds import columns_of_kind, logits_of_kinds, unseen_members
+from train.lesion_map import FOLDS
 from train.predict import CHUNK, COUNTS, load_fold_member, mean_logits, views_label
 from train.run import Run, RunError
 
@@ -80,7 +81,7 @@ def add_members(weights: WeightsFolder, run: Run, out: Path) -> Path:
 
 
 def _check(weights: WeightsFolder, run: Run) -> None:
-    training, path = weights.contract.training, weights.folder / "evaluation" / "folds.csv"
+    training, path = weights.contract.training, weights.folder / FOLDS
     if training.data_fingerprint != run.data.fingerprint:
         raise RunError(f"{run.folder} was trained on other data than the weights: train on the same.")
     own = pd.read_csv(run.folder / "folds.csv", dtype=TEXT)

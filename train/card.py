@@ -212,7 +212,7 @@ def trust_table(contract: Contract) -> list[str]:
         return ["Nothing was fitted or measured: run `python -m train calibrate`."]
     rows = [
         "How far one answer can be trusted, measured by limits that were fitted on other lesions, each "
-        "answered by members that had not seen it, outcomes before disagreement was asked (the "
+        "answered only by members that had not seen it, outcomes before disagreement was asked (the "
         "document that `python -m train calibrate` wrote says more):",
         "",
         "| measured | value | images |",

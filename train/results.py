@@ -137,7 +137,6 @@ def measure_weights(folder: Path, figures_folder: Path) -> dict[str, Any]:
             }
             for kind in contract.trainings
         ],
-        "predicted_by": contract.scores.get("predicted_by", ""),
         "seed": training.seed,
         "data_fingerprint": training.data_fingerprint,
         "of_folds": training.recipe["folds"],

@@ -353,9 +353,9 @@ STUDIES: dict[str, Study] = {
                 "What to try was chosen with a look at fold 0, whose images are scored here too.",
                 f"All but 3-epochs and {LONG} are one epoch more, from the member that {LONG} left "
                 f"(rounded to float16, as it ships), at a quarter of its rates; {MORE} changes nothing "
-                "else. They were trained one after the other on one machine that did little else, "
-                f"3-epochs and {LONG} on slower ones that paused at times. Minutes are those of the "
-                "added epoch.",
+                "else. They were trained one after the other on one machine that did other work at "
+                f"times, 3-epochs and {LONG} on slower ones that also paused the training. Minutes are "
+                "those of the added epoch.",
                 "3-epochs was trained by an earlier version of this code, with the same settings; its "
                 "training losses and times by epoch were not kept, and its validation measured other "
                 "quantities than now, so they are not shown.",

@@ -38,18 +38,18 @@ NO_TRUST = (
 OUTCOME_MEASURED: dict[Outcome, tuple[str, str]] = {
     "suspicious": (
         "malignant among those called suspicious",
-        "Of the images measured that networks which had not learnt from them called so, before "
-        "disagreement was asked, {share} were malignant.",
+        "Of the images that were called so, each by only those networks that had not learnt from it, "
+        "before disagreement was asked, {share} were malignant.",
     ),
     "not suspicious": (
         "melanomas that end in not suspicious",
-        "Of the melanoma images measured, each by networks that had not learnt from it, {share} ended "
-        "here before disagreement was asked.",
+        "Of the melanoma images measured, each by only those networks that had not learnt from it, "
+        "{share} ended here before disagreement was asked.",
     ),
     "uncertain": (
         "answers that are uncertain",
-        "Of all images measured, each by networks that had not learnt from it, {share} ended here "
-        "before disagreement was asked.",
+        "Of all images measured, each by only those networks that had not learnt from it, {share} "
+        "ended here before disagreement was asked.",
     ),
 }
 AGREEMENT = (
@@ -100,8 +100,8 @@ POINT_COLUMNS = (
     "This photo",
 )
 POINTS_NOTE = (
-    "Sensitivity and specificity were measured on HAM10000 images, each answered by networks "
-    "that had not learnt from it and by a line that was fitted on other lesions (in brackets: "
+    "Sensitivity and specificity were measured on HAM10000 images, each answered by only those "
+    "networks that had not learnt from it and by a line that was fitted on other lesions (in brackets: "
     "95&nbsp;% interval). The two shares beside them follow from how many of the lesions that you see "
     "are malignant: {prevalence}, set with the slider."
 )

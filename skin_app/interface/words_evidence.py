@@ -110,9 +110,9 @@ NO_TRUST = (
 )
 NOTHING_MEASURED = "The weights carry limits to judge an answer by, but no measurement of them."
 TRUST_CAPTION = (
-    "Measured on HAM10000 images by networks that had not learnt from them (the pictures to refuse: by "
-    "all together), by limits that were fitted on other lesions; docs/trust.md says how, and what was "
-    "chosen after a look at them"
+    "Measured on HAM10000 images, each by only those networks that had not learnt from it (the "
+    "pictures to refuse: by all together), by limits that were fitted on other lesions; docs/trust.md "
+    "says how, and what was chosen after a look at them"
 )
 TRUST_COLUMNS = ("What", "Measured (95&nbsp;% interval)", "Images")
 
