@@ -199,9 +199,19 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _data(parser: argparse.ArgumentParser, required: bool = True) -> None:
-    parser.add_argument("--data", required=required, type=Path, help="folder in HAM10000's layout")
+    _images(parser, required)
     parser.add_argument("--out", required=True, type=Path, help="what to write")
+
+
+def _images(parser: argparse.ArgumentParser, required: bool) -> None:
+    about = "folder with images and a table of HAM10000, ISIC 2018, ISIC 2019 or the ISIC Archive"
+    parser.add_argument("--data", required=required, type=Path, help=about)
     parser.add_argument("--allow-missing", action="store_true", help="go on without missing images")
+    parser.add_argument(
+        "--scc-as-akiec",
+        action="store_true",
+        help="count squamous cell carcinomas as akiec; they are left out otherwise",
+    )
 
 
 def _training(parser: argparse.ArgumentParser) -> None:
@@ -220,8 +230,7 @@ def _training(parser: argparse.ArgumentParser) -> None:
 
 def _finished_run(parser: argparse.ArgumentParser, out: bool = False) -> None:
     parser.add_argument("--run", required=True, type=Path, help="the --out folder of a `fit`")
-    parser.add_argument("--data", required=True, type=Path, help="folder in HAM10000's layout")
-    parser.add_argument("--allow-missing", action="store_true", help="go on without missing images")
+    _images(parser, required=True)
     if out:
         parser.add_argument("--out", required=True, type=Path, help="folder to write into")
     else:

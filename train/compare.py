@@ -41,6 +41,7 @@ class Plan:
     seed: int = 0
     micro_batches: int = 1
     allow_missing: bool = False
+    scc_as_akiec: bool = False
     command: str = ""
     views: int = VIEWS
 
@@ -134,6 +135,7 @@ def prepared(plan: Plan, recipe: Recipe, before: Path | None = None) -> Run:
         plan.allow_missing,
         plan.micro_batches,
         before,
+        plan.scc_as_akiec,
     )
 
 

@@ -10,21 +10,18 @@ from tqdm import tqdm
 from skin_app.ensemble import Ensemble
 from skin_app.photo import PhotoError, read_photo
 from skin_app.views import VIEWS
-from train.ham10000 import TEXT, DataError, Dataset, read_dataset
+from train.ham10000 import TEXT, DataError, Dataset
 from train.metrics import score_report
 
 CHUNK = 4
 
 
-def evaluate(
-    ensemble: Ensemble, data_folder: Path, views: int = VIEWS, allow_missing: bool = False
-) -> dict[str, Any]:
-    """Scores of the shipped ensemble on every image of `data_folder`.
+def evaluate(ensemble: Ensemble, data: Dataset, views: int = VIEWS) -> dict[str, Any]:
+    """Scores of the shipped ensemble on every image of `data`.
 
     Says how many of the images the weights were trained on: scores on those prove nothing. Raises
     `DataError` when an image cannot be decoded.
     """
-    data = read_dataset(data_folder, allow_missing)
     probabilities, adjusted = _predict(ensemble, data, views)
     gallery = pd.read_csv(ensemble.weights.folder / "gallery.csv", dtype=TEXT)
     overlap = int(data.table["image_id"].isin(gallery["image_id"]).sum())

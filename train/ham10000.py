@@ -1,18 +1,18 @@
 """Read HAM10000 (or any folder in its layout), group images of one lesion, cache decoded pixels.
 
-Layout: a metadata CSV with the columns lesion_id, image_id, dx, dx_type, age, sex, localization, and
-the images `<image_id>.jpg` (or .jpeg/.png) beside it or in folders below it.
+Layout: a metadata table as `train/layouts.py` reads it, and the images `<image_id>.jpg` (or one of
+`IMAGE_SUFFIXES`, or without any) beside it or in folders below it.
 Source: Tschandl et al., Scientific Data 5, 180161 (2018).
 """
 
 import filecmp
 import hashlib
 import os
-import re
 import shutil
 import uuid
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +21,20 @@ import torch
 from tqdm import tqdm
 
 from skin_app.diagnoses import CODES
-from skin_app.photo import SUFFIXES, PhotoError, read_photo
+from skin_app.patients import MISSING, normalised
+from skin_app.photo import PhotoError, read_photo
 from skin_app.views import centre_square
+from train.layouts import (
+    COLUMNS,
+    IMAGE_SUFFIXES,
+    USUAL_SUFFIXES,
+    DataError,
+    Labels,
+    counted,
+    read_labels,
+    without_suffix,
+)
 
-COLUMNS = ("lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization")
-REQUIRED = ("image_id", "dx")
-ENDING = re.compile(rf"({'|'.join(map(re.escape, SUFFIXES))})$", re.IGNORECASE)
 # read as text wherever they stand: an id such as 0012 is no number
 TEXT = dict.fromkeys(("image_id", "lesion_id", "lesion", "lesion_group", "dx"), str)
 
@@ -40,10 +48,6 @@ SAME_LESION = """
 """
 
 
-class DataError(ValueError):
-    """The data folder cannot be used; the message is one sentence that says what to do."""
-
-
 @dataclass(frozen=True)
 class Dataset:
     """Labelled images.
@@ -51,12 +55,17 @@ class Dataset:
     `table`: one row an image with the columns `COLUMNS`, `path`, `label` (0 to 6, in the order of
     `CODES`) and `group` (one number per lesion, published duplicates joined).
     `missing`: ids of images that the CSV names and that were not found. `fingerprint`: SHA-256 over
-    ids, diagnoses, groups and file sizes.
+    ids, diagnoses, groups and file sizes. `source`: name of the table that was read, and `notes`: what
+    to say of how it was read. `unreadable`: column -> its values that count as missing, since they
+    cannot be read.
     """
 
     table: pd.DataFrame
     fingerprint: str
     missing: tuple[str, ...] = ()
+    source: str = ""
+    notes: tuple[str, ...] = ()
+    unreadable: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def labels(self) -> np.ndarray:
@@ -67,13 +76,16 @@ class Dataset:
         return self.table["group"].to_numpy(np.int64)
 
 
-def read_dataset(folder: Path, allow_missing: bool = False) -> Dataset:
-    """Read the folder's one metadata CSV and find its images.
+def read_dataset(folder: Path, allow_missing: bool = False, scc_as_akiec: bool = False) -> Dataset:
+    """Read the folder's metadata table and find its images.
 
-    Raises `DataError` for a missing or ambiguous CSV, missing columns, unknown diagnoses, duplicate
-    ids, two different images of one id and (unless `allow_missing`) missing images.
+    `scc_as_akiec`: count squamous cell carcinomas as akiec, where they would be left out. Raises
+    `DataError` for a missing or ambiguous table, missing columns, unknown diagnoses, duplicate ids, two
+    different images of one id and (unless `allow_missing`) missing images.
     """
-    table = _read_table(_find_csv(folder))
+    labels = read_labels(folder, scc_as_akiec, IDS)
+    table, notes = _checked(labels)
+    table, unreadable = normalised(table)
     paths = _image_paths(folder, set(table["image_id"]))
     found = table["image_id"].isin(list(paths))
     missing = table.loc[~found, "image_id"].tolist()
@@ -93,80 +105,66 @@ def read_dataset(folder: Path, allow_missing: bool = False) -> Dataset:
     table["path"] = [str(paths[image_id]) for image_id in table["image_id"]]
     table["label"] = table["dx"].map({code: index for index, code in enumerate(CODES)}).astype(int)
     table["group"] = group_lesions(table)
-    return Dataset(table, _fingerprint(table), tuple(missing))
+    source = str(labels.path.relative_to(folder))
+    return Dataset(table, _fingerprint(table), tuple(missing), source, notes, unreadable)
+
+
+def _checked(labels: Labels) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """The table of `labels` with all of `COLUMNS`, "" where the source has none, and what to say of it.
+
+    Raises `DataError`.
+    """
+    table, name = labels.table.copy(), labels.path.name
+    if (table["image_id"] == "").any():
+        raise DataError(f"{name} has rows without an image_id: fill them in, or delete the rows.")
+    table["image_id"] = table["image_id"].map(without_suffix)
+    repeated = table.loc[table["image_id"].duplicated(), "image_id"].tolist()
+    if repeated:
+        raise DataError(
+            f"{name} lists {len(repeated)} image ids twice ({', '.join(repeated[:5])}): keep "
+            "one row an image."
+        )
+    unknown = sorted(set(table["dx"]) - set(CODES))
+    if unknown:
+        what = ", ".join(dx or "(empty)" for dx in unknown)
+        raise DataError(
+            f"{name} has diagnoses that this program does not know: {what}. Use {', '.join(CODES)}."
+        )
+    for column in COLUMNS:
+        if column not in table.columns:
+            table[column] = ""
+    stated = ~table["lesion_id"].str.lower().isin(MISSING)
+    table["lesion_id"] = table["lesion_id"].where(stated, table["image_id"])
+    alone = int((~stated).sum())
+    note = (
+        f"warning: no lesion id of {counted(alone, 'image')}, so each counts as a lesion of its own: "
+        "images of one lesion can then be trained on and held out at once, and scores come out too good"
+    )
+    return table[list(COLUMNS)], (*labels.notes, note) if alone else labels.notes
 
 
 def _image_paths(folder: Path, ids: set[str]) -> dict[str, Path]:
     """Where the image of each id is, in `folder` or below it.
 
-    A copy to the byte is passed over (a common download holds every image twice); raises `DataError`
-    for two different files of one id.
+    Of several, one of the usual formats goes before one of the others. A copy to the byte is passed
+    over (a common download holds every image twice); raises `DataError` for two different files of one
+    id.
     """
-    paths: dict[str, Path] = {}
+    found: dict[bool, dict[str, Path]] = {True: {}, False: {}}
     for parent, folders, names in os.walk(folder, followlinks=True):
         folders.sort()
         for path in (Path(parent, name) for name in sorted(names)):
-            if path.suffix.lower() not in SUFFIXES or path.stem not in ids:
+            suffix = path.suffix.lower()
+            id_of = path.stem if suffix in IMAGE_SUFFIXES else path.name
+            if id_of not in ids:
                 continue
-            other = paths.setdefault(path.stem, path)
+            other = found[suffix in USUAL_SUFFIXES].setdefault(id_of, path)
             if other != path and not filecmp.cmp(other, path, shallow=False):
                 raise DataError(
-                    f"There are two different images {path.stem}, {other.relative_to(folder)} and "
+                    f"There are two different images {id_of}, {other.relative_to(folder)} and "
                     f"{path.relative_to(folder)}: keep only the one to train on in {folder}."
                 )
-    return paths
-
-
-def _find_csv(folder: Path) -> Path:
-    if not folder.is_dir():
-        raise DataError(f"{folder} is not a folder: pass the folder that holds the metadata CSV.")
-    named = folder / "HAM10000_metadata.csv"
-    if named.is_file():
-        return named
-    candidates = sorted(folder.glob("*.csv"))
-    if len(candidates) != 1:
-        raise DataError(
-            f"{folder} holds {len(candidates)} CSV files: it needs HAM10000_metadata.csv, or exactly "
-            "one CSV with its columns."
-        )
-    return candidates[0]
-
-
-def _read_table(path: Path) -> pd.DataFrame:
-    try:
-        table = pd.read_csv(path, dtype=TEXT)
-    except (ValueError, UnicodeDecodeError) as error:
-        raise DataError(f"{path.name} is not a readable CSV: {error}.") from error
-    missing = [column for column in REQUIRED if column not in table.columns]
-    if missing:
-        optional = ", ".join(column for column in COLUMNS if column not in REQUIRED)
-        raise DataError(
-            f"{path.name} has no column {', '.join(missing)}: it needs {', '.join(REQUIRED)} (and may "
-            f"have {optional})."
-        )
-    if table.empty:
-        raise DataError(f"{path.name} has no rows: it needs one row an image.")
-    for column in COLUMNS:
-        if column not in table.columns:
-            table[column] = table["image_id"] if column == "lesion_id" else None
-    if table["image_id"].isna().any():
-        raise DataError(f"{path.name} has rows without an image_id: fill them in, or delete the rows.")
-    table["image_id"] = table["image_id"].str.strip().str.replace(ENDING, "", regex=True)
-    repeated = table.loc[table["image_id"].duplicated(), "image_id"].tolist()
-    if repeated:
-        raise DataError(
-            f"{path.name} lists {len(repeated)} image ids twice ({', '.join(repeated[:5])}): keep "
-            "one row an image."
-        )
-    unknown = sorted(set(table["dx"].dropna()) - set(CODES))
-    if unknown or table["dx"].isna().any():
-        what = ", ".join(unknown) if unknown else "(empty)"
-        raise DataError(
-            f"{path.name} has diagnoses that this program does not know: {what}. Use "
-            f"{', '.join(CODES)}."
-        )
-    table["lesion_id"] = table["lesion_id"].fillna(table["image_id"])
-    return table[list(COLUMNS)].copy()
+    return found[False] | found[True]
 
 
 def group_lesions(table: pd.DataFrame) -> np.ndarray:

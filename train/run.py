@@ -66,6 +66,7 @@ def prepare(
     allow_missing: bool = False,
     micro_batches: int = 1,
     before: Path | None = None,
+    scc_as_akiec: bool = False,
 ) -> Run:
     """Read the data, fix folds and settings in `folder`, or check that they are what they were.
 
@@ -87,7 +88,7 @@ def prepare(
             "choose a divisor."
         )
     check_frozen(recipe)
-    data = read_dataset(data_folder, allow_missing)
+    data = read_dataset(data_folder, allow_missing, scc_as_akiec)
     settings = {
         "recipe": recipe.to_dict(),
         "seed": seed,
@@ -151,7 +152,9 @@ def check_before(run: Run, folds: Sequence[int]) -> None:
         )
 
 
-def open_run(folder: Path, data_folder: Path, allow_missing: bool = False) -> Run:
+def open_run(
+    folder: Path, data_folder: Path, allow_missing: bool = False, scc_as_akiec: bool = False
+) -> Run:
     """The run that `prepare` left in `folder`, for looking into it; start weights are not needed.
 
     Raises `RunError` when there is none, or when `data_folder` holds other data.
@@ -161,7 +164,7 @@ def open_run(folder: Path, data_folder: Path, allow_missing: bool = False) -> Ru
         raise RunError(f"{folder} holds no run (no run.json): pass the --out folder of `train fit`.")
     settings = _read_stamp(stamp)
     recipe = recipe_of(settings, stamp)
-    data = read_dataset(data_folder, allow_missing)
+    data = read_dataset(data_folder, allow_missing, scc_as_akiec)
     if settings["data_fingerprint"] != data.fingerprint:
         raise RunError(f"{folder} was trained on other data than {data_folder}: pass the same folder.")
     assignment = _read_folds(folder, data)

@@ -1,6 +1,7 @@
 """What each verb of the command line does with its options, and what it prints."""
 
 import json
+import os
 import shlex
 import sys
 from argparse import Namespace
@@ -17,6 +18,7 @@ from train.compare import Plan, compare
 from train.evaluate import evaluate
 from train.figures import draw_range_test
 from train.find_rate import find_rate, write_range_test
+from train.findings import findings
 from train.fit import fit_fold
 from train.folds import image_folds, lesion_folds, write_folds
 from train.gallery import tells_photos_apart
@@ -47,7 +49,7 @@ TRIAL_SCORES = (
 
 
 def split(options: Namespace) -> None:
-    data = _told(read_dataset(options.data, options.allow_missing))
+    data = _read(options)
     folds = image_folds if options.by_image else lesion_folds
     write_folds(data, folds(data, options.folds, options.seed), options.out)
     print(f"{len(data.table)} images in {options.folds} folds; written to {options.out}")
@@ -76,13 +78,13 @@ def fit(options: Namespace) -> None:
 
 
 def assemble_run(options: Namespace) -> None:
-    run = open_run(options.run, options.data, options.allow_missing)
+    run = _opened(options)
     _assembled(run)
 
 
 def add_to_weights(options: Namespace) -> None:
     weights = open_exactly(options.weights)
-    run = open_run(options.run, options.data, options.allow_missing)
+    run = _opened(options)
     if options.out.exists():
         raise RunError(f"{options.out} is there already: name a new folder with --out.")
     print(f"weights written to {add_members(weights, run, options.out)}")
@@ -104,9 +106,11 @@ def compare_study(options: Namespace) -> None:
         seed=options.seed,
         micro_batches=options.micro_batches,
         allow_missing=options.allow_missing,
+        scc_as_akiec=options.scc_as_akiec,
         command=_whole_study(options.command),
         views=options.views or study.views,
     )
+    _read(options)
     folder = compare(plan, accelerator, options.only)
     if accelerator.is_main_process:
         document = options.out / f"{study.name}.md"
@@ -137,7 +141,7 @@ def find(options: Namespace) -> None:
 
 
 def trial(options: Namespace) -> None:
-    data = _told(read_dataset(options.data, options.allow_missing))
+    data = _read(options)
     report = quick_trial(
         data,
         member_config(options.backbone, options.size),
@@ -160,17 +164,17 @@ def trial(options: Namespace) -> None:
 
 
 def pairs(options: Namespace) -> None:
-    run = open_run(options.run, options.data, options.allow_missing)
+    run = _opened(options)
     print(f"written to {confused_pairs(run, options.out, options.pairs, options.cases)}")
 
 
 def saliency(options: Namespace) -> None:
-    run = open_run(options.run, options.data, options.allow_missing)
+    run = _opened(options)
     print(f"written to {saliency_sheet(run, options.image, options.out)}")
 
 
 def tsne(options: Namespace) -> None:
-    run = open_run(options.run, options.data, options.allow_missing)
+    run = _opened(options)
     print(json.dumps(map_embeddings(run, options.out, options.fold, options.images), indent=1))
 
 
@@ -183,9 +187,8 @@ def score(options: Namespace) -> None:
     if options.data is None or options.weights is None:
         raise RunError("evaluate needs --weights and --data, or --evidence.")
     options.out.parent.mkdir(parents=True, exist_ok=True)  # not after hours of scoring
-    report = evaluate(
-        Ensemble(open_exactly(options.weights)), options.data, options.views, options.allow_missing
-    )
+    ensemble = Ensemble(open_exactly(options.weights))
+    report = evaluate(ensemble, _read(options), options.views)
     options.out.write_text(json.dumps(report, indent=1) + "\n")
     for rule, values in report["rules"].items():
         print(
@@ -199,7 +202,7 @@ def score(options: Namespace) -> None:
 
 def calibrate_weights(options: Namespace) -> None:
     weights = open_to_change(options.weights)
-    data = _told(read_dataset(options.data, options.allow_missing))
+    data = _read(options)
     calibrate(weights, data, options.work, options.not_dermoscopy, options.out)
     print(
         f"fitted into {weights.folder}; written to {options.out} and {options.out.with_suffix('.json')}"
@@ -236,7 +239,8 @@ def recipe_of(options: Namespace) -> Recipe:
 
 
 def _prepared(options: Namespace, recipe: Recipe) -> Run:
-    run = prepare(
+    _read(options)  # what is to be told of it is told before its images are decoded
+    return prepare(
         options.out,
         options.data,
         recipe,
@@ -245,9 +249,12 @@ def _prepared(options: Namespace, recipe: Recipe) -> Run:
         options.allow_missing,
         options.micro_batches,
         getattr(options, "after", None),
+        options.scc_as_akiec,
     )
-    _told(run.data)
-    return run
+
+
+def _opened(options: Namespace) -> Run:
+    return open_run(options.run, options.data, options.allow_missing, options.scc_as_akiec)
 
 
 def _assembled(run: Run) -> None:
@@ -262,11 +269,11 @@ def _assembled(run: Run) -> None:
     print(f"weights written to {folder}")
 
 
-def _told(data: Dataset) -> Dataset:
-    """`data`, after saying which of its images are missing."""
-    if data.missing:
-        names = ", ".join(data.missing[:5]) + (", ..." if len(data.missing) > 5 else "")
-        print(f"{len(data.missing)} images are missing and left out: {names}", file=sys.stderr)
+def _read(options: Namespace) -> Dataset:
+    """The images of `--data`, after saying what there is to know about them."""
+    data = read_dataset(options.data, options.allow_missing, options.scc_as_akiec)
+    if os.environ.get("RANK", "0") == "0":  # the first of several processes speaks
+        print(*findings(data), sep="\n", file=sys.stderr)
     return data
 
 

@@ -1,0 +1,90 @@
+"""What a table says of the patient and of how the diagnosis was made, however its author wrote it.
+
+HAM10000's own words are kept: ages in years, `male`, `female`, `unknown`, `histo`, `follow_up`, ...
+"""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+
+import pandas as pd
+
+UNKNOWN = "unknown"
+MISSING = frozenset(
+    {"", "-", "?", "unknown", "unk", "nan", "na", "n/a", "n.a.", "<na>", "none", "null", "nil"}
+    | {"missing", "not stated", "not available", "not known"}
+)
+OLDEST = 120
+AGE_BANDS = {"0-29": (0, 30), "30-44": (30, 45), "45-59": (45, 60), "60-74": (60, 75), "75+": (75, 200)}
+YEARS = re.compile(r"(\d+(?:\.\d*)?)\s*(?:\+|(?:years?|yrs?|y)(?:\s+old)?)?")
+SEXES = {"m": "male", "male": "male", "f": "female", "female": "female"}
+CONFIRMED = {  # words of the ISIC Archive and its challenges -> those of HAM10000
+    "histopathology": "histo",
+    "serial imaging showing no change": "follow_up",
+    "single image expert consensus": "consensus",
+    "confocal microscopy with consensus dermoscopy": "confocal",
+}
+
+Unreadable = Mapping[str, tuple[str, ...]]
+
+
+def years(text: str) -> float | None:
+    """The age that `text` states, in years from 0 to 120; None for any other text.
+
+    "85+", which stands for 85 or older, is 85.
+    """
+    stated = YEARS.fullmatch(text)
+    value = float(stated[1]) if stated else math.nan
+    return value if 0 <= value <= OLDEST else None
+
+
+def normalised(table: pd.DataFrame) -> tuple[pd.DataFrame, Unreadable]:
+    """`table` with age, sex, localization and dx_type in one spelling, and what could not be read.
+
+    Ages become numbers, NaN where missing; the other three lower case, `UNKNOWN` where missing. An age
+    or a sex that cannot be read is missing. A column that the table lacks stays away. The second
+    result holds, by column, each value that could not be read, as often as it stands there.
+    """
+    table, unreadable = table.copy(), {}
+    for column, read in READ.items():
+        if column not in table.columns:
+            continue
+        texts = [_plain(value) for value in table[column].tolist()]
+        values = [None if text in MISSING else read(text) for text in texts]
+        unreadable[column] = tuple(
+            str(written).strip()
+            for written, text, value in zip(table[column], texts, values, strict=True)
+            if value is None and text not in MISSING
+        )
+        if column == "age":
+            table[column] = pd.Series(values, index=table.index, dtype="float64")
+        else:
+            known = [UNKNOWN if value is None else value for value in values]
+            table[column] = pd.Series(known, index=table.index, dtype=str)
+    return table, {column: values for column, values in unreadable.items() if values}
+
+
+def age_bands(ages: pd.Series) -> pd.Series:
+    """The band of each age in years, a name of `AGE_BANDS`, or `UNKNOWN`."""
+    names = pd.Series(UNKNOWN, index=ages.index, dtype=object)
+    for name, (low, high) in AGE_BANDS.items():
+        names[(ages >= low) & (ages < high)] = name
+    return names.astype(str)
+
+
+def _plain(value: object) -> str:
+    """`value` as text: lower case, single blanks, a point before decimals."""
+    text = " ".join(str(value).lower().split()) if not _is_none(value) else ""
+    return re.sub(r"^(\d+),(\d+)$", r"\1.\2", text)
+
+
+def _is_none(value: object) -> bool:
+    return value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))
+
+
+READ: Mapping[str, Callable[[str], float | str | None]] = {
+    "dx_type": lambda text: CONFIRMED.get(text, text),
+    "age": years,
+    "sex": SEXES.get,
+    "localization": lambda text: text,
+}

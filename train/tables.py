@@ -1,0 +1,97 @@
+"""Read a table of text as people and programs write it: any usual separator and encoding.
+
+Comma, semicolon or tab; UTF-8 and UTF-16 with or without a byte order mark, and what Windows calls
+ANSI. Column names are compared in lower case, without blanks around.
+"""
+
+import codecs
+import csv
+import io
+import re
+from pathlib import Path
+
+import pandas as pd
+
+SEPARATORS = ",;\t"
+HEAD_BYTES = 65_536
+NAMED = re.compile(r"\ufeff?sep=(.)\r?\n", re.IGNORECASE)  # Excel's own first line
+
+
+class TableError(ValueError):
+    """The file is no table; the message says why and needs the file's name before it."""
+
+
+def column_names(path: Path) -> list[str]:
+    """Names of the columns, from the first lines of the file alone; none when they cannot be read."""
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    try:
+        rows = _rows(_decoded(head, final=len(head) < HEAD_BYTES), only_first=True)
+    except TableError:
+        return []
+    return _names(rows[0][1]) if rows else []
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """All rows as text without blanks around, "" where a cell is empty. Raises `TableError`."""
+    rows = _rows(_decoded(path.read_bytes(), final=True))
+    names = _names(rows[0][1]) if rows else []
+    twice = sorted({name for name in names if name and names.count(name) > 1})
+    if twice:
+        raise TableError(f"has two columns {twice[0]}: keep one of them")
+    cells = []
+    for line, row in rows[1:]:
+        if any(cell.strip() for cell in row[len(names) :]):
+            raise TableError(
+                f"has {len(row)} cells in line {line}, but {len(names)} columns: put a cell that holds "
+                "the separator into quotes"
+            )
+        padded = row[: len(names)] + [""] * (len(names) - len(row))
+        cells.append([cell.strip() for cell in padded])
+    return pd.DataFrame(cells, columns=pd.Index(names, dtype=str), dtype=str)
+
+
+def _names(row: list[str]) -> list[str]:
+    return [name.strip().lower() for name in row]
+
+
+def _rows(text: str, only_first: bool = False) -> list[tuple[int, list[str]]]:
+    """Number of the line in which it ends, and cells, of each row that is not blank."""
+    named = NAMED.match(text)
+    lines = io.StringIO(text[named.end() :] if named else text.removeprefix("\ufeff"), newline="")
+    first = next((line for line in lines if line.strip()), "")
+    lines.seek(0)
+    reader = csv.reader(lines, delimiter=named[1] if named else _separator(first))
+    rows = []
+    try:
+        for row in reader:
+            if any(cell.strip() for cell in row):
+                rows.append((reader.line_num + bool(named), row))
+                if only_first:
+                    break
+    except csv.Error as error:
+        raise TableError(f"cannot be read as a table ({error}): export it anew as CSV") from error
+    return rows
+
+
+def _separator(line: str) -> str:
+    unquoted = re.sub(r'"[^"]*"', "", line)
+    return max(SEPARATORS, key=unquoted.count)
+
+
+def _decoded(data: bytes, final: bool) -> str:
+    """`data` as text; `final`: whether it is the whole file, not only its beginning."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encodings = ["utf-16"]
+    elif b"\0" in data[:200]:
+        encodings = ["utf-16-be" if data[:1] == b"\0" else "utf-16-le"]
+    else:
+        encodings = ["utf-8-sig", "cp1252", "latin-1"]
+    for encoding in encodings:
+        try:
+            text = codecs.getincrementaldecoder(encoding)().decode(data, final)
+        except UnicodeDecodeError:
+            continue
+        if "\0" not in text:
+            return text
+    raise TableError("is no text: export it as CSV in UTF-8")
