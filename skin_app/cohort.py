@@ -5,12 +5,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from skin_app.patients import UNKNOWN, age_bands, normalised
 from skin_app.weights import WeightsError, WeightsFolder
 
 FILE = "gallery.csv"
 AXES = ("dx", "dx_type", "sex", "age", "localization")
-AGE_BANDS = {"0–29": (0, 30), "30–44": (30, 45), "45–59": (45, 60), "60–74": (60, 75), "75+": (75, 200)}
-UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class Cohort:
 def read_cohort(weights: WeightsFolder) -> Cohort:
     """The data of the gallery, which is all that the members learnt from. Raises `WeightsError`."""
     try:
-        table = pd.read_csv(weights.folder / FILE, usecols=["lesion", *AXES])
+        table, _ = normalised(pd.read_csv(weights.folder / FILE, usecols=["lesion", *AXES]))
     except (OSError, ValueError) as error:
         raise WeightsError(
             f"{FILE} in {weights.folder} cannot be read ({type(error).__name__}): get the weights anew."
@@ -51,7 +50,7 @@ def read_cohort(weights: WeightsFolder) -> Cohort:
 
 
 def _groups(table: pd.DataFrame, axis: str) -> tuple[Group, ...]:
-    names = _age_bands(table["age"]) if axis == "age" else table[axis].fillna(UNKNOWN).astype(str)
+    names = age_bands(table["age"]) if axis == "age" else table[axis].astype(str)
     counted = [
         Group(str(name), len(inside), inside.nunique())
         for name, inside in table["lesion"].groupby(names)
@@ -60,10 +59,3 @@ def _groups(table: pd.DataFrame, axis: str) -> tuple[Group, ...]:
     return tuple(
         sorted(counted, key=lambda g: (g.name == UNKNOWN, g.name if by_age else "", -g.images, g.name))
     )
-
-
-def _age_bands(ages: pd.Series) -> pd.Series:
-    names = pd.Series(UNKNOWN, index=ages.index)
-    for name, (low, high) in AGE_BANDS.items():
-        names[(ages >= low) & (ages < high)] = name
-    return names

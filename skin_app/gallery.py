@@ -9,6 +9,7 @@ import torch
 from safetensors.numpy import load_file
 
 from skin_app.diagnoses import CODES
+from skin_app.patients import UNKNOWN, normalised
 
 ARCHIVE = "https://api.isic-archive.com/images/{image_id}/"
 SAME_PHOTO = 0.99  # likeness from which a photo may be one of the gallery's own images
@@ -63,7 +64,7 @@ class Gallery:
                 "The gallery's embeddings and its table do not fit each other: get the weights anew."
             )
         self._embeddings = torch.from_numpy(embeddings.astype(np.float32))
-        self._table = table.reset_index(drop=True)
+        self._table, _ = normalised(table.reset_index(drop=True))
         self._same_photo = same_photo
 
     @classmethod
@@ -99,7 +100,7 @@ class Gallery:
 
         def known(column: str) -> str | None:
             value = entry[column]
-            return None if pd.isna(value) or value == "unknown" else str(value)
+            return None if value == UNKNOWN else str(value)
 
         how = known("dx_type")
         return SimilarLesion(

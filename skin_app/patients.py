@@ -18,7 +18,7 @@ OLDEST = 120
 AGE_BANDS = {"0-29": (0, 30), "30-44": (30, 45), "45-59": (45, 60), "60-74": (60, 75), "75+": (75, 200)}
 YEARS = re.compile(r"(\d+(?:\.\d*)?)\s*(?:\+|(?:years?|yrs?|y)(?:\s+old)?)?")
 SEXES = {"m": "male", "male": "male", "f": "female", "female": "female"}
-CONFIRMED = {  # words of the ISIC Archive and its challenges -> those of HAM10000
+OF_ARCHIVE = {  # words of the ISIC Archive and its challenges -> those of HAM10000
     "histopathology": "histo",
     "serial imaging showing no change": "follow_up",
     "single image expert consensus": "consensus",
@@ -83,7 +83,7 @@ def _is_none(value: object) -> bool:
 
 
 READ: Mapping[str, Callable[[str], float | str | None]] = {
-    "dx_type": lambda text: CONFIRMED.get(text, text),
+    "dx_type": lambda text: OF_ARCHIVE.get(text, text),
     "age": years,
     "sex": SEXES.get,
     "localization": lambda text: text,

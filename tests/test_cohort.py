@@ -19,7 +19,7 @@ def test_counts_are_those_of_the_gallery() -> None:
     melanomas = table.loc[table["dx"] == "mel", "lesion"]
     assert diagnoses["mel"] == (len(melanomas), len(set(melanomas)))
     young = table[table["age"] < 30]
-    assert cohort.groups["age"][0].name == "0–29"
+    assert cohort.groups["age"][0].name == "0-29"
     assert cohort.groups["age"][0].images == len(young)
     assert [groups[-1].name for axis, groups in cohort.groups.items() if axis in ("sex", "age")] == [
         UNKNOWN,
@@ -30,4 +30,4 @@ def test_counts_are_those_of_the_gallery() -> None:
 def test_a_gallery_of_one_kind_has_one_group(tmp_path: Path) -> None:
     cohort = read_cohort(open_weights(write_weights(tmp_path / "weights", images=30)))
     (only,) = cohort.groups["age"]
-    assert (only.name, only.images, only.lesions) == ("45–59", 30, 15)
+    assert (only.name, only.images, only.lesions) == ("45-59", 30, 15)

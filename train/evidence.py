@@ -20,6 +20,7 @@ import pandas as pd
 
 from skin_app.decision import prior_adjusted
 from skin_app.diagnoses import CODES
+from skin_app.patients import normalised
 from skin_app.weights import open_weights
 from train.crossfit import Bias, cross_fitted
 from train.ham10000 import TEXT, DataError
@@ -94,7 +95,7 @@ def read_evidence(folder: Path) -> Evidence:
     Raises `DataError` when a file is missing, or the predictions do not fit the images.
     """
     table = _csv(folder / "predictions.csv.gz")
-    images = _csv(folder.parent.parent / IMAGES)
+    images, _ = normalised(_csv(folder.parent.parent / IMAGES))
     settings = read_json(folder / "run.json")
     histories = read_json(folder / "history.json")
     return Evidence(
@@ -114,7 +115,8 @@ def read_evidence(folder: Path) -> Evidence:
 def weights_evidence(folder: Path) -> Evidence:
     """The evidence inside a weights folder. Raises `WeightsError` or `DataError`."""
     contract = open_weights(folder).contract
-    table, images = _csv(folder / "evaluation" / "out_of_fold.csv"), _csv(folder / "gallery.csv")
+    table = _csv(folder / "evaluation" / "out_of_fold.csv")
+    images, _ = normalised(_csv(folder / "gallery.csv"))
     training = contract.training
     return Evidence(
         study="weights",

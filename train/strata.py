@@ -6,13 +6,12 @@ import numpy as np
 import pandas as pd
 
 from skin_app.diagnoses import CODES
+from skin_app.patients import UNKNOWN, age_bands
 from train.metrics import scores_with_intervals
 
 AXES = {"sex": "sex", "age": "age band", "localization": "site", "dx_type": "diagnosis made by"}
-AGES = {"0-29": (0, 30), "30-44": (30, 45), "45-59": (45, 60), "60-74": (60, 75), "75+": (75, 200)}
 SHOWN = ("accuracy", "balanced_accuracy", "malignant_auc")
 FEWEST_LESIONS = 30
-UNKNOWN = "unknown"
 
 
 def strata_scores(
@@ -27,7 +26,7 @@ def strata_scores(
     lesions = table["lesion"].to_numpy(str)
     report: dict[str, dict[str, dict[str, Any]]] = {}
     for axis in AXES:
-        names = _bands(table["age"]) if axis == "age" else _names(table[axis])
+        names = age_bands(table["age"]).to_numpy(str) if axis == "age" else _names(table[axis])
         report[axis] = {
             name: _stratum(probabilities[rows], labels[rows], lesions[rows])
             for name in sorted(set(names), key=lambda name: (name == UNKNOWN, name))
@@ -56,10 +55,3 @@ def _stratum(probabilities: np.ndarray, labels: np.ndarray, lesions: np.ndarray)
 
 def _names(values: pd.Series) -> np.ndarray:
     return values.fillna(UNKNOWN).to_numpy(str)
-
-
-def _bands(ages: pd.Series) -> np.ndarray:
-    names = np.full(len(ages), UNKNOWN, dtype=object)
-    for name, (low, high) in AGES.items():
-        names[(ages >= low) & (ages < high)] = name
-    return names.astype(str)

@@ -39,7 +39,8 @@ def _groups(say: Say, axis: str, title: str, groups: tuple[Group, ...]) -> str:
 def _name(say: Say, axis: str, name: str) -> str:
     if axis == "dx":
         return f'{escape(say(BY_CODE[name].name))} <span class="code">{name}</span>'
-    return escape(say(words.CONFIRMED_BY.get(name, name)))
+    shown = name.replace("-", "–") if axis == "age" else words.CONFIRMED_BY.get(name, name)
+    return escape(say(shown))
 
 
 def _tone(say: Say, tone: ToneBands) -> str:

@@ -12,8 +12,8 @@ import pandas as pd
 
 from skin_app.decision import SetThresholds, prediction_set
 from skin_app.diagnoses import CODES
+from skin_app.patients import UNKNOWN, age_bands
 from train.results_tables import table
-from train.strata import AGES, UNKNOWN
 from train.trust.nested import Nested, means_with_intervals
 
 COVERAGES = (0.9, 0.95)
@@ -85,14 +85,9 @@ def _measured(nested: Nested, images: pd.DataFrame, coverage: float) -> dict[str
 def groups_of(images: pd.DataFrame, axis: str) -> list[tuple[str, np.ndarray]]:
     """Name and (images,) bool of each group of one of `AXES`, the unknown last, none empty."""
     values = images[AXES[axis]]
-    if axis == "age band":
-        bands = [(n, ((values >= a) & (values < b)).to_numpy(bool)) for n, (a, b) in AGES.items()]
-        found = [*bands, (UNKNOWN, values.isna().to_numpy(bool))]
-    else:
-        names = values.fillna(UNKNOWN).to_numpy(str)
-        order = sorted(set(names), key=lambda name: (name == UNKNOWN, name))
-        found = [(name, names == name) for name in order]
-    return [(name, rows) for name, rows in found if rows.any()]
+    names = (age_bands(values) if axis == "age band" else values.fillna(UNKNOWN)).to_numpy(str)
+    order = sorted(set(names), key=lambda name: (name == UNKNOWN, name))
+    return [(name, names == name) for name in order]
 
 
 def render(by_views: dict[str, dict[str, Any]]) -> str:
