@@ -1,5 +1,8 @@
 """What measurements of trust keep on disk, and what makes them be measured anew."""
 
+import importlib
+import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,9 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from skin_app import heatmap, lesion, pdf
 from skin_app.weights import read_folder
 from tests.tiny import MOBILENET, write_weights
+from train.trust import heat
 from train.trust.bench import Bench
+from train.trust.code_version import code_version
 
 
 @pytest.fixture
@@ -51,3 +57,41 @@ def test_readings_of_several_views_are_those_of_their_sizes(bench: Bench) -> Non
     member.config = member.config.model_copy(update={"view_sizes": (64, 96)})
     assert kept(bench, 9, 1) == 1
     assert kept(bench, 9, 8) == 9
+
+
+def test_a_changed_constant_makes_what_rests_on_it_be_measured_anew(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[int] = []
+    monkeypatch.setattr(heat, "_read_heat", lambda *_: {"number": measured.append(1) or len(measured)})
+    monkeypatch.setattr(heat, "one_image_a_lesion", lambda *_: np.arange(3))
+    assert heat.read_heat(bench) == {"number": 1}
+    assert heat.read_heat(bench) == {"number": 1}
+    monkeypatch.setattr(heat, "IMAGES", 7)  # its own
+    assert heat.read_heat(bench) == {"number": 2}
+    monkeypatch.setattr(lesion, "SIDE", 300)  # of a module that it imports
+    assert heat.read_heat(bench) == {"number": 3}
+    monkeypatch.setattr(heatmap, "WEAKEST", 0.5, raising=False)  # that its imports import
+    assert heat.read_heat(bench) == {"number": 4}
+    monkeypatch.setattr(pdf, "MARGIN", 1, raising=False)  # of a module that plays no part
+    assert heat.read_heat(bench) == {"number": 4}
+
+
+def test_changed_code_is_another_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def measuring(folder: str, source: str) -> Callable[[], int]:
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "measuring.py").write_text(source)
+        monkeypatch.syspath_prepend(tmp_path / folder)
+        monkeypatch.delitem(sys.modules, "measuring", raising=False)
+        return importlib.import_module("measuring").measure
+
+    source = "LIMITS = {'b', 'a'}\ndef measure():\n    return 1\n"
+    first = code_version(measuring("first", source))
+    assert code_version(measuring("copy", source)) == first
+    assert code_version(measuring("changed", source.replace("return 1", "return 2"))) != first
+    looks_on = measuring("importing", "from skin_app.lesion import SIDE\n" + source)
+    before = code_version(looks_on)
+    monkeypatch.setattr(pdf, "MARGIN", 1, raising=False)  # which plays no part there
+    assert code_version(looks_on) == before
+    monkeypatch.setattr(lesion, "SIDE", 300)
+    assert code_version(looks_on) != before

@@ -1,6 +1,7 @@
 """Reading the public layout, grouping images of one lesion, and folds that never part them."""
 
 import shutil
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from train.folds import lesion_folds, write_folds
 from train.ham10000 import IDS, DataError, cached_squares, group_lesions, read_dataset
 
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "ham10000"
+IMAGES_IN_ORDER = "c73e9b9fe5894b87038d52f2c003d6424bd4b4f4092410c4108e835f7e794409"
+FOLDS_OF_SEED_0 = "efd38f99b2147c82d9c5cf2528c8bc435e786022ce2ae987a764e5d71fb0bf5b"
 needs_shared = pytest.mark.skipif(
     not SHARED.is_dir(), reason="HAM10000 is not at ../shared/data/ham10000"
 )
@@ -197,8 +200,20 @@ def test_the_real_ham10000_has_the_published_counts_and_clean_folds() -> None:
     assert len(np.unique(data.groups)) == 7470 - 18
     assignment = lesion_folds(data, 5, seed=0)
     assert pd.Series(assignment).groupby(data.groups).nunique().max() == 1
+    # what runs and weights were made with: other numbers here would part them from their data
+    assert data.fingerprint == "b7c8090078b8952818648bfdb20b22a9b60b9a2392d0938ca2a360a4e2ca558f"
+    assert sha256("\n".join(data.table["image_id"]).encode()).hexdigest() == IMAGES_IN_ORDER
+    assert sha256(assignment.tobytes()).hexdigest() == FOLDS_OF_SEED_0
     by_image = np.zeros(len(data.labels), dtype=int)
     splitter = StratifiedKFold(5, shuffle=True, random_state=0)
     for fold, (_, held_out) in enumerate(splitter.split(data.labels, data.labels)):
         by_image[held_out] = fold
     assert pd.Series(by_image).groupby(data.groups).nunique().max() > 1  # what we avoid
+
+
+@needs_shared
+def test_the_real_table_is_read_as_it_is_written() -> None:
+    written = pd.read_csv(SHARED / "HAM10000_metadata.csv")
+    data = read_dataset(SHARED)
+    pd.testing.assert_frame_equal(data.table.reindex(columns=written.columns), written)
+    assert (data.notes, data.unreadable) == ((), {})

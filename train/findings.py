@@ -22,9 +22,8 @@ def findings(data: Dataset) -> list[str]:
     sentences += _unstated(data)
     for column, values in data.unreadable.items():
         examples = _some([f"{value!r}" for value in Counter(values)])
-        sentences.append(
-            f"{column}: {len(values):,} values cannot be read and count as missing: {examples}"
-        )
+        count = counted(len(values), "value")
+        sentences.append(f"warning: {column}: {count} unreadable, so missing: {examples}")
     return [*sentences, *_lesions(data), *_classes(data)]
 
 
@@ -51,7 +50,7 @@ def _lesions(data: Dataset) -> list[str]:
         return []
     return [
         f"warning: more than one diagnosis of {counted(len(mixed), 'lesion')}: {_some(mixed)}; each "
-        "image keeps its own, and all images of a lesion stay in one fold"
+        "image keeps its own, and a split by lesion keeps them in one fold"
     ]
 
 

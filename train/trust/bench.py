@@ -30,8 +30,10 @@ from train.evidence import weights_evidence
 from train.ham10000 import DataError, Dataset
 from train.kinds import logits_of_kinds, unseen_members
 from train.metrics import lesion_draws, percentiles_95, unanimous_95
+from train.trust.code_version import code_version
 
 PARTS = 5
+MEMBER_FILES = ("model.safetensors", "config.json")
 
 
 @dataclass(frozen=True)
@@ -209,8 +211,9 @@ class Bench:
     def kept(self, name: str, compute: Callable[[], dict[str, Any]], views: int = 1) -> dict[str, Any]:
         """What `compute` gives of answers from `views` views, kept as JSON and reused.
 
-        It is reused for the same members, calibration of one view, and, for more, sizes and zooms of
-        the views: a `compute` may not go by the calibration of more.
+        It is reused for the same images, members, code (`code_version`), calibration of one view, and,
+        for more, sizes and zooms of the views: a `compute` may not go by the calibration of more, and
+        `name` holds what else it is called with.
         """
         own = self.weights.contract.calibration
         one = own.model_copy(
@@ -223,8 +226,7 @@ class Bench:
         decisive = one.model_dump_json()
         if views > 1:
             decisive += json.dumps([[m.config.sizes, m.config.zooms] for m in self.members])
-        digest = hashlib.sha256(decisive.encode()).hexdigest()[:6]
-        path = self.kept_path(f"{name}-{digest}", ".json")
+        path = self.kept_path(name, ".json", compute, decisive)
         if path.is_file():
             return json.loads(path.read_text())
         text = json.dumps(compute())
@@ -233,11 +235,19 @@ class Bench:
         partial.replace(path)
         return json.loads(text)
 
-    def kept_path(self, name: str, suffix: str) -> Path:
-        """Where a result of these members is kept: its name holds their hashes."""
-        files = self.weights.contract.files
-        members = "".join(files[f"{m}/model.safetensors"][:6] for m in self.weights.contract.members)
-        return self.work / f"{name}-{members}{suffix}"
+    def kept_path(
+        self, name: str, suffix: str, compute: Callable[..., object], decisive: str = ""
+    ) -> Path:
+        """Where what `compute` gives is kept: the file's name holds a hash of all that decides it.
+
+        That is the images and who answers them, the members, the code, and what else is `decisive`.
+        """
+        contract = self.weights.contract
+        files = [f"{member}/{file}" for member in contract.members for file in MEMBER_FILES]
+        hashes = {file: contract.files.get(file) for file in (*files, "gallery.csv", OUT_OF_FOLD)}
+        parts = [contract.training.data_fingerprint, hashes, code_version(compute), decisive]
+        digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+        return self.work / f"{name}-{digest}{suffix}"
 
 
 def parts(labels: np.ndarray, lesions: np.ndarray, count: int = PARTS) -> np.ndarray:

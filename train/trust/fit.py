@@ -51,7 +51,7 @@ def calibrate(
     """Fit on the weights' out-of-fold images, measure nested, store in the folder, write `out`.
 
     The weights' temperatures are fitted anew too, with a bias of each class where that helps, and their
-    scores follow. What took long is kept in `work` under the members' hashes and reused.
+    scores follow. What took long is kept in `work` and reused for the same members, images and code.
     `not_dermoscopy`: folder of pictures that must be refused, for measuring only; without it they are
     said to be not measured. Raises `DataError` when `data` is not what the weights were trained on, or
     their split parts lesions.

@@ -128,7 +128,7 @@ def _spread(values: np.ndarray) -> Spread:
 def _embeddings(bench: Bench) -> list[np.ndarray]:
     """(images, channels) of view 0 for each kind of member, by the one that had not seen the image;
     kept on disk."""
-    path = bench.kept_path("embeddings", ".npz")
+    path = bench.kept_path("embeddings", ".npz", _embeddings)
     if not path.is_file():
         rows = np.arange(len(bench.table))
         pieces = [

@@ -49,8 +49,8 @@ novelty score are scaled by; and early stopping chose each member's epoch on the
 measured on. Brackets: 95 % interval from bootstraps over lesions. Nothing here was measured outside
 HAM10000 except the pictures to refuse: expect worse on other cameras, clinics and skin tones.
 
-Rebuild it after the weights changed (about an hour on two cores; what is kept in `--work` is reused,
-so empty it after changes of the code):
+Rebuild it after the weights changed (about an hour on two cores; what is kept in `--work` is reused
+for the same weights, images and code):
 
     python -m train calibrate --data HAM10000_FOLDER --not-dermoscopy PICTURES_FOLDER \\
         --work runs/trust/work --out docs/trust.md

@@ -4,7 +4,6 @@ Limits are quantiles over HAM10000: no network answers, so every image counts. F
 on other lesions than the limits were fitted on, and so is what is found on damaged images.
 """
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,15 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-import skin_app.colour
-import skin_app.lesion
-import skin_app.quality
 from skin_app.photo import Photo, read_photo
 from skin_app.quality import CHECKS, KINDS, QualityLimits, judged, measurements
 from train.damage import DAMAGE, GRADES, damaged
 from train.ham10000 import Dataset
 from train.metrics import lesion_draws, percentiles_95
 from train.trust.bench import Bench, measured_mean, parts
+from train.trust.code_version import code_version
 from train.trust.quality_page import render
 
 __all__ = ["fit_quality", "measure", "measured_images", "render"]
@@ -35,10 +32,7 @@ def measured_images(data: Dataset, work: Path) -> pd.DataFrame:
 
     They are kept in `work` for the same images and the same code, which takes some minutes.
     """
-    code = hashlib.sha256()
-    for module in (skin_app.colour, skin_app.lesion, skin_app.quality):
-        code.update(Path(str(module.__file__)).read_bytes())
-    path = work / f"quality-{data.fingerprint[:12]}-{code.hexdigest()[:12]}.csv"
+    path = work / f"quality-{data.fingerprint[:12]}-{code_version(measured_images)[:12]}.csv"
     if not path.is_file():
         rows = [measurements(read_photo(image)) for image in data.table["path"]]
         partial = path.with_suffix(".partial")
