@@ -239,7 +239,7 @@ def test_what_cannot_be_read_names_the_columns(folder: Path) -> None:
         read_dataset(folder)
 
 
-@pytest.mark.parametrize("suffix", [".JPE", ".jfif", ".png", ".webp", ""])
+@pytest.mark.parametrize("suffix", [".JPE", ".jfif", ".PNG", ".tiff", ".bmp", ".heic", ".avif", ""])
 def test_images_are_found_whatever_their_suffix(suffix: str, folder: Path) -> None:
     for path in sorted(folder.rglob("*.jpg")):
         path.rename(path.with_suffix(suffix))

@@ -1,7 +1,7 @@
 """Read HAM10000 (or any folder in its layout), group images of one lesion, cache decoded pixels.
 
 Layout: a metadata table as `train/layouts.py` reads it, and the images `<image_id>.jpg` (or one of
-`IMAGE_SUFFIXES`, or without any) beside it or in folders below it.
+`SUFFIXES`, or without any) beside it or in folders below it.
 Source: Tschandl et al., Scientific Data 5, 180161 (2018).
 """
 
@@ -22,12 +22,10 @@ from tqdm import tqdm
 
 from skin_app.diagnoses import CODES
 from skin_app.patients import MISSING, normalised
-from skin_app.photo import PhotoError, read_photo
+from skin_app.photo import SUFFIXES, PhotoError, read_photo
 from skin_app.views import centre_square
 from train.layouts import (
     COLUMNS,
-    IMAGE_SUFFIXES,
-    USUAL_SUFFIXES,
     DataError,
     Labels,
     counted,
@@ -38,6 +36,7 @@ from train.layouts import (
 # read as text wherever they stand: an id such as 0012 is no number
 TEXT = dict.fromkeys(("image_id", "lesion_id", "lesion", "lesion_group", "dx"), str)
 
+USUAL_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 IDS = frozenset(f"ISIC_{number:07}" for number in range(24_306, 34_321))  # all that were published
 
 # Images of one lesion under two lesion ids: Abhishek et al., Scientific Data (2025).
@@ -155,7 +154,7 @@ def _image_paths(folder: Path, ids: set[str]) -> dict[str, Path]:
         folders.sort()
         for path in (Path(parent, name) for name in sorted(names)):
             suffix = path.suffix.lower()
-            id_of = path.stem if suffix in IMAGE_SUFFIXES else path.name
+            id_of = path.stem if suffix in SUFFIXES else path.name
             if id_of not in ids:
                 continue
             other = found[suffix in USUAL_SUFFIXES].setdefault(id_of, path)

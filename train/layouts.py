@@ -14,18 +14,17 @@ import pandas as pd
 
 from skin_app.diagnoses import CODES
 from skin_app.patients import MISSING
+from skin_app.photo import SUFFIXES as IMAGE_SUFFIXES
 from train.archive import SCC, diagnosis
 from train.tables import TableError, column_names, read_table
 
 COLUMNS = ("lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization")
-USUAL_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
-IMAGE_SUFFIXES = (*USUAL_SUFFIXES, ".jpe", ".jfif", ".tif", ".tiff", ".bmp", ".heic", ".heif", ".avif")
 IMAGE = ("image_id", "image", "isic_id", "image_name")
 OTHER_NAMES = {"dx_type": "diagnosis_confirm_type", "age": "age_approx"}
 ONE_HOT = {code: code for code in CODES} | {"ak": "akiec", SCC: SCC, "unk": ""}
 TEXTS = (*(f"diagnosis_{depth}" for depth in range(1, 6)), "diagnosis")
 TRUTH = {"true": "1", "false": "0", "": "0"}
-SUFFIXES = (".csv", "", ".tab", ".tsv", ".txt")
+TABLES = (".csv", "", ".tab", ".tsv", ".txt")
 OURS = "ham10000_metadata"
 MANY = 12
 NEEDED = (
@@ -119,7 +118,7 @@ def _find(folder: Path) -> tuple[Path, list[Path], list[Path]]:
 
 
 def _place(path: Path) -> int:
-    return SUFFIXES.index(path.suffix.lower())
+    return TABLES.index(path.suffix.lower())
 
 
 def _tables(folder: Path) -> list[Path]:
@@ -127,7 +126,7 @@ def _tables(folder: Path) -> list[Path]:
         path
         for path in sorted(folder.iterdir())
         if not path.name.startswith(".")
-        and path.suffix.lower() in SUFFIXES
+        and path.suffix.lower() in TABLES
         and (path.suffix or path.name.lower() == OURS)
         and path.is_file()
     ]
