@@ -31,7 +31,7 @@ DASHED = (
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; returns 0 when done (errors stand in their rows), 2 when nothing was."""
+    """Run it; returns 0 when done (errors stand in their rows), 2 when not, 130 if stopped."""
     options = _options(sys.argv[1:] if arguments is None else arguments)
     try:
         found = find_photos(options.photos)

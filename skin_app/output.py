@@ -51,14 +51,13 @@ def check_output(out: Path, ours: bytes, inputs: Iterable[Path] = ()) -> None:
             raise OutputError(f"{out} is among the files to read: give --out another name.")
         if not is_ours(out, ours):
             raise OutputError(
-                f"{out} is there already and was not written by this command: give --out another "
-                "name, or move that file away."
+                f"{out} is there already and was not written by this command: move it away, or name "
+                "another place to write to."
             )
     place = _behind_link(out)
     if not all(os.access(path, os.W_OK) for path in (place.parent, place) if path.exists()):
         raise OutputError(
-            f"{out} cannot be used ({os.strerror(errno.EACCES)}): give --out a place that you may "
-            "write to."
+            f"{out} cannot be used ({os.strerror(errno.EACCES)}): name a place that you may write to."
         )
 
 

@@ -42,6 +42,11 @@ def has_image_suffix(path: Path) -> bool:
     return path.suffix.lower() in IMAGE_SUFFIXES
 
 
+def is_clutter(path: Path) -> bool:
+    """Whether the file is one that a file manager leaves wherever it looks."""
+    return path.name.startswith("._") or path.name.lower() in CLUTTER
+
+
 def is_no_file(path: Path) -> bool:
     """Whether this is a pipe, a device or the like, which may never end once it is opened."""
     try:
@@ -103,7 +108,7 @@ def _below(folder: Path) -> tuple[Placed, Placed, list[str]]:
 
 def _is_photo(path: Path) -> bool:
     """Whether the file is an image, is called one, or cannot be looked into and so is to be told of."""
-    if path.name.startswith("._") or path.name.lower() in CLUTTER:
+    if is_clutter(path):
         return False
     try:
         if not stat.S_ISREG(path.stat().st_mode):
