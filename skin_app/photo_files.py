@@ -127,6 +127,6 @@ def _nothing_in(folder: Path, others: list[Path], closed: list[str]) -> str:
     names = ", ".join(path.name for path in sorted(others)[:NAMED])
     more = ", ..." if len(others) > NAMED else ""
     files = "file" if len(others) == 1 else "files"
-    held = f"{len(others)} other {files} ({names}{more})" if others else "no file at all"
+    held = f"only {len(others)} other {files} ({names}{more})" if others else "and no other files"
     unread = f", and these folders cannot be read: {', '.join(closed[:NAMED])}" if closed else ""
-    return f"{folder} holds no images but {held}{unread}: check the folder."
+    return f"{folder} holds no images, {held}{unread}: check the folder."

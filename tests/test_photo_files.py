@@ -98,9 +98,9 @@ def test_pipes_and_sockets_are_never_opened(photos: Path) -> None:
 
 
 def test_a_folder_without_images_says_what_it_holds(tmp_path: Path) -> None:
-    with pytest.raises(PhotoError, match="holds no images but no file at all: check the folder"):
+    with pytest.raises(PhotoError, match="holds no images, and no other files: check the folder"):
         find_photos([tmp_path])
     for name in ("._a.jpg", "b.txt", "c.txt", "d.txt"):
         (tmp_path / name).write_text("mine")
-    with pytest.raises(PhotoError, match=r"but 4 other files \(\._a.jpg, b.txt, c.txt, \.\.\.\)"):
+    with pytest.raises(PhotoError, match=r"only 4 other files \(\._a.jpg, b.txt, c.txt, \.\.\.\)"):
         find_photos([tmp_path])
