@@ -33,6 +33,7 @@ from skin_app.diagnoses import CODES
 from skin_app.ensemble import Ensemble, Inputs, input_square
 from skin_app.hardware import describe, precision
 from skin_app.network import Member, Reading
+from skin_app.output import OutputError, check_output, replace_file
 from skin_app.photo import Photo
 from skin_app.synthetic import draw_lesion
 from skin_app.trunk import read_all
@@ -120,6 +121,11 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--out", type=Path, help="also write the table to this file")
     options = parser.parse_args()
+    if options.out:
+        try:
+            check_output(options.out, rb"weights [^\n]*, \d+ members\n")
+        except OutputError as error:
+            parser.error(str(error))
     if options.weights and not Path(options.weights).is_dir():
         parser.error(f"{options.weights} is not a folder")
     ensemble = Ensemble.load(options.weights)
@@ -156,7 +162,7 @@ def main() -> None:
         lines.append(f"peak memory, {name:8} {peak_memory(options.weights, views):6.0f} MB")
     print("\n".join(lines))
     if options.out:
-        options.out.write_text("\n".join(lines) + "\n")
+        replace_file(options.out, "\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

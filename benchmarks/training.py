@@ -40,6 +40,7 @@ from torch.nn import functional as F
 from skin_app.diagnoses import CODES
 from skin_app.hardware import best_device, describe, precision
 from skin_app.network import Member
+from skin_app.output import OutputError, check_output, replace_file
 from skin_app.synthetic import Kind, draw_lesion
 from train.ham10000 import Dataset, read_dataset
 from train.learner import Learner, memory_format
@@ -201,6 +202,11 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=6)
     parser.add_argument("--out", type=Path, help="also write the table to this file")
     options = parser.parse_args()
+    if options.out:
+        try:
+            check_output(options.out, rb"\d+ JPEG files \(")
+        except OutputError as error:
+            parser.error(str(error))
     mobilenet = changed(replace(FLAGSHIP, folds=2), "mobilenetv2_100", 128, ["stages.0.frozen=[]"])
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -226,7 +232,7 @@ def main() -> None:
             lines += compared(run, files, options.rounds, options.steps)
     print("\n".join(lines))
     if options.out:
-        options.out.write_text("\n".join(lines) + "\n")
+        replace_file(options.out, "\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`python -m skin_app score FILES_OR_FOLDERS --out results.csv`: one row a photo."""
+"""`python -m skin_app score FILES_OR_FOLDERS --out results.csv`: one CSV row for each photo."""
 
 import argparse
 import csv
@@ -6,87 +6,117 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn, TextIO
 
 from tqdm import tqdm
 
 from skin_app.ensemble import Ensemble
-from skin_app.photo import SUFFIXES, Photo, PhotoError, read_photo
+from skin_app.output import OutputError, check_output, growing_file, unfinished
+from skin_app.photo import Photo, PhotoError, read_photo
+from skin_app.photo_files import Found, find_photos, has_image_suffix, is_no_file
 from skin_app.report import CSV_COLUMNS, csv_row, error_row, without_formulas
 from skin_app.weights import WeightsError
 
 CHUNK = 4
+FIRST = 8  # columns that every version wrote: the file, and a probability for each diagnosis
+OUR_CSV = (
+    "".join(
+        [",".join(CSV_COLUMNS[:FIRST]), *(f"(,{column})?" for column in CSV_COLUMNS[FIRST:]), r"\r?\n"]
+    )
+).encode()
+DASHED = (
+    ' (a file whose name begins with "-" is written ./{name}, or comes last, after --: '
+    "score --out results.csv -- {name})"
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; returns 0 when done (errors stand in their rows), 2 when nothing was."""
-    parser = argparse.ArgumentParser(prog="python -m skin_app", description=__doc__)
-    verbs = parser.add_subparsers(dest="verb", required=True)
-    score = verbs.add_parser("score", help="write one CSV row a photo")
-    score.add_argument("photos", nargs="+", type=Path, help="image files, or folders of them")
-    score.add_argument("--out", required=True, type=Path, help="the CSV file to write")
-    score.add_argument("--weights", help="a weights folder, or owner/name@revision on the Hub")
-    options = parser.parse_args(arguments)
+    """Run it; returns 0 when done (errors stand in their rows), 2 when not, 130 if stopped."""
+    options = _options(sys.argv[1:] if arguments is None else arguments)
     try:
-        files = find_photos(options.photos)
+        found = find_photos(options.photos)
+        check_output(options.out, OUR_CSV, found.photos)
+        _tell_of(found, options.out)
         weights = options.weights or os.environ.get("SKIN_APP_WEIGHTS")
         ensemble = Ensemble.load(weights)
         if ensemble.weights.note:  # a file of answers must not come from other weights than asked for
             raise WeightsError(ensemble.weights.note)
-        failed = write_scores(ensemble, files, options.out)
-    except (WeightsError, PhotoError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        with growing_file(options.out, OUR_CSV) as file:
+            failed = write_scores(ensemble, found.photos, file)
+    except (WeightsError, PhotoError, OutputError) as error:
+        _say(f"error: {error}")
         return 2
     except OSError as error:
-        path = error.filename or options.out
-        print(f"error: {path} cannot be used ({error.strerror or error}).", file=sys.stderr)
+        _say(f"error: {error.filename or options.out} cannot be used ({error.strerror or error}).")
         return 2
-    print(f"{len(files) - failed} photos scored, {failed} failed; written to {options.out}")
+    except KeyboardInterrupt as stop:
+        _say(f"stopped: {stop or 'nothing was written'}.")
+        return 130
+    scored = len(found.photos) - failed
+    print(
+        f"{scored} photos scored, {failed} failed, {found.passed_over} other files passed over; "
+        f"written to {os.fsencode(options.out).decode(errors='backslashreplace')}"
+    )
     return 0
 
 
-def find_photos(paths: list[Path]) -> list[Path]:
-    """Named files as they are; of folders, every image below them, sorted.
+def _options(arguments: list[str]) -> argparse.Namespace:
+    dashed = [
+        word
+        for word in arguments
+        if word.startswith("-") and (os.path.lexists(word) or has_image_suffix(Path(word)))
+    ]
 
-    Raises `PhotoError` for a missing path or a folder without images.
-    """
-    files: list[Path] = []
-    for path in paths:
-        if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
-            if not inside:
-                raise PhotoError(f"{path} holds no images ({', '.join(SUFFIXES)}): check the folder.")
-            files += inside
-        elif path.exists():
-            files.append(path)
-        else:
-            raise PhotoError(f"{path} does not exist: check the path.")
-    return files
+    class Parser(argparse.ArgumentParser):
+        def error(self, message: str) -> NoReturn:
+            super().error(message + (DASHED.format(name=dashed[0]) if dashed else ""))
+
+    parser = Parser(prog="python -m skin_app", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    about = "write a CSV file with one row for each photo"
+    score = verbs.add_parser("score", help=about, description=about)
+    score.add_argument("photos", nargs="+", type=Path, help="image files, or folders of them")
+    score.add_argument("--out", required=True, type=Path, help="the CSV file to write")
+    score.add_argument("--weights", help="a weights folder, or owner/name@revision on the Hub")
+    return parser.parse_args(arguments)
 
 
-def write_scores(ensemble: Ensemble, files: list[Path], out: Path) -> int:
-    """Score `files` into the CSV `out`, row by row as they are done; returns how many failed."""
+def _tell_of(found: Found, out: Path) -> None:
+    for folder in found.closed:
+        _say(f"warning: the folder {folder} cannot be read: photos in it have no row.")
+    for partial in unfinished(out):
+        _say(f"note: {partial} holds the rows of a run that did not end, and stays.")
+
+
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr)
+
+
+def write_scores(ensemble: Ensemble, files: list[Path], file: TextIO) -> int:
+    """Score `files` into the CSV `file`, row by row as they are done; returns how many failed."""
     failed = 0
-    # names need not be UTF-8: bytes that are none are written as \\udcff
-    with out.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-        writer = csv.DictWriter(file, CSV_COLUMNS)
-        writer.writeheader()
-        with tqdm(total=len(files), unit="photo", mininterval=2) as bar:
-            for chunk in _chunks(files, CHUNK):
-                read = [_read(path) for path in chunk]
-                photos = [photo for photo in read if isinstance(photo, Photo)]
-                analyses = iter(ensemble.analyse_all(photos, with_maps=False) if photos else [])
-                for path, photo in zip(chunk, read, strict=True):
-                    if isinstance(photo, Photo):
-                        writer.writerow(without_formulas(csv_row(path, next(analyses))))
-                    else:
-                        writer.writerow(without_formulas(error_row(path, str(photo))))
-                        failed += 1
-                file.flush()
-                bar.update(len(chunk))
+    writer = csv.DictWriter(file, CSV_COLUMNS)
+    with tqdm(total=len(files), unit="photo", mininterval=2) as bar:
+        for number, chunk in enumerate(_chunks(files, CHUNK)):
+            read = [_read(path) for path in chunk]
+            photos = [photo for photo in read if isinstance(photo, Photo)]
+            analyses = iter(ensemble.analyse_all(photos, with_maps=False) if photos else [])
+            if number == 0:
+                writer.writeheader()  # not before the first rows: without any, no file is left
+            for path, photo in zip(chunk, read, strict=True):
+                if isinstance(photo, Photo):
+                    writer.writerow(without_formulas(csv_row(path, next(analyses))))
+                else:
+                    writer.writerow(without_formulas(error_row(path, str(photo))))
+                    failed += 1
+            file.flush()
+            bar.update(len(chunk))
     return failed
 
 
 def _read(path: Path) -> Photo | PhotoError:
+    if is_no_file(path):  # opening a pipe could wait for ever
+        return PhotoError("This is a pipe, a device or a folder: name the photo's own file.")
     try:
         return read_photo(path)
     except PhotoError as error:

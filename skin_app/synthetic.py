@@ -186,5 +186,8 @@ def write_examples(folder: Path) -> list[Path]:
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("usage: python -m skin_app.synthetic OUT_FOLDER")
+    for name in EXAMPLES:
+        if Path(sys.argv[1], name).exists():
+            sys.exit(f"{Path(sys.argv[1], name)} is there already: name another folder.")
     for written in write_examples(Path(sys.argv[1])):
         print(written)

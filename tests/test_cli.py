@@ -3,14 +3,17 @@
 import csv
 import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 import skin_app.weights
-from skin_app.cli import main
+from skin_app.cli import _chunks, main
 from skin_app.diagnoses import CODES
+from skin_app.report import CSV_COLUMNS
 from tests.tiny import give_trust, picture, write_weights
 
 
@@ -20,8 +23,18 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
+    assert path.read_bytes().startswith(b"\xef\xbb\xbffile,"), "Excel needs the byte-order mark"
+    with path.open(newline="", encoding="utf-8-sig") as file:
         return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A current folder with two photos in it."""
+    monkeypatch.chdir(tmp_path)
+    for seed, name in enumerate(("a.png", "b.png")):
+        Image.fromarray(picture(seed)).save(name)
+    return tmp_path
 
 
 def test_good_and_broken_photos_each_get_their_row(weights: str, tmp_path: Path) -> None:
@@ -115,6 +128,8 @@ def test_bad_weights_a_bad_path_and_a_bad_output_are_one_sentence(
     out = tmp_path / "no" / "x.csv"
     assert main(["score", str(photo), "--out", str(out), "--weights", weights]) == 2
     assert f"{out} cannot be used (No such file" in capsys.readouterr().err
+    assert main(["score", str(photo), "--out", str(photo / "x.csv"), "--weights", weights]) == 2
+    assert f"{photo} is a file, not a folder" in capsys.readouterr().err
 
 
 def test_the_file_that_cannot_be_used_is_the_one_named(
@@ -156,3 +171,162 @@ def test_a_file_of_answers_never_comes_from_other_weights_than_asked_for(
     assert main(["score", str(tmp_path), "--out", str(out), "--weights", asked]) == 2
     assert "could not be downloaded" in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_a_photo_is_never_written_over(
+    weights: str, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("link.csv").symlink_to("a.png")
+    Path("hard.csv").hardlink_to("a.png")
+    Path("notes.txt").write_text("mine")
+    Path("mine.csv").write_text("file,diagnosis\na.png,nv\n")
+    before = {path: path.read_bytes() for path in here.iterdir()}
+    for out, sentence in (
+        ("a.png", "the shell turns `--out *.png` into the first image"),
+        ("new.HEIC", "has the name of an image"),
+        ("link.csv", "was not written by this command"),
+        ("hard.csv", "was not written by this command"),
+        ("notes.txt", "was not written by this command"),
+        ("mine.csv", "was not written by this command"),
+        (".", "is a folder"),
+    ):
+        assert main(["score", "b.png", "--out", out, "--weights", weights]) == 2
+        assert sentence in capsys.readouterr().err
+        assert main(["score", ".", "--out", out, "--weights", weights]) == 2
+        assert "error: " in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in here.iterdir()} == before
+
+
+@pytest.mark.usefixtures("here")
+def test_results_take_the_place_of_earlier_results(weights: str) -> None:
+    earlier = [column for column in CSV_COLUMNS if column not in ("outcome", "quality")]
+    for existing in (
+        "",
+        ",".join(earlier) + "\r\n",
+        "\ufeff" + ",".join(CSV_COLUMNS) + "\nold.png" + "," * 16 + "\n",
+    ):
+        Path("results.csv").write_text(existing, encoding="utf-8")
+        Path("results.csv").chmod(0o600)
+        assert main(["score", "a.png", "--out", "results.csv", "--weights", weights]) == 0
+        assert [row["file"] for row in rows_of(Path("results.csv"))] == ["a.png"]
+        assert Path("results.csv").stat().st_mode & 0o777 == 0o600
+    Path("link.csv").symlink_to("results.csv")
+    assert main(["score", "b.png", "--out", "link.csv", "--weights", weights]) == 0
+    assert [row["file"] for row in rows_of(Path("results.csv"))] == ["b.png"]
+    assert Path("link.csv").is_symlink()
+
+
+@pytest.mark.usefixtures("here")
+def test_results_that_are_named_as_a_photo_are_not_written_over(
+    weights: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["score", "a.png", "--out", "results.csv", "--weights", weights]) == 0
+    before = Path("results.csv").read_bytes()
+    command = ["score", "a.png", "results.csv", "--out", "results.csv", "--weights", weights]
+    assert main(command) == 2
+    assert "results.csv is among the files to read" in capsys.readouterr().err
+    assert Path("results.csv").read_bytes() == before
+
+
+@pytest.mark.usefixtures("here")
+def test_a_run_that_is_stopped_leaves_earlier_results_and_its_own_rows(
+    weights: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(6):
+        Path(f"{number}.jpg").write_bytes(b"broken")
+    command = ["score", ".", "--out", "results.csv", "--weights", weights]
+    assert main(command) == 0
+    before = Path("results.csv").read_bytes()
+
+    def stopped(*given: object) -> object:
+        yield next(_chunks(*given))  # pyright: ignore[reportArgumentType]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("skin_app.cli._chunks", stopped)
+    capsys.readouterr()
+    assert main(command) == 130
+    assert "what was written until then is in results.csv.partial" in capsys.readouterr().err
+    assert [row["file"] for row in rows_of(Path("results.csv.partial"))] == [
+        f"{number}.jpg" for number in range(4)
+    ]
+    assert Path("results.csv").read_bytes() == before
+    monkeypatch.setattr("skin_app.cli._chunks", _chunks)
+    assert main(command) == 0
+    assert "results.csv.partial holds the rows of a run that did not end" in capsys.readouterr().err
+    assert len(rows_of(Path("results.csv.partial"))) == 4
+
+
+FULL_AFTER_3000_BYTES = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))
+from skin_app.cli import main
+raise SystemExit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.usefixtures("here")
+def test_a_full_disk_is_one_sentence_and_keeps_the_rows(weights: str) -> None:
+    for number in range(60):
+        Path(f"{number:02}.jpg").write_bytes(b"broken")
+    command = [sys.executable, "-c", FULL_AFTER_3000_BYTES, "score", ".", "--out", "r.csv"]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run(
+        [*command, "--weights", weights], capture_output=True, text=True, check=False, env=environment
+    )
+    assert done.returncode == 2
+    said = done.stderr.splitlines()[-1]
+    assert said.startswith("error: r.csv cannot be written (")
+    assert said.endswith("what was written until then is in r.csv.partial.")
+    assert not Path("r.csv").exists()
+    assert len(rows_of(Path("r.csv.partial"))) > 10
+
+
+@pytest.mark.usefixtures("here")
+def test_a_name_that_begins_with_a_dash_is_hinted_at(
+    weights: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("a.png").rename("-x.png")
+    given = ["--out", "r.csv", "--weights", weights]
+    for command in (["score", "-x.png", *given], ["score", "--", "-x.png", *given]):
+        with pytest.raises(SystemExit) as ended:
+            main(command)
+        assert ended.value.code == 2
+        assert "is written ./-x.png, or comes last, after --" in capsys.readouterr().err
+    assert not Path("r.csv").exists()
+    for command in (["score", *given, "--", "-x.png"], ["score", "./-x.png", *given]):
+        assert main(command) == 0
+        assert [row["file"] for row in rows_of(Path("r.csv"))] == ["'-x.png"]
+
+
+@pytest.mark.usefixtures("here")
+def test_the_last_line_counts_what_was_scored_failed_and_passed_over(
+    weights: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("c.jpg").write_text("no image")
+    Path("notes.txt").write_text("mine")
+    os.mkfifo("pipe.jpg")
+    assert main(["score", ".", "a.png", "--out", "r.csv", "--weights", weights]) == 0
+    assert capsys.readouterr().out == (
+        "2 photos scored, 1 failed, 2 other files passed over; written to r.csv\n"
+    )
+    assert main(["score", "notes.txt", "pipe.jpg", "--out", "r.csv", "--weights", weights]) == 0
+    text, pipe = rows_of(Path("r.csv"))
+    assert "not" in text["error"]
+    assert pipe["error"].startswith("This is a pipe")
+
+
+@pytest.mark.usefixtures("here")
+def test_a_folder_that_cannot_be_listed_is_told(
+    weights: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("locked").mkdir()
+    scandir = os.scandir
+
+    def refused(path: str) -> object:
+        if Path(path).name == "locked":
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refused)
+    assert main(["score", ".", "--out", "r.csv", "--weights", weights]) == 0
+    assert "the folder locked (Permission denied) cannot be read" in capsys.readouterr().err

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 from skin_app.diagnoses import ClassOrderError
+from skin_app.output import OutputError
 from skin_app.photo import PhotoError
 from skin_app.weights import WeightsError
 from train import verbs
@@ -32,6 +33,7 @@ BACKBONE = f"a timm name, or one of {', '.join(PRESETS)}"
 
 KNOWN = (
     DataError,
+    OutputError,
     PhotoError,
     PublishError,
     RunError,

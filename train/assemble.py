@@ -30,6 +30,7 @@ from train.gallery import gallery_embeddings, gallery_table, same_photo
 from train.ham10000 import TEXT
 from train.kinds import predicted_by
 from train.metrics import score_report
+from train.outputs import check_weights_folder
 from train.predict import COUNTS, load_fold_member, views_label
 from train.run import Run, RunError
 
@@ -226,6 +227,7 @@ def write_folder(
         (partial / CONTRACT).write_text(contract.model_dump_json(indent=1) + "\n")
         (partial / "README.md").write_text(model_card(contract))
         if not _is_of_the_same_run(folder, contract):
+            check_weights_folder(folder)
             shutil.rmtree(folder, ignore_errors=True)
             partial.replace(folder)
         return folder

@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from skin_app.network import Member
+from skin_app.output import replace_file
 from train.run import RunError
 
 
@@ -109,9 +110,7 @@ def restore(
 
 def write_json(path: Path, value: object) -> None:
     """Write `value` as JSON, replacing `path` in one step."""
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(value, indent=1))
-    partial.replace(path)
+    replace_file(path, json.dumps(value, indent=1))
 
 
 def _no_space(path: Path, error: Exception) -> RunError:

@@ -20,6 +20,7 @@ import pandas as pd
 
 from skin_app.decision import prior_adjusted
 from skin_app.diagnoses import CODES
+from skin_app.output import replace_file
 from skin_app.patients import normalised
 from skin_app.weights import open_weights
 from train.crossfit import Bias, cross_fitted
@@ -155,18 +156,18 @@ def export_evidence(run_folder: Path, data: pd.DataFrame, out: Path) -> None:
     images = _gzipped_csv(_public(data), "%g")
     kept = out.parent.parent / IMAGES
     if not kept.is_file():
-        _write(kept, images)
+        replace_file(kept, images)
     elif gzip.decompress(kept.read_bytes()) != gzip.decompress(images):
         raise DataError(f"{kept} lists other images than this run's data: keep it in another folder.")
     names = [run_folder / f"fold-{fold}" for fold in folds]
     table = pd.concat([_csv(name / "predictions.csv") for name in names], ignore_index=True)
-    _write(out / "predictions.csv.gz", _gzipped_csv(table, "%.4g"))
+    replace_file(out / "predictions.csv.gz", _gzipped_csv(table, "%.4g"))
     histories = {str(fold): read_json(run_folder / f"fold-{fold}" / "history.json") for fold in folds}
-    _write(out / "history.json", (json.dumps(histories, indent=1) + "\n").encode())
-    _write(out / "run.json", (run_folder / "run.json").read_bytes())
+    replace_file(out / "history.json", (json.dumps(histories, indent=1) + "\n").encode())
+    replace_file(out / "run.json", (run_folder / "run.json").read_bytes())
     for extra in EXTRAS:
         if (run_folder / extra).is_file():
-            _write(out / extra, (run_folder / extra).read_bytes())
+            replace_file(out / extra, (run_folder / extra).read_bytes())
 
 
 def on_common_views(settings: Sequence[Evidence]) -> dict[str, Evidence]:
@@ -279,9 +280,3 @@ def _gzipped_csv(table: pd.DataFrame, numbers: str) -> bytes:
     text = io.StringIO()
     table.to_csv(text, index=False, float_format=numbers)
     return gzip.compress(text.getvalue().encode(), mtime=0)
-
-
-def _write(path: Path, content: bytes) -> None:
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(content)
-    partial.replace(path)

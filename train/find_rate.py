@@ -13,6 +13,7 @@ import torch
 from accelerate import Accelerator
 from tqdm import tqdm
 
+from skin_app.output import replace_file
 from train.learner import Learner, seed_of
 from train.run import Run, RunError, check_folds
 from train.sampling import epoch_rows
@@ -107,5 +108,5 @@ def write_range_test(test: RangeTest, folder: Path) -> Path:
     """Write `range-test.csv` into `folder`; returns its path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "range-test.csv"
-    test.table.to_csv(path, index=False, float_format="%.6g")
+    replace_file(path, test.table.to_csv(index=False, float_format="%.6g"))
     return path

@@ -7,6 +7,7 @@ import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from skin_app.diagnoses import CODES
+from skin_app.output import replace_file
 from train.ham10000 import DataError, Dataset
 
 
@@ -69,7 +70,7 @@ def write_folds(data: Dataset, assignment: np.ndarray, path: Path) -> None:
             "fold": assignment,
         }
     )
-    table.to_csv(path, index=False)
+    replace_file(path, table.to_csv(index=False))
 
 
 def _check_seed(seed: int) -> None:

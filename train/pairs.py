@@ -19,6 +19,7 @@ from skin_app.ensemble import input_square
 from skin_app.hardware import best_device
 from skin_app.heatmap import class_maps, on_shared_scale
 from skin_app.network import Member
+from skin_app.output import replace_file
 from skin_app.photo import read_photo
 from train.assemble import Predictions
 from train.calibrate import log_prior_shift
@@ -60,7 +61,7 @@ def confused_pairs(run: Run, out: Path, pairs: int = 5, cases: int = 4) -> Path:
     predicted = probabilities.argmax(axis=1)
     table = confusions(predictions.labels, predicted)
     out.mkdir(parents=True, exist_ok=True)
-    table.to_csv(out / "pairs.csv", index=False, float_format="%.6g")
+    replace_file(out / "pairs.csv", table.to_csv(index=False, float_format="%.6g"))
     explained: list[Explained] = []
     sheets = []
     for true, called in table[["true", "predicted"]].head(pairs).itertuples(index=False):
@@ -76,7 +77,7 @@ def confused_pairs(run: Run, out: Path, pairs: int = 5, cases: int = 4) -> Path:
         draw_sheet(title, columns, [one.case for one in of_pair], out / sheets[-1])
         explained += of_pair
     text = pairs_report(run, table, pairs, sheets, explained, len(predictions.labels), views)
-    (out / "pairs.md").write_text(text, encoding="utf-8")
+    replace_file(out / "pairs.md", text)
     return out / "pairs.md"
 
 

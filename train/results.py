@@ -11,6 +11,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from skin_app.diagnoses import CODES
+from skin_app.output import replace_file
 from skin_app.weights import open_weights
 from train.card import input_sizes
 from train.crossfit import CALIBRATORS
@@ -61,11 +62,11 @@ def write_results(
     }
     numbers = _rounded(numbers | {"not_run": not_run(numbers)})
     out_md.parent.mkdir(parents=True, exist_ok=True)
-    _write(out_md.with_suffix(".json"), json.dumps(numbers, indent=1) + "\n")
-    _write(out_md, results_page(numbers, evidence_folder, out_md, figures_folder))
+    replace_file(out_md.with_suffix(".json"), json.dumps(numbers, indent=1) + "\n")
+    replace_file(out_md, results_page(numbers, evidence_folder, out_md, figures_folder))
     if any(study["study"] == FLAGSHIP_STUDY for study in numbers["studies"]):
         page = out_md.with_name("flagship.md")
-        _write(page, flagship_page(numbers, page, out_md))
+        replace_file(page, flagship_page(numbers, page, out_md))
     return numbers
 
 
@@ -112,7 +113,7 @@ def write_study(folder: Path, out_md: Path) -> str:
     figures_folder = out_md.parent / "figures"
     figures_folder.mkdir(parents=True, exist_ok=True)
     text = study_page(_rounded(measure_study(folder, figures_folder)), out_md, figures_folder)
-    _write(out_md, text)
+    replace_file(out_md, text)
     return text
 
 
@@ -291,9 +292,3 @@ def _rounded(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_rounded(part) for part in value]
     return value
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)

@@ -12,10 +12,12 @@ import numpy as np
 import pandas as pd
 
 from skin_app.diagnoses import CODES
+from skin_app.output import replace_file
 from skin_app.weights import file_hash
 from train.calibrate import log_prior_shift
 from train.folds import image_folds, lesion_folds, write_folds
 from train.ham10000 import TEXT, Dataset, cached_squares, read_dataset
+from train.outputs import check_run_folder
 from train.recipe import Recipe
 from train.sampling import steps_per_epoch
 from train.start import built
@@ -101,6 +103,7 @@ def prepare(
     if before is not None:
         settings |= _after(before, settings)
     settings = json.loads(json.dumps(settings))
+    check_run_folder(folder)  # of a study, each setting has its own
     folder.mkdir(parents=True, exist_ok=True)
     stamp = folder / "run.json"
     earlier = None if before is None else _read_folds(before, data)
@@ -118,9 +121,7 @@ def prepare(
         split = lesion_folds if recipe.split == "lesion" else image_folds
         assignment = _same_folds(split(data, recipe.folds, seed), earlier, before)
         write_folds(data, assignment, folder / "folds.csv")
-        partial = stamp.with_suffix(".partial")
-        partial.write_text(json.dumps(settings, indent=1))
-        partial.replace(stamp)
+        replace_file(stamp, json.dumps(settings, indent=1))
     squares = cached_squares(data, recipe.cache_side, folder.parent / "cache")
     start = start_name(settings)
     return Run(folder, data, squares, assignment, recipe, seed, init, start, micro_batches, before)

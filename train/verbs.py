@@ -8,7 +8,9 @@ from argparse import Namespace
 from pathlib import Path
 
 from skin_app.ensemble import Ensemble
+from skin_app.output import replace_file
 from skin_app.weights import open_weights
+from train import outputs
 from train.add_members import add_members
 from train.assemble import assemble, finished
 from train.backbones import member_config
@@ -38,6 +40,7 @@ from train.settings import changed
 from train.studies import STUDIES
 from train.trial import quick_trial
 from train.trust.fit import calibrate
+from train.trust.page import FIGURE
 from train.tsne import map_embeddings
 
 TRIAL_SCORES = (
@@ -49,6 +52,7 @@ TRIAL_SCORES = (
 
 
 def split(options: Namespace) -> None:
+    outputs.check_split(options.out, options.data)
     data = _read(options)
     folds = image_folds if options.by_image else lesion_folds
     write_folds(data, folds(data, options.folds, options.seed), options.out)
@@ -56,6 +60,8 @@ def split(options: Namespace) -> None:
 
 
 def fit(options: Namespace) -> None:
+    outputs.check_run_folder(options.out)
+    outputs.check_weights_folder(options.out / "weights")
     accelerator = new_accelerator()
     recipe = recipe_of(options)
     folds = tuple(options.fold or range(recipe.folds))
@@ -78,22 +84,28 @@ def fit(options: Namespace) -> None:
 
 
 def assemble_run(options: Namespace) -> None:
+    outputs.check_weights_folder(options.run / "weights")
     run = _opened(options)
     _assembled(run)
 
 
 def add_to_weights(options: Namespace) -> None:
-    weights = open_exactly(options.weights)
-    run = _opened(options)
     if options.out.exists():
         raise RunError(f"{options.out} is there already: name a new folder with --out.")
+    outputs.check_folder(options.out)
+    weights = open_exactly(options.weights)
+    run = _opened(options)
     print(f"weights written to {add_members(weights, run, options.out)}")
     print("next: `python -m train calibrate` and `python -m train map` on them")
 
 
 def compare_study(options: Namespace) -> None:
-    accelerator = new_accelerator()
     study = STUDIES[options.study]
+    evidence = options.evidence or options.out / "evidence"
+    outputs.check_folder(options.out, {f"{study.name}.md": outputs.STUDY_PAGE})
+    outputs.check_folder(evidence / study.name, {"study.json": outputs.STUDY})
+    outputs.check_figures(options.out / "figures")
+    accelerator = new_accelerator()
     recipe = changed(study.recipe, options.backbone, options.size, options.set)
     plan = Plan(
         study=study,
@@ -102,7 +114,7 @@ def compare_study(options: Namespace) -> None:
         inits=_inits(options.init, recipe),
         folds=tuple(options.fold or ()),
         runs=options.out,
-        evidence=options.evidence or options.out / "evidence",
+        evidence=evidence,
         seed=options.seed,
         micro_batches=options.micro_batches,
         allow_missing=options.allow_missing,
@@ -121,6 +133,8 @@ def compare_study(options: Namespace) -> None:
 def find(options: Namespace) -> None:
     if len(options.fold or []) > 1:
         raise RunError("A range test trains one fold: pass --fold once.")
+    outputs.check_run_folder(options.out)
+    outputs.check_folder(options.out, outputs.RANGE_TEST)
     accelerator = new_accelerator()
     recipe = recipe_of(options)
     run = in_turn(accelerator, lambda: _prepared(options, recipe))
@@ -141,6 +155,9 @@ def find(options: Namespace) -> None:
 
 
 def trial(options: Namespace) -> None:
+    outputs.check_folder(options.out)
+    if options.evidence is not None:
+        outputs.check_folder(options.evidence / "trials")
     data = _read(options)
     report = quick_trial(
         data,
@@ -164,32 +181,39 @@ def trial(options: Namespace) -> None:
 
 
 def pairs(options: Namespace) -> None:
+    outputs.check_folder(options.out, outputs.PAIRS)
     run = _opened(options)
     print(f"written to {confused_pairs(run, options.out, options.pairs, options.cases)}")
 
 
 def saliency(options: Namespace) -> None:
+    outputs.check_folder(options.out, outputs.SALIENCY)
     run = _opened(options)
     print(f"written to {saliency_sheet(run, options.image, options.out)}")
 
 
 def tsne(options: Namespace) -> None:
+    outputs.check_folder(options.out, outputs.TSNE)
     run = _opened(options)
     print(json.dumps(map_embeddings(run, options.out, options.fold, options.images), indent=1))
 
 
 def score(options: Namespace) -> None:
     if options.evidence is not None:
+        beside = {"flagship.md": outputs.FLAGSHIP}
+        outputs.check_document(options.out, outputs.RESULTS, outputs.RESULTS_JSON, beside)
+        outputs.check_figures(options.figures)
         shipped = open_weights(options.weights).folder
         write_results(options.evidence, shipped, options.out, options.figures)
         print(f"written to {options.out}, {options.out.with_suffix('.json')} and {options.figures}")
         return
     if options.data is None or options.weights is None:
         raise RunError("evaluate needs --weights and --data, or --evidence.")
+    outputs.check_folder(options.out.parent, {options.out.name: outputs.SCORES})
     options.out.parent.mkdir(parents=True, exist_ok=True)  # not after hours of scoring
     ensemble = Ensemble(open_exactly(options.weights))
     report = evaluate(ensemble, _read(options), options.views)
-    options.out.write_text(json.dumps(report, indent=1) + "\n")
+    replace_file(options.out, json.dumps(report, indent=1) + "\n")
     for rule, values in report["rules"].items():
         print(
             f"{rule}: accuracy {values['accuracy']:.3f}, balanced accuracy "
@@ -201,6 +225,9 @@ def score(options: Namespace) -> None:
 
 
 def calibrate_weights(options: Namespace) -> None:
+    beside = {FIGURE: outputs.PICTURE}
+    outputs.check_document(options.out, outputs.TRUST, outputs.TRUST_JSON, beside)
+    outputs.check_folder(options.work)
     weights = open_to_change(options.weights)
     data = _read(options)
     calibrate(weights, data, options.work, options.not_dermoscopy, options.out)
@@ -228,8 +255,11 @@ def publish_weights(options: Namespace) -> None:
 
 def readme(options: Namespace) -> None:
     contract = open_weights(options.weights).contract
-    text = options.out.read_text(encoding="utf-8")
-    options.out.write_text(with_scores(text, contract), encoding="utf-8")
+    try:
+        text = options.out.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise RunError(f"{options.out} is not a text file: name a README with --out.") from None
+    replace_file(options.out, with_scores(text, contract))
     print(f"scores of {contract.name} written into {options.out}")
 
 

@@ -117,7 +117,7 @@ def test_score_gives_the_rows_of_the_command_line(
     out = tmp_path / "out.csv"
     weights = str(ensemble.weights.folder)
     assert main(["score", str(photo), "--out", str(out), "--weights", weights]) == 0
-    header, row = out.read_text().splitlines()
+    header, row = out.read_text("utf-8-sig").splitlines()
     for column, cell in zip(header.split(","), row.split(","), strict=True):
         given = first[column]
         if column == "file":

@@ -24,6 +24,7 @@ from skin_app.evaluation import FILE as OUT_OF_FOLD
 from skin_app.hardware import best_device
 from skin_app.heatmap import against_the_others, attributions, averaged_over_members
 from skin_app.network import Member
+from skin_app.output import replace_file
 from skin_app.photo import Photo, read_photo
 from skin_app.weights import WeightsFolder
 from train.evidence import weights_evidence
@@ -230,9 +231,7 @@ class Bench:
         if path.is_file():
             return json.loads(path.read_text())
         text = json.dumps(compute())
-        partial = path.with_suffix(".partial")
-        partial.write_text(text)
-        partial.replace(path)
+        replace_file(path, text)
         return json.loads(text)
 
     def kept_path(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from skin_app.output import replace_file
 from train.evidence import read_json
 from train.kinds import unseen_members
 from train.trust import (
@@ -62,8 +63,8 @@ def write_document(numbers: dict[str, Any], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     (path.parent / FIGURE).parent.mkdir(exist_ok=True)
     explanations_figure.draw_curves(numbers["explanations"], path.parent / FIGURE)
-    path.with_suffix(".json").write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
-    path.write_text(document(numbers, path.with_suffix(".json").name), encoding="utf-8")
+    replace_file(path.with_suffix(".json"), json.dumps(numbers, indent=1) + "\n")
+    replace_file(path, document(numbers, path.with_suffix(".json").name))
 
 
 def read_document(path: Path) -> dict[str, Any]:

@@ -1,0 +1,156 @@
+"""Where results go: never over a file that this program did not write, and in one step once whole."""
+
+import errno
+import os
+import re
+import shutil
+import stat
+import uuid
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import count, takewhile
+from pathlib import Path
+from typing import TextIO
+
+from skin_app.photo_files import has_image_suffix
+
+HEAD = 4096
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+# drawn by matplotlib at 100 dots an inch, with its name or without
+PICTURE = (
+    rb"\x89PNG\r\n\x1a\n\0\0\0\rIHDR.{8}\x08\x06\0\0\0.{4}"
+    rb"(....tEXtSoftware\0Matplotlib|\0\0\0\tpHYs\0\0\x0f\x61\0\0\x0f\x61)"
+)
+
+
+class OutputError(ValueError):
+    """Nothing may be written there; the message is one sentence that says what to do."""
+
+
+def check_output(out: Path, ours: bytes, inputs: Iterable[Path] = ()) -> None:
+    """Raise `OutputError` unless `out` can be written without loss, before any slow work.
+
+    `ours`: pattern of how a file begins that an earlier run of the same command left; only such a one,
+    or an empty one, is replaced. `inputs`: files that are read.
+    """
+    if out.is_dir():
+        raise OutputError(f"{out} is a folder: give --out the name of a file, such as one in it.")
+    if has_image_suffix(out) and ours != PICTURE:
+        raise OutputError(_named_like_an_image(out))
+    if not out.parent.is_dir():
+        if out.parent.exists():
+            raise OutputError(f"{out} cannot be used: {out.parent} is a file, not a folder.")
+        raise OutputError(
+            f"{out} cannot be used (No such file or directory): make the folder {out.parent} first."
+        )
+    if is_stream(out):
+        return
+    if out.exists():
+        if any(path.exists() and out.samefile(path) for path in inputs):
+            raise OutputError(f"{out} is among the files to read: give --out another name.")
+        if not is_ours(out, ours):
+            raise OutputError(
+                f"{out} is there already and was not written by this command: move it away, or name "
+                "another place to write to."
+            )
+    place = _behind_link(out)
+    if not all(os.access(path, os.W_OK) for path in (place.parent, place) if path.exists()):
+        raise OutputError(
+            f"{out} cannot be used ({os.strerror(errno.EACCES)}): name a place that you may write to."
+        )
+
+
+def _named_like_an_image(out: Path) -> str:
+    if not out.exists():
+        return f"{out} has the name of an image: give --out another name."
+    return (
+        f"{out} is an image, and --out names the file to write: give it another name (the shell turns "
+        f"`--out *{out.suffix}` into the first image, to be written, and the others, to be read)."
+    )
+
+
+def is_stream(out: Path) -> bool:
+    """Whether `out` is a pipe or a device such as /dev/stdout, in whose place nothing can be put."""
+    try:
+        mode = out.stat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
+
+
+def is_ours(path: Path, ours: bytes) -> bool:
+    """Whether the file `path` begins as `ours` says, packed or not, or is empty."""
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    if head.startswith(b"\x1f\x8b"):
+        try:
+            head = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(head, HEAD)
+        except zlib.error:
+            return False
+    return not head or bool(re.match(ours, head.removeprefix(BYTE_ORDER_MARK), re.DOTALL))
+
+
+def replace_file(out: Path, content: str | bytes) -> None:
+    """Write `content` beside `out`, then put it in its place: if that fails, what was there stays."""
+    data = content.encode() if isinstance(content, str) else content
+    if is_stream(out):
+        out.write_bytes(data)
+        return
+    place = _behind_link(out)
+    partial = place.with_name(f"{place.name}.{uuid.uuid4().hex}.partial")
+    try:
+        partial.write_bytes(data)
+        _put_in_place(partial, place)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def growing_file(out: Path, ours: bytes) -> Iterator[TextIO]:
+    """A text file beside `out` that takes its place when the block ends well; else it stays there.
+
+    It begins with a byte-order mark, without which Excel takes UTF-8 for another encoding; names need
+    not be UTF-8: bytes that are none are written as \\udcff. Raises `OutputError` where nothing more
+    can be written, and says in a `KeyboardInterrupt` where the file is.
+    """
+    place = _behind_link(out)
+    partial = out if is_stream(out) else next(p for p in _partials(place) if not p.exists())
+    told = f"what was written until then is in {partial}"
+    file = partial.open("w", newline="", encoding="utf-8-sig", errors="backslashreplace")
+    try:
+        with file:
+            yield file
+        if partial != out:
+            check_output(out, ours)  # anything can have been put there meanwhile
+            _put_in_place(partial, place)
+    except OSError as error:
+        raise OutputError(f"{out} cannot be written ({error.strerror or error}): {told}.") from error
+    except OutputError as error:
+        raise OutputError(f"{error} {told[0].upper()}{told[1:]}.") from None
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(told) from None
+    finally:
+        if partial != out and partial.exists() and not partial.stat().st_size:
+            partial.unlink()
+
+
+def unfinished(out: Path) -> list[Path]:
+    """What runs into `out` that did not end have left beside it."""
+    return list(takewhile(Path.exists, _partials(_behind_link(out))))
+
+
+def _partials(place: Path) -> Iterator[Path]:
+    for number in count(1):
+        yield place.with_name(f"{place.name}.partial{number if number > 1 else ''}")
+
+
+def _behind_link(out: Path) -> Path:
+    return Path(os.path.realpath(out)) if out.is_symlink() else out
+
+
+def _put_in_place(partial: Path, place: Path) -> None:
+    """Rename `partial` to `place`, with the permissions of the file that it replaces."""
+    if place.exists():
+        shutil.copymode(place, partial)
+    partial.replace(place)
