@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from huggingface_hub import constants, get_session, set_client_factory, snapshot_download
+from huggingface_hub import constants, get_session, get_token, set_client_factory, snapshot_download
 from huggingface_hub.errors import (
     DisabledRepoError,
     EntryNotFoundError,
@@ -40,10 +40,9 @@ PASSING = (408, 429, 500, 502, 503, 504)  # what the client asks again after
 PATIENCE = 5.0  # seconds of asking again; without this the client waits as long as a server says
 SILENCE = float(constants.HF_HUB_ETAG_TIMEOUT)  # seconds; without this it waits for ever
 NOT_WRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
-# All that the client raises; `KeyError` and `TypeError` for an answer in JSON that is not the Hub's.
+# All that the client raises.
 FAULTS: tuple[type[Exception], ...] = (
-    *(HTTPError, _HTTP.InvalidURL, EntryNotFoundError, OSError, ImportError),
-    *(RuntimeError, ValueError, KeyError, TypeError),
+    *(HTTPError, _HTTP.InvalidURL, EntryNotFoundError, OSError, ImportError, RuntimeError, ValueError),
 )
 
 
@@ -63,7 +62,7 @@ def download(repo: str, commit: str) -> Path:
     try:
         be_patient(SILENCE, PATIENCE)
         return Path(snapshot_download(repo, revision=commit, allow_patterns=FILES))
-    except FAULTS as error:
+    except (*FAULTS, KeyError, TypeError) as error:  # the last two: JSON that is not the Hub's
         raise explained(error, repo, commit) from error
 
 
@@ -122,16 +121,17 @@ class _Client(_HTTP.Client):
 def explained(error: Exception, repo: str, commit: str = "") -> HubError:
     """What the Hub's client raised, as one sentence about `repo` without any token."""
     chain = list(_chain(error))
-    host = urlsplit(constants.ENDPOINT).hostname or constants.ENDPOINT
-    values: dict[str, str | int] = {"repo": repo, "commit": commit, "host": host}
+    requests = [found for cause in chain if (found := getattr(cause, "_request", None)) is not None]
+    asked = urlsplit(str(requests[0].url) if requests else constants.ENDPOINT)
+    name = _proxy_variable(asked.scheme, asked.hostname or "")
+    values = {"repo": repo, "commit": commit, "host": asked.hostname or "The Hub", "variable": name}
     for cause in chain:
         if isinstance(cause, HfHubHTTPError) and cause.response is not None:
             return _refused(cause, values)
-    sentence, name = wrong_proxy()
-    if not sentence:
-        name = _proxy_variable(host)
-        sentence = _unreached(chain, bool(name))
-    return HubError(sentence, **values, variable=name, kind=type(chain[-1]).__name__)
+    sentence, wrong = wrong_proxy()
+    if sentence:
+        return HubError(sentence, variable=wrong)
+    return HubError(_unreached(chain, bool(name)), **values, fault=_brief(error))
 
 
 def wanted_wait(headers: Mapping[str, str]) -> int | None:
@@ -149,9 +149,9 @@ def wanted_wait(headers: Mapping[str, str]) -> int | None:
     return max(0, math.ceil((until.replace(tzinfo=now.tzinfo) - now).total_seconds()))
 
 
-def _refused(error: HfHubHTTPError, values: dict[str, str | int]) -> HubError:
+def _refused(error: HfHubHTTPError, told: Mapping[str, str]) -> HubError:
     status = error.response.status_code
-    values = {**values, "status": status}
+    values: dict[str, str | int] = {**told, "status": status}
     for kind, sentence in (
         (GatedRepoError, words.GATED),
         (DisabledRepoError, words.CLOSED),
@@ -169,7 +169,7 @@ def _refused(error: HfHubHTTPError, values: dict[str, str | int]) -> HubError:
         missing = isinstance(error, RepositoryNotFoundError)
         return HubError(words.NO_REPO if missing else words.NOT_FOUND, **values)
     if status == 407:
-        return HubError(words.PROXY_PASSWORD, **values, variable=_proxy_variable(str(values["host"])))
+        return HubError(words.PROXY_PASSWORD, **values)
     if status == 429 or status >= 500:
         wait = wanted_wait(error.response.headers)
         unit = "" if not wait else "seconds" if wait <= 120 else "minutes"
@@ -210,11 +210,19 @@ def _unreached(chain: list[BaseException], by_proxy: bool) -> str:
     return next((sentence for is_so, sentence in judged if is_so), words.FAILED)
 
 
-def _proxy_variable(host: str) -> str:
+def _proxy_variable(scheme: str, host: str) -> str:
     """The variable that names the proxy to `host`; "" where there is none."""
     proxies = getproxies()
-    kind = next((kind for kind in (urlsplit(constants.ENDPOINT).scheme, "all") if kind in proxies), "")
+    kind = next((kind for kind in (scheme, "all") if kind in proxies), "")
     return variable(kind) if kind and not proxy_bypass(host) else ""
+
+
+def _brief(error: Exception) -> str:
+    """The first line of an error, without a token and without what signs an address."""
+    line = next(iter(str(error).splitlines()), "")[:200]
+    for secret in filter(None, (re.escape(get_token() or ""), r"hf_\w+", r"\?\S+")):
+        line = re.sub(secret, "...", line)
+    return f"{type(error).__name__}: {line}" if line else type(error).__name__
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
