@@ -2,6 +2,7 @@
 
 import errno
 import json
+import logging
 import math
 import re
 import socket
@@ -68,6 +69,8 @@ def download(repo: str, commit: str) -> Path:
 
 def be_patient(silence: float, patience: float) -> None:
     """Let the Hub's client wait `silence` seconds for a word, and ask again for `patience` seconds."""
+    # its own words about every try would stand before the one sentence that counts
+    logging.getLogger("huggingface_hub.utils._http").setLevel(logging.ERROR)
     hooks = get_session().event_hooks  # the client's own: offline mode, numbers of requests
     trouble = _Trouble(patience)
     set_client_factory(lambda: _Client(trouble, silence, event_hooks=hooks, follow_redirects=True))

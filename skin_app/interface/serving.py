@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import httpx
 from gradio.state_holder import StateHolder
 
 from skin_app.interface.guards import put_up
@@ -63,9 +64,10 @@ def serve(
             i18n=(labels or Labels()).translations(),
             **SETTINGS,
         )
-    except OSError as error:
+    except (OSError, httpx.TransportError) as error:
         raise PortError(
-            f"The page cannot listen on {where.url} ({error}): set GRADIO_SERVER_PORT to another port."
+            f"The page cannot be served on {where.url} ({error}): set GRADIO_SERVER_PORT to another "
+            "port, or GRADIO_SERVER_NAME to 127.0.0.1."
         ) from error
     threading.Thread(target=_forget_while_running, args=(page,), daemon=True).start()
     if block:
