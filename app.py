@@ -1,7 +1,8 @@
 """The page: `python app.py`, then open http://127.0.0.1:7860. Also the Space's entry.
 
 SKIN_APP_WEIGHTS: other weights (folder or owner/name@revision); SKIN_APP_HAM10000: its images, to show
-similar lesions; GRADIO_SERVER_PORT or PORT, GRADIO_SERVER_NAME: where to listen."""
+similar lesions; GRADIO_SERVER_PORT or PORT, GRADIO_SERVER_NAME: where to listen; GRADIO_TEMP_DIR: where
+uploads lie for moments."""
 
 import argparse
 import signal
@@ -11,29 +12,41 @@ from os import environ
 environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}
 
 from skin_app.ensemble import Ensemble
-from skin_app.interface.page import build_page
-from skin_app.interface.serving import PortError, serve
+from skin_app.interface.listening import ServeError, listening
 from skin_app.interface.uploads import private_folder
 from skin_app.pictures import LesionPictures, PicturesError
+from skin_app.proxies import spare, unusable
 from skin_app.weights import WeightsError
 
 
 def main() -> int:
-    """Serve until interrupted; 2 when the weights, the pictures or the port cannot be used."""
+    """Serve until interrupted; 2 when the weights, the pictures or the address cannot be used."""
     argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     ).parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    name = environ.get("GRADIO_SERVER_NAME") or ("0.0.0.0" if environ.get("SPACE_ID") else "127.0.0.1")
-    port = environ.get("GRADIO_SERVER_PORT") or environ.get("PORT") or "7860"
+    # gradio would read these two when it is imported, and fail on some that are right
+    name = environ.pop("GRADIO_SERVER_NAME", "")
+    port = environ.pop("GRADIO_SERVER_PORT", "")
     try:
-        ensemble = Ensemble.load(environ.get("SKIN_APP_WEIGHTS"))
+        ensemble = Ensemble.load(environ.get("SKIN_APP_WEIGHTS"), or_embedded=True)
         pictures = LesionPictures(ensemble.weights, environ.get("SKIN_APP_HAM10000"))
+        where = listening(
+            name or ("0.0.0.0" if environ.get("SPACE_ID") else "127.0.0.1"),
+            port or environ.get("PORT") or "7860",
+        )
         with private_folder() as uploads:
-            print(f"Starting the page on http://{name}:{port}", flush=True)
+            for warning in filter(None, (ensemble.weights.note(), unusable())):
+                print(f"warning: {warning}", file=sys.stderr)
+            print(f"Starting the page on {where.told}", flush=True)
+            spare(where.host)
+            # only now: with some proxies gradio cannot even be imported
+            from skin_app.interface.page import build_page
+            from skin_app.interface.serving import serve
+
             page, labels = build_page(ensemble, uploads, pictures)
-            serve(page, name, port, labels=labels)
-    except (WeightsError, PicturesError, PortError) as error:
+            serve(page, where.host, where.port, labels=labels)
+    except (WeightsError, PicturesError, ServeError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0

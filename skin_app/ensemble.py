@@ -87,9 +87,9 @@ class Ensemble:
         self.novelty = weights.novelty()
 
     @classmethod
-    def load(cls, source: str | Path | None = None) -> "Ensemble":
+    def load(cls, source: str | Path | None = None, or_embedded: bool = False) -> "Ensemble":
         """Open weights as `open_weights` does and load them. Raises `WeightsError`."""
-        return cls(open_weights(source))
+        return cls(open_weights(source, or_embedded))
 
     def analyse(self, photo: Photo, views: int = VIEWS) -> Analysis:
         """Analyse one photo with all members and `views` views (1 or 8)."""

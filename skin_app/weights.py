@@ -7,15 +7,11 @@ the SHA-256 of every file. Nothing is used before its hash was checked, and no p
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import (
-    HTTPError,  # pyright: ignore[reportPrivateImportUsage]  # of the http library that it uses
-    LocalEntryNotFoundError,
-)
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -23,6 +19,8 @@ from safetensors.torch import load_file
 from skin_app.decision import Calibration
 from skin_app.diagnoses import ClassOrderError, assert_codes
 from skin_app.gallery import Gallery
+from skin_app.hub import HubError, download
+from skin_app.hub_words import EMBEDDED_INSTEAD
 from skin_app.lesion_map import FILE as MAP_FILE
 from skin_app.lesion_map import LesionMap
 from skin_app.network import Member, MemberConfig
@@ -120,14 +118,20 @@ class WeightsFolder:
     """A verified weights folder.
 
     `source`: what was asked for, in words; `hash`: SHA-256 of `ensemble.json`, which holds the hashes
-    of all other files; `note`: a sentence for the page when something else than asked was loaded.
+    of all other files; `instead`: why these embedded weights are here instead of those of the Hub.
     """
 
     folder: Path
     contract: Contract
     source: str
     hash: str
-    note: str = ""
+    instead: HubError | None = None
+
+    def note(self, say: Callable[..., str] = str.format) -> str:
+        """That these are not the weights that were asked for, and why; "" where they are."""
+        if self.instead is None:
+            return ""
+        return say(EMBEDDED_INSTEAD, reason=say(self.instead.sentence, **self.instead.values))
 
     @property
     def identity(self) -> str:
@@ -181,12 +185,12 @@ class WeightsFolder:
         )
 
 
-def open_weights(source: str | Path | None = None) -> WeightsFolder:
+def open_weights(source: str | Path | None = None, or_embedded: bool = False) -> WeightsFolder:
     """Open the embedded weights (None), a local folder, or a Hub repo "owner/name@revision".
 
     The revision of a Hub repo must be a full commit hash (40 hex digits), so that the same weights
-    are loaded every time. When they cannot be had the embedded weights are used, and `note` says so.
-    Raises `WeightsError`.
+    are loaded every time. `or_embedded`: when the Hub does not give them, take the embedded weights,
+    whose `note` says so. Raises `WeightsError`.
     """
     if source is None:
         return read_folder(EMBEDDED, "embedded")
@@ -203,24 +207,12 @@ def open_weights(source: str | Path | None = None) -> WeightsFolder:
             "of a commit."
         )
     try:
-        folder = snapshot_download(
-            repo,
-            revision=revision,
-            allow_patterns=["*.json", "*.safetensors", "*.csv", "*.md", "thumbnails/*"],
-        )
-    except (HTTPError, LocalEntryNotFoundError, OSError) as error:
-        if not EMBEDDED.is_dir():  # a Space has none
-            raise WeightsError(
-                f"The weights {repo} could not be downloaded ({type(error).__name__}), and there are "
-                "no embedded ones here: check the network, the revision, and that they may be read."
-            ) from error
-        embedded = read_folder(EMBEDDED, "embedded")
-        note = (
-            f"The weights {repo} could not be downloaded ({type(error).__name__}); these answers come "
-            "from the embedded weights instead."
-        )
-        return WeightsFolder(embedded.folder, embedded.contract, "embedded", embedded.hash, note)
-    return read_folder(Path(folder), f"{repo}@{revision[:8]}")
+        folder = download(repo, revision)
+    except HubError as error:
+        if not or_embedded or not EMBEDDED.is_dir():  # a Space has none
+            raise WeightsError(f"The weights {repo} could not be downloaded. {error}") from error
+        return replace(read_folder(EMBEDDED, "embedded"), instead=error)
+    return read_folder(folder, f"{repo}@{revision[:8]}")
 
 
 def read_folder(folder: Path, source: str) -> WeightsFolder:
@@ -237,7 +229,9 @@ def read_folder(folder: Path, source: str) -> WeightsFolder:
             "`python -m train fit`, or check the path."
         ) from None
     try:
-        contract = Contract.model_validate(json.loads(text))
+        read = json.loads(text)
+        _check_format(path, read)
+        contract = Contract.model_validate(read)
         assert_codes(contract.codes, CONTRACT)
     except (ValidationError, json.JSONDecodeError, UnicodeDecodeError) as error:
         raise WeightsError(
@@ -246,13 +240,24 @@ def read_folder(folder: Path, source: str) -> WeightsFolder:
         ) from error
     except ClassOrderError as error:
         raise WeightsError(str(error)) from error
-    if contract.format != FORMAT:
-        raise WeightsError(
-            f"The weights in {folder} have format {contract.format}, this program reads {FORMAT}: "
-            "update the program or the weights."
-        )
     _check_files(folder, contract)
     return WeightsFolder(folder, contract, source, hashlib.sha256(text).hexdigest())
+
+
+def _check_format(path: Path, read: object) -> None:
+    """Before anything else is asked of a contract: another format may hold anything else."""
+    found = read.get("format") if isinstance(read, dict) else None
+    if type(found) is not int:
+        fault = "it names no format" if found is None else "its format is not a whole number"
+        raise WeightsError(
+            f"{path} is not a contract that this program understands ({fault}): get the weights anew."
+        )
+    if found != FORMAT:
+        older = found < FORMAT
+        raise WeightsError(
+            f"The weights in {path.parent} have format {found}, this program reads {FORMAT}: "
+            + ("get weights made for this version." if older else "update the program.")
+        )
 
 
 def _check_files(folder: Path, contract: Contract) -> None:

@@ -163,7 +163,7 @@ def test_a_file_of_answers_never_comes_from_other_weights_than_asked_for(
     def offline(*_: object, **__: object) -> str:
         raise ConnectionError("no route")
 
-    monkeypatch.setattr(skin_app.weights, "snapshot_download", offline)
+    monkeypatch.setattr("skin_app.hub.snapshot_download", offline)
     monkeypatch.setattr(skin_app.weights, "EMBEDDED", Path(weights))
     Image.fromarray(picture(1)).save(tmp_path / "1.jpg")
     out = tmp_path / "results.csv"

@@ -12,6 +12,7 @@ from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 from huggingface_hub.errors import HfHubHTTPError
 
 from skin_app.weights import CONTRACT, EMBEDDED, open_weights
+from tests.hub import stand_in
 from tests.tiny import write_weights
 from train.__main__ import main
 from train.publish import ATTRIBUTES, ROOT, PublishError, publish
@@ -224,7 +225,8 @@ def test_an_upload_that_differs_is_told_and_not_served() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "sentence"), [(401, "hf auth login"), (403, "hf auth login"), (503, "status.hugging")]
+    ("status", "sentence"),
+    [(401, "hf auth login"), (403, "hf auth login"), (409, "same command"), (503, "status.hugging")],
 )
 def test_a_refusal_is_one_sentence(status: int, sentence: str) -> None:
     with pytest.raises(PublishError, match=sentence):
@@ -243,10 +245,42 @@ def test_a_name_that_is_none_is_refused_before_anything_is_sent(
     assert "owner/name" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("status", "headers", "words"),
+    [
+        (401, {}, "does not let you write to me/lesions"),
+        (403, {}, "does not let you write to me/lesions"),
+        (404, {"X-Error-Code": "RepoNotFound"}, "no owner or repo me/lesions"),
+        (412, {}, "changed by somebody else meanwhile"),
+        (429, {"Retry-After": "300"}, "try again in 5 minutes (300 s)"),
+        (500, {}, "fault of its own (500)"),
+        (503, {"Retry-After": "20"}, "fault of its own (503): try again in 20 seconds"),
+    ],
+)
+def test_what_the_hub_answers_is_one_sentence_without_the_token(
+    status: int,
+    headers: dict[str, str],
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("train.publish.PATIENCE", 0.0)
+    with stand_in(tmp_path) as hub:
+        hub.answers[""] = (status, headers)
+        api = HfApi(endpoint=hub.url, token="hf_secretsecret")
+        monkeypatch.setattr("train.publish.HfApi", lambda: api)
+        assert main(["publish", "--weights", str(EMBEDDED), "--repo", "me/lesions"]) == 2
+    said = capsys.readouterr().err
+    assert words in said
+    assert said.count("\n") == 1
+    assert "hf_secretsecret" not in said
+
+
 def test_without_a_network_nothing_happens(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     nowhere = HfApi(endpoint="http://127.0.0.1:9", token="hf_none")
     monkeypatch.setattr("train.publish.HfApi", lambda: nowhere)
     assert main(["publish", "--weights", str(EMBEDDED), "--repo", "me/lesions"]) == 2
-    assert "could not be reached" in capsys.readouterr().err
+    assert "127.0.0.1 refuses connections" in capsys.readouterr().err

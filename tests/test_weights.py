@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx2
 import pytest
 
 from skin_app import weights
@@ -97,36 +96,27 @@ def test_a_hub_repo_must_be_pinned() -> None:
         open_weights("/no/such/folder")
 
 
-@pytest.mark.parametrize("broken", [ConnectionError, httpx2.ReadError, httpx2.ConnectTimeout])
-def test_without_a_network_the_embedded_weights_answer_and_say_so(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, broken: type[Exception]
-) -> None:
-    def offline(*_: object, **__: object) -> str:
-        raise broken("no route")
-
-    monkeypatch.setattr(weights, "snapshot_download", offline)
-    monkeypatch.setattr(weights, "EMBEDDED", folder)
-    opened = open_weights("someone/skin@" + "0" * 40)
-    assert opened.source == "embedded"
-    assert "could not be downloaded" in opened.note
-    assert "embedded" in opened.note
-    monkeypatch.setattr(weights, "EMBEDDED", folder / "nothing")
-    with pytest.raises(WeightsError, match="no embedded ones here: check the network"):
-        open_weights("someone/skin@" + "0" * 40)
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (2, "have format 2, this program reads 1: update the program"),
+        (0, "have format 0, this program reads 1: get weights made for this version"),
+        (None, "it names no format"),
+        ("1", "its format is not a whole number"),
+        (True, "its format is not a whole number"),
+    ],
+)
+def test_the_format_is_asked_before_anything_else(folder: Path, found: object, words: str) -> None:
+    edit_contract(folder, lambda contract: contract.update(format=found, codes={"new": "shape"}))
+    with pytest.raises(WeightsError, match=words):
+        open_weights(folder)
 
 
-def test_a_hub_download_is_pinned_and_verified(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: dict[str, object] = {}
-
-    def download(repo: str, *, revision: str, allow_patterns: list[str]) -> str:
-        asked.update(repo=repo, revision=revision, patterns=allow_patterns)
-        return str(folder)
-
-    monkeypatch.setattr(weights, "snapshot_download", download)
-    opened = open_weights("someone/skin@" + "a" * 40)
-    assert asked["revision"] == "a" * 40
-    assert not any("pt" in str(p) or "bin" in str(p) for p in asked["patterns"])  # type: ignore[attr-defined]
-    assert opened.source == "someone/skin@aaaaaaaa"
+@pytest.mark.parametrize("text", ["[]", "1", "null"])
+def test_a_contract_that_is_no_table_is_refused(folder: Path, text: str) -> None:
+    (folder / "ensemble.json").write_text(text)
+    with pytest.raises(WeightsError, match="not a contract"):
+        open_weights(folder)
 
 
 def test_a_gallery_that_does_not_fit_its_table_is_refused(folder: Path) -> None:

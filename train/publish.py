@@ -4,7 +4,7 @@ Each is one commit, so a repo never holds half of a folder. A Space gets the wei
 their commit, as the app asks for, and nothing of HAM10000 but what the weights folder holds.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -12,13 +12,10 @@ from pathlib import Path
 
 import pandas as pd
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
-from huggingface_hub.errors import (
-    HfHubHTTPError,
-    HFValidationError,
-    HTTPError,  # pyright: ignore[reportPrivateImportUsage]  # of the http library that it uses
-)
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from huggingface_hub.utils import validate_repo_id
 
+from skin_app.hub import FAULTS, be_patient, explained
 from skin_app.weights import CONTRACT, WeightsFolder
 from train.ham10000 import IDS, TEXT
 
@@ -33,13 +30,18 @@ NOT_YOURS = (
     "The Hub does not let you write to {repo}: log in with a token that may write (`hf auth login`), "
     "or name a repo of your own."
 )
+CHANGED = "{repo} was changed by somebody else meanwhile: start the same command again."
 REFUSALS = {
     401: NOT_YOURS,
-    402: "The Hub asks to be paid for {repo} ({error}): see https://huggingface.co/pricing.",
+    402: "The Hub asks to be paid for {repo}: see https://huggingface.co/pricing.",
     403: NOT_YOURS,
-    409: "{repo} has that tag already: choose another --tag.",
+    404: "The Hub has no owner or repo {repo} that you may see: check the name.",
+    409: CHANGED,
+    412: CHANGED,
+    413: "{repo} is larger than the Hub takes: see its storage limits.",
 }
-REFUSED = "The Hub refused {repo} ({error}): see https://status.huggingface.co, and try again."
+TAG_TAKEN = "{repo} has that tag already: choose another --tag."
+SILENCE, PATIENCE = 120.0, 30.0  # seconds: the Hub takes its time over a large commit
 
 
 class PublishError(RuntimeError):
@@ -87,6 +89,8 @@ def publish(
             if "/" not in name:
                 raise PublishError(f"{name} is no name of a repo: write owner/name.")
     hub = _Hub(api or HfApi())
+    with _told(repo):
+        be_patient(SILENCE, PATIENCE)
     hub.prepare(repo, "model", CONTRACT, public)
     if space is not None:
         hub.prepare(space, "space", "skin_app/ensemble.py", public)
@@ -220,28 +224,20 @@ class _Hub:
             self.api.add_space_variable(space, "SKIN_APP_WEIGHTS", published.source)
 
     def tag(self, published: Published, tag: str) -> None:
-        with _told(published.repo):
+        with _told(published.repo, {409: TAG_TAKEN}):
             self.api.create_tag(published.repo, tag=tag, revision=published.commit)
 
 
 @contextmanager
-def _told(repo: str) -> Iterator[None]:
-    """What the Hub's client raises, as a `PublishError` about `repo`."""
+def _told(repo: str, refusals: Mapping[int, str] = REFUSALS) -> Iterator[None]:
+    """What the Hub's client raises, as a `PublishError` about `repo`; `refusals`: by HTTP status."""
     try:
         yield
     except PublishError:
         raise
     except HFValidationError as error:
         raise PublishError(f"The Hub takes no such name, write owner/name: {error}") from error
-    except HfHubHTTPError as error:
-        status = error.response.status_code if error.response is not None else 0
-        raise PublishError(REFUSALS.get(status, REFUSED).format(repo=repo, error=error)) from error
-    except (HTTPError, ConnectionError) as error:
-        raise PublishError(
-            f"The Hub could not be reached ({type(error).__name__}): connect to a network, and start "
-            "the same command again."
-        ) from error
-    except (RuntimeError, ValueError) as error:  # so the client tells of a broken upload
-        raise PublishError(
-            f"The upload to {repo} failed ({error}): start the same command again."
-        ) from error
+    except FAULTS as error:
+        status = error.response.status_code if isinstance(error, HfHubHTTPError) else 0
+        sentence = (REFUSALS | {**refusals}).get(status, "").format(repo=repo)
+        raise PublishError(sentence or str(explained(error, repo))) from error

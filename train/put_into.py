@@ -20,18 +20,7 @@ def open_to_change(source: str | Path | None) -> WeightsFolder:
             f"There is no folder {source}: weights are changed in a folder of their own; get those of "
             "the Hub into one with `hf download OWNER/NAME --local-dir FOLDER`."
         )
-    return open_exactly(source)
-
-
-def open_exactly(source: str | Path | None) -> WeightsFolder:
-    """The weights that were asked for (None: the embedded ones), and never others in their place.
-
-    Raises `WeightsError`.
-    """
-    weights = open_weights(source)
-    if weights.note:
-        raise WeightsError(weights.note)
-    return weights
+    return open_weights(source)
 
 
 def put_into(folder: Path, contract: Contract, files: Mapping[str, bytes]) -> Contract:

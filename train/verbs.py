@@ -29,7 +29,7 @@ from train.lesion_map import map_weights
 from train.pairs import confused_pairs
 from train.processes import in_turn, new_accelerator
 from train.publish import publish
-from train.put_into import open_exactly, open_to_change
+from train.put_into import open_to_change
 from train.recipe import Recipe
 from train.recipes import RECIPES
 from train.results import write_results, write_study
@@ -93,7 +93,7 @@ def add_to_weights(options: Namespace) -> None:
     if options.out.exists():
         raise RunError(f"{options.out} is there already: name a new folder with --out.")
     outputs.check_folder(options.out)
-    weights = open_exactly(options.weights)
+    weights = open_weights(options.weights)
     run = _opened(options)
     print(f"weights written to {add_members(weights, run, options.out)}")
     print("next: `python -m train calibrate` and `python -m train map` on them")
@@ -211,7 +211,7 @@ def score(options: Namespace) -> None:
         raise RunError("evaluate needs --weights and --data, or --evidence.")
     outputs.check_folder(options.out.parent, {options.out.name: outputs.SCORES})
     options.out.parent.mkdir(parents=True, exist_ok=True)  # not after hours of scoring
-    ensemble = Ensemble(open_exactly(options.weights))
+    ensemble = Ensemble(open_weights(options.weights))
     report = evaluate(ensemble, _read(options), options.views)
     replace_file(options.out, json.dumps(report, indent=1) + "\n")
     for rule, values in report["rules"].items():
@@ -243,7 +243,7 @@ def map_of_weights(options: Namespace) -> None:
 
 
 def publish_weights(options: Namespace) -> None:
-    weights = open_exactly(options.weights)
+    weights = open_weights(options.weights)
     published = publish(weights, options.repo, options.space, options.tag, options.public)
     print(f"published as {published.source}")
     print(f"served by: SKIN_APP_WEIGHTS={published.source} python app.py")

@@ -12,6 +12,7 @@ from skin_app.interface.handlers import Shown
 from skin_app.interface.labels import Labels
 from skin_app.interface.machine import add_endpoints
 from skin_app.interface.one_photo import build_one_photo, whole_result
+from skin_app.interface.serving import forget_session
 from skin_app.interface.several import build_tab as build_several
 from skin_app.interface.uploads import delete
 from skin_app.interface.wiring import QUIET, UPLOADS, Fragment, spoken
@@ -32,8 +33,8 @@ def build_page(
     with gr.Blocks(title=words.TITLE, analytics_enabled=False) as page:
         Fragment(f'<div class="strip" role="note">{labels(words.STRIP)}</div>', elem_id="strip")
         Fragment(labels.html(_masthead), elem_id="masthead")
-        if ensemble.weights.note:
-            Fragment(fragments.status(ensemble.weights.note, kind="note"))
+        if ensemble.weights.instead:
+            Fragment(labels.html(lambda say: fragments.status(ensemble.weights.note(say), kind="note")))
         with gr.Tabs():
             with gr.Tab(labels(words.TAB_ONE), id="one"):
                 shown = build_one_photo(ensemble, uploads, pictures, labels, desk)
@@ -80,7 +81,6 @@ def _forgetting(page: gr.Blocks, desk: Desk, uploads: Path) -> Callable[[gr.Requ
             desk.forget(request.session_hash)
             for path in desk.release(request.session_hash):
                 delete(path, uploads)
-            page.state_holder.session_data.pop(request.session_hash, None)
-            page.state_holder.time_last_used.pop(request.session_hash, None)
+            forget_session(page, request.session_hash)
 
     return forget

@@ -1,19 +1,21 @@
 """How the page is served: nothing leaves this machine, nothing is kept."""
 
-import secrets
-import socket
 import threading
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio import processing_utils, route_utils
+import httpx
+from gradio.state_holder import StateHolder
 
+from skin_app.interface.guards import put_up
 from skin_app.interface.labels import Labels
+from skin_app.interface.listening import PortError, listening
 from skin_app.interface.theme import theme
 from skin_app.interface.wiring import HELD_FOR
 from skin_app.photo import MAX_BYTES
+from skin_app.proxies import spare
 
 # A session of the page holds a photo of up to 4.5 MB and its analysis, or a batch of small ones; each
 # client of the API counts as a session too, and holds nothing.
@@ -21,59 +23,56 @@ SESSIONS = 256
 # Above what a photo may have, so that one file that is too large is refused alone, in a sentence.
 LARGEST_UPLOAD = 5 * MAX_BYTES
 LOOK_EVERY = 30.0  # seconds between two looks for sessions that nobody uses any more
-NO_ADDRESSES = "Files are not fetched from addresses here: upload the photo itself."
 FOLDER = Path(__file__).resolve().parent
-
-
-class PortError(ValueError):
-    """The page cannot listen where it was told to; the message is one sentence."""
+# Fixed for every page. Static workers would take uploads in processes of their own, without the guards.
+SETTINGS: dict[str, Any] = {
+    "share": False,
+    "ssr_mode": False,
+    "num_workers": 0,
+    "run_history": False,
+    "enable_monitoring": False,
+    "footer_links": [],
+    "max_file_size": LARGEST_UPLOAD,
+    "state_session_capacity": SESSIONS,
+    "mcp_server": False,
+    "pwa": False,
+    "quiet": True,
+}
 
 
 def serve(
     page: gr.Blocks, name: str, port: str | int, block: bool = True, labels: Labels | None = None
 ) -> str:
-    """Launch the page on host `name` with its fixed settings; returns its address.
+    """Launch the page on host `name` with its fixed settings; returns its address, for a browser here.
 
     `labels`: the page's fixed texts, in every language. `block`: stay until interrupted. Raises
-    `PortError` for a port that is taken or none at all.
+    `PortError` for a host that is not this machine, and for a port that is taken or none at all;
+    `ServeError` for a gradio that has no place for the page's guards.
     """
-    if not str(port).isdecimal() or not 0 < int(port) < 65536:
-        raise PortError(f"{port} is no port: set GRADIO_SERVER_PORT to a number such as 7860.")
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((name, int(port)))
-        except OSError as error:
-            raise PortError(
-                f"The page cannot listen on {name}:{port} ({error.strerror}): stop the program that "
-                "does, or set GRADIO_SERVER_PORT to another port."
-            ) from error
-    processing_utils.async_ssrf_protected_download = _refuse
-    route_utils.GradioUploadFile = _Apart
+    where = listening(name, port)
+    put_up(SETTINGS)
+    spare(where.host)  # gradio asks its own page, when it starts, whether it can be reached
     # a step that is refused would leave an older result, or "analysing", on the page
     page.queue(max_size=SESSIONS)
-    _, url, _ = page.launch(
-        server_name=name,
-        server_port=int(port),
-        prevent_thread_lock=True,
-        theme=theme(),
-        head=head(),
-        i18n=(labels or Labels()).translations(),
-        share=False,
-        ssr_mode=False,
-        run_history=False,
-        enable_monitoring=False,
-        footer_links=[],
-        max_file_size=LARGEST_UPLOAD,
-        state_session_capacity=SESSIONS,
-        mcp_server=False,
-        pwa=False,
-        quiet=True,
-    )
+    try:
+        page.launch(
+            server_name=where.server_name,
+            server_port=where.port,
+            prevent_thread_lock=True,
+            theme=theme(),
+            head=head(),
+            i18n=(labels or Labels()).translations(),
+            **SETTINGS,
+        )
+    except (OSError, httpx.TransportError) as error:
+        raise PortError(
+            f"The page cannot be served on {where.url} ({error}): set GRADIO_SERVER_PORT to another "
+            "port, or GRADIO_SERVER_NAME to 127.0.0.1."
+        ) from error
     threading.Thread(target=_forget_while_running, args=(page,), daemon=True).start()
     if block:
         page.block_thread()
-    return url
+    return f"{where.url}/"
 
 
 def _forget_while_running(page: gr.Blocks) -> None:
@@ -92,8 +91,18 @@ def forget_idle(page: gr.Blocks, now: datetime, held_for: float) -> None:
     with sessions.lock:
         for session, used in list(sessions.time_last_used.items()):
             if now - used >= timedelta(seconds=held_for):
-                sessions.session_data.pop(session, None)
-                sessions.time_last_used.pop(session, None)
+                _drop(sessions, session)
+
+
+def forget_session(page: gr.Blocks, session: str) -> None:
+    """Drop all that the server holds of a visitor who left."""
+    with page.state_holder.lock:  # gradio moves and evicts sessions meanwhile
+        _drop(page.state_holder, session)
+
+
+def _drop(sessions: StateHolder, session: str) -> None:
+    sessions.session_data.pop(session, None)
+    sessions.time_last_used.pop(session, None)
 
 
 def head() -> str:
@@ -101,20 +110,3 @@ def head() -> str:
     styles = "\n".join(path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.css")))
     script = (FOLDER / "page.js").read_text(encoding="utf-8")
     return f"<style>{styles}</style><script>{script}</script>"
-
-
-class _Apart(route_utils.GradioUploadFile):
-    """An upload with a folder of its own.
-
-    gradio names folders by content, so two visitors with the same file would share it, and whoever is
-    read first would delete it for both.
-    """
-
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        self.sha.update(secrets.token_bytes(16))
-
-
-async def _refuse(url: str, cache_dir: str) -> str:  # noqa: ARG001
-    """Instead of gradio's download: a visitor could make this server ask any public address."""
-    raise gr.Error(NO_ADDRESSES, print_exception=False)

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from skin_app.interface.listening import ServeError
 from skin_app.photo import MAX_BYTES, PhotoError
 
 FORGOTTEN_AFTER = 290.0  # and looked for every `SWEEP_EVERY`: gone within five minutes
@@ -26,10 +27,11 @@ SWEEP_EVERY = 10.0
 def private_folder() -> Iterator[Path]:
     """Make gradio keep uploads in a fresh folder that only this user can read; gone at the end.
 
-    Must be entered before the page is built. Sweeps the folder until then.
+    Must be entered before the page is built. Sweeps the folder until then. Raises `ServeError` where
+    there can be no such folder.
     """
     before = os.environ.get("GRADIO_TEMP_DIR")
-    folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=before)).resolve()
+    folder = _fresh_folder(before)
     remove_abandoned(folder.parent)
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
     ended = threading.Event()
@@ -43,6 +45,20 @@ def private_folder() -> Iterator[Path]:
         else:
             os.environ["GRADIO_TEMP_DIR"] = before
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _fresh_folder(inside: str | None) -> Path:
+    """A new folder in the folder `inside`, which is made if need be (None or "": the system's)."""
+    try:
+        if inside:
+            Path(inside).mkdir(parents=True, exist_ok=True)
+        made = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=inside or None)
+    except OSError as error:
+        raise ServeError(
+            f"No folder for uploads can be made in {inside or 'the folder of temporary files'} "
+            f"({error.strerror}): set GRADIO_TEMP_DIR to a folder that you may write to."
+        ) from error
+    return Path(made).resolve()
 
 
 def remove_abandoned(parent: Path, older_than: float = ABANDONED_AFTER) -> None:

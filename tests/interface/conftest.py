@@ -55,6 +55,22 @@ class Served:
         return [path for path in self.uploads.rglob("*") if path.is_file()]
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def needs_ipv6(name: str) -> None:
+    """Skip a test of the IPv6 address `name` on a machine without IPv6."""
+    if ":" in name:
+        try:
+            with socket.socket(socket.AF_INET6) as probe:
+                probe.bind(("::1", 0))
+        except OSError:
+            pytest.skip("this machine has no IPv6 loopback")
+
+
 @pytest.fixture(scope="package")
 def ensemble(tmp_path_factory: pytest.TempPathFactory) -> Ensemble:
     return Ensemble.load(give_trust(write_weights(tmp_path_factory.mktemp("weights") / "weights")))
@@ -62,12 +78,9 @@ def ensemble(tmp_path_factory: pytest.TempPathFactory) -> Ensemble:
 
 @pytest.fixture(scope="package")
 def served(ensemble: Ensemble) -> Iterator[Served]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     with private_folder() as uploads:
         page, labels = build_page(ensemble, uploads)
-        url = serve(page, "127.0.0.1", port, block=False, labels=labels)
+        url = serve(page, "127.0.0.1", free_port(), block=False, labels=labels)
         yield Served(url, page, uploads)
         page.close()
 

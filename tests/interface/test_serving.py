@@ -2,16 +2,21 @@ import json
 import socket
 import subprocess
 import sys
+import threading
 from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.request import Request, urlopen
 
 import gradio as gr
 import pytest
+from gradio import processing_utils, route_utils
+from gradio.blocks import Block
 from gradio.state_holder import StateHolder
 
-from skin_app.interface.serving import NO_ADDRESSES, PortError, forget_idle, serve
-from tests.interface.conftest import Served
+from skin_app.interface.guards import NO_ADDRESSES, TESTED, put_up
+from skin_app.interface.listening import PortError, ServeError, listening
+from skin_app.interface.serving import SETTINGS, forget_idle, forget_session, serve
+from tests.interface.conftest import Served, free_port, needs_ipv6
 
 APP = Path(__file__).parents[2] / "app.py"
 
@@ -29,6 +34,47 @@ def test_port_in_use_is_one_sentence() -> None:
 def test_no_port_is_one_sentence(port: str) -> None:
     with pytest.raises(PortError, match="is no port"):
         serve(gr.Blocks(), "127.0.0.1", port, block=False)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("0.0.0.0:7860", "http://127.0.0.1", "no-such-host.invalid", " ", "a..b", "x" * 300),
+        *("203.0.113.7", "2001:db8::1", "fe80::1"),
+    ],
+)
+def test_a_name_that_is_not_this_machine_gets_advice_about_the_name(name: str) -> None:
+    with pytest.raises(PortError, match="set GRADIO_SERVER_NAME to a name or address of this machine"):
+        serve(gr.Blocks(), name, 7860, block=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:{port}"),
+        ("localhost", "http://localhost:{port}"),
+        ("0.0.0.0", "http://127.0.0.1:{port}"),
+        ("::1", "http://[::1]:{port}"),
+        ("[::1]", "http://[::1]:{port}"),
+        ("::", "http://[::1]:{port}"),
+    ],
+)
+def test_the_address_told_is_one_that_a_browser_opens(name: str, url: str) -> None:
+    needs_ipv6(name)
+    port = free_port()
+    where = listening(name, port)
+    assert where.url == url.format(port=port)
+    assert ("other machines" in where.told) == (name in ("0.0.0.0", "::"))
+
+
+def test_an_address_that_is_taken_in_ipv6_alone_is_taken() -> None:
+    needs_ipv6("::1")
+    with socket.socket(socket.AF_INET6) as taken:
+        taken.bind(("::1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(PortError, match=rf"cannot listen on \[::1\]:{port}"):
+            serve(gr.Blocks(), "::1", port, block=False)
 
 
 def test_missing_weights_are_one_sentence_and_status_2(tmp_path: Path) -> None:
@@ -55,6 +101,57 @@ def test_a_file_named_by_an_address_is_not_fetched(served: Served) -> None:
         said = stream.read().decode()
     assert "event: error" in said
     assert NO_ADDRESSES in said
+
+
+def otherwise(*_: object) -> None:
+    """Stands where an older or newer gradio is made in another way."""
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "changed"),
+    [
+        (processing_utils, "async_ssrf_protected_download", None),
+        (processing_utils, "async_ssrf_protected_download", otherwise),
+        (route_utils, "GradioUploadFile", None),
+        (route_utils, "GradioMultiPartParser", None),
+        (Block, "async_move_resource_to_block_cache", otherwise),
+        (StateHolder, "__init__", otherwise),
+        (gr.Blocks, "launch", otherwise),
+    ],
+)
+def test_without_a_place_for_its_guards_there_is_no_page(
+    owner: object, name: str, changed: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(owner, name, changed)
+    with pytest.raises(ServeError, match=rf"gradio {gr.__version__} has .*: install gradio {TESTED}"):
+        serve(gr.Blocks(), "127.0.0.1", free_port(), block=False)
+
+
+def test_a_second_page_in_the_same_program_keeps_the_guards() -> None:
+    put_up(SETTINGS)
+    guard = route_utils.GradioUploadFile
+    put_up(SETTINGS)
+    assert route_utils.GradioUploadFile is guard
+
+
+@pytest.mark.parametrize("forget", ["left", "idle"])
+def test_sessions_are_dropped_only_while_gradio_does_not_move_them(forget: str) -> None:
+    page, sessions = gr.Blocks(), StateHolder()
+    sessions.set_blocks(page)
+    assert sessions["visitor"]
+    later = datetime.now() + timedelta(hours=1)
+    dropping = threading.Thread(
+        target=lambda: (
+            forget_session(page, "visitor") if forget == "left" else forget_idle(page, later, 60)
+        )
+    )
+    with sessions.lock:
+        dropping.start()
+        dropping.join(0.2)
+        assert "visitor" in sessions.session_data
+    dropping.join(60)
+    assert not sessions.session_data
+    assert not sessions.time_last_used
 
 
 def test_what_is_held_of_a_visitor_goes_some_time_after_the_last_that_was_done() -> None:

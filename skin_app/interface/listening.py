@@ -1,0 +1,87 @@
+"""Where the page listens: the address is read, tried, and told as one that a browser opens."""
+
+import errno
+import socket
+from dataclasses import dataclass
+
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # listens to all -> reaches this machine
+
+
+class ServeError(ValueError):
+    """The page cannot be served as it was told to; the message is one sentence."""
+
+
+class PortError(ServeError):
+    """The page cannot listen where it was told to."""
+
+
+@dataclass(frozen=True)
+class Listening:
+    """`host`: name or address to listen on, IPv6 without brackets."""
+
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        """The page's address for a browser on this machine, without a slash at its end."""
+        return f"http://{_bracketed(EVERYWHERE.get(self.host, self.host))}:{self.port}"
+
+    @property
+    def told(self) -> str:
+        """The same for people, who learn here that other machines reach the page too."""
+        others = f" (other machines reach it by this one's name, port {self.port})"
+        return self.url + (others if self.host in EVERYWHERE else "")
+
+    @property
+    def server_name(self) -> str:
+        """As gradio wants it: it makes an address of it without looking."""
+        return _bracketed(self.host)
+
+
+def listening(name: str, port: str | int) -> Listening:
+    """Whether the page can listen on host `name`, an IPv6 address with or without brackets.
+
+    Raises `PortError`: for a port that is taken or none at all with advice about the port, for a name
+    that this machine does not have with advice about the name.
+    """
+    if not str(port).isdecimal() or not 0 < int(port) < 65536:
+        raise PortError(f"{port} is no port: set GRADIO_SERVER_PORT to a number such as 7860.")
+    host = name.strip().removeprefix("[").removesuffix("]")
+    try:
+        found = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM) if host else []
+    except (OSError, UnicodeError):
+        found = []
+    if not found:
+        raise _wrong_name(name, "there is no such host")
+    for family, kind, protocol, _, address in found:
+        try:
+            with socket.socket(family, kind, protocol) as probe:
+                _try(probe, address)
+        except OSError as error:
+            if error.errno in (errno.EADDRINUSE, errno.EACCES):
+                raise PortError(
+                    f"The page cannot listen on {_bracketed(host)}:{port} ({error.strerror}): stop the "
+                    "program that does, or set GRADIO_SERVER_PORT to another port."
+                ) from error
+            raise _wrong_name(name, error.strerror or str(error)) from error
+    return Listening(host, int(port))
+
+
+def _try(probe: socket.socket, address: tuple) -> None:
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if probe.family == socket.AF_INET6:  # as the server does it: IPv4 may listen beside it
+        probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    probe.bind(address)
+
+
+def _wrong_name(name: str, reason: str) -> PortError:
+    return PortError(
+        f'The page cannot listen on "{name}" ({reason}): set GRADIO_SERVER_NAME to a name or address '
+        "of this machine, such as 127.0.0.1, ::1, or 0.0.0.0 to let other machines in, without http:// "
+        "and without a port, which GRADIO_SERVER_PORT sets."
+    )
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
