@@ -230,3 +230,29 @@ def test_no_wrong_byte_in_a_profile_escapes() -> None:
 def test_a_profile_does_not_make_a_bad_file_a_photo() -> None:
     with pytest.raises(PhotoError, match="damaged"):
         read_photo(saved(IN_P3, "PNG", icc_profile=P3)[:-900])
+
+
+def ink_profile() -> bytes:
+    """Of greys only: lightness falls with the mean of the colours, and with black."""
+    corners = [(c, m, y, k) for c in (0, 1) for m in (0, 1) for y in (0, 1) for k in (0, 1)]
+    lightness = [round(255 * (1 - (c + m + y) / 3) * (1 - k)) for c, m, y, k in corners]
+    ramp = bytes(range(256))
+    unit = struct.pack(">9i", *(65536 * (n % 4 == 0) for n in range(9)))
+    table = b"".join(bytes((value, 128, 128)) for value in lightness)
+    lut = b"mft1\0\0\0\0" + bytes((4, 3, 2, 0)) + unit + ramp * 4 + table + ramp * 3
+    lut += bytes(-len(lut) % 4)
+    white = b"XYZ \0\0\0\0" + struct.pack(">3i", 63190, 65536, 54061)
+    tags = struct.pack(">I4sII4sII", 2, b"A2B0", 156, len(lut), b"wtpt", 156 + len(lut), 20)
+    head = bytes(4) + b"\2\x40\0\0prtrCMYKLab " + P3[24:128]
+    return struct.pack(">I", 156 + len(lut) + 20) + head + tags + lut + white
+
+
+def test_inks_are_converted_by_their_profile() -> None:
+    black = np.linspace(0, 255, 120).astype(np.uint8)[None].repeat(90, axis=0)
+    ink = Image.fromarray(np.stack([0 * black] * 3 + [black], axis=-1), mode="CMYK")
+    photo = read_photo(saved(ink, "JPEG", quality=97, icc_profile=ink_profile()))
+    height = (100 * (1 - black / 255) + 16) / 116
+    linear = np.where(height > 6 / 29, height**3, 3 * (6 / 29) ** 2 * (height - 4 / 29))
+    expected = 255 * np.where(linear > 0.0031308, 1.055 * linear ** (1 / 2.4) - 0.055, 12.92 * linear)
+    assert not photo.unknown_profile
+    assert np.abs(photo.pixels - expected[..., None]).mean() < 2
