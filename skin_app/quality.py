@@ -99,13 +99,23 @@ CHECKS = (
     Check("colour cast", "skin b*", "low", f"The skin looks bluer {UNUSUAL}"),
     Check("colour cast", "skin b*", "high", f"The skin looks yellower {UNUSUAL}"),
 )
+# Of the photo's file, not of its picture: no limit is fitted, so none is in `CHECKS`.
+# `Photo`'s field -> kind and sentence
+FILE_FAULTS = {
+    "unknown_profile": (
+        "colour profile",
+        "The photo's colour profile is broken, unknown or missing, so its colours may be off: "
+        "export it as sRGB and try that.",
+    ),
+}
 KINDS = tuple(dict.fromkeys(check.kind for check in CHECKS))
 MEASUREMENTS = tuple(dict.fromkeys(check.measurement for check in CHECKS))
 
 
 @dataclass(frozen=True)
 class Finding:
-    """`sentence` says what to change; `value` is beyond `limit`. `kind` is one of `KINDS`."""
+    """`sentence` says what to change; `value` is beyond `limit`. `kind` is one of `KINDS`, or of
+    `FILE_FAULTS` with 1 beyond 0."""
 
     kind: str
     sentence: str
@@ -131,11 +141,20 @@ class QualityLimits(BaseModel):
 
 
 def findings(photo: Photo, limits: QualityLimits, seen: Seen | None = None) -> tuple[Finding, ...]:
-    """What is wrong with the photo, in the order of `CHECKS`; empty when nothing is.
+    """What is wrong with the photo's file, then with the photo in the order of `CHECKS`; often nothing.
 
     `seen`: what `see` gave of the photo, if it was asked before.
     """
-    return judged(measurements(photo, seen), limits)
+    return file_findings(photo) + judged(measurements(photo, seen), limits)
+
+
+def file_findings(photo: Photo) -> tuple[Finding, ...]:
+    """What is wrong with the file that the photo came in."""
+    return tuple(
+        Finding(*fault, value=1, limit=0)
+        for field, fault in FILE_FAULTS.items()
+        if getattr(photo, field)
+    )
 
 
 def judged(values: dict[str, float], limits: QualityLimits) -> tuple[Finding, ...]:

@@ -54,6 +54,13 @@ def test_record_says_what_the_analysis_says(ensemble: Ensemble, analysis: Analys
     assert made["reader"] is None
 
 
+def test_a_colour_profile_that_cannot_be_read_stands_in_record_and_row(ensemble: Ensemble) -> None:
+    analysis = ensemble.analyse(Photo(picture(1, 96, 72), unknown_profile=True))
+    kinds = [finding["kind"] for finding in record(analysis, ensemble.weights, NOON)["quality"] or ()]
+    assert kinds[0] == "colour profile"
+    assert csv_row(Path("a.jpg"), analysis)["quality"].startswith("colour profile")
+
+
 def test_points_say_on_which_side_the_photo_lies(ensemble: Ensemble, analysis: Analysis) -> None:
     between = replace(analysis, malignant_probability=0.25)
     points = record(between, ensemble.weights, NOON)["operating_points"]
