@@ -80,6 +80,17 @@ class MemberConfig(BaseModel):
             arguments["window_size"] = largest_window(size, self.stages or 4)
         return self.model_copy(update={"arguments": arguments, "size": size, "view_sizes": ()})
 
+    def check_training_size(self, size: int) -> None:
+        """Raise `ValueError` for a size that the same weights cannot be trained at."""
+        if size == self.size or "img_size" not in self.arguments:
+            return
+        window, tiles = self.arguments.get("window_size"), 2 ** ((self.stages or 4) + 1)
+        if not isinstance(window, int) or size % (tiles * window):
+            raise ValueError(
+                f"{self.architecture} cannot be trained at {size} px: {size} is no multiple "
+                f"of its window"
+            )
+
 
 def largest_window(size: int, stages: int) -> int:
     """The largest window of at most 7 that tiles all stages (sides size/4, /8, ...) of a Swin.
@@ -144,6 +155,17 @@ class Member(nn.Module):
         other.load_state_dict(state, assign=True)
         device = self.classifier.weight.device
         return other.to(device).train(self.training).requires_grad_(False)
+
+    def resize(self, size: int) -> None:
+        """Read squares of `size` pixels from now on, in place; attention windows stay as they are."""
+        window = self.config.arguments.get("window_size")
+        if window is None:
+            return
+        embed = self.backbone.patch_embed
+        embed.set_input_size(img_size=(size, size))
+        for number, stage in enumerate(self.backbone.layers):  # each gets the grid before its merging
+            grid = tuple(side // 2 ** max(number - 1, 0) for side in embed.grid_size)
+            stage.set_input_size(feat_size=grid, window_size=(window, window))
 
     def forward(self, images: Tensor) -> Reading:
         """Read `images`, (batch, 3, size, size) in [0, 1]."""

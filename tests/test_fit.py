@@ -207,17 +207,22 @@ def test_stopping_at_any_step_changes_nothing(
     assert file_hash(run.folder / name) == file_hash(finished / name)
 
 
-def test_a_swin_with_frozen_stages_also_resumes_bit_for_bit(data: Path, tmp_path: Path) -> None:
-    """The shipped architecture: shifted windows, position tables, stochastic depth."""
+@pytest.mark.parametrize(("sizes", "stop"), [((), 5), ((80, 160), 3), ((80, 160), 5)])
+def test_a_swin_with_frozen_stages_also_resumes_bit_for_bit(
+    sizes: tuple[int, ...], stop: int, data: Path, tmp_path: Path
+) -> None:
+    """The shipped architecture: shifted windows, position tables, stochastic depth, growing sizes."""
     path = start_weights(SWIN, tmp_path)
     member = SWIN.model_copy(update={"arguments": {**SWIN.arguments, "drop_path_rate": 0.2}})
     recipe = with_stage(
-        dataclasses.replace(TINY, member=member, cache_side=80), frozen=("patch_embed", "layers.0")
+        dataclasses.replace(TINY, member=member, cache_side=80),
+        frozen=("patch_embed", "layers.0"),
+        sizes=sizes,
     )
     whole = prepare(tmp_path / "whole", data, recipe, 0, path)
     fit_fold(whole, 0)
     broken = prepare(tmp_path / "broken", data, recipe, 0, path)
-    fit_stopped_at(5, broken)
+    fit_stopped_at(stop, broken)
     fit_fold(broken, 0)
     name = "fold-0/member.safetensors"
     assert file_hash(broken.folder / name) == file_hash(whole.folder / name)

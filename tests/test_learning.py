@@ -108,6 +108,17 @@ def test_uneven_sampling_is_taken_off_like_class_weights() -> None:
     assert np.allclose(emphasis(FLAGSHIP, COUNTS), 1)
 
 
+def test_logit_adjustment_is_taken_off_like_class_weights() -> None:
+    """With the whole log prior added in training, logits are those of equal priors."""
+    plain = replace(LE2020, class_weight_power=0.0)
+    adjusted = log_prior_shift(LABELS, replace(plain, logit_adjustment=1.0))
+    weighted = log_prior_shift(LABELS, LE2020)
+    assert np.allclose(adjusted - adjusted[0], weighted - weighted[0], atol=1e-6)
+    assert np.allclose(log_prior_shift(LABELS, plain), 0)
+    with pytest.raises(ValueError, match="logit_adjustment needs the focal loss"):
+        replace(MISHRA2019, logit_adjustment=1.0)
+
+
 def test_one_vs_rest_is_the_sum_of_seven_binary_losses() -> None:
     logits = torch.randn(5, 7, generator=torch.Generator().manual_seed(0))
     targets = F.one_hot(torch.tensor([0, 1, 2, 5, 6]), 7).float()

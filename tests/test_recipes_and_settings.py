@@ -49,6 +49,15 @@ def test_frozen_names_exist_in_their_backbones() -> None:
     }
 
 
+def test_sizes_grow_epoch_by_epoch_and_the_last_goes_on() -> None:
+    stage = replace(FLAGSHIP.stages[0], sizes=(80, 80, 160))
+    assert [stage.size_of_epoch(epoch) for epoch in range(5)] == [80, 80, 160, 160, 160]
+    assert FLAGSHIP.stages[0].size_of_epoch(3) is None
+    assert replace(FLAGSHIP, stages=(stage,)).stages[0] == stage
+    with pytest.raises(ValueError, match="cannot be trained at 128 px"):  # windows of 5 do not tile it
+        replace(FLAGSHIP, stages=(replace(stage, sizes=(128, 160)),))
+
+
 def test_settings_change_what_they_name_and_results_can_tell() -> None:
     recipe = changed(
         RECIPES["le2020"],

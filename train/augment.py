@@ -12,6 +12,8 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
+from train import conditions
+
 
 @dataclass(frozen=True)
 class Augmentation:
@@ -21,7 +23,10 @@ class Augmentation:
     a share of the square. `shift`: largest shift as a share of the side. `cutout`: side of the
     erased square as a share of the image's. `cutout_probability`. `brightness`, `contrast`,
     `saturation`, `hue_gain`: largest relative change (`hue_gain` scales each channel by itself).
-    `mixup`: alpha of the beta distribution.
+    `mixup`: alpha of the beta distribution. `painted`, `surround`, `uneven_light`, `constancy`, `blur`,
+    `jpeg`: shares of the images that get hair, rulers, ink, bubbles or dark corners, a dark surround,
+    light from one side, colour constancy, blur, or JPEG compression (`train.conditions`). `cast`:
+    largest length of a colour cast's log gains.
     """
 
     rotation: float = 180.0
@@ -35,12 +40,21 @@ class Augmentation:
     saturation: float = 0.2
     hue_gain: float = 0.06
     mixup: float = 0.0
+    painted: float = 0.0
+    surround: float = 0.0
+    uneven_light: float = 0.0
+    cast: float = 0.0
+    constancy: float = 0.0
+    blur: float = 0.0
+    jpeg: float = 0.0
 
 
 def augment(images: Tensor, size: int, settings: Augmentation, generator: Generator) -> Tensor:
     """Augmented copies of `images`, (batch, 3, side, side) in [0, 1], as (batch, 3, size, size)."""
+    images = _seen_through(images, settings, generator)
     warped = _warp(images, size, settings, generator)
-    return _cutout(_recolour(warped, settings, generator), settings, generator)
+    stored = _stored(_recolour(warped, settings, generator), settings, generator)
+    return _cutout(stored, settings, generator)
 
 
 def mix(images: Tensor, targets: Tensor, alpha: float, generator: Generator) -> tuple[Tensor, Tensor]:
@@ -57,6 +71,30 @@ def mix(images: Tensor, targets: Tensor, alpha: float, generator: Generator) -> 
 
 def _uniform(count: int, low: float, high: float, generator: Generator) -> Tensor:
     return torch.rand(count, generator=generator) * (high - low) + low
+
+
+def _seen_through(images: Tensor, settings: Augmentation, generator: Generator) -> Tensor:
+    """What lies on the skin and around it; a part that is off draws nothing from the generator."""
+    if settings.painted:
+        images = conditions.paint(images, settings.painted, generator)
+    if settings.surround:
+        images = conditions.surround(images, settings.surround, generator)
+    if settings.uneven_light:
+        images = conditions.uneven_light(images, settings.uneven_light, generator)
+    return images
+
+
+def _stored(images: Tensor, settings: Augmentation, generator: Generator) -> Tensor:
+    """What camera and file do; a part that is off draws nothing from the generator."""
+    if settings.cast:
+        images = conditions.colour_cast(images, settings.cast, generator)
+    if settings.constancy:
+        images = conditions.colour_constancy(images, settings.constancy, generator)
+    if settings.blur:
+        images = conditions.blur(images, settings.blur, generator)
+    if settings.jpeg:
+        images = conditions.compressed(images, settings.jpeg, generator)
+    return images
 
 
 def _warp(images: Tensor, size: int, settings: Augmentation, generator: Generator) -> Tensor:

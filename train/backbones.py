@@ -76,10 +76,10 @@ def mobilenet_v2(size: int | None) -> MemberConfig:
     )
 
 
-def efficientnet_lite0(size: int | None) -> MemberConfig:
-    """EfficientNet-Lite0 of TFLite Model Maker: inputs (x - 127) / 128."""
+def efficientnet_lite2(size: int | None) -> MemberConfig:
+    """EfficientNet-Lite2 of TensorFlow: its padding, inputs (x - 127) / 128."""
     return MemberConfig(
-        architecture="tf_efficientnet_lite0",
+        architecture="tf_efficientnet_lite2",
         size=size or 224,
         mean=(127 / 255, 127 / 255, 127 / 255),
         std=(128 / 255, 128 / 255, 128 / 255),
@@ -89,5 +89,5 @@ def efficientnet_lite0(size: int | None) -> MemberConfig:
 PRESETS = {
     "swin_tiny_stages123": swin_stages_123,
     "mobilenetv2_tf": mobilenet_v2,
-    "efficientnet_lite0_tflite": efficientnet_lite0,
+    "efficientnet_lite2_tf": efficientnet_lite2,
 }

@@ -20,7 +20,14 @@ RIDGE = 1e-4
 def log_prior_shift(labels: np.ndarray, recipe: Recipe) -> np.ndarray:
     """(7,) log of how much the recipe's loss and sampling stress each class, to be subtracted."""
     counts = np.bincount(labels, minlength=len(CODES))
-    return np.log(training_weights(counts, recipe) * emphasis(recipe, counts))
+    stressed = np.log(training_weights(counts, recipe) * emphasis(recipe, counts))
+    return stressed - recipe.logit_adjustment * log_prior(counts)
+
+
+def log_prior(counts: np.ndarray) -> np.ndarray:
+    """(7,) log share of each class among `counts`, (7,) images; a class without any counts as one."""
+    counts = np.maximum(counts, 1)
+    return np.log(counts / counts.sum())
 
 
 def training_weights(counts: np.ndarray, recipe: Recipe) -> np.ndarray:

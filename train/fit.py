@@ -85,6 +85,7 @@ def _train_stage(run: Run, fold: int, index: int, accelerator: Accelerator) -> N
         epoch, position = divmod(progress.step, per_epoch)
         if epoch != rows_epoch:
             rows, rows_epoch = _rows_of_epoch(run, fold, index, epoch), epoch
+            learner.train_at(stage.size_of_epoch(epoch))
         batch = rows[position * run.recipe.batch : (position + 1) * run.recipe.batch]
         rate = rate_share(stage, progress.step, per_epoch, progress.validation_losses)
         progress.loss_sum += learner.step(progress.step, batch, rate)

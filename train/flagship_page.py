@@ -22,6 +22,7 @@ from train.results_tables import (
 
 Numbers = dict[str, Any]
 STUDY, VIEWS_STUDY, KINDS_STUDY = "flagship", "view-sizes", "unlike-members"
+FULL_STUDY = "full-runs"
 DECISIVE = (
     "accuracy",
     "balanced accuracy, prior-adjusted",
@@ -60,7 +61,7 @@ def flagship_page(numbers: Numbers, out: Path, results: Path) -> str:
     """The document from `train.results`' numbers, which hold `STUDY`; `results`: their document."""
     studies = {study["study"]: study for study in numbers["studies"]}
     weights, study = numbers["weights"], studies[STUDY]
-    views, kinds = studies.get(VIEWS_STUDY), studies.get(KINDS_STUDY)
+    views, kinds, full = (studies.get(name) for name in (VIEWS_STUDY, KINDS_STUDY, FULL_STUDY))
     link = Path(os.path.relpath(results, out.parent)).as_posix()
     parts = [
         _intro(link),
@@ -68,7 +69,8 @@ def flagship_page(numbers: Numbers, out: Path, results: Path) -> str:
         f"## What was tried in training\n\n{_tried(study)}\n\n{_where(study, link)}",
         *([f"## What was tried in answering\n\n{_tried(views)}"] if views else []),
         *([f"## What was tried as further members\n\n{_tried(kinds)}"] if kinds else []),
-        f"## Learning curves\n\n{_curves([study, *([kinds] if kinds else [])])}",
+        *([f"## What was tried in full trainings\n\n{_tried(full)}"] if full else []),
+        f"## Learning curves\n\n{_curves([study, *(part for part in (kinds, full) if part)])}",
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -18,7 +18,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from skin_app.diagnoses import CODES
 from skin_app.network import Member
 from train.augment import augment, mix
-from train.calibrate import training_weights
+from train.calibrate import log_prior, training_weights
 from train.contrastive import ContrastiveNetwork, contrastive_loss
 from train.losses import focal_loss, one_vs_rest_loss
 from train.pixels import Pixels
@@ -60,6 +60,9 @@ class Learner:
         self.optimiser = optimiser_of(self.stage, groups + heads)
         counts = np.bincount(run.data.labels[run.assignment != fold], minlength=len(CODES))
         self.weights = torch.from_numpy(training_weights(counts, run.recipe)).float().to(self.device)
+        prior = torch.from_numpy(log_prior(counts)).float().to(self.device)
+        self.added = run.recipe.logit_adjustment * prior
+        self.size = run.recipe.member.size
         self.pixels = Pixels(run.squares, self.device)
         self.labels = torch.tensor(run.data.labels)
         self.counted = {
@@ -75,6 +78,13 @@ class Learner:
         self.prepared = accelerator.prepare_model(self.network)
         # after that line: with several processes it puts new tensors in the buffers' place
         self.running = [b for b in member.buffers() if b.is_floating_point() and b.ndim == 1]
+
+    def train_at(self, size: int | None) -> None:
+        """Train on squares of `size` pixels from now on; None: the member's own."""
+        wanted = size or self.run.recipe.member.size
+        if wanted != self.size:
+            self.member.resize(wanted)
+            self.size = wanted
 
     def step(self, number: int, rows: np.ndarray, rate: float) -> float:
         """One optimiser step on the images `rows` at `rate` times the peak rates; returns the loss.
@@ -122,19 +132,19 @@ class Learner:
         torch.manual_seed(seed)  # dropout and stochastic depth
         images, labels = self.pixels.take(rows), self.labels[rows]
         if self.stage.objective == "contrast":
-            views = [
-                augment(images, recipe.member.size, recipe.augmentation, generator) for _ in range(2)
-            ]
+            views = [augment(images, self.size, recipe.augmentation, generator) for _ in range(2)]
             batch = torch.cat(views).contiguous(memory_format=self.memory_format)
             vectors = self.prepared(batch)
             return contrastive_loss(vectors, labels.repeat(2).to(self.device), recipe.temperature)
         targets = F.one_hot(labels, len(CODES)).float().to(self.device)
-        images = augment(images, recipe.member.size, recipe.augmentation, generator)
+        images = augment(images, self.size, recipe.augmentation, generator)
         images, targets = mix(images, targets, recipe.augmentation.mixup, generator)
         logits = self.prepared(images.contiguous(memory_format=self.memory_format)).logits.float()
         if recipe.loss == "one_vs_rest":
             return one_vs_rest_loss(logits, targets, self.weights, recipe.smoothing)
-        return focal_loss(logits, targets, self.weights, recipe.focal_gamma, recipe.smoothing)
+        return focal_loss(
+            logits + self.added, targets, self.weights, recipe.focal_gamma, recipe.smoothing
+        )
 
     def _synchronised(self, last: bool) -> AbstractContextManager[object]:
         """Gradients travel between processes once a step, after the last part."""

@@ -21,7 +21,8 @@ class Stage:
     "restarts" (SGDR: cosine cycles, the first `cycle_epochs` long, each `cycle_growth` times the one
     before), "plateau" (times `plateau_factor` after more than `plateau_patience` epochs without a
     better validation loss) or "constant". `patience`: epochs without a better validation loss before
-    stopping.
+    stopping. `sizes`: side of the training images in pixels, epoch by epoch (the last goes on), as in
+    progressive learning (Tan and Le 2021); none: the member's size.
     """
 
     name: str = "all"
@@ -41,6 +42,11 @@ class Stage:
     plateau_factor: float = 0.5
     plateau_patience: int = 2
     patience: int = 2
+    sizes: tuple[int, ...] = ()
+
+    def size_of_epoch(self, epoch: int) -> int | None:
+        """Side in pixels of the images of `epoch` (from 0); None is the member's own."""
+        return self.sizes[min(epoch, len(self.sizes) - 1)] if self.sizes else None
 
     def __post_init__(self) -> None:
         for name in ("epochs", "patience", "cycle_epochs", "cycle_growth"):
@@ -58,7 +64,9 @@ class Recipe:
     commonest's count) or "thinned" (each epoch draws a share of `thinning` of the commonest diagnosis's
     images anew, and takes all others). `loss`: "focal" (`focal_gamma` 0 is cross-entropy) or
     "one_vs_rest" (binary cross-entropy). `class_weight_power`: 0 none, 1 class-ratio weights;
-    `class_boost`: further factors by diagnosis. `temperature`, `projection`: of the contrastive stage.
+    `class_boost`: further factors by diagnosis. `logit_adjustment`: factor of the log prior that is
+    added to the logits in training (Menon et al. 2021); 0 is none, 1 aims at equal priors.
+    `temperature`, `projection`: of the contrastive stage.
     `averaging`: decay of the running mean of the weights (EMA), which is what is validated and shipped;
     0 is none. `cache_side`: side of the cached squares in pixels. `shipped`: how many members go into
     the weights folder. `stages`: none for a run that goes on from another and trains nothing, but
@@ -81,6 +89,7 @@ class Recipe:
     focal_gamma: float = 1.0
     class_weight_power: float = 0.5
     class_boost: tuple[tuple[str, float], ...] = ()
+    logit_adjustment: float = 0.0
     smoothing: float = 0.0
     temperature: float = 0.1
     projection: int = 128
@@ -102,6 +111,11 @@ class Recipe:
             raise ValueError("clip and temperature must be above 0")
         if self.cache_side < self.member.size:
             raise ValueError("cache_side must be at least the member's size, to train on sharp pixels")
+        if self.loss == "one_vs_rest" and self.logit_adjustment:
+            raise ValueError("logit_adjustment needs the focal loss (focal_gamma 0 is cross-entropy)")
+        for stage in self.stages:
+            for size in stage.sizes:
+                self.member.check_training_size(size)
         for code, factor in self.class_boost:
             if code not in CODES or factor <= 0:
                 raise ValueError(f"class_boost takes factors above 0 of {', '.join(CODES)}")
