@@ -17,6 +17,8 @@ import torch
 from PIL import ExifTags, Image, ImageOps
 from torchvision.io import ImageReadMode, decode_image
 
+from skin_app.jpeg_damage import is_damaged
+
 MAX_BYTES = 40_000_000
 MAX_PIXELS = 60_000_000
 MIN_SIDE = 64
@@ -45,9 +47,15 @@ class PhotoError(ValueError):
 
 @dataclass(frozen=True)
 class Photo:
-    """A decoded photo: `pixels` is (height, width, 3) RGB uint8 in [0, 255], nothing else is kept."""
+    """A decoded photo: `pixels` is (height, width, 3) RGB uint8 in [0, 255].
+
+    Of the file, only what speaks against its pixels is kept. `damaged`: they are not those that were
+    taken; `unknown_profile`: their colours may be wrong, as the colour profile could not be applied.
+    """
 
     pixels: np.ndarray
+    damaged: bool = False
+    unknown_profile: bool = False
 
     @property
     def width(self) -> int:
@@ -82,7 +90,7 @@ def read_photo(source: bytes | str | Path) -> Photo:
             height=height,
             least=MIN_SIDE,
         )
-    return Photo(_decode(data))
+    return Photo(_decode(data), damaged=data.startswith(b"\xff\xd8") and is_damaged(data))
 
 
 def _read_bytes(path: Path) -> bytes:
