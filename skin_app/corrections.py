@@ -2,10 +2,12 @@
 
 The four that Mishra et al. (CVPR Workshops 2019) use on photos of skin. The networks were trained on
 uncorrected images, so a correction can hurt; `docs/trust.md` says where. None is applied unasked.
-Every function takes a `Photo` and gives a new one; the photo that it is given stays as it is.
+Every function takes a `Photo` and gives a new one, with what is known of its file; the photo that it
+is given stays as it is.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -36,7 +38,7 @@ def gamma(photo: Photo, exponent: float = GAMMA) -> Photo:
     if exponent <= 0:
         raise ValueError(f"The gamma is {exponent}: choose one above 0 (1.2 to 1.5 is usual).")
     table = 255 * (np.arange(256) / 255) ** (1 / exponent)
-    return Photo(_stored(table)[photo.pixels])
+    return replace(photo, pixels=_stored(table)[photo.pixels])
 
 
 def even_illumination(photo: Photo) -> Photo:
@@ -53,11 +55,11 @@ def even_illumination(photo: Photo) -> Photo:
     lesion = np.asarray(ndimage.binary_dilation(lesion_mask(small), iterations=2), dtype=bool)
     light = _fitted_light(np.log(np.maximum(small.max(axis=-1), 1) / 255), view, view & ~lesion)
     if light is None:
-        return Photo(photo.pixels.copy())
+        return replace(photo, pixels=photo.pixels.copy())
     gain = torch.from_numpy(np.exp(-light)).float()[None, None]
     size = (photo.height, photo.width)
     smooth = F.interpolate(gain, size, mode="bilinear", align_corners=False)[0, 0].numpy()
-    return Photo(_stored(photo.pixels * smooth[..., None]))
+    return replace(photo, pixels=_stored(photo.pixels * smooth[..., None]))
 
 
 def colour_constancy(photo: Photo, norm: int = MINKOWSKI) -> Photo:
@@ -72,19 +74,20 @@ def colour_constancy(photo: Photo, norm: int = MINKOWSKI) -> Photo:
     powers = (np.arange(256) / 255) ** norm
     light = (counts @ powers / counts.sum(axis=1)) ** (1 / norm)
     if light.min() <= 0:
-        return Photo(photo.pixels.copy())
+        return replace(photo, pixels=photo.pixels.copy())
     gain = np.sqrt(np.mean(light**2)) / light
     tables = _stored(np.arange(256)[:, None] * gain)
-    return Photo(np.stack([tables[photo.pixels[..., c], c] for c in range(3)], axis=-1))
+    balanced = np.stack([tables[photo.pixels[..., c], c] for c in range(3)], axis=-1)
+    return replace(photo, pixels=balanced)
 
 
 def crop_to_view(photo: Photo) -> Photo:
     """The largest square inside the bright circle of the centre square; the photo if there is none."""
     found = view_square(photo)
     if found is None:
-        return Photo(photo.pixels.copy())
+        return replace(photo, pixels=photo.pixels.copy())
     left, top, side = found
-    return Photo(photo.pixels[top : top + side, left : left + side].copy())
+    return replace(photo, pixels=photo.pixels[top : top + side, left : left + side].copy())
 
 
 def view_square(photo: Photo) -> tuple[int, int, int] | None:

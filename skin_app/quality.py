@@ -1,9 +1,10 @@
-"""What is wrong with a photo, and how to take a better one.
+"""What is wrong with a photo or its file, and how to get a better one.
 
 Size, blur, exposure, dark corners, framing, colour cast; no network. A photo is measured on the centre
 square that the networks see; each measurement has limits that were fitted on HAM10000 at a stated
 false-alarm rate and are stored with the weights. A finding
-says that few images in HAM10000 look like that, not that the answer is wrong.
+says that few images in HAM10000 look like that, not that the answer is wrong. What is wrong with the
+file itself is known without limits (`file_findings`).
 """
 
 from dataclasses import dataclass
@@ -101,16 +102,25 @@ CHECKS = (
 )
 KINDS = tuple(dict.fromkeys(check.kind for check in CHECKS))
 MEASUREMENTS = tuple(dict.fromkeys(check.measurement for check in CHECKS))
+DAMAGED_FILE = ("damaged file", "Part of this photo is damaged: copy it again from the camera.")
+UNKNOWN_PROFILE = (
+    "colour profile",
+    "The photo's colour profile could not be used, so its colours may be wrong: save it with the "
+    "profile sRGB and try that.",
+)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """`sentence` says what to change; `value` is beyond `limit`. `kind` is one of `KINDS`."""
+    """`sentence` says what to change; `kind` names it in a few words.
+
+    `value`, which was measured on the pixels, is beyond `limit`; both are None for a fault of the file.
+    """
 
     kind: str
     sentence: str
-    value: float
-    limit: float
+    value: float | None = None
+    limit: float | None = None
 
 
 class QualityLimits(BaseModel):
@@ -131,11 +141,17 @@ class QualityLimits(BaseModel):
 
 
 def findings(photo: Photo, limits: QualityLimits, seen: Seen | None = None) -> tuple[Finding, ...]:
-    """What is wrong with the photo, in the order of `CHECKS`; empty when nothing is.
+    """What is wrong with the file and, in the order of `CHECKS`, with the photo; empty when nothing is.
 
     `seen`: what `see` gave of the photo, if it was asked before.
     """
-    return judged(measurements(photo, seen), limits)
+    return file_findings(photo) + judged(measurements(photo, seen), limits)
+
+
+def file_findings(photo: Photo) -> tuple[Finding, ...]:
+    """What is wrong with the photo's file, whatever its pixels show."""
+    faults = ((photo.damaged, DAMAGED_FILE), (photo.unknown_profile, UNKNOWN_PROFILE))
+    return tuple(Finding(*told) for holds, told in faults if holds)
 
 
 def judged(values: dict[str, float], limits: QualityLimits) -> tuple[Finding, ...]:

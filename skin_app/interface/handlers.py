@@ -5,7 +5,7 @@ answer first. What the page then remembers of it is `Shown`, in memory only.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -129,4 +129,4 @@ def held_copy(photo: Photo) -> Photo:
     if pixels <= HELD_PIXELS:
         return photo
     long_side = int(max(photo.width, photo.height) * np.sqrt(HELD_PIXELS / pixels))
-    return Photo(shrunk(photo.pixels, long_side))
+    return replace(photo, pixels=shrunk(photo.pixels, long_side))
