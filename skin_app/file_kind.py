@@ -1,0 +1,131 @@
+"""What a file is by its first bytes, whatever its name says."""
+
+import re
+import struct
+from collections.abc import Iterator
+
+HEAD_BYTES = 4096
+READ = ("JPEG", "PNG", "WebP", "HEIC", "AVIF", "TIFF", "BMP")  # kinds that `read_photo` can decode
+PICTURES = frozenset(  # kinds that hold pictures, read or refused: a folder's listing must name them
+    {*READ, "GIF", "DICOM", "JPEG 2000", "JPEG XL", "JPEG XR", "SVG", "raw", "layers"}
+)
+STARTS = (
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"GIF87a", "GIF"),
+    (b"GIF89a", "GIF"),
+    (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"),
+    (b"\xff\x4f\xff\x51", "JPEG 2000"),
+    (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
+    (b"\xff\x0a", "JPEG XL"),
+    (b"II\xbc\x01", "JPEG XR"),
+    (b"8BPS", "layers"),
+    (b"gimp xcf", "layers"),
+    (b"FUJIFILMCCD-RAW", "raw"),
+    (b"IIRO", "raw"),
+    (b"IIRS", "raw"),
+    (b"MMOR", "raw"),
+    (b"IIU\0", "raw"),
+    (b"II*\0", "TIFF"),
+    (b"MM\0*", "TIFF"),
+    (b"II+\0", "TIFF"),
+    (b"MM\0+", "TIFF"),
+    (b"\x1a\x45\xdf\xa3", "video"),
+    (b"\0\0\x01\xba", "video"),
+    (b"\0\0\x01\xb3", "video"),
+    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "video"),
+    (b"FLV\x01", "video"),
+    (b"PK\x03\x04", "archive"),
+    (b"PK\x05\x06", "archive"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "archive"),
+    (b"Rar!\x1a\x07", "archive"),
+    (b"7z\xbc\xaf\x27\x1c", "archive"),
+    (b"\x1f\x8b\x08", "archive"),
+    (b"\0\x05\x16\x07", "AppleDouble"),
+)
+BITMAP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)
+HEIC_BRANDS = {
+    b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"mif2", b"msf1",
+}  # fmt: skip
+AVIF_BRANDS = {b"avif", b"avis"}
+MOVIE_BOXES = (b"moov", b"mdat", b"wide", b"skip")  # QuickTime's files need not begin with "ftyp"
+# DICOM without its preamble begins with a data element of group 2 or 8
+BARE_DICOM = re.compile(rb"[\x02\x08]\0.\0([A-Z]{2}|\x04\0\0\0|.\0\0\0ISO_IR)", re.DOTALL)
+DNG_VERSION, SUB_FILES, NEW_SUBFILE, COMPRESSION, PHOTOMETRIC = 50706, 330, 254, 259, 262
+SENSOR_DATA = (32803, 34892)  # photometric: colour filter array, linear raw
+RAW_COMPRESSIONS = (32767, 32769, 32770, 34713, 65535)  # Sony, Epson, Samsung, Nikon, Pentax
+
+
+def kind_of(head: bytes) -> str | None:
+    """Short name of what a file holds, by its first `HEAD_BYTES` bytes; None for what is not known.
+
+    One of `READ`, another of `PICTURES`, or "PDF", "video", "HTML", "archive", "AppleDouble".
+    """
+    if head[128:132] == b"DICM" or BARE_DICOM.match(head):
+        return "DICOM"
+    for start, kind in STARTS:
+        if head.startswith(start):
+            return "raw" if kind == "TIFF" and _is_raw(head) else kind
+    if head[:4] == b"RIFF":
+        return {b"WEBP": "WebP", b"AVI ": "video"}.get(head[8:12])
+    if head[:2] == b"BM":
+        return "BMP" if int.from_bytes(head[14:18], "little") in BITMAP_HEADERS else None
+    return _media(head) or _text(head)
+
+
+def _media(head: bytes) -> str | None:
+    """Files made of ISO boxes: still pictures by their brands, else films."""
+    if head[4:8] in MOVIE_BOXES:
+        return "video"
+    if head[4:8] != b"ftyp":
+        return None
+    end = min(int.from_bytes(head[:4], "big"), len(head))
+    brands = [head[8:12], *(head[at : at + 4] for at in range(16, end - 3, 4))]
+    if brands[0] == b"crx ":
+        return "raw"
+    general = brands[0] in (b"mif1", b"msf1", b"mif2")
+    if brands[0] in AVIF_BRANDS or (general and AVIF_BRANDS & {*brands}):
+        return "AVIF"
+    return "HEIC" if brands[0] in HEIC_BRANDS else "video"
+
+
+def _text(head: bytes) -> str | None:
+    if b"%PDF-" in head[:1024]:
+        return "PDF"
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if not text.startswith(b"<"):
+        return None
+    # whichever comes first: a web page may hold drawings
+    found = re.search(rb"<(?:!doctype )?(html|head|body|svg)\b", text)
+    return None if found is None else "SVG" if found[1] == b"svg" else "HTML"
+
+
+def _is_raw(head: bytes) -> bool:
+    """Whether what looks like a TIFF holds a sensor's data, which cameras store in the same layout."""
+    if head[8:10] == b"CR":
+        return True
+    tags = dict(first_tags(head))
+    return (
+        DNG_VERSION in tags
+        or tags.get(PHOTOMETRIC) in SENSOR_DATA
+        or tags.get(COMPRESSION) in RAW_COMPRESSIONS
+        or (SUB_FILES in tags and tags.get(NEW_SUBFILE) == 1)  # a preview first, as Nikon's
+    )
+
+
+def first_tags(data: bytes) -> Iterator[tuple[int, int]]:
+    """Number and first value of each tag of a TIFF's first directory, as far as `data` has it.
+
+    Of a tag whose values lie elsewhere in the file, the value is where they begin.
+    """
+    order = "<" if data[:2] == b"II" else ">"
+    if len(data) < 8 or struct.unpack_from(order + "H", data, 2)[0] != 42:
+        return
+    (start,) = struct.unpack_from(order + "I", data, 4)
+    if start + 2 > len(data):
+        return
+    (count,) = struct.unpack_from(order + "H", data, start)
+    for at in range(start + 2, min(start + 2 + 12 * count, len(data) - 11), 12):
+        tag, form, values = struct.unpack_from(order + "HHI", data, at)
+        short = form == 3 and values <= 2
+        yield tag, struct.unpack_from(order + ("H" if short else "I"), data, at + 8)[0]

@@ -1,0 +1,1 @@
+"""A module for each format: what its header says (`opened`), how its pixels and profile are read."""

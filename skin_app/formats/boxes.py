@@ -1,0 +1,68 @@
+"""The boxes of an AVIF or HEIC file (ISO/IEC 14496-12, 23008-12), as far as the readers do not tell."""
+
+import struct
+from collections.abc import Iterator
+
+MOST = 10_000  # boxes looked at in one place
+
+
+def has_movie(data: bytes) -> bool:
+    """Whether the file holds a track of pictures, not one only."""
+    return any(kind == b"moov" for kind, _, _ in _inside(data, 0, len(data)))
+
+
+def colour_codes(data: bytes) -> tuple[int, int] | None:
+    """Primaries and transfer of the main picture by ITU-T H.273, None where none are stated."""
+    try:
+        return _colour_codes(data)
+    except (struct.error, IndexError, StopIteration):
+        return None
+
+
+def _colour_codes(data: bytes) -> tuple[int, int] | None:
+    start, end = _found(data, b"meta", 0, len(data))
+    at, _ = _found(data, b"pitm", start + 4, end)
+    main = struct.unpack_from(">I" if data[at] else ">H", data, at + 4)[0]
+    start, end = _found(data, b"iprp", start + 4, end)
+    properties = list(_inside(data, *_found(data, b"ipco", start, end)))
+    for number in _associated(data, _found(data, b"ipma", start, end)[0], main):
+        kind, at, _ = properties[number - 1]
+        if number and kind == b"colr" and data[at : at + 4] == b"nclx":
+            return struct.unpack_from(">HH", data, at + 4)
+    return None
+
+
+def _associated(data: bytes, at: int, item: int) -> Iterator[int]:
+    """Numbers, from 1, of an item's properties, by the content of an "ipma" box at `at`."""
+    version, wide = data[at], data[at + 3] & 1
+    (entries,) = struct.unpack_from(">I", data, at + 4)
+    at += 8
+    for _ in range(min(entries, MOST)):
+        found = struct.unpack_from(">I" if version else ">H", data, at)[0]
+        at += 4 if version else 2
+        count, at = data[at], at + 1
+        numbers = struct.unpack_from(f">{count}{'H' if wide else 'B'}", data, at)
+        at += count * (2 if wide else 1)
+        if found == item:
+            yield from (number & (0x7FFF if wide else 0x7F) for number in numbers)
+            return
+
+
+def _found(data: bytes, kind: bytes, start: int, end: int) -> tuple[int, int]:
+    return next((begin, stop) for found, begin, stop in _inside(data, start, end) if found == kind)
+
+
+def _inside(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """Kind, begin and end of the content of the boxes between `start` and `end`."""
+    for _ in range(MOST):
+        if start + 8 > end:
+            return
+        length, kind = struct.unpack_from(">I4s", data, start)
+        head = 8
+        if length == 1 and start + 16 <= end:
+            (length,), head = struct.unpack_from(">Q", data, start + 8), 16
+        stop = end if length == 0 else start + length
+        if stop < start + head or stop > end:
+            return
+        yield kind, start + head, stop
+        start = stop

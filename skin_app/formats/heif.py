@@ -1,0 +1,59 @@
+"""HEIC by pillow-heif (libheif), AVIF by Pillow's AVIF reader alone (libavif): photos of phones.
+
+Both turn the photo as the file's own boxes say; the orientation in EXIF only repeats that.
+"""
+
+import io
+from functools import partial
+
+import pillow_heif
+from PIL import Image, ImageOps
+
+from skin_app.formats import boxes, exif
+from skin_app.formats.opened import Decoded, Opened, PhotoError, damaged, eight_bit
+from skin_app.made_profile import coded_profile
+
+
+def opened_heic(data: bytes) -> Opened:
+    """Depth, gain maps and thumbnails are no further pictures."""
+    if boxes.has_movie(data):
+        raise PhotoError("This file holds a series of pictures: save the one that you mean on its own.")
+    pictures = pillow_heif.open_heif(data, convert_hdr_to_8bit=True)
+    _single(len(pictures))
+    return Opened(*pictures.size, partial(_decoded_heic, pictures[0]))
+
+
+def opened_avif(data: bytes) -> Opened:
+    if boxes.has_movie(data):
+        raise PhotoError("This file holds a series of pictures: save the one that you mean on its own.")
+    image = Image.open(io.BytesIO(data), formats=["AVIF"])
+    return Opened(*image.size, partial(_decoded_avif, image, boxes.colour_codes(data)))
+
+
+def _single(count: int) -> None:
+    if count == 0:
+        raise damaged()
+    if count > 1:
+        raise PhotoError(
+            "This file holds {count} pictures: save the one that you mean on its own.", count=count
+        )
+
+
+def _decoded_heic(picture: pillow_heif.HeifImage) -> Decoded:
+    image = picture.to_pillow()
+    profile, coded = picture.info.get("icc_profile"), picture.info.get("nclx_profile")
+    if profile is None and coded:
+        profile = coded_profile(coded["color_primaries"], coded["transfer_characteristics"])
+    if profile is None:
+        profile = exif.profile_of(exif.read_exif(picture.info.get("exif") or b""))
+    return Decoded(eight_bit(image), profile)
+
+
+def _decoded_avif(image: Image.Image, codes: tuple[int, int] | None) -> Decoded:
+    image.load()
+    profile = image.info.get("icc_profile")
+    if profile is None and codes:
+        profile = coded_profile(*codes)
+    stated = image.getexif()
+    upright = ImageOps.exif_transpose(image)
+    return Decoded(eight_bit(upright), exif.profile_of(stated) if profile is None else profile)

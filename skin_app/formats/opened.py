@@ -1,0 +1,52 @@
+"""What every format's module gives and raises."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+
+class PhotoError(ValueError):
+    """The file cannot be used as a photo; the message is one sentence that says what to do.
+
+    `sentence`, `values`: the message with named places, and what stands in them, for translation.
+    """
+
+    def __init__(self, sentence: str, **values: str | int) -> None:
+        super().__init__(sentence.format(**values) if values else sentence)
+        self.sentence, self.values = sentence, values
+
+
+class Decoded(NamedTuple):
+    """A file's pixels as stored, and what its colours are.
+
+    `pixels`: (height, width, 3 or 4) uint8, upright, RGB and an opacity, not multiplied;
+    `profile`: ICC bytes, None for sRGB and where nothing is stated, b"" for colours that are not known;
+    `damaged`: some of the pixels are not those that were taken.
+    """
+
+    pixels: np.ndarray
+    profile: bytes | None
+    damaged: bool = False
+
+
+class Opened(NamedTuple):
+    """A file whose header was read: `decode` reads the rest."""
+
+    width: int
+    height: int
+    decode: Callable[[], Decoded]
+
+
+def damaged() -> PhotoError:
+    return PhotoError("The image is damaged or cut off: copy or export the photo again.")
+
+
+def eight_bit(image: Image.Image) -> np.ndarray:
+    """(height, width, 3 or 4) uint8 of an image of whole numbers; of 16 bits the upper 8 are taken."""
+    if image.mode.startswith("I"):
+        grey = (np.asarray(image).astype(np.uint32) >> 8).astype(np.uint8)
+        return np.repeat(grey[:, :, None], 3, axis=2)
+    transparent = "A" in image.mode or "a" in image.mode or "transparency" in image.info
+    return np.array(image.convert("RGBA" if transparent else "RGB"))

@@ -1,0 +1,109 @@
+"""ICC profiles of colours that a file states by numbers: primaries and a curve, or a code for both."""
+
+import struct
+
+import numpy as np
+
+Point = tuple[float, float]  # CIE x, y
+Primaries = tuple[Point, Point, Point, Point]  # red, green, blue, white
+
+D65: Point = (0.3127, 0.3290)
+SRGB: Primaries = ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06), D65)
+ADOBE: Primaries = ((0.64, 0.33), (0.21, 0.71), (0.15, 0.06), D65)
+# ITU-T H.273, as in cICP chunks and nclx boxes; 2 is "unspecified", which is taken for sRGB
+CODED: dict[int, Primaries] = {
+    1: SRGB,
+    2: SRGB,
+    4: ((0.67, 0.33), (0.21, 0.71), (0.14, 0.08), (0.310, 0.316)),
+    5: ((0.64, 0.33), (0.29, 0.60), (0.15, 0.06), D65),
+    6: ((0.630, 0.340), (0.310, 0.595), (0.155, 0.070), D65),
+    7: ((0.630, 0.340), (0.310, 0.595), (0.155, 0.070), D65),
+    9: ((0.708, 0.292), (0.170, 0.797), (0.131, 0.046), D65),
+    11: ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060), (0.314, 0.351)),
+    12: ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060), D65),
+    22: ((0.630, 0.340), (0.295, 0.605), (0.155, 0.077), D65),
+}
+# 1, 6, 7, 14 and 15 are curves of cameras; what they film is looked at through the one of sRGB
+LIKE_SRGB = (1, 2, 6, 7, 13, 14, 15)
+GAMMAS = {4: 2.2, 5: 2.8, 8: 1.0}
+D50 = np.array([0.96422, 1.0, 0.82521])
+BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
+SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
+DISPLAY_GAMMA = 2.2
+NEAR = (
+    0.02  # share by which a gamma may differ from 2.2, and points by a tenth of it, and still be sRGB
+)
+
+
+def coded_profile(primaries: int, transfer: int) -> bytes | None:
+    """By the codes of ITU-T H.273: None for sRGB, b"" for what is unknown or brighter than white."""
+    if transfer not in LIKE_SRGB and transfer not in GAMMAS:
+        return b""
+    if primaries not in CODED:
+        return b""
+    gamma = GAMMAS.get(transfer)
+    return None if CODED[primaries] is SRGB and gamma is None else made_profile(CODED[primaries], gamma)
+
+
+def measured_profile(primaries: Primaries, gamma: float) -> bytes | None:
+    """By points and a gamma that a file writes out: None where they are those of sRGB as people write
+    it (2.2), b"" where they are impossible."""
+    off = np.abs(np.array(primaries) - np.array(SRGB)).max()
+    if off < NEAR / 10 and abs(gamma / DISPLAY_GAMMA - 1) < NEAR:
+        return None
+    try:
+        return made_profile(primaries, gamma)
+    except (ValueError, struct.error):
+        return b""
+
+
+def made_profile(primaries: Primaries, gamma: float | None) -> bytes:
+    """A profile of three primaries and a curve; `gamma` None is the curve of sRGB.
+
+    Raises `ValueError` where the points span no colours, `struct.error` where a number is too large.
+    """
+    columns = _adapted(primaries)
+    curve = _para(3, SRGB_CURVE) if gamma is None else _para(0, (gamma,))
+    text = b"mluc\0\0\0\0" + struct.pack(">II2s2sII", 1, 12, b"en", b"US", 2, 28) + b"\0s"
+    tags = [
+        (b"desc", text),
+        (b"cprt", text),
+        (b"wtpt", _xyz(D50)),
+        *zip((b"rXYZ", b"gXYZ", b"bXYZ"), map(_xyz, columns.T), strict=True),
+        *((name, curve) for name in (b"rTRC", b"gTRC", b"bTRC")),
+    ]
+    start, table, body = 132 + 12 * len(tags), b"", b""
+    for name, data in tags:
+        table += struct.pack(">4sII", name, start + len(body), len(data))
+        body += data + bytes(-len(data) % 4)
+    kind = struct.pack(">4sI4s4s4s", bytes(4), 0x04200000, b"mntr", b"RGB ", b"XYZ ")
+    head = struct.pack(">I", start + len(body)) + kind + struct.pack(">6H", 2024, 1, 1, 0, 0, 0)
+    head += b"acsp" + bytes(28) + _xyz(D50)[8:]
+    return head.ljust(128, b"\0") + struct.pack(">I", len(tags)) + table + body
+
+
+def _adapted(primaries: Primaries) -> np.ndarray:
+    """(3, 3), the primaries in columns as X, Y, Z under D50 (Bradford)."""
+    points = np.array(primaries)
+    if not np.isfinite(points).all() or (points[:, 1] <= 0).any():
+        raise ValueError("A point of colour lies outside the plane.")
+    x, y = points.T
+    places = np.array([x / y, np.ones(4), (1 - x - y) / y])
+    scaled = places[:, :3] * np.linalg.solve(places[:, :3], places[:, 3])
+    change = np.diag((BRADFORD @ D50) / (BRADFORD @ places[:, 3]))
+    return np.linalg.solve(BRADFORD, change @ BRADFORD @ scaled)
+
+
+def _xyz(values: np.ndarray) -> bytes:
+    return b"XYZ \0\0\0\0" + b"".join(_fixed(float(value)) for value in values)
+
+
+def _para(kind: int, values: tuple[float, ...]) -> bytes:
+    return b"para\0\0\0\0" + struct.pack(">HH", kind, 0) + b"".join(map(_fixed, values))
+
+
+def _fixed(value: float) -> bytes:
+    return struct.pack(">i", round(value * 65536))
+
+
+ADOBE_RGB = made_profile(ADOBE, 563 / 256)
