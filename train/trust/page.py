@@ -14,6 +14,7 @@ from train.trust import (
     decisions,
     explanations_figure,
     explanations_report,
+    files,
     foreign,
     heat,
     lesion,
@@ -29,6 +30,7 @@ SECTIONS: dict[str, Callable[[dict[str, Any]], str]] = {
     "lesion": lesion.render,
     "heat": heat.render,
     "artefacts": artefacts.render,
+    "files": files.render,
     "explanations": explanations_report.render,
     "skin_tone": skin_tone.render,
 }
@@ -58,10 +60,14 @@ so empty it after changes of the code):
 
 
 def write_document(numbers: dict[str, Any], path: Path) -> None:
-    """Write `numbers` beside `path` as JSON, and the text made of them to `path`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    (path.parent / FIGURE).parent.mkdir(exist_ok=True)
+    """Write `numbers` beside `path` as JSON, the text made of them to `path`, and its figure."""
+    (path.parent / FIGURE).parent.mkdir(parents=True, exist_ok=True)
     explanations_figure.draw_curves(numbers["explanations"], path.parent / FIGURE)
+    write_text(numbers, path)
+
+
+def write_text(numbers: dict[str, Any], path: Path) -> None:
+    """Write `numbers` beside `path` as JSON, and the text made of them to `path`."""
     path.with_suffix(".json").write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
     path.write_text(document(numbers, path.with_suffix(".json").name), encoding="utf-8")
 
