@@ -2,8 +2,8 @@
 
 The four that Mishra et al. (CVPR Workshops 2019) use on photos of skin. The networks were trained on
 uncorrected images, so a correction can hurt; `docs/trust.md` says where. None is applied unasked.
-Every function takes a `Photo` and gives a new one, with what is known of its file; the photo that it
-is given stays as it is.
+Every function takes a `Photo` and gives a new one; the photo that it is given stays as it is, and what
+is wrong with its file is wrong with the new one too.
 """
 
 from collections.abc import Callable
@@ -77,8 +77,8 @@ def colour_constancy(photo: Photo, norm: int = MINKOWSKI) -> Photo:
         return replace(photo, pixels=photo.pixels.copy())
     gain = np.sqrt(np.mean(light**2)) / light
     tables = _stored(np.arange(256)[:, None] * gain)
-    balanced = np.stack([tables[photo.pixels[..., c], c] for c in range(3)], axis=-1)
-    return replace(photo, pixels=balanced)
+    channels = [tables[photo.pixels[..., c], c] for c in range(3)]
+    return replace(photo, pixels=np.stack(channels, axis=-1))
 
 
 def crop_to_view(photo: Photo) -> Photo:

@@ -1,7 +1,9 @@
 """What is said of a file that is no photo, or of a kind that is not read, by its kind (`file_kind`)."""
 
 OTHER_PICTURE = "This is a {kind} image, which is not read here: export the photo as JPEG or PNG."
-UNKNOWN = "This is not an image of a kind that is read here: export the photo as JPEG or PNG."
+UNKNOWN = (
+    "This is not a JPEG, PNG, WebP, HEIC, AVIF, TIFF or BMP image: export the photo as JPEG or PNG."
+)
 REFUSED = {
     "GIF": "This is a GIF: save the one frame that you mean as JPEG or PNG.",
     "DICOM": "This is a DICOM file: export the photo from the image archive as JPEG or PNG.",

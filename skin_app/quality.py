@@ -102,17 +102,20 @@ CHECKS = (
 )
 KINDS = tuple(dict.fromkeys(check.kind for check in CHECKS))
 MEASUREMENTS = tuple(dict.fromkeys(check.measurement for check in CHECKS))
-DAMAGED_FILE = ("damaged file", "Part of this photo is damaged: copy it again from the camera.")
-UNKNOWN_PROFILE = (
-    "colour profile",
-    "The photo's colour profile could not be used, so its colours may be wrong: save it with the "
-    "profile sRGB and try that.",
-)
+# `Photo`'s field -> kind and sentence. Faults of the file, not of its picture: no limit is fitted.
+FILE_FAULTS = {
+    "damaged": ("damaged file", "Part of this photo is damaged: copy it again from the camera."),
+    "unknown_profile": (
+        "colour profile",
+        "The photo's colour profile is broken, unknown or missing, so its colours may be off: "
+        "export it as sRGB and try that.",
+    ),
+}
 
 
 @dataclass(frozen=True)
 class Finding:
-    """`sentence` says what to change; `kind` names it in a few words.
+    """`sentence` says what to change; `kind` is one of `KINDS`, or of `FILE_FAULTS`.
 
     `value`, which was measured on the pixels, is beyond `limit`; both are None for a fault of the file.
     """
@@ -150,8 +153,7 @@ def findings(photo: Photo, limits: QualityLimits, seen: Seen | None = None) -> t
 
 def file_findings(photo: Photo) -> tuple[Finding, ...]:
     """What is wrong with the photo's file, whatever its pixels show."""
-    faults = ((photo.damaged, DAMAGED_FILE), (photo.unknown_profile, UNKNOWN_PROFILE))
-    return tuple(Finding(*told) for holds, told in faults if holds)
+    return tuple(Finding(*fault) for field, fault in FILE_FAULTS.items() if getattr(photo, field))
 
 
 def judged(values: dict[str, float], limits: QualityLimits) -> tuple[Finding, ...]:

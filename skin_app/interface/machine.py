@@ -67,7 +67,7 @@ def add_endpoints(ensemble: Ensemble, uploads: Path) -> None:
     """
 
     def analyse(photo: FileData, views: Literal[1, 8] = VIEWS) -> Record:
-        """Analyse one dermatoscopic photo (JPEG, PNG or WebP) from 8 views, or quickly from 1.
+        """Analyse one dermatoscopic photo (JPEG, PNG, WebP, HEIC, AVIF, TIFF, BMP) from 8 views, or 1.
 
         Research demo, not a medical device.
         """

@@ -71,10 +71,39 @@
     apply(figure);
   });
 
+  // What a file is goes by its content, on the server. gradio's field for a photo turns away what the
+  // browser does not know as an image by its name (HEIC, no suffix): it is told that all are.
+  const SUFFIXES = '.jpg,.jpeg,.jpe,.jfif,.png,.webp,.heic,.heif,.hif,.avif,.tif,.tiff,.bmp';
+  const named = (files) => {
+    const images = new DataTransfer();
+    for (const file of files) {
+      const known = file.type.startsWith('image/');
+      images.items.add(known ? file : new File([file], file.name, { type: 'image/unknown' }));
+    }
+    return images;
+  };
+
+  document.addEventListener('click', (event) => {
+    if (event.target.matches('input[type=file]')) event.target.accept = `image/*,${SUFFIXES}`;
+  }, true);
+
+  document.addEventListener('change', (event) => {
+    if (event.target.matches('input[type=file]')) event.target.files = named(event.target.files).files;
+  }, true);
+
+  document.addEventListener('drop', (event) => {
+    if (!event.isTrusted || !event.dataTransfer?.files.length) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const dataTransfer = named(event.dataTransfer.files);
+    event.target.dispatchEvent(new DragEvent('drop', { bubbles: true, cancelable: true, dataTransfer }));
+  }, true);
+
   // A pasted photo goes where a chosen one would: gradio has a button for that, but no keys.
   document.addEventListener('paste', (event) => {
     if (event.target.closest('input, textarea, [contenteditable]')) return; // text, perhaps with a picture
-    const photo = [...(event.clipboardData?.files ?? [])].find((file) => file.type.startsWith('image/'));
+    const files = [...(event.clipboardData?.files ?? [])];
+    const photo = files.find((file) => file.type.startsWith('image/')) ?? files[0];
     const field = [...document.querySelectorAll('input[type=file]')].find(
       (input) => input.closest('.block').checkVisibility(),
     );

@@ -127,7 +127,6 @@ def _build(
     files = gr.File(
         label=labels.html(lambda say: say(kind.files, **kind.limits)),
         file_count="multiple",
-        file_types=["image"],
         height=180,
         elem_id=f"{name}-files",
     )

@@ -204,7 +204,7 @@ other hosts; only the archive links lead away.</li>
 """
 
 TAB_ONE, TAB_SEVERAL, TAB_EVIDENCE, TAB_ABOUT = "One photo", "Several photos", "Evidence", "About"
-PHOTO_LABEL = "Dermatoscopic photo (JPEG, PNG or WebP)"
+PHOTO_LABEL = "Dermatoscopic photo (JPEG, PNG, WebP, HEIC, AVIF, TIFF or BMP)"
 ADD_FILES = "Add files"
 CHOSEN_PHOTO = "The chosen photo"
 ANALYSE = "Analyse"

@@ -92,7 +92,7 @@ def test_broken_files_become_rows_and_stop_nothing(ensemble: Ensemble, tmp_path:
     )
     *_, last = run(ensemble, chosen, tmp_path)
     assert [row.analysis is None for row in last.rows] == [True, False, True, False]
-    assert "not a JPEG, PNG or WebP" in str(last.rows[0].error)
+    assert "not a JPEG, PNG, WebP" in str(last.rows[0].error)
     assert "damaged or cut off" in str(last.rows[2].error)
     assert last.failed == 2
     assert "2 of 4 photos are done; 2 could not be used" in batch_table.progress_status(ENGLISH, last)
@@ -252,7 +252,7 @@ def test_table_names_every_row_and_opens_those_with_an_answer(rows: tuple[Row, .
     table = html[html.index("<tbody>") : html.index("</tbody>")]
     assert re.findall(r'data-row="(\d)"', table) == ["0", "1", "2", "3", "4"]
     assert "6." in table
-    assert "not a JPEG, PNG or WebP" in table
+    assert "not a JPEG, PNG, WebP" in table
     assert "<b>=1" not in html
     assert "&lt;b&gt;=1+1 &amp; &#x27;x&#x27;.jpg" in table
     assert table.count("<img") == 5

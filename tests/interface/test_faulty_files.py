@@ -24,7 +24,7 @@ from skin_app.language import ENGLISH
 from skin_app.outcome import DAMAGED
 from skin_app.pdf import one_page
 from skin_app.photo import Photo, read_photo
-from skin_app.quality import DAMAGED_FILE, UNKNOWN_PROFILE
+from skin_app.quality import FILE_FAULTS
 from skin_app.report import csv_row, record
 from skin_app.several import ONE_DAMAGED
 from tests.interface.test_batch import uploaded
@@ -33,7 +33,8 @@ from tests.tiny import give_trust, write_weights
 WHOLE = (EXAMPLES_FOLDER / "globules.jpg").read_bytes()
 OTHER = (EXAMPLES_FOLDER / "irregular-patchy.jpg").read_bytes()
 HALF = WHOLE[: len(WHOLE) // 2] + b"\xff\xd9"
-KIND, SENTENCE = DAMAGED_FILE
+KIND, SENTENCE = FILE_FAULTS["damaged"]
+PROFILE, OF_PROFILE = FILE_FAULTS["unknown_profile"]
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +72,8 @@ def test_an_unknown_profile_is_a_finding_and_changes_no_outcome(lenient: Ensembl
     photo = replace(read_photo(WHOLE), unknown_profile=True)
     assert outcome(lenient, photo) == outcome(lenient, read_photo(WHOLE))
     panel = outcome_panel(ENGLISH, lenient.analyse(photo), lenient.trust)
-    assert UNKNOWN_PROFILE[1].replace("'", "&#x27;") in panel
-    assert csv_row(Path("a.jpg"), lenient.analyse(photo))["quality"] == UNKNOWN_PROFILE[0]
+    assert OF_PROFILE.replace("'", "&#x27;") in panel
+    assert csv_row(Path("a.jpg"), lenient.analyse(photo))["quality"] == PROFILE
 
 
 @pytest.mark.parametrize("weights", ["lenient", "bare"])

@@ -59,7 +59,7 @@ def test_text_named_jpg_gives_its_sentence(tmp_path: Path) -> None:
     received = received_once(uploaded(tmp_path, b"not an image"), tmp_path)
     assert received.preview is None
     assert received.data is None
-    assert "This is not a JPEG, PNG or WebP image" in received.status
+    assert "This is not a JPEG, PNG, WebP" in received.status
 
 
 def test_file_that_is_gone_is_explained(tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def test_score_gives_the_rows_of_the_command_line(
     assert tuple(first) == CSV_COLUMNS
     assert first == again
     assert (bad["file"], bad["top1"], bad["p_mel"]) == ("broken.jpg", "", None)
-    assert bad["error"].startswith("This is not a JPEG, PNG or WebP image")
+    assert bad["error"].startswith("This is not a JPEG, PNG, WebP")
     out = tmp_path / "out.csv"
     weights = str(ensemble.weights.folder)
     assert main(["score", str(photo), "--out", str(out), "--weights", weights]) == 0
@@ -135,7 +135,7 @@ def test_a_bad_photo_is_one_sentence_to_the_client(machine_api: Machine, tmp_pat
     with pytest.raises(AppError) as caught:
         machine_api.client.predict(handle_file(broken), api_name="/analyse")
     assert str(caught.value) == (
-        "This is not a JPEG, PNG or WebP image: export the photo in one of these."
+        "This is not a JPEG, PNG, WebP, HEIC, AVIF, TIFF or BMP image: export the photo as JPEG or PNG."
     )
     assert machine_api.files() == []
 

@@ -133,7 +133,7 @@ def test_text_named_jpg_is_explained_and_the_page_goes_on(
     notes = tmp_path / "notes.jpg"
     notes.write_text("not an image")
     upload(visit, notes)
-    expect(visit.get_by_role("alert")).to_contain_text("This is not a JPEG, PNG or WebP image")
+    expect(visit.get_by_role("alert")).to_contain_text("This is not a JPEG, PNG, WebP")
     expect(visit.get_by_role("table")).to_have_count(0)
     visit.screenshot(path=screenshots / "error.png")
     upload(visit, OTHER)

@@ -97,7 +97,7 @@ def test_batch_gives_a_ranked_table_a_gallery_and_a_csv_file(
         if text
     ]
     assert shares == sorted(shares, reverse=True)
-    expect(rows.last).to_contain_text("This is not a JPEG, PNG or WebP image")
+    expect(rows.last).to_contain_text("This is not a JPEG, PNG, WebP")
     expect(part(visit, "batch", "result").locator(".gallery button")).to_have_count(4)
     visit.screenshot(path=screenshots / "several-batch.png", full_page=True)
     with visit.expect_download() as download:
