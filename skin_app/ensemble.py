@@ -16,8 +16,9 @@ from skin_app.hardware import best_device, describe, precision
 from skin_app.heatmap import attributions, averaged_over_members, of_probabilities, on_shared_scale
 from skin_app.network import Member, MemberConfig
 from skin_app.photo import Photo
+from skin_app.quality import Finding, file_findings
 from skin_app.trunk import common_stages, read_all
-from skin_app.trust import Assessment, Look, assess, look_at
+from skin_app.trust import Assessment, Look, assess, look_at, to_check
 from skin_app.views import VIEWS, photo_views, views_by_size
 from skin_app.weights import WeightsFolder, open_weights
 
@@ -51,6 +52,7 @@ class Analysis:
     `embedding`: (channels,) of the first member, view 0. `similar`: nearest confirmed lesions by it,
     most alike first. `views`: how many views were averaged. `assessment`: how far to trust it; None for
     weights that nothing of it was fitted for. `weights`, `device`: which weights said so, and where.
+    `file_findings`: what is wrong with the photo's file, known whatever the weights.
     """
 
     probabilities: np.ndarray
@@ -65,6 +67,21 @@ class Analysis:
     assessment: Assessment | None
     weights: str
     device: str
+    file_findings: tuple[Finding, ...] = ()
+
+    @property
+    def findings(self) -> tuple[Finding, ...] | None:
+        """What is wrong with the photo; None where nothing is and these weights cannot judge it."""
+        if self.assessment is not None:
+            return self.assessment.look.findings
+        return self.file_findings or None
+
+    @property
+    def to_check(self) -> tuple[str, ...] | None:
+        """What to look at before the answer is relied on, in a few words each; None as above."""
+        if self.assessment is not None:
+            return to_check(self.assessment)
+        return tuple(finding.kind for finding in self.file_findings) or None
 
     @property
     def ranked(self) -> tuple[Ranked, ...]:
@@ -146,6 +163,7 @@ class Ensemble:
                 assessment=assessments[row],
                 weights=self.weights.identity,
                 device=describe(self.device),
+                file_findings=file_findings(photo),
             )
             for row, photo in enumerate(photos)
         ]

@@ -48,6 +48,7 @@ GROUNDS: tuple[tuple[Outcome, str], ...] = (
         "The prediction set and the malignant probability both point to a benign lesion.",
     ),
 )
+DAMAGED = "Part of the photo is damaged, so what the networks saw of it clears nothing."
 
 
 class ViewLimits(BaseModel):
@@ -115,22 +116,33 @@ class Decision:
 
 
 def decide(
-    probabilities: np.ndarray, readings: np.ndarray, limits: DecisionLimits, views: int, novel: bool
+    probabilities: np.ndarray,
+    readings: np.ndarray,
+    limits: DecisionLimits,
+    views: int,
+    novel: bool,
+    damaged: bool = False,
 ) -> Decision:
     """Decide on one answer; see `grounds` for the rule.
 
     `probabilities`: (7,) calibrated, of the average over members and `views` views; `readings`:
     (members x views, 7) calibrated probabilities of each member's answer to each view, by the
-    calibration for one view; `novel`: the image is unlike those the networks learnt from. Raises
-    `ValueError` when no limits were fitted for `views`.
+    calibration for one view; `novel`: the image is unlike those the networks learnt from; `damaged`:
+    part of its pixels is not what was taken, so it is never "not suspicious". Raises `ValueError` when
+    no limits were fitted for `views`.
     """
     point = limits.of(views).point_of(SENSITIVITY)
     shared = float(agreement(probabilities, readings, point.threshold))
-    return decide_by(probabilities, shared, limits, views, novel)
+    return decide_by(probabilities, shared, limits, views, novel, damaged)
 
 
 def decide_by(
-    probabilities: np.ndarray, shared: float, limits: DecisionLimits, views: int, novel: bool
+    probabilities: np.ndarray,
+    shared: float,
+    limits: DecisionLimits,
+    views: int,
+    novel: bool,
+    damaged: bool = False,
 ) -> Decision:
     """`decide` where the agreement of the readings is known: `shared`, in [0, 1]."""
     own = limits.of(views)
@@ -144,6 +156,8 @@ def decide_by(
         novel=np.array(novel),
     )
     outcome, reason = GROUNDS[int(ground)]
+    if damaged and outcome == "not suspicious":
+        outcome, reason = "uncertain", DAMAGED
     if novel:
         return Decision(None, None, point, shared, outcome, reason)
     return Decision(set_90, set_95, point, shared, outcome, reason)

@@ -163,8 +163,10 @@ def _warnings(say: Say, record: Record) -> list[str]:
     """What the reader should look at before relying on the answer, the gravest first."""
     quality, novelty, tone = record["quality"], record["novelty"], record["skin_tone"]
     known = [lesion["image_id"] for lesion in record["similar"] if lesion["is_the_same_photo"]]
-    sentences = [say(words.TRAINING_IMAGE, image_id=image_id) for image_id in known[:1]]
-    if quality is None or novelty is None or tone is None:
+    found = quality or []
+    sentences = [say(finding["sentence"]) for finding in found if finding["limit"] is None]
+    sentences += [say(words.TRAINING_IMAGE, image_id=image_id) for image_id in known[:1]]
+    if novelty is None or tone is None:
         return [*sentences, say(words.NOT_CHECKED)]
     if novelty["is_novel"]:
         sentences.append(say(words.NOVEL))
@@ -178,7 +180,7 @@ def _warnings(say: Say, record: Record) -> list[str]:
         sentences.append(say(words.NO_TONE))
     elif tone["is_rare"]:
         sentences.append(say(words.RARE_TONE, tone=say(tone["band"])))
-    sentences += [say(finding["sentence"]) for finding in quality]
+    sentences += [say(finding["sentence"]) for finding in found]
     return list(dict.fromkeys(sentences))
 
 

@@ -48,11 +48,14 @@ FAULTS = (
 class Photo:
     """A decoded photo: `pixels` is (height, width, 3) sRGB uint8 in [0, 255].
 
-    `unknown_profile`: the colours are as stored, since the file's colour profile cannot be read.
+    Of the file, only what speaks against its pixels is kept. `unknown_profile`: the colours are as
+    stored, since the file's colour profile cannot be read; `damaged`: some pixels are not those that
+    were taken.
     """
 
     pixels: np.ndarray
     unknown_profile: bool = False
+    damaged: bool = False
 
     @property
     def width(self) -> int:
@@ -149,8 +152,8 @@ def _as_srgb(decoded: Decoded) -> Photo:
         except ProfileError:
             unknown = True
     if decoded.pixels.shape[2] == 3:
-        return Photo(colours, unknown)
-    return Photo(_on_white(colours, decoded.pixels[..., 3:]), unknown)
+        return Photo(colours, unknown, decoded.damaged)
+    return Photo(_on_white(colours, decoded.pixels[..., 3:]), unknown, decoded.damaged)
 
 
 def _on_white(colours: np.ndarray, opacity: np.ndarray) -> np.ndarray:

@@ -1,9 +1,10 @@
-"""What is wrong with a photo, and how to take a better one.
+"""What is wrong with a photo or its file, and how to get a better one.
 
 Size, blur, exposure, dark corners, framing, colour cast; no network. A photo is measured on the centre
 square that the networks see; each measurement has limits that were fitted on HAM10000 at a stated
 false-alarm rate and are stored with the weights. A finding
-says that few images in HAM10000 look like that, not that the answer is wrong.
+says that few images in HAM10000 look like that, not that the answer is wrong. What is wrong with the
+file itself is known without limits (`file_findings`).
 """
 
 from dataclasses import dataclass
@@ -99,28 +100,30 @@ CHECKS = (
     Check("colour cast", "skin b*", "low", f"The skin looks bluer {UNUSUAL}"),
     Check("colour cast", "skin b*", "high", f"The skin looks yellower {UNUSUAL}"),
 )
-# Of the photo's file, not of its picture: no limit is fitted, so none is in `CHECKS`.
-# `Photo`'s field -> kind and sentence
+KINDS = tuple(dict.fromkeys(check.kind for check in CHECKS))
+MEASUREMENTS = tuple(dict.fromkeys(check.measurement for check in CHECKS))
+# `Photo`'s field -> kind and sentence. Faults of the file, not of its picture: no limit is fitted.
 FILE_FAULTS = {
+    "damaged": ("damaged file", "Part of this photo is damaged: copy it again from the camera."),
     "unknown_profile": (
         "colour profile",
         "The photo's colour profile is broken, unknown or missing, so its colours may be off: "
         "export it as sRGB and try that.",
     ),
 }
-KINDS = tuple(dict.fromkeys(check.kind for check in CHECKS))
-MEASUREMENTS = tuple(dict.fromkeys(check.measurement for check in CHECKS))
 
 
 @dataclass(frozen=True)
 class Finding:
-    """`sentence` says what to change; `value` is beyond `limit`. `kind` is one of `KINDS`, or of
-    `FILE_FAULTS` with 1 beyond 0."""
+    """`sentence` says what to change; `kind` is one of `KINDS`, or of `FILE_FAULTS`.
+
+    `value`, which was measured on the pixels, is beyond `limit`; both are None for a fault of the file.
+    """
 
     kind: str
     sentence: str
-    value: float
-    limit: float
+    value: float | None = None
+    limit: float | None = None
 
 
 class QualityLimits(BaseModel):
@@ -141,7 +144,7 @@ class QualityLimits(BaseModel):
 
 
 def findings(photo: Photo, limits: QualityLimits, seen: Seen | None = None) -> tuple[Finding, ...]:
-    """What is wrong with the photo's file, then with the photo in the order of `CHECKS`; often nothing.
+    """What is wrong with the file and, in the order of `CHECKS`, with the photo; empty when nothing is.
 
     `seen`: what `see` gave of the photo, if it was asked before.
     """
@@ -149,12 +152,8 @@ def findings(photo: Photo, limits: QualityLimits, seen: Seen | None = None) -> t
 
 
 def file_findings(photo: Photo) -> tuple[Finding, ...]:
-    """What is wrong with the file that the photo came in."""
-    return tuple(
-        Finding(*fault, value=1, limit=0)
-        for field, fault in FILE_FAULTS.items()
-        if getattr(photo, field)
-    )
+    """What is wrong with the photo's file, whatever its pixels show."""
+    return tuple(Finding(*fault) for field, fault in FILE_FAULTS.items() if getattr(photo, field))
 
 
 def judged(values: dict[str, float], limits: QualityLimits) -> tuple[Finding, ...]:

@@ -82,12 +82,12 @@ class PointRecord(TypedDict):
 
 
 class FindingRecord(TypedDict):
-    """What to change about the photo: `value` is beyond `limit`."""
+    """What to change about the photo: `value` is beyond `limit`; both null for a fault of the file."""
 
     kind: str
     sentence: str
-    value: float
-    limit: float
+    value: float | None
+    limit: float | None
 
 
 class NoveltyRecord(TypedDict):
@@ -130,7 +130,8 @@ class SimilarRecord(TypedDict):
 
 
 class JudgedRecord(TypedDict):
-    """How far to trust the answer; all null for weights without limits to judge it by.
+    """How far to trust the answer; all null for weights without limits to judge it by, but for
+    `quality` where the file has a fault, which is known whatever the weights.
 
     `agreement`: share of readings on the answer's side of malignant or benign. `lesion_area`: share of
     the square. `heat_on_lesion`: share of each map's heat that lies on the lesion, by code; null where

@@ -22,13 +22,14 @@ from skin_app.record import (
     NO_NOTES,
     NOT_JUDGED,
     DiagnosisRecord,
+    FindingRecord,
     JudgedRecord,
     PointRecord,
     ReaderNotes,
     Record,
     SimilarRecord,
 )
-from skin_app.trust import MAP_AGAINST_CENTRE, Assessment, Trust
+from skin_app.trust import MAP_AGAINST_CENTRE, Trust
 from skin_app.weights import WeightsFolder
 
 FORMAT = 1
@@ -60,7 +61,7 @@ def csv_row(file: Path, analysis: Analysis) -> dict[str, str]:
     `prediction_set`: codes of the 90 % set, joined by "+"; "none" for an empty one, nothing where it
     is switched off because the photo is novel. `novelty`: the score minus its limit, novel above 0.
     `quality`: kinds of findings, joined by "; ", or "no finding". `agreement`: in [0, 1]. All five are
-    empty for weights that they were not fitted for.
+    empty for weights that they were not fitted for, but for `quality` where the file has a fault.
     """
     best = analysis.ranked[0]
     probabilities = {
@@ -72,22 +73,29 @@ def csv_row(file: Path, analysis: Analysis) -> dict[str, str]:
         "top1": best.diagnosis.code,
         "top1_probability": f"{best.probability:.6f}",
         "malignant_probability": f"{analysis.malignant_probability:.6f}",
-        **_trust(analysis.assessment),
+        **_trust(analysis),
         "error": "",
     }
 
 
-def _trust(assessment: Assessment | None) -> dict[str, str]:
+def _trust(analysis: Analysis) -> dict[str, str]:
+    assessment = analysis.assessment
     if assessment is None:
-        return dict.fromkeys(("outcome", "prediction_set", "novelty", "quality", "agreement"), "")
-    kinds = dict.fromkeys(finding.kind for finding in assessment.look.findings)
+        nothing = dict.fromkeys(("outcome", "prediction_set", "novelty", "quality", "agreement"), "")
+        return nothing | {"quality": _quality(analysis)}
     return {
         "outcome": assessment.decision.outcome,
         "prediction_set": _codes(assessment.decision.set_90),
         "novelty": f"{assessment.novelty.score - assessment.novelty.limit:.3f}",
-        "quality": "; ".join(kinds) or NO_FINDING,
+        "quality": _quality(analysis),
         "agreement": f"{assessment.decision.agreement:.3f}",
     }
+
+
+def _quality(analysis: Analysis) -> str:
+    if analysis.findings is None:
+        return ""
+    return "; ".join(dict.fromkeys(finding.kind for finding in analysis.findings)) or NO_FINDING
 
 
 def _codes(members: np.ndarray | None) -> str:
@@ -147,7 +155,7 @@ def record(
         raise ValueError(f"The analysis was made by {analysis.weights}, not by {weights.identity}.")
     if made_at.tzinfo is None:
         raise ValueError("Pass the time with its time zone.")
-    assessment, trust = analysis.assessment, weights.contract.trust
+    trust = weights.contract.trust
     left, top, side = analysis.square
     return {
         "format": FORMAT,
@@ -165,7 +173,7 @@ def record(
         "malignant_probability": analysis.malignant_probability,
         "operating_points": _points(analysis, trust),
         "members": [dict(zip(CODES, map(float, row), strict=True)) for row in analysis.members],
-        **_judged(assessment),
+        **_judged(analysis),
         "maps_are_weak": _maps_are_weak(trust),
         "maps": _maps(analysis.maps),
         "square": {"left": left, "top": top, "side": side},
@@ -213,19 +221,22 @@ def _points(analysis: Analysis, trust: Trust | None) -> list[PointRecord]:
     ]
 
 
-def _judged(assessment: Assessment | None) -> JudgedRecord:
+def _judged(analysis: Analysis) -> JudgedRecord:
+    assessment, found = analysis.assessment, analysis.findings
+    quality: list[FindingRecord] | None = None
+    if found is not None:
+        quality = [
+            {"kind": f.kind, "sentence": f.sentence, "value": f.value, "limit": f.limit} for f in found
+        ]
     if assessment is None:
-        return NOT_JUDGED
+        return {**NOT_JUDGED, "quality": quality}
     decision, novelty, look = assessment.decision, assessment.novelty, assessment.look
     shares = assessment.heat_on_lesion
     return {
         "outcome": decision.outcome,
         "reason": decision.reason,
         "agreement": decision.agreement,
-        "quality": [
-            {"kind": f.kind, "sentence": f.sentence, "value": f.value, "limit": f.limit}
-            for f in look.findings
-        ],
+        "quality": quality,
         "novelty": {"score": novelty.score, "limit": novelty.limit, "is_novel": novelty.is_novel},
         "skin_tone": {
             "band": look.tone,

@@ -13,7 +13,9 @@ LEAST, MOST = 2, 8
 REFUSED: Outcome = "not dermatoscopic"
 SUSPICIOUS: Outcome = "suspicious"
 UNSETTLED: Outcome = "uncertain"
+CLEARED: Outcome = "not suspicious"
 ONE_SUSPICIOUS = "One of the photos is suspicious on its own, so the photos together clear nothing."
+ONE_DAMAGED = "Part of one of the photos is damaged, so the photos together clear nothing."
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,8 +27,8 @@ class JointAnalysis:
     `probabilities`, `prior_adjusted`: (7,) in the order of `DIAGNOSES`. `least`, `greatest`: (7,) over
     the used photos' own probabilities. `same_first`, `same_outcome`: whether the used photos agree,
     each on its own. `views`: of each photo. `decision`: by limits that were fitted on single photos,
-    and never "not suspicious" where one photo is suspicious on its own; None for weights that none were
-    fitted for.
+    and never "not suspicious" where one photo is suspicious on its own, or any is damaged; None for
+    weights that none were fitted for.
     """
 
     used: tuple[int, ...]
@@ -69,6 +71,9 @@ def join(
     used = used or refused
     own = np.stack([analyses[place].probabilities for place in used])
     probabilities = joint_probabilities(own)
+    decision = _decision([analyses[place] for place in used], probabilities, limits)
+    if decision is not None and decision.outcome == CLEARED and any(map(_is_damaged, analyses)):
+        decision = replace(decision, outcome=UNSETTLED, reason=ONE_DAMAGED)
     return JointAnalysis(
         used=used,
         refused=refused,
@@ -79,7 +84,7 @@ def join(
         same_first=len(set(own.argmax(axis=1).tolist())) == 1,
         same_outcome=len({_outcome(analyses[place]) for place in used}) == 1,
         views=analyses[0].views,
-        decision=_decision([analyses[place] for place in used], probabilities, limits),
+        decision=decision,
     )
 
 
@@ -99,6 +104,10 @@ def _outcome(analysis: Analysis) -> str | None:
 
 def _is_refused(analysis: Analysis) -> bool:
     return _outcome(analysis) == REFUSED
+
+
+def _is_damaged(analysis: Analysis) -> bool:
+    return analysis.assessment is not None and analysis.assessment.look.damaged
 
 
 def _decision(

@@ -53,12 +53,14 @@ class Look:
 
     `mask`: (side, side) bool, the lesion on the centre square, all False where none stands out;
     `findings`: what to change about the photo; `tone`: band of the skin around the lesion, None
-    where too little skin is seen, or it is grey or bluer; `tone_angle`: its ITA in degrees.
+    where too little skin is seen, or it is grey or bluer; `tone_angle`: its ITA in degrees; `damaged`:
+    part of the pixels is not what was taken.
     """
 
     mask: np.ndarray
     findings: tuple[Finding, ...]
     tone_angle: float | None
+    damaged: bool = False
 
     @property
     def lesion_area(self) -> float:
@@ -104,7 +106,7 @@ def look_at(photo: Photo, trust: Trust) -> Look:
     """Quality, lesion and skin of a photo, by the limits of `trust`."""
     seen = see(photo)
     angle = typology_angle(seen.square, seen.mask, seen.view)
-    return Look(seen.mask, findings(photo, trust.quality, seen), angle)
+    return Look(seen.mask, findings(photo, trust.quality, seen), angle, photo.damaged)
 
 
 def assess(
@@ -126,7 +128,9 @@ def assess(
     shares = None if maps is None else shares_on_lesion(maps, look.mask)
     first = None if shares is None else shares[int(probabilities.argmax())]
     return Assessment(
-        decision=decide(probabilities, readings, trust.decisions, views, novelty.is_novel),
+        decision=decide(
+            probabilities, readings, trust.decisions, views, novelty.is_novel, look.damaged
+        ),
         novelty=novelty,
         look=look,
         heat_on_lesion=shares,

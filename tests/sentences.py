@@ -13,10 +13,10 @@ import skin_app.interface
 from skin_app.diagnoses import DIAGNOSES
 from skin_app.gallery import CONFIRMED
 from skin_app.interface.words_evidence import MEASURED
-from skin_app.outcome import GROUNDS
+from skin_app.outcome import DAMAGED, GROUNDS
 from skin_app.quality import CHECKS, FILE_FAULTS
 from skin_app.report import DISCLAIMER
-from skin_app.several import ONE_SUSPICIOUS
+from skin_app.several import ONE_DAMAGED, ONE_SUSPICIOUS
 from skin_app.skin_tone import TONES
 from skin_app.trust import HEAT_OUTSIDE, NO_LESION, RARE_TONE
 from skin_app.weights import EMBEDDED
@@ -29,7 +29,7 @@ def sentences() -> set[str]:
     found |= {check.sentence for check in CHECKS} | {check.kind for check in CHECKS}
     found |= {text for fault in FILE_FAULTS.values() for text in fault}
     found |= set(CONFIRMED.values()) | set(TONES) | set(refusals()) | set(stated_in_the_gallery())
-    found |= {DISCLAIMER, ONE_SUSPICIOUS, NO_LESION, HEAT_OUTSIDE, RARE_TONE}
+    found |= {DISCLAIMER, ONE_DAMAGED, ONE_SUSPICIOUS, DAMAGED, NO_LESION, HEAT_OUTSIDE, RARE_TONE}
     found -= set(MEASURED)  # names by which a number is looked up in the weights
     return {text for text in found if any(character.isalpha() for character in without_places(text))}
 

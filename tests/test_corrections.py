@@ -1,5 +1,7 @@
 """Corrections against their formulas, and on photos with a known fault."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -20,6 +22,14 @@ from train.damage import damaged
 @pytest.fixture(scope="module")
 def photo() -> Photo:
     return Photo(draw_lesion(4, "globules", 180, 240))
+
+
+@pytest.mark.parametrize("name", CORRECTIONS)
+def test_what_is_known_of_the_file_stays_known(photo: Photo, name: str) -> None:
+    corrected = CORRECTIONS[name](replace(photo, damaged=True))
+    assert (corrected.damaged, corrected.unknown_profile) == (True, False)
+    corrected = CORRECTIONS[name](replace(photo, unknown_profile=True))
+    assert (corrected.damaged, corrected.unknown_profile) == (False, True)
 
 
 @pytest.mark.parametrize("name", CORRECTIONS)

@@ -5,6 +5,7 @@ from pydantic import ValidationError
 from skin_app.decision import OperatingPoint, SetThresholds
 from skin_app.diagnoses import CODES
 from skin_app.outcome import (
+    DAMAGED,
     GROUNDS,
     Decision,
     DecisionLimits,
@@ -114,6 +115,16 @@ def test_a_novel_image_has_no_sets_whatever_else_holds() -> None:
     assert decision.outcome == "not dermatoscopic"
     assert decision.set_90 is None
     assert decision.set_95 is None
+
+
+def test_a_damaged_photo_is_never_cleared_and_stays_suspicious() -> None:
+    def of_damaged(probabilities: np.ndarray, novel: bool = False) -> Decision:
+        return decide(probabilities, probabilities[None], LIMITS, 8, novel, damaged=True)
+
+    benign, malignant = answer(nv=0.9, mel=0.1), answer(mel=0.9)
+    assert (of_damaged(benign).outcome, of_damaged(benign).reason) == ("uncertain", DAMAGED)
+    assert of_damaged(malignant).outcome == decided(malignant).outcome == "suspicious"
+    assert of_damaged(benign, novel=True).outcome == "not dermatoscopic"
 
 
 def test_every_reason_is_one_sentence_of_a_known_outcome() -> None:

@@ -1,5 +1,7 @@
 """One lesion's photos joined: against averaged logits, all readings, and scikit-learn's scores."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.special import softmax
@@ -16,7 +18,7 @@ from skin_app.diagnoses import CODES, MALIGNANT
 from skin_app.ensemble import Analysis
 from skin_app.novelty import Novelty
 from skin_app.outcome import DecisionLimits, ViewLimits, decide
-from skin_app.several import ONE_SUSPICIOUS, join, joint_probabilities
+from skin_app.several import ONE_DAMAGED, ONE_SUSPICIOUS, join, joint_probabilities
 from skin_app.trust import Assessment, Look
 from train.trust.angles import gain_of_averaging
 
@@ -167,6 +169,18 @@ def test_one_suspicious_photo_is_never_averaged_away() -> None:
     assert joint.decision is not None
     assert joint.decision.outcome == "uncertain"
     assert joint.decision.reason == ONE_SUSPICIOUS
+
+
+@pytest.mark.parametrize("novel", [False, True])
+def test_one_damaged_photo_clears_nothing_even_where_it_is_left_out(novel: bool) -> None:
+    whole = sure_of("nv", novel=novel)
+    assert whole.assessment is not None
+    look = replace(whole.assessment.look, damaged=True)
+    damaged = replace(whole, assessment=replace(whole.assessment, look=look))
+    joint = join([sure_of("nv"), sure_of("nv"), damaged], FREQUENCIES, LIMITS)
+    assert joint.decision is not None
+    assert (joint.decision.outcome, joint.decision.reason) == ("uncertain", ONE_DAMAGED)
+    assert join([sure_of("nv"), sure_of("nv"), whole], FREQUENCIES, LIMITS).decision is not None
 
 
 def test_weights_without_limits_give_no_decision() -> None:

@@ -11,6 +11,7 @@ from torchvision.io import ImageReadMode, decode_image
 from skin_app.colour_profile import MAX_PROFILE, ProfileError, ink_to_srgb
 from skin_app.formats import exif
 from skin_app.formats.opened import Decoded, Opened, PhotoError, damaged
+from skin_app.jpeg_damage import is_damaged
 
 FRAMES = frozenset({*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC})  # 0xF7 is JPEG-LS
 READ = (0xC0, 0xC1, 0xC2, 0xC9, 0xCA)  # Huffman or arithmetic coding, in one go or progressive
@@ -81,6 +82,10 @@ def _joined(parts: list[bytes]) -> bytes | None:
 
 
 def _decoded(data: bytes, channels: int, profile: bytes | None) -> Decoded:
+    return _coloured(data, channels, profile)._replace(damaged=is_damaged(data))
+
+
+def _coloured(data: bytes, channels: int, profile: bytes | None) -> Decoded:
     if channels != INKS:
         return Decoded(_read(data, ImageReadMode.RGB), profile)
     try:

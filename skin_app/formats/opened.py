@@ -22,11 +22,13 @@ class Decoded(NamedTuple):
     """A file's pixels as stored, and what its colours are.
 
     `pixels`: (height, width, 3 or 4) uint8, upright, RGB and an opacity, not multiplied;
-    `profile`: ICC bytes, None for sRGB and where nothing is stated, b"" for colours that are not known.
+    `profile`: ICC bytes, None for sRGB and where nothing is stated, b"" for colours that are not known;
+    `damaged`: some of the pixels are not those that were taken.
     """
 
     pixels: np.ndarray
     profile: bytes | None
+    damaged: bool = False
 
 
 class Opened(NamedTuple):

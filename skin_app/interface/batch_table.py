@@ -14,7 +14,6 @@ from skin_app.interface.uploads import FORGOTTEN_AFTER
 from skin_app.language import ENGLISH, Say
 from skin_app.outcome import Outcome
 from skin_app.report import csv_row, csv_text, error_row
-from skin_app.trust import to_check
 
 TOP = 8  # rows of the table that is shown while more are coming
 
@@ -130,10 +129,9 @@ def _cells(say: Say, row: Row) -> tuple[str, str, str, str]:
 
 
 def _to_check(say: Say, row: Row) -> str:
-    assessment = row.analysis.assessment if row.analysis else None
-    if assessment is None:
+    kinds = row.analysis.to_check if row.analysis else None
+    if kinds is None:
         return say(words.NOT_CHECKED)
-    kinds = to_check(assessment)
     if not kinds:
         return say(words.NO_FINDING)
     return say(words.COUNTED_KINDS, count=len(kinds), kinds=", ".join(said(say, kinds)))

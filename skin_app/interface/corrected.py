@@ -13,7 +13,6 @@ from skin_app.interface.handlers import HELD_PIXELS, Shown
 from skin_app.language import Say
 from skin_app.photo import Photo
 from skin_app.pictures import shrunk
-from skin_app.trust import to_check
 
 LONG_SIDE = 480
 
@@ -68,12 +67,11 @@ def _answers(say: Say, before: Analysis, after: Analysis) -> str:
 
 
 def _column(say: Say, analysis: Analysis) -> tuple[str, ...]:
-    assessment = analysis.assessment
-    if assessment is None:
-        outcome, findings = say(words_corrected.NO_OUTCOME), say(words_corrected.NO_OUTCOME)
-    else:
-        outcome = say(words.OUTCOMES[assessment.decision.outcome])
-        kinds = ", ".join(said(say, to_check(assessment)))
+    outcome = findings = say(words_corrected.NO_OUTCOME)
+    if analysis.assessment is not None:
+        outcome = say(words.OUTCOMES[analysis.assessment.decision.outcome])
+    if analysis.to_check is not None:
+        kinds = ", ".join(said(say, analysis.to_check))
         findings = escape(kinds) or say(words_corrected.NOTHING_TO_CHECK)
     first_three = [
         f"{named(say, entry.diagnosis)} {percent(say, entry.probability)}"

@@ -30,7 +30,8 @@ def outcome_panel(say: Say, analysis: Analysis, trust: Trust | None) -> str:
     """The outcome in one line with its reason, and whatever speaks against relying on it."""
     assessment = analysis.assessment
     if assessment is None or trust is None:
-        return f'<section class="panel outcome missing"><p>{say(words.NO_TRUST)}</p></section>'
+        faults = _listed(say, [say(finding.sentence) for finding in analysis.file_findings])
+        return f'<section class="panel outcome missing"><p>{say(words.NO_TRUST)}</p>{faults}</section>'
     decision = assessment.decision
     kind = decision.outcome.replace(" ", "-")
     details = [escape(say(decision.reason)), say(words.OUTCOME_MEANING[decision.outcome])]

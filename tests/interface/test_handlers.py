@@ -1,6 +1,7 @@
 """Handlers as plain functions, without a browser."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -195,3 +196,4 @@ def test_a_large_photo_is_held_as_a_smaller_copy_for_corrections() -> None:
     large = held_copy(Photo(np.zeros((3000, 4000, 3), np.uint8)))
     assert large.width * large.height <= HELD_PIXELS
     assert large.width / large.height == pytest.approx(4 / 3, abs=0.01)
+    assert held_copy(replace(large, pixels=np.zeros((3000, 4000, 3), np.uint8), damaged=True)).damaged

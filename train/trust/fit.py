@@ -31,6 +31,7 @@ from train.trust import (
     corrections,
     decisions,
     explanations,
+    files,
     foreign,
     heat,
     lesion,
@@ -126,6 +127,7 @@ def measure(
         "lesion": lambda: lesion.measure(bench, data),
         "heat": lambda: heat.measure(bench),
         "artefacts": lambda: artefacts.measure(bench),
+        "files": lambda: files.measure(bench, data),
         "explanations": lambda: explanations.measure(bench),
         "skin_tone": lambda: skin_tone.measure(bench, data),
     }

@@ -15,6 +15,7 @@ from train.trust import (
     decisions,
     explanations_figure,
     explanations_report,
+    files,
     foreign,
     heat,
     lesion,
@@ -30,6 +31,7 @@ SECTIONS: dict[str, Callable[[dict[str, Any]], str]] = {
     "lesion": lesion.render,
     "heat": heat.render,
     "artefacts": artefacts.render,
+    "files": files.render,
     "explanations": explanations_report.render,
     "skin_tone": skin_tone.render,
 }
@@ -59,10 +61,14 @@ for the same weights, images and code):
 
 
 def write_document(numbers: dict[str, Any], path: Path) -> None:
-    """Write `numbers` beside `path` as JSON, and the text made of them to `path`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    (path.parent / FIGURE).parent.mkdir(exist_ok=True)
+    """Write `numbers` beside `path` as JSON, the text made of them to `path`, and its figure."""
+    (path.parent / FIGURE).parent.mkdir(parents=True, exist_ok=True)
     explanations_figure.draw_curves(numbers["explanations"], path.parent / FIGURE)
+    write_text(numbers, path)
+
+
+def write_text(numbers: dict[str, Any], path: Path) -> None:
+    """Write `numbers` beside `path` as JSON, and the text made of them to `path`."""
     replace_file(path.with_suffix(".json"), json.dumps(numbers, indent=1) + "\n")
     replace_file(path, document(numbers, path.with_suffix(".json").name))
 

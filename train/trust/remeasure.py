@@ -1,0 +1,53 @@
+"""The section on files measured again, alone, and put into a document that `calibrate` wrote.
+
+python -m train.trust.remeasure --data HAM10000_FOLDER --out docs/trust.md
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from skin_app.output import OutputError
+from skin_app.weights import WeightsError, open_weights
+from train import outputs
+from train.ham10000 import DataError, read_dataset
+from train.trust import files
+from train.trust.bench import Bench
+from train.trust.page import read_document, write_text
+
+
+def remeasure(bench: Bench, measured: dict[str, object], document: Path) -> None:
+    """Write `measured` as the section "files" of `document`, whose other numbers stay.
+
+    Raises `DataError` for a document of other weights.
+    """
+    numbers = read_document(document)
+    contract = bench.weights.contract
+    members = [contract.files[f"{name}/model.safetensors"] for name in contract.members]
+    if numbers["about"]["members"] != members:
+        raise DataError(f"{document} is about other weights: run `python -m train calibrate` on these.")
+    write_text(numbers | {"files": measured}, document)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; 0 when the document is written, 2 when it is not."""
+    parser = argparse.ArgumentParser(prog="python -m train.trust.remeasure", description=__doc__)
+    parser.add_argument("--weights", help="a folder (default: the embedded weights)")
+    parser.add_argument("--data", required=True, type=Path, help="folder of HAM10000")
+    parser.add_argument("--out", required=True, type=Path, help="the document, its JSON beside it")
+    parser.add_argument("--work", type=Path, default=Path("runs/trust/work"))
+    options = parser.parse_args(arguments)
+    try:
+        outputs.check_document(options.out, outputs.TRUST, outputs.TRUST_JSON)
+        data = read_dataset(options.data)
+        bench = Bench.open(open_weights(options.weights), data, options.work)
+        remeasure(bench, files.measure(bench, data), options.out)
+    except (DataError, OutputError, WeightsError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(f"the section on files is written into {options.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
