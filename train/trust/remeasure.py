@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--work", type=Path, default=Path("runs/trust/work"))
     options = parser.parse_args(arguments)
     try:
-        outputs.check_document(options.out, outputs.TRUST, outputs.TRUST_JSON)
+        outputs.check_document(options.out, outputs.TRUST, outputs.TRUST_JSON, {})
         data = read_dataset(options.data)
         bench = Bench.open(open_weights(options.weights), data, options.work)
         remeasure(bench, files.measure(bench, data), options.out)
