@@ -134,6 +134,31 @@ def test_isic_2019_and_what_is_none_of_the_seven(folder: Path, table: pd.DataFra
     assert "counted as akiec (--scc-as-akiec): 3 squamous cell carcinomas" in data.notes
 
 
+def test_a_stray_quotation_mark_is_named_and_swallows_no_row(folder: Path, table: pd.DataFrame) -> None:
+    lines = table.to_csv(index=False).splitlines(keepends=True)
+    for places in ((9,), (4, 9)):
+        spoilt = [
+            line.replace(",back", ',"back') if number in places else line
+            for number, line in enumerate(lines)
+        ]
+        assert spoilt != lines
+        (folder / NAME).write_text("".join(spoilt))
+        with pytest.raises(DataError, match="line break in a cell.*a quotation mark is missing"):
+            read_dataset(folder)
+
+
+def test_excels_decimal_commas_and_its_line_about_the_separator(
+    folder: Path, table: pd.DataFrame
+) -> None:
+    expected = table["dx"].tolist()
+    hot = pd.get_dummies(table.set_index("image_id")["dx"]).astype(float)
+    hot.columns = hot.columns.str.upper()
+    text = hot.reset_index(names="image").to_csv(sep=";", index=False, decimal=",")
+    (folder / "ISIC2018_Task3_Training_GroundTruth.csv").write_text(f'"sep=;"\r\n{text}')
+    assert "1,0" in text
+    assert read_dataset(folder).table["dx"].tolist() == expected
+
+
 def test_rows_of_none_or_two_diagnoses_are_refused(folder: Path, table: pd.DataFrame) -> None:
     hot = one_hot(table, HOT_2018)
     for column, value in (("AKIEC", 0.0), ("MEL", 1.0), ("AKIEC", "x"), ("AKIEC", 0.5)):

@@ -179,7 +179,7 @@ def _renamed(table: pd.DataFrame, image: str) -> pd.DataFrame:
 def _one_hot(path: Path, table: pd.DataFrame) -> pd.Series:
     """The class of each row (`SCC` and "" among them), of which exactly one column must be 1."""
     names = [name for name in ONE_HOT if name in table.columns]
-    cells = table[names].map(lambda cell: TRUTH.get(cell.lower(), cell))
+    cells = table[names].map(lambda cell: TRUTH.get(cell.lower(), cell.replace(",", ".")))
     values = cells.apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
     wrong = (values == 1).sum(axis=1) != 1
     wrong |= (values != 0).sum(axis=1) != 1

@@ -14,7 +14,7 @@ import pandas as pd
 
 SEPARATORS = ",;\t"
 HEAD_BYTES = 65_536
-NAMED = re.compile(r"\ufeff?sep=(.)\r?\n", re.IGNORECASE)  # Excel's own first line
+NAMED = re.compile(r'\ufeff?"?sep=(.)"?\r?\n', re.IGNORECASE)  # Excel's own first line
 
 
 class TableError(ValueError):
@@ -65,6 +65,11 @@ def _rows(text: str, only_first: bool = False) -> list[tuple[int, list[str]]]:
     rows = []
     try:
         for row in reader:
+            if any("\n" in cell for cell in row):
+                raise TableError(
+                    f"has a line break in a cell, which ends in line {reader.line_num + bool(named)}: "
+                    "most likely a quotation mark is missing or too many there or before"
+                )
             if any(cell.strip() for cell in row):
                 rows.append((reader.line_num + bool(named), row))
                 if only_first:
