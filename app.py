@@ -36,7 +36,7 @@ def main() -> int:
             port or environ.get("PORT") or "7860",
         )
         with private_folder() as uploads:
-            for warning in filter(None, (ensemble.weights.note(), unusable())):
+            for warning in filter(None, (ensemble.weights.instead, unusable())):
                 print(f"warning: {warning}", file=sys.stderr)
             print(f"Starting the page on {where.told}", flush=True)
             spare(where.host)
