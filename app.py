@@ -2,7 +2,7 @@
 
 SKIN_APP_WEIGHTS: other weights (folder or owner/name@revision); SKIN_APP_HAM10000: its images, to show
 similar lesions; GRADIO_SERVER_PORT or PORT, GRADIO_SERVER_NAME: where to listen; GRADIO_TEMP_DIR: where
-uploads lie for moments."""
+uploads are kept briefly."""
 
 import argparse
 import signal
@@ -36,7 +36,7 @@ def main() -> int:
             port or environ.get("PORT") or "7860",
         )
         with private_folder() as uploads:
-            for warning in filter(None, (ensemble.weights.note(), unusable())):
+            for warning in filter(None, (ensemble.weights.instead, unusable())):
                 print(f"warning: {warning}", file=sys.stderr)
             print(f"Starting the page on {where.told}", flush=True)
             spare(where.host)
@@ -45,7 +45,7 @@ def main() -> int:
             from skin_app.interface.serving import serve
 
             page, labels = build_page(ensemble, uploads, pictures)
-            serve(page, where.host, where.port, labels=labels)
+            serve(page, where, labels=labels)
     except (WeightsError, PicturesError, ServeError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -13,6 +13,7 @@ from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from importlib import import_module
 from pathlib import Path
+from traceback import walk_tb
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -32,8 +33,8 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.utils import hf_raise_for_status
 
-from skin_app import hub_words as words
-from skin_app.proxies import variable, wrong_proxy
+from skin_app import hub_sentences as words
+from skin_app.proxies import unusable, variable
 
 _HTTP: Any = import_module(HTTPError.__module__.partition(".")[0])  # httpx or httpx2, by the version
 FILES = ["*.json", "*.safetensors", "*.csv", "*.md", "thumbnails/*"]
@@ -41,21 +42,17 @@ PASSING = (408, 429, 500, 502, 503, 504)  # what the client asks again after
 PATIENCE = 5.0  # seconds of asking again; without this the client waits as long as a server says
 SILENCE = float(constants.HF_HUB_ETAG_TIMEOUT)  # seconds; without this it waits for ever
 NOT_WRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
-# All that the client raises.
+# All that the client raises; the last two for JSON that is not the Hub's.
 FAULTS: tuple[type[Exception], ...] = (
     *(HTTPError, _HTTP.InvalidURL, EntryNotFoundError, OSError, ImportError, RuntimeError, ValueError),
+    *(KeyError, TypeError),
 )
+CLIENT = ("huggingface_hub", _HTTP.__name__)
+OWN = ("skin_app", "train")
 
 
 class HubError(RuntimeError):
-    """The Hub did not give a repo, or take one; the message is one sentence that says what to do.
-
-    `sentence`, `values`: the message with named places, and what stands in them, for translation.
-    """
-
-    def __init__(self, sentence: str, **values: str | int) -> None:
-        super().__init__(sentence.format(**values))
-        self.sentence, self.values = sentence, values
+    """The Hub did not give a repo, or take one; the message is one sentence that says what to do."""
 
 
 def download(repo: str, commit: str) -> Path:
@@ -63,7 +60,7 @@ def download(repo: str, commit: str) -> Path:
     try:
         be_patient(SILENCE, PATIENCE)
         return Path(snapshot_download(repo, revision=commit, allow_patterns=FILES))
-    except (*FAULTS, KeyError, TypeError) as error:  # the last two: JSON that is not the Hub's
+    except FAULTS as error:
         raise explained(error, repo, commit) from error
 
 
@@ -122,7 +119,12 @@ class _Client(_HTTP.Client):
 
 
 def explained(error: Exception, repo: str, commit: str = "") -> HubError:
-    """What the Hub's client raised, as one sentence about `repo` without any token."""
+    """What the Hub's client raised, as one sentence about `repo` without any token.
+
+    Raises `error` itself where it is a fault of this program.
+    """
+    if not isinstance(error, OSError) and not _is_of_the_client(error):
+        raise error
     chain = list(_chain(error))
     requests = [found for cause in chain if (found := getattr(cause, "_request", None)) is not None]
     asked = urlsplit(str(requests[0].url) if requests else constants.ENDPOINT)
@@ -130,11 +132,12 @@ def explained(error: Exception, repo: str, commit: str = "") -> HubError:
     values = {"repo": repo, "commit": commit, "host": asked.hostname or "The Hub", "variable": name}
     for cause in chain:
         if isinstance(cause, HfHubHTTPError) and cause.response is not None:
-            return _refused(cause, values)
-    sentence, wrong = wrong_proxy()
-    if sentence:
-        return HubError(sentence, variable=wrong)
-    return HubError(_unreached(chain, bool(name)), **values, fault=_brief(error))
+            wait = wanted_wait(cause.response.headers) or 0
+            times = {"seconds": wait, "minutes": math.ceil(wait / 60)}
+            sentence = _refused(cause, wait)
+            return HubError(sentence.format(**values, **times, status=cause.response.status_code))
+    sentence = unusable() or _unreached(chain, bool(name)).format(**values, fault=_brief(error))
+    return HubError(sentence)
 
 
 def wanted_wait(headers: Mapping[str, str]) -> int | None:
@@ -152,9 +155,9 @@ def wanted_wait(headers: Mapping[str, str]) -> int | None:
     return max(0, math.ceil((until.replace(tzinfo=now.tzinfo) - now).total_seconds()))
 
 
-def _refused(error: HfHubHTTPError, told: Mapping[str, str]) -> HubError:
+def _refused(error: HfHubHTTPError, wait: int) -> str:
+    """The sentence for an answer that is a refusal; `wait`: the seconds that it asks for, or 0."""
     status = error.response.status_code
-    values: dict[str, str | int] = {**told, "status": status}
     for kind, sentence in (
         (GatedRepoError, words.GATED),
         (DisabledRepoError, words.CLOSED),
@@ -162,23 +165,17 @@ def _refused(error: HfHubHTTPError, told: Mapping[str, str]) -> HubError:
         (EntryNotFoundError, words.NO_FILE),
     ):
         if isinstance(error, kind):
-            return HubError(sentence, **values)
+            return sentence
     if status == 401:
         logged_in = "authorization" in error.response.request.headers
-        return HubError(words.UNKNOWN_TOKEN if logged_in else words.NOT_LOGGED_IN, **values)
-    if status == 403:
-        return HubError(words.FORBIDDEN, **values)
+        return words.UNKNOWN_TOKEN if logged_in else words.NOT_LOGGED_IN
     if status == 404:
         missing = isinstance(error, RepositoryNotFoundError)
-        return HubError(words.NO_REPO if missing else words.NOT_FOUND, **values)
-    if status == 407:
-        return HubError(words.PROXY_PASSWORD, **values)
+        return words.NO_REPO if missing else words.NOT_FOUND
     if status == 429 or status >= 500:
-        wait = wanted_wait(error.response.headers)
         unit = "" if not wait else "seconds" if wait <= 120 else "minutes"
-        sentence = (words.TOO_MANY if status == 429 else words.DOWN)[unit]
-        return HubError(sentence, **values, seconds=wait or 0, minutes=math.ceil((wait or 0) / 60))
-    return HubError(words.REFUSED, **values)
+        return (words.TOO_MANY if status == 429 else words.DOWN)[unit]
+    return {403: words.FORBIDDEN, 407: words.PROXY_PASSWORD}.get(status, words.REFUSED)
 
 
 def _unreached(chain: list[BaseException], by_proxy: bool) -> str:
@@ -211,6 +208,13 @@ def _unreached(chain: list[BaseException], by_proxy: bool) -> str:
         (bool(numbers & NOT_WRITABLE), words.NOT_WRITABLE),
     )
     return next((sentence for is_so, sentence in judged if is_so), words.FAILED)
+
+
+def _is_of_the_client(error: Exception) -> bool:
+    """Whether the Hub's client raised `error`, or what it called, rather than this program."""
+    frames = (frame for frame, _ in walk_tb(error.__traceback__))
+    packages = [frame.f_globals.get("__name__", "").partition(".")[0] for frame in frames]
+    return next((name in CLIENT for name in reversed(packages) if name in (*CLIENT, *OWN)), False)
 
 
 def _proxy_variable(scheme: str, host: str) -> str:

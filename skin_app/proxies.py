@@ -5,7 +5,7 @@ from os import environ
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
-from skin_app import hub_words as words
+from skin_app import hub_sentences as words
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 KINDS = ("http", "https", "all")
@@ -31,20 +31,14 @@ def spare(*hosts: str) -> None:
 
 
 def unusable() -> str:
-    """One sentence about a proxy that no request can be sent to; "" where there is none."""
-    sentence, name = wrong_proxy()
-    return sentence.format(variable=name)
-
-
-def wrong_proxy() -> tuple[str, str]:
-    """What is said of such a proxy, and the variable that names it; "" twice where there is none.
+    """One sentence about a proxy that no request can be sent to; "" where there is none.
 
     Not its address, in which a password may stand.
     """
     for kind, address in getproxies().items():
         if kind in KINDS and (sentence := _fault(address)):
-            return sentence, variable(kind)
-    return "", ""
+            return sentence.format(variable=variable(kind))
+    return ""
 
 
 def variable(kind: str) -> str:

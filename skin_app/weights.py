@@ -7,7 +7,6 @@ the SHA-256 of every file. Nothing is used before its hash was checked, and no p
 import hashlib
 import json
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -20,7 +19,6 @@ from skin_app.decision import Calibration
 from skin_app.diagnoses import ClassOrderError, assert_codes
 from skin_app.gallery import Gallery
 from skin_app.hub import HubError, download
-from skin_app.hub_words import EMBEDDED_INSTEAD
 from skin_app.lesion_map import FILE as MAP_FILE
 from skin_app.lesion_map import LesionMap
 from skin_app.network import Member, MemberConfig
@@ -118,20 +116,15 @@ class WeightsFolder:
     """A verified weights folder.
 
     `source`: what was asked for, in words; `hash`: SHA-256 of `ensemble.json`, which holds the hashes
-    of all other files; `instead`: why these embedded weights are here instead of those of the Hub.
+    of all other files; `instead`: what the operator is told where these embedded weights replace those
+    of the Hub, and why; "" elsewhere.
     """
 
     folder: Path
     contract: Contract
     source: str
     hash: str
-    instead: HubError | None = None
-
-    def note(self, say: Callable[..., str] = str.format) -> str:
-        """That these are not the weights that were asked for, and why; "" where they are."""
-        if self.instead is None:
-            return ""
-        return say(EMBEDDED_INSTEAD, reason=say(self.instead.sentence, **self.instead.values))
+    instead: str = ""
 
     @property
     def identity(self) -> str:
@@ -190,7 +183,7 @@ def open_weights(source: str | Path | None = None, or_embedded: bool = False) ->
 
     The revision of a Hub repo must be a full commit hash (40 hex digits), so that the same weights
     are loaded every time. `or_embedded`: when the Hub does not give them, take the embedded weights,
-    whose `note` says so. Raises `WeightsError`.
+    whose `instead` says so. Raises `WeightsError`.
     """
     if source is None:
         return read_folder(EMBEDDED, "embedded")
@@ -209,9 +202,11 @@ def open_weights(source: str | Path | None = None, or_embedded: bool = False) ->
     try:
         folder = download(repo, revision)
     except HubError as error:
+        fault = f"The weights {repo} could not be downloaded. {error}"
         if not or_embedded or not EMBEDDED.is_dir():  # a Space has none
-            raise WeightsError(f"The weights {repo} could not be downloaded. {error}") from error
-        return replace(read_folder(EMBEDDED, "embedded"), instead=error)
+            raise WeightsError(fault) from error
+        instead = f"{fault} The page answers with the embedded weights instead."
+        return replace(read_folder(EMBEDDED, "embedded"), instead=instead)
     return read_folder(folder, f"{repo}@{revision[:8]}")
 
 

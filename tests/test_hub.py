@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 from huggingface_hub import constants
+from huggingface_hub.lfs import _validate_batch_actions
 
 from skin_app import hub, weights
 from skin_app.hub import HubError, download, wanted_wait
-from skin_app.language import GERMAN
 from skin_app.weights import WeightsError, open_weights
 from tests.hub import COMMIT, REPO, SOURCE, StandIn, stand_in
 from tests.tiny import write_weights
@@ -58,7 +58,7 @@ def said() -> str:
     sentence = str(caught.value)
     assert "\n" not in sentence
     assert TOKEN not in sentence
-    assert "{" not in GERMAN(caught.value.sentence, **caught.value.values)
+    assert "{" not in sentence
     return sentence
 
 
@@ -208,6 +208,28 @@ def test_a_token_with_a_line_break_is_not_repeated(monkeypatch: pytest.MonkeyPat
     assert "characters that no token has" in said()
 
 
+@pytest.mark.usefixtures("there")
+def test_an_unknown_fault_of_the_client_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        _validate_batch_actions({})  # a ValueError
+
+    monkeypatch.setattr(hub, "snapshot_download", fail)
+    assert "was not transferred (ValueError: lfs_batch_actions is improperly formatted)" in said()
+
+
+@pytest.mark.parametrize("kind", [ValueError, RuntimeError, KeyError, TypeError, ImportError])
+@pytest.mark.usefixtures("there")
+def test_a_fault_of_this_program_is_not_told_as_one_of_the_hub(
+    monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
+) -> None:
+    def fail(*_: object) -> None:
+        raise kind("our own")
+
+    monkeypatch.setattr(hub._Trouble, "over", fail)  # inside the client's call
+    with pytest.raises(kind, match="our own"):
+        download(REPO, COMMIT)
+
+
 def test_a_wanted_wait_is_read_in_seconds_as_a_date_and_from_the_hubs_own_header() -> None:
     soon = datetime.now(timezone.utc) + timedelta(seconds=100)
     assert wanted_wait({"retry-after": "12"}) == 12
@@ -226,8 +248,7 @@ def test_only_who_asks_for_it_gets_the_embedded_weights_instead(
     monkeypatch.setattr(weights, "EMBEDDED", folder)
     opened = open_weights(SOURCE, or_embedded=True)
     assert opened.source == "embedded"
-    assert opened.note().endswith("37 seconds. These answers come from the embedded weights instead.")
-    assert "in 37 Sekunden" in opened.note(GERMAN)
+    assert opened.instead.endswith("37 seconds. The page answers with the embedded weights instead.")
     monkeypatch.setattr(weights, "EMBEDDED", folder / "nothing")  # as on a Space
     with pytest.raises(WeightsError, match="37 seconds"):
         open_weights(SOURCE, or_embedded=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.utils import validate_repo_id
 
 from skin_app.hub import FAULTS, be_patient, explained
@@ -229,15 +229,16 @@ class _Hub:
 
 
 @contextmanager
-def _told(repo: str, refusals: Mapping[int, str] = REFUSALS) -> Iterator[None]:
-    """What the Hub's client raises, as a `PublishError` about `repo`; `refusals`: by HTTP status."""
+def _told(repo: str, refusals: Mapping[int, str] | None = None) -> Iterator[None]:
+    """What the Hub's client raises, as a `PublishError` about `repo`.
+
+    `refusals`: HTTP status -> what is said of it here instead of what `REFUSALS` says.
+    """
     try:
         yield
     except PublishError:
         raise
-    except HFValidationError as error:
-        raise PublishError(f"The Hub takes no such name, write owner/name: {error}") from error
     except FAULTS as error:
         status = error.response.status_code if isinstance(error, HfHubHTTPError) else 0
-        sentence = (REFUSALS | {**refusals}).get(status, "").format(repo=repo)
+        sentence = (REFUSALS | dict(refusals or {})).get(status, "").format(repo=repo)
         raise PublishError(sentence or str(explained(error, repo))) from error

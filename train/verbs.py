@@ -211,7 +211,7 @@ def score(options: Namespace) -> None:
         raise RunError("evaluate needs --weights and --data, or --evidence.")
     outputs.check_folder(options.out.parent, {options.out.name: outputs.SCORES})
     options.out.parent.mkdir(parents=True, exist_ok=True)  # not after hours of scoring
-    ensemble = Ensemble(open_weights(options.weights))
+    ensemble = Ensemble.load(options.weights)
     report = evaluate(ensemble, _read(options), options.views)
     replace_file(options.out, json.dumps(report, indent=1) + "\n")
     for rule, values in report["rules"].items():

@@ -4,12 +4,11 @@ import inspect
 import secrets
 from collections.abc import Iterable, Iterator
 from io import BytesIO
-from typing import Any
+from typing import Any, BinaryIO
 
 import gradio as gr
 from gradio import processing_utils, route_utils
 from gradio.blocks import Block
-from gradio.state_holder import StateHolder
 
 from skin_app.interface.listening import ServeError
 
@@ -33,7 +32,8 @@ def put_up(settings: Iterable[str]) -> None:
             f"from {FROM} on, by `pip install gradio=={TESTED}.*`."
         )
     processing_utils.async_ssrf_protected_download = _refuse
-    route_utils.GradioUploadFile = _Apart
+    if not hasattr(route_utils.GradioUploadFile, "is_ours"):
+        route_utils.GradioUploadFile = _apart(route_utils.GradioUploadFile)
 
 
 def _missing() -> Iterator[str]:
@@ -51,6 +51,11 @@ def _missing() -> Iterator[str]:
     parser = getattr(route_utils, "GradioMultiPartParser", None)
     if not _uses(parser, "on_headers_finished", "GradioUploadFile"):
         yield "GradioMultiPartParser"
+    try:
+        from gradio.state_holder import StateHolder
+    except ImportError:
+        yield "StateHolder"
+        return
     holder = StateHolder()
     yield from (
         f"StateHolder.{name}"
@@ -61,8 +66,6 @@ def _missing() -> Iterator[str]:
 
 def _parameters(called: Any) -> list[str]:
     """The names of all parameters of a function, or of what makes an instance of a class."""
-    if called is _Apart:
-        called = _Apart.__base__
     return list(inspect.signature(called).parameters) if callable(called) else []
 
 
@@ -72,16 +75,24 @@ def _uses(owner: object, method: str, name: str) -> bool:
     return code is not None and name in code.co_names
 
 
-class _Apart(route_utils.GradioUploadFile):
-    """An upload with a folder of its own.
+def _apart(base: Any) -> Any:
+    """A subclass of gradio's uploads, `base`, that gives each upload a folder of its own.
 
     gradio names folders by content, so two visitors with the same file would share it, and whoever is
     read first would delete it for both.
     """
 
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        self.sha.update(secrets.token_bytes(16))
+    class Apart(base):
+        is_ours = True
+
+        # the very parameters that are checked: a second page in this program checks these
+        def __init__(
+            self, file: BinaryIO, *, size: Any = None, filename: Any = None, headers: Any = None
+        ) -> None:
+            super().__init__(file, size=size, filename=filename, headers=headers)
+            self.sha.update(secrets.token_bytes(16))
+
+    return Apart
 
 
 async def _refuse(url: str, cache_dir: str) -> str:  # noqa: ARG001

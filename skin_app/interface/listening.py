@@ -42,8 +42,8 @@ class Listening:
 def listening(name: str, port: str | int) -> Listening:
     """Whether the page can listen on host `name`, an IPv6 address with or without brackets.
 
-    Raises `PortError`: for a port that is taken or none at all with advice about the port, for a name
-    that this machine does not have with advice about the name.
+    Raises `PortError`: for a port that is taken, not allowed or none at all with advice about the port,
+    for a name that this machine does not have with advice about the name.
     """
     if not str(port).isdecimal() or not 0 < int(port) < 65536:
         raise PortError(f"{port} is no port: set GRADIO_SERVER_PORT to a number such as 7860.")
@@ -59,7 +59,12 @@ def listening(name: str, port: str | int) -> Listening:
             with socket.socket(family, kind, protocol) as probe:
                 _try(probe, address)
         except OSError as error:
-            if error.errno in (errno.EADDRINUSE, errno.EACCES):
+            if error.errno == errno.EACCES:
+                raise PortError(
+                    f"Port {port} may not be used by this account ({error.strerror}): set "
+                    "GRADIO_SERVER_PORT to one above 1023."
+                ) from error
+            if error.errno == errno.EADDRINUSE:
                 raise PortError(
                     f"The page cannot listen on {_bracketed(host)}:{port} ({error.strerror}): stop the "
                     "program that does, or set GRADIO_SERVER_PORT to another port."

@@ -34,7 +34,7 @@ def build_page(
         Fragment(f'<div class="strip" role="note">{labels(words.STRIP)}</div>', elem_id="strip")
         Fragment(labels.html(_masthead), elem_id="masthead")
         if ensemble.weights.instead:
-            Fragment(labels.html(lambda say: fragments.status(ensemble.weights.note(say), kind="note")))
+            Fragment(labels.html(_embedded_instead))
         with gr.Tabs():
             with gr.Tab(labels(words.TAB_ONE), id="one"):
                 shown = build_one_photo(ensemble, uploads, pictures, labels, desk)
@@ -67,6 +67,10 @@ def build_page(
 
 def _masthead(say: Say) -> str:
     return f'<header class="masthead"><h1>{say(words.TITLE)}</h1><p>{say(words.SUBTITLE)}</p></header>'
+
+
+def _embedded_instead(say: Say) -> str:
+    return fragments.status(say(words.EMBEDDED_INSTEAD), kind="note")
 
 
 def _loading(say: Say) -> str:

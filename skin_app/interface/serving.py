@@ -3,19 +3,20 @@
 import threading
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 import httpx
-from gradio.state_holder import StateHolder
 
 from skin_app.interface.guards import put_up
 from skin_app.interface.labels import Labels
-from skin_app.interface.listening import PortError, listening
+from skin_app.interface.listening import Listening, PortError
 from skin_app.interface.theme import theme
 from skin_app.interface.wiring import HELD_FOR
 from skin_app.photo import MAX_BYTES
-from skin_app.proxies import spare
+
+if TYPE_CHECKING:  # `put_up` says it in a sentence where a gradio has none
+    from gradio.state_holder import StateHolder
 
 # A session of the page holds a photo of up to 4.5 MB and its analysis, or a batch of small ones; each
 # client of the API counts as a session too, and holds nothing.
@@ -40,18 +41,14 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-def serve(
-    page: gr.Blocks, name: str, port: str | int, block: bool = True, labels: Labels | None = None
-) -> str:
-    """Launch the page on host `name` with its fixed settings; returns its address, for a browser here.
+def serve(page: gr.Blocks, where: Listening, block: bool = True, labels: Labels | None = None) -> str:
+    """Launch the page with its fixed settings; returns its address, for a browser here.
 
-    `labels`: the page's fixed texts, in every language. `block`: stay until interrupted. Raises
-    `PortError` for a host that is not this machine, and for a port that is taken or none at all;
-    `ServeError` for a gradio that has no place for the page's guards.
+    `where`: spared by proxies already, as gradio asks its own page whether it can be reached; `labels`:
+    the page's fixed texts, in every language; `block`: stay until interrupted. Raises `PortError` where
+    another program listens by now, `ServeError` for a gradio that has no place for the page's guards.
     """
-    where = listening(name, port)
     put_up(SETTINGS)
-    spare(where.host)  # gradio asks its own page, when it starts, whether it can be reached
     # a step that is refused would leave an older result, or "analysing", on the page
     page.queue(max_size=SESSIONS)
     try:
@@ -100,7 +97,7 @@ def forget_session(page: gr.Blocks, session: str) -> None:
         _drop(page.state_holder, session)
 
 
-def _drop(sessions: StateHolder, session: str) -> None:
+def _drop(sessions: "StateHolder", session: str) -> None:
     sessions.session_data.pop(session, None)
     sessions.time_last_used.pop(session, None)
 

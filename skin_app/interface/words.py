@@ -22,6 +22,9 @@ confirmed lesions that look alike to the networks.</li>
 <p class="quiet">Ordinary photos of skin, other body tissue and other diagnoses are outside of what
 the networks know; they will still name one of the seven.</p>
 """
+EMBEDDED_INSTEAD = (
+    "The chosen weights could not be downloaded; these answers come from the embedded weights."
+)
 IDLE = "No photo yet. Choose one, or try a synthetic drawing."
 READ = "Photo read; analysing …"
 NOTHING_CHOSEN = "There is no photo to analyse: choose, paste or take one first."

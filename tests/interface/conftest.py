@@ -16,10 +16,12 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from skin_app.ensemble import Analysis, Ensemble
 from skin_app.interface import words
 from skin_app.interface.handlers import EXAMPLES_FOLDER
+from skin_app.interface.listening import listening
 from skin_app.interface.page import build_page
 from skin_app.interface.serving import serve
 from skin_app.interface.uploads import private_folder
 from skin_app.photo import Photo
+from skin_app.proxies import spare
 from tests.tiny import give_trust, write_weights
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -40,6 +42,7 @@ PHOTO = EXAMPLES_FOLDER / "irregular-patchy.jpg"
 OTHER = EXAMPLES_FOLDER / "globules.jpg"
 FULL = re.compile("Answer from 2 members × 8 views")
 SCREENSHOTS = Path(__file__).parent / "screenshots"
+spare()  # as app.py does; no test of the page asks a proxy
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ def ensemble(tmp_path_factory: pytest.TempPathFactory) -> Ensemble:
 def served(ensemble: Ensemble) -> Iterator[Served]:
     with private_folder() as uploads:
         page, labels = build_page(ensemble, uploads)
-        url = serve(page, "127.0.0.1", free_port(), block=False, labels=labels)
+        url = serve(page, listening("127.0.0.1", free_port()), block=False, labels=labels)
         yield Served(url, page, uploads)
         page.close()
 

@@ -10,7 +10,7 @@ from skin_app.interface.fragments import percent, ranking, status
 from skin_app.interface.handlers import EXAMPLES_FOLDER
 from skin_app.interface.page import build_page
 from skin_app.interface.similar import counted, similar_lesions
-from skin_app.language import ENGLISH
+from skin_app.language import ENGLISH, GERMAN
 from skin_app.photo import read_photo
 from skin_app.pictures import LesionPictures
 
@@ -53,13 +53,19 @@ def test_text_from_files_is_escaped(pictures: LesionPictures) -> None:
     assert "<b>" not in status("<b>bold</b>")
 
 
-def test_note_about_the_weights_stands_on_the_page(
+def test_that_other_weights_answer_stands_on_the_page_without_the_reason(
     ensemble: Ensemble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    note = "These answers come from the embedded weights instead."
-    assert note not in str(build_page(ensemble, tmp_path)[0].config)
-    monkeypatch.setattr(ensemble, "weights", replace(ensemble.weights, note=note))
-    assert note in str(build_page(ensemble, tmp_path)[0].config)
+    def shown() -> str:
+        page, labels = build_page(ensemble, tmp_path)
+        return f"{page.config} {labels.translations().translations}"
+
+    said = [say(words.EMBEDDED_INSTEAD) for say in (ENGLISH, GERMAN)]
+    assert not any(sentence in shown() for sentence in said)
+    reason = "The Hub does not know your token."
+    monkeypatch.setattr(ensemble, "weights", replace(ensemble.weights, instead=reason))
+    assert all(sentence in shown() for sentence in said)
+    assert reason not in shown()
 
 
 def test_a_training_image_is_said_to_be_one(pictures: LesionPictures) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import re
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -22,6 +21,7 @@ from skin_app.diagnoses import CODES
 from skin_app.ensemble import Analysis, Ensemble
 from skin_app.interface import machine
 from skin_app.interface.handlers import EXAMPLES_FOLDER
+from skin_app.interface.listening import listening
 from skin_app.interface.machine import Row, add_endpoints, scored
 from skin_app.interface.serving import SESSIONS, serve
 from skin_app.interface.uploads import FORGOTTEN_AFTER, SWEEP_EVERY, private_folder
@@ -30,6 +30,7 @@ from skin_app.photo import MAX_BYTES, MAX_PIXELS, MIN_SIDE, Photo, read_photo
 from skin_app.record import Record
 from skin_app.report import CSV_COLUMNS
 from skin_app.synthetic import EXAMPLES
+from tests.interface.conftest import free_port
 from tests.tiny import picture
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "api.md"
@@ -64,15 +65,12 @@ class Machine:
 
 @pytest.fixture(scope="module")
 def machine_api(ensemble: Ensemble) -> Iterator[Machine]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     with private_folder() as uploads:
         with gr.Blocks() as blocks:
             button = gr.Button()
             button.click(lambda: None, api_visibility="private")
             add_endpoints(ensemble, uploads)
-        url = serve(blocks, "127.0.0.1", port, block=False)
+        url = serve(blocks, listening("127.0.0.1", free_port()), block=False)
         yield Machine(url, blocks, uploads, Client(url, verbose=False))
         blocks.close()
 

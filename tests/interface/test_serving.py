@@ -1,10 +1,10 @@
+import errno
+import importlib
 import json
 import socket
-import subprocess
 import sys
 import threading
 from datetime import datetime, timedelta
-from pathlib import Path
 from urllib.request import Request, urlopen
 
 import gradio as gr
@@ -13,12 +13,11 @@ from gradio import processing_utils, route_utils
 from gradio.blocks import Block
 from gradio.state_holder import StateHolder
 
+from skin_app.interface import guards, serving
 from skin_app.interface.guards import NO_ADDRESSES, TESTED, put_up
 from skin_app.interface.listening import PortError, ServeError, listening
 from skin_app.interface.serving import SETTINGS, forget_idle, forget_session, serve
 from tests.interface.conftest import Served, free_port, needs_ipv6
-
-APP = Path(__file__).parents[2] / "app.py"
 
 
 def test_port_in_use_is_one_sentence() -> None:
@@ -27,13 +26,24 @@ def test_port_in_use_is_one_sentence() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(PortError, match=f"cannot listen on 127.0.0.1:{port}"):
-            serve(gr.Blocks(), "127.0.0.1", port, block=False)
+            listening("127.0.0.1", port)
+
+
+def test_a_port_that_only_the_administrator_may_use_is_not_called_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(socket.socket, "bind", refuse)
+    with pytest.raises(PortError, match=r"^Port 80 may not be used by this account .*above 1023\.$"):
+        listening("127.0.0.1", 80)
 
 
 @pytest.mark.parametrize("port", ["x", "0", "70000", ""])
 def test_no_port_is_one_sentence(port: str) -> None:
     with pytest.raises(PortError, match="is no port"):
-        serve(gr.Blocks(), "127.0.0.1", port, block=False)
+        listening("127.0.0.1", port)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +55,7 @@ def test_no_port_is_one_sentence(port: str) -> None:
 )
 def test_a_name_that_is_not_this_machine_gets_advice_about_the_name(name: str) -> None:
     with pytest.raises(PortError, match="set GRADIO_SERVER_NAME to a name or address of this machine"):
-        serve(gr.Blocks(), name, 7860, block=False)
+        listening(name, 7860)
 
 
 @pytest.mark.parametrize(
@@ -74,20 +84,18 @@ def test_an_address_that_is_taken_in_ipv6_alone_is_taken() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(PortError, match=rf"cannot listen on \[::1\]:{port}"):
-            serve(gr.Blocks(), "::1", port, block=False)
+            listening("::1", port)
 
 
-def test_missing_weights_are_one_sentence_and_status_2(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, APP],
-        env={"PATH": "", "SKIN_APP_WEIGHTS": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 2
-    assert "There are no weights in" in done.stderr
-    assert "Traceback" not in done.stderr
+def test_the_page_is_served_by_ipv6() -> None:
+    needs_ipv6("::1")
+    port = free_port()
+    with gr.Blocks() as page:
+        pass
+    url = serve(page, listening("[::1]", port), block=False)
+    assert url == f"http://[::1]:{port}/"
+    urlopen(url).close()
+    page.close()
 
 
 def test_a_file_named_by_an_address_is_not_fetched(served: Served) -> None:
@@ -124,7 +132,18 @@ def test_without_a_place_for_its_guards_there_is_no_page(
 ) -> None:
     monkeypatch.setattr(owner, name, changed)
     with pytest.raises(ServeError, match=rf"gradio {gr.__version__} has .*: install gradio {TESTED}"):
-        serve(gr.Blocks(), "127.0.0.1", free_port(), block=False)
+        serve(gr.Blocks(), listening("127.0.0.1", free_port()), block=False)
+
+
+def test_a_gradio_that_lacks_what_the_guards_replace_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr(route_utils, "GradioUploadFile")
+    monkeypatch.setitem(sys.modules, "gradio.state_holder", None)
+    for module in (guards, serving):  # as when they are imported the first time
+        importlib.reload(module)
+    with pytest.raises(ServeError, match=r"\(GradioUploadFile, StateHolder\): install gradio"):
+        put_up(SETTINGS)
 
 
 def test_a_second_page_in_the_same_program_keeps_the_guards() -> None:

@@ -98,4 +98,3 @@ WRONG_TOKEN = (
     "The token has characters that no token has: copy it anew, by `hf auth login` or into HF_TOKEN."
 )
 FAILED = "{repo} was not transferred ({fault}): start the same command again."
-EMBEDDED_INSTEAD = "{reason} These answers come from the embedded weights instead."
