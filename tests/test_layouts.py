@@ -143,7 +143,7 @@ def test_a_stray_quotation_mark_is_named_and_swallows_no_row(folder: Path, table
         ]
         assert spoilt != lines
         (folder / NAME).write_text("".join(spoilt))
-        with pytest.raises(DataError, match="line break in a cell.*a quotation mark is missing"):
+        with pytest.raises(DataError, match=r"line break in a cell.*a quotation mark is missing"):
             read_dataset(folder)
 
 
