@@ -100,7 +100,7 @@ class _Client(_HTTP.Client):
     def send(self, request: Any, **options: Any) -> Any:
         given = request.extensions.get("timeout", {})
         request.extensions["timeout"] = {
-            step: self.silence if given.get(step) is None else given[step]
+            step: min(self.silence, math.inf if given.get(step) is None else given[step])
             for step in ("connect", "read", "write", "pool")
         }
         try:

@@ -120,8 +120,9 @@ def test_a_short_fault_is_waited_for(there: StandIn, monkeypatch: pytest.MonkeyP
     assert len([path for path in there.asked if path.startswith(TREE)]) == 2
 
 
-def test_a_hub_that_keeps_silent_is_told(there: StandIn) -> None:
-    there.answers[TREE] = "silent"
+@pytest.mark.parametrize("path", [TREE, f"/{REPO}/resolve/"])
+def test_a_hub_that_keeps_silent_is_told(there: StandIn, path: str) -> None:
+    there.answers[path] = "silent"
     assert "does not answer in time" in said()
 
 
