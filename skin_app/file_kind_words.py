@@ -17,5 +17,5 @@ REFUSED = {
     "video": "This is a video: save one sharp frame as JPEG or PNG.",
     "archive": "This is an archive or an Office document: take the photos out of it and choose those.",
     "HTML": "This is a web page, not a photo: download the photo itself.",
-    "AppleDouble": "This holds only notes of macOS about a file: choose the one without ._ in front.",
+    "AppleDouble": "This file holds only macOS metadata: choose the one of the same name without “._”.",
 }

@@ -48,7 +48,7 @@ GROUNDS: tuple[tuple[Outcome, str], ...] = (
         "The prediction set and the malignant probability both point to a benign lesion.",
     ),
 )
-DAMAGED = "Part of the photo is damaged, so what the networks saw of it clears nothing."
+DAMAGED = "Part of the photo is damaged, so the result cannot be “not suspicious”."
 
 
 class ViewLimits(BaseModel):

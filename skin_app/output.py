@@ -13,9 +13,9 @@ from itertools import count, takewhile
 from pathlib import Path
 from typing import TextIO
 
+from skin_app.file_kind import HEAD_BYTES
 from skin_app.photo_files import has_image_suffix
 
-HEAD = 4096
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # drawn by matplotlib at 100 dots an inch, with its name or without
 PICTURE = (
@@ -82,10 +82,10 @@ def is_stream(out: Path) -> bool:
 def is_ours(path: Path, ours: bytes) -> bool:
     """Whether the file `path` begins as `ours` says, packed or not, or is empty."""
     with path.open("rb") as file:
-        head = file.read(HEAD)
+        head = file.read(HEAD_BYTES)
     if head.startswith(b"\x1f\x8b"):
         try:
-            head = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(head, HEAD)
+            head = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(head, HEAD_BYTES)
         except zlib.error:
             return False
     return not head or bool(re.match(ours, head.removeprefix(BYTE_ORDER_MARK), re.DOTALL))

@@ -25,7 +25,7 @@ from skin_app.formats.opened import Decoded, Opened, PhotoError, damaged
 MAX_BYTES = 40_000_000
 MAX_PIXELS = 60_000_000
 MIN_SIDE = 64
-SUFFIXES = (  # by which folders of pictures are found; what a file is goes by its content
+READ_SUFFIXES = (  # of files that are named by an id; what a file is goes by its content
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".heic", ".heif", ".hif", ".avif"),
     *(".tif", ".tiff", ".bmp"),
 )
@@ -50,7 +50,7 @@ class Photo:
 
     Of the file, only what speaks against its pixels is kept. `unknown_profile`: the colours are as
     stored, since the file's colour profile cannot be read; `damaged`: some pixels are not those that
-    were taken.
+    were taken, which is judged of JPEGs only.
     """
 
     pixels: np.ndarray

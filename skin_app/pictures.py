@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from skin_app.photo import SUFFIXES, PhotoError, read_photo
+from skin_app.photo import READ_SUFFIXES, PhotoError, read_photo
 from skin_app.weights import WeightsFolder
 
 LONG_SIDE = 240
@@ -35,7 +35,9 @@ class LesionPictures:
         }
         if folder:
             found = {
-                path.stem: path for path in Path(folder).rglob("*") if path.suffix.lower() in SUFFIXES
+                path.stem: path
+                for path in Path(folder).rglob("*")
+                if path.suffix.lower() in READ_SUFFIXES
             }
             if not found:
                 raise PicturesError(

@@ -14,8 +14,8 @@ REFUSED: Outcome = "not dermatoscopic"
 SUSPICIOUS: Outcome = "suspicious"
 UNSETTLED: Outcome = "uncertain"
 CLEARED: Outcome = "not suspicious"
-ONE_SUSPICIOUS = "One of the photos is suspicious on its own, so the photos together clear nothing."
-ONE_DAMAGED = "Part of one of the photos is damaged, so the photos together clear nothing."
+ONE_SUSPICIOUS = "One of the photos is suspicious on its own, so the result cannot be “not suspicious”."
+ONE_DAMAGED = "One of the photos is damaged, so the result cannot be “not suspicious”."
 
 
 @dataclass(frozen=True, eq=False)

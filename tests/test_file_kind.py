@@ -6,7 +6,9 @@ import struct
 import pytest
 from PIL import Image
 
-from skin_app.file_kind import HEAD_BYTES, PICTURES, kind_of
+from skin_app.file_kind import HEAD_BYTES, PICTURES, READ, kind_of
+from skin_app.file_kind_words import REFUSED
+from skin_app.photo import FORMATS
 
 IMAGE = Image.new("RGB", (80, 70), "tan")
 
@@ -71,6 +73,11 @@ def test_a_file_is_known_by_its_first_bytes(data: bytes, kind: str) -> None:
 )
 def test_what_is_not_known_has_no_kind(data: bytes) -> None:
     assert kind_of(data) is None
+
+
+def test_every_kind_of_picture_is_read_or_refused_by_name() -> None:
+    assert set(READ) == FORMATS.keys()
+    assert PICTURES - FORMATS.keys() <= REFUSED.keys()
 
 
 def test_pictures_are_told_from_other_files() -> None:

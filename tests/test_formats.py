@@ -160,7 +160,7 @@ BOX = b"\0\0\0\x20ftyp"
         (b"PK\3\4" + bytes(90), "archive"),
         (b"<!DOCTYPE html><html>", "web page"),
         (b'<?xml version="1.0"?><svg/>', "drawing"),
-        (b"\0\5\x16\7" + bytes(90), "notes of macOS"),
+        (b"\0\5\x16\7" + bytes(90), "only macOS metadata"),
     ],
 )
 def test_what_is_not_read_is_named_with_what_to_do(data: bytes, words: str) -> None:
@@ -185,7 +185,40 @@ def test_limits_hold_before_pixels_are_decoded(
 def test_the_first_picture_of_a_jpeg_of_several_is_read() -> None:
     """As phones store a gain map, a second view or a film behind the photo."""
     behind = saved(IMAGE.rotate(180).resize((60, 45)), "JPEG")
-    assert (read_photo(JPEG + behind + bytes(99)).pixels == read_photo(JPEG).pixels).all()
+    film = np.random.default_rng(0).bytes(1000) + b"\xff\xda" * 300
+    for following in (behind + bytes(99), 30 * behind, film):
+        assert (read_photo(JPEG + following).pixels == read_photo(JPEG).pixels).all()
+
+
+SCANS = {
+    "of one component": b"\xff\xda\0\x08\x01\x01\0\x3f\x10\x7f",
+    "of four": b"\xff\xda\0\x0e\x04\x01\0\x02\0\x03\0\x04\0\0\0\x10\x7f",
+    "after bytes that no segment begins with": b"\xff\0junk\xff\xff\xda\0\x08\x01\x01\0\x3f\x10\x7f",
+}
+
+
+@pytest.mark.parametrize("scan", SCANS.values(), ids=SCANS)
+def test_a_jpeg_of_countless_scans_is_refused_before_any_is_decoded(
+    scan: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of a few bytes, and each is decoded over the whole picture."""
+    monkeypatch.setattr("skin_app.photo._decoded", lambda _: pytest.fail("decoded"))
+    with pytest.raises(PhotoError, match="stored in an unusual way"):
+        read_photo(JPEG[:-2] + 100 * scan + JPEG[-2:])
+
+
+def test_a_jpeg_of_countless_segments_is_refused_before_it_is_decoded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("skin_app.photo._decoded", lambda _: pytest.fail("decoded"))
+    with pytest.raises(PhotoError, match="damaged"):
+        read_photo(JPEG[:2] + 10_000 * b"\xff\xe1\0\2" + JPEG[2:])
+
+
+def test_avif_without_its_reader_is_not_called_damaged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("PIL.features.check", lambda feature: feature != "avif")
+    with pytest.raises(PhotoError, match="cannot be read by this installation"):
+        read_photo(saved(IMAGE, "AVIF"))
 
 
 def test_a_tiff_with_a_preview_behind_it_is_one_photo() -> None:

@@ -162,7 +162,7 @@ def test_whatever_else_comes_in_gives_an_answer() -> None:
         for place in generator.integers(2, len(data) if seed % 2 else 700, 1 + seed % 5):
             data[place] = generator.integers(256)
         assert is_damaged(bytes(data)) in (True, False)
-    for run in (b"\xff", b"\x00", b"\xff\x00"):
+    for run in (b"\xff", b"\x00", b"\xff\x00", b"\xff\xe1\0\2"):
         long = overwritten(file[0], b"")[: at(file[0], 0.5)] + run * 3_000_000
         assert is_damaged(long + b"\x11" + END)
 

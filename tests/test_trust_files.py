@@ -106,8 +106,10 @@ def test_sound_files_raise_no_alarm_and_cut_ones_are_all_found(data: Dataset) ->
     assert found["damage"]["one wrong byte"]["noticed"]["value"] < 0.9
 
 
-def test_data_without_jpegs_say_so(data: Dataset) -> None:
-    pngs = Dataset(data.table.assign(path="a.png"), fingerprint="0")
+def test_data_without_jpegs_say_so_whatever_the_names(data: Dataset, tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    Image.new("RGB", (80, 70), "tan").save(path, "PNG")
+    pngs = Dataset(data.table.assign(path=str(path)), fingerprint="0")
     with pytest.raises(DataError, match="no JPEG"):
         files.of_damage(pngs, 3)
 

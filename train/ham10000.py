@@ -1,7 +1,7 @@
 """Read HAM10000 (or any folder in its layout), group images of one lesion, cache decoded pixels.
 
 Layout: a metadata table as `train/layouts.py` reads it, and the images `<image_id>.jpg` (or one of
-`SUFFIXES`, or without any) beside it or in folders below it.
+`READ_SUFFIXES`, or without any) beside it or in folders below it.
 Source: Tschandl et al., Scientific Data 5, 180161 (2018).
 """
 
@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from skin_app.diagnoses import CODES
 from skin_app.patients import MISSING, normalised
-from skin_app.photo import SUFFIXES, PhotoError, read_photo
+from skin_app.photo import READ_SUFFIXES, PhotoError, read_photo
 from skin_app.views import centre_square
 from train.layouts import (
     COLUMNS,
@@ -154,7 +154,7 @@ def _image_paths(folder: Path, ids: set[str]) -> dict[str, Path]:
         folders.sort()
         for path in (Path(parent, name) for name in sorted(names)):
             suffix = path.suffix.lower()
-            id_of = path.stem if suffix in SUFFIXES else path.name
+            id_of = path.stem if suffix in READ_SUFFIXES else path.name
             if id_of not in ids:
                 continue
             other = found[suffix in USUAL_SUFFIXES].setdefault(id_of, path)

@@ -14,7 +14,7 @@ import pandas as pd
 
 from skin_app.diagnoses import CODES
 from skin_app.patients import MISSING
-from skin_app.photo import SUFFIXES as IMAGE_SUFFIXES
+from skin_app.photo import READ_SUFFIXES
 from train.archive import SCC, diagnosis
 from train.tables import TableError, column_names, read_table
 
@@ -219,7 +219,7 @@ def without_suffix(image: str) -> str:
     """The id of an image that is named as a file, with or without its folders and suffix."""
     name = image.strip().replace("\\", "/").rpartition("/")[2]
     stem, point, suffix = name.rpartition(".")
-    return stem if point and f".{suffix.lower()}" in IMAGE_SUFFIXES else name
+    return stem if point and f".{suffix.lower()}" in READ_SUFFIXES else name
 
 
 def _without_the_others(

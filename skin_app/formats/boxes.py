@@ -26,8 +26,10 @@ def _colour_codes(data: bytes) -> tuple[int, int] | None:
     start, end = _found(data, b"iprp", start + 4, end)
     properties = list(_inside(data, *_found(data, b"ipco", start, end)))
     for number in _associated(data, _found(data, b"ipma", start, end)[0], main):
+        if number == 0:  # no property
+            continue
         kind, at, _ = properties[number - 1]
-        if number and kind == b"colr" and data[at : at + 4] == b"nclx":
+        if kind == b"colr" and data[at : at + 4] == b"nclx":
             return struct.unpack_from(">HH", data, at + 4)
     return None
 

@@ -7,7 +7,7 @@ import io
 from functools import partial
 
 import pillow_heif
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, features
 
 from skin_app.formats import boxes, exif
 from skin_app.formats.opened import Decoded, Opened, PhotoError, damaged, eight_bit
@@ -15,7 +15,10 @@ from skin_app.made_profile import coded_profile
 
 
 def opened_heic(data: bytes) -> Opened:
-    """Depth, gain maps and thumbnails are no further pictures."""
+    """Size in pixels from the header, nothing decoded; depth, gain maps and thumbnails are passed over.
+
+    Raises `PhotoError`, or one of `photo.FAULTS` for a file that is cut off.
+    """
     if boxes.has_movie(data):
         raise PhotoError("This file holds a series of pictures: save the one that you mean on its own.")
     pictures = pillow_heif.open_heif(data, convert_hdr_to_8bit=True)
@@ -24,6 +27,12 @@ def opened_heic(data: bytes) -> Opened:
 
 
 def opened_avif(data: bytes) -> Opened:
+    """Size in pixels from the header, nothing decoded.
+
+    Raises `PhotoError`, or one of `photo.FAULTS` for a file that is cut off.
+    """
+    if not features.check("avif"):
+        raise PhotoError("AVIF cannot be read by this installation: export the photo as JPEG or PNG.")
     if boxes.has_movie(data):
         raise PhotoError("This file holds a series of pictures: save the one that you mean on its own.")
     image = Image.open(io.BytesIO(data), formats=["AVIF"])

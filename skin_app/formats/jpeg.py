@@ -1,7 +1,6 @@
 """JPEG, decoded by torchvision: Pillow before 13 has a critical flaw in its own (CVE-2026-112403)."""
 
 import struct
-from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
@@ -10,23 +9,33 @@ from torchvision.io import ImageReadMode, decode_image
 
 from skin_app.colour_profile import MAX_PROFILE, ProfileError, ink_to_srgb
 from skin_app.formats import exif
+from skin_app.formats.jpeg_segments import END, SCAN, has_too_many_scans, segments
 from skin_app.formats.opened import Decoded, Opened, PhotoError, damaged
 from skin_app.jpeg_damage import is_damaged
 
 FRAMES = frozenset({*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC})  # 0xF7 is JPEG-LS
 READ = (0xC0, 0xC1, 0xC2, 0xC9, 0xCA)  # Huffman or arithmetic coding, in one go or progressive
-SCAN, END, EXIF, ICC = 0xDA, b"\xff\xd9", 0xE1, 0xE2
+EXIF, ICC = 0xE1, 0xE2
 EXIF_MARK, ICC_MARK = b"Exif\0\0", b"ICC_PROFILE\0"
 INKS = 4
 
 
 def opened(data: bytes) -> Opened:
-    """Walks the segments up to the first scan; a JPEG without an end marker after it is cut off.
+    """Size in pixels from the header, nothing decoded; what follows the end marker is not looked at.
 
-    What follows the end is not looked at: gain maps and second pictures of phones.
+    Phones put gain maps, second pictures and films there. Raises `PhotoError`, or one of `photo.FAULTS`
+    for a file that is cut off.
     """
+    if has_too_many_scans(data):
+        raise PhotoError(
+            "This JPEG is stored in an unusual way: export it again as an ordinary JPEG or PNG."
+        )
     frame, profile_parts, stated = None, [], None
-    for marker, segment in _segments(data):
+    for marker, place, segment, _ in segments(data):
+        if marker == SCAN:
+            if data.find(bytes((0xFF, END)), place) < 0:
+                raise damaged()
+            break
         if marker in FRAMES:
             frame = marker, *struct.unpack_from(">BHHB", segment)
         elif marker == ICC and segment.startswith(ICC_MARK):
@@ -36,39 +45,19 @@ def opened(data: bytes) -> Opened:
     if frame is None:
         raise damaged()
     kind, bits, height, width, channels = frame
-    if bits not in (8, 0) and kind in READ:
-        raise PhotoError(
-            "This JPEG stores {bits} bits a channel, which is not read here: export it with 8.",
-            bits=bits,
-        )
     if kind not in READ:
         raise PhotoError(
             "This is a lossless or rare kind of JPEG, which is not read here: "
             "export the photo as an ordinary JPEG or PNG."
         )
+    if bits != 8:
+        raise PhotoError(
+            "This JPEG has {bits} bits per channel: export it as an ordinary JPEG (8 bits).", bits=bits
+        )
     profile = _joined(profile_parts)
     if profile is None and stated is not None:
         profile = exif.profile_of(exif.read_exif(stated))
     return Opened(width, height, partial(_decoded, data, channels, profile))
-
-
-def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Marker and content of each segment before the first scan."""
-    position = 2
-    while True:
-        if data[position] != 0xFF:
-            raise damaged()
-        marker = data[position + 1]
-        if marker == 0xFF:
-            position += 1
-            continue
-        (length,) = struct.unpack_from(">H", data, position + 2)
-        if marker == SCAN:
-            break
-        yield marker, data[position + 4 : position + 2 + length]
-        position += 2 + length
-    if data.find(END, position) < 0:
-        raise damaged()
 
 
 def _joined(parts: list[bytes]) -> bytes | None:

@@ -23,7 +23,7 @@ class Decoded(NamedTuple):
 
     `pixels`: (height, width, 3 or 4) uint8, upright, RGB and an opacity, not multiplied;
     `profile`: ICC bytes, None for sRGB and where nothing is stated, b"" for colours that are not known;
-    `damaged`: some of the pixels are not those that were taken.
+    `damaged`: some of the pixels are not those that were taken; judged of JPEGs only.
     """
 
     pixels: np.ndarray
@@ -40,6 +40,7 @@ class Opened(NamedTuple):
 
 
 def damaged() -> PhotoError:
+    """The error to raise for a file whose bytes contradict each other or end too early."""
     return PhotoError("The image is damaged or cut off: copy or export the photo again.")
 
 

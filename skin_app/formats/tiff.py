@@ -20,33 +20,14 @@ from skin_app.formats.opened import Decoded, Opened, PhotoError, damaged, eight_
 SUBFILE, OLD_SUBFILE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 254, 255, 256, 257, 258, 259, 262
 FILL_ORDER, ORIENTATION, SAMPLES, PLANES, TILE_WIDTH, TILE_HEIGHT = 266, 274, 277, 284, 322, 323
 SAMPLE_FORMAT, PROFILE = 339, 34675
-SIZES = {
-    1: 1,
-    2: 1,
-    3: 2,
-    4: 4,
-    5: 8,
-    6: 1,
-    7: 1,
-    8: 2,
-    9: 4,
-    10: 8,
-    11: 4,
-    12: 8,
-    13: 4,
-}  # bytes by type
+SIZES = dict(enumerate((1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4), start=1))  # bytes by type
 SHORT, LONG = 3, 4
 NONE, LZW, DEFLATE, OLD_DEFLATE, PACKBITS = 1, 5, 8, 32946, 32773
 JPEGS = (6, 7, 34892)
 WHITE_IS_ZERO, RGB, PALETTE = 0, 2, 3
 SHAPING = (
-    *range(SUBFILE, FILL_ORDER),
-    FILL_ORDER,
-    SAMPLES,
-    PLANES,
-    TILE_WIDTH,
-    TILE_HEIGHT,
-    SAMPLE_FORMAT,
+    *range(SUBFILE, FILL_ORDER + 1),
+    *(SAMPLES, PLANES, TILE_WIDTH, TILE_HEIGHT, SAMPLE_FORMAT),
 )
 PREVIEW, MASK = 1, 4  # bits of SUBFILE
 MOST_PAGES = 64
@@ -69,6 +50,10 @@ class Directory(NamedTuple):
 
 
 def opened(data: bytes) -> Opened:
+    """Size in pixels from the header, nothing decoded.
+
+    Raises `PhotoError`, or one of `photo.FAULTS` for a file that is cut off.
+    """
     order = "<" if data[:2] == b"II" else ">"
     if struct.unpack_from(order + "H", data, 2)[0] != 42:
         raise PhotoError(

@@ -71,9 +71,8 @@
     apply(figure);
   });
 
-  // What a file is goes by its content, on the server. gradio's field for a photo turns away what the
-  // browser does not know as an image by its name (HEIC, no suffix): it is told that all are.
-  const SUFFIXES = '.jpg,.jpeg,.jpe,.jfif,.png,.webp,.heic,.heif,.hif,.avif,.tif,.tiff,.bmp';
+  // What a file is goes by its content, on the server. gradio's field for a photo hides and turns away
+  // what the browser does not know as an image by its name (HEIC, no suffix): it is told that all are.
   const named = (files) => {
     const images = new DataTransfer();
     for (const file of files) {
@@ -84,7 +83,7 @@
   };
 
   document.addEventListener('click', (event) => {
-    if (event.target.matches('input[type=file]')) event.target.accept = `image/*,${SUFFIXES}`;
+    if (event.target.matches('input[type=file]')) event.target.accept = '';
   }, true);
 
   document.addEventListener('change', (event) => {

@@ -7,7 +7,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from skin_app.interface import words
-from skin_app.photo import SUFFIXES, read_photo
+from skin_app.photo import read_photo
 from tests.interface.conftest import PHOTO, expect_full_answer, upload
 from tests.made_files import saved
 
@@ -42,9 +42,13 @@ def test_a_photo_of_a_phone_is_taken_among_others(visit: Page, heic: Path) -> No
     expect(visit.locator("#several-angles-status")).to_contain_text("One photo is here")
 
 
-def test_the_page_offers_every_suffix_to_choose_from() -> None:
-    script = Path(words.__file__).with_name("page.js").read_text(encoding="utf-8")
-    assert f"'{','.join(SUFFIXES)}'" in script
+def test_no_file_is_hidden_from_the_reader_who_chooses_one(visit: Page) -> None:
+    """Photos of clinics often have names without a suffix."""
+    for tab, field in ((words.TAB_ONE, "photo"), (words.TAB_SEVERAL, "several-angles-files")):
+        visit.get_by_role("tab", name=tab, exact=True).click()
+        with visit.expect_file_chooser() as chooser:
+            visit.locator(f"#{field} button:has(input[type=file])").click()
+        assert not chooser.value.element.get_attribute("accept")
 
 
 def test_a_photo_of_a_phone_may_be_dropped(visit: Page, heic: Path) -> None:

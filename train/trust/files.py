@@ -10,6 +10,7 @@ from PIL import Image, ImageCms
 
 from skin_app.decision import malignant_probability, prediction_set
 from skin_app.diagnoses import MALIGNANT
+from skin_app.file_kind import HEAD_BYTES, kind_of
 from skin_app.jpeg_damage import is_damaged
 from skin_app.made_profile import ADOBE_RGB, CODED, made_profile
 from skin_app.outcome import COVERAGE, GROUNDS, SENSITIVITY, grounds
@@ -133,8 +134,7 @@ def of_damage(data: Dataset, files: int) -> dict[str, Any]:
 
     "changed": of what is not noticed, the mean share of pixels that differ by `CHANGED` levels or more.
     """
-    is_jpeg = data.table["path"].astype(str).str.lower().str.endswith((".jpg", ".jpeg"))
-    table = data.table.loc[is_jpeg]
+    table = data.table.loc[data.table["path"].map(_is_jpeg).to_numpy(bool)]
     if table.empty:
         raise DataError("There is no JPEG among the images: damage to files cannot be measured.")
     chosen = np.random.default_rng(0).permutation(len(table))[:files]
@@ -162,6 +162,11 @@ def of_damage(data: Dataset, files: int) -> dict[str, Any]:
         "false_alarms": measured_mean(alarms, lesions),
         "damage": found,
     }
+
+
+def _is_jpeg(path: str | Path) -> bool:
+    with Path(path).open("rb") as file:
+        return kind_of(file.read(HEAD_BYTES)) == "JPEG"
 
 
 def _missed(sound: bytes, spoil: bytes) -> float | None:
