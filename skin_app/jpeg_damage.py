@@ -13,9 +13,11 @@ import simplejpeg
 from skin_app.formats.jpeg_segments import END, SCAN, SOI, Segment, segments
 
 SEQUENTIAL, PROGRESSIVE = (0xC0, 0xC1), 0xC2
-TABLES = (0xC4, 0xDB, 0xDD)  # Huffman's, quantisation's, and how often the coding starts anew
+QUANTISATION = 0xDB
+TABLES = (0xC4, QUANTISATION, 0xDD)  # Huffman's, quantisation's, how often the coding starts anew
 KEPT = (*SEQUENTIAL, PROGRESSIVE, *TABLES, SCAN)
 COEFFICIENTS = 64
+LEFT = 4  # bytes that look like padding but may be the end of the data
 PADDING = b"\x00\xff"  # whole bytes of zeros or ones; the latter are stored as FF 00
 DAMAGE = re.compile("Corrupt JPEG data|Premature end of JPEG|Inconsistent progression")
 AT_THE_END = re.compile("extraneous bytes before marker 0xd9")
@@ -34,6 +36,8 @@ def is_damaged(data: bytes) -> bool:
         frame = next((s for s in kept if s.marker in (*SEQUENTIAL, PROGRESSIVE)), None)
         if frame is None:
             return False
+        if any(_has_zeros(segment) for segment in kept if segment.marker == QUANTISATION):
+            return True
         if not _complete(frame, [s for s in kept if s.marker == SCAN]):
             return True
     except (ValueError, LookupError):  # the segments contradict each other, or end in the middle
@@ -42,13 +46,31 @@ def is_damaged(data: bytes) -> bool:
     warning = _warning(kept, frame)
     if not AT_THE_END.search(warning):
         return DAMAGE.search(warning) is not None
+    return not _is_whole_but_for_padding(kept, frame)
+
+
+def _is_whole_but_for_padding(kept: list[Segment], frame: Segment) -> bool:
+    """Whether the last scan is whole without the zeros or ones at its end, and just so."""
     *before, last = kept
-    return TOO_SHORT.search(_warning([*before, _shorter(last)], frame)) is None
+    end = len(last.scan.rstrip(PADDING))
+    whole, shorter = (last._replace(scan=last.scan[:place]) for place in (end + LEFT, end - 1))
+    warning = _warning([*before, whole], frame)
+    if DAMAGE.search(warning) and not AT_THE_END.search(warning):
+        return False  # zeros stand in the place of data
+    return TOO_SHORT.search(_warning([*before, shorter], frame)) is not None
 
 
-def _shorter(scan: Segment) -> Segment:
-    """Without its padding and one byte more, which sound data cannot do without."""
-    return scan._replace(scan=scan.scan.rstrip(PADDING)[:-1])
+def _has_zeros(tables: Segment) -> bool:
+    """Whether a quantisation table holds a zero, which the standard forbids (ITU-T T.81, B.2.4.1)."""
+    place = 0
+    while place < len(tables.body):
+        size = 2 if tables.body[place] >> 4 else 1
+        entries = tables.body[place + 1 : place + 1 + size * COEFFICIENTS]
+        values = [entries[k : k + size] for k in range(0, len(entries), size)]
+        if len(values) < COEFFICIENTS or bytes(size) in values:
+            return True
+        place += 1 + size * COEFFICIENTS
+    return False
 
 
 def _complete(frame: Segment, scans: list[Segment]) -> bool:

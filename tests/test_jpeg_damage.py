@@ -79,6 +79,22 @@ def test_a_file_that_was_cut_and_closed_again_is_damaged(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SOUND)
+def test_zeros_in_the_place_of_the_end_are_damage_and_beside_it_are_padding(name: str) -> None:
+    """A download that broke off leaves its file at the whole length; some encoders pad their data."""
+    file = SOUND[name]
+    for start in (at(file, 0.5), at(file, 0.8), len(file) - 2 - 512):
+        assert is_damaged(file[:start] + bytes(len(file) - 2 - start) + END), start
+    assert not is_damaged(file[:-2] + bytes(1000) + END)
+
+
+def test_a_quantisation_table_with_zeros_is_damaged() -> None:
+    file = jpeg()
+    place = file.index(b"\xff\xdb") + 20
+    assert is_damaged(file[:place] + bytes(34) + file[place + 34 :])
+    assert is_damaged(file[:place] + bytes(1) + file[place + 1 :])
+
+
+@pytest.mark.parametrize("name", SOUND)
 def test_lost_sectors_are_found(name: str) -> None:
     file = SOUND[name]
     found = [is_damaged(overwritten(file, bytes(512), share)) for share in np.linspace(0.05, 0.85, 20)]
