@@ -55,6 +55,13 @@ def _cut_anywhere(file: bytes, other: bytes, generator: np.random.Generator) -> 
     return _cut(float(generator.uniform(0.02, 0.98)))(file, other, generator)
 
 
+def _zeros_to_the_end(file: bytes, _: bytes, generator: np.random.Generator) -> bytes:
+    """As a copy that broke off leaves it where the whole length was reserved before."""
+    start, end = _data(file)
+    place = start + int(generator.uniform(0.02, 0.98) * (end - start))
+    return file[:place] + bytes(end - place) + file[end:]
+
+
 def _wrong_byte(file: bytes, _: bytes, generator: np.random.Generator) -> bytes:
     place = int(generator.integers(*_data(file)))
     wrong = file[place] ^ int(generator.integers(1, 256))
@@ -69,5 +76,6 @@ FILE_DAMAGE: dict[str, Spoil] = {
     "cut at 60 % and closed again": _cut(0.6),
     "cut at 80 % and closed again": _cut(0.8),
     "cut anywhere and closed again": _cut_anywhere,
+    "zeros from anywhere to the end": _zeros_to_the_end,
     "one wrong byte": _wrong_byte,
 }

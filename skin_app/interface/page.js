@@ -83,6 +83,8 @@
   };
 
   document.addEventListener('click', (event) => {
+    // a phone asked for images offers its photos and camera; asked for any file, its folders
+    if (matchMedia('(pointer: coarse)').matches) return;
     if (event.target.matches('input[type=file]')) event.target.accept = '';
   }, true);
 
