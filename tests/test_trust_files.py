@@ -20,6 +20,7 @@ from train.file_damage import FILE_DAMAGE, SECTOR, spoilt
 from train.ham10000 import DataError, Dataset
 from train.trust import files
 from train.trust.bench import Bench
+from train.trust.code_version import code_version
 from train.trust.page import document, read_document
 from train.trust.remeasure import remeasure
 
@@ -91,6 +92,14 @@ def test_a_profile_that_is_used_gives_the_same_colours_and_one_that_is_dropped_d
         pixels = read_photo(store(photo)).pixels.astype(int)
         off = np.abs(pixels - photo.pixels).mean()
         assert (off > 4) == ("ignored" in way), way
+
+
+def test_what_is_kept_of_files_rests_on_how_colours_are_converted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = code_version(files.of_profiles)
+    monkeypatch.setattr("skin_app.made_profile.DISPLAY_GAMMA", 2.4)
+    assert code_version(files.of_profiles) != before
 
 
 def test_sound_files_raise_no_alarm_and_cut_ones_are_all_found(data: Dataset) -> None:
