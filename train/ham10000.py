@@ -9,7 +9,6 @@ import filecmp
 import hashlib
 import os
 import shutil
-import uuid
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ import torch
 from tqdm import tqdm
 
 from skin_app.diagnoses import CODES
+from skin_app.output import beside
 from skin_app.patients import MISSING, normalised
 from skin_app.photo import SUFFIXES, PhotoError, read_photo
 from skin_app.views import centre_square
@@ -219,12 +219,8 @@ def cached_squares(data: Dataset, side: int, folder: Path) -> np.ndarray:
             f"The decoded pixels need {needed / 1e9:.1f} GB in {folder}, and {free / 1e9:.1f} GB are "
             "free: free some space, or choose another --out."
         )
-    partial = pixels.with_name(f"{pixels.stem}.{uuid.uuid4().hex}.partial")  # not another run's
-    try:
+    with beside(pixels) as partial:
         _decode_all(data, side, partial, shape)
-        partial.replace(pixels)
-    finally:
-        partial.unlink(missing_ok=True)
     return np.load(pixels, mmap_mode="r")
 
 
