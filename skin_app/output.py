@@ -29,6 +29,11 @@ class OutputError(ValueError):
     """Nothing may be written there; the message is one sentence that says what to do."""
 
 
+def counted(number: int, what: str) -> str:
+    """As "1 image" or "1,234 images"."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def check_output(out: Path, ours: bytes, inputs: Iterable[Path] = ()) -> None:
     """Raise `OutputError` unless `out` can be written without loss, before any slow work.
 

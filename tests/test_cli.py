@@ -348,6 +348,13 @@ def test_the_last_line_counts_what_was_scored_failed_and_passed_over(
     text, pipe = rows_of(Path("r.csv"))
     assert "not" in text["error"]
     assert pipe["error"].startswith("This is a pipe")
+    Path("alone").mkdir()
+    Path("a.png").rename("alone/a.png")
+    Path("notes.txt").rename("alone/notes.txt")
+    capsys.readouterr()
+    assert main(["score", "alone", "--out", "r.csv", "--weights", weights]) == 0
+    said = capsys.readouterr().out
+    assert said == "1 photo scored, 0 failed, 1 other file passed over; written to r.csv\n"
 
 
 @pytest.mark.usefixtures("here")
