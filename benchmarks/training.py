@@ -226,7 +226,7 @@ def main() -> None:
         ]
         for number, recipe in enumerate((replace(FLAGSHIP, folds=2), mobilenet)):
             start = time.perf_counter()
-            run = prepare(folder / "runs" / str(number), small, recipe, 0, None)
+            run = prepare(folder / "runs" / str(number), read_dataset(small), recipe, 0, None)
             if number == 0:
                 lines.insert(2, f"filling the cache: {time.perf_counter() - start:.1f} s, once")
             lines += compared(run, files, options.rounds, options.steps)

@@ -11,7 +11,7 @@ from typing import NoReturn, TextIO
 from tqdm import tqdm
 
 from skin_app.ensemble import Ensemble
-from skin_app.output import OutputError, check_output, growing_file, unfinished
+from skin_app.output import OutputError, check_output, counted, growing_file, unfinished
 from skin_app.photo import Photo, PhotoError, read_photo
 from skin_app.photo_files import Found, find_photos, has_image_suffix, is_no_file
 from skin_app.report import CSV_COLUMNS, csv_row, error_row, without_formulas
@@ -50,9 +50,10 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt as stop:
         _say(f"stopped: {stop or 'nothing was written'}.")
         return 130
-    scored = len(found.photos) - failed
+    scored = counted(len(found.photos) - failed, "photo")
+    others = counted(found.passed_over, "other file")
     print(
-        f"{scored} photos scored, {failed} failed, {found.passed_over} other files passed over; "
+        f"{scored} scored, {failed:,} failed, {others} passed over; "
         f"written to {os.fsencode(options.out).decode(errors='backslashreplace')}"
     )
     return 0

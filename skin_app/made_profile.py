@@ -30,9 +30,8 @@ D50 = np.array([0.96422, 1.0, 0.82521])
 BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
 DISPLAY_GAMMA = 2.2
-NEAR = (
-    0.02  # share by which a gamma may differ from 2.2, and points by a tenth of it, and still be sRGB
-)
+# share by which a gamma may differ from 2.2, and points by a tenth of it, and still be sRGB
+NEAR = 0.02
 
 
 def coded_profile(primaries: int, transfer: int) -> bytes | None:

@@ -84,12 +84,12 @@ class MemberConfig(BaseModel):
         """Raise `ValueError` for a size that the same weights cannot be trained at."""
         if size == self.size or "img_size" not in self.arguments:
             return
+        refused = f"{self.architecture} cannot be trained at {size} px"
         window, tiles = self.arguments.get("window_size"), 2 ** ((self.stages or 4) + 1)
-        if not isinstance(window, int) or size % (tiles * window):
-            raise ValueError(
-                f"{self.architecture} cannot be trained at {size} px: {size} is no multiple "
-                f"of its window"
-            )
+        if not isinstance(window, int):
+            raise ValueError(f"{refused}: its weights are made for {self.size} px alone")
+        if size % (tiles * window):
+            raise ValueError(f"{refused}: use a multiple of {tiles * window}")
 
 
 def largest_window(size: int, stages: int) -> int:

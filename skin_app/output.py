@@ -1,6 +1,7 @@
 """Where results go: never over a file that this program did not write, and in one step once whole."""
 
 import errno
+import io
 import os
 import re
 import shutil
@@ -9,9 +10,9 @@ import uuid
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from itertools import count, takewhile
+from itertools import count
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from skin_app.file_kind import HEAD_BYTES
 from skin_app.photo_files import has_image_suffix
@@ -26,6 +27,11 @@ PICTURE = (
 
 class OutputError(ValueError):
     """Nothing may be written there; the message is one sentence that says what to do."""
+
+
+def counted(number: int, what: str) -> str:
+    """As "1 image" or "1,234 images"."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def check_output(out: Path, ours: bytes, inputs: Iterable[Path] = ()) -> None:
@@ -97,10 +103,17 @@ def replace_file(out: Path, content: str | bytes) -> None:
     if is_stream(out):
         out.write_bytes(data)
         return
+    with beside(out) as partial:
+        partial.write_bytes(data)
+
+
+@contextmanager
+def beside(out: Path) -> Iterator[Path]:
+    """A fresh path beside `out` to write to; renamed to it when the block ends well, else deleted."""
     place = _behind_link(out)
     partial = place.with_name(f"{place.name}.{uuid.uuid4().hex}.partial")
     try:
-        partial.write_bytes(data)
+        yield partial
         _put_in_place(partial, place)
     finally:
         partial.unlink(missing_ok=True)
@@ -115,19 +128,21 @@ def growing_file(out: Path, ours: bytes) -> Iterator[TextIO]:
     can be written, and says in a `KeyboardInterrupt` where the file is.
     """
     place = _behind_link(out)
-    partial = out if is_stream(out) else next(p for p in _partials(place) if not p.exists())
+    partial, raw = (out, _Written(out, "w", out)) if is_stream(out) else _fresh(place, out)
     told = f"what was written until then is in {partial}"
-    file = partial.open("w", newline="", encoding="utf-8-sig", errors="backslashreplace")
+    buffer = io.BufferedWriter(raw)
     try:
-        with file:
+        with io.TextIOWrapper(buffer, "utf-8-sig", "backslashreplace", newline="") as file:
             yield file
         if partial != out:
             check_output(out, ours)  # anything can have been put there meanwhile
-            _put_in_place(partial, place)
-    except OSError as error:
-        raise OutputError(f"{out} cannot be written ({error.strerror or error}): {told}.") from error
-    except OutputError as error:
-        raise OutputError(f"{error} {told[0].upper()}{told[1:]}.") from None
+            with _told_of(out):
+                _put_in_place(partial, place)
+    except (OSError, OutputError) as error:
+        why = error
+        if isinstance(error, OSError):  # not of `out`, but of what was to be written
+            why = f"{error.filename or 'A file'} cannot be used ({error.strerror or error})."
+        raise OutputError(f"{why} {told[0].upper()}{told[1:]}.") from error
     except KeyboardInterrupt:
         raise KeyboardInterrupt(told) from None
     finally:
@@ -137,12 +152,44 @@ def growing_file(out: Path, ours: bytes) -> Iterator[TextIO]:
 
 def unfinished(out: Path) -> list[Path]:
     """What runs into `out` that did not end have left beside it."""
-    return list(takewhile(Path.exists, _partials(_behind_link(out))))
+    place = _behind_link(out)
+    near = (path for path in place.parent.iterdir() if path.stem == place.name)
+    return sorted(path for path in near if re.fullmatch(r"\.partial\d*", path.suffix))
 
 
-def _partials(place: Path) -> Iterator[Path]:
+class _Written(io.FileIO):
+    """The file at `path`, to become `out`: its faults are told apart from others by `OutputError`."""
+
+    def __init__(self, path: Path, mode: str, out: Path) -> None:
+        self.out = out
+        super().__init__(path, mode)
+
+    def write(self, data: Any, /) -> int:
+        with _told_of(self.out):
+            return super().write(data)
+
+    def close(self) -> None:
+        with _told_of(self.out):
+            super().close()
+
+
+@contextmanager
+def _told_of(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"{out} cannot be written ({error.strerror or error}).") from error
+
+
+def _fresh(place: Path, out: Path) -> tuple[Path, _Written]:
+    """A new file beside `place`, and not another run's."""
     for number in count(1):
-        yield place.with_name(f"{place.name}.partial{number if number > 1 else ''}")
+        partial = place.with_name(f"{place.name}.partial{number if number > 1 else ''}")
+        try:
+            return partial, _Written(partial, "x", out)
+        except FileExistsError:
+            continue
+    raise AssertionError  # numbers do not end
 
 
 def _behind_link(out: Path) -> Path:

@@ -41,7 +41,7 @@ def fitted(folder: Path, data: Path, recipe: Recipe, folds: tuple[int, ...] = (0
     torch.manual_seed(0)
     backbone = Member(recipe.member).backbone.state_dict()
     save_file({key: value.contiguous() for key, value in backbone.items()}, start)
-    run = prepare(folder, data, recipe, 0, start)
+    run = prepare(folder, read_dataset(data), recipe, 0, start)
     for fold in folds:
         fit_fold(run, fold)
     return run
@@ -224,6 +224,6 @@ def test_a_run_of_too_few_views_is_refused(tmp_path: Path, data: Path, first: Pa
 
 
 def test_other_folds_are_refused(tmp_path: Path, data: Path, first: Path) -> None:
-    run = prepare(tmp_path / "run", data, of(MOBILENET), 1, None)
+    run = prepare(tmp_path / "run", read_dataset(data), of(MOBILENET), 1, None)
     with pytest.raises(RunError, match="other folds"):
-        add_members(open_weights(first), open_run(run.folder, data), tmp_path / "out")
+        add_members(open_weights(first), open_run(run.folder, read_dataset(data)), tmp_path / "out")

@@ -13,6 +13,7 @@ from PIL import Image
 import skin_app.weights
 from skin_app.cli import _chunks, main
 from skin_app.diagnoses import CODES
+from skin_app.output import growing_file, unfinished
 from skin_app.report import CSV_COLUMNS
 from tests.tiny import give_trust, picture, write_weights
 
@@ -245,7 +246,7 @@ def test_a_run_that_is_stopped_leaves_earlier_results_and_its_own_rows(
     monkeypatch.setattr("skin_app.cli._chunks", stopped)
     capsys.readouterr()
     assert main(command) == 130
-    assert "what was written until then is in results.csv.partial" in capsys.readouterr().err
+    assert "what was written until then is in results.csv.partial." in capsys.readouterr().err
     assert [row["file"] for row in rows_of(Path("results.csv.partial"))] == [
         f"{number}.jpg" for number in range(4)
     ]
@@ -276,9 +277,43 @@ def test_a_full_disk_is_one_sentence_and_keeps_the_rows(weights: str) -> None:
     assert done.returncode == 2
     said = done.stderr.splitlines()[-1]
     assert said.startswith("error: r.csv cannot be written (")
-    assert said.endswith("what was written until then is in r.csv.partial.")
+    assert said.endswith("). What was written until then is in r.csv.partial.")
     assert not Path("r.csv").exists()
     assert len(rows_of(Path("r.csv.partial"))) > 10
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("name", ["a.png", None])
+def test_a_fault_of_a_photo_is_not_said_of_the_results(
+    name: str | None,
+    weights: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def worn(*_: object) -> object:
+        raise OSError(errno.EIO, "Input/output error", name)
+
+    monkeypatch.setattr("skin_app.cli._read", worn)
+    assert main(["score", ".", "--out", "r.csv", "--weights", weights]) == 2
+    said = capsys.readouterr().err
+    assert f"error: {name or 'A file'} cannot be used (Input/output error)." in said
+    assert "r.csv cannot be" not in said
+
+
+@pytest.mark.usefixtures("here")
+def test_two_runs_into_one_file_do_not_write_into_each_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Path, "exists", lambda _: False)  # both looked before either began
+    out = Path("r.csv")
+    with growing_file(out, b"one|other") as one, growing_file(out, b"one|other") as other:
+        one.write("one")
+        other.write("other")
+        assert unfinished(out) == [Path("r.csv.partial"), Path("r.csv.partial2")]
+        Path("r.csv.partial3").touch()
+        Path("r.csv.partial9").touch()
+        assert [path.suffix[-1] for path in unfinished(out)] == ["l", "2", "3", "9"]
+    assert out.read_text(encoding="utf-8-sig") == "one"
 
 
 @pytest.mark.usefixtures("here")
@@ -313,6 +348,13 @@ def test_the_last_line_counts_what_was_scored_failed_and_passed_over(
     text, pipe = rows_of(Path("r.csv"))
     assert "not" in text["error"]
     assert pipe["error"].startswith("This is a pipe")
+    Path("alone").mkdir()
+    Path("a.png").rename("alone/a.png")
+    Path("notes.txt").rename("alone/notes.txt")
+    capsys.readouterr()
+    assert main(["score", "alone", "--out", "r.csv", "--weights", weights]) == 0
+    said = capsys.readouterr().out
+    assert said == "1 photo scored, 0 failed, 1 other file passed over; written to r.csv\n"
 
 
 @pytest.mark.usefixtures("here")

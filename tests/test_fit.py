@@ -32,7 +32,7 @@ from train.learner import Learner
 from train.put_into import open_to_change, put_into
 from train.recipe import Recipe, Stage
 from train.recipes import RECIPES, contrastive_stages
-from train.run import Run, RunError, prepare
+from train.run import Run, RunError, counts_scc, open_run, prepare
 from train.settings import changed
 from train.start import StartError, continued_member, started_member
 from train.trust.fit import calibrate
@@ -102,7 +102,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, data: Path, init: Path) -
 def two_stages(tmp_path_factory: pytest.TempPathFactory, data: Path, init: Path) -> Run:
     """A contrastive stage of two epochs, then a classifier stage of two, never interrupted."""
     recipe = dataclasses.replace(TINY, stages=contrastive_stages(Stage(epochs=2), epochs=2))
-    run = prepare(tmp_path_factory.mktemp("s") / "run", data, recipe, 0, init)
+    run = prepare(tmp_path_factory.mktemp("s") / "run", read_dataset(data), recipe, 0, init)
     fit_fold(run, 0)
     return run
 
@@ -200,7 +200,7 @@ def test_stopping_at_any_step_changes_nothing(
     stop: int, finished: Path, data: Path, init: Path, tmp_path: Path
 ) -> None:
     """Steps 1, 4 and 7 lie before the first checkpoint, after an epoch's end, and between two."""
-    run = prepare(tmp_path / "run", data, TINY, 0, init)
+    run = prepare(tmp_path / "run", read_dataset(data), TINY, 0, init)
     fit_stopped_at(stop, run)
     fit_fold(run, 0)
     name = "fold-0/member.safetensors"
@@ -215,13 +215,13 @@ def test_a_swin_with_frozen_stages_also_resumes_bit_for_bit(
     path = start_weights(SWIN, tmp_path)
     member = SWIN.model_copy(update={"arguments": {**SWIN.arguments, "drop_path_rate": 0.2}})
     recipe = with_stage(
-        dataclasses.replace(TINY, member=member, cache_side=80),
+        dataclasses.replace(TINY, member=member, cache_side=160),
         frozen=("patch_embed", "layers.0"),
         sizes=sizes,
     )
-    whole = prepare(tmp_path / "whole", data, recipe, 0, path)
+    whole = prepare(tmp_path / "whole", read_dataset(data), recipe, 0, path)
     fit_fold(whole, 0)
-    broken = prepare(tmp_path / "broken", data, recipe, 0, path)
+    broken = prepare(tmp_path / "broken", read_dataset(data), recipe, 0, path)
     fit_stopped_at(stop, broken)
     fit_fold(broken, 0)
     name = "fold-0/member.safetensors"
@@ -240,7 +240,7 @@ def test_a_swin_with_frozen_stages_also_resumes_bit_for_bit(
 def test_stopping_between_the_last_step_and_the_end_changes_nothing(
     finished: Path, data: Path, init: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = prepare(tmp_path / "run", data, TINY, 0, init)
+    run = prepare(tmp_path / "run", read_dataset(data), TINY, 0, init)
 
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
@@ -259,7 +259,7 @@ def test_a_two_stage_recipe_resumes_bit_for_bit(
     stage: int, stop: int, two_stages: Run, data: Path, init: Path, tmp_path: Path
 ) -> None:
     """Inside the contrastive stage, between the stages, and inside the classifier's."""
-    broken = prepare(tmp_path / "broken", data, two_stages.recipe, 0, init)
+    broken = prepare(tmp_path / "broken", read_dataset(data), two_stages.recipe, 0, init)
     fit_stopped_at(stop, broken, stage)
     fit_fold(broken, 0)
     name = "fold-0/member.safetensors"
@@ -290,9 +290,9 @@ def test_every_recipe_resumes_bit_for_bit(name: str, data: Path, init: Path, tmp
         for stage in recipe.stages
     )
     recipe = dataclasses.replace(recipe, stages=stages, folds=2, batch=8, cache_side=72)
-    whole = prepare(tmp_path / "whole", data, recipe, 0, init)
+    whole = prepare(tmp_path / "whole", read_dataset(data), recipe, 0, init)
     fit_fold(whole, 0)
-    broken = prepare(tmp_path / "broken", data, recipe, 0, init)
+    broken = prepare(tmp_path / "broken", read_dataset(data), recipe, 0, init)
     fit_stopped_at(5, broken, len(stages) - 1)
     fit_fold(broken, 0)
     member = "fold-0/member.safetensors"
@@ -300,7 +300,9 @@ def test_every_recipe_resumes_bit_for_bit(name: str, data: Path, init: Path, tmp
 
 
 def test_frozen_batch_statistics_stay_what_they_were(data: Path, init: Path, tmp_path: Path) -> None:
-    run = prepare(tmp_path / "run", data, with_stage(TINY, frozen=("conv_stem", "bn1")), 0, init)
+    run = prepare(
+        tmp_path / "run", read_dataset(data), with_stage(TINY, frozen=("conv_stem", "bn1")), 0, init
+    )
     fit_fold(run, 0)
     start, end = load_file(init), load_file(run.folder / "fold-0" / "member.safetensors")
     assert torch.equal(end["backbone.bn1.running_mean"], start["bn1.running_mean"])
@@ -316,13 +318,15 @@ def test_freezing_what_the_backbone_does_not_have_is_refused(
     with pytest.raises(
         RunError, match=r"layers.0, which mobilenetv3_small_050 .*'stages\.0\.frozen=\[\]'"
     ):
-        prepare(tmp_path / "run", data, frozen, 0, init)
+        prepare(tmp_path / "run", read_dataset(data), frozen, 0, init)
     assert not (tmp_path / "cache").exists()
-    prepare(tmp_path / "run", data, changed(frozen, fields=["stages.0.frozen=[]"]), 0, init)
+    prepare(
+        tmp_path / "run", read_dataset(data), changed(frozen, fields=["stages.0.frozen=[]"]), 0, init
+    )
 
 
 def test_a_damaged_checkpoint_is_one_sentence(data: Path, init: Path, tmp_path: Path) -> None:
-    run = prepare(tmp_path / "run", data, TINY, 0, init)
+    run = prepare(tmp_path / "run", read_dataset(data), TINY, 0, init)
     fit_stopped_at(5, run)
     path = run.folder / "fold-0" / "checkpoint.pt"
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
@@ -339,7 +343,7 @@ def test_early_stopping_ends_a_run_that_does_not_improve(data: Path, tmp_path: P
         backbone_rate=0.0,
         head_rate=0.0,
     )
-    run = prepare(tmp_path / "run", data, still, 0, path)
+    run = prepare(tmp_path / "run", read_dataset(data), still, 0, path)
     fit_fold(run, 1)
     history = json.loads((run.folder / "fold-1" / "history.json").read_text())
     assert history["stages"][0]["kept"] == 0
@@ -348,7 +352,7 @@ def test_early_stopping_ends_a_run_that_does_not_improve(data: Path, tmp_path: P
 
 def test_a_loss_that_is_no_number_stops_with_a_sentence(data: Path, init: Path, tmp_path: Path) -> None:
     wild = with_stage(dataclasses.replace(TINY, clip=1e30), backbone_rate=1e30, head_rate=1e30)
-    run = prepare(tmp_path / "run", data, wild, 0, init)
+    run = prepare(tmp_path / "run", read_dataset(data), wild, 0, init)
     with pytest.raises(RunError, match="lower the learning rates"):
         fit_fold(run, 0)
 
@@ -356,7 +360,7 @@ def test_a_loss_that_is_no_number_stops_with_a_sentence(data: Path, init: Path, 
 def test_a_validation_loss_that_is_no_number_stops_before_it_is_kept(
     data: Path, init: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = prepare(tmp_path / "run", data, TINY, 0, init)
+    run = prepare(tmp_path / "run", read_dataset(data), TINY, 0, init)
     with monkeypatch.context() as patched:
         patched.setattr(fit_module, "_validate", lambda _: {"validation_loss": float("nan")})
         with pytest.raises(RunError, match=r"validation loss of fold 0 became nan in epoch 0"):
@@ -367,7 +371,7 @@ def test_a_validation_loss_that_is_no_number_stops_before_it_is_kept(
 def test_a_full_disk_keeps_the_last_checkpoint(
     data: Path, init: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = prepare(tmp_path / "run", data, TINY, 0, init)
+    run = prepare(tmp_path / "run", read_dataset(data), TINY, 0, init)
     monkeypatch.setattr(fit_module, "CHECKPOINT_STEPS", 1)
     real_save, calls = checkpoint.torch.save, []
 
@@ -387,11 +391,13 @@ def test_a_full_disk_keeps_the_last_checkpoint(
 
 def test_another_recipe_in_the_same_folder_is_refused(finished: Path, data: Path, init: Path) -> None:
     with pytest.raises(RunError, match="another recipe, seed, data, micro-batches or start"):
-        prepare(finished, data, with_stage(TINY, epochs=4), 0, init)
+        prepare(finished, read_dataset(data), with_stage(TINY, epochs=4), 0, init)
 
 
 def test_a_run_goes_on_from_the_members_of_another(finished: Path, data: Path, tmp_path: Path) -> None:
-    again = prepare(tmp_path / "again", data, with_stage(TINY, epochs=1), 0, None, before=finished)
+    again = prepare(
+        tmp_path / "again", read_dataset(data), with_stage(TINY, epochs=1), 0, None, before=finished
+    )
     start = fit_module._stage_start(again, 1, 0).state_dict()
     before = load_file(finished / "fold-1" / "member.safetensors")
     assert all(torch.equal(start[key], value) for key, value in before.items())
@@ -415,7 +421,7 @@ def test_a_run_goes_on_from_the_members_of_another(finished: Path, data: Path, t
     )
     wider = TINY.member.model_copy(update={"zooms": (1.0, 0.5), "view_sizes": (64, 96)})
     zoomed = dataclasses.replace(TINY, member=wider, stages=())
-    same = prepare(tmp_path / "same", data, zoomed, 0, None, before=finished)
+    same = prepare(tmp_path / "same", read_dataset(data), zoomed, 0, None, before=finished)
     fit_fold(same, 1)
     kept, own = (pd.read_csv(run / "fold-1" / "predictions.csv") for run in (finished, same.folder))
     assert np.array_equal(kept["logit_1view_mel"], own["logit_1view_mel"])
@@ -424,8 +430,8 @@ def test_a_run_goes_on_from_the_members_of_another(finished: Path, data: Path, t
     assert json.loads((same.folder / "fold-1" / "history.json").read_text()) == json.loads(history)
     assert same.start_weights == again.start_weights.partition(", then")[0]
     with pytest.raises(RunError, match="trains nothing"):
-        prepare(tmp_path / "none", data, zoomed, 0, None)
-    third = prepare(tmp_path / "third", data, TINY, 0, None, before=again.folder)
+        prepare(tmp_path / "none", read_dataset(data), zoomed, 0, None)
+    third = prepare(tmp_path / "third", read_dataset(data), TINY, 0, None, before=again.folder)
     assert third.start_weights.endswith(", then 3 epochs at 64 px, then 1 epoch at 64 px")
     with pytest.raises(StartError, match="finish that fold"):
         fit_fold(third, 0)
@@ -433,7 +439,7 @@ def test_a_run_goes_on_from_the_members_of_another(finished: Path, data: Path, t
     folds.assign(fold=1 - folds["fold"]).to_csv(again.folder / "folds.csv", index=False)
     (third.folder / "fold-0" / "something").touch()  # begun, so the folds are not drawn again
     with pytest.raises(RunError, match="other folds"):
-        prepare(tmp_path / "third", data, TINY, 0, None, before=again.folder)
+        prepare(tmp_path / "third", read_dataset(data), TINY, 0, None, before=again.folder)
 
 
 def test_a_run_does_not_go_on_from_what_does_not_fit(
@@ -441,21 +447,21 @@ def test_a_run_does_not_go_on_from_what_does_not_fit(
 ) -> None:
     other = tmp_path / "other"
     with pytest.raises(RunError, match="leave one of them out"):
-        prepare(other, data, TINY, 0, init, before=finished)
+        prepare(other, read_dataset(data), TINY, 0, init, before=finished)
     with pytest.raises(RunError, match="other folds"):
-        prepare(other, data, TINY, 1, None, before=finished)
+        prepare(other, read_dataset(data), TINY, 1, None, before=finished)
     with pytest.raises(RunError, match="holds no run"):
-        prepare(other, data, TINY, 0, None, before=tmp_path / "nowhere")
+        prepare(other, read_dataset(data), TINY, 0, None, before=tmp_path / "nowhere")
     wider = dataclasses.replace(TINY, member=TINY.member.model_copy(update={"hidden": 99}))
     with pytest.raises(StartError, match="same backbone, pooling and dense layers"):
-        fit_fold(prepare(other, data, wider, 0, None, before=finished), 0)
+        fit_fold(prepare(other, read_dataset(data), wider, 0, None, before=finished), 0)
 
 
 def test_what_was_added_to_the_weights_stays_when_they_are_assembled_again(
     finished: Path, data: Path, init: Path, tmp_path: Path
 ) -> None:
     folder = Path(shutil.copytree(finished, tmp_path / "run"))
-    run = prepare(folder, data, TINY, 0, init)
+    run = prepare(folder, read_dataset(data), TINY, 0, init)
     weights = folder / "weights"
     put_into(weights, open_weights(weights).contract, {"map.csv": b"image_id,x,y\n"})
     assemble(run, "tiny")
@@ -551,11 +557,10 @@ def test_bad_input_to_the_trainer_is_one_sentence(
 ) -> None:
     def said(*arguments: str) -> str:
         assert main(list(arguments)) == 2
-        text = capsys.readouterr().err.strip()
-        errors = [line for line in text.splitlines() if not line.startswith("read ")]
-        assert len(errors) == 1
-        assert errors[0].startswith("error: ")
-        return errors[0]
+        *before, text = capsys.readouterr().err.splitlines()
+        assert all(line.startswith("read ") for line in before)
+        assert text.startswith("error: ")
+        return text
 
     out = str(tmp_path / "out")
     assert "is not a folder" in said("split", "--data", "nowhere", "--out", out)
@@ -569,6 +574,32 @@ def test_bad_input_to_the_trainer_is_one_sentence(
     assert "There are no weights" in said(
         "evaluate", "--weights", str(tmp_path), "--data", str(data), "--out", out
     )
+
+
+def test_a_run_is_opened_with_the_diagnoses_that_it_was_trained_on(
+    data: Path, init: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(data, tmp_path / "data")
+    (path,) = (tmp_path / "data").glob("*.csv")
+    path.write_text(path.read_text().replace("akiec", "scc"))
+    run = prepare(tmp_path / "run", read_dataset(path.parent, scc_as_akiec=True), TINY, 0, init)
+    opened = ["--run", str(run.folder), "--data", str(path.parent), "--out", str(tmp_path / "map")]
+    assert main(["tsne", *opened]) == 2
+    said = capsys.readouterr().err
+    assert f"read {path.name}: " in said
+    assert "Fold 0 of" in said
+
+
+def test_a_run_of_before_squamous_cell_carcinomas_were_told_of_is_opened(
+    finished: Path, data: Path, init: Path, tmp_path: Path
+) -> None:
+    older = shutil.copytree(finished, tmp_path / "older")
+    settings = json.loads((older / "run.json").read_text())
+    assert settings.pop("scc_as_akiec") is False
+    (older / "run.json").write_text(json.dumps(settings))
+    assert not counts_scc(older)
+    assert open_run(older, read_dataset(data)).assignment.shape == (len(read_dataset(data).table),)
+    prepare(older, read_dataset(data), TINY, 0, init)  # and goes on
 
 
 def test_split_writes_the_folds(data: Path, tmp_path: Path) -> None:

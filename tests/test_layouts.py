@@ -14,6 +14,7 @@ from tests.tiny import write_data
 from train.__main__ import main
 from train.archive import SCC, diagnosis
 from train.findings import findings
+from train.gallery import gallery_table
 from train.ham10000 import DataError, Dataset, read_dataset
 from train.trust.conformal import groups_of
 
@@ -240,6 +241,25 @@ def test_which_table_is_read_is_said_or_asked(folder: Path, table: pd.DataFrame)
     assert "a.csv is not read" in data.notes
 
 
+@pytest.mark.parametrize("place", ["", "run"])
+@pytest.mark.parametrize("below", [False, True])
+def test_what_the_trainer_wrote_is_no_table_of_the_data(
+    place: str, below: bool, folder: Path, table: pd.DataFrame
+) -> None:
+    own = folder / "table" if below else folder
+    own.mkdir(exist_ok=True)
+    table.assign(fold=0).to_csv(own / "labels.csv", index=False)
+    before = read_dataset(folder)
+    (folder / place).mkdir(exist_ok=True)
+    out = folder / place / "FOLDS.CSV"
+    assert main(["split", "--data", str(folder), "--folds", "2", "--out", str(out)]) == 0
+    gallery_table(before).to_csv(folder / place / "gallery.csv", index=False)
+    answers = table[["image_id", "dx"]].assign(fold=0, logit_1view_mel=0.5)
+    answers.to_csv(folder / place / "predictions.csv", index=False)
+    after = read_dataset(folder)
+    assert (after.source, after.notes) == (before.source, before.notes)
+
+
 def test_what_cannot_be_read_names_the_columns(folder: Path) -> None:
     def refused(text: str | bytes, words: str) -> None:
         (folder / NAME).write_bytes(text.encode() if isinstance(text, str) else text)
@@ -322,7 +342,7 @@ def test_split_says_what_it_found(
     said = capsys.readouterr().err
     for words in (
         f"read {NAME}: 24 images of 12 lesions",
-        "not stated: ages 4",
+        "not stated: age of 2 images\n",
         "warning: age: 2 values unreadable, so missing: '-1', 'old'",
         f"more than one diagnosis of 1 lesion: {table['lesion_id'][0]} (akiec, mel)",
         "there is no image of df",

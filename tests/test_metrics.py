@@ -264,7 +264,7 @@ def test_strata_hold_every_image_once_and_small_ones_have_no_scores() -> None:
             "sex": np.where(np.arange(300) < 280, "female", "male"),
             "age": np.where(np.arange(300) < 100, 29.0, np.where(np.arange(300) < 200, 75.0, np.nan)),
             "localization": "back",
-            "dx_type": None,
+            "dx_type": "unknown",
         }
     )
     report = strata_scores(table, PROBABILITIES, LABELS)

@@ -17,6 +17,7 @@ from skin_app.network import Member
 from tests.tiny import MOBILENET, write_data
 from train import outputs
 from train.checkpoint import save_member, write_json
+from train.ham10000 import read_dataset
 from train.pairs import activation_maps, confused_pairs, confusions, randomisation_check
 from train.predict import predict_held_out
 from train.recipe import Recipe
@@ -32,7 +33,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("r")
     data = write_data(folder / "data")
     recipe = Recipe("tiny", MOBILENET, folds=2, cache_side=72)
-    prepared = prepare(folder / "run", data, recipe, 0, None)
+    prepared = prepare(folder / "run", read_dataset(data), recipe, 0, None)
     fold = prepared.fold_folder(0)
     fold.mkdir()
     torch.manual_seed(0)

@@ -54,8 +54,14 @@ def test_sizes_grow_epoch_by_epoch_and_the_last_goes_on() -> None:
     assert [stage.size_of_epoch(epoch) for epoch in range(5)] == [80, 80, 160, 160, 160]
     assert FLAGSHIP.stages[0].size_of_epoch(3) is None
     assert replace(FLAGSHIP, stages=(stage,)).stages[0] == stage
-    with pytest.raises(ValueError, match="cannot be trained at 128 px"):  # windows of 5 do not tile it
+    with pytest.raises(ValueError, match="cannot be trained at 128 px: use a multiple of 80"):
         replace(FLAGSHIP, stages=(replace(stage, sizes=(128, 160)),))
+    with pytest.raises(ValueError, match="at 96 px: its weights are made for 64 px alone"):
+        replace(
+            FLAGSHIP,
+            stages=(replace(stage, sizes=(96,)),),
+            member=member_config("vit_tiny_patch16_224", 64),
+        )
 
 
 def test_settings_change_what_they_name_and_results_can_tell() -> None:
@@ -90,7 +96,8 @@ def test_settings_change_what_they_name_and_results_can_tell() -> None:
         ("stages.0.cycle_growth=0", "cycle_growth"),
         ("batch=0", "batch must be at least 1"),
         ('stages.0.objective="contrast"', "last stage must be one that classifies"),
-        ("cache_side=128", "cache_side must be at least the member's size"),
+        ("cache_side=128", "cache_side must be at least 224, the largest size"),
+        ("stages.0.sizes=[224, 320]", "cache_side must be at least 320, the largest size"),
         ('class_boost=[["melanoma", 3]]', "class_boost takes factors above 0 of akiec, bcc"),
         ('class_boost=[["mel", 0]]', "class_boost takes factors above 0"),
     ],

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -18,10 +17,10 @@ from skin_app.weights import open_weights
 from tests.tiny import write_weights
 from train.file_damage import FILE_DAMAGE, SECTOR, spoilt
 from train.ham10000 import DataError, Dataset
-from train.trust import files
+from train.trust import files, remeasure
 from train.trust.bench import Bench
-from train.trust.page import document, read_document
-from train.trust.remeasure import remeasure
+from train.trust.code_version import code_version
+from train.trust.page import document, read_document, write_text
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "trust.md"
 IMAGES = 14
@@ -93,6 +92,14 @@ def test_a_profile_that_is_used_gives_the_same_colours_and_one_that_is_dropped_d
         assert (off > 4) == ("ignored" in way), way
 
 
+def test_what_is_kept_of_files_rests_on_how_colours_are_converted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = code_version(files.of_profiles)
+    monkeypatch.setattr("skin_app.made_profile.DISPLAY_GAMMA", 2.4)
+    assert code_version(files.of_profiles) != before
+
+
 def test_sound_files_raise_no_alarm_and_cut_ones_are_all_found(data: Dataset) -> None:
     found = files.of_damage(data, IMAGES)
     assert (found["files"], found["lesions"]) == (IMAGES, IMAGES)
@@ -125,10 +132,26 @@ def test_the_section_tells_what_was_measured_and_enters_the_document(
         assert f"| {said} |" in text
     copied = tmp_path / "trust.md"
     shutil.copy(DOCUMENT.with_suffix(".json"), copied.with_suffix(".json"))
-    with pytest.raises(DataError, match="other weights"):
-        remeasure(bench, measured, copied)
     before = read_document(copied)
-    remeasure(replace(bench, weights=open_weights()), measured, copied)
+    write_text(before | {"files": measured}, copied)
     after = read_document(copied)
     assert after == before | {"files": json.loads(json.dumps(measured))}
     assert copied.read_text(encoding="utf-8") == document(after, "trust.json")
+
+
+def test_the_document_is_looked_at_before_anything_is_measured(
+    bench: Bench,
+    data: Dataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(files, "measure", lambda *_: pytest.fail("measured"))
+    monkeypatch.setattr("train.trust.remeasure.read_dataset", lambda _: data)
+    monkeypatch.setattr(Bench, "open", lambda *_: bench)
+    command = ["--data", "DATA", "--out", str(tmp_path / "trust.md")]
+    assert remeasure.main(command) == 2
+    assert "trust.json cannot be read" in capsys.readouterr().err
+    shutil.copy(DOCUMENT.with_suffix(".json"), tmp_path)
+    assert remeasure.main(command) == 2
+    assert "is about other weights" in capsys.readouterr().err

@@ -202,6 +202,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def _data(parser: argparse.ArgumentParser, required: bool = True) -> None:
     _images(parser, required)
+    parser.add_argument(
+        "--scc-as-akiec",
+        action="store_true",
+        help="count squamous cell carcinomas as akiec; they are left out otherwise",
+    )
     parser.add_argument("--out", required=True, type=Path, help="what to write")
 
 
@@ -209,11 +214,6 @@ def _images(parser: argparse.ArgumentParser, required: bool) -> None:
     about = "folder with images and a table of HAM10000, ISIC 2018, ISIC 2019 or the ISIC Archive"
     parser.add_argument("--data", required=required, type=Path, help=about)
     parser.add_argument("--allow-missing", action="store_true", help="go on without missing images")
-    parser.add_argument(
-        "--scc-as-akiec",
-        action="store_true",
-        help="count squamous cell carcinomas as akiec; they are left out otherwise",
-    )
 
 
 def _training(parser: argparse.ArgumentParser) -> None:

@@ -69,10 +69,6 @@ def mix(images: Tensor, targets: Tensor, alpha: float, generator: Generator) -> 
     return mixed, targets * share + targets[other] * (1 - share)
 
 
-def _uniform(count: int, low: float, high: float, generator: Generator) -> Tensor:
-    return torch.rand(count, generator=generator) * (high - low) + low
-
-
 def _seen_through(images: Tensor, settings: Augmentation, generator: Generator) -> Tensor:
     """What lies on the skin and around it; a part that is off draws nothing from the generator."""
     if settings.painted:
@@ -99,8 +95,8 @@ def _stored(images: Tensor, settings: Augmentation, generator: Generator) -> Ten
 
 def _warp(images: Tensor, size: int, settings: Augmentation, generator: Generator) -> Tensor:
     count = len(images)
-    angle = _uniform(count, -1, 1, generator) * math.radians(settings.rotation)
-    scale = _uniform(count, settings.crop[0], settings.crop[1], generator)
+    angle = conditions.between(count, -1, 1, generator) * math.radians(settings.rotation)
+    scale = conditions.between(count, settings.crop[0], settings.crop[1], generator)
     mirrored = (torch.rand(count, generator=generator) < 0.5) & settings.flip
     mirror = torch.where(mirrored, -1.0, 1.0)
     shift = (torch.rand(count, 2, generator=generator) * 2 - 1) * 2 * settings.shift
@@ -120,7 +116,7 @@ def _recolour(images: Tensor, settings: Augmentation, generator: Generator) -> T
     count = len(images)
 
     def gain(strength: float, channels: int = 1) -> Tensor:
-        values = _uniform(count * channels, 1 - strength, 1 + strength, generator)
+        values = conditions.between(count * channels, 1 - strength, 1 + strength, generator)
         return values.view(count, channels, 1, 1).to(images)
 
     toned = images * gain(settings.brightness) * gain(settings.hue_gain, 3)

@@ -14,6 +14,7 @@ from train.augment import Augmentation
 from train.checkpoint import write_json
 from train.evidence import export_evidence
 from train.fit import fit_fold
+from train.ham10000 import Dataset
 from train.processes import in_turn
 from train.recipe import Recipe, Stage
 from train.recipes import leaves
@@ -33,15 +34,13 @@ class Plan:
 
     study: Study
     recipe: Recipe
-    data: Path
+    data: Dataset
     inits: dict[str, Path]
     folds: tuple[int, ...]
     runs: Path
     evidence: Path
     seed: int = 0
     micro_batches: int = 1
-    allow_missing: bool = False
-    scc_as_akiec: bool = False
     command: str = ""
     views: int = VIEWS
 
@@ -132,10 +131,8 @@ def prepared(plan: Plan, recipe: Recipe, before: Path | None = None) -> Run:
         recipe,
         plan.seed,
         init,
-        plan.allow_missing,
         plan.micro_batches,
         before,
-        plan.scc_as_akiec,
     )
 
 

@@ -16,6 +16,7 @@ from torch import Generator, Tensor
 from torch.nn import functional as F
 from torchvision.io import ImageReadMode, decode_image, encode_jpeg
 
+from skin_app.corrections import MINKOWSKI
 from train.artefacts import ARTEFACTS
 
 LAYERS_OF_A_KIND = 40
@@ -23,7 +24,6 @@ RADIUS = (0.75, 1.25)  # of the dark surround's circle, of half the side
 STOPS = 1.5  # of light between two opposite corners, at most
 BLUR = (0.4, 2.0)  # standard deviation in pixels
 QUALITY = (20, 80)  # of the JPEG files
-MINKOWSKI = 6  # of the Shades-of-Gray estimate, as in `skin_app.corrections`
 
 
 class Layers(NamedTuple):
@@ -84,10 +84,10 @@ def _turned(plane: Tensor, turn: int) -> Tensor:
 def surround(images: Tensor, share: float, generator: Generator) -> Tensor:
     """The dark surround of a dermatoscope on a `share` of the images, with a soft rim."""
     rows = chosen(len(images), share, generator)
-    radius = _between(len(rows), *RADIUS, generator)
-    soft = _between(len(rows), 0.01, 0.05, generator)
-    dark = _between(len(rows), 0.0, 0.05, generator)
-    off = _between(2 * len(rows), -0.08, 0.08, generator).view(2, -1, 1, 1)
+    radius = between(len(rows), *RADIUS, generator)
+    soft = between(len(rows), 0.01, 0.05, generator)
+    dark = between(len(rows), 0.0, 0.05, generator)
+    off = between(2 * len(rows), -0.08, 0.08, generator).view(2, -1, 1, 1)
     place = torch.linspace(-1, 1, images.shape[-1])
     distance = torch.hypot(place[None, :, None] - off[0], place[None, None] - off[1])
     shut = torch.sigmoid((distance - radius.view(-1, 1, 1)) / soft.view(-1, 1, 1))
@@ -99,8 +99,8 @@ def surround(images: Tensor, share: float, generator: Generator) -> Tensor:
 def uneven_light(images: Tensor, share: float, generator: Generator) -> Tensor:
     """Light that falls off to one side by up to `STOPS` on a `share` of the images."""
     rows = chosen(len(images), share, generator)
-    angle = _between(len(rows), 0, 2 * math.pi, generator).view(-1, 1, 1)
-    stops = _between(len(rows), 0, STOPS, generator).view(-1, 1, 1)
+    angle = between(len(rows), 0, 2 * math.pi, generator).view(-1, 1, 1)
+    stops = between(len(rows), 0, STOPS, generator).view(-1, 1, 1)
     place = torch.linspace(-1, 1, images.shape[-1])
     along = (place[None, :, None] * angle.sin() + place[None, None] * angle.cos()) / math.sqrt(2)
     gain = 2 ** (stops * along / 2 / 2.2)  # of stored values, which are about light to the power 1/2.2
@@ -112,7 +112,7 @@ def colour_cast(images: Tensor, strength: float, generator: Generator) -> Tensor
 
     Most are weak: the length is `strength` times the square of an even draw.
     """
-    hue = _between(len(images), 0, 2 * math.pi, generator)
+    hue = between(len(images), 0, 2 * math.pi, generator)
     length = strength * torch.rand(len(images), generator=generator) ** 2
     first = torch.tensor([2.0, -1, -1]) / math.sqrt(6)
     second = torch.tensor([0.0, 1, -1]) / math.sqrt(2)
@@ -135,7 +135,7 @@ def colour_constancy(images: Tensor, share: float, generator: Generator) -> Tens
 def blur(images: Tensor, share: float, generator: Generator) -> Tensor:
     """Out of focus: Gaussian blur on a `share` of the images."""
     rows = chosen(len(images), share, generator)
-    sigma = _between(len(rows), *BLUR, generator)
+    sigma = between(len(rows), *BLUR, generator)
     half = math.ceil(2.5 * BLUR[1])
     place = torch.arange(-half, half + 1)
     kernel = torch.exp(-((place[None] / sigma[:, None]) ** 2) / 2)
@@ -175,5 +175,6 @@ def _replaced(images: Tensor, rows: Tensor, change: Callable[[Tensor], Tensor]) 
     return images.index_copy(0, rows, change(images[rows]))
 
 
-def _between(count: int, low: float, high: float, generator: Generator) -> Tensor:
+def between(count: int, low: float, high: float, generator: Generator) -> Tensor:
+    """(count,) even draws from [low, high)."""
     return torch.rand(count, generator=generator) * (high - low) + low

@@ -153,7 +153,7 @@ def export_evidence(run_folder: Path, data: pd.DataFrame, out: Path) -> None:
     if not folds:
         raise DataError(f"No fold of {run_folder} is finished: run `train fit` on it first.")
     out.mkdir(parents=True, exist_ok=True)
-    images = _gzipped_csv(_public(data), "%g")
+    images = gzipped_csv(_public(data), "%g")
     kept = out.parent.parent / IMAGES
     if not kept.is_file():
         replace_file(kept, images)
@@ -161,7 +161,7 @@ def export_evidence(run_folder: Path, data: pd.DataFrame, out: Path) -> None:
         raise DataError(f"{kept} lists other images than this run's data: keep it in another folder.")
     names = [run_folder / f"fold-{fold}" for fold in folds]
     table = pd.concat([_csv(name / "predictions.csv") for name in names], ignore_index=True)
-    replace_file(out / "predictions.csv.gz", _gzipped_csv(table, "%.4g"))
+    replace_file(out / "predictions.csv.gz", gzipped_csv(table, "%.4g"))
     histories = {str(fold): read_json(run_folder / f"fold-{fold}" / "history.json") for fold in folds}
     replace_file(out / "history.json", (json.dumps(histories, indent=1) + "\n").encode())
     replace_file(out / "run.json", (run_folder / "run.json").read_bytes())
@@ -276,7 +276,8 @@ def read_json(path: Path) -> dict[str, Any]:
         raise DataError(f"{path} cannot be read ({error}): export the run anew.") from error
 
 
-def _gzipped_csv(table: pd.DataFrame, numbers: str) -> bytes:
+def gzipped_csv(table: pd.DataFrame, numbers: str) -> bytes:
+    """The same bytes for the same table, whenever and wherever it is written."""
     text = io.StringIO()
     table.to_csv(text, index=False, float_format=numbers)
     return gzip.compress(text.getvalue().encode(), mtime=0)

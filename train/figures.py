@@ -18,6 +18,7 @@ from sklearn.metrics import roc_auc_score, roc_curve
 
 from skin_app.decision import malignant_probability
 from skin_app.diagnoses import CODES, DIAGNOSES, MALIGNANT
+from skin_app.output import beside
 
 DOTS_PER_INCH = 100
 BINS = 15
@@ -42,7 +43,7 @@ def draw_learning_curves(histories: Mapping[int, dict[str, Any]], path: Path) ->
     panels[0].plot([], [], color=BLUE, label="validation")
     panels[0].plot([], [], "o", color=ORANGE, label="kept")
     panels[0].legend(frameon=False)
-    _save(figure, path)
+    save(figure, path)
 
 
 def _draw_stage(panel: Axes, stage: dict[str, Any]) -> None:
@@ -82,7 +83,7 @@ def draw_reliability(probabilities: np.ndarray, labels: np.ndarray, path: Path) 
     below.set(xlabel="probability of the top class", ylabel="images")
     _plain(above)
     _plain(below)
-    _save(figure, path)
+    save(figure, path)
 
 
 def draw_roc(probabilities: np.ndarray, labels: np.ndarray, path: Path) -> None:
@@ -106,7 +107,7 @@ def draw_roc(probabilities: np.ndarray, labels: np.ndarray, path: Path) -> None:
     panel.set_aspect("equal")
     panel.legend(frameon=False, loc="lower right", title="AUC")
     _plain(panel)
-    _save(figure, path)
+    save(figure, path)
 
 
 def _draw_curve(
@@ -141,7 +142,7 @@ def draw_confusion(counts: np.ndarray, path: Path) -> None:
     panel.set(xlabel="predicted", ylabel="true (images)")
     panel.tick_params(length=0)
     panel.spines[:].set_visible(False)
-    _save(figure, path)
+    save(figure, path)
 
 
 def draw_tsne(points: pd.DataFrame, diagnoses: pd.Series, path: Path) -> None:
@@ -162,7 +163,7 @@ def draw_tsne(points: pd.DataFrame, diagnoses: pd.Series, path: Path) -> None:
             )
     panel.legend(frameon=False, markerscale=2.5, loc="center left", bbox_to_anchor=(1, 0.5))
     panel.set_axis_off()
-    _save(figure, path)
+    save(figure, path)
 
 
 def draw_range_test(table: pd.DataFrame, path: Path, chosen: float | None = None) -> None:
@@ -182,7 +183,7 @@ def draw_range_test(table: pd.DataFrame, path: Path, chosen: float | None = None
     panel.set_ylim(lowest - 0.4 * room, start + 0.8 * room)  # beyond, the loss only explodes
     panel.legend(frameon=False)
     _plain(panel)
-    _save(figure, path)
+    save(figure, path)
 
 
 def _panels(count: int, width: float) -> tuple[Figure, list[Axes]]:
@@ -197,9 +198,9 @@ def _plain(panel: Axes) -> None:
     panel.spines[["top", "right"]].set_visible(False)
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path) -> None:
+    """Draw `figure` as a PNG at `path`, whose folder is made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     FigureCanvasAgg(figure)
-    partial = path.with_name(path.name + ".partial")
-    figure.savefig(partial, dpi=DOTS_PER_INCH, format="png", metadata={"Software": None})
-    partial.replace(path)
+    with beside(path) as partial:
+        figure.savefig(partial, dpi=DOTS_PER_INCH, format="png", metadata={"Software": None})

@@ -4,11 +4,12 @@ from collections import Counter
 from collections.abc import Sequence
 
 from skin_app.diagnoses import CODES
+from skin_app.output import counted
 from skin_app.patients import UNKNOWN
 from train.ham10000 import Dataset
-from train.layouts import counted
 
 NAMED = 5
+STATED = {"age": "age", "sex": "sex", "localization": "site", "dx_type": "way of confirmation"}
 
 
 def findings(data: Dataset) -> list[str]:
@@ -28,15 +29,18 @@ def findings(data: Dataset) -> list[str]:
 
 
 def _unstated(data: Dataset) -> list[str]:
-    table = data.table
-    absent = {
-        "ages": int(table["age"].isna().sum()),
-        "sexes": int((table["sex"] == UNKNOWN).sum()),
-        "sites": int((table["localization"] == UNKNOWN).sum()),
-        "ways of confirmation": int((table["dx_type"] == UNKNOWN).sum()),
-    }
-    stated = ", ".join(f"{name} {count:,}" for name, count in absent.items() if count)
-    return [f"not stated: {stated}"] if stated else []
+    """What the table leaves open; what is there and cannot be read is told by itself."""
+    absent: list[tuple[str, int]] = []
+    for column, name in STATED.items():
+        values = data.table[column]
+        count = int((values.isna() | (values == UNKNOWN)).sum()) - len(data.unreadable.get(column, ()))
+        if count:
+            absent.append((name, count))
+    if not absent:
+        return []
+    (name, count), *others = absent
+    told = [f"{name} of {counted(count, 'image')}", *(f"{name} of {count:,}" for name, count in others)]
+    return [f"not stated: {', '.join(told)}"]
 
 
 def _lesions(data: Dataset) -> list[str]:

@@ -13,6 +13,7 @@ from skin_app.gallery import COLUMNS as GALLERY_COLUMNS
 from skin_app.gallery import SAME_PHOTO
 from skin_app.hardware import best_device, precision
 from skin_app.network import Member
+from skin_app.output import beside
 from skin_app.photo import read_photo
 from train.ham10000 import Dataset
 
@@ -62,7 +63,6 @@ def gallery_embeddings(member: Member, data: Dataset, cache: Path) -> np.ndarray
         embeddings.append((embedding / embedding.norm(dim=1, keepdim=True)).cpu().numpy())
     member.cpu()
     result = np.concatenate(embeddings).astype(np.float16)
-    partial = cache.with_suffix(".partial.npy")
-    np.save(partial, result)
-    partial.replace(cache)
+    with beside(cache) as partial, partial.open("wb") as file:
+        np.save(file, result)
     return result

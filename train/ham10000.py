@@ -9,7 +9,6 @@ import filecmp
 import hashlib
 import os
 import shutil
-import uuid
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ import torch
 from tqdm import tqdm
 
 from skin_app.diagnoses import CODES
+from skin_app.output import beside, counted
 from skin_app.patients import MISSING, normalised
 from skin_app.photo import READ_SUFFIXES, PhotoError, read_photo
 from skin_app.views import centre_square
@@ -28,7 +28,6 @@ from train.layouts import (
     COLUMNS,
     DataError,
     Labels,
-    counted,
     read_labels,
     without_suffix,
 )
@@ -56,7 +55,7 @@ class Dataset:
     `missing`: ids of images that the CSV names and that were not found. `fingerprint`: SHA-256 over
     ids, diagnoses, groups and file sizes. `source`: name of the table that was read, and `notes`: what
     to say of how it was read. `unreadable`: column -> its values that count as missing, since they
-    cannot be read.
+    cannot be read. `scc_as_akiec`: whether squamous cell carcinomas were counted as akiec.
     """
 
     table: pd.DataFrame
@@ -65,6 +64,7 @@ class Dataset:
     source: str = ""
     notes: tuple[str, ...] = ()
     unreadable: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    scc_as_akiec: bool = False
 
     @property
     def labels(self) -> np.ndarray:
@@ -84,7 +84,6 @@ def read_dataset(folder: Path, allow_missing: bool = False, scc_as_akiec: bool =
     """
     labels = read_labels(folder, scc_as_akiec, IDS)
     table, notes = _checked(labels)
-    table, unreadable = normalised(table)
     paths = _image_paths(folder, set(table["image_id"]))
     found = table["image_id"].isin(list(paths))
     missing = table.loc[~found, "image_id"].tolist()
@@ -101,11 +100,13 @@ def read_dataset(folder: Path, allow_missing: bool = False, scc_as_akiec: bool =
                 "--allow-missing to go on without them."
             )
         table = table.loc[found].reset_index(drop=True)
+    table, unreadable = normalised(table)
     table["path"] = [str(paths[image_id]) for image_id in table["image_id"]]
     table["label"] = table["dx"].map({code: index for index, code in enumerate(CODES)}).astype(int)
     table["group"] = group_lesions(table)
     source = str(labels.path.relative_to(folder))
-    return Dataset(table, _fingerprint(table), tuple(missing), source, notes, unreadable)
+    fingerprint = _fingerprint(table)
+    return Dataset(table, fingerprint, tuple(missing), source, notes, unreadable, scc_as_akiec)
 
 
 def _checked(labels: Labels) -> tuple[pd.DataFrame, tuple[str, ...]]:
@@ -219,12 +220,8 @@ def cached_squares(data: Dataset, side: int, folder: Path) -> np.ndarray:
             f"The decoded pixels need {needed / 1e9:.1f} GB in {folder}, and {free / 1e9:.1f} GB are "
             "free: free some space, or choose another --out."
         )
-    partial = pixels.with_name(f"{pixels.stem}.{uuid.uuid4().hex}.partial")  # not another run's
-    try:
+    with beside(pixels) as partial:
         _decode_all(data, side, partial, shape)
-        partial.replace(pixels)
-    finally:
-        partial.unlink(missing_ok=True)
     return np.load(pixels, mmap_mode="r")
 
 

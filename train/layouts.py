@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 
 from skin_app.diagnoses import CODES
+from skin_app.gallery import COLUMNS as GALLERY
+from skin_app.output import counted
 from skin_app.patients import MISSING
 from skin_app.photo import READ_SUFFIXES
 from train.archive import SCC, diagnosis
@@ -50,11 +52,12 @@ class Labels:
     notes: tuple[str, ...]
 
 
-def read_labels(folder: Path, scc_as_akiec: bool, akiec: frozenset[str]) -> Labels:
+def read_labels(folder: Path, scc_as_akiec: bool, of_ham10000: frozenset[str]) -> Labels:
     """Read the metadata table of `folder`, and of a challenge the tables beside it.
 
-    `scc_as_akiec`: count squamous cell carcinomas as akiec, instead of leaving them out. `akiec`: ids
-    of images that the ISIC Archive calls so and HAM10000 akiec. Raises `DataError`.
+    `scc_as_akiec`: count squamous cell carcinomas as akiec, instead of leaving them out.
+    `of_ham10000`: ids of HAM10000's images, whose squamous cell carcinomas count as akiec, as
+    published. Raises `DataError`.
     """
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder: pass the folder that holds the metadata CSV.")
@@ -81,8 +84,9 @@ def read_labels(folder: Path, scc_as_akiec: bool, akiec: frozenset[str]) -> Labe
     if kind == "dx":
         table["dx"] = table["dx"].str.lower().replace(SCC, "akiec" if scc_as_akiec else SCC)
     else:
-        table, note = _without_the_others(path, table, scc_as_akiec, akiec)
-        notes += note
+        table["dx"], counts = _with_scc(table, scc_as_akiec, of_ham10000)
+        table, left_out = _without_the_others(path, table)
+        notes += counts + left_out
     return Labels(path, table.reindex(columns=[n for n in COLUMNS if n in table.columns]), tuple(notes))
 
 
@@ -93,7 +97,8 @@ def _find(folder: Path) -> tuple[Path, list[Path], list[Path]]:
     before others. Raises `DataError` where that leaves none or several.
     """
     below = sorted(path for path in folder.iterdir() if path.is_dir())
-    seen = {path: column_names(path) for level in (folder, *below) for path in _tables(level)}
+    found = {path: column_names(path) for level in (folder, *below) for path in _tables(level)}
+    seen = {path: names for path, names in found.items() if not _is_of_a_run(names)}
     labelled = [path for path, names in seen.items() if _is_labelled(names)]
     for depth in (1, 2):
         near = [path for path in seen if len(path.relative_to(folder).parts) <= depth]
@@ -110,10 +115,10 @@ def _find(folder: Path) -> tuple[Path, list[Path], list[Path]]:
             return chosen[0], others, [path for path in labelled if path != chosen[0]]
     if len(seen) == 1:
         return next(iter(seen)), [], []  # whose columns are then told
-    found = "; ".join(f"{path.name} has {_listed(names)}" for path, names in seen.items())
+    told = "; ".join(f"{path.name} has {_listed(names)}" for path, names in seen.items())
     raise DataError(
         f"{folder} holds {len(seen)} CSV files, none with the columns of images and their diagnoses"
-        f"{': ' + found if found else ''}; {NEEDED}."
+        f"{': ' + told if told else ''}; {NEEDED}."
     )
 
 
@@ -150,6 +155,12 @@ def _kind(names: Sequence[str] | pd.Index) -> str | None:
     if {*CODES} - {"akiec"} <= {*names} and {"akiec", "ak"} & {*names}:
         return "one-hot"
     return "names" if {*TEXTS} & {*names} else None
+
+
+def _is_of_a_run(names: Sequence[str]) -> bool:
+    """Whether a verb wrote it (folds, predictions, gallery of weights); others have folds, too."""
+    predicted = any(name.startswith("logit_") for name in names)
+    return "lesion_group" in names or predicted or tuple(names) == GALLERY
 
 
 def _is_labelled(names: Sequence[str]) -> bool:
@@ -222,18 +233,24 @@ def without_suffix(image: str) -> str:
     return stem if point and f".{suffix.lower()}" in READ_SUFFIXES else name
 
 
-def _without_the_others(
-    path: Path, table: pd.DataFrame, scc_as_akiec: bool, akiec: frozenset[str]
-) -> tuple[pd.DataFrame, list[str]]:
-    """The rows of the seven diagnoses, and sentences on what was left out or counted as akiec."""
-    scc = (table["dx"] == SCC).to_numpy(bool)
-    published = scc & table["image_id"].map(without_suffix).isin(akiec).to_numpy(bool)
+def _with_scc(
+    table: pd.DataFrame, scc_as_akiec: bool, of_ham10000: frozenset[str]
+) -> tuple[pd.Series, list[str]]:
+    """The diagnoses, squamous cell carcinomas among them as akiec where they count so; and how many."""
+    dx, notes = table["dx"].copy(), []
+    published = table["image_id"].map(without_suffix).isin(of_ham10000)
+    for rows, why in ((published, "as in HAM10000"), (~published & scc_as_akiec, "--scc-as-akiec")):
+        cases = (dx == SCC) & rows
+        if cases.any():
+            number = counted(int(cases.sum()), "squamous cell carcinoma")
+            notes.append(f"counted as akiec ({why}): {number}")
+            dx[cases] = "akiec"
+    return dx, notes
+
+
+def _without_the_others(path: Path, table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """The rows of the seven diagnoses, and a sentence on what was left out, if anything."""
     notes = []
-    for rows, why in ((published, "as in HAM10000"), (scc & ~published, "--scc-as-akiec")):
-        if rows.any() and (scc_as_akiec or rows is published):
-            cases = counted(int(rows.sum()), "squamous cell carcinoma")
-            notes.append(f"counted as akiec ({why}): {cases}")
-            table.loc[rows, "dx"] = "akiec"
     kept = table["dx"].isin(CODES) & _dermatoscopic(table)
     out = table.loc[~kept]
     if len(out):
@@ -248,11 +265,6 @@ def _without_the_others(
     if len(out) == len(table):
         raise DataError(f"{path.name} has no image of {', '.join(CODES)} ({notes[-1]}): use another.")
     return table.loc[kept].reset_index(drop=True), notes
-
-
-def counted(number: int, what: str) -> str:
-    """As "1 image" or "1,234 images"."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _dermatoscopic(table: pd.DataFrame) -> pd.Series:

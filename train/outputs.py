@@ -67,10 +67,8 @@ def check_weights_folder(folder: Path) -> None:
             raise OutputError(f"{folder / CONTRACT} is damaged: delete {folder}.") from error
     strangers = sorted(inside - own)
     if strangers or CONTRACT not in inside:
-        raise OutputError(
-            f"{folder} is to be replaced, and holds {', '.join(strangers[:3] or sorted(inside)[:3])}, "
-            "which is no part of its weights: move that away first."
-        )
+        names = ", ".join((strangers or sorted(inside))[:3])
+        raise OutputError(f"{folder} would be replaced, but also holds {names}: move them away first.")
 
 
 def check_document(out: Path, page: bytes, numbers: bytes, beside: Mapping[str, bytes]) -> None:
@@ -85,10 +83,3 @@ def check_figures(folder: Path) -> None:
     """Raise `OutputError` where a figure would take the place of a picture that is none."""
     ours = {path.name: PICTURE for kind in DRAWN for path in folder.glob(f"*-{kind}.png")}
     check_folder(folder, ours)
-
-
-def check_split(out: Path, data: Path) -> None:
-    """Raise `OutputError` unless the folds can be written, and are not read as a table of the data."""
-    check_output(out, FOLDS)
-    if out.parent.resolve() == data.resolve() and not any(data.glob("HAM10000_metadata*")):
-        raise OutputError(f"{out} would be read as a table of the data: write it to another folder.")

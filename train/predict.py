@@ -14,6 +14,7 @@ from tqdm import tqdm
 from skin_app.diagnoses import CODES
 from skin_app.ensemble import Reader
 from skin_app.network import Member
+from skin_app.output import replace_file
 from skin_app.photo import Photo, read_photo
 from skin_app.views import VIEWS
 from train.processes import gathered
@@ -62,10 +63,9 @@ def predict_held_out(run: Run, fold: int, accelerator: Accelerator, views: int =
         return
     columns = ["image_id", "dx", "fold"]
     columns += [f"logit_{views_label(count)}_{code}" for count in counts for code in CODES]
-    path = run.fold_folder(fold) / "predictions.partial"
     table = pd.DataFrame([record for _, record in records], columns=columns)
-    table.to_csv(path, index=False, float_format="%.6g")
-    path.replace(run.fold_folder(fold) / "predictions.csv")
+    text = table.to_csv(index=False, float_format="%.6g")
+    replace_file(run.fold_folder(fold) / "predictions.csv", text)
 
 
 def mean_logits(

@@ -109,8 +109,12 @@ class Recipe:
             raise ValueError("the last stage must be one that classifies")
         if self.clip <= 0 or self.temperature <= 0:
             raise ValueError("clip and temperature must be above 0")
-        if self.cache_side < self.member.size:
-            raise ValueError("cache_side must be at least the member's size, to train on sharp pixels")
+        sides = (self.member.size, *(size for stage in self.stages for size in stage.sizes))
+        if self.cache_side < max(sides):
+            raise ValueError(
+                f"cache_side must be at least {max(sides)}, the largest size that is trained at, to "
+                "train on sharp pixels"
+            )
         if self.loss == "one_vs_rest" and self.logit_adjustment:
             raise ValueError("logit_adjustment needs the focal loss (focal_gamma 0 is cross-entropy)")
         for stage in self.stages:

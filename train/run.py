@@ -16,7 +16,7 @@ from skin_app.output import replace_file
 from skin_app.weights import file_hash
 from train.calibrate import log_prior_shift
 from train.folds import image_folds, lesion_folds, write_folds
-from train.ham10000 import TEXT, Dataset, cached_squares, read_dataset
+from train.ham10000 import TEXT, Dataset, cached_squares
 from train.outputs import check_run_folder
 from train.recipe import Recipe
 from train.sampling import steps_per_epoch
@@ -61,16 +61,14 @@ class Run:
 
 def prepare(
     folder: Path,
-    data_folder: Path,
+    data: Dataset,
     recipe: Recipe,
     seed: int,
     init: Path | None,
-    allow_missing: bool = False,
     micro_batches: int = 1,
     before: Path | None = None,
-    scc_as_akiec: bool = False,
 ) -> Run:
-    """Read the data, fix folds and settings in `folder`, or check that they are what they were.
+    """Decode the images, fix folds and settings in `folder`, or check that they are what they were.
 
     `before`: as in `Run`; its settings are kept among this run's, so `init` is then its own. Writes
     `folds.csv` and `run.json`. Raises `RunError` when the folder holds another run, and `StartError`
@@ -90,12 +88,12 @@ def prepare(
             "choose a divisor."
         )
     check_frozen(recipe)
-    data = read_dataset(data_folder, allow_missing, scc_as_akiec)
     settings = {
         "recipe": recipe.to_dict(),
         "seed": seed,
         "micro_batches": micro_batches,
         "data_fingerprint": data.fingerprint,
+        "scc_as_akiec": data.scc_as_akiec,
         "init": {"name": init.name, "sha256": file_hash(init)} if init else None,
         "log_prior_shift": log_prior_shift(data.labels, recipe).tolist(),
         "versions": {"python": platform.python_version()} | {p: version(p) for p in PACKAGES},
@@ -153,21 +151,20 @@ def check_before(run: Run, folds: Sequence[int]) -> None:
         )
 
 
-def open_run(
-    folder: Path, data_folder: Path, allow_missing: bool = False, scc_as_akiec: bool = False
-) -> Run:
+def counts_scc(folder: Path) -> bool:
+    """Whether the run in `folder` counts squamous cell carcinomas as akiec; raises `RunError`."""
+    return bool(_settings(folder).get("scc_as_akiec", False))  # older runs left them out
+
+
+def open_run(folder: Path, data: Dataset) -> Run:
     """The run that `prepare` left in `folder`, for looking into it; start weights are not needed.
 
-    Raises `RunError` when there is none, or when `data_folder` holds other data.
+    Raises `RunError` when there is none, or when it was trained on other data.
     """
-    stamp = folder / "run.json"
-    if not stamp.is_file():
-        raise RunError(f"{folder} holds no run (no run.json): pass the --out folder of `train fit`.")
-    settings = _read_stamp(stamp)
-    recipe = recipe_of(settings, stamp)
-    data = read_dataset(data_folder, allow_missing, scc_as_akiec)
+    settings = _settings(folder)
+    recipe = recipe_of(settings, folder / "run.json")
     if settings["data_fingerprint"] != data.fingerprint:
-        raise RunError(f"{folder} was trained on other data than {data_folder}: pass the same folder.")
+        raise RunError(f"{folder} was trained on other data: pass the same folder with --data.")
     assignment = _read_folds(folder, data)
     squares = cached_squares(data, recipe.cache_side, folder.parent / "cache")
     return Run(
@@ -185,10 +182,7 @@ def open_run(
 
 def _after(before: Path, settings: dict[str, Any]) -> dict[str, Any]:
     """What `run.json` says of the run gone on from. Raises `RunError` when it does not fit."""
-    stamp = before / "run.json"
-    if not stamp.is_file():
-        raise RunError(f"{before} holds no run (no run.json): pass the --out folder of `train fit`.")
-    earlier = _read_stamp(stamp)
+    earlier = _settings(before)
     if earlier["data_fingerprint"] != settings["data_fingerprint"]:
         raise RunError(f"{before} was trained on other data: go on after a run on the same images.")
     kept = ("recipe", "seed", "micro_batches", "init", "after")
@@ -233,6 +227,14 @@ def recipe_of(settings: dict[str, Any], source: Path) -> Recipe:
     if recipe.member.codes != CODES:
         raise RunError(f"{source} lists the diagnoses in another order: train it anew.")
     return recipe
+
+
+def _settings(folder: Path) -> dict[str, Any]:
+    """What `run.json` says; raises `RunError` when there is none."""
+    stamp = folder / "run.json"
+    if not stamp.is_file():
+        raise RunError(f"{folder} holds no run (no run.json): pass the --out folder of `train fit`.")
+    return _read_stamp(stamp)
 
 
 def _read_stamp(stamp: Path) -> dict[str, Any]:

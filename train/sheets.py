@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
+from skin_app.output import beside
 from train.run import RunError
 
 PANEL, CAPTION, HEADER, DPI = 2.6, 0.3, 0.7, 100  # inches, and pixels per inch
@@ -66,9 +67,8 @@ def draw_sheet(title: str, columns: Sequence[str], cases: Sequence[Case], path: 
             if row == 0:
                 centre = (column + 0.5) / len(columns)
                 figure.text(centre, (top + 0.06) / height, name, ha="center", fontsize=9)
-    partial = path.with_suffix(".partial")
-    figure.savefig(partial, format="png")
-    partial.replace(path)
+    with beside(path) as partial:
+        figure.savefig(partial, format="png")
 
 
 def overlaid(photo: np.ndarray, heat: np.ndarray) -> np.ndarray:

@@ -19,14 +19,15 @@ def strata_scores(
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """Scores by axis and stratum, each with `intervals_95`.
 
-    `table`: one row an image with the columns lesion, sex, age (years), localization, dx_type;
+    `table`: one row an image with the columns lesion, sex, age (years), localization, dx_type, as
+    `normalised` gives them;
     `probabilities`: (images, 7); `labels`: (images,). `balanced_accuracy` is over the `classes` that a
     stratum holds. A stratum of fewer than 30 lesions has its counts and no scores.
     """
     lesions = table["lesion"].to_numpy(str)
     report: dict[str, dict[str, dict[str, Any]]] = {}
     for axis in AXES:
-        names = age_bands(table["age"]).to_numpy(str) if axis == "age" else _names(table[axis])
+        names = (age_bands(table[axis]) if axis == "age" else table[axis]).to_numpy(str)
         report[axis] = {
             name: _stratum(probabilities[rows], labels[rows], lesions[rows])
             for name in sorted(set(names), key=lambda name: (name == UNKNOWN, name))
@@ -51,7 +52,3 @@ def _stratum(probabilities: np.ndarray, labels: np.ndarray, lesions: np.ndarray)
         **{name: report[name] for name in SHOWN},
         "intervals_95": {name: drawn[name] for name in SHOWN if name in drawn},
     }
-
-
-def _names(values: pd.Series) -> np.ndarray:
-    return values.fillna(UNKNOWN).to_numpy(str)

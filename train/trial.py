@@ -28,6 +28,7 @@ from skin_app.diagnoses import CODES
 from skin_app.ensemble import input_square
 from skin_app.hardware import best_device, describe, precision
 from skin_app.network import Member, MemberConfig
+from skin_app.output import beside
 from skin_app.photo import PhotoError, read_photo
 from train.checkpoint import write_json
 from train.crossfit import cross_fitted
@@ -171,10 +172,8 @@ def _embed_chunk(member: Member, table: pd.DataFrame, path: Path, pool: ThreadPo
     squares = pool.map(square, zip(table["image_id"], table["path"], strict=True))
     batches = torch.stack(list(squares)).split(BATCH)
     values = np.concatenate([_embedding(member, batch) for batch in batches])
-    partial = path.with_suffix(".partial")
-    with partial.open("wb") as file:
+    with beside(path) as partial, partial.open("wb") as file:
         np.savez(file, values=values, seconds=time.perf_counter() - started)
-    partial.replace(path)
 
 
 def _embedding(member: Member, squares: Tensor) -> np.ndarray:

@@ -18,8 +18,10 @@ from tqdm import tqdm
 
 from skin_app.ensemble import input_square
 from skin_app.hardware import best_device, precision
+from skin_app.output import replace_file
 from skin_app.photo import read_photo
 from train.checkpoint import write_json
+from train.evidence import gzipped_csv
 from train.predict import load_fold_member
 from train.run import Run, RunError
 from train.subset import stratified_rows
@@ -64,9 +66,7 @@ def map_embeddings(
     }
     out.mkdir(parents=True, exist_ok=True)
     table = pd.DataFrame({"image_id": ids, "x": points[:, 0], "y": points[:, 1]})
-    partial = out / "tsne.partial"
-    table.to_csv(partial, index=False, float_format="%.4g", compression={"method": "gzip", "mtime": 0})
-    partial.replace(out / "tsne.csv.gz")
+    replace_file(out / "tsne.csv.gz", gzipped_csv(table, "%.4g"))
     write_json(out / "tsne.json", report)
     return report
 

@@ -8,7 +8,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from skin_app.ensemble import Ensemble
-from skin_app.output import replace_file
+from skin_app.output import check_output, counted, replace_file
 from skin_app.weights import open_weights
 from train import outputs
 from train.add_members import add_members
@@ -34,7 +34,7 @@ from train.recipe import Recipe
 from train.recipes import RECIPES
 from train.results import write_results, write_study
 from train.results_tables import score_cell
-from train.run import Run, RunError, check_before, check_folds, open_run, prepare
+from train.run import Run, RunError, check_before, check_folds, counts_scc, open_run, prepare
 from train.saliency import saliency_sheet
 from train.settings import changed
 from train.studies import STUDIES
@@ -52,11 +52,12 @@ TRIAL_SCORES = (
 
 
 def split(options: Namespace) -> None:
-    outputs.check_split(options.out, options.data)
+    check_output(options.out, outputs.FOLDS)
     data = _read(options)
     folds = image_folds if options.by_image else lesion_folds
     write_folds(data, folds(data, options.folds, options.seed), options.out)
-    print(f"{len(data.table)} images in {options.folds} folds; written to {options.out}")
+    images = counted(len(data.table), "image")
+    print(f"{images} in {options.folds} folds; written to {options.out}")
 
 
 def fit(options: Namespace) -> None:
@@ -110,19 +111,16 @@ def compare_study(options: Namespace) -> None:
     plan = Plan(
         study=study,
         recipe=recipe,
-        data=options.data,
+        data=_read(options),
         inits=_inits(options.init, recipe),
         folds=tuple(options.fold or ()),
         runs=options.out,
         evidence=evidence,
         seed=options.seed,
         micro_batches=options.micro_batches,
-        allow_missing=options.allow_missing,
-        scc_as_akiec=options.scc_as_akiec,
         command=_whole_study(options.command),
         views=options.views or study.views,
     )
-    _read(options)
     folder = compare(plan, accelerator, options.only)
     if accelerator.is_main_process:
         document = options.out / f"{study.name}.md"
@@ -269,22 +267,20 @@ def recipe_of(options: Namespace) -> Recipe:
 
 
 def _prepared(options: Namespace, recipe: Recipe) -> Run:
-    _read(options)  # what is to be told of it is told before its images are decoded
     return prepare(
         options.out,
-        options.data,
+        _read(options),
         recipe,
         options.seed,
         options.init,
-        options.allow_missing,
         options.micro_batches,
         getattr(options, "after", None),
-        options.scc_as_akiec,
     )
 
 
 def _opened(options: Namespace) -> Run:
-    return open_run(options.run, options.data, options.allow_missing, options.scc_as_akiec)
+    counted = counts_scc(options.run)
+    return open_run(options.run, _told(read_dataset(options.data, options.allow_missing, counted)))
 
 
 def _assembled(run: Run) -> None:
@@ -300,8 +296,11 @@ def _assembled(run: Run) -> None:
 
 
 def _read(options: Namespace) -> Dataset:
-    """The images of `--data`, after saying what there is to know about them."""
-    data = read_dataset(options.data, options.allow_missing, options.scc_as_akiec)
+    return _told(read_dataset(options.data, options.allow_missing, options.scc_as_akiec))
+
+
+def _told(data: Dataset) -> Dataset:
+    """`data`, after saying what there is to know about it."""
     if os.environ.get("RANK", "0") == "0":  # the first of several processes speaks
         print(*findings(data), sep="\n", file=sys.stderr)
     return data

@@ -26,8 +26,8 @@ def code_version(function: Callable[..., Any]) -> str:
     """SHA-256, in hex, of all code that `function` can rest on.
 
     That is its module and every own module which that imports, directly or through others: their
-    sources, and their constants as they are at this moment; and the versions of all other packages
-    that these import.
+    sources, and their constants as they are at this moment (a constant set at run time, as tests do, is
+    not in the source); and the versions of all other packages that these import.
     """
     start = function.__module__
     digest = hashlib.sha256(repr(sys.version_info[:2]).encode())

@@ -85,7 +85,7 @@ def _measured(nested: Nested, images: pd.DataFrame, coverage: float) -> dict[str
 def groups_of(images: pd.DataFrame, axis: str) -> list[tuple[str, np.ndarray]]:
     """Name and (images,) bool of each group of one of `AXES`, the unknown last, none empty."""
     values = images[AXES[axis]]
-    names = (age_bands(values) if axis == "age band" else values.fillna(UNKNOWN)).to_numpy(str)
+    names = (age_bands(values) if axis == "age band" else values).to_numpy(str)
     order = sorted(set(names), key=lambda name: (name == UNKNOWN, name))
     return [(name, names == name) for name in order]
 

@@ -4,11 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from train.explanations import CENTRE, OURS, RANDOM
-from train.figures import BLUE, DOTS_PER_INCH, GREY, ORANGE
+from train.figures import BLUE, GREY, ORANGE, save
 
 COLOURS = {OURS: BLUE, CENTRE: ORANGE, RANDOM: GREY}
 OTHERS = ("#0f766e", "#7c3aed", "#be185d", "#a16207", "#4d7c0f")
@@ -35,8 +34,4 @@ def draw_curves(numbers: dict[str, Any], path: Path) -> None:
     panels[1].legend(frameon=False, fontsize=8)
     for panel in panels:
         panel.spines[["top", "right"]].set_visible(False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    FigureCanvasAgg(figure)
-    partial = path.with_name(path.name + ".partial")
-    figure.savefig(partial, dpi=DOTS_PER_INCH, format="png", metadata={"Software": None})
-    partial.replace(path)
+    save(figure, path)

@@ -17,6 +17,7 @@ from skin_app.novelty import (
     energy,
     member_score,
 )
+from skin_app.output import beside
 from train.trust.bench import Bench
 
 FALSE_ALARMS = 0.05
@@ -135,8 +136,8 @@ def _embeddings(bench: Bench) -> list[np.ndarray]:
             [a.embedding.numpy() for a in bench.read(chunk, [bench.photo(int(r)) for r in chunk])]
             for chunk in np.split(rows, range(CHUNK, len(rows), CHUNK))
         ]
-        partial = path.with_suffix(".partial.npz")
-        np.savez(partial, *(np.concatenate(kind) for kind in zip(*pieces, strict=True)))
-        partial.replace(path)
+        kinds = [np.concatenate(kind) for kind in zip(*pieces, strict=True)]
+        with beside(path) as partial, partial.open("wb") as file:
+            np.savez(file, *kinds)
     with np.load(path) as kept:
         return [kept[name] for name in kept.files]

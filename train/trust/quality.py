@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from skin_app.output import replace_file
 from skin_app.photo import Photo, read_photo
 from skin_app.quality import CHECKS, KINDS, QualityLimits, judged, measurements
 from train.damage import DAMAGE, GRADES, damaged
@@ -35,9 +36,7 @@ def measured_images(data: Dataset, work: Path) -> pd.DataFrame:
     path = work / f"quality-{data.fingerprint[:12]}-{code_version(measured_images)[:12]}.csv"
     if not path.is_file():
         rows = [measurements(read_photo(image)) for image in data.table["path"]]
-        partial = path.with_suffix(".partial")
-        pd.DataFrame(rows).to_csv(partial, index=False)
-        partial.replace(path)
+        replace_file(path, pd.DataFrame(rows).to_csv(index=False))
     names = data.table["image_id"].to_numpy()
     return pd.read_csv(path).assign(image_id=names, label=data.labels, lesion=data.groups)
 

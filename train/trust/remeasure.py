@@ -6,6 +6,7 @@ python -m train.trust.remeasure --data HAM10000_FOLDER --out docs/trust.md
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 from skin_app.output import OutputError
 from skin_app.weights import WeightsError, open_weights
@@ -16,17 +17,14 @@ from train.trust.bench import Bench
 from train.trust.page import read_document, write_text
 
 
-def remeasure(bench: Bench, measured: dict[str, object], document: Path) -> None:
-    """Write `measured` as the section "files" of `document`, whose other numbers stay.
-
-    Raises `DataError` for a document of other weights.
-    """
+def numbers_of_these_weights(bench: Bench, document: Path) -> dict[str, Any]:
+    """The numbers of `document`; raises `DataError` where there are none, or of other weights."""
     numbers = read_document(document)
     contract = bench.weights.contract
     members = [contract.files[f"{name}/model.safetensors"] for name in contract.members]
     if numbers["about"]["members"] != members:
         raise DataError(f"{document} is about other weights: run `python -m train calibrate` on these.")
-    write_text(numbers | {"files": measured}, document)
+    return numbers
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -41,7 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
         outputs.check_document(options.out, outputs.TRUST, outputs.TRUST_JSON, {})
         data = read_dataset(options.data)
         bench = Bench.open(open_weights(options.weights), data, options.work)
-        remeasure(bench, files.measure(bench, data), options.out)
+        numbers = numbers_of_these_weights(bench, options.out)
+        write_text(numbers | {"files": files.measure(bench, data)}, options.out)
     except (DataError, OutputError, WeightsError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
