@@ -54,7 +54,7 @@ class Look:
     `mask`: (side, side) bool, the lesion on the centre square, all False where none stands out;
     `findings`: what to change about the photo; `tone`: band of the skin around the lesion, None
     where too little skin is seen, or it is grey or bluer; `tone_angle`: its ITA in degrees; `damaged`:
-    part of the pixels is not what was taken, which is judged of JPEGs only.
+    part of the pixels is not what was taken, which is judged as in `photo.Photo`.
     """
 
     mask: np.ndarray

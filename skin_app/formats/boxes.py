@@ -8,7 +8,7 @@ MOST = 10_000  # boxes looked at in one place
 
 def has_movie(data: bytes) -> bool:
     """Whether the file holds a track of pictures, not one only."""
-    return any(kind == b"moov" for kind, _, _ in _inside(data, 0, len(data)))
+    return any(kind == b"moov" for kind, _, _ in inside(data, 0, len(data)))
 
 
 def colour_codes(data: bytes) -> tuple[int, int] | None:
@@ -20,12 +20,11 @@ def colour_codes(data: bytes) -> tuple[int, int] | None:
 
 
 def _colour_codes(data: bytes) -> tuple[int, int] | None:
-    start, end = _found(data, b"meta", 0, len(data))
-    at, _ = _found(data, b"pitm", start + 4, end)
-    main = struct.unpack_from(">I" if data[at] else ">H", data, at + 4)[0]
-    start, end = _found(data, b"iprp", start + 4, end)
-    properties = list(_inside(data, *_found(data, b"ipco", start, end)))
-    for number in _associated(data, _found(data, b"ipma", start, end)[0], main):
+    start, end = found(data, b"meta", 0, len(data))
+    main = main_item(data, start, end)
+    start, end = found(data, b"iprp", start + 4, end)
+    properties = list(inside(data, *found(data, b"ipco", start, end)))
+    for number in _associated(data, found(data, b"ipma", start, end)[0], main):
         if number == 0:  # no property
             continue
         kind, at, _ = properties[number - 1]
@@ -40,21 +39,28 @@ def _associated(data: bytes, at: int, item: int) -> Iterator[int]:
     (entries,) = struct.unpack_from(">I", data, at + 4)
     at += 8
     for _ in range(min(entries, MOST)):
-        found = struct.unpack_from(">I" if version else ">H", data, at)[0]
+        (number,) = struct.unpack_from(">I" if version else ">H", data, at)
         at += 4 if version else 2
         count, at = data[at], at + 1
         numbers = struct.unpack_from(f">{count}{'H' if wide else 'B'}", data, at)
         at += count * (2 if wide else 1)
-        if found == item:
-            yield from (number & (0x7FFF if wide else 0x7F) for number in numbers)
+        if number == item:
+            yield from (value & (0x7FFF if wide else 0x7F) for value in numbers)
             return
 
 
-def _found(data: bytes, kind: bytes, start: int, end: int) -> tuple[int, int]:
-    return next((begin, stop) for found, begin, stop in _inside(data, start, end) if found == kind)
+def main_item(data: bytes, start: int, end: int) -> int:
+    """Number of the main picture, by the content of the "meta" box. Raises as `found`."""
+    at, _ = found(data, b"pitm", start + 4, end)
+    return struct.unpack_from(">I" if data[at] else ">H", data, at + 4)[0]
 
 
-def _inside(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+def found(data: bytes, kind: bytes, start: int, end: int) -> tuple[int, int]:
+    """Begin and end of the content of the first box of a kind. Raises `StopIteration`."""
+    return next((begin, stop) for own, begin, stop in inside(data, start, end) if own == kind)
+
+
+def inside(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
     """Kind, begin and end of the content of the boxes between `start` and `end`."""
     for _ in range(MOST):
         if start + 8 > end:

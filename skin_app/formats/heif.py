@@ -10,6 +10,7 @@ import pillow_heif
 from PIL import Image, ImageOps, features
 
 from skin_app.formats import boxes, exif
+from skin_app.formats.coded_items import has_zeroed_pixels
 from skin_app.formats.opened import Decoded, Opened, PhotoError, damaged, eight_bit
 from skin_app.made_profile import coded_profile
 
@@ -23,7 +24,7 @@ def opened_heic(data: bytes) -> Opened:
         raise PhotoError("This file holds a series of pictures: save the one that you mean on its own.")
     pictures = pillow_heif.open_heif(data, convert_hdr_to_8bit=True)
     _single(len(pictures))
-    return Opened(*pictures.size, partial(_decoded_heic, pictures[0]))
+    return Opened(*pictures.size, partial(_decoded_heic, data, pictures[0]))
 
 
 def opened_avif(data: bytes) -> Opened:
@@ -36,7 +37,7 @@ def opened_avif(data: bytes) -> Opened:
     if boxes.has_movie(data):
         raise PhotoError("This file holds a series of pictures: save the one that you mean on its own.")
     image = Image.open(io.BytesIO(data), formats=["AVIF"])
-    return Opened(*image.size, partial(_decoded_avif, image, boxes.colour_codes(data)))
+    return Opened(*image.size, partial(_decoded_avif, data, image))
 
 
 def _single(count: int) -> None:
@@ -48,21 +49,22 @@ def _single(count: int) -> None:
         )
 
 
-def _decoded_heic(picture: pillow_heif.HeifImage) -> Decoded:
+def _decoded_heic(data: bytes, picture: pillow_heif.HeifImage) -> Decoded:
     image = picture.to_pillow()
     profile, coded = picture.info.get("icc_profile"), picture.info.get("nclx_profile")
     if profile is None and coded:
         profile = coded_profile(coded["color_primaries"], coded["transfer_characteristics"])
     if profile is None:
         profile = exif.profile_of(exif.read_exif(picture.info.get("exif") or b""))
-    return Decoded(eight_bit(image), profile)
+    return Decoded(eight_bit(image), profile, has_zeroed_pixels(data))
 
 
-def _decoded_avif(image: Image.Image, codes: tuple[int, int] | None) -> Decoded:
+def _decoded_avif(data: bytes, image: Image.Image) -> Decoded:
     image.load()
     profile = image.info.get("icc_profile")
-    if profile is None and codes:
+    if profile is None and (codes := boxes.colour_codes(data)):
         profile = coded_profile(*codes)
-    stated = image.getexif()
+    if profile is None:
+        profile = exif.profile_of(image.getexif())
     upright = ImageOps.exif_transpose(image)
-    return Decoded(eight_bit(upright), exif.profile_of(stated) if profile is None else profile)
+    return Decoded(eight_bit(upright), profile, has_zeroed_pixels(data))
