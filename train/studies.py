@@ -371,6 +371,7 @@ STUDIES: dict[str, Study] = {
             title="The flagship: full trainings from the start weights",
             recipe=FLAGSHIP,
             settings=(Setting("today", _same), Setting("192-px-conditions", rebuilt)),
+            ensemble=True,
             notes=(
                 "today is the flagship as it ships, with the predictions of three-sizes in the study "
                 "of views. 192-px-conditions changes several things at once: input size, all layers "
