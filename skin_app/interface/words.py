@@ -207,7 +207,7 @@ other hosts; only the archive links lead away.</li>
 """
 
 TAB_ONE, TAB_SEVERAL, TAB_EVIDENCE, TAB_ABOUT = "One photo", "Several photos", "Evidence", "About"
-PHOTO_LABEL = "Dermatoscopic photo (JPEG, PNG, WebP, HEIC, AVIF, TIFF or BMP)"
+PHOTO_LABEL = "Dermatoscopic photo"
 ADD_FILES = "Add files"
 CHOSEN_PHOTO = "The chosen photo"
 ANALYSE = "Analyse"

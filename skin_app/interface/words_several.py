@@ -11,8 +11,8 @@ BATCH_INTRO = (
     "Up to {most} photos of different lesions, one each. You get a table, the most probably malignant "
     "first, and can open each result."
 )
-ANGLES_FILES = "Photos of one lesion ({least} to {most}; JPEG, PNG, WebP, HEIC, AVIF, TIFF or BMP)"
-BATCH_FILES = "Photos of many lesions (up to {most}; JPEG, PNG, WebP, HEIC, AVIF, TIFF or BMP)"
+ANGLES_FILES = "Photos of one lesion ({least} to {most})"
+BATCH_FILES = "Photos of many lesions (up to {most})"
 ANGLES_START, BATCH_START = "Average the photos", "Analyse all photos"
 CANCEL = "Stop"
 
