@@ -45,11 +45,16 @@ def listening(name: str, port: str | int) -> Listening:
     Raises `PortError`: for a port that is taken, not allowed or none at all with advice about the port,
     for a name that this machine does not have with advice about the name.
     """
-    if not str(port).isdecimal() or not 0 < int(port) < 65536:
+    port = str(port).strip()
+    if not port.isdecimal() or not 0 < int(port) < 65536:
         raise PortError(f"{port} is no port: set GRADIO_SERVER_PORT to a number such as 7860.")
     host = name.strip().removeprefix("[").removesuffix("]")
     try:
-        found = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM) if host else []
+        found = (
+            socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)
+            if host not in ("", "*")
+            else []
+        )
     except (OSError, UnicodeError):
         found = []
     if not found:
