@@ -12,11 +12,11 @@ from os import environ
 environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}
 
 from skin_app.ensemble import Ensemble
-from skin_app.interface.listening import ServeError, listening
-from skin_app.interface.uploads import private_folder
-from skin_app.pictures import LesionPictures, PicturesError
-from skin_app.proxies import spare, unusable
-from skin_app.weights import WeightsError
+from skin_app.gallery.pictures import LesionPictures, PicturesError
+from skin_app.page.listening import ServeError, listening
+from skin_app.page.uploads import private_folder
+from skin_app.weights.folder import WeightsError
+from skin_app.weights.proxies import spare, unusable
 
 
 def main() -> int:
@@ -41,8 +41,8 @@ def main() -> int:
             print(f"Starting the page on {where.told}", flush=True)
             spare(where.host)
             # only now: with some proxies gradio cannot even be imported
-            from skin_app.interface.page import build_page
-            from skin_app.interface.serving import serve
+            from skin_app.page.build import build_page
+            from skin_app.page.serve import serve
 
             page, labels = build_page(ensemble, uploads, pictures)
             serve(page, where, labels=labels)

@@ -34,10 +34,10 @@ from skin_app.ensemble import Ensemble, Inputs, input_square
 from skin_app.hardware import describe, precision
 from skin_app.network import Member, Reading
 from skin_app.output import OutputError, check_output, replace_file
-from skin_app.photo import Photo
-from skin_app.synthetic import draw_lesion
+from skin_app.photo.read import Photo
 from skin_app.trunk import read_all
 from skin_app.views import VIEWS
+from train.data.drawings import draw_lesion
 
 
 class UsualMember(nn.Module):
@@ -94,8 +94,8 @@ def medians(ways: dict[str, Callable[[], object]], repeats: int) -> dict[str, fl
 ANSWER_ONCE = """
 import pathlib, resource, sys
 from skin_app.ensemble import Ensemble
-from skin_app.photo import Photo
-from skin_app.synthetic import draw_lesion
+from skin_app.photo.read import Photo
+from train.data.drawings import draw_lesion
 ensemble = Ensemble.load(sys.argv[1] or None)
 if int(sys.argv[2]):
     ensemble.analyse(Photo(draw_lesion(0, "network")), int(sys.argv[2]))

@@ -15,7 +15,7 @@ from scipy import ndimage
 from torch.nn import functional as F
 
 from skin_app.lesion import SIDE, field_of_view, lesion_mask, standard_square
-from skin_app.photo import Photo
+from skin_app.photo.read import Photo
 
 GAMMA = 1.35  # the middle of the published 1.2 to 1.5
 MINKOWSKI = 6  # Finlayson & Trezzi's best

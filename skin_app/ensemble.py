@@ -11,16 +11,16 @@ from torch import Tensor
 
 from skin_app.decision import calibrated, malignant_probability, prior_adjusted
 from skin_app.diagnoses import DIAGNOSES, Diagnosis
-from skin_app.gallery import SimilarLesion
+from skin_app.gallery.index import SimilarLesion
 from skin_app.hardware import best_device, describe, precision
 from skin_app.heatmap import attributions, averaged_over_members, of_probabilities, on_shared_scale
 from skin_app.network import Member, MemberConfig
-from skin_app.photo import Photo
+from skin_app.photo.read import Photo
 from skin_app.quality import Finding, file_findings
 from skin_app.trunk import common_stages, read_all
 from skin_app.trust import Assessment, Look, assess, look_at, to_check
 from skin_app.views import VIEWS, photo_views, views_by_size
-from skin_app.weights import WeightsFolder, open_weights
+from skin_app.weights.folder import WeightsFolder, open_weights
 
 BATCH = 32
 InputKind = tuple[tuple[int, ...], tuple[float, ...]]  # sizes and zooms of the views

@@ -1,6 +1,6 @@
 """Sentences in the reader's language: English as written in the code, others from a catalogue.
 
-`languages/CODE.json` maps every English sentence to its translation, as gettext does; numbers go into
+`words/CODE.json` maps every English sentence to its translation, as gettext does; numbers go into
 named places ({share}) of the sentence. What has no translation stays English; a test holds the
 catalogues complete.
 """
@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-from skin_app.photo import PhotoError
+from skin_app.photo.read import PhotoError
 
-FOLDER = Path(__file__).resolve().parent / "languages"
+FOLDER = Path(__file__).resolve().parent / "words"
 NO_BREAK = "\N{NO-BREAK SPACE}"
 
 

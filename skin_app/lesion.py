@@ -15,7 +15,7 @@ from scipy import ndimage
 from torch.nn import functional as F
 
 from skin_app.colour import lightness, to_lab
-from skin_app.photo import Photo
+from skin_app.photo.read import Photo
 from skin_app.views import centre_square
 
 SIDE = 256

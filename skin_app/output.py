@@ -14,8 +14,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any, TextIO
 
-from skin_app.file_kind import HEAD_BYTES
-from skin_app.photo_files import has_image_suffix
+from skin_app.photo.file_type import HEAD_BYTES
+from skin_app.photo.folders import has_image_suffix
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # drawn by matplotlib at 100 dots an inch, with its name or without

@@ -16,7 +16,7 @@ from scipy import ndimage
 
 from skin_app.colour import to_lab
 from skin_app.lesion import Seen, eroded, see
-from skin_app.photo import Photo
+from skin_app.photo.read import Photo
 
 BLURRING = 9  # pixels of the mean that a photo is compared with, as published
 WHITE = 254  # a channel that is stored at or above this value is clipped

@@ -5,14 +5,8 @@ from functools import cache
 import numpy as np
 from scipy.special import softmax
 
-from skin_app.decision import (
-    Calibration,
-)
-from train.trust.nested import (
-    Division,
-    Nested,
-    divided,
-)
+from skin_app.decision import Calibration
+from train.audit.nested import Division, Nested, divided
 
 BASE = Calibration(
     temperatures={1: 1.0},

@@ -9,17 +9,18 @@ from pathlib import Path
 from types import ModuleType
 
 import skin_app
-import skin_app.interface
+from skin_app import words
+from skin_app.angles import ONE_DAMAGED, ONE_SUSPICIOUS
 from skin_app.diagnoses import DIAGNOSES
-from skin_app.gallery import CONFIRMED
-from skin_app.interface.words_evidence import MEASURED
+from skin_app.gallery.index import CONFIRMED
 from skin_app.outcome import DAMAGED, GROUNDS
 from skin_app.quality import CHECKS, FILE_FAULTS
-from skin_app.report import DISCLAIMER
-from skin_app.several import ONE_DAMAGED, ONE_SUSPICIOUS
+from skin_app.report.files import DISCLAIMER
 from skin_app.skin_tone import TONES
 from skin_app.trust import HEAT_OUTSIDE, NO_LESION, RARE_TONE
-from skin_app.weights import EMBEDDED
+from skin_app.weights.folder import EMBEDDED
+from skin_app.words import hub
+from skin_app.words.evidence import MEASURED
 
 
 def sentences() -> set[str]:
@@ -35,14 +36,12 @@ def sentences() -> set[str]:
 
 
 def words_modules() -> list[ModuleType]:
-    """The modules that hold nothing but sentences: `words*` of the page, `*_words` of the rest."""
-    modules = []
-    for package in (skin_app, skin_app.interface):
-        for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
-            name = found.name.rpartition(".")[2]
-            if name.startswith("words") or name.endswith("_words"):
-                modules.append(importlib.import_module(found.name))
-    return modules
+    """The modules of `skin_app.words` but the Hub's, whose sentences only the command line prints."""
+    return [
+        importlib.import_module(found.name)
+        for found in pkgutil.iter_modules(words.__path__, f"{words.__name__}.")
+        if found.name != hub.__name__
+    ]
 
 
 def constants(module: ModuleType) -> Iterator[str]:

@@ -16,10 +16,10 @@ from skin_app.outcome import DecisionLimits, ViewLimits
 from skin_app.quality import QualityLimits
 from skin_app.skin_tone import TONES, ToneBands
 from skin_app.trust import Trust
-from skin_app.weights import Training, read_folder
-from train.assemble import write_folder
-from train.trust.fit import store
-from train.trust.novelty import FittedNovelty
+from skin_app.weights.folder import Training, read_folder
+from train.audit.calibrate import store
+from train.audit.novelty import FittedNovelty
+from train.release.assemble import write_folder
 
 MOBILENET = MemberConfig(
     architecture="mobilenetv3_small_050",

@@ -13,16 +13,16 @@ import torch
 
 from skin_app.diagnoses import ClassOrderError
 from skin_app.output import OutputError
-from skin_app.photo import PhotoError
-from skin_app.weights import WeightsError
+from skin_app.photo.read import PhotoError
+from skin_app.weights.folder import WeightsError
 from train import verbs
-from train.backbones import PRESETS
-from train.ham10000 import DataError
-from train.publish import PublishError
-from train.recipes import RECIPES
-from train.run import RunError
-from train.start import StartError
-from train.studies import STUDIES
+from train.data.ham10000 import DataError
+from train.engine.run import RunError
+from train.engine.start import StartError
+from train.recipes.backbones import PRESETS
+from train.recipes.published import RECIPES
+from train.recipes.studies import STUDIES
+from train.release.publish import PublishError
 
 FULL_DISK = (
     "Nothing finished is lost; free some space or choose another --out, and start the same command "

@@ -9,39 +9,39 @@ from pathlib import Path
 
 from skin_app.ensemble import Ensemble
 from skin_app.output import check_output, counted, replace_file
-from skin_app.weights import open_weights
-from train import outputs
-from train.add_members import add_members
-from train.assemble import assemble, finished
-from train.backbones import member_config
-from train.card import with_scores
-from train.checkpoint import write_json
-from train.compare import Plan, compare
-from train.evaluate import evaluate
-from train.figures import draw_range_test
-from train.find_rate import find_rate, write_range_test
-from train.findings import findings
-from train.fit import fit_fold
-from train.folds import image_folds, lesion_folds, write_folds
-from train.gallery import tells_photos_apart
-from train.ham10000 import Dataset, read_dataset
-from train.lesion_map import map_weights
-from train.pairs import confused_pairs
-from train.processes import in_turn, new_accelerator
-from train.publish import publish
-from train.put_into import open_to_change
-from train.recipe import Recipe
-from train.recipes import RECIPES
-from train.results import write_results, write_study
-from train.results_tables import score_cell
-from train.run import Run, RunError, check_before, check_folds, counts_scc, open_run, prepare
-from train.saliency import saliency_sheet
-from train.settings import changed
-from train.studies import STUDIES
-from train.trial import quick_trial
-from train.trust.fit import calibrate
-from train.trust.page import FIGURE
-from train.tsne import map_embeddings
+from skin_app.weights.folder import open_weights
+from train.audit.calibrate import calibrate
+from train.data.findings import findings
+from train.data.folds import image_folds, lesion_folds, write_folds
+from train.data.ham10000 import Dataset, read_dataset
+from train.documents.figures import draw_range_test
+from train.documents.results import write_results, write_study
+from train.documents.tables import score_cell
+from train.documents.trust import FIGURE
+from train.engine.checkpoint import write_json
+from train.engine.fit import fit_fold
+from train.engine.processes import in_turn, new_accelerator
+from train.engine.range_test import find_rate, write_range_test
+from train.engine.run import Run, RunError, check_before, check_folds, counts_scc, open_run, prepare
+from train.engine.trial import quick_trial
+from train.explain.pairs import confused_pairs
+from train.explain.saliency import saliency_sheet
+from train.explain.tsne import map_embeddings
+from train.recipes.backbones import member_config
+from train.recipes.overrides import changed
+from train.recipes.published import RECIPES
+from train.recipes.recipe import Recipe
+from train.recipes.studies import STUDIES
+from train.release import outputs
+from train.release.add_members import add_members
+from train.release.assemble import assemble, finished
+from train.release.card import with_scores
+from train.release.gallery_index import tells_photos_apart
+from train.release.lesion_map import map_weights
+from train.release.publish import publish
+from train.release.put_into import open_to_change
+from train.scores.compare import Plan, compare
+from train.scores.evaluate import evaluate
 
 TRIAL_SCORES = (
     ("prior_adjusted", "balanced_accuracy"),

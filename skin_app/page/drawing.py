@@ -1,0 +1,94 @@
+"""Pictures of the page, drawn in memory: the preview, and the activation map over the photo."""
+
+import base64
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torchvision.io import encode_jpeg
+
+from skin_app.gallery.pictures import shrunk
+from skin_app.photo.read import Photo
+
+LONG_SIDE = 900
+OUTSIDE = 0.45
+# Viridis (van der Walt & Smith 2015), five of its colours: even in brightness, and unlike skin.
+STOPS = ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37))
+
+
+@dataclass(frozen=True, eq=False)
+class DisplayPhoto:
+    """A photo at screen size.
+
+    `pixels`: (height, width, 3) uint8, at most `LONG_SIDE` a side; `square`: (left, top, side) of
+    what the networks saw, in these pixels.
+    """
+
+    pixels: np.ndarray
+    square: tuple[int, int, int]
+
+
+def for_display(photo: Photo) -> DisplayPhoto:
+    """Shrink a photo to screen size; its centre square is what the networks see."""
+    pixels = shrunk(photo.pixels, LONG_SIDE)
+    height, width = pixels.shape[:2]
+    side = min(height, width)
+    return DisplayPhoto(pixels, ((width - side) // 2, (height - side) // 2, side))
+
+
+def overlay(photo: DisplayPhoto, class_map: np.ndarray, opacity: float) -> np.ndarray:
+    """The activation map of one class over the photo, (height, width, 3) uint8.
+
+    `class_map`: (rows, columns) in [0, 1] over the photo's square; `opacity`: in [0, 1], of the
+    places where the map is 1; where it is 0 the photo shows through. Outside the square the photo
+    is darkened, because the networks did not see it.
+    """
+    left, top, side = photo.square
+    heat = enlarged(class_map, side)
+    drawn = torch.from_numpy(photo.pixels).float() * OUTSIDE
+    inside = torch.from_numpy(photo.pixels[top : top + side, left : left + side]).float()
+    share = (cover(heat) * opacity)[..., None]
+    drawn[top : top + side, left : left + side] = inside * (1 - share) + colours(heat) * share
+    return drawn.round().clamp(0, 255).byte().numpy()
+
+
+def enlarged(class_map: np.ndarray, side: int) -> Tensor:
+    """A map (rows, columns) in [0, 1] on (side, side) pixels, smoothly."""
+    coarse = torch.from_numpy(np.asarray(class_map, dtype=np.float32))[None, None]
+    size = (side, side)
+    return F.interpolate(coarse, size, mode="bicubic", align_corners=False)[0, 0].clamp(0, 1)
+
+
+def cover(heat: Tensor) -> Tensor:
+    """How much of the photo a place hides at full opacity: nothing at 0, all from 0.6 on."""
+    return (heat / 0.6).clamp(max=1)
+
+
+def colours(heat: Tensor) -> Tensor:
+    """Colours (..., 3) in [0, 255] of values in [0, 1], between the `STOPS`."""
+    stops = torch.tensor(STOPS, dtype=torch.float32)
+    place = heat * (len(STOPS) - 1)
+    below = place.floor().long().clamp(max=len(STOPS) - 2)
+    share = (place - below)[..., None]
+    return stops[below] * (1 - share) + stops[below + 1] * share
+
+
+def legend_gradient() -> str:
+    """The colour scale as a CSS gradient, with the same covering as on the photo at full strength."""
+    values = torch.linspace(0, 1, 2 * len(STOPS) - 1)
+    covers, shades = cover(values).tolist(), colours(values).round().int().tolist()
+    steps = [
+        f"rgba({red},{green},{blue},{alpha:.2f}) {value:.1%}"
+        for (red, green, blue), alpha, value in zip(shades, covers, values.tolist(), strict=True)
+    ]
+    return f"linear-gradient(to right, {', '.join(steps)})"
+
+
+def data_url(pixels: np.ndarray, quality: int = 88) -> str:
+    """(height, width, 3) uint8 as a JPEG in a `data:` URL; made in memory, without metadata."""
+    image = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1).contiguous()
+    encoded = cast(Tensor, encode_jpeg(image, quality=quality)).numpy().tobytes()
+    return "data:image/jpeg;base64," + base64.b64encode(encoded).decode()

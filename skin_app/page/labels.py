@@ -1,0 +1,40 @@
+"""Fixed texts of the page: the browser translates these itself, by gradio's `gr.I18n`."""
+
+from collections.abc import Callable
+
+import gradio as gr
+
+from skin_app.language import LANGUAGES, Say
+from skin_app.words import page as words
+
+
+class Labels:
+    """Collects the page's fixed texts while it is built."""
+
+    def __init__(self) -> None:
+        self._texts: list[Callable[[Say], str]] = []
+
+    def __call__(self, sentence: str) -> str:
+        """A marker that the browser replaces by the English `sentence` in its reader's language.
+
+        gradio replaces one marker in a string, so a string may hold one.
+        """
+        return self.html(lambda say: say(sentence))
+
+    def html(self, render: Callable[[Say], str]) -> str:
+        """A marker for a text that is made anew for every language."""
+        self._texts.append(render)
+        return str(gr.I18n()(f"skin_{len(self._texts) - 1}"))
+
+    def translations(self) -> gr.I18n:
+        """All texts asked for so far, in every language; for `launch(i18n=...)`."""
+        return gr.I18n(
+            **{
+                code: {
+                    # gradio's button for more files has no words of its own for screen readers
+                    "common.upload": say(words.ADD_FILES),
+                    **{f"skin_{i}": render(say) for i, render in enumerate(self._texts)},
+                }
+                for code, say in LANGUAGES.items()
+            }
+        )

@@ -1,0 +1,133 @@
+"""What happens when someone does something on the page, as plain functions without gradio.
+
+A photo goes two steps: `receive` reads the upload and decodes it; `answer` runs the networks, quick
+answer first. What the page then remembers of it is `Shown`, in memory only.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from skin_app.ensemble import Analysis, Ensemble
+from skin_app.gallery.pictures import shrunk
+from skin_app.language import Say
+from skin_app.page.desk import Desk
+from skin_app.page.drawing import DisplayPhoto, data_url, for_display
+from skin_app.page.fragments import answer_status, status
+from skin_app.page.uploads import read
+from skin_app.photo.read import Photo, PhotoError, read_photo
+from skin_app.views import VIEWS
+from skin_app.words import page as words
+
+# drawings that show no patient, in the order of `words.EXAMPLE_NAMES`
+EXAMPLES = ("pigment-network.jpg", "globules.jpg", "irregular-patchy.jpg", "red-lacunae.jpg")
+EXAMPLES_FOLDER = Path(__file__).resolve().parents[1] / "examples"
+HELD_PIXELS = 1_500_000  # of each photo whose result is shown, 4.5 MB at most
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """What the page remembers of the photo whose result it shows.
+
+    `held`: the photo itself for corrections, a smaller copy (`is_copy`) when it has more than
+    `HELD_PIXELS`; None where corrections are not offered. `token`: names the photo within the page.
+    """
+
+    photo: DisplayPhoto
+    analysis: Analysis
+    held: Photo | None = None
+    is_copy: bool = False
+    token: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Received:
+    """A photo was read, or not.
+
+    `preview`: `data:` URL for the photo field, None to empty it; `status`: HTML; `data`: the encoded
+    photo for `answer`, None when there is nothing to analyse.
+    """
+
+    preview: str | None
+    status: str
+    data: bytes | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Answered:
+    """The state of the result: `shown` is None where there is none; `status`: HTML."""
+
+    status: str
+    shown: Shown | None = None
+
+
+def receive(say: Say, path: str | None, uploads: Path) -> Received:
+    """Read and decode an upload inside the folder `uploads`.
+
+    Its file stays: until its own preview has arrived, the browser shows that (`Desk.hold`).
+    """
+    if path is None:
+        return Received(None, status(say(words.IDLE)))
+    return _decoded(say, lambda: read(path, uploads))
+
+
+def receive_example(say: Say, index: int) -> Received:
+    """Read one of the synthetic drawings that ship with the page; its file stays."""
+    name = EXAMPLES[index]
+    return _decoded(say, lambda: (EXAMPLES_FOLDER / name).read_bytes())
+
+
+def _decoded(say: Say, source: Callable[[], bytes]) -> Received:
+    try:
+        data = source()
+        photo = read_photo(data)
+    except PhotoError as error:
+        return Received(None, status(say.refusal(error), kind="error"))
+    preview = data_url(for_display(photo).pixels)
+    return Received(preview, status(say(words.READ)), data)
+
+
+def answer(say: Say, ensemble: Ensemble, desk: Desk, visitor: str) -> Iterator[Answered]:
+    """The quick answer, then the full one, of the photo that waits on the desk for `visitor`.
+
+    Nothing where none waits. Ends without a further word when the visitor has chosen another one
+    meanwhile. After a fault in the program the result is cleared and said to be missing, and the
+    exception goes on to gradio's log.
+    """
+    waiting = desk.take(visitor)
+    if waiting is None:
+        return
+    try:
+        photo = read_photo(waiting.data)
+        display, held = for_display(photo), held_copy(photo)
+        for analysis in ensemble.refine(photo):
+            if not desk.wants(visitor, waiting.token):
+                return
+            refining = analysis.views < VIEWS
+            remembered = Shown(display, analysis, held, held is not photo, waiting.token)
+            yield Answered(answer_status(say, analysis, refining), remembered)
+    except Exception:
+        yield Answered(status(say(words.FAULT), kind="error"))
+        raise
+
+
+def again(say: Say, desk: Desk, visitor: str, shown: Shown | None) -> Answered | None:
+    """What "Analyse" says: the result again, or what to do; None where a newer photo waits."""
+    if shown is not None:
+        return Answered(answer_status(say, shown.analysis, shown.analysis.views < VIEWS), shown)
+    if desk.waits(visitor):
+        return None
+    # chosen, but no result: not held for so long, or there was a fault
+    sentence = words.NO_LONGER_HELD if desk.knows(visitor) else words.NOTHING_CHOSEN
+    return Answered(status(say(sentence), kind="error"))
+
+
+def held_copy(photo: Photo) -> Photo:
+    """The photo itself, or a smaller one of at most `HELD_PIXELS`."""
+    pixels = photo.width * photo.height
+    if pixels <= HELD_PIXELS:
+        return photo
+    long_side = int(max(photo.width, photo.height) * np.sqrt(HELD_PIXELS / pixels))
+    return replace(photo, pixels=shrunk(photo.pixels, long_side))

@@ -1,0 +1,146 @@
+"""How far to trust the answer, as fragments of HTML; every number comes from the weights."""
+
+from collections.abc import Sequence
+from html import escape
+
+import numpy as np
+
+from skin_app.decision import OperatingPoint, predictive_values
+from skin_app.diagnoses import DIAGNOSES
+from skin_app.ensemble import Analysis
+from skin_app.language import Say
+from skin_app.outcome import Outcome
+from skin_app.page.evidence.measured import estimate as estimated
+from skin_app.page.evidence.measured import share_with_interval
+from skin_app.page.fragments import percent, said, table
+from skin_app.trust import MAP_AGAINST_CENTRE, Assessment, Trust
+from skin_app.views import VIEWS
+from skin_app.words import page as words
+
+MARKS: dict[Outcome, str] = {
+    "suspicious": "▲",
+    "not suspicious": "●",
+    "uncertain": "?",
+    "not dermatoscopic": "⊘",
+}
+COVERAGE = 0.9
+
+
+def outcome_panel(say: Say, analysis: Analysis, trust: Trust | None) -> str:
+    """The outcome in one line with its reason, and whatever speaks against relying on it."""
+    assessment = analysis.assessment
+    if assessment is None or trust is None:
+        faults = _listed(say, [say(finding.sentence) for finding in analysis.file_findings])
+        return f'<section class="panel outcome missing"><p>{say(words.NO_TRUST)}</p>{faults}</section>'
+    decision = assessment.decision
+    kind = decision.outcome.replace(" ", "-")
+    details = [escape(say(decision.reason)), say(words.OUTCOME_MEANING[decision.outcome])]
+    if analysis.views == VIEWS:  # what was measured is the full answer
+        details.append(_measured_meaning(say, decision.outcome, trust))
+    facts = [_set_sentence(say, decision.set_90)]
+    if not assessment.novelty.is_novel:
+        readings = len(analysis.members) * analysis.views
+        agreeing = round(decision.agreement * readings)
+        facts.append(say(words.AGREEMENT, agreeing=agreeing, readings=readings))
+    if assessment.look.tone is None:
+        facts.append(say(words.NO_TONE))
+    return (
+        f'<section class="panel outcome {kind}" aria-label="{say(words.OUTCOME)}"><h2>'
+        f'<span class="mark" aria-hidden="true">{MARKS[decision.outcome]}</span> '
+        f"{say(words.OUTCOMES[decision.outcome])}</h2><p>{' '.join(details)}</p>"
+        f'<p class="quiet">{" ".join(facts)}</p>{_warnings(say, analysis, assessment)}</section>'
+    )
+
+
+def _measured_meaning(say: Say, outcome: Outcome, trust: Trust) -> str:
+    name, sentence = words.OUTCOME_MEASURED.get(outcome, ("", ""))
+    estimate = trust.measured.get(name)
+    return "" if estimate is None else say(sentence, share=estimated(say, estimate))
+
+
+def map_is_weak(trust: Trust | None) -> bool:
+    """Whether the maps were not shown to beat a spot in the middle of the photo."""
+    estimate = None if trust is None else trust.measured.get(MAP_AGAINST_CENTRE)
+    return estimate is not None and estimate.interval_95[0] <= 0
+
+
+def in_set(analysis: Analysis) -> tuple[bool, ...] | None:
+    """Whether each of the ranked diagnoses is in the 90 % set; None where there is no set."""
+    assessment = analysis.assessment
+    if assessment is None or assessment.decision.set_90 is None:
+        return None
+    members = dict(zip(DIAGNOSES, assessment.decision.set_90, strict=True))
+    return tuple(bool(members[entry.diagnosis]) for entry in analysis.ranked)
+
+
+def operating_points(say: Say, analysis: Analysis, trust: Trust | None, prevalence: float) -> str:
+    """Where the line can be drawn through the malignant probability, and what it would mean.
+
+    `prevalence`: share of malignant lesions among those that the reader sees, in [0, 1].
+    """
+    if trust is None or analysis.assessment is None:
+        return ""
+    if analysis.assessment.novelty.is_novel:
+        return f'<section class="panel points"><p>{say(words.POINTS_OFF)}</p></section>'
+    limits = trust.decisions.of(analysis.views)
+    rows = [
+        _point(say, point, analysis.malignant_probability, prevalence)
+        for point in limits.operating_points
+    ]
+    note = say(words.POINTS_NOTE, prevalence=percent(say, prevalence))
+    return (
+        f'<section class="panel points"><h2>{say(words.POINTS_TITLE)}</h2>'
+        f"<p>{say(words.POINTS, probability=percent(say, analysis.malignant_probability))}</p>"
+        + table(said(say, words.POINT_COLUMNS), rows, numbers=(1, 2, 3, 4), stacked=True)
+        + f'<p class="quiet">{note}</p></section>'
+    )
+
+
+def has_points(analysis: Analysis) -> bool:
+    """Whether a line is drawn between malignant and benign: not for photos unlike those learnt from."""
+    return analysis.assessment is not None and not analysis.assessment.novelty.is_novel
+
+
+def _point(say: Say, point: OperatingPoint, probability: float, prevalence: float) -> tuple[str, ...]:
+    above = probability >= point.threshold
+    values = predictive_values(point.sensitivity, point.specificity, prevalence)
+    return (
+        escape(say.percent(point.target_sensitivity, digits=0)),
+        share_with_interval(say, point.sensitivity, point.sensitivity_interval),
+        share_with_interval(say, point.specificity, point.specificity_interval),
+        *(say(words.NOT_DEFINED) if value is None else percent(say, value) for value in values),
+        say(words.ABOVE if above else words.BELOW, line=percent(say, point.threshold)),
+    )
+
+
+def _set_sentence(say: Say, members: np.ndarray | None) -> str:
+    if members is None:
+        return say(words.SET_OFF)
+    names = [say(d.name) for d, inside in zip(DIAGNOSES, members, strict=True) if inside]
+    if not names:
+        return say(words.SET_EMPTY)
+    if len(names) == len(DIAGNOSES):
+        return say(words.SET_WHOLE)
+    return say(words.SET, names=escape(", ".join(names)))
+
+
+def _warnings(say: Say, analysis: Analysis, assessment: Assessment) -> str:
+    """What the reader should check before relying on the answer, as a list; empty when nothing."""
+    sentences = [say(finding.sentence) for finding in assessment.look.findings]
+    if not assessment.look.mask.any():
+        sentences.append(say(words.NO_LESION))
+    elif assessment.heat_is_outside and assessment.heat_on_lesion is not None:
+        share = float(assessment.heat_on_lesion[int(analysis.probabilities.argmax())])
+        area = say.percent(assessment.look.lesion_area, digits=0)
+        sentences.append(say(words.HEAT_OUTSIDE, share=say.percent(share, digits=0), area=area))
+    tone = assessment.look.tone
+    if assessment.tone_is_rare and tone is not None:
+        sentences.append(say(words.RARE_TONE, tone=say(tone)))
+    return _listed(say, sentences)
+
+
+def _listed(say: Say, sentences: Sequence[str]) -> str:
+    if not sentences:
+        return ""
+    items = "".join(f"<li>{escape(sentence)}</li>" for sentence in dict.fromkeys(sentences))
+    return f'<h3>{say(words.CHECK_FIRST)}</h3><ul class="checks">{items}</ul>'

@@ -1,0 +1,201 @@
+"""Many photos in one go, as plain functions without gradio: a few at a time, told as they come.
+
+What is kept of a photo is small, in memory only: its `Analysis`, a copy of at most 600 pixels as JPEG
+and a thumbnail. An upload is deleted as soon as it is read; the rest goes when the run ends, however.
+"""
+
+import secrets
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchvision.io import decode_jpeg, encode_jpeg
+
+from skin_app.ensemble import Analysis, Ensemble
+from skin_app.gallery.pictures import shrunk
+from skin_app.page.drawing import for_display
+from skin_app.page.one_photo.handlers import Shown
+from skin_app.page.uploads import delete, keep, read
+from skin_app.photo.read import MAX_PIXELS, Photo, PhotoError, read_photo
+
+MOST = 200
+AT_A_TIME = 4
+LONG_SIDE, THUMBNAIL = 600, 96
+QUALITY = 85
+WAIT = 30.0  # seconds after which uploads that wait for their turn are kept for longer
+# Batches of several visitors take turns, a few photos each, so that none waits for all of another's.
+TURNS = threading.Lock()
+
+End = Literal["", "done", "stopped", "fault"]
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A chosen file: its path in the folder of uploads, and the name that the visitor gave it."""
+
+    path: str
+    file: str
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """One photo's result. `photo`, `thumbnail`: JPEGs made here; `error`: why there is no analysis."""
+
+    file: str
+    analysis: Analysis | None = None
+    photo: bytes = field(default=b"", repr=False)
+    thumbnail: bytes = field(default=b"", repr=False)
+    error: PhotoError | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Progress:
+    """How far a run is.
+
+    `rows`: what is done, in the order chosen; `seconds_left`: None while not known; `end`: "" while
+    running.
+    """
+
+    rows: tuple[Row, ...]
+    total: int
+    seconds_left: float | None = None
+    end: End = ""
+
+    @property
+    def failed(self) -> int:
+        """How many photos could not be used."""
+        return sum(row.analysis is None for row in self.rows)
+
+
+def uploads_of(chosen: Sequence[dict[str, Any]] | None) -> tuple[Upload, ...]:
+    """What gradio's file field holds; equal names are told apart by a number, "lesion.jpg (2)"."""
+    found: list[Upload] = []
+    counts: dict[str, int] = {}
+    for entry in chosen or ():
+        path = str(entry["path"])
+        name = str(entry.get("orig_name") or Path(path).name)
+        counts[name] = counts.get(name, 0) + 1
+        found.append(Upload(path, name if counts[name] == 1 else f"{name} ({counts[name]})"))
+    return tuple(found)
+
+
+def run(
+    ensemble: Ensemble,
+    chosen: Sequence[Upload],
+    uploads: Path,
+    stopped: Callable[[], bool] = lambda: False,
+    clock: Callable[[], float] = time.monotonic,
+) -> Generator[Progress, None, None]:
+    """Analyse all of `chosen`, a few at a time; yields once before, and after each few.
+
+    A file that cannot be used becomes a row with its error. `stopped` is asked
+    between the few. After a fault in the program what was done is given, and the exception goes on. At
+    the end, or when the generator is closed, no file of `chosen` is left in the folder `uploads`.
+    Raises `ValueError`, before anything is read, for a path outside of it.
+    """
+    waiting = list(chosen)
+    for upload in waiting:
+        keep(upload.path, uploads)
+    total = len(waiting)
+    rows: list[Row] = []
+    try:
+        begun = clock()
+        yield Progress((), total)
+        while waiting and not stopped():
+            with _turn(waiting, uploads):
+                rows += _next_few(ensemble, waiting, uploads)
+            if waiting and not stopped():
+                left = (clock() - begun) / len(rows) * len(waiting)
+                yield Progress(tuple(rows), total, left)
+        yield Progress(tuple(rows), total, 0.0, "stopped" if waiting else "done")
+    except Exception:
+        yield Progress(tuple(rows), total, None, "fault")
+        raise
+    finally:
+        for upload in waiting:
+            delete(upload.path, uploads)
+
+
+@contextmanager
+def _turn(waiting: Sequence[Upload], uploads: Path) -> Iterator[None]:
+    """Holds `TURNS`; the uploads that wait meanwhile are not swept away."""
+    held = False
+    while not held:
+        held = TURNS.acquire(timeout=WAIT)
+        for upload in waiting:
+            keep(upload.path, uploads)
+    try:
+        yield
+    finally:
+        TURNS.release()
+
+
+def _next_few(ensemble: Ensemble, waiting: list[Upload], uploads: Path) -> list[Row]:
+    """Rows of the first few of `waiting`, which are taken off it as their files are deleted.
+
+    Fewer than `AT_A_TIME` where the photos are large.
+    """
+    few: list[tuple[str, Photo | PhotoError]] = []
+    pixels = 0
+    while waiting and len(few) < AT_A_TIME and pixels < MAX_PIXELS:
+        upload = waiting[0]
+        try:
+            photo = read_photo(read(upload.path, uploads))
+            pixels += photo.width * photo.height
+            few.append((upload.file, photo))
+        except PhotoError as error:
+            few.append((upload.file, error))
+        delete(upload.path, uploads)
+        waiting.pop(0)
+    photos = [photo for _, photo in few if isinstance(photo, Photo)]
+    analyses = iter(ensemble.analyse_all(photos) if photos else ())
+    return [
+        _row(file, photo, next(analyses)) if isinstance(photo, Photo) else Row(file, error=photo)
+        for file, photo in few
+    ]
+
+
+def _row(file: str, photo: Photo, analysis: Analysis) -> Row:
+    small = shrunk(photo.pixels, LONG_SIDE)
+    height, width = small.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    square = np.ascontiguousarray(small[top : top + side, left : left + side])
+    return Row(file, analysis, _jpeg(small), _jpeg(shrunk(square, THUMBNAIL)))
+
+
+def _jpeg(pixels: np.ndarray) -> bytes:
+    """(height, width, 3) uint8 as a JPEG without metadata."""
+    image = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1).contiguous()
+    return cast(Tensor, encode_jpeg(image, quality=QUALITY)).numpy().tobytes()
+
+
+def ranked(rows: Sequence[Row]) -> tuple[Row, ...]:
+    """Most probably malignant first; those without an answer last, as they were chosen."""
+    return tuple(
+        sorted(rows, key=lambda row: -row.analysis.malignant_probability if row.analysis else 1.0)
+    )
+
+
+def opened(rows: Sequence[Row] | None, place: int) -> Row | None:
+    """The row at `place`, from 0; None where no such row with an answer is held any more."""
+    if not rows or not 0 <= place < len(rows) or rows[place].analysis is None:
+        return None
+    return rows[place]
+
+
+def shown(row: Row) -> Shown:
+    """A row's photo at screen size with its analysis. Raises `ValueError` for a row without one."""
+    if row.analysis is None:
+        raise ValueError("This row holds no analysis.")
+    # made by `_jpeg` above, so there is nothing untrusted to decode
+    pixels = decode_jpeg(torch.frombuffer(bytearray(row.photo), dtype=torch.uint8))
+    photo = for_display(Photo(cast(Tensor, pixels).permute(1, 2, 0).contiguous().numpy()))
+    return Shown(photo, row.analysis, token=secrets.token_hex(4))

@@ -1,0 +1,101 @@
+"""Zeroed stretches in the pixels of an AVIF or HEIC file (ISO/IEC 14496-12, 23008-12).
+
+A lost disk sector, or a download into reserved space that broke off, leaves zeros, which decoders turn
+into wrong pixels in silence.
+"""
+
+import io
+import struct
+
+from skin_app.photo.formats.boxes import MOST, found, inside, main_item
+
+# HEVC forbids 3 zeros in a row, and a length makes 4; the most seen in AV1 is 49 (sparse white dots).
+ZEROS = {b"hvc1": 8, b"av01": 400}
+DERIVED = (b"grid", b"iden", b"iovl")  # made of other items, which their "dimg" reference names
+Box = tuple[int, int]
+
+
+def has_zeroed_pixels(data: bytes) -> bool:
+    """Whether more zeros follow each other in the main picture's coded data than sound data can hold.
+
+    Not judged, so False: hidden pictures, other ways of coding, and files whose boxes cannot be read.
+    """
+    try:
+        stretches = _coded(data)
+    except (struct.error, IndexError, StopIteration):
+        return False
+    if sum(end - start for _, start, end in stretches) > len(data):  # they overlap
+        return False
+    return any(data.find(bytes(ZEROS[kind]), start, end) >= 0 for kind, start, end in stretches)
+
+
+def _coded(data: bytes) -> list[tuple[bytes, int, int]]:
+    """Kind, begin and end of what is stored of the main picture and of the tiles that it is made of."""
+    start, end = found(data, b"meta", 0, len(data))
+    within = {kind: (begin, stop) for kind, begin, stop in inside(data, start + 4, end)}
+    kinds = _kinds(data, within.get(b"iinf", (0, 0)))
+    parts = _parts(data, within.get(b"iref", (0, 0)))
+    wanted, items = [main_item(data, start, end)], set[int]()
+    while wanted:
+        item = wanted.pop()
+        if item not in items and kinds.get(item) in DERIVED:
+            wanted += parts.get(item, [])
+        items.add(item)
+    return [
+        (kinds[item], begin, stop)
+        for item, begin, stop in _extents(data, within)
+        if item in items and kinds.get(item) in ZEROS
+    ]
+
+
+def _kinds(data: bytes, box: Box) -> dict[int, bytes]:
+    """What each item is, by the content of "iinf"."""
+    start, end = box
+    kinds = {}
+    for _, at, _ in inside(data, start + (8 if data[start] else 6), end):
+        number, _, kind = struct.unpack_from(">HH4s" if data[at] < 3 else ">IH4s", data, at + 4)
+        kinds[number] = kind
+    return kinds
+
+
+def _parts(data: bytes, box: Box) -> dict[int, tuple[int, ...]]:
+    """Of which items an item is made, by the content of "iref"."""
+    start, end = box
+    letter, wide = ("I", 4) if data[start] else ("H", 2)
+    parts = {}
+    for kind, at, _ in inside(data, start + 4, end):
+        if kind == b"dimg":
+            number, count = struct.unpack_from(f">{letter}H", data, at)
+            parts[number] = struct.unpack_from(f">{count}{letter}", data, at + wide + 2)
+    return parts
+
+
+def _extents(data: bytes, within: dict[bytes, Box]) -> list[tuple[int, int, int]]:
+    """Item, begin and end of all that is stored in this file, by the content of "iloc"."""
+    begin, stop = within.get(b"iloc", (0, 0))
+    box = io.BytesIO(data[begin:stop])
+    version, _, sizes = _number(box, 1), _number(box, 3), _number(box, 2)
+    wide = 4 if version == 2 else 2
+    extents = []
+    for _ in range(min(_number(box, wide), MOST)):
+        item = _number(box, wide)
+        method = _number(box, 2) & 15 if version else 0
+        elsewhere = _number(box, 2)
+        base = _number(box, sizes >> 4 & 15)
+        begin, stop = within.get(b"idat", (0, 0)) if method == 1 else (0, len(data))
+        for _ in range(_number(box, 2)):
+            _number(box, sizes & 15 if version else 0)
+            start = begin + base + _number(box, sizes >> 12)
+            length = _number(box, sizes >> 8 & 15)
+            if not elsewhere and method < 2 and version < 3:
+                extents.append((item, start, min(start + length, stop) if length else stop))
+            if len(extents) > MOST:
+                raise IndexError
+    return extents
+
+
+def _number(file: io.BytesIO, size: int) -> int:
+    read = file.read(size)
+    if len(read) < size:
+        raise IndexError
+    return int.from_bytes(read, "big")

@@ -1,0 +1,93 @@
+"""PNG, decoded by Pillow's PNG reader alone.
+
+torchvision's (0.29) ends the whole process with a segmentation fault on a PNG with one wrong byte, and
+Pillow's open flaw is in its JPEG reader.
+"""
+
+import io
+import struct
+import zlib
+from functools import partial
+
+from PIL import Image, ImageOps
+
+from skin_app.photo.colour_profile import MAX_PROFILE
+from skin_app.photo.formats import exif
+from skin_app.photo.formats.opened import Decoded, Opened, PhotoError, damaged, eight_bit
+from skin_app.photo.made_profile import SRGB, coded_profile, measured_profile
+
+UNIT = 100_000  # cHRM and gAMA are whole numbers of this part
+Chunks = dict[bytes, tuple[int, int]]  # kind -> where its content begins and ends
+
+
+def opened(data: bytes) -> Opened:
+    """Size in pixels from the header, nothing decoded.
+
+    Raises `PhotoError`, or one of `photo.FAULTS` for a file that is cut off.
+    """
+    width, height = struct.unpack_from(">II", data, 16)
+    chunks = _chunks(data)
+    if b"acTL" in chunks:
+        raise PhotoError("This PNG is animated: save the one frame that you mean on its own.")
+    return Opened(width, height, partial(_decoded, data, chunks, (width, height)))
+
+
+def _chunks(data: bytes) -> Chunks:
+    """The first of each kind, up to the first pixels."""
+    position, found = 8, {}
+    while position + 8 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, position)
+        if kind == b"IDAT":
+            break
+        found.setdefault(kind, (position + 8, min(position + 8 + length, len(data))))
+        position += 12 + length
+    return found
+
+
+def _decoded(data: bytes, chunks: Chunks, size: tuple[int, int]) -> Decoded:
+    pixels = data
+    if b"iCCP" in chunks:  # Pillow refuses the whole photo when this is large or broken
+        start, end = chunks[b"iCCP"]
+        pixels = data[: start - 8] + data[end + 4 :]
+    with Image.open(io.BytesIO(pixels), formats=["PNG"]) as image:
+        if image.size != size:  # a second header, larger than the one that was checked
+            raise damaged()
+        image.load()
+        stated = image.getexif()
+        upright = ImageOps.exif_transpose(image)
+        profile = _profile({kind: data[start:end] for kind, (start, end) in chunks.items()})
+        return Decoded(eight_bit(upright), exif.profile_of(stated) if profile is None else profile)
+
+
+def _profile(chunks: dict[bytes, bytes]) -> bytes | None:
+    """By the first of cICP, iCCP, sRGB, and cHRM with gAMA, as the standard ranks them."""
+    if len(coded := chunks.get(b"cICP", b"")) == 4:
+        profile = coded_profile(coded[0], coded[1])
+        if profile != b"" or b"iCCP" not in chunks:
+            return profile
+    if b"iCCP" in chunks:
+        return _inflated(chunks[b"iCCP"])
+    if b"sRGB" in chunks or not {b"cHRM", b"gAMA"} & set(chunks):
+        return None
+    return _measured(chunks.get(b"cHRM"), chunks.get(b"gAMA"))
+
+
+def _inflated(chunk: bytes) -> bytes:
+    """Of a name, a zero, the method (0) and the compressed profile; b"" where that is broken."""
+    packed = chunk[chunk.find(b"\0") + 2 :]
+    try:
+        return zlib.decompressobj().decompress(packed, MAX_PROFILE + 1)
+    except zlib.error:
+        return b""
+
+
+def _measured(points: bytes | None, gamma: bytes | None) -> bytes | None:
+    try:
+        exponent = UNIT / struct.unpack(">I", gamma)[0] if gamma else 2.2
+        if points is None:
+            return measured_profile(SRGB, exponent)
+        white, red, green, blue = struct.iter_unpack(">II", points)
+    except (struct.error, ValueError, ZeroDivisionError):
+        return b""
+    scaled = [(x / UNIT, y / UNIT) for x, y in (red, green, blue, white)]
+    return measured_profile((scaled[0], scaled[1], scaled[2], scaled[3]), exponent)

@@ -1,0 +1,273 @@
+"""An `Analysis` as files: a record for JSON, a row for CSV; `pdf.py` prints the record. Same numbers.
+
+The record is also the machine API's answer, so it is English whatever the reader's language. What the
+weights were not fitted for, or what is not seen in the photo, is null: nothing is made up.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from math import isnan
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+from skin_app.diagnoses import CODES
+from skin_app.ensemble import Analysis
+from skin_app.gallery.index import SimilarLesion
+from skin_app.report.record import (
+    NO_NOTES,
+    NOT_JUDGED,
+    DiagnosisRecord,
+    FindingRecord,
+    JudgedRecord,
+    PointRecord,
+    ReaderNotes,
+    Record,
+    SimilarRecord,
+)
+from skin_app.trust import MAP_AGAINST_CENTRE, Trust
+from skin_app.weights.folder import WeightsFolder
+
+FORMAT = 1
+MAP_DIGITS = 4
+DISCLAIMER = (
+    "Research demo, not a medical device. Not for diagnosis or treatment decisions; only for "
+    "dermatoscopic photos. If a lesion worries you, see a doctor."
+)
+FORMULA_MARKS = ("=", "+", "-", "@", "\t", "\r")
+CSV_COLUMNS = (
+    "file",
+    *(f"p_{code}" for code in CODES),
+    "top1",
+    "top1_probability",
+    "malignant_probability",
+    "outcome",
+    "prediction_set",
+    "novelty",
+    "quality",
+    "agreement",
+    "error",
+)
+NO_FINDING = "no finding"
+
+
+def csv_row(file: Path, analysis: Analysis) -> dict[str, str]:
+    """One row with the columns `CSV_COLUMNS`; probabilities are the calibrated ones, in [0, 1].
+
+    `prediction_set`: codes of the 90 % set, joined by "+"; "none" for an empty one, nothing where it
+    is switched off because the photo is novel. `novelty`: the score minus its limit, novel above 0.
+    `quality`: kinds of findings, joined by "; ", or "no finding". `agreement`: in [0, 1]. All five are
+    empty for weights that they were not fitted for, but for `quality` where the file has a fault.
+    """
+    best = analysis.ranked[0]
+    probabilities = {
+        f"p_{code}": f"{value:.6f}" for code, value in zip(CODES, analysis.probabilities, strict=True)
+    }
+    return {
+        "file": str(file),
+        **probabilities,
+        "top1": best.diagnosis.code,
+        "top1_probability": f"{best.probability:.6f}",
+        "malignant_probability": f"{analysis.malignant_probability:.6f}",
+        **_trust(analysis),
+        "error": "",
+    }
+
+
+def _trust(analysis: Analysis) -> dict[str, str]:
+    assessment = analysis.assessment
+    if assessment is None:
+        nothing = dict.fromkeys(("outcome", "prediction_set", "novelty", "quality", "agreement"), "")
+        return nothing | {"quality": _quality(analysis)}
+    return {
+        "outcome": assessment.decision.outcome,
+        "prediction_set": _codes(assessment.decision.set_90),
+        "novelty": f"{assessment.novelty.score - assessment.novelty.limit:.3f}",
+        "quality": _quality(analysis),
+        "agreement": f"{assessment.decision.agreement:.3f}",
+    }
+
+
+def _quality(analysis: Analysis) -> str:
+    if analysis.findings is None:
+        return ""
+    return "; ".join(dict.fromkeys(finding.kind for finding in analysis.findings)) or NO_FINDING
+
+
+def _codes(members: np.ndarray | None) -> str:
+    if members is None:
+        return ""
+    return "+".join(code for code, inside in zip(CODES, members, strict=True) if inside) or "none"
+
+
+def error_row(file: Path, message: str) -> dict[str, str]:
+    """The row of a photo that could not be analysed: its error, and nothing in place of numbers."""
+    return dict.fromkeys(CSV_COLUMNS, "") | {"file": str(file), "error": message}
+
+
+def csv_text(rows: Iterable[Mapping[str, str]]) -> str:
+    """A header and `rows` (as `csv_row` and `error_row` give them) for a spreadsheet.
+
+    File names come from outside: a cell that a spreadsheet would take for a formula gets a leading
+    apostrophe.
+    """
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, CSV_COLUMNS)
+    writer.writeheader()
+    for row in rows:
+        writer.writerow(without_formulas(row))
+    return text.getvalue()
+
+
+def without_formulas(row: Mapping[str, str]) -> dict[str, str]:
+    """A CSV row in which no cell is one that a spreadsheet would run."""
+    return {column: _no_formula(cell) for column, cell in row.items()}
+
+
+def _no_formula(cell: str) -> str:
+    if not cell.startswith(FORMULA_MARKS):
+        return cell
+    try:
+        float(cell)  # a negative number is one
+    except ValueError:
+        return f"'{cell}"
+    return cell
+
+
+def record_json(record: Record) -> str:
+    """The record as strict JSON (no NaN), in UTF-8 text."""
+    return json.dumps(record, allow_nan=False, ensure_ascii=False, indent=1)
+
+
+def record(
+    analysis: Analysis, weights: WeightsFolder, made_at: datetime, notes: ReaderNotes = NO_NOTES
+) -> Record:
+    """All that an analysis says, ready for JSON.
+
+    `weights`: those that made it; `made_at`: when, with its time zone; `notes`: what the reader states.
+    Raises `ValueError` for other weights' analysis, or a time without a zone.
+    """
+    if analysis.weights != weights.identity:
+        raise ValueError(f"The analysis was made by {analysis.weights}, not by {weights.identity}.")
+    if made_at.tzinfo is None:
+        raise ValueError("Pass the time with its time zone.")
+    trust = weights.contract.trust
+    left, top, side = analysis.square
+    return {
+        "format": FORMAT,
+        "disclaimer": DISCLAIMER,
+        "made_at": made_at.isoformat(timespec="seconds"),
+        "weights": {
+            "identity": weights.identity,
+            "name": weights.contract.name,
+            "source": weights.source,
+            "sha256": weights.hash,
+        },
+        "device": analysis.device,
+        "views": analysis.views,
+        "diagnoses": _diagnoses(analysis),
+        "malignant_probability": analysis.malignant_probability,
+        "operating_points": _points(analysis, trust),
+        "members": [dict(zip(CODES, map(float, row), strict=True)) for row in analysis.members],
+        **_judged(analysis),
+        "maps_are_weak": _maps_are_weak(trust),
+        "maps": _maps(analysis.maps),
+        "square": {"left": left, "top": top, "side": side},
+        "similar": [_similar(lesion) for lesion in analysis.similar],
+        "reader": notes.recorded(),
+    }
+
+
+def _diagnoses(analysis: Analysis) -> list[DiagnosisRecord]:
+    decision = None if analysis.assessment is None else analysis.assessment.decision
+    in_90, in_95 = _by_code(decision and decision.set_90), _by_code(decision and decision.set_95)
+    return [
+        {
+            "code": entry.diagnosis.code,
+            "name": entry.diagnosis.name,
+            "malignant": entry.diagnosis.malignant,
+            "probability": entry.probability,
+            "prior_adjusted": entry.prior_adjusted,
+            "in_90_set": in_90.get(entry.diagnosis.code),
+            "in_95_set": in_95.get(entry.diagnosis.code),
+        }
+        for entry in analysis.ranked
+    ]
+
+
+def _by_code(members: np.ndarray | None) -> dict[str, bool]:
+    return {} if members is None else dict(zip(CODES, map(bool, members), strict=True))
+
+
+def _maps(maps: np.ndarray | None) -> dict[str, list[list[float]]] | None:
+    if maps is None:
+        return None
+    return dict(zip(CODES, maps.astype(np.float64).round(MAP_DIGITS).tolist(), strict=True))
+
+
+def _points(analysis: Analysis, trust: Trust | None) -> list[PointRecord]:
+    """Empty where what was measured does not hold: without limits, and for novel photos."""
+    assessment = analysis.assessment
+    if trust is None or assessment is None or assessment.novelty.is_novel:
+        return []
+    probability = analysis.malignant_probability
+    return [
+        cast(PointRecord, point.model_dump(mode="json") | {"above": probability >= point.threshold})
+        for point in trust.decisions.of(analysis.views).operating_points
+    ]
+
+
+def _judged(analysis: Analysis) -> JudgedRecord:
+    assessment, found = analysis.assessment, analysis.findings
+    quality: list[FindingRecord] | None = None
+    if found is not None:
+        quality = [
+            {"kind": f.kind, "sentence": f.sentence, "value": f.value, "limit": f.limit} for f in found
+        ]
+    if assessment is None:
+        return {**NOT_JUDGED, "quality": quality}
+    decision, novelty, look = assessment.decision, assessment.novelty, assessment.look
+    shares = assessment.heat_on_lesion
+    return {
+        "outcome": decision.outcome,
+        "reason": decision.reason,
+        "agreement": decision.agreement,
+        "quality": quality,
+        "novelty": {"score": novelty.score, "limit": novelty.limit, "is_novel": novelty.is_novel},
+        "skin_tone": {
+            "band": look.tone,
+            "angle": look.tone_angle,
+            "is_rare": assessment.tone_is_rare,
+        },
+        "lesion_area": look.lesion_area,
+        "heat_on_lesion": None
+        if shares is None
+        else {
+            code: None if isnan(share) else float(share)
+            for code, share in zip(CODES, shares, strict=True)
+        },
+        "heat_is_outside": assessment.heat_is_outside,
+    }
+
+
+def _maps_are_weak(trust: Trust | None) -> bool | None:
+    measured = None if trust is None else trust.measured.get(MAP_AGAINST_CENTRE)
+    return None if measured is None else measured.interval_95[0] <= 0
+
+
+def _similar(lesion: SimilarLesion) -> SimilarRecord:
+    return {
+        "image_id": lesion.image_id,
+        "diagnosis": lesion.dx,
+        "confirmed": lesion.confirmed,
+        "likeness": lesion.likeness,
+        "is_the_same_photo": lesion.is_the_same_photo,
+        "age": lesion.age,
+        "sex": lesion.sex,
+        "site": lesion.site,
+        "link": lesion.link,
+    }

@@ -1,0 +1,249 @@
+"""The one-page report of one photo: its record, printed on A4 with the photo and a map."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import numpy as np
+
+from skin_app.diagnoses import DIAGNOSES
+from skin_app.language import Say
+from skin_app.report.files import DISCLAIMER
+from skin_app.report.record import ReaderRecord, Record, SimilarRecord
+from skin_app.report.sheet import GREY, NO_GLYPH, WHITE, Box, Sheet
+from skin_app.words import pdf as words
+
+LEFT, WIDTH, HALF, GAP = 12.0, 186.0, 91.0, 4.0  # mm
+RIGHT_HALF = LEFT + HALF + GAP
+RED = (176, 28, 28)
+SIMILAR = 6
+NAMES = {diagnosis.code: diagnosis.name for diagnosis in DIAGNOSES}
+
+
+def one_page(
+    say: Say,
+    record: Record,
+    photo_pixels: np.ndarray,
+    map_pixels: np.ndarray | None,
+    thumbnails: Mapping[str, np.ndarray],
+) -> bytes:
+    """One A4 page about one photo, as a PDF.
+
+    `photo_pixels`, `map_pixels`: (height, width, 3) uint8, the photo and the map of the first-ranked
+    diagnosis over it, None for an answer without maps; `thumbnails`: image id -> (height, width, 3)
+    uint8 of similar lesions, for those that there are.
+    """
+    made_at = datetime.fromisoformat(record["made_at"])
+    sheet = Sheet(say(words.TITLE), say.code, made_at)
+    _head(say, sheet, record, made_at)
+    _pictures(say, sheet, record, photo_pixels, map_pixels)
+    _ranking(say, sheet, record)
+    _points(say, sheet, record)
+    _checks(say, sheet, record)
+    _similar(say, sheet, record, thumbnails)
+    _reader(say, sheet, record["reader"])
+    _foot(say, sheet, record)
+    return sheet.to_bytes()
+
+
+def _head(say: Say, sheet: Sheet, record: Record, made_at: datetime) -> None:
+    sheet.text(Box(LEFT, 9, 140, 7), say(words.TITLE), 14, bold=True)
+    date = made_at.strftime("%Y-%m-%d %H:%M %Z")
+    sheet.text(Box(LEFT + 140, 11, WIDTH - 140, 5), date, 8, colour=GREY, right=True)
+    sheet.fill(Box(LEFT, 17, WIDTH, 9), RED)
+    sheet.text(Box(LEFT + 2, 18, WIDTH - 4, 7.4), say(DISCLAIMER), 8, bold=True, colour=WHITE)
+    outcome, reason = record["outcome"], record["reason"]
+    said = say(words.NO_OUTCOME) if outcome is None else say(words.OUTCOMES[outcome])
+    why = say(words.NO_LIMITS)
+    if outcome is not None and reason is not None:
+        why = f"{say(reason)} {say(words.OUTCOME_MEANING[outcome])}"
+    sheet.text(Box(LEFT, 28, WIDTH, 6), said, 12, bold=True)
+    sheet.text(Box(LEFT, 33.8, WIDTH, 7.4), why, 8.5)
+
+
+def _pictures(
+    say: Say, sheet: Sheet, record: Record, photo_pixels: np.ndarray, map_pixels: np.ndarray | None
+) -> None:
+    half = (HALF - 1) / 2
+    caption = _caption(say, record)
+    tall = sheet.picture(Box(LEFT, 43, half, 46), photo_pixels, say(words.PHOTO))
+    if map_pixels is None:
+        caption = [say(words.NO_MAP)]
+    else:
+        right = Box(LEFT + half + 1, 43, half, 46)
+        tall = max(tall, sheet.picture(right, map_pixels, caption[0]))
+    top = 43 + tall + 1
+    sheet.text(Box(LEFT, top, HALF, 116 - top), " ".join(caption), 6.5, colour=GREY)
+
+
+def _caption(say: Say, record: Record) -> list[str]:
+    """Which class the map is of, what its colours mean, and what it does not mean."""
+    first, shares = record["diagnoses"][0], record["heat_on_lesion"]
+    name, share = say(first["name"]), say.percent(first["probability"])
+    sentences = [say(words.CAPTION, name=name, code=first["code"], share=share)]
+    on_lesion = None if shares is None else shares[first["code"]]
+    if on_lesion is not None:
+        sentences.append(say(words.ON_LESION, share=say.percent(on_lesion)))
+    sentences += [say(words.COLOURS), say(words.MAP_MEANING)]
+    if record["maps_are_weak"]:
+        sentences.append(say(words.MAP_IS_WEAK))
+    return sentences
+
+
+def _ranking(say: Say, sheet: Sheet, record: Record) -> None:
+    left, top = RIGHT_HALF, 43.0
+    widths = (41.0, -19.0, -17.0, -14.0)
+    sheet.text(Box(left, top, HALF, 5), say(words.RANKING), 9.5, bold=True)
+    columns = [say(column) for column in words.RANKING_COLUMNS]
+    sheet.row(Box(left, top + 5.5, HALF, 6.6), columns, widths, 6)
+    for place, entry in enumerate(record["diagnoses"]):
+        line = top + 12.6 + place * 6
+        sheet.rule(left, line - 0.4, HALF)
+        name = f"{say(entry['name'])} ({entry['code']})"
+        name += f", {say(words.MALIGNANT)}" if entry["malignant"] else ""
+        inside = entry["in_90_set"]
+        cells = (
+            name,
+            say.percent(entry["probability"]),
+            say.percent(entry["prior_adjusted"]),
+            say(words.NO_SET if inside is None else words.YES if inside else words.NO),
+        )
+        sheet.row(Box(left, line + 0.1, HALF, 5.5), cells, widths, 7.5, bold=place == 0)
+    sheet.rule(left, top + 54.2, HALF)
+    codes = ", ".join(diagnosis.code for diagnosis in DIAGNOSES if diagnosis.malignant)
+    share = say.percent(record["malignant_probability"])
+    sheet.text(Box(left, top + 55, HALF, 4), say(words.MASS, codes=codes, share=share), 8.5, bold=True)
+    sheet.text(Box(left, top + 59.5, HALF, 5.5), say(words.RANKING_NOTE), 6.5, colour=GREY)
+    sheet.text(Box(left, top + 65.5, HALF, 7), _agreement(say, record), 7.5)
+
+
+def _agreement(say: Say, record: Record) -> str:
+    """Nothing where the page says nothing: without limits, and for a photo that is novel."""
+    if record["agreement"] is None or record["novelty"] is None or record["novelty"]["is_novel"]:
+        return ""
+    readings = len(record["members"]) * record["views"]
+    agreeing = round(record["agreement"] * readings)
+    return say(words.AGREEMENT, agreeing=agreeing, readings=readings)
+
+
+def _points(say: Say, sheet: Sheet, record: Record) -> None:
+    top = 118.0
+    sheet.text(Box(LEFT, top, HALF, 5), say(words.POINTS), 9.5, bold=True)
+    if not record["operating_points"]:
+        why = words.NO_LIMITS if record["outcome"] is None else words.POINTS_OFF
+        sheet.text(Box(LEFT, top + 6, HALF, 20), say(why), 7.5)
+        return
+    widths = (14.0, 29.0, 29.0, 19.0)
+    columns = [say(column) for column in words.POINT_COLUMNS]
+    sheet.row(Box(LEFT, top + 5.5, HALF, 6.4), columns, widths, 6)
+    for place, point in enumerate(record["operating_points"]):
+        line = top + 12.4 + place * 4.6
+        sheet.rule(LEFT, line - 0.4, HALF)
+        cells = (
+            say.percent(point["target_sensitivity"], 0),
+            _with_interval(say, point["sensitivity"], point["sensitivity_interval"]),
+            _with_interval(say, point["specificity"], point["specificity_interval"]),
+            say(words.ABOVE if point["above"] else words.BELOW, line=say.percent(point["threshold"])),
+        )
+        sheet.row(Box(LEFT, line + 0.3, HALF, 3.6), cells, widths, 7)
+    sheet.text(Box(LEFT, top + 26.8, HALF, 8), say(words.POINTS_NOTE), 6.5, colour=GREY)
+
+
+def _with_interval(say: Say, share: float, interval: list[float]) -> str:
+    low, high = (say.counted(bound) for bound in interval)
+    return say(words.WITH_INTERVAL, share=say.counted(share), low=low, high=high)
+
+
+def _checks(say: Say, sheet: Sheet, record: Record) -> None:
+    sheet.text(Box(RIGHT_HALF, 118, HALF, 5), say(words.CHECKS), 9.5, bold=True)
+    text = "\n".join(f"• {sentence}" for sentence in _warnings(say, record)) or say(words.NO_CHECKS)
+    sheet.text(Box(RIGHT_HALF, 123.5, HALF, 30), text, 7.5, cut=say(words.MORE_CHECKS))
+
+
+def _warnings(say: Say, record: Record) -> list[str]:
+    """What the reader should look at before relying on the answer, the gravest first."""
+    quality, novelty, tone = record["quality"], record["novelty"], record["skin_tone"]
+    known = [lesion["image_id"] for lesion in record["similar"] if lesion["is_the_same_photo"]]
+    found = quality or []
+    sentences = [say(finding["sentence"]) for finding in found if finding["limit"] is None]
+    sentences += [say(words.TRAINING_IMAGE, image_id=image_id) for image_id in known[:1]]
+    if novelty is None or tone is None:
+        return [*sentences, say(words.NOT_CHECKED)]
+    if novelty["is_novel"]:
+        sentences.append(say(words.NOVEL))
+    shares = record["heat_on_lesion"]
+    if shares is None and record["maps"] is not None:
+        sentences.append(say(words.NO_LESION))
+    if shares is not None and record["heat_is_outside"]:
+        share = shares[record["diagnoses"][0]["code"]]
+        sentences.append(say(words.HEAT_OUTSIDE, share=say.percent(share or 0.0)))
+    if tone["band"] is None:
+        sentences.append(say(words.NO_TONE))
+    elif tone["is_rare"]:
+        sentences.append(say(words.RARE_TONE, tone=say(tone["band"])))
+    sentences += [say(finding["sentence"]) for finding in found]
+    return list(dict.fromkeys(sentences))
+
+
+def _similar(say: Say, sheet: Sheet, record: Record, thumbnails: Mapping[str, np.ndarray]) -> None:
+    lesions = record["similar"][:SIMILAR]
+    note = say(words.SIMILAR_NOTE)
+    if any(lesion["image_id"] in thumbnails for lesion in lesions):
+        note += " " + say(words.THUMBNAILS_FROM)
+    sheet.text(Box(LEFT, 155, 94, 5), say(words.SIMILAR_HEADING), 9.5, bold=True)
+    sheet.text(Box(LEFT + 96, 155.2, WIDTH - 96, 5.6), note, 6.5, colour=GREY, right=True)
+    for place, lesion in enumerate(lesions):
+        row, column = divmod(place, 3)
+        box = Box(LEFT + column * 63, 161.5 + row * 15.5, 60, 14.5)
+        _card(say, sheet, box, lesion, thumbnails.get(lesion["image_id"]))
+
+
+def _card(
+    say: Say, sheet: Sheet, box: Box, lesion: SimilarRecord, thumbnail: np.ndarray | None
+) -> None:
+    left = box.left
+    diagnosis = f"{say(NAMES[lesion['diagnosis']])} ({lesion['diagnosis']})"
+    if thumbnail is not None:
+        sheet.picture(
+            Box(left, box.top, 18, box.height), thumbnail, f"{lesion['image_id']}: {diagnosis}"
+        )
+        left += 19.5
+    width = box.left + box.width - left
+    likeness = say.number(lesion["likeness"], ".3f")
+    facts = say(words.SIMILAR_FACTS, how=say(lesion["confirmed"]), likeness=likeness)
+    tall = sheet.text(Box(left, box.top, width, 6.4), diagnosis, 7.5, bold=True)
+    tall += sheet.text(Box(left, box.top + tall, width, 5.2), facts, 7)
+    sheet.text(Box(left, box.top + tall, width, 3), lesion["image_id"], 7, colour=GREY)
+
+
+def _reader(say: Say, sheet: Sheet, reader: ReaderRecord | None) -> None:
+    top, column = 194.0, WIDTH / 4
+    sheet.text(Box(LEFT, top, WIDTH, 5), say(words.READER), 9.5, bold=True)
+    stated = [reader[key] if reader else None for key in ("age", "sex", "site", "own_diagnosis")]
+    for place, (label, value) in enumerate(zip(words.READER_FIELDS, stated, strict=True)):
+        left = LEFT + place * column
+        sheet.text(Box(left, top + 5.5, column - 4, 3), say(label), 6.5, colour=GREY)
+        sheet.text(Box(left, top + 8.8, column - 4, 7), value or "", 8.5)
+        sheet.rule(left, top + 16.2, column - 4)
+    notes = (reader["notes"] if reader else None) or ""
+    sheet.text(Box(LEFT, top + 18, WIDTH, 4.5), say(words.NOTES), 9.5, bold=True)
+    tall = sheet.text(Box(LEFT, top + 23, WIDTH, 60), notes, 8.5, cut=say(words.NOTES_CUT))
+    for line in range(int(top + 31), 277, 8):  # room to write by hand
+        if line > top + 23 + tall + 6:
+            sheet.rule(LEFT, line, WIDTH)
+    texts = "".join(text for text in (*stated, notes) if text)
+    if sheet.printable(texts).count(NO_GLYPH) > texts.count(NO_GLYPH):
+        lacking = say(words.NO_GLYPHS, square=NO_GLYPH)
+        sheet.text(Box(LEFT + 40, top + 18.3, WIDTH - 40, 4.3), lacking, 6.5, colour=GREY, right=True)
+
+
+def _foot(say: Say, sheet: Sheet, record: Record) -> None:
+    weights = record["weights"]
+    made_by = say(words.MADE_BY, weights=weights["identity"], sha256=weights["sha256"])
+    computed = say(
+        words.COMPUTED,
+        device=record["device"],
+        members=len(record["members"]),
+        views=record["views"],
+    )
+    sheet.rule(LEFT, 279, WIDTH)
+    sheet.text(Box(LEFT, 280, WIDTH, 10), f"{made_by} {computed}", 6.5, colour=GREY)

@@ -1,0 +1,286 @@
+"""Find a weights folder (embedded, local, or on the Hub), verify it, and read its contract.
+
+The contract is `ensemble.json`: class codes, members, calibration, how it was trained, scores, and
+the SHA-256 of every file. Nothing is used before its hash was checked, and no pickle is ever read.
+"""
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from skin_app.decision import Calibration
+from skin_app.diagnoses import ClassOrderError, assert_codes
+from skin_app.gallery.index import Gallery
+from skin_app.gallery.lesion_map import FILE as MAP_FILE
+from skin_app.gallery.lesion_map import LesionMap
+from skin_app.network import Member, MemberConfig
+from skin_app.novelty import FILE as NOVELTY_FILE
+from skin_app.novelty import NoveltyDetector, NoveltyError
+from skin_app.trust import Trust
+from skin_app.weights.hub import HubError, download
+from skin_app.weights.packed import unpacked
+
+EMBEDDED = Path(__file__).resolve().parents[2] / "weights"
+CONTRACT = "ensemble.json"
+FORMAT = 1
+
+
+class WeightsError(ValueError):
+    """The weights cannot be used; the message is one sentence that says what to do."""
+
+
+class Training(BaseModel):
+    """How the weights came about.
+
+    `recipe`: all its values; `folds`: the folds that were trained; `shipped`: the folds whose members
+    are in the folder; `images`, `lesions`: size of the data; `kept_epochs`: fold -> which epoch's
+    weights early stopping kept, of how many that ran.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    recipe: dict[str, Any]
+    seed: int
+    folds: tuple[int, ...]
+    shipped: tuple[int, ...]
+    kept_epochs: dict[int, tuple[int, int]]
+    images: int
+    lesions: int
+    data_fingerprint: str
+    start_weights: str
+    git_revision: str
+    versions: dict[str, str]
+
+
+class Rounding(BaseModel):
+    """What storing members as int8 changes, measured on held-out images, 8 views.
+
+    `same_first`: share of the images whose highest logit stayed that of the same diagnosis;
+    `mean_change`, `largest_change`: absolute, of a logit.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    images: int
+    same_first: float = Field(ge=0, le=1)
+    mean_change: float = Field(ge=0)
+    largest_change: float = Field(ge=0)
+
+
+class Contract(BaseModel):
+    """`ensemble.json`.
+
+    `scores`: the main out-of-fold scores, as `evaluation/scores.json` has them. `trust`: what
+    `python -m train calibrate` fitted; None in weights that it was not run on. `further`: trainings of
+    other kinds of members on the same folds, whose members come after those of `training`, in the same
+    order of folds. `stored`: "int8" as `weights.packed` does it; `rounding`: what that changes of
+    the predictions, which were made before.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: int = FORMAT
+    name: str
+    codes: tuple[str, ...]
+    members: tuple[str, ...] = Field(min_length=1)
+    calibration: Calibration
+    training: Training
+    scores: dict[str, Any]
+    licence: str
+    files: dict[str, str]
+    trust: Trust | None = None
+    further: tuple[Training, ...] = ()
+    stored: Literal["float16", "int8"] = "float16"
+    rounding: Rounding | None = None
+
+    @property
+    def trainings(self) -> tuple[Training, ...]:
+        """How each kind of member was trained."""
+        return (self.training, *self.further)
+
+    @property
+    def folds_of_members(self) -> tuple[int, ...]:
+        """The fold that each of `members` was not trained on."""
+        return tuple(fold for training in self.trainings for fold in training.shipped)
+
+
+@dataclass(frozen=True)
+class WeightsFolder:
+    """A verified weights folder.
+
+    `source`: what was asked for, in words; `hash`: SHA-256 of `ensemble.json`, which holds the hashes
+    of all other files; `instead`: what the operator is told where these embedded weights replace those
+    of the Hub, and why; "" elsewhere.
+    """
+
+    folder: Path
+    contract: Contract
+    source: str
+    hash: str
+    instead: str = ""
+
+    @property
+    def identity(self) -> str:
+        """Name, source and short hash, such as "flagship (embedded, 1a2b3c4d)"."""
+        return f"{self.contract.name} ({self.source}, {self.hash[:8]})"
+
+    def member(self, name: str) -> Member:
+        """Build one member and load its weights strictly; float32, evaluation mode, frozen."""
+        folder = self.folder / name
+        try:
+            config = MemberConfig.model_validate_json((folder / "config.json").read_text())
+            assert_codes(config.codes, f"{name}/config.json")
+            member = Member(config)
+            member.load_state_dict(unpacked(load_file(folder / "model.safetensors")), strict=True)
+        except (ValidationError, SafetensorError, OSError, RuntimeError, KeyError) as error:
+            raise self._cannot_load(f"The member {name}", error) from error
+        except ClassOrderError as error:
+            raise WeightsError(str(error)) from error
+        return member.eval().requires_grad_(False)
+
+    def gallery(self) -> Gallery:
+        """The reference index of confirmed lesions. Raises `WeightsError`."""
+        try:
+            return Gallery.load(self.folder)
+        except (ValueError, KeyError, OSError, SafetensorError) as error:
+            raise self._cannot_load("The gallery", error) from error
+
+    def novelty(self) -> NoveltyDetector | None:
+        """The novelty statistics; None for weights without `trust`. Raises `WeightsError`."""
+        trust = self.contract.trust
+        if trust is None:
+            return None
+        try:
+            return NoveltyDetector.load(self.folder, self.contract.members, trust.novelty)
+        except (NoveltyError, KeyError, OSError, SafetensorError) as error:
+            raise self._cannot_load("The novelty statistics", error) from error
+
+    def lesion_map(self) -> LesionMap | None:
+        """The map of held-out lesions; None for weights without one. Raises `WeightsError`."""
+        if MAP_FILE not in self.contract.files:
+            return None
+        try:
+            return LesionMap.load(self.folder)
+        except (ValueError, KeyError, OSError, SafetensorError) as error:
+            raise self._cannot_load("The map", error) from error
+
+    def _cannot_load(self, what: str, error: Exception) -> WeightsError:
+        return WeightsError(
+            f"{what} of the weights in {self.folder} cannot be loaded ({type(error).__name__}): get "
+            "the weights anew."
+        )
+
+
+def open_weights(source: str | Path | None = None, or_embedded: bool = False) -> WeightsFolder:
+    """Open the embedded weights (None), a local folder, or a Hub repo "owner/name@revision".
+
+    The revision of a Hub repo must be a full commit hash (40 hex digits), so that the same weights
+    are loaded every time. `or_embedded`: when the Hub does not give them, take the embedded weights,
+    whose `instead` says so. Raises `WeightsError`.
+    """
+    if source is None:
+        return read_folder(EMBEDDED, "embedded")
+    if Path(source).is_dir():
+        return read_folder(Path(source), "local folder")
+    repo, _, revision = str(source).partition("@")
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", repo):
+        raise WeightsError(
+            f"{source} is neither a folder nor a Hub repo: pass a folder, or owner/name@revision."
+        )
+    if not re.fullmatch(r"[0-9a-f]{40}", revision):
+        raise WeightsError(
+            f"There is no folder {source}; to take it from the Hub, pass {repo}@ and the 40 hex digits "
+            "of a commit."
+        )
+    try:
+        folder = download(repo, revision)
+    except HubError as error:
+        fault = f"The weights {repo} could not be downloaded. {error}"
+        if not or_embedded or not EMBEDDED.is_dir():  # a Space has none
+            raise WeightsError(fault) from error
+        instead = f"{fault} The page answers with the embedded weights instead."
+        return replace(read_folder(EMBEDDED, "embedded"), instead=instead)
+    return read_folder(folder, f"{repo}@{revision[:8]}")
+
+
+def read_folder(folder: Path, source: str) -> WeightsFolder:
+    """Read `ensemble.json` of `folder` and check every file that it lists.
+
+    Raises `WeightsError` for a missing or changed file, a wrong schema or another class order.
+    """
+    path = folder / CONTRACT
+    try:
+        text = path.read_bytes()
+    except OSError:
+        raise WeightsError(
+            f"There are no weights in {folder} ({CONTRACT} is missing): train some with "
+            "`python -m train fit`, or check the path."
+        ) from None
+    try:
+        read = json.loads(text)
+        _check_format(path, read)
+        contract = Contract.model_validate(read)
+        assert_codes(contract.codes, CONTRACT)
+    except (ValidationError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise WeightsError(
+            f"{path} is not a contract that this program understands ({type(error).__name__}): get "
+            "the weights anew, or weights made for this version."
+        ) from error
+    except ClassOrderError as error:
+        raise WeightsError(str(error)) from error
+    _check_files(folder, contract)
+    return WeightsFolder(folder, contract, source, hashlib.sha256(text).hexdigest())
+
+
+def _check_format(path: Path, read: object) -> None:
+    """Before anything else is asked of a contract: another format may hold anything else."""
+    found = read.get("format") if isinstance(read, dict) else None
+    if type(found) is not int:
+        fault = "it names no format" if found is None else "its format is not a whole number"
+        raise WeightsError(
+            f"{path} is not a contract that this program understands ({fault}): get the weights anew."
+        )
+    if found != FORMAT:
+        older = found < FORMAT
+        raise WeightsError(
+            f"The weights in {path.parent} have format {found}, this program reads {FORMAT}: "
+            + ("get weights made for this version." if older else "update the program.")
+        )
+
+
+def _check_files(folder: Path, contract: Contract) -> None:
+    needed = {"gallery.safetensors", "gallery.csv"}
+    for name in contract.members:
+        needed |= {f"{name}/config.json", f"{name}/model.safetensors"}
+    if contract.trust is not None:
+        needed.add(NOVELTY_FILE)
+    unlisted = sorted(needed - set(contract.files))
+    if unlisted:
+        raise WeightsError(
+            f"{CONTRACT} in {folder} lists no hash for {', '.join(unlisted)}: get the weights anew."
+        )
+    for name, expected in contract.files.items():
+        path = folder / name
+        if not path.is_file():
+            raise WeightsError(f"{name} is missing from the weights in {folder}: get them anew.")
+        if file_hash(path) != expected:
+            raise WeightsError(
+                f"{name} in {folder} is damaged or was changed (its SHA-256 is not the one in "
+                f"{CONTRACT}): get the weights anew."
+            )
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, as hex."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,138 @@
+"""Deletion and insertion curves of networks whose truth is known."""
+
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import auc
+from torch import Tensor
+
+from train.audit.deletion import area, blurred, curves, importance_order, like
+from train.audit.explanations import curve_scores
+from train.explain.maps import CENTRE, OURS, RANDOM, centre_gaussian, random_map
+
+SIZE, PLACES = 40, 5
+
+
+def noise(seed: int) -> Tensor:
+    return torch.rand(3, SIZE, SIZE, generator=torch.Generator().manual_seed(seed))
+
+
+def truth_map() -> np.ndarray:
+    truth = np.zeros((PLACES, PLACES))
+    truth[0, 1] = truth[3, 4] = 1
+    return truth
+
+
+def sees_the_truth(square: Tensor) -> Any:
+    """A network whose logit is a sum over known pixels: how many of them are as in `square`."""
+    known = torch.from_numpy(np.kron(truth_map(), np.ones((SIZE // PLACES,) * 2)) > 0)
+
+    def probability(images: Tensor) -> np.ndarray:
+        intact = ((images - square).abs().amax(dim=1) < 1e-6)[:, known].double().mean(dim=1)
+        return torch.sigmoid(12 * intact - 6).numpy()
+
+    return probability
+
+
+def test_areas_of_a_network_that_always_says_the_same_are_what_it_says() -> None:
+    def constant(images: Tensor) -> np.ndarray:
+        return np.full(len(images), 0.37)
+
+    found = curves(constant, noise(0), {"truth": truth_map(), RANDOM: random_map(5, 5, 0)})
+    for both in found.values():
+        assert area(both.deletion) == pytest.approx(0.37)
+        assert area(both.insertion) == pytest.approx(0.37)
+
+
+def test_the_true_map_beats_random_and_centre_and_its_opposite_loses() -> None:
+    square = noise(1)
+    maps = {
+        "truth": truth_map(),
+        "opposite": 1 - truth_map(),
+        CENTRE: centre_gaussian(PLACES, PLACES),
+        RANDOM: random_map(PLACES, PLACES, 3),
+    }
+    found = curves(sees_the_truth(square), square, maps)
+    deletion = {name: area(both.deletion) for name, both in found.items()}
+    insertion = {name: area(both.insertion) for name, both in found.items()}
+    for other in (RANDOM, CENTRE, "opposite"):
+        assert deletion["truth"] < deletion[other] - 0.1
+        assert insertion["truth"] > insertion[other] + 0.1
+    assert max(deletion, key=lambda name: deletion[name]) == "opposite"
+    assert min(insertion, key=lambda name: insertion[name]) == "opposite"
+
+
+def test_both_curves_start_and_end_at_the_image_and_its_blurred_copy() -> None:
+    square = noise(2)
+    seen: list[Tensor] = []
+
+    def brightness(images: Tensor) -> np.ndarray:
+        seen.append(images)
+        return images.mean(dim=(1, 2, 3)).double().numpy()
+
+    both = curves(brightness, square, {"truth": truth_map()}, steps=4)["truth"]
+    ends = [float(square.mean()), float(blurred(square).mean())]
+    assert [both.deletion[0], both.deletion[-1]] == pytest.approx(ends)
+    assert [both.insertion[-1], both.insertion[0]] == pytest.approx(ends)
+    for step, image in enumerate(seen[1][:3], start=1):  # what deletion takes away is the blurred copy
+        gone = (image != square).any(dim=0)
+        assert float(gone.double().mean()) == pytest.approx(step / 4, abs=0.01)
+        assert torch.equal(image[:, gone], blurred(square)[:, gone])
+
+
+def test_blurring_keeps_colours_and_loses_structure_like_opencv() -> None:
+    square = noise(3)
+    sigma = SIZE / 8
+    library = cv2.GaussianBlur(
+        square.permute(1, 2, 0).numpy(), (41, 41), sigma, borderType=cv2.BORDER_REFLECT
+    )
+    assert np.abs(blurred(square).permute(1, 2, 0).numpy() - library).max() < 1e-3
+
+
+def test_equal_places_are_ordered_by_the_ties_not_by_the_rows() -> None:
+    heat = np.array([[0.0, 0.0], [1.0, 0.0]])
+    ties = np.array([[0.1, 0.3], [0.0, 0.2]])
+    assert importance_order(heat, ties).tolist() == [2, 1, 3, 0]
+
+
+def test_the_area_is_the_trapezoid_rule() -> None:
+    curve = np.random.default_rng(0).random(17)
+    assert area(curve) == pytest.approx(auc(np.linspace(0, 1, 17), curve))
+
+
+def test_maps_alike_but_for_scale_and_offset_share_their_curves() -> None:
+    calls: list[int] = []
+
+    def counting(images: Tensor) -> np.ndarray:
+        calls.append(len(images))
+        return np.linspace(0, 1, len(images))
+
+    one = random_map(5, 5, 0)
+    found = curves(counting, noise(0), {"one": one, "twin": 2 * one + 1, "no twin": 1 - one}, steps=4)
+    assert calls == [2, 6, 6]
+    assert found["twin"] is found["one"]
+    assert like(one, one + 3)
+    assert not like(one, one.round(2))
+
+
+def test_a_verdict_needs_an_interval_on_one_side_of_zero() -> None:
+    falling = np.linspace(0.9, 0.1, 5)
+    generator = np.random.default_rng(0)
+
+    def image(advantage: float) -> dict[str, list[list[float]]]:
+        shift = advantage + 0.01 * generator.normal()
+        level = (0.3 * generator.normal() + falling).tolist()
+        ours = [(falling - shift).tolist(), (falling[::-1] + shift).tolist()]
+        return {OURS: ours, RANDOM: [falling.tolist(), falling[::-1].tolist()], CENTRE: [level, level]}
+
+    lesions = np.array([f"lesion {i}" for i in range(30)])
+    ahead = curve_scores([image(0.1) for _ in lesions], lesions)["ours_less"]
+    behind = curve_scores([image(-0.1) for _ in lesions], lesions)["ours_less"]
+    assert {found["verdict"] for found in ahead[RANDOM].values()} == {"better"}
+    assert {found["verdict"] for found in behind[RANDOM].values()} == {"worse"}
+    assert ahead[RANDOM]["deletion"]["value"] == pytest.approx(-0.1, abs=0.01)
+    even = curve_scores([image(0.0) for _ in lesions], lesions)["ours_less"]
+    assert even[RANDOM]["insertion"]["verdict"] == "none"

@@ -1,0 +1,84 @@
+"""docs/trust.md, docs/trust.json and the embedded weights tell the same story."""
+
+from pathlib import Path
+
+import pytest
+
+from skin_app.novelty import NoveltyDetector
+from skin_app.trust import Trust
+from skin_app.weights.folder import Contract, open_weights
+from train.audit.calibrate import summary
+from train.documents.trust import SECTIONS, document, read_document
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "trust.md"
+
+
+@pytest.fixture(scope="module")
+def contract() -> Contract:
+    return open_weights().contract
+
+
+@pytest.fixture(scope="module")
+def trust(contract: Contract) -> Trust:
+    assert contract.trust is not None
+    return contract.trust
+
+
+def test_every_number_of_the_text_comes_from_the_json() -> None:
+    numbers = read_document(DOCUMENT)
+    assert DOCUMENT.read_text(encoding="utf-8") == document(numbers, "trust.json")
+    assert set(SECTIONS) <= set(numbers)
+
+
+def test_another_number_gives_another_text() -> None:
+    numbers = read_document(DOCUMENT)
+    numbers["about"]["images"] += 1
+    assert DOCUMENT.read_text(encoding="utf-8") != document(numbers, "trust.json")
+
+
+def test_a_bias_is_named_only_where_there_is_one() -> None:
+    numbers = read_document(DOCUMENT)
+    calibration = numbers["decisions"]["calibration"]
+    for biased, said in (
+        (tuple(calibration), " and a bias of each class"),
+        (("8",), " and a bias of each class for 8 view(s)"),
+        ((), ""),
+    ):
+        for views, own in calibration.items():
+            own["bias"] = [0.1] * 7 if views in biased else []
+        assert f"calibration (a temperature{said}," in document(numbers, "trust.json")
+
+
+def test_an_area_without_an_interval_is_shown_alone() -> None:
+    numbers = read_document(DOCUMENT)
+    numbers["novelty"]["groups"]["blank"]["auroc"]["joint"] = {"value": 1.0, "interval_95": None}
+    row = next(line for line in document(numbers, "").splitlines() if line.startswith("| blank"))
+    assert row.split(" | ")[2] == "1.000"
+
+
+def test_the_document_is_about_the_embedded_weights(contract: Contract) -> None:
+    about = read_document(DOCUMENT)["about"]
+    assert about["members"] == [contract.files[f"{m}/model.safetensors"] for m in contract.members]
+    assert about["data_fingerprint"] == contract.training.data_fingerprint
+
+
+def test_what_the_page_shows_is_what_the_document_says(trust: Trust) -> None:
+    assert trust.measured == summary(read_document(DOCUMENT))
+
+
+def test_the_quick_and_the_full_answer_have_limits_of_their_own(trust: Trust) -> None:
+    assert {1, 8} <= set(trust.decisions.by_views)
+    assert {1, 8} <= set(trust.novelty.limits)
+    for limits in trust.decisions.by_views.values():
+        ninety, ninety_five = limits.sets
+        assert all(a >= b for a, b in zip(ninety.least, ninety_five.least, strict=True))
+        thresholds = [point.threshold for point in limits.operating_points]
+        assert thresholds == sorted(thresholds, reverse=True)
+
+
+def test_the_novelty_statistics_load() -> None:
+    assert isinstance(open_weights().novelty(), NoveltyDetector)
+
+
+def test_the_figures_of_the_document_are_there() -> None:
+    assert (DOCUMENT.parent / "figures" / "trust-deletion.png").is_file()

@@ -1,0 +1,132 @@
+"""Limits of photo quality: fitted as quantiles, counted on other lesions, measured on damage."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import balanced_accuracy_score
+
+from skin_app.photo.read import read_photo
+from skin_app.quality import CHECKS, MEASUREMENTS, measurements
+from skin_app.weights.folder import open_weights
+from tests.tiny import write_data, write_weights
+from train.audit import quality
+from train.audit.bench import Bench
+from train.data.damage import DAMAGE, damaged
+from train.data.ham10000 import Dataset, read_dataset
+from train.scores.metrics import lesion_draws
+from train.scores.paired import Side, compare
+
+
+def made_up(lesions: int = 1500) -> pd.DataFrame:
+    """Normal measurements of two images a lesion."""
+    generator = np.random.default_rng(0)
+    columns = {name: generator.normal(10, 1, 2 * lesions) for name in MEASUREMENTS}
+    lesion = np.repeat(np.arange(lesions), 2)
+    return pd.DataFrame({**columns, "lesion": lesion, "label": lesion % 7})
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    return read_dataset(write_data(tmp_path_factory.mktemp("data"), lesions_per_class=5))
+
+
+@pytest.fixture(scope="module")
+def bench(data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    folder = tmp_path_factory.mktemp("weights")
+    weights = open_weights(write_weights(folder))
+    table = data.table.assign(lesion=data.groups.astype(str), fold=0, member=0)
+    members = tuple(weights.member(name) for name in weights.contract.members)
+    work = tmp_path_factory.mktemp("work")
+    return Bench(weights, members, table, logits={}, labels=data.labels, work=work)
+
+
+def test_limits_are_the_quantiles_and_the_networks_side() -> None:
+    measured = made_up()
+    limits = quality.fit_quality(measured, input_size=160)
+    assert limits.low["shorter side"] == 160
+    assert limits.low["sharpness"] == np.quantile(measured["sharpness"], quality.RATE)
+    assert limits.high["clipped"] == np.quantile(measured["clipped"], 1 - quality.RATE)
+    assert set(limits.low) | set(limits.high) == set(MEASUREMENTS)
+
+
+def test_false_alarms_on_other_lesions_come_near_the_stated_rate() -> None:
+    limits = quality.fit_quality(made_up(), input_size=5)
+    for kind, rate in limits.measured_false_alarms.items():
+        count = sum(check.kind == kind for check in CHECKS if kind != "size")
+        if kind != "any":
+            assert rate == pytest.approx(1 - (1 - quality.RATE) ** count, abs=0.007), kind
+    assert limits.measured_false_alarms["any"] == pytest.approx(1 - (1 - quality.RATE) ** 12, abs=0.02)
+
+
+def test_what_a_lesion_looks_like_does_not_move_its_own_limit() -> None:
+    measured = made_up(100)
+    measured.loc[6:11, ["lesion", "label"]] = 3
+    blurred = measured["lesion"] == 3
+    measured.loc[blurred, "sharpness"] = np.linspace(0.1, 0.2, 6)
+    on_all = np.quantile(measured["sharpness"], 0.01)
+    assert (measured.loc[blurred, "sharpness"] < on_all).sum() == 2  # it hides itself
+    found = quality.nested_alarms(measured, input_size=5, rate=0.01)
+    assert found["blur"][blurred].all()
+
+
+def test_measurements_are_kept_and_belong_to_their_images(
+    data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = quality.measured_images(data, tmp_path)
+    monkeypatch.setattr(quality, "measurements", None)
+    pd.testing.assert_frame_equal(first, quality.measured_images(data, tmp_path))
+    row = data.table.iloc[11]
+    own = first.set_index("image_id").loc[row["image_id"]]
+    expected = measurements(read_photo(row["path"]))
+    assert own["skin lightness"] == pytest.approx(expected["skin lightness"])
+    assert own["lesion"] == row["group"]
+
+
+def test_mean_recall_is_scikit_learns_balanced_accuracy() -> None:
+    generator = np.random.default_rng(1)
+    labels, predicted = generator.integers(0, 7, (2, 300))
+    weights = generator.integers(0, 3, (4, 300)).astype(float)
+    ours = quality.mean_recall((labels == predicted).astype(float), labels, weights)
+    theirs = [balanced_accuracy_score(labels, predicted, sample_weight=row) for row in weights]
+    assert ours == pytest.approx(theirs)
+
+
+def test_the_paired_change_is_that_of_the_studies() -> None:
+    generator = np.random.default_rng(2)
+    labels, lesions = np.arange(210) % 7, np.repeat(np.arange(105), 2).astype(str)
+    ids = np.arange(210).astype(str)
+    guesses = generator.dirichlet(np.full(7, 0.5), (2, 210))
+    one, other = (Side(ids, lesions, labels, probabilities) for probabilities in guesses)
+    theirs = compare(one, other).differences["balanced_accuracy"]
+    right = [(of.argmax(axis=1) == labels).astype(float) for of in guesses]
+    ours = quality.paired_change(right[0], right[1], labels, lesions)
+    assert ours["value"] == pytest.approx(theirs.value)
+    assert ours["interval_95"] == pytest.approx(theirs.interval_95)
+    assert next(lesion_draws(lesions, np.unique(lesions))).shape == (100, 210)
+
+
+def test_the_whole_measurement_on_a_tiny_bench(
+    bench: Bench, data: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = {name: DAMAGE[name] for name in ("gaussian blur", "jpeg")}
+    monkeypatch.setattr(quality, "DAMAGE", few)
+    monkeypatch.setattr(quality, "GRADES", (1, 5))
+    monkeypatch.setattr(quality, "SCORED_GRADES", (5,))
+    numbers = quality.measure(bench, data, images=21, scored=14)
+    found = numbers["detection"]["found"]["gaussian blur"]
+    assert 0 < numbers["detection"]["images"] <= 21
+    assert found["5"]["blur"] >= found["1"]["blur"]
+    assert numbers["answers"]["images"] == 14
+    text = quality.render(numbers)
+    assert text.startswith("## Photo quality")
+    assert "gaussian blur" in text
+    assert "jpeg" in text
+    assert f"{numbers['images']} HAM10000 images" in text
+
+
+def test_damage_for_the_measurement_differs_from_image_to_image(bench: Bench) -> None:
+    photo = bench.photo(0)
+    one, other = (damaged(photo, "motion blur", 4, seed=seed).pixels for seed in (0, 1))
+    assert not np.array_equal(one, other)

@@ -1,0 +1,163 @@
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from mapie.classification import SplitConformalClassifier
+from scipy.special import softmax
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.metrics import roc_curve
+
+from skin_app.decision import SetThresholds, malignant_probability, prediction_set
+from skin_app.diagnoses import CODES
+from tests.predictions import even, made, nested_predictions
+from train.audit import conformal, operating
+from train.audit.conformal import fit_sets, kept_share_threshold, nested_sets
+from train.audit.nested import Nested
+from train.audit.operating import fit_points, fit_threshold, is_malignant, nested_calls
+from train.data.ham10000 import DataError
+
+
+@pytest.fixture(scope="module")
+def nested() -> Nested:
+    return nested_predictions()
+
+
+class GivenProbabilities(ClassifierMixin, BaseEstimator):
+    """Gives back what it is asked: probabilities (images, 7)."""
+
+    def __init__(self) -> None:
+        self.classes_ = np.arange(7)
+        self.is_fitted_ = True
+
+    def fit(self, _x: np.ndarray, _y: np.ndarray) -> "GivenProbabilities":
+        return self
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        return x.argmax(axis=1)
+
+    def predict_proba(self, x: np.ndarray) -> np.ndarray:
+        return x
+
+
+@pytest.mark.filterwarnings("ignore:WARNING. your conformalization dataset has less labels")
+@pytest.mark.parametrize("coverage", [0.9, 0.95])
+def test_sets_are_those_of_mapie_conformalised_class_by_class(coverage: float) -> None:
+    logits, labels, _ = made(1500)
+    probabilities = softmax(logits, axis=1)
+    fit, new = np.arange(1000), np.arange(1000, 1500)
+    thresholds = fit_sets(probabilities[fit], labels[fit], coverage)
+    ours = prediction_set(probabilities[new], thresholds)
+    for k in range(7):
+        own = fit[labels[fit] == k]
+        mapie = SplitConformalClassifier(GivenProbabilities(), confidence_level=coverage)
+        mapie.conformalize(probabilities[own], labels[own])
+        sets = mapie.predict_set(probabilities[new])[1][:, :, 0]
+        assert np.array_equal(ours[:, k], sets[:, k]), CODES[k]
+
+
+def test_the_threshold_is_the_conformal_rank() -> None:
+    scores = np.linspace(0.01, 0.99, 99)
+    assert kept_share_threshold(scores, 0.9) == scores[9]  # the floor(0.1 * 100) = 10th smallest
+    assert kept_share_threshold(scores[:9], 0.9) == scores[0]
+    assert kept_share_threshold(scores[:8], 0.9) == 0  # none of 8 is low enough
+    assert kept_share_threshold(np.array([]), 0.9) == 0
+
+
+def test_a_larger_coverage_gives_larger_sets(nested: Nested) -> None:
+    smaller, larger = (nested_sets(nested, coverage) for coverage in (0.9, 0.95))
+    assert (larger >= smaller).all()
+    assert larger.sum() > smaller.sum()
+
+
+def test_coverage_is_near_nominal_and_reported_by_group(nested: Nested) -> None:
+    count = len(nested.labels)
+    images = pd.DataFrame(
+        {
+            "dx": np.array(CODES)[nested.labels],
+            "sex": np.where(np.arange(count) % 4 < 2, "female", "male"),
+            "age": np.where(nested.lesions % 10 == 0, np.nan, nested.lesions % 90),
+            "localization": "back",
+        }
+    )
+    found = conformal.measure(nested, images)["0.9"]
+    assert found["coverage"]["value"] == pytest.approx(0.9, abs=0.02)
+    low, high = found["coverage"]["interval_95"]
+    assert low < found["coverage"]["value"] < high
+    ages = found["groups"]["age band"]
+    assert list(ages)[-1] == "unknown"
+    assert sum(group["coverage"]["images"] for group in ages.values()) == count
+    sets = nested_sets(nested, 0.9)
+    own = nested.labels == 4
+    expected = sets[:, own, 4].mean()
+    assert found["groups"]["diagnosis"]["mel"]["coverage"]["value"] == pytest.approx(expected)
+    assert found["mean_size"]["value"] == pytest.approx(sets.sum(axis=2).mean())
+    numbers = conformal.measure(nested, images)
+    for missed, verdict in (([], "**met**"), (["mel"], "**missed** for mel")):
+        for coverage in numbers:
+            numbers[coverage]["missed"] = missed
+        text = conformal.render({"1": numbers})
+        assert "| mel |" in text
+        assert verdict in text
+
+
+def test_a_class_with_too_few_images_is_always_in_the_set_and_named() -> None:
+    logits, labels, lesions = made(600)
+    rare = labels == 3
+    keep = ~rare | (np.cumsum(rare) <= 6)
+    small = Nested(1, labels[keep], lesions[keep], (even(logits[keep], 5),))
+    images = pd.DataFrame(
+        {"dx": np.array(CODES)[small.labels], "sex": "male", "age": 50.0, "localization": "back"}
+    )
+    numbers = conformal.measure(small, images)
+    assert numbers["0.95"]["always_in"] == ["df"]
+    assert "so always in the set: df" in conformal.render({"1": numbers})
+    assert nested_sets(small, 0.95)[:, :, 3].all()
+
+
+def test_the_operating_point_is_the_one_of_the_roc_curve() -> None:
+    """The highest threshold of the curve that keeps the conformal share of the malignant images."""
+    logits, labels, _ = made(1500)
+    probabilities = softmax(logits, axis=1)
+    malignant = is_malignant(labels)
+    scores = malignant_probability(probabilities)
+    _, sensitivities, thresholds = roc_curve(malignant, scores, drop_intermediate=False)
+    for target in (0.9, 0.95, 0.98):
+        found = fit_threshold(probabilities, labels, target)
+        share = target * (1 + 1 / malignant.sum())
+        assert found == thresholds[sensitivities >= share - 1e-12].max()
+    rising = [fit_threshold(probabilities, labels, target) for target in (0.98, 0.95, 0.9)]
+    assert rising == sorted(rising)
+
+
+def test_points_reach_their_sensitivity_on_other_lesions(nested: Nested) -> None:
+    points = fit_points(nested, nested.divisions[0].own)
+    for stored in points:
+        assert stored.sensitivity == pytest.approx(stored.target_sensitivity, abs=0.02)
+        low, high = stored.specificity_interval
+        assert low < stored.specificity < high
+    called = nested_calls(nested, 0.9)
+    malignant = is_malignant(nested.labels)
+    assert points[0].sensitivity == pytest.approx(called[:, malignant].mean())
+    assert points[0].specificity == pytest.approx(1 - called[:, ~malignant].mean())
+    assert "prevalence 10%" in operating.render({"1": operating.measure(nested)})
+
+
+def test_points_need_malignant_and_benign_images(nested: Nested) -> None:
+    probabilities = nested.divisions[0].own
+    for labels, missing in ((np.full(1000, 5), "malignant"), (np.full(1000, 4), "benign")):
+        with pytest.raises(DataError, match=f"needs {missing} images"):
+            fit_points(replace(nested, labels=labels), probabilities)
+
+
+def test_thresholds_of_other_lesions_are_all_that_a_set_needs() -> None:
+    """Coverage of new images, over many draws, is at least nominal and at most 1 / (n + 1) above."""
+    random = np.random.default_rng(0)
+    covered = []
+    for _ in range(2000):
+        own = np.full((20, 7), 1 / 7)
+        own[:, 4] = random.random(20)
+        thresholds = fit_sets(own[:19], np.full(19, 4), 0.9)
+        assert isinstance(thresholds, SetThresholds)
+        covered.append(prediction_set(own[19:], thresholds)[0, 4])
+    assert 0.885 < np.mean(covered) < 0.965

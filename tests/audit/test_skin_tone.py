@@ -1,0 +1,104 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import accuracy_score, roc_auc_score
+
+from skin_app.diagnoses import MALIGNANT
+from skin_app.skin_tone import TONES
+from skin_app.weights.folder import open_weights
+from tests.tiny import write_weights
+from train.audit import skin_tone
+from train.audit.bench import Bench, measured_mean
+from train.data.ham10000 import Dataset
+
+# (L*, b*): 45 degrees light, 68 very light, bluer than grey, no skin, -45 dark
+COLOURS = [(60.0, 10.0), (75.0, 10.0), (70.0, -3.0), (np.nan, np.nan), (40.0, 10.0)]
+DATA = Dataset(pd.DataFrame(), fingerprint="0")
+
+
+@pytest.fixture
+def survey(monkeypatch: pytest.MonkeyPatch) -> pd.DataFrame:
+    """100 images of 50 lesions: 40 light, 30 very light, 20 bluish, 6 without skin, 4 dark."""
+    kinds = np.repeat(np.arange(5), (40, 30, 20, 6, 4))
+    colours = np.array(COLOURS)[kinds]
+    table = pd.DataFrame(
+        {
+            "image_id": [f"ISIC_{i}" for i in range(100)],
+            "dx": "nv",
+            "group": np.arange(100) // 2,
+            "lightness": colours[:, 0] + np.linspace(0, 0.01, 100),
+            "yellow": colours[:, 1] + np.linspace(0.01, 0, 100),
+        }
+    )
+    monkeypatch.setattr(skin_tone, "kept_survey", lambda _bench, _data: table)
+    monkeypatch.setattr(skin_tone, "LEAST_LESIONS", 15)
+    return table
+
+
+@pytest.fixture
+def bench(tmp_path: Path, survey: pd.DataFrame) -> Bench:
+    labels = np.arange(100) % 7
+    logits = np.random.default_rng(0).normal(size=(100, 7)) + 2 * np.eye(7)[labels]
+    return Bench(
+        weights=open_weights(write_weights(tmp_path / "weights")),
+        members=(),
+        table=survey.assign(lesion=survey["group"].map(lambda g: f"L{g:03d}")),
+        logits={8: logits},
+        labels=labels,
+        work=tmp_path,
+    )
+
+
+def test_bands_are_counted(bench: Bench) -> None:
+    bands = skin_tone.fit_tone(bench, DATA)
+    assert bands.images == dict.fromkeys(TONES, 0) | {"light": 40, "very light": 30, "dark": 4}
+    assert bands.lesions == dict.fromkeys(TONES, 0) | {"light": 20, "very light": 15, "dark": 2}
+    assert bands.unknown == 26
+    assert [band for band in TONES if not bands.scarce(band)] == ["very light", "light"]
+
+
+def test_scores_of_a_band_are_those_of_its_images(bench: Bench) -> None:
+    numbers = json.loads(json.dumps(skin_tone.measure(bench, DATA)))
+    own = slice(0, 40)
+    probabilities = bench.calibrated(bench.logits[8][own], 8)
+    light = numbers["out_of_fold"]["light"]
+    assert (light["images"], light["lesions"]) == (40, 20)
+    expected = accuracy_score(bench.labels[own], probabilities.argmax(axis=1))
+    assert light["scores"]["accuracy"]["value"] == pytest.approx(expected)
+    malignant = np.array(MALIGNANT)
+    area = roc_auc_score(malignant[bench.labels[own]], probabilities[:, malignant].sum(axis=1))
+    assert light["scores"]["malignant_auc"]["value"] == pytest.approx(area)
+    low, high = light["scores"]["accuracy"]["interval_95"]
+    assert low < expected < high
+
+
+def test_few_lesions_get_no_score(bench: Bench) -> None:
+    numbers = skin_tone.measure(bench, DATA)
+    assert numbers["out_of_fold"]["dark"]["images"] == 4
+    assert numbers["out_of_fold"]["dark"]["scores"] is None
+    assert numbers["out_of_fold"]["tan"]["images"] == 0
+
+
+def test_counts_and_text(bench: Bench) -> None:
+    numbers = json.loads(json.dumps(skin_tone.measure(bench, DATA)))
+    assert numbers["no_skin"] == 6
+    assert numbers["bluer_than_grey"] == 20
+    assert numbers["darker_than_middle_grey"] == 4
+    assert numbers["same_lesion"]["pairs"] == 37  # without the 13 that no angle can be given for
+    assert numbers["same_lesion"]["same_band"]["value"] == 1
+    shares = np.array([40, 30, 4]) / 74
+    assert numbers["same_lesion"]["by_chance"] == pytest.approx((shares**2).sum())
+    text = skin_tone.render(numbers)
+    assert "tan, brown, dark" in text
+    assert "| dark | 4 | 2 | 4 |" in text
+    assert text.count("too few") == 5 * len(skin_tone.SCORES)
+    assert "hardly been trained on dark skin" in text
+    numbers["same_lesion"] |= {"pairs": 0, "median_degrees_apart": None}
+    numbers["same_lesion"]["same_band"] = measured_mean(np.zeros(0, dtype=bool), np.zeros(0))
+    numbers["bands"]["lesions"] |= {"brown": 500, "dark": 500}
+    text = skin_tone.render(numbers)  # as of data whose lesions have one photograph each
+    assert "lie in the same band in none" in text
+    assert "hardly been trained on dark skin" not in text

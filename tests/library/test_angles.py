@@ -1,0 +1,241 @@
+"""One lesion's photos joined: against averaged logits, all readings, and scikit-learn's scores."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss, roc_auc_score
+
+from skin_app.angles import ONE_DAMAGED, ONE_SUSPICIOUS, join, joint_probabilities
+from skin_app.decision import (
+    Calibration,
+    OperatingPoint,
+    SetThresholds,
+    calibrated,
+    malignant_probability,
+)
+from skin_app.diagnoses import CODES, MALIGNANT
+from skin_app.ensemble import Analysis
+from skin_app.novelty import Novelty
+from skin_app.outcome import DecisionLimits, ViewLimits, decide
+from skin_app.trust import Assessment, Look
+from train.audit.angles import gain_of_averaging
+
+FREQUENCIES = (0.03, 0.05, 0.11, 0.01, 0.11, 0.67, 0.02)
+CALIBRATION = Calibration(
+    temperatures={8: 0.84},
+    log_prior_shift=(0.9, 0.7, 0.3, 1.5, 0.3, -0.5, 1.4),
+    frequencies=FREQUENCIES,
+    biases={8: (0.2, -0.2, 0.0, 0.9, -0.5, -0.5, 0.1)},
+    fitted_on="numbers of this test",
+)
+
+
+def point(threshold: float) -> OperatingPoint:
+    return OperatingPoint(
+        target_sensitivity=0.98,
+        threshold=threshold,
+        sensitivity=0.98,
+        sensitivity_interval=(0.97, 0.99),
+        specificity=0.5,
+        specificity_interval=(0.4, 0.6),
+    )
+
+
+LIMITS = DecisionLimits(
+    by_views={
+        8: ViewLimits(
+            sets=(
+                SetThresholds(coverage=0.9, least=(0.15,) * 7),
+                SetThresholds(coverage=0.95, least=(0.1,) * 7),
+            ),
+            operating_points=(point(0.3), point(0.3), point(0.3)),
+            least_agreement=0.6,
+        )
+    },
+    fitted_on="nothing",
+)
+
+
+def answered(probabilities: np.ndarray, readings: np.ndarray, novel: bool = False) -> Analysis:
+    """An analysis of 8 views with these (7,) probabilities and (readings, 7) single readings."""
+    return Analysis(
+        probabilities=probabilities,
+        prior_adjusted=probabilities,
+        malignant_probability=float(malignant_probability(probabilities)),
+        members=probabilities[None],
+        maps=np.zeros((7, 2, 2)),
+        square=(0, 0, 2),
+        embedding=np.zeros(2),
+        similar=(),
+        views=8,
+        assessment=Assessment(
+            decision=decide(probabilities, readings, LIMITS, 8, novel),
+            novelty=Novelty(2.0 if novel else 0.0, 1.0),
+            look=Look(np.zeros((2, 2), dtype=bool), (), None),
+            heat_on_lesion=None,
+            heat_is_outside=False,
+            tone_is_rare=False,
+        ),
+        weights="none",
+        device="none",
+    )
+
+
+def sure_of(code: str, share: float = 0.9, novel: bool = False) -> Analysis:
+    probabilities = np.full(7, (1 - share) / 6)
+    probabilities[CODES.index(code)] = share
+    return answered(probabilities, probabilities[None], novel)
+
+
+def test_joint_probabilities_are_those_of_the_averaged_logits() -> None:
+    logits = np.random.default_rng(0).normal(size=(5, 7)) * 3
+    joined = joint_probabilities(calibrated(logits, CALIBRATION, 8))
+    np.testing.assert_allclose(joined, calibrated(logits.mean(axis=0), CALIBRATION, 8), rtol=1e-12)
+
+
+def test_impossible_diagnosis_stays_nearly_so_and_everything_stays_a_number() -> None:
+    joined = joint_probabilities(np.array([[1.0, 0, 0, 0, 0, 0, 0], [0.5, 0.5, 0, 0, 0, 0, 0]]))
+    assert joined.sum() == pytest.approx(1)
+    assert joined[0] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_joint_decision_is_that_of_all_photos_readings_together(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    readings = softmax(generator.normal(size=(3, 16, 7)) * 2, axis=-1)
+    own = np.array([joint_probabilities(photo) for photo in readings])
+    joint = join([answered(*pair) for pair in zip(own, readings, strict=True)], FREQUENCIES, LIMITS)
+    expected = decide(joint_probabilities(own), readings.reshape(-1, 7), LIMITS, 8, novel=False)
+    assert joint.decision is not None
+    assert joint.decision.outcome == expected.outcome
+    assert joint.decision.agreement == pytest.approx(expected.agreement)
+    np.testing.assert_array_equal(joint.decision.set_90, expected.set_90)
+
+
+def test_photos_that_agree_are_said_to_and_range_over_little() -> None:
+    joint = join([sure_of("nv", 0.9), sure_of("nv", 0.8)], FREQUENCIES, LIMITS)
+    assert joint.same_first
+    assert joint.same_outcome
+    assert joint.decision is not None
+    assert joint.decision.outcome == "not suspicious"
+    nevus = CODES.index("nv")
+    assert (joint.least[nevus], joint.greatest[nevus]) == (0.8, 0.9)
+    assert 0.8 < joint.probabilities[nevus] < 0.9
+    assert joint.ranked[0].diagnosis.code == "nv"
+    adjusted = joint.probabilities / np.array(FREQUENCIES)
+    np.testing.assert_allclose(joint.prior_adjusted, adjusted / adjusted.sum())
+
+
+def test_photos_that_disagree_are_uncertain_together() -> None:
+    joint = join([sure_of("nv"), sure_of("mel")], FREQUENCIES, LIMITS)
+    assert not joint.same_first
+    assert not joint.same_outcome
+    assert joint.decision is not None
+    assert joint.decision.outcome == "uncertain"
+
+
+def test_refused_photo_is_left_out_and_named() -> None:
+    joint = join([sure_of("nv"), sure_of("mel", novel=True), sure_of("nv")], FREQUENCIES, LIMITS)
+    assert joint.used == (0, 2)
+    assert joint.refused == (1,)
+    assert joint.same_first
+    np.testing.assert_allclose(joint.probabilities, sure_of("nv").probabilities)
+
+
+def test_refused_photos_alone_stay_refused() -> None:
+    joint = join([sure_of("nv", novel=True), sure_of("mel", novel=True)], FREQUENCIES, LIMITS)
+    assert joint.used == joint.refused == (0, 1)
+    assert joint.decision is not None
+    assert joint.decision.outcome == "not dermatoscopic"
+    assert joint.decision.set_90 is None
+
+
+def test_one_suspicious_photo_is_never_averaged_away() -> None:
+    """With limits that let readings disagree, the average of many calm photos would clear it."""
+    lenient = LIMITS.model_copy(
+        update={
+            "by_views": {
+                views: own.model_copy(update={"least_agreement": 0.0})
+                for views, own in LIMITS.by_views.items()
+            }
+        }
+    )
+    photos = [sure_of("mel"), *(sure_of("nv") for _ in range(5))]
+    assert photos[0].assessment is not None
+    assert photos[0].assessment.decision.outcome == "suspicious"
+    joint = join(photos, FREQUENCIES, lenient)
+    assert joint.decision is not None
+    assert joint.decision.outcome == "uncertain"
+    assert joint.decision.reason == ONE_SUSPICIOUS
+
+
+@pytest.mark.parametrize("novel", [False, True])
+def test_one_damaged_photo_clears_nothing_even_where_it_is_left_out(novel: bool) -> None:
+    whole = sure_of("nv", novel=novel)
+    assert whole.assessment is not None
+    look = replace(whole.assessment.look, damaged=True)
+    damaged = replace(whole, assessment=replace(whole.assessment, look=look))
+    joint = join([sure_of("nv"), sure_of("nv"), damaged], FREQUENCIES, LIMITS)
+    assert joint.decision is not None
+    assert (joint.decision.outcome, joint.decision.reason) == ("uncertain", ONE_DAMAGED)
+    assert join([sure_of("nv"), sure_of("nv"), whole], FREQUENCIES, LIMITS).decision is not None
+
+
+def test_weights_without_limits_give_no_decision() -> None:
+    assert join([sure_of("nv"), sure_of("nv")], FREQUENCIES, None).decision is None
+
+
+@pytest.mark.parametrize("count", [1, 9])
+def test_one_photo_or_more_than_eight_are_refused(count: int) -> None:
+    with pytest.raises(ValueError, match="2 to 8"):
+        join([sure_of("nv")] * count, FREQUENCIES, LIMITS)
+
+
+def noisy_photos(lesions: int = 300) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Probabilities of one to four photos of each lesion, with labels and lesions."""
+    generator = np.random.default_rng(1)
+    owners = np.repeat(np.arange(lesions), 1 + np.arange(lesions) % 4)
+    labels = generator.integers(0, 7, lesions)[owners]
+    logits = generator.normal(size=(len(owners), 7)) * 1.5 + 2 * np.eye(7)[labels]
+    return softmax(logits, axis=1), labels, owners
+
+
+def test_scores_of_one_photo_and_of_the_average_are_those_of_scikit_learn() -> None:
+    probabilities, labels, lesions = noisy_photos()
+    measured = gain_of_averaging(probabilities, labels, lesions, resamples=10)
+    counts = np.bincount(lesions)
+    kept = counts[lesions] > 1
+    weights, malignant = 1 / counts[lesions][kept], np.array(MALIGNANT)
+    one, own = probabilities[kept], labels[kept]
+    assert measured["lesions"] == (counts > 1).sum()
+    assert measured["images"] == kept.sum()
+    expected = {
+        "accuracy": accuracy_score(own, one.argmax(1), sample_weight=weights),
+        "balanced_accuracy": balanced_accuracy_score(own, one.argmax(1), sample_weight=weights),
+        "malignant_auc": roc_auc_score(malignant[own], one[:, malignant].sum(1), sample_weight=weights),
+        "negative_log_likelihood": log_loss(own, one, sample_weight=weights),
+    }
+    assert measured["one_photo"] == pytest.approx(expected)
+    logs = np.log(probabilities)
+    names = np.flatnonzero(counts > 1)
+    joint = softmax([logs[lesions == name].mean(axis=0) for name in names], axis=1)
+    truth = [labels[lesions == name][0] for name in names]
+    assert measured["average"]["accuracy"] == pytest.approx(accuracy_score(truth, joint.argmax(1)))
+    assert measured["average"]["negative_log_likelihood"] == pytest.approx(log_loss(truth, joint))
+
+
+def test_averaging_independent_photos_helps_clearly() -> None:
+    difference = gain_of_averaging(*noisy_photos(), resamples=200)["difference"]
+    assert difference["accuracy"]["interval_95"][0] > 0
+    assert difference["negative_log_likelihood"]["interval_95"][1] < 0
+
+
+def test_averaging_copies_of_one_photo_changes_nothing() -> None:
+    probabilities, labels, _ = noisy_photos()
+    twice = [np.repeat(part, 2, axis=0) for part in (probabilities, labels, np.arange(len(labels)))]
+    difference = gain_of_averaging(*twice, resamples=20)["difference"]
+    for score in difference.values():
+        assert score["value"] == pytest.approx(0, abs=1e-9)
+        assert score["interval_95"] == pytest.approx((0, 0), abs=1e-9)

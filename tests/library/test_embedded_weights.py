@@ -1,0 +1,156 @@
+"""The weights that ship: whole, small, honest about themselves, and as good as they say."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+from sklearn.metrics import balanced_accuracy_score
+
+from skin_app.decision import prior_adjusted
+from skin_app.diagnoses import CODES
+from skin_app.ensemble import Ensemble, Reader
+from skin_app.gallery.index import SAME_PHOTO
+from skin_app.page.one_photo.handlers import EXAMPLES_FOLDER
+from skin_app.photo.read import read_photo
+from skin_app.weights.folder import EMBEDDED, open_weights
+from train.release.card import model_card, with_scores
+from train.scores.crossfit import cross_fitted
+from train.scores.evidence import weights_evidence
+from train.scores.kinds import columns_of_kind
+
+ROOT = EMBEDDED.parent
+SHARED = ROOT.parent / "shared" / "data" / "ham10000"
+needs_shared = pytest.mark.skipif(
+    not SHARED.is_dir(), reason="HAM10000 is not at ../shared/data/ham10000"
+)
+
+
+@pytest.fixture(scope="module")
+def ensemble() -> Ensemble:
+    return Ensemble(open_weights())
+
+
+@pytest.fixture(scope="module")
+def predictions() -> pd.DataFrame:
+    return pd.read_csv(EMBEDDED / "evaluation" / "out_of_fold.csv")
+
+
+def test_the_folder_is_under_64_mb_and_holds_no_image() -> None:
+    files = [path for path in EMBEDDED.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 64_000_000
+    assert max(path.stat().st_size for path in files) < 30_000_000
+    assert {path.suffix for path in files} <= {".safetensors", ".json", ".csv", ".md"}
+
+
+def test_the_floor_holds_when_recomputed_from_the_predictions(ensemble: Ensemble) -> None:
+    kept = weights_evidence(EMBEDDED)
+    probabilities = cross_fitted(kept.logits[8], kept.labels, kept.lesions, kept.shift, bias="chosen")
+    adjusted = prior_adjusted(probabilities, ensemble.calibration.frequencies)
+    accuracy = (probabilities.argmax(axis=1) == kept.labels).mean()
+    balanced = balanced_accuracy_score(kept.labels, adjusted.argmax(axis=1))
+    stored = ensemble.weights.contract.scores["views_8"]
+    assert accuracy >= 0.83
+    assert balanced >= 0.74
+    assert stored["calibrated"]["accuracy"] == pytest.approx(accuracy)
+    assert stored["prior_adjusted"]["balanced_accuracy"] == pytest.approx(balanced)
+
+
+def test_no_lesion_was_predicted_by_a_member_that_was_trained_on_it(
+    predictions: pd.DataFrame,
+) -> None:
+    folds = pd.read_csv(EMBEDDED / "evaluation" / "folds.csv").set_index("image_id")
+    assert folds.groupby("lesion_group")["fold"].nunique().max() == 1
+    assert (folds.loc[predictions["image_id"], "fold"].to_numpy() == predictions["fold"]).all()
+    assert not predictions["image_id"].duplicated().any()
+
+
+def test_card_and_readme_say_what_the_contract_says(ensemble: Ensemble) -> None:
+    contract = ensemble.weights.contract
+    assert (EMBEDDED / "README.md").read_text() == model_card(contract)
+    front = (EMBEDDED / "README.md").read_text().split("---\n")[1]
+    (index,) = yaml.safe_load(front)["model-index"]
+    (result,) = index["results"]
+    measured = {f"{own['type']}: {own['name']}": own["value"] for own in result["metrics"]}
+    scores = contract.scores["views_8"]
+    assert measured == {
+        "accuracy: accuracy, calibrated": round(scores["calibrated"]["accuracy"], 4),
+        "balanced_accuracy: balanced accuracy, prior-adjusted": round(
+            scores["prior_adjusted"]["balanced_accuracy"], 4
+        ),
+        "f1: macro f1, calibrated": round(scores["calibrated"]["macro_f1"], 4),
+        "roc_auc: malignant auc, calibrated": round(scores["calibrated"]["malignant_auc"], 4),
+    }
+    readme = (ROOT / "README.md").read_text()
+    assert readme == with_scores(readme, contract)
+    assert "CC BY-NC 4.0" in contract.licence
+
+
+@needs_shared
+def test_members_say_of_their_held_out_images_what_the_predictions_say(
+    ensemble: Ensemble, predictions: pd.DataFrame
+) -> None:
+    """Weights as stored and read by the app, against the trainer's own predictions."""
+    contract = ensemble.weights.contract
+    kinds, limit = len(contract.trainings), 0.1 if contract.stored == "float16" else 0.4
+    for index, fold in enumerate(contract.folds_of_members):
+        kind = index // len(contract.training.shipped)
+        names = [f"logit_8views_{code}" for code in CODES]
+        names = columns_of_kind(8, kind) if kinds > 1 else names
+        for _, row in predictions[predictions["fold"] == fold].iloc[::700].iterrows():
+            path = next(SHARED.rglob(f"{row['image_id']}.jpg"))
+            reader = Reader([ensemble.members[index]])
+            (answer,) = reader.read(reader.inputs([read_photo(path)], 8), ensemble.device)
+            expected = row[names].to_numpy(float)
+            assert np.abs(answer.logits[0].numpy() - expected).max() < limit
+
+
+@needs_shared
+def test_an_image_of_the_gallery_finds_itself(ensemble: Ensemble) -> None:
+    path = next(SHARED.rglob("ISIC_0024306.jpg"))
+    nearest = ensemble.analyse(read_photo(path), views=1).similar[0]
+    assert nearest.image_id == "ISIC_0024306"
+    assert nearest.is_the_same_photo
+
+
+def test_no_two_lesions_of_the_gallery_are_taken_for_the_same_photo() -> None:
+    stored = load_file(EMBEDDED / "gallery.safetensors")
+    embeddings, limit = stored["embeddings"].float(), float(stored.get("same_photo", SAME_PHOTO))
+    lesions = pd.read_csv(EMBEDDED / "gallery.csv")["lesion"].astype("category").cat.codes.to_numpy()
+    lesion = torch.from_numpy(lesions.astype(np.int64))
+    for rows in torch.arange(len(embeddings)).split(1000):
+        others = lesion[rows][:, None] != lesion[None]
+        assert (embeddings[rows] @ embeddings.T)[others].max() < limit
+
+
+def test_the_members_share_their_frozen_stages(ensemble: Ensemble) -> None:
+    frozen = ensemble.weights.contract.training.recipe["stages"][0]["frozen"]
+    assert frozen == ["patch_embed", "layers.0", "layers.1"]
+    assert ensemble.readers[0].stages == 2
+    assert len(ensemble.readers[0].members) == len(ensemble.weights.contract.training.shipped)
+
+
+def test_one_changed_byte_in_a_copy_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "weights"
+    shutil.copytree(EMBEDDED, folder)
+    path = folder / "member-0" / "model.safetensors"
+    data = bytearray(path.read_bytes())
+    data[1_000_000] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match="damaged or was changed"):
+        open_weights(folder)
+
+
+def test_two_of_the_four_drawings_are_refused_as_the_readme_says(ensemble: Ensemble) -> None:
+    outcomes = {}
+    for path in sorted(EXAMPLES_FOLDER.glob("*.jpg")):
+        (analysis,) = ensemble.analyse_all([read_photo(path)], with_maps=False)
+        assert analysis.assessment is not None
+        outcomes[path.stem] = analysis.assessment.decision.outcome
+    assert len(outcomes) == 4
+    answered = {name for name, outcome in outcomes.items() if outcome != "not dermatoscopic"}
+    assert answered == {"globules", "irregular-patchy"}

@@ -1,0 +1,261 @@
+"""Photos straight from phones, microscopes and scanners; and what each other kind of file is told."""
+
+import io
+import warnings
+from typing import Literal
+
+import numpy as np
+import pillow_heif
+import pytest
+from PIL import Image
+
+from skin_app.photo.made_profile import ADOBE_RGB
+from skin_app.photo.read import PhotoError, read_photo
+from tests.made_files import bmp, saved, tiff, tiff_followed
+from tests.tiny import picture
+
+PIXELS = picture(3, 120, 90)
+IMAGE = Image.fromarray(PIXELS)
+GREY = np.asarray(IMAGE.convert("L"))[..., None]
+WIDE = PIXELS.astype(np.uint16) * 257
+WIDE_GREY = GREY.astype(np.uint16) * 257
+OPACITY = np.full((90, 120, 1), 128, np.uint8)
+HALF = np.concatenate([PIXELS, OPACITY], axis=2)
+PREMULTIPLIED = np.concatenate([PIXELS // 2, OPACITY], axis=2)
+ON_WHITE = PIXELS // 2 + 127
+THREE = GREY.repeat(3, axis=2)
+ORDERS: tuple[Literal["<", ">"], ...] = ("<", ">")
+PALETTED = IMAGE.convert("P", palette=Image.Palette.ADAPTIVE)
+
+
+def ten_bits() -> bytes:
+    file = io.BytesIO()
+    wide = pillow_heif.from_bytes(mode="RGB;16", size=IMAGE.size, data=WIDE.tobytes())
+    wide.save(file, quality=90)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "expected", "tolerance"),
+    [
+        (saved(IMAGE, "HEIC", quality=90), PIXELS, 4),
+        (saved(IMAGE, "HEIC", quality=90, tile_size=64), PIXELS, 4),
+        (saved(Image.fromarray(HALF), "HEIC", quality=90), ON_WHITE, 3),
+        (saved(IMAGE.convert("L"), "HEIC", quality=90), THREE, 3),
+        (ten_bits(), PIXELS, 4),
+        (saved(IMAGE, "AVIF", quality=90), PIXELS, 3),
+        (saved(Image.fromarray(HALF), "AVIF", quality=90), ON_WHITE, 3),
+        (saved(IMAGE, "BMP"), PIXELS, 0),
+        (saved(PALETTED, "BMP"), PALETTED.convert("RGB"), 0),
+        (saved(IMAGE.convert("L"), "BMP"), THREE, 0),
+        (bmp(HALF, 0, bits=32), ON_WHITE, 1),
+        (bmp(np.concatenate([PIXELS, 0 * OPACITY], axis=2), 0, bits=32), PIXELS, 0),
+        *((saved(IMAGE, "TIFF", compression=c), PIXELS, 0) for c in ("raw", "tiff_lzw", "packbits")),
+        (saved(IMAGE, "TIFF", compression="tiff_lzw", tiffinfo={317: 2}), PIXELS, 0),
+        (saved(PALETTED, "TIFF"), PALETTED.convert("RGB"), 0),
+        (saved(IMAGE.convert("1"), "TIFF"), IMAGE.convert("1").convert("RGB"), 0),
+        (saved(Image.fromarray(HALF), "TIFF"), ON_WHITE, 1),
+        *((tiff(PIXELS, 2, order), PIXELS, 0) for order in ORDERS),
+        *((tiff(WIDE, 2, order), PIXELS, 0) for order in ORDERS),
+        *((tiff(WIDE_GREY, 1, order), THREE, 0) for order in ORDERS),
+        *((tiff(WIDE, 2, order, compression=(8,)), PIXELS, 0) for order in ORDERS),
+        *((tiff(WIDE_GREY, 1, order, compression=(8,)), THREE, 0) for order in ORDERS),
+        (tiff(255 - GREY, 0), THREE, 0),
+        (tiff(65535 - WIDE_GREY, 0), THREE, 0),
+        (tiff(65535 - WIDE_GREY, 0, compression=(8,)), THREE, 0),
+        (tiff(PIXELS, 2, planes=(2,)), PIXELS, 0),
+        (tiff(PIXELS, 2, planes=(2,), compression=(8,)), PIXELS, 0),
+        (tiff(PIXELS, 2, tile=32), PIXELS, 0),
+        (tiff(PIXELS, 2, tile=32, compression=(8,)), PIXELS, 0),
+        (tiff(GREY, 1, tile=48), THREE, 0),
+        (tiff(WIDE, 2, tile=32), PIXELS, 0),
+        (tiff(WIDE_GREY, 1, ">", tile=32), THREE, 0),
+        (tiff(HALF, 2, extra=(2,)), ON_WHITE, 1),
+        (tiff(HALF, 2, extra=(0,)), PIXELS, 0),
+        (tiff(PREMULTIPLIED, 2, extra=(1,)), ON_WHITE, 2),
+    ],
+)
+def test_every_way_to_store_a_photo_gives_the_same_pixels(
+    data: bytes, expected: np.ndarray | Image.Image, tolerance: float
+) -> None:
+    photo = read_photo(data)
+    assert photo.pixels.shape == (90, 120, 3)
+    assert photo.pixels.dtype == np.uint8
+    assert not photo.unknown_profile
+    assert np.abs(photo.pixels.astype(int) - np.asarray(expected).astype(int)).mean() <= tolerance
+
+
+TURNS = {
+    1: PIXELS, 2: PIXELS[:, ::-1], 3: PIXELS[::-1, ::-1], 4: PIXELS[::-1], 5: PIXELS.swapaxes(0, 1),
+    6: np.rot90(PIXELS, -1), 7: PIXELS[::-1, ::-1].swapaxes(0, 1), 8: np.rot90(PIXELS),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["HEIC", "AVIF", "TIFF", "TIFF Deflate"])
+@pytest.mark.parametrize("orientation", TURNS)
+def test_a_photo_is_turned_once(kind: str, orientation: int) -> None:
+    """Phones state the turn twice in a HEIC or AVIF: in a box of the file, and again in EXIF."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    if kind.startswith("TIFF"):
+        compression = (8,) if kind != "TIFF" else (1,)
+        data = tiff(PIXELS, 2, orientation=(orientation,), compression=compression)
+    else:
+        data = saved(IMAGE, kind, exif=exif.tobytes(), quality=90)
+    pixels, expected = read_photo(data).pixels, TURNS[orientation]
+    assert pixels.shape == expected.shape
+    assert np.abs(pixels.astype(int) - expected.astype(int)).mean() < 4
+
+
+def patched(data: bytes, old: bytes, new: bytes) -> bytes:
+    assert old in data
+    return data.replace(old, new, 1)
+
+
+def several(kind: str) -> bytes:
+    return saved(IMAGE, kind, save_all=True, append_images=[IMAGE.rotate(9), IMAGE.rotate(18)])
+
+
+def burst() -> bytes:
+    file = io.BytesIO()
+    pictures = pillow_heif.from_pillow(IMAGE)
+    pictures.add_from_pillow(IMAGE.rotate(9))
+    pictures.save(file)
+    return file.getvalue()
+
+
+JPEG = saved(IMAGE, "JPEG")
+BMP = saved(IMAGE, "BMP")
+BOX = b"\0\0\0\x20ftyp"
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (several("TIFF"), "several pages"),
+        (burst(), "holds 2 pictures"),
+        (several("AVIF"), "series of pictures"),
+        (saved(IMAGE, "TIFF", compression="jpeg"), "holds JPEG data"),
+        (saved(IMAGE.convert("1"), "TIFF", compression="group4"), "compressed in a way"),
+        (saved(IMAGE, "TIFF", big_tiff=True), "BigTIFF"),
+        (saved(IMAGE.convert("CMYK"), "TIFF"), "stored in a way"),
+        (saved(IMAGE.convert("LAB"), "TIFF"), "stored in a way"),
+        (saved(IMAGE.convert("YCbCr"), "TIFF"), "stored in a way"),
+        (saved(IMAGE.convert("F"), "TIFF"), "stored in a way"),
+        (tiff(WIDE, 2, planes=(2,)), "stored in a way"),
+        (BMP[:30] + b"\x04\0\0\0" + BMP[34:], "holds a JPEG or PNG"),
+        (BMP[:30] + b"\x01\0\0\0" + BMP[34:], "BMP is stored in a way"),
+        (patched(JPEG, b"\xff\xc0\0\x11\x08", b"\xff\xc1\0\x11\x0c"), "12 bits"),
+        (patched(JPEG, b"\xff\xc0", b"\xff\xc3"), "lossless or rare"),
+        (patched(JPEG, b"\xff\xc0", b"\xff\xf7"), "lossless or rare"),
+        (saved(IMAGE, "JPEG2000"), "JPEG 2000 image"),
+        (saved(IMAGE, "JPEG2000", no_jp2=True), "JPEG 2000 image"),
+        (b"\xff\x0a" + bytes(90), "JPEG XL image"),
+        (bytes(128) + b"DICM" + bytes(90), "DICOM file"),
+        (b"%PDF-1.4" + bytes(90), "PDF"),
+        (BOX + b"isom\0\0\2\0isomiso2avc1mp41", "video"),
+        (BOX + b"crx \0\0\0\1crx isom", "raw file"),
+        (b"II*\0\x10\0\0\0CR\2\0" + bytes(90), "raw file"),
+        (b"8BPS\0\1" + bytes(90), "Photoshop"),
+        (b"PK\3\4" + bytes(90), "archive"),
+        (b"<!DOCTYPE html><html>", "web page"),
+        (b'<?xml version="1.0"?><svg/>', "drawing"),
+        (b"\0\5\x16\7" + bytes(90), "only macOS metadata"),
+    ],
+)
+def test_what_is_not_read_is_named_with_what_to_do(data: bytes, words: str) -> None:
+    with pytest.raises(PhotoError, match=words) as caught:
+        read_photo(data)
+    assert ": " in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["HEIC", "AVIF", "TIFF", "BMP"])
+@pytest.mark.parametrize(("size", "words"), [((8000, 8000), "8000 x 8000"), ((70, 60), "at least 64")])
+def test_limits_hold_before_pixels_are_decoded(
+    kind: str, size: tuple[int, int], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = Image.new("L", size) if kind in ("TIFF", "BMP") else Image.new("RGB", size)
+    data = saved(image, kind, **({"quality": 10} if kind == "AVIF" else {}))
+    monkeypatch.setattr("skin_app.photo.read._decoded", lambda _: pytest.fail("decoded"))
+    monkeypatch.setattr("skin_app.photo.read.MAX_BYTES", len(data))
+    with pytest.raises(PhotoError, match=words):
+        read_photo(data)
+
+
+def test_the_first_picture_of_a_jpeg_of_several_is_read() -> None:
+    """As phones store a gain map, a second view or a film behind the photo."""
+    behind = saved(IMAGE.rotate(180).resize((60, 45)), "JPEG")
+    film = np.random.default_rng(0).bytes(1000) + b"\xff\xda" * 300
+    for following in (behind + bytes(99), 30 * behind, film):
+        assert (read_photo(JPEG + following).pixels == read_photo(JPEG).pixels).all()
+
+
+SCANS = {
+    "of one component": b"\xff\xda\0\x08\x01\x01\0\x3f\x10\x7f",
+    "of four": b"\xff\xda\0\x0e\x04\x01\0\x02\0\x03\0\x04\0\0\0\x10\x7f",
+    "after bytes that no segment begins with": b"\xff\0junk\xff\xff\xda\0\x08\x01\x01\0\x3f\x10\x7f",
+}
+
+
+@pytest.mark.parametrize("scan", SCANS.values(), ids=SCANS)
+def test_a_jpeg_of_countless_scans_is_refused_before_any_is_decoded(
+    scan: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of a few bytes, and each is decoded over the whole picture."""
+    monkeypatch.setattr("skin_app.photo.read._decoded", lambda _: pytest.fail("decoded"))
+    with pytest.raises(PhotoError, match="stored in an unusual way"):
+        read_photo(JPEG[:-2] + 100 * scan + JPEG[-2:])
+
+
+def test_a_jpeg_of_countless_segments_is_refused_before_it_is_decoded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("skin_app.photo.read._decoded", lambda _: pytest.fail("decoded"))
+    with pytest.raises(PhotoError, match="damaged"):
+        read_photo(JPEG[:2] + 10_000 * b"\xff\xe1\0\2" + JPEG[2:])
+
+
+def test_avif_without_its_reader_is_not_called_damaged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("PIL.features.check", lambda feature: feature != "avif")
+    with pytest.raises(PhotoError, match="cannot be read by this installation"):
+        read_photo(saved(IMAGE, "AVIF"))
+
+
+def test_a_tiff_with_a_preview_behind_it_is_one_photo() -> None:
+    preview, page = (tiff_followed(tiff(PIXELS, 2), subfile) for subfile in (1, 0))
+    assert (read_photo(preview).pixels == PIXELS).all()
+    with pytest.raises(PhotoError, match="several pages"):
+        read_photo(page)
+
+
+SMALL = Image.fromarray(picture(4, 80, 70))
+EXIF = Image.Exif()
+EXIF[0x0112] = 6
+ACCEPTED = {
+    "jpeg": saved(SMALL, "JPEG", icc_profile=ADOBE_RGB, exif=EXIF),
+    "cmyk jpeg": saved(SMALL.convert("CMYK"), "JPEG"),
+    "png": saved(SMALL, "PNG", icc_profile=ADOBE_RGB),
+    "webp": saved(SMALL, "WEBP", icc_profile=ADOBE_RGB, exif=EXIF),
+    "heic": saved(SMALL, "HEIC", icc_profile=ADOBE_RGB, exif=EXIF.tobytes(), quality=50),
+    "avif": saved(SMALL, "AVIF", icc_profile=ADOBE_RGB, exif=EXIF.tobytes()),
+    "bmp": saved(SMALL, "BMP"),
+    "tiff": saved(SMALL, "TIFF", icc_profile=ADOBE_RGB, exif=EXIF),
+    "tiff lzw": saved(SMALL, "TIFF", compression="tiff_lzw", icc_profile=ADOBE_RGB),
+    "tiff deflate": saved(SMALL, "TIFF", compression="tiff_adobe_deflate"),
+}
+
+
+@pytest.mark.parametrize("name", ACCEPTED)
+def test_one_wrong_byte_gives_a_photo_or_a_sentence(name: str) -> None:
+    """More often in the first 1,200 bytes, where headers, tags and profiles are."""
+    whole, random = ACCEPTED[name], np.random.default_rng(17)
+    for _ in range(200):
+        end = min(len(whole), 1200) if random.random() < 0.6 else len(whole)
+        position, flipped = int(random.integers(end)), int(random.integers(1, 256))
+        damaged = whole[:position] + bytes([whole[position] ^ flipped]) + whole[position + 1 :]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                assert read_photo(damaged).pixels.shape[2] == 3
+            except PhotoError:
+                continue

@@ -1,0 +1,276 @@
+"""The Hub over real HTTP on this machine: what is fetched, and what is said of each way to fail."""
+
+import errno
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
+from pathlib import Path
+
+import pytest
+from huggingface_hub import constants
+from huggingface_hub.lfs import _validate_batch_actions
+
+from skin_app.weights import folder as weights
+from skin_app.weights import hub
+from skin_app.weights.folder import WeightsError, open_weights
+from skin_app.weights.hub import HubError, download, wanted_wait
+from tests.hub import COMMIT, REPO, SOURCE, StandIn, stand_in
+from tests.tiny import write_weights
+
+TOKEN = "hf_" + "secret" * 6
+TREE = "/api/models"
+PROXIES = [f"{kind}_proxy" for kind in ("http", "https", "all", "no")]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_weights(tmp_path_factory.mktemp("hub") / "weights")
+
+
+def point_to(endpoint: str, cache: Path, patch: pytest.MonkeyPatch) -> None:
+    """As HF_ENDPOINT and HF_HUB_CACHE do, which the client reads when it is imported."""
+    for name in [*PROXIES, *map(str.upper, PROXIES)]:
+        patch.delenv(name, raising=False)
+    patch.setenv("HF_TOKEN", TOKEN)
+    patch.setattr(constants, "ENDPOINT", endpoint)
+    template = f"{endpoint}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+    patch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    patch.setattr(constants, "HF_HUB_CACHE", str(cache))
+    patch.setattr(hub, "PATIENCE", 0.0)
+    patch.setattr(hub, "SILENCE", 0.5)
+
+
+@pytest.fixture
+def there(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
+    """The stand-in, which the client takes for the Hub; with an empty cache."""
+    with stand_in(folder) as standing:
+        point_to(standing.url, tmp_path / "cache", monkeypatch)
+        yield standing
+
+
+def said() -> str:
+    """What the client's failure is told as: one sentence, without the token."""
+    with pytest.raises(HubError) as caught:
+        download(REPO, COMMIT)
+    sentence = str(caught.value)
+    assert "\n" not in sentence
+    assert TOKEN not in sentence
+    assert "{" not in sentence
+    return sentence
+
+
+def test_what_was_downloaded_is_verified_and_opened_again_without_the_hub(there: StandIn) -> None:
+    opened = open_weights(SOURCE)
+    assert opened.source == f"{REPO}@{COMMIT[:8]}"
+    assert any("model.safetensors" in path for path in there.asked)
+    there.answers[""] = (503, {})
+    assert open_weights(SOURCE).hash == opened.hash
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "words"),
+    [
+        (401, {}, "does not know your token (401)"),
+        (403, {}, "Your token may not read someone/skin (403)"),
+        (403, {"X-Error-Code": "GatedRepo"}, "ask for access on its page"),
+        (403, {"X-Error-Message": "Access to this resource is disabled."}, "has closed"),
+        (404, {"X-Error-Code": "RepoNotFound"}, "has no repo someone/skin"),
+        (404, {"X-Error-Code": "RevisionNotFound"}, f"has no commit {COMMIT}"),
+        (404, {"X-Error-Code": "EntryNotFound"}, "A file of someone/skin is missing"),
+        (404, {}, "check the name, the commit, and HF_ENDPOINT"),
+        (429, {}, "too many requests (429): try again later"),
+        (429, {"Retry-After": "37"}, "try again in 37 seconds"),
+        (429, {"Retry-After": "3600"}, "try again in 60 minutes (3600 s)"),
+        (429, {"RateLimit": '"api";r=0;t=280'}, "try again in 5 minutes (280 s)"),
+        (500, {}, "fault of its own (500)"),
+        (503, {"Retry-After": "90"}, "fault of its own (503): try again in 90 seconds"),
+        (504, {}, "fault of its own (504)"),
+        (418, {}, "refuses someone/skin (418)"),
+    ],
+)
+def test_each_refusal_says_what_to_do(
+    there: StandIn, status: int, headers: dict[str, str], words: str
+) -> None:
+    there.answers[TREE] = (status, headers)
+    assert words in said()
+
+
+def test_a_file_that_went_missing_is_told(there: StandIn) -> None:
+    there.answers[f"/{REPO}/resolve/{COMMIT}/gallery.csv"] = (404, {"X-Error-Code": "EntryNotFound"})
+    assert "A file of someone/skin is missing at the Hub (404)" in said()
+
+
+def test_without_a_token_one_is_asked_to_log_in(
+    there: StandIn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("HF_TOKEN")
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "none"))
+    there.answers[TREE] = (401, {})
+    assert "nobody who is not logged in (401)" in said()
+
+
+def test_a_short_fault_is_waited_for(there: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub, "PATIENCE", 20.0)
+    there.answers[TREE] = (503, {"Retry-After": "0"})
+    monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda _: there.answers.clear())
+    assert download(REPO, COMMIT).is_dir()
+    assert len([path for path in there.asked if path.startswith(TREE)]) == 2
+
+
+@pytest.mark.parametrize("path", [TREE, f"/{REPO}/resolve/"])
+def test_a_hub_that_keeps_silent_is_told(there: StandIn, path: str) -> None:
+    there.answers[path] = "silent"
+    assert "does not answer in time" in said()
+
+
+def test_a_file_that_breaks_off_is_told(there: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.file_download.time.sleep", lambda _: None)
+    there.answers[f"/{REPO}/resolve/{COMMIT}/member-0/model.safetensors"] = "cut"
+    assert "broke off: start the same command again" in said()
+
+
+def test_another_server_is_not_taken_for_the_hub(there: StandIn) -> None:
+    there.answers[TREE] = (200, {"Content-Type": "text/html"})
+    assert "is not the Hub" in said()
+
+
+def test_nobody_there_and_no_such_name_are_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        point_to(f"http://127.0.0.1:{unused.getsockname()[1]}", tmp_path, monkeypatch)
+        assert "127.0.0.1 refuses connections" in said()
+    point_to("http://no-such-hub.invalid", tmp_path, monkeypatch)
+    assert "The name no-such-hub.invalid is not found" in said()
+    point_to("huggingface.co", tmp_path, monkeypatch)
+    assert "HF_ENDPOINT is no address" in said()
+
+
+def test_a_server_without_tls_is_told(there: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    point_to(there.url.replace("http:", "https:"), Path(constants.HF_HUB_CACHE), monkeypatch)
+    assert "does not speak TLS" in said()
+
+
+def test_a_proxy_that_is_away_or_wrong_is_told_without_its_password(
+    there: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point_to("http://hub.example", Path(constants.HF_HUB_CACHE), monkeypatch)
+    for address, words in (
+        ("http://me:password@127.0.0.1:9", "The proxy that https_proxy names cannot be reached"),
+        ("htp://me:password@proxy", "https_proxy is no address of a proxy"),
+    ):
+        monkeypatch.setenv("https_proxy", address)
+        monkeypatch.setattr(constants, "ENDPOINT", "https://hub.example")
+        sentence = said()
+        assert words in sentence
+        assert "password" not in sentence
+    monkeypatch.setenv("https_proxy", there.url)
+    there.answers[""] = (407, {})
+    assert "wants a name and a password (407)" in said()
+    there.answers[""] = (502, {})
+    assert "does not let requests through to hub.example" in said()
+
+
+def test_the_download_goes_through_the_proxy(there: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    point_to("http://hub.example", Path(constants.HF_HUB_CACHE), monkeypatch)
+    monkeypatch.setenv("http_proxy", there.url)
+    assert download(REPO, COMMIT).is_dir()
+    assert all(path.startswith("http://hub.example/") for path in there.asked)
+
+
+def test_offline_without_a_cache_is_told(there: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert "HF_HUB_OFFLINE is set" in said()
+    assert there.asked == []
+
+
+@pytest.mark.parametrize(
+    ("number", "words"), [(errno.ENOSPC, "The disk is full"), (errno.EACCES, "set HF_HOME to a folder")]
+)
+@pytest.mark.usefixtures("there")
+def test_a_cache_that_cannot_be_written_is_told(
+    monkeypatch: pytest.MonkeyPatch, number: int, words: str
+) -> None:
+    def fail(*_: object, **__: object) -> str:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(hub, "snapshot_download", fail)
+    assert words in said()
+
+
+@pytest.mark.usefixtures("there")
+def test_a_token_with_a_line_break_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.utils._auth._clean_token", lambda token: token)
+    monkeypatch.setenv("HF_TOKEN", f"{TOKEN}\n{TOKEN}")
+    assert "characters that no token has" in said()
+
+
+@pytest.mark.usefixtures("there")
+def test_an_unknown_fault_of_the_client_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        _validate_batch_actions({})  # a ValueError
+
+    monkeypatch.setattr(hub, "snapshot_download", fail)
+    assert "was not transferred (ValueError: lfs_batch_actions is improperly formatted)" in said()
+
+
+@pytest.mark.parametrize("kind", [ValueError, RuntimeError, KeyError, TypeError, ImportError])
+@pytest.mark.usefixtures("there")
+def test_a_fault_of_this_program_is_not_told_as_one_of_the_hub(
+    monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
+) -> None:
+    def fail(*_: object) -> None:
+        raise kind("our own")
+
+    monkeypatch.setattr(hub._Trouble, "over", fail)  # inside the client's call
+    with pytest.raises(kind, match="our own"):
+        download(REPO, COMMIT)
+
+
+def test_a_wanted_wait_is_read_in_seconds_as_a_date_and_from_the_hubs_own_header() -> None:
+    soon = datetime.now(timezone.utc) + timedelta(seconds=100)
+    assert wanted_wait({"retry-after": "12"}) == 12
+    assert wanted_wait({"retry-after": format_datetime(soon, usegmt=True)}) in range(95, 101)
+    assert wanted_wait({"ratelimit": '"api";r=0;t=55'}) == 55
+    assert wanted_wait({"ratelimit": '"api";r=7;t=55'}) is None
+    assert wanted_wait({"retry-after": "soon"}) is None
+
+
+def test_only_who_asks_for_it_gets_the_embedded_weights_instead(
+    there: StandIn, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there.answers[TREE] = (429, {"Retry-After": "37"})
+    with pytest.raises(WeightsError, match=r"could not be downloaded\. .*in 37 seconds\.$"):
+        open_weights(SOURCE)
+    monkeypatch.setattr(weights, "EMBEDDED", folder)
+    opened = open_weights(SOURCE, or_embedded=True)
+    assert opened.source == "embedded"
+    assert opened.instead.endswith("37 seconds. The page answers with the embedded weights instead.")
+    monkeypatch.setattr(weights, "EMBEDDED", folder / "nothing")  # as on a Space
+    with pytest.raises(WeightsError, match="37 seconds"):
+        open_weights(SOURCE, or_embedded=True)
+
+
+def test_the_command_line_says_why_and_nothing_of_other_weights(there: StandIn, tmp_path: Path) -> None:
+    there.answers[TREE] = (503, {"Retry-After": "600"})
+    (tmp_path / "lesion.jpg").touch()
+    command = ["-m", "skin_app", "score", tmp_path / "lesion.jpg", "--out", tmp_path / "out.csv"]
+    done = subprocess.run(
+        [sys.executable, *command, "--weights", SOURCE],
+        env={"PATH": "", "HF_ENDPOINT": there.url, "HF_HOME": str(tmp_path), "HF_TOKEN": TOKEN},
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.returncode == 2
+    assert "try again in 10 minutes (600 s)" in done.stderr
+    assert "embedded" not in done.stderr
+    assert "Traceback" not in done.stderr
+    assert TOKEN not in done.stderr
+    assert not (tmp_path / "out.csv").exists()

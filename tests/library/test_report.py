@@ -1,0 +1,154 @@
+"""The record and the CSV of an analysis: complete, strict, and the same numbers as in memory."""
+
+import csv
+import io
+import json
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skin_app.diagnoses import CODES
+from skin_app.ensemble import Analysis, Ensemble
+from skin_app.photo.read import Photo
+from skin_app.report.files import CSV_COLUMNS, csv_row, csv_text, error_row, record, record_json
+from skin_app.report.record import JudgedRecord, PointRecord, ReaderNotes, Record
+from tests.tiny import give_trust, picture, write_weights
+
+NOON = datetime(2026, 11, 21, 12, tzinfo=timezone(timedelta(hours=1)))
+
+
+@pytest.fixture(scope="module")
+def ensemble(tmp_path_factory: pytest.TempPathFactory) -> Ensemble:
+    return Ensemble.load(give_trust(write_weights(tmp_path_factory.mktemp("w") / "weights")))
+
+
+@pytest.fixture(scope="module")
+def analysis(ensemble: Ensemble) -> Analysis:
+    return ensemble.analyse(Photo(picture(1, 96, 72)))
+
+
+def test_record_says_what_the_analysis_says(ensemble: Ensemble, analysis: Analysis) -> None:
+    made = record(analysis, ensemble.weights, NOON)
+    assert set(made) == set(Record.__annotations__) | set(JudgedRecord.__annotations__)
+    assert made["made_at"] == "2026-11-21T12:00:00+01:00"
+    assert made["weights"]["sha256"] == ensemble.weights.hash
+    by_code = {entry["code"]: entry for entry in made["diagnoses"]}
+    assert [by_code[code]["probability"] for code in CODES] == analysis.probabilities.tolist()
+    assert [by_code[code]["prior_adjusted"] for code in CODES] == analysis.prior_adjusted.tolist()
+    shares = [entry["probability"] for entry in made["diagnoses"]]
+    assert shares == sorted(shares, reverse=True)
+    malignant = sum(entry["probability"] for entry in made["diagnoses"] if entry["malignant"])
+    assert made["malignant_probability"] == pytest.approx(malignant)
+    inside = [by_code[code]["in_90_set"] for code in CODES]
+    assert inside == [bool(p >= 0.14) for p in analysis.probabilities]
+    assert [[member[code] for code in CODES] for member in made["members"]] == analysis.members.tolist()
+    assert made["maps"] is not None
+    assert analysis.maps is not None
+    maps = np.array([made["maps"][code] for code in CODES])
+    np.testing.assert_allclose(maps, analysis.maps, atol=5.1e-5)
+    assert made["square"] == {"left": 12, "top": 0, "side": 72}
+    assert [lesion["image_id"] for lesion in made["similar"]] == [s.image_id for s in analysis.similar]
+    assert made["reader"] is None
+
+
+def test_a_colour_profile_that_cannot_be_read_stands_in_record_and_row(ensemble: Ensemble) -> None:
+    analysis = ensemble.analyse(Photo(picture(1, 96, 72), unknown_profile=True))
+    kinds = [finding["kind"] for finding in record(analysis, ensemble.weights, NOON)["quality"] or ()]
+    assert kinds[0] == "colour profile"
+    assert csv_row(Path("a.jpg"), analysis)["quality"].startswith("colour profile")
+
+
+def test_points_say_on_which_side_the_photo_lies(ensemble: Ensemble, analysis: Analysis) -> None:
+    between = replace(analysis, malignant_probability=0.25)
+    points = record(between, ensemble.weights, NOON)["operating_points"]
+    assert [(point["threshold"], point["above"]) for point in points] == [
+        (0.3, False),
+        (0.2, True),
+        (0.1, True),
+    ]
+    assert points[0]["specificity_interval"] == [0.6, 0.8]
+    assert set(points[0]) == set(PointRecord.__annotations__)
+
+
+def test_small_photo_has_its_finding(ensemble: Ensemble, analysis: Analysis) -> None:
+    (finding,) = record(analysis, ensemble.weights, NOON)["quality"] or []
+    assert (finding["kind"], finding["value"], finding["limit"]) == ("size", 72.0, 100.0)
+
+
+def test_json_is_strict_and_nan_becomes_null(ensemble: Ensemble, analysis: Analysis) -> None:
+    assert analysis.assessment is not None
+    shares = np.full(7, 0.5)
+    shares[3] = np.nan
+    unknown = replace(analysis, assessment=replace(analysis.assessment, heat_on_lesion=shares))
+
+    def refuse(name: str) -> None:
+        raise AssertionError(f"{name} is not strict JSON")
+
+    made = record(unknown, ensemble.weights, NOON)
+    parsed = json.loads(record_json(made), parse_constant=refuse)
+    assert parsed == made
+    assert parsed["heat_on_lesion"]["df"] is None
+    assert parsed["heat_on_lesion"]["mel"] == 0.5
+
+
+def test_without_trust_its_parts_are_null(tmp_path: Path) -> None:
+    bare = Ensemble.load(write_weights(tmp_path / "weights"))
+    made = record(bare.analyse(Photo(picture(1))), bare.weights, NOON)
+    for name in JudgedRecord.__annotations__:
+        assert made[name] is None
+    assert made["operating_points"] == []
+    assert made["maps_are_weak"] is None
+    assert {entry["in_90_set"] for entry in made["diagnoses"]} == {None}
+    assert len(made["members"]) == 2
+
+
+def test_novel_photo_has_no_points_and_no_sets(tmp_path: Path) -> None:
+    strict = Ensemble.load(give_trust(write_weights(tmp_path / "weights"), novelty_limit=-1e9))
+    made = record(strict.analyse(Photo(picture(1))), strict.weights, NOON)
+    assert made["outcome"] == "not dermatoscopic"
+    assert made["operating_points"] == []
+    assert {entry["in_95_set"] for entry in made["diagnoses"]} == {None}
+
+
+def test_what_the_reader_states_is_kept_and_blanks_are_nothing(
+    ensemble: Ensemble, analysis: Analysis
+) -> None:
+    notes = ReaderNotes(age=" 54 ", sex="", notes="grew since June")
+    assert record(analysis, ensemble.weights, NOON, notes)["reader"] == {
+        "age": "54",
+        "sex": None,
+        "site": None,
+        "own_diagnosis": None,
+        "notes": "grew since June",
+    }
+    assert record(analysis, ensemble.weights, NOON, ReaderNotes(notes="  "))["reader"] is None
+
+
+def test_other_weights_and_a_time_without_zone_are_refused(
+    ensemble: Ensemble, analysis: Analysis
+) -> None:
+    with pytest.raises(ValueError, match="was made by"):
+        record(replace(analysis, weights="others"), ensemble.weights, NOON)
+    with pytest.raises(ValueError, match="time zone"):
+        record(analysis, ensemble.weights, NOON.replace(tzinfo=None))
+
+
+def test_csv_of_a_batch_can_be_read_back(analysis: Analysis) -> None:
+    rows = [csv_row(Path("a, b.jpg"), analysis), error_row(Path("c.jpg"), 'not "this"')]
+    reader = csv.DictReader(io.StringIO(csv_text(rows)))
+    assert list(reader) == rows
+    assert tuple(reader.fieldnames or ()) == CSV_COLUMNS
+
+
+@pytest.mark.parametrize("name", ["=1+1.jpg", "+a.jpg", "-a.jpg", "@a.jpg", "\ta.jpg", "\r=a.jpg"])
+def test_file_name_is_never_a_formula(analysis: Analysis, name: str) -> None:
+    (row,) = csv.DictReader(io.StringIO(csv_text([csv_row(Path(name), analysis)]), newline=""))
+    assert row["file"] == f"'{name}"
+
+
+def test_negative_numbers_stay_numbers(analysis: Analysis) -> None:
+    row = csv_row(Path("a.jpg"), analysis) | {"novelty": "-1.234"}
+    assert ",-1.234," in csv_text([row])

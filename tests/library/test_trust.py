@@ -1,0 +1,102 @@
+"""The parts of trust joined: each says what its own module says, and the fitted limits load again."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from skin_app.decision import calibrated
+from skin_app.ensemble import Ensemble, input_square
+from skin_app.lesion import heat_on_lesion, lesion_mask, standard_square
+from skin_app.outcome import agreement
+from skin_app.photo.read import Photo
+from skin_app.quality import findings
+from skin_app.views import all_views
+from skin_app.weights.folder import CONTRACT, WeightsError, open_weights
+from tests.tiny import MOBILENET, SWIN, give_trust, picture, write_weights
+from train.data.drawings import draw_lesion
+
+LESION = Photo(draw_lesion(11, "network", 180, 240))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return give_trust(write_weights(tmp_path_factory.mktemp("w") / "weights", (MOBILENET, SWIN)))
+
+
+@pytest.fixture(scope="module")
+def ensemble(folder: Path) -> Ensemble:
+    return Ensemble.load(folder)
+
+
+@pytest.mark.parametrize("views", [1, 8])
+def test_every_part_is_that_of_its_module(ensemble: Ensemble, views: int) -> None:
+    analysis = ensemble.analyse(LESION, views)
+    assessment, trust = analysis.assessment, ensemble.trust
+    assert assessment is not None
+    assert trust is not None
+    readings = []
+    with torch.inference_mode():
+        for member in ensemble.members:
+            turned = all_views(input_square(LESION, member.config)[None], views)[0]
+            readings += [member(view[None]).logits[0].numpy() for view in turned]
+    own = calibrated(np.stack(readings), ensemble.calibration, 1)
+    threshold = assessment.decision.operating_point.threshold
+    assert assessment.decision.agreement == pytest.approx(
+        float(agreement(analysis.probabilities, own, threshold))
+    )
+    assert assessment.look.findings == findings(LESION, trust.quality)
+    mask = lesion_mask(standard_square(LESION))
+    assert mask.any()
+    assert assessment.heat_on_lesion is not None
+    assert analysis.maps is not None
+    expected = [heat_on_lesion(one, mask) for one in analysis.maps]
+    np.testing.assert_allclose(assessment.heat_on_lesion, expected)
+
+
+def test_quick_and_full_answer_share_one_look_at_the_photo(ensemble: Ensemble) -> None:
+    quick, full = list(ensemble.refine(LESION))
+    assert quick.assessment is not None
+    assert full.assessment is not None
+    assert quick.assessment.look is full.assessment.look
+
+
+def test_a_batch_says_the_same_as_each_photo_alone(ensemble: Ensemble) -> None:
+    photos = [LESION, Photo(picture(3, 150, 120))]
+    for together, photo in zip(ensemble.analyse_all(photos), photos, strict=True):
+        alone = ensemble.analyse(photo)
+        assert together.assessment is not None
+        assert alone.assessment is not None
+        assert together.assessment.decision.outcome == alone.assessment.decision.outcome
+        assert together.assessment.novelty.score == pytest.approx(
+            alone.assessment.novelty.score, abs=1e-3
+        )
+
+
+def test_weights_without_trust_still_answer(tmp_path: Path) -> None:
+    analysis = Ensemble.load(write_weights(tmp_path / "weights")).analyse(LESION)
+    assert analysis.assessment is None
+    assert analysis.probabilities.sum() == pytest.approx(1)
+
+
+def test_a_damaged_novelty_file_is_one_sentence(tmp_path: Path) -> None:
+    folder = give_trust(write_weights(tmp_path / "weights"))
+    path = folder / "novelty.safetensors"
+    path.write_bytes(path.read_bytes()[:-8])
+    with pytest.raises(WeightsError, match=r"novelty\.safetensors .* damaged"):
+        open_weights(folder)
+
+
+def test_storing_trust_changes_nothing_else(tmp_path: Path) -> None:
+    folder = write_weights(tmp_path / "weights")
+    before = open_weights(folder).contract
+    members = {p: p.read_bytes() for p in folder.rglob("*.safetensors")}
+    give_trust(folder)
+    after = open_weights(folder).contract
+    assert all(path.read_bytes() == content for path, content in members.items())
+    assert after.trust is not None
+    assert after.model_copy(update={"trust": None, "files": before.files}) == before
+    assert set(after.files) == {*before.files, "novelty.safetensors"}
+    assert not list(folder.glob("*.partial"))
+    assert (folder / CONTRACT).is_file()

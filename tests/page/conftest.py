@@ -1,0 +1,150 @@
+"""One untrained ensemble, one running page and one browser for all tests of the page."""
+
+import os
+import re
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from skin_app.ensemble import Analysis, Ensemble
+from skin_app.page.build import build_page
+from skin_app.page.listening import listening
+from skin_app.page.one_photo.handlers import EXAMPLES_FOLDER
+from skin_app.page.serve import serve
+from skin_app.page.uploads import private_folder
+from skin_app.photo.read import Photo
+from skin_app.weights.proxies import spare
+from skin_app.words import page as words
+from tests.tiny import give_trust, write_weights
+
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+]
+# A machine that is busy training answers late; no test is about time.
+PATIENCE_MS = 120_000
+PHOTO = EXAMPLES_FOLDER / "irregular-patchy.jpg"
+OTHER = EXAMPLES_FOLDER / "globules.jpg"
+FULL = re.compile("Answer from 2 members × 8 views")
+SCREENSHOTS = Path(__file__).parent / "screenshots"
+spare()  # as app.py does; no test of the page asks a proxy
+
+
+@dataclass(frozen=True)
+class Served:
+    """A page that is being served: where, from which blocks, with uploads in which folder."""
+
+    url: str
+    page: gr.Blocks
+    uploads: Path
+
+    def files(self) -> list[Path]:
+        """What lies in the upload folder now."""
+        return [path for path in self.uploads.rglob("*") if path.is_file()]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def needs_ipv6(name: str) -> None:
+    """Skip a test of the IPv6 address `name` on a machine without IPv6."""
+    if ":" in name:
+        try:
+            with socket.socket(socket.AF_INET6) as probe:
+                probe.bind(("::1", 0))
+        except OSError:
+            pytest.skip("this machine has no IPv6 loopback")
+
+
+@pytest.fixture(scope="package")
+def ensemble(tmp_path_factory: pytest.TempPathFactory) -> Ensemble:
+    return Ensemble.load(give_trust(write_weights(tmp_path_factory.mktemp("weights") / "weights")))
+
+
+@pytest.fixture(scope="package")
+def served(ensemble: Ensemble) -> Iterator[Served]:
+    with private_folder() as uploads:
+        page, labels = build_page(ensemble, uploads)
+        url = serve(page, listening("127.0.0.1", free_port()), block=False, labels=labels)
+        yield Served(url, page, uploads)
+        page.close()
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    if not os.access(CHROMIUM, os.X_OK):
+        pytest.skip(f"{CHROMIUM} is missing: install Debian's chromium to drive the page")
+    expect.set_options(timeout=PATIENCE_MS)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS, timeout=PATIENCE_MS)
+        yield chromium
+        chromium.close()
+
+
+def opened(browser: Browser, **settings: Any) -> Page:
+    """A fresh page in a context of its own."""
+    context = browser.new_context(**settings)
+    context.set_default_timeout(PATIENCE_MS)
+    return context.new_page()
+
+
+@pytest.fixture
+def visit(browser: Browser, served: Served) -> Iterator[Page]:
+    """The page, freshly opened at desktop size; fails the test on any error in its console."""
+    page = opened(browser, viewport={"width": 1280, "height": 900})
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
+    page.goto(served.url)
+    page.get_by_role("button", name=words.ANALYSE, exact=True).wait_for()
+    yield page
+    page.context.close()
+    assert errors == []
+
+
+def upload(page: Page, path: Path) -> None:
+    """Choose a photo in the tab of one photo."""
+    page.locator("#photo input[type=file]").set_input_files(path)
+
+
+def expect_full_answer(page: Page) -> None:
+    expect(page.locator("#status")).to_have_text(FULL)
+
+
+@pytest.fixture
+def screenshots() -> Path:
+    SCREENSHOTS.mkdir(exist_ok=True)
+    return SCREENSHOTS
+
+
+@pytest.fixture
+def held_back(ensemble: Ensemble, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Full answers wait for this; quick ones come at once."""
+    go, refine = threading.Event(), ensemble.refine
+
+    def slowly(photo: Photo) -> Iterator[Analysis]:
+        quick, full = refine(photo)
+        yield quick
+        go.wait(60)
+        yield full
+
+    monkeypatch.setattr(ensemble, "refine", slowly)
+    return go

@@ -1,0 +1,228 @@
+"""The Evidence and the About tab as functions: every number is the weights' own."""
+
+import base64
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from playwright.sync_api import Page, expect
+
+from skin_app.ensemble import Ensemble
+from skin_app.gallery.lesion_map import Place
+from skin_app.language import ENGLISH, GERMAN, Say
+from skin_app.page import about
+from skin_app.page.evidence import plots
+from skin_app.page.evidence import tab as evidence
+from skin_app.page.one_photo.trust import map_is_weak
+from skin_app.photo.read import Photo
+from skin_app.skin_tone import TONES
+from skin_app.weights.evaluation import FILE, read_evaluation
+from skin_app.weights.folder import EMBEDDED, WeightsFolder, open_weights
+from skin_app.words import about as words_about
+from skin_app.words import evidence as words
+from skin_app.words import evidence as words_evidence
+from skin_app.words.page import TAB_EVIDENCE
+from tests.tiny import picture
+
+
+@pytest.fixture(scope="module")
+def embedded() -> WeightsFolder:
+    return open_weights()
+
+
+def with_scores(ensemble: Ensemble, scores: dict[str, Any], name: str) -> WeightsFolder:
+    contract = ensemble.weights.contract.model_copy(update={"scores": scores})
+    return replace(ensemble.weights, contract=contract, hash=name)
+
+
+def test_weights_without_scores_predictions_or_map_say_so(ensemble: Ensemble) -> None:
+    html = evidence.panel(ENGLISH, ensemble.weights)
+    for sentence in (words.NO_SCORES, words.NO_PREDICTIONS, words.NOTHING_MEASURED):
+        assert sentence in html
+    assert words.NO_MAP in evidence.map_panel(ENGLISH, ensemble.weights, None)
+
+
+def test_weights_without_limits_say_so(ensemble: Ensemble) -> None:
+    contract = ensemble.weights.contract.model_copy(update={"trust": None})
+    html = evidence.panel(ENGLISH, replace(ensemble.weights, contract=contract, hash="no trust"))
+    assert words.NO_TRUST in html
+    assert words.NO_TONE in html
+
+
+def test_scores_come_from_the_contract(ensemble: Ensemble) -> None:
+    rule = {
+        "accuracy": 0.8412,
+        "balanced_accuracy": 0.7431,
+        "macro_auc": None,
+        "per_class": {"mel": {"images": 1113, "recall": 0.6123}, "df": {"images": 46, "recall": 0}},
+        "intervals_95": {"accuracy": (0.83, 0.8523)},
+        "confusion_matrix": {"counts": np.diag([5, 5, 5, 5, 1, 5, 5]).tolist()},
+    }
+    rule["confusion_matrix"]["counts"][4][5] = 3
+    adjusted = {**rule, "accuracy": 0.7777, "intervals_95": {}}
+    scores = {
+        "images": 10015,
+        "lesions": 7456,
+        "split": "by <b>",
+        "views_8": {"calibrated": rule, "prior_adjusted": adjusted},
+    }
+    html = evidence.panel(ENGLISH, with_scores(ensemble, scores, "made up")).replace("\u00a0", " ")
+    assert "10,015 images of 7,456 lesions, 8 views an image." in html
+    assert "How they were split: by &lt;b&gt;." in html
+    assert '84.1 % <span class="interval">(83.0 % to 85.2 %)</span>' in html
+    assert "77.8 %" in html
+    assert "1,113" in html
+    assert "61.2 %" in html
+    assert "not measured" in html
+    assert "most often Melanocytic naevus is put there instead (3 images)" in html
+    assert "Dermatofibroma is found for 0 % of 46 images" in html
+    assert words.NO_SCORES not in html
+
+
+def test_numbers_of_the_embedded_weights_stand_in_both_languages(embedded: WeightsFolder) -> None:
+    scores = embedded.contract.scores["views_8"]["calibrated"]
+    for say in (ENGLISH, GERMAN):
+        html = evidence.panel(say, embedded)
+        assert say.percent(scores["accuracy"]) in html
+        assert say.number(scores["malignant_auc"], ".3f") in html
+        assert say.number(embedded.contract.training.images) in html
+        trust = embedded.contract.trust
+        assert trust is not None
+        cleared = trust.measured["melanomas that end in not suspicious"]
+        assert html.count(say.percent(cleared.value)) >= 2  # in the table and among the failures
+        evaluation = read_evaluation(embedded)
+        assert evaluation is not None
+        assert say.percent(evaluation.reliability.error) in html
+        assert (say(words.WEAK_MAPS) in html) == map_is_weak(trust)
+
+
+def test_every_name_that_the_weights_carry_can_be_translated(embedded: WeightsFolder) -> None:
+    contract = embedded.contract
+    assert contract.trust is not None
+    assert set(contract.trust.measured) == set(words.MEASURED)
+    said = {contract.scores[key] for key in words.ORIGIN_PARTS}
+    assert said <= set(words.FROM_THE_WEIGHTS)
+    assert words.TONE_NAMES == TONES
+    table = pd.read_csv(EMBEDDED / "gallery.csv")
+    known = {*words.SEXES, *words.LARGE_SITES, *words.SMALL_SITES, *words.CONFIRMED_BY}
+    assert set(table["sex"]) | set(table["localization"]) | set(table["dx_type"]) <= known
+
+
+def test_every_figure_is_small_and_has_words(embedded: WeightsFolder) -> None:
+    html = evidence.panel(ENGLISH, embedded) + evidence.map_panel(ENGLISH, embedded, None)
+    images = html.split("<img ")[1:]
+    assert len(images) == 4
+    for image in images:
+        assert ' alt="' in image.split(">")[0]
+        assert len(image.split('src="')[1].split('"')[0]) < 60_000
+    assert html.count(words.SHIPPED) == 3
+    assert "http" not in html
+
+
+CUT = """(html) => {
+  document.querySelector('#evidence').innerHTML = html;
+  return [...document.querySelectorAll('#evidence .wide')]
+    .filter((table) => table.scrollWidth > table.clientWidth)
+    .map((table) => table.innerText);
+}"""
+
+
+@pytest.mark.parametrize("say", [ENGLISH, GERMAN])
+def test_no_table_is_cut_at_the_side_on_a_desktop(
+    visit: Page, embedded: WeightsFolder, say: Say
+) -> None:
+    visit.get_by_role("tab", name=TAB_EVIDENCE, exact=True).click()
+    expect(visit.locator("#evidence h2").first).to_be_visible()
+    for width in (1024, 1200, 1280):
+        visit.set_viewport_size({"width": width, "height": 900})
+        assert visit.evaluate(CUT, evidence.panel(say, embedded)) == []
+
+
+def test_each_diagnosis_has_a_sign_a_line_and_a_colour_of_its_own() -> None:
+    assert len(set(plots.SIGNS.values())) == len(set(plots.LINES.values())) == 7
+
+
+def test_a_drawing_speaks_the_readers_language(embedded: WeightsFolder) -> None:
+    evaluation = read_evaluation(embedded)
+    assert evaluation is not None
+    figure = plots.reliability_figure(GERMAN, evaluation.reliability)
+    drawn = base64.b64decode(figure.split(",")[1]).decode()
+    assert re.search(r"<!-- \d\.000 -->", drawn)  # with the thousands mark of German
+    assert "<text" not in drawn  # letters as paths
+
+
+def test_the_photo_has_a_place_between_its_neighbours(embedded: WeightsFolder) -> None:
+    lesions = embedded.lesion_map()
+    assert lesions is not None
+    before = evidence.map_panel(ENGLISH, embedded, None)
+    assert words.MAP_EMPTY in before
+    assert 'class="here"' not in before
+    analysis = Ensemble(embedded).analyse(Photo(picture(3)), views=1)
+    html = evidence.map_panel(ENGLISH, embedded, analysis)
+    place = lesions.place(analysis.embedding)
+    left, top = plots.on_picture(lesions, place)
+    assert 0 < left < 1
+    assert 0 < top < 1
+    assert f'class="here" style="left:{left:.2%};top:{top:.2%}"' in html
+    first = max(set(place.neighbours), key=place.neighbours.count)
+    assert f"<li>{place.neighbours.count(first)} " in html
+    assert analysis.assessment is not None
+    assert (words.MAP_NOVEL in html) == analysis.assessment.novelty.is_novel
+
+
+def test_places_and_the_picture_have_the_same_corners(embedded: WeightsFolder) -> None:
+    lesions = embedded.lesion_map()
+    assert lesions is not None
+    (left, bottom), (right, top) = lesions.points.min(axis=0), lesions.points.max(axis=0)
+    assert plots.on_picture(
+        lesions, Place((left + right) / 2, (bottom + top) / 2, ())
+    ) == pytest.approx((0.5, 0.5))
+    x, y = lesions.points[lesions.points[:, 1].argmax()].tolist()
+    assert plots.on_picture(lesions, Place(x, y, ()))[1] < 0.1  # shares from the top
+
+
+def test_damaged_predictions_are_said_on_the_page(ensemble: Ensemble, tmp_path: Path) -> None:
+    (tmp_path / "evaluation").mkdir()
+    (tmp_path / FILE).write_text("")
+    html = evidence.panel(ENGLISH, replace(ensemble.weights, folder=tmp_path, hash="damaged"))
+    assert 'role="alert"' in html
+    assert "get the weights anew" in html
+
+
+def test_about_names_source_revision_data_and_licences(
+    ensemble: Ensemble, embedded: WeightsFolder
+) -> None:
+    html = about.panel(ENGLISH, embedded)
+    contract = embedded.contract
+    for text in (
+        contract.name,
+        embedded.hash,
+        contract.training.data_fingerprint,
+        contract.training.git_revision,
+        contract.training.start_weights,
+        contract.licence,
+        contract.calibration.fitted_on,
+        words_about.SOURCES["embedded"],
+        words_about.PURPOSE,
+    ):
+        assert text in html
+    assert ensemble.weights.contract.licence in about.panel(ENGLISH, ensemble.weights)
+
+
+def test_text_of_the_weights_is_escaped(ensemble: Ensemble) -> None:
+    contract = ensemble.weights.contract.model_copy(update={"name": "<script>", "licence": "<i>"})
+    html = about.panel(ENGLISH, replace(ensemble.weights, contract=contract, hash="escaped"))
+    assert "<script>" not in html
+    assert "<i>" not in html
+
+
+def test_sentences_have_only_named_places() -> None:
+    for module in (words_about, words_evidence):
+        for name, value in vars(module).items():
+            sentences = value.values() if isinstance(value, dict) else [value]
+            if name.isupper():
+                assert not any("{}" in str(sentence) for sentence in sentences), name

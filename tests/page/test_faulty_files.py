@@ -1,0 +1,158 @@
+"""A damaged photo, and one with an unknown colour profile, wherever an answer is shown or kept."""
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pypdf import PdfReader
+
+from skin_app.angles import ONE_DAMAGED
+from skin_app.cli import main
+from skin_app.ensemble import Ensemble
+from skin_app.language import ENGLISH
+from skin_app.outcome import DAMAGED
+from skin_app.page import api as machine
+from skin_app.page.drawing import for_display
+from skin_app.page.one_photo.corrected import compare
+from skin_app.page.one_photo.handlers import EXAMPLES_FOLDER, Shown
+from skin_app.page.one_photo.trust import outcome_panel
+from skin_app.page.several import angles
+from skin_app.page.several import table as batch_table
+from skin_app.page.several.batch import Row, run
+from skin_app.page.uploads import private_folder
+from skin_app.photo.read import Photo, read_photo
+from skin_app.quality import FILE_FAULTS
+from skin_app.report.files import csv_row, record
+from skin_app.report.pdf import one_page
+from tests.page.test_batch import uploaded
+from tests.tiny import give_trust, write_weights
+
+WHOLE = (EXAMPLES_FOLDER / "globules.jpg").read_bytes()
+OTHER = (EXAMPLES_FOLDER / "irregular-patchy.jpg").read_bytes()
+HALF = WHOLE[: len(WHOLE) // 2] + b"\xff\xd9"
+KIND, SENTENCE = FILE_FAULTS["damaged"]
+PROFILE, OF_PROFILE = FILE_FAULTS["unknown_profile"]
+
+
+@pytest.fixture(scope="module")
+def lenient(tmp_path_factory: pytest.TempPathFactory) -> Ensemble:
+    """By its limits every photo that is not novel is not suspicious."""
+    folder = write_weights(tmp_path_factory.mktemp("w") / "weights")
+    return Ensemble.load(give_trust(folder, clears_all=True))
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Ensemble:
+    """Without limits to judge an answer by."""
+    return Ensemble.load(write_weights(tmp_path_factory.mktemp("w") / "weights"))
+
+
+def outcome(ensemble: Ensemble, photo: Photo, views: int = 8) -> tuple[str, str]:
+    assessment = ensemble.analyse(photo, views).assessment
+    assert assessment is not None
+    return assessment.decision.outcome, assessment.decision.reason
+
+
+def test_the_ensemble_clears_the_whole_photo_and_never_the_damaged_one(lenient: Ensemble) -> None:
+    for views in (1, 8):
+        assert outcome(lenient, read_photo(WHOLE), views)[0] == "not suspicious"
+        assert outcome(lenient, read_photo(HALF), views) == ("uncertain", DAMAGED)
+    quick, full = lenient.refine(read_photo(HALF))
+    for analysis in (quick, full):
+        assert analysis.assessment is not None
+        assert analysis.assessment.decision.outcome == "uncertain"
+        assert analysis.to_check is not None
+        assert KIND in analysis.to_check
+
+
+def test_an_unknown_profile_is_a_finding_and_changes_no_outcome(lenient: Ensemble) -> None:
+    photo = replace(read_photo(WHOLE), unknown_profile=True)
+    assert outcome(lenient, photo) == outcome(lenient, read_photo(WHOLE))
+    panel = outcome_panel(ENGLISH, lenient.analyse(photo), lenient.trust)
+    assert OF_PROFILE.replace("'", "&#x27;") in panel
+    assert csv_row(Path("a.jpg"), lenient.analyse(photo))["quality"] == PROFILE
+
+
+@pytest.mark.parametrize("weights", ["lenient", "bare"])
+def test_page_json_csv_and_pdf_say_what_to_do(weights: str, request: pytest.FixtureRequest) -> None:
+    ensemble: Ensemble = request.getfixturevalue(weights)
+    photo = read_photo(HALF)
+    analysis = ensemble.analyse(photo)
+    assert SENTENCE in outcome_panel(ENGLISH, analysis, ensemble.trust)
+    made = record(analysis, ensemble.weights, datetime.now(timezone.utc))
+    (finding,) = made["quality"] or []
+    assert finding == {"kind": KIND, "sentence": SENTENCE, "value": None, "limit": None}
+    assert csv_row(Path("a.jpg"), analysis)["quality"] == KIND
+    pdf = PdfReader(io.BytesIO(one_page(ENGLISH, made, photo.pixels, None, {})))
+    assert SENTENCE in pdf.pages[0].extract_text().replace("\n", " ")
+
+
+def test_the_command_line_writes_it_in_the_row(lenient: Ensemble, tmp_path: Path) -> None:
+    for name, data in (("half.jpg", HALF), ("whole.jpg", WHOLE)):
+        (tmp_path / name).write_bytes(data)
+    out = tmp_path / "out.csv"
+    weights = str(lenient.weights.folder)
+    assert main(["score", str(tmp_path), "--out", str(out), "--weights", weights]) == 0
+    with out.open(newline="", encoding="utf-8-sig") as file:
+        half, whole = csv.DictReader(file)
+    assert (half["outcome"], half["quality"]) == ("uncertain", KIND)
+    assert (whole["outcome"], whole["quality"]) == ("not suspicious", "no finding")
+
+
+@pytest.fixture
+def sent() -> Iterator[tuple[dict[str, Any], Path]]:
+    """The damaged photo as the machine API gets it, and the folder of uploads that it lies in."""
+    with private_folder() as uploads:
+        path = uploads / "half.jpg"
+        path.write_bytes(HALF)
+        yield {"path": str(path), "meta": {"_type": "gradio.FileData"}}, uploads
+
+
+def test_the_machine_api_says_so_for_one_photo(
+    lenient: Ensemble, sent: tuple[dict[str, Any], Path]
+) -> None:
+    file, uploads = sent
+    answer = machine.analysed(lenient, uploads, file, 1)
+    assert (answer["outcome"], answer["reason"]) == ("uncertain", DAMAGED)
+    assert [finding["kind"] for finding in answer["quality"] or []] == [KIND]
+
+
+def test_the_machine_api_says_so_in_the_rows_of_several(
+    lenient: Ensemble, sent: tuple[dict[str, Any], Path]
+) -> None:
+    file, uploads = sent
+    (row,) = machine.scored(lenient, uploads, [file])
+    assert (row["outcome"], row["quality"]) == ("uncertain", KIND)
+
+
+def rows_of(ensemble: Ensemble, folder: Path, *photos: bytes) -> tuple[Row, ...]:
+    chosen = uploaded(folder, [(f"{place}.jpg", data) for place, data in enumerate(photos)])
+    *_, last = run(ensemble, chosen, folder)
+    return last.rows
+
+
+def test_a_batch_names_it_among_what_to_check(
+    lenient: Ensemble, bare: Ensemble, tmp_path: Path
+) -> None:
+    for ensemble in (lenient, bare):
+        html = batch_table.results(ENGLISH, rows_of(ensemble, tmp_path, WHOLE, HALF))
+        assert html.count(KIND) == 1
+
+
+def test_one_damaged_angle_clears_nothing(lenient: Ensemble, tmp_path: Path) -> None:
+    assert "Not suspicious" in angles.result(ENGLISH, lenient, rows_of(lenient, tmp_path, WHOLE, OTHER))
+    html = angles.result(ENGLISH, lenient, rows_of(lenient, tmp_path / "again", OTHER, HALF))
+    assert ONE_DAMAGED in html
+
+
+def test_a_correction_of_a_damaged_photo_is_as_uncertain(lenient: Ensemble) -> None:
+    photo = read_photo(HALF)
+    shown = Shown(for_display(photo), lenient.analyse(photo), photo)
+    html = compare(ENGLISH, lenient, shown, "gamma")
+    assert "Not suspicious" not in html
+    assert html.count(KIND) == 2

@@ -1,0 +1,182 @@
+"""The page for a German reader: no English sentence is left on it, and it fits a phone."""
+
+import html
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from skin_app.ensemble import Analysis, Ensemble
+from skin_app.gallery.pictures import LesionPictures
+from skin_app.language import GERMAN, Say
+from skin_app.page import about, fragments
+from skin_app.page.drawing import for_display
+from skin_app.page.evidence import tab as evidence
+from skin_app.page.one_photo import corrected, handlers, trust
+from skin_app.page.one_photo import downloads as reports
+from skin_app.page.one_photo.handlers import EXAMPLES_FOLDER, Shown
+from skin_app.page.one_photo.tab import whole_result
+from skin_app.page.several import angles
+from skin_app.page.several import table as batch_table
+from skin_app.page.several.batch import Progress, Row
+from skin_app.photo.read import PhotoError, read_photo
+from skin_app.weights.folder import open_weights
+from skin_app.words import page as words
+from tests.page.conftest import PHOTO, Served, opened, upload
+from tests.page.test_batch import jpeg
+from tests.sentences import sentences, without_places
+
+LEAST = 12  # letters: shorter pieces of English are in German words too
+WIDTH = "document.documentElement.scrollWidth"
+FULL = re.compile("Antwort aus 2 Mitgliedern × 8 Ansichten")
+
+
+class Missing(dict[str, str]):
+    """A catalogue that remembers which sentences it was asked for and does not have."""
+
+    def __init__(self) -> None:
+        super().__init__(GERMAN.catalogue)
+        self.asked: set[str] = set()
+
+    def get(self, key: str, default: str = "") -> str:  # pyright: ignore[reportIncompatibleMethodOverride]
+        if key not in self:
+            self.asked.add(key)
+        return super().get(key, default)
+
+
+GIF = "This is a GIF: save the one frame that you mean as JPEG or PNG."
+
+
+def english_in(text: str) -> list[str]:
+    """English sentences, or long pieces of them, that stand in HTML outside of its pictures and links.
+
+    What the weights say in English is marked as such.
+    """
+    shown = re.sub(r'<span lang="en">.*?</span>|data:[\w/+;=,-]+', "", text, flags=re.DOTALL)
+    shown = html.unescape(shown)
+    found = []
+    for english in sentences():
+        german = html.unescape(GERMAN(english))
+        pieces = [piece.strip() for piece in re.split(r"\{\w+\}", html.unescape(english))]
+        long = [piece for piece in pieces if len(piece) > LEAST and piece not in german]
+        found += [english for piece in long if piece in shown]
+    return found
+
+
+@pytest.fixture(scope="module")
+def analysis(ensemble: Ensemble) -> Analysis:
+    return ensemble.analyse(read_photo(PHOTO))
+
+
+@pytest.fixture(scope="module")
+def shown(analysis: Analysis) -> Shown:
+    photo = read_photo(PHOTO)
+    return Shown(for_display(photo), analysis, held=photo, token="t")
+
+
+def rows(shown: Shown) -> tuple[Row, ...]:
+    """Two photos with one answer, and one that could not be used."""
+    named = [Row(f"{name}.jpg", shown.analysis, jpeg(seed), jpeg(9)) for seed, name in enumerate("ab")]
+    return (*named, Row("c.jpg", error=PhotoError(GIF)))
+
+
+Rendered = Callable[[Say, Ensemble, Shown], str]
+
+
+FRAGMENTS: dict[str, Rendered] = {
+    "result": lambda say, e, shown: whole_result(say, shown, e, LesionPictures(e.weights)),
+    "points": lambda say, e, shown: trust.operating_points(say, shown.analysis, e.trust, 0.1),
+    "members": lambda say, _, shown: fragments.members(say, shown.analysis),
+    "status": lambda say, _, shown: fragments.answer_status(say, shown.analysis, refining=True),
+    "about": lambda say, e, _: about.panel(say, e.weights),
+    "evidence": lambda say, e, _: evidence.panel(say, e.weights),
+    "evidence, embedded": lambda say, _e, _s: evidence.panel(say, open_weights()),
+    "map, embedded": lambda say, _e, _s: evidence.map_panel(say, open_weights(), None),
+    "about, embedded": lambda say, _e, _s: about.panel(say, open_weights()),
+    "downloads": lambda say, e, shown: reports.downloads(say, shown, e.weights),
+    "corrected": lambda say, e, shown: corrected.compare(say, e, shown, "gamma"),
+    "batch": lambda say, _, shown: batch_table.results(say, rows(shown)),
+    "running": lambda say, _, shown: (
+        batch_table.running(say, Progress(rows(shown), 9, 100.0))
+        + batch_table.progress_status(say, Progress(rows(shown), 9, 100.0))
+    ),
+    "angles": lambda say, e, shown: angles.result(say, e, rows(shown)),
+    "nothing held": lambda say, _e, _s: batch_table.held_status(say, 0),
+    "example": lambda say, _e, _s: handlers.receive_example(say, 0).status,
+}
+
+
+@pytest.mark.parametrize("name", FRAGMENTS)
+def test_no_english_is_left(ensemble: Ensemble, shown: Shown, name: str) -> None:
+    catalogue = Missing()
+    say = Say("de-test", catalogue, GERMAN.decimal, GERMAN.thousands)
+    rendered = FRAGMENTS[name](say, ensemble, shown)
+    assert english_in(rendered) == []
+    wordless = {asked for asked in catalogue.asked if not any(map(str.isalpha, without_places(asked)))}
+    assert catalogue.asked - wordless == set()
+
+
+def test_english_would_be_found(ensemble: Ensemble, shown: Shown) -> None:
+    english = FRAGMENTS["result"](Say("en"), ensemble, shown)
+    assert words.MAP_MEANING in english_in(english)
+    assert words.MALIGNANT_TOGETHER in english_in(english)
+
+
+# The other tabs, and what is there once they are filled.
+PLACES = {
+    "several": (words.TAB_SEVERAL, "#several-angles-files"),
+    "evidence": (words.TAB_EVIDENCE, "#evidence h2"),
+    "about": (words.TAB_ABOUT, "#about h2"),
+}
+
+
+def tab(page: Page, name: str) -> None:
+    """Open a tab; on a phone the last ones are in a menu."""
+    visible = page.get_by_role("tab", name=GERMAN(name), exact=True)
+    if not visible.is_visible():
+        page.locator(".overflow-menu > button").first.click()
+        visible = page.locator(".overflow-dropdown").get_by_text(GERMAN(name), exact=True)
+    visible.click()
+
+
+def test_a_german_browser_gets_a_german_page(
+    browser: Browser, served: Served, screenshots: Path
+) -> None:
+    page = opened(browser, locale="de-DE", viewport={"width": 1280, "height": 900})
+    page.goto(served.url)
+    page.get_by_role("button", name=GERMAN(words.ANALYSE), exact=True).wait_for()
+    assert page.evaluate("document.documentElement.lang") == "de"
+    expect(page.get_by_text("Forschungsdemo, kein Medizinprodukt.")).to_be_visible()
+    for name in (words.TAB_ONE, words.TAB_SEVERAL, words.TAB_EVIDENCE, words.TAB_ABOUT):
+        expect(page.get_by_role("tab", name=GERMAN(name), exact=True)).to_be_visible()
+    page.screenshot(path=screenshots / "german-first-visit.png", full_page=True)
+    upload(page, PHOTO)
+    expect(page.locator("#status")).to_have_text(FULL)
+    assert page.evaluate("document.documentElement.lang") == "de"
+    heading = page.locator("#ranking").get_by_role("heading")
+    expect(heading).to_have_text("Sieben Diagnosen in Rangfolge")
+    assert english_in(page.locator("#top").inner_html()) == []
+    page.screenshot(path=screenshots / "german-result.png", full_page=True)
+    for name, (tab_name, place) in PLACES.items():
+        tab(page, tab_name)
+        page.locator(place).first.wait_for()
+        page.screenshot(path=screenshots / f"german-{name}.png", full_page=True)
+        assert english_in(page.locator("body").inner_html()) == []
+    page.context.close()
+
+
+def test_german_fits_a_phone(browser: Browser, served: Served, screenshots: Path) -> None:
+    page = opened(browser, locale="de-AT", viewport={"width": 360, "height": 780})
+    page.goto(served.url)
+    upload(page, EXAMPLES_FOLDER / "globules.jpg")
+    expect(page.locator("#status")).to_have_text(FULL)
+    page.screenshot(path=screenshots / "german-phone.png", full_page=True)
+    assert page.evaluate(WIDTH) <= 360
+    for name, (tab_name, place) in PLACES.items():
+        tab(page, tab_name)
+        page.locator(place).first.wait_for()
+        page.screenshot(path=screenshots / f"german-phone-{name}.png", full_page=True)
+        assert page.evaluate(WIDTH) <= 360
+    page.context.close()

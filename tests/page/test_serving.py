@@ -1,0 +1,197 @@
+import errno
+import importlib
+import json
+import socket
+import sys
+import threading
+from datetime import datetime, timedelta
+from urllib.request import Request, urlopen
+
+import gradio as gr
+import pytest
+from gradio import processing_utils, route_utils
+from gradio.blocks import Block
+from gradio.state_holder import StateHolder
+
+from skin_app.page import guards
+from skin_app.page import serve as serving
+from skin_app.page.guards import NO_ADDRESSES, TESTED, put_up
+from skin_app.page.listening import PortError, ServeError, listening
+from skin_app.page.serve import SETTINGS, forget_idle, forget_session, serve
+from tests.page.conftest import Served, free_port, needs_ipv6
+
+
+def test_port_in_use_is_one_sentence() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(PortError, match=f"cannot listen on 127.0.0.1:{port}"):
+            listening("127.0.0.1", port)
+
+
+def test_a_port_that_only_the_administrator_may_use_is_not_called_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(socket.socket, "bind", refuse)
+    with pytest.raises(PortError, match=r"^Port 80 may not be used by this account .*above 1023\.$"):
+        listening("127.0.0.1", 80)
+
+
+@pytest.mark.parametrize("port", ["x", "0", "70000", ""])
+def test_no_port_is_one_sentence(port: str) -> None:
+    with pytest.raises(PortError, match="is no port"):
+        listening("127.0.0.1", port)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("0.0.0.0:7860", "http://127.0.0.1", "no-such-host.invalid", " ", "*", "a..b", "x" * 300),
+        *("203.0.113.7", "2001:db8::1", "fe80::1"),
+    ],
+)
+def test_a_name_that_is_not_this_machine_gets_advice_about_the_name(name: str) -> None:
+    with pytest.raises(PortError, match="set GRADIO_SERVER_NAME to a name or address of this machine"):
+        listening(name, 7860)
+
+
+@pytest.mark.parametrize(
+    ("name", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:{port}"),
+        ("localhost", "http://localhost:{port}"),
+        ("0.0.0.0", "http://127.0.0.1:{port}"),
+        ("::1", "http://[::1]:{port}"),
+        ("[::1]", "http://[::1]:{port}"),
+        ("::", "http://[::1]:{port}"),
+    ],
+)
+def test_the_address_told_is_one_that_a_browser_opens(name: str, url: str) -> None:
+    needs_ipv6(name)
+    port = free_port()
+    where = listening(name, f" {port} ")
+    assert where.url == url.format(port=port)
+    assert ("other machines" in where.told) == (name in ("0.0.0.0", "::"))
+
+
+def test_an_address_that_is_taken_in_ipv6_alone_is_taken() -> None:
+    needs_ipv6("::1")
+    with socket.socket(socket.AF_INET6) as taken:
+        taken.bind(("::1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(PortError, match=rf"cannot listen on \[::1\]:{port}"):
+            listening("::1", port)
+
+
+def test_the_page_is_served_by_ipv6() -> None:
+    needs_ipv6("::1")
+    port = free_port()
+    with gr.Blocks() as page:
+        pass
+    url = serve(page, listening("[::1]", port), block=False)
+    assert url == f"http://[::1]:{port}/"
+    urlopen(url).close()
+    page.close()
+
+
+def test_a_file_named_by_an_address_is_not_fetched(served: Served) -> None:
+    photo = {"path": "https://example.org/lesion.jpg", "meta": {"_type": "gradio.FileData"}}
+    call = f"{served.url}gradio_api/call/analyse"
+    body = json.dumps({"data": [photo, 8]}).encode()
+    headers = {"Content-Type": "application/json"}
+    with urlopen(Request(call, body, headers)) as answer:
+        event = json.load(answer)["event_id"]
+    with urlopen(f"{call}/{event}") as stream:
+        said = stream.read().decode()
+    assert "event: error" in said
+    assert NO_ADDRESSES in said
+
+
+def otherwise(*_: object) -> None:
+    """Stands where an older or newer gradio is made in another way."""
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "changed"),
+    [
+        (processing_utils, "async_ssrf_protected_download", None),
+        (processing_utils, "async_ssrf_protected_download", otherwise),
+        (route_utils, "GradioUploadFile", None),
+        (route_utils, "GradioMultiPartParser", None),
+        (Block, "async_move_resource_to_block_cache", otherwise),
+        (StateHolder, "__init__", otherwise),
+        (gr.Blocks, "launch", otherwise),
+    ],
+)
+def test_without_a_place_for_its_guards_there_is_no_page(
+    owner: object, name: str, changed: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(owner, name, changed)
+    with pytest.raises(ServeError, match=rf"gradio {gr.__version__} has .*: install gradio {TESTED}"):
+        serve(gr.Blocks(), listening("127.0.0.1", free_port()), block=False)
+
+
+def test_a_gradio_that_lacks_what_the_guards_replace_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr(route_utils, "GradioUploadFile")
+    monkeypatch.setitem(sys.modules, "gradio.state_holder", None)
+    for module in (guards, serving):  # as when they are imported the first time
+        importlib.reload(module)
+    with pytest.raises(ServeError, match=r"\(GradioUploadFile, StateHolder\): install gradio"):
+        put_up(SETTINGS)
+
+
+def test_a_second_page_in_the_same_program_keeps_the_guards() -> None:
+    put_up(SETTINGS)
+    guard = route_utils.GradioUploadFile
+    put_up(SETTINGS)
+    assert route_utils.GradioUploadFile is guard
+
+
+@pytest.mark.parametrize("forget", ["left", "idle"])
+def test_sessions_are_dropped_only_while_gradio_does_not_move_them(forget: str) -> None:
+    page, sessions = gr.Blocks(), StateHolder()
+    sessions.set_blocks(page)
+    assert sessions["visitor"]
+    later = datetime.now() + timedelta(hours=1)
+    dropping = threading.Thread(
+        target=lambda: (
+            forget_session(page, "visitor") if forget == "left" else forget_idle(page, later, 60)
+        )
+    )
+    with sessions.lock:
+        dropping.start()
+        dropping.join(0.2)
+        assert "visitor" in sessions.session_data
+    dropping.join(60)
+    assert not sessions.session_data
+    assert not sessions.time_last_used
+
+
+def test_what_is_held_of_a_visitor_goes_some_time_after_the_last_that_was_done() -> None:
+    page, sessions = gr.Blocks(), StateHolder()
+    sessions.set_blocks(page)
+    for visitor in ("idle", "busy"):
+        sessions[visitor].state_data[0] = "a photo"
+    now = datetime.now()
+    sessions.time_last_used["idle"] = now - timedelta(seconds=61)
+    forget_idle(page, now, held_for=60)
+    assert set(sessions.session_data) == set(sessions.time_last_used) == {"busy"}
+    assert sessions["busy"].state_data[0] == "a photo"
+
+
+def test_every_event_counts_as_something_done(served: Served) -> None:
+    sessions, session = served.page.state_holder, "a-visitor"
+    before = datetime.now()
+    body = json.dumps({"data": [], "session_hash": session, "fn_index": 0}).encode()
+    headers = {"Content-Type": "application/json"}
+    urlopen(Request(f"{served.url}gradio_api/queue/join", body, headers)).close()
+    with urlopen(f"{served.url}gradio_api/queue/data?session_hash={session}") as stream:
+        stream.read()
+    assert sessions.time_last_used[session] >= before

@@ -1,0 +1,229 @@
+"""Members of another kind join a weights folder: two unlike networks answer each held-out image."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from skin_app.diagnoses import CODES
+from skin_app.ensemble import Ensemble, Reader, input_square
+from skin_app.heatmap import against_the_others, attributions, averaged_over_members
+from skin_app.network import Member, MemberConfig
+from skin_app.photo.read import read_photo
+from skin_app.weights.folder import open_weights
+from tests.tiny import MOBILENET, SWIN, write_data
+from train.__main__ import main
+from train.audit import foreign
+from train.audit.bench import Bench
+from train.audit.heat import first_maps
+from train.audit.novelty import fit_novelty
+from train.audit.readings import view_readings
+from train.data.ham10000 import read_dataset
+from train.engine.fit import fit_fold
+from train.engine.run import Run, RunError, open_run, prepare
+from train.recipes.recipe import Recipe, Stage
+from train.release.add_members import add_members
+from train.release.assemble import assemble
+from train.scores.kinds import columns_of_kind
+
+SHORT = Recipe(
+    name="flagship", member=MOBILENET, folds=2, stages=(Stage(epochs=1),), batch=8, cache_side=80
+)
+
+
+def fitted(folder: Path, data: Path, recipe: Recipe, folds: tuple[int, ...] = (0, 1)) -> Run:
+    """A run of random start weights whose `folds` are finished."""
+    start = folder.parent / f"{folder.name}-start.safetensors"
+    torch.manual_seed(0)
+    backbone = Member(recipe.member).backbone.state_dict()
+    save_file({key: value.contiguous() for key, value in backbone.items()}, start)
+    run = prepare(folder, read_dataset(data), recipe, 0, start)
+    for fold in folds:
+        fit_fold(run, fold)
+    return run
+
+
+def of(member: MemberConfig) -> Recipe:
+    return dataclasses.replace(SHORT, member=member)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("kinds")
+
+
+@pytest.fixture(scope="module")
+def data(place: Path) -> Path:
+    return write_data(place / "data")
+
+
+@pytest.fixture(scope="module")
+def first(place: Path, data: Path) -> Path:
+    """A weights folder with members of one kind."""
+    return assemble(fitted(place / "swin", data, of(SWIN)), "two kinds")
+
+
+@pytest.fixture(scope="module")
+def both(place: Path, data: Path, first: Path) -> Path:
+    run, out = fitted(place / "mobilenet", data, of(MOBILENET)), place / "both"
+    given = ["--weights", str(first), "--run", str(run.folder), "--data", str(data), "--out", str(out)]
+    assert main(["add", *given]) == 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def bench(place: Path, data: Path, both: Path) -> Bench:
+    return Bench.open(open_weights(both), read_dataset(data), place / "work")
+
+
+def test_the_folder_says_which_member_is_of_which_fold_and_kind(both: Path, first: Path) -> None:
+    contract, before = open_weights(both).contract, open_weights(first).contract
+    assert contract.members == ("member-0", "member-1", "member-2", "member-3")
+    assert contract.folds_of_members == (0, 1, 0, 1)
+    assert [t.recipe["member"]["architecture"] for t in contract.trainings] == [
+        SWIN.architecture,
+        MOBILENET.architecture,
+    ]
+    assert contract.training == before.training
+    assert contract.stored == "int8"
+    assert contract.scores["predicted_by"].startswith("two members an image")
+    assert "two members an image" in (both / "README.md").read_text()
+
+
+def test_predictions_are_of_members_that_had_not_seen_the_lesion(both: Path, data: Path) -> None:
+    ensemble = Ensemble(open_weights(both))
+    table = pd.read_csv(both / "evaluation" / "out_of_fold.csv")
+    folds = pd.read_csv(both / "evaluation" / "folds.csv").set_index("image_id")["fold"]
+    assert (folds.loc[table["image_id"]].to_numpy() == table["fold"]).all()
+    changes, same = [], []
+    mean = table[[f"logit_8views_{code}" for code in CODES]].to_numpy(float)
+    kinds = [table[columns_of_kind(8, kind)].to_numpy(float) for kind in (0, 1)]
+    assert np.allclose(mean, np.mean(kinds, axis=0), atol=2e-5)
+    for place, (image, fold) in enumerate(zip(table["image_id"], table["fold"], strict=True)):
+        photo, read = read_photo(next(data.rglob(f"{image}.jpg"))), []
+        for kind in (0, 1):
+            reader = Reader([ensemble.members[2 * kind + int(fold)]])
+            (answer,) = reader.read(reader.inputs([photo], 8), torch.device("cpu"))
+            read.append(answer.logits[0].numpy())
+            assert np.allclose(read[-1], kinds[kind][place], atol=0.02)
+        found = np.mean(read, axis=0)
+        changes.append(np.abs(found - mean[place]))
+        same.append(found.argmax() == mean[place].argmax())
+    told = ensemble.weights.contract.rounding
+    assert told is not None
+    assert told.images == len(table)
+    assert told.same_first == pytest.approx(np.mean(same))
+    assert told.mean_change == pytest.approx(np.mean(changes), abs=1e-5)
+    assert told.largest_change == pytest.approx(np.max(changes), abs=1e-5)
+    assert f"{told.mean_change:.3f} on average" in (both / "README.md").read_text()
+
+
+def test_the_page_averages_all_four_and_maps_all_four(both: Path) -> None:
+    ensemble = Ensemble(open_weights(both))
+    photo = read_photo(next((both.parent / "data").rglob("*.jpg")))
+    analysis = ensemble.analyse(photo)
+    assert analysis.members.shape == (4, 7)
+    assert analysis.maps is not None
+    assert [len(reader.members) for reader in ensemble.readers] == [2, 2]
+
+
+def test_each_image_is_asked_of_both_members_of_its_fold(bench: Bench) -> None:
+    rows = np.array([0, len(bench.table) - 1, 3])
+    photos = [bench.photo(int(row)) for row in rows]
+    answers = bench.read(rows, photos)
+    assert len(answers) == 2
+    for kind, answer in enumerate(answers):
+        for place, row in enumerate(rows):
+            index = 2 * kind + int(bench.table["fold"].iloc[row])
+            reader = Reader([bench.members[index]])
+            (alone,) = reader.read(reader.inputs([photos[place]], 1), torch.device("cpu"))
+            assert torch.allclose(answer.logits[place], alone.logits[0], atol=1e-4)
+    assert np.allclose(bench.read_logits(rows, photos), bench.logits[1][rows], atol=0.02)
+    assert np.allclose(bench.apart(8).mean(axis=1), bench.logits[8], atol=1e-4)
+
+
+def test_the_map_is_that_of_both(bench: Bench) -> None:
+    rows = np.array([0, len(bench.table) - 1])
+    photos = [bench.photo(int(row)) for row in rows]
+    logits, maps = first_maps(bench, rows, photos)
+    shares = torch.from_numpy(bench.calibrated(logits, 1)).float()
+    scores = against_the_others(shares.argmax(dim=1), shares)
+    for place, row in enumerate(rows):
+        signed = []
+        for kind in (0, 1):
+            member = bench.members[2 * kind + int(bench.table["fold"].iloc[row])]
+            square = input_square(photos[place], member.config)[None]
+            signed.append(attributions(member, square, scores[[place]]))
+        mean = averaged_over_members(signed)[0, 0].clamp(min=0)
+        assert np.allclose(maps[place], mean.numpy(), atol=1e-5)
+        assert not np.allclose(maps[place], signed[0][0, 0].clamp(min=0).numpy(), atol=1e-5)
+
+
+def test_novelty_goes_by_each_members_own_unseen_images(bench: Bench) -> None:
+    fitted = fit_novelty(bench)
+    assert len(fitted.members) == 4
+    assert fitted.distance.shape == (len(bench.table), 2)
+    folds = bench.table["fold"].to_numpy()
+    for index in range(4):
+        own, kind = bench.held_out_of(index)
+        assert (own == (folds == index % 2)).all()
+        assert kind == index // 2
+        spread = fitted.limits.distance[index]
+        assert spread.mean == pytest.approx(fitted.distance[own, kind].mean())
+    judged = fitted.detector()
+    rows = np.arange(4)
+    photos = [bench.photo(int(row)) for row in rows]
+    answers = [foreign._answers(member, photos) for member in bench.members]
+    scores = judged.scores([a[0] for a in answers], [a[1] for a in answers], 1)
+    assert np.isfinite(scores).all()
+    measured = foreign.measure(bench, fitted, None)
+    assert measured["groups"]["noise"]["auroc"]["joint"]["value"] <= 1
+
+
+def test_readings_are_of_every_view_of_both(bench: Bench) -> None:
+    readings = view_readings(bench, lesions=5)
+    assert readings.logits.shape == (5, 2, 8, 7)
+    assert readings.of(8).shape == (5, 16, 7)
+    mean = readings.of(8).mean(axis=1)
+    assert np.allclose(mean, bench.logits[8][readings.rows], atol=0.02)
+
+
+@pytest.mark.parametrize(
+    ("change", "folds", "sentence"),
+    [
+        ({"class_boost": (("mel", 3.0),)}, (0, 1), "other class weights"),
+        ({}, (0,), "no finished fold 1"),
+    ],
+)
+def test_a_run_that_cannot_answer_along_is_refused(
+    tmp_path: Path,
+    data: Path,
+    first: Path,
+    change: dict[str, object],
+    folds: tuple[int, ...],
+    sentence: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    recipe = dataclasses.replace(of(MOBILENET), **change)  # pyright: ignore[reportArgumentType]
+    run = fitted(tmp_path / "run", data, recipe, folds)
+    given = ["--run", str(run.folder), "--data", str(data), "--out", str(tmp_path / "out")]
+    assert main(["add", "--weights", str(first), *given]) != 0
+    assert sentence in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_of_too_few_views_is_refused(tmp_path: Path, data: Path, first: Path) -> None:
+    run = fitted(tmp_path / "run", data, of(MOBILENET), (0,))
+    fit_fold(run, 1, views=1)
+    with pytest.raises(RunError, match="fewer than 8 views"):
+        add_members(open_weights(first), run, tmp_path / "out")
+
+
+def test_other_folds_are_refused(tmp_path: Path, data: Path, first: Path) -> None:
+    run = prepare(tmp_path / "run", read_dataset(data), of(MOBILENET), 1, None)
+    with pytest.raises(RunError, match="other folds"):
+        add_members(open_weights(first), open_run(run.folder, read_dataset(data)), tmp_path / "out")

@@ -1,0 +1,398 @@
+"""What is kept of a run, and that tables and figures come out of it again, the same each time."""
+
+import dataclasses
+import gzip
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from skin_app.decision import prior_adjusted, softmax
+from skin_app.diagnoses import CODES
+from skin_app.weights.folder import EMBEDDED
+from tests.tiny import write_data
+from train.data.folds import write_folds
+from train.data.ham10000 import DataError, Dataset, read_dataset
+from train.documents import results
+from train.documents.figures import draw_learning_curves, draw_range_test, draw_tsne
+from train.documents.results import write_results
+from train.documents.results_page import study_page
+from train.engine.run import _read_folds
+from train.engine.temperature import fit_temperature
+from train.recipes.published import FLAGSHIP
+from train.scores.crossfit import cross_fitted
+from train.scores.evidence import (
+    ensemble_of,
+    export_evidence,
+    on_shared_images,
+    read_evidence,
+    weights_evidence,
+)
+from train.scores.paired import Side, compare, has_sibling_in_training
+from train.scores.summary import differences
+
+SHIFT = (0.5, 0.2, 0.0, 0.8, 0.0, -0.4, 0.6)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    return read_dataset(write_data(tmp_path_factory.mktemp("d") / "data", lesions_per_class=6))
+
+
+def write_run(
+    folder: Path, data: Dataset, seed: int = 0, folds: int = 2, split: str = "lesion"
+) -> Path:
+    """A run folder with invented logits: the first `folds` of two folds are finished."""
+    folder.mkdir(parents=True)
+    recipe = dataclasses.replace(FLAGSHIP, folds=2, split=split).to_dict()  # type: ignore[arg-type]
+    settings = {
+        "recipe": recipe,
+        "seed": 0,
+        "data_fingerprint": data.fingerprint,
+        "init": None,
+        "micro_batches": 1,
+        "log_prior_shift": SHIFT,
+        "versions": {"torch": "2"},
+    }
+    (folder / "run.json").write_text(json.dumps(settings))
+    random = np.random.default_rng(seed)
+    table = data.table[["image_id", "dx"]].copy()
+    table["fold"] = data.groups // 2 % 2 if split == "lesion" else np.arange(len(table)) % 2
+    for views in ("1view", "4views", "8views"):
+        logits = 2 * np.eye(7)[data.labels] + np.array(SHIFT) + random.normal(size=(len(table), 7))
+        table[[f"logit_{views}_{code}" for code in CODES]] = logits
+    epoch = {"epoch": 0, "train_loss": 1.0, "validation_loss": 0.9, "accuracy": 0.5}
+    stage = {"name": "all", "kept": 0, "epochs": [epoch, {**epoch, "epoch": 1, "train_loss": 0.8}]}
+    history = {"stages": [stage], "minutes": 1.5, "hardware": "a tiny machine", "processes": 1}
+    for fold in range(folds):
+        place = folder / f"fold-{fold}"
+        place.mkdir()
+        table[table["fold"] == fold].to_csv(place / "predictions.csv", index=False)
+        (place / "history.json").write_text(json.dumps(history))
+    return folder
+
+
+def kept(tmp_path: Path, data: Dataset, name: str, **run: object) -> Path:
+    """The evidence of a `write_run` in study s."""
+    out = tmp_path / "evidence" / "s" / name
+    export_evidence(write_run(tmp_path / "runs" / name, data, **run), data.table, out)  # type: ignore[arg-type]
+    return out
+
+
+def test_what_is_kept_is_read_back(tmp_path: Path, data: Dataset) -> None:
+    evidence = read_evidence(kept(tmp_path, data, "one"))
+    assert (evidence.study, evidence.setting) == ("s", "one")
+    assert sorted(evidence.logits) == [1, 4, 8]
+    assert list(evidence.histories) == [0, 1]
+    source = pd.concat(pd.read_csv(tmp_path / f"runs/one/fold-{f}/predictions.csv") for f in (0, 1))
+    assert evidence.table["image_id"].tolist() == source["image_id"].tolist()
+    expected = source[[f"logit_4views_{code}" for code in CODES]].to_numpy()
+    assert np.allclose(evidence.logits[4], expected, rtol=1e-3)
+    rows = pd.Index(data.table["image_id"]).get_indexer(evidence.table["image_id"])
+    assert np.array_equal(evidence.labels, data.labels[rows])
+    groups = pd.Series(data.groups[rows]).groupby(evidence.lesions).nunique()
+    assert len(groups) == 42
+    assert (groups == 1).all()
+    assert evidence.frequencies == pytest.approx((1 / 7,) * 7)
+
+
+def test_ids_that_are_numbers_stay_as_they_are(tmp_path: Path, data: Dataset) -> None:
+    """0012 is not 12: else a finished training would be said to be of other images."""
+    ids = [f"{number:07d}" for number in range(len(data.table))]
+    numbered = dataclasses.replace(data, table=data.table.assign(image_id=ids))
+    evidence = read_evidence(kept(tmp_path, numbered, "one"))
+    assert sorted(evidence.table["image_id"]) == ids
+    assert set(evidence.lesions) <= set(ids)
+    write_folds(numbered, numbered.groups % 2, tmp_path / "folds.csv")
+    assert _read_folds(tmp_path, numbered).tolist() == (numbered.groups % 2).tolist()
+
+
+def test_exporting_again_gives_the_same_bytes_and_no_pixels(tmp_path: Path, data: Dataset) -> None:
+    out = kept(tmp_path, data, "one")
+    files = sorted(path for path in (tmp_path / "evidence").rglob("*") if path.is_file())
+    names = {path.name for path in files}
+    assert names == {"images.csv.gz", "predictions.csv.gz", "run.json", "history.json"}
+    before = [path.read_bytes() for path in files]
+    export_evidence(tmp_path / "runs" / "one", data.table, out)
+    assert [path.read_bytes() for path in files] == before
+    columns = gzip.decompress(files[0].read_bytes()).decode().splitlines()[0]
+    assert columns == "image_id,lesion,dx,dx_type,age,sex,localization"
+
+
+def test_unfit_evidence_is_one_sentence(tmp_path: Path, data: Dataset) -> None:
+    out = kept(tmp_path, data, "one")
+    with pytest.raises(DataError, match="is finished: run"):
+        export_evidence(tmp_path, data.table, out)
+    with pytest.raises(DataError, match="other images"):
+        export_evidence(tmp_path / "runs" / "one", data.table.iloc[:-1], out)
+    table = pd.read_csv(out / "predictions.csv.gz")
+    table.drop(columns="logit_8views_nv").to_csv(out / "predictions.csv.gz", index=False)
+    with pytest.raises(DataError, match="lack logits of a class"):
+        read_evidence(out)
+    partly = table.copy()
+    partly.loc[partly["fold"] == 0, [name for name in table if name.startswith("logit_8")]] = np.nan
+    partly.to_csv(out / "predictions.csv.gz", index=False)
+    assert 8 not in read_evidence(out).logits
+    partly.loc[0, [name for name in table if name.startswith("logit_")]] = np.nan
+    partly.to_csv(out / "predictions.csv.gz", index=False)
+    with pytest.raises(DataError, match="no number of views in common"):
+        read_evidence(out)
+    table.assign(dx="nv").to_csv(out / "predictions.csv.gz", index=False)
+    with pytest.raises(DataError, match="with its diagnosis"):
+        read_evidence(out)
+    (out / "history.json").unlink()
+    with pytest.raises(DataError, match=r"history\.json cannot be read"):
+        read_evidence(out)
+
+
+def test_a_lesions_temperature_comes_from_others_of_all_folds(tmp_path: Path, data: Dataset) -> None:
+    evidence = read_evidence(kept(tmp_path, data, "one"))
+    shifted = evidence.logits[8] - np.array(SHIFT)
+    read = softmax(shifted / fit_temperature(shifted, evidence.labels))
+    found = evidence.calibrated(8)
+    assert not np.allclose(found, read)  # not by the temperature of all
+    own = evidence.lesions == evidence.lesions[0]
+    changed = dataclasses.replace(
+        evidence, table=evidence.table.assign(dx=np.where(own, "df", evidence.table["dx"]))
+    )
+    assert np.array_equal(changed.calibrated(8)[own], found[own])
+    assert not np.array_equal(changed.calibrated(8), found)
+    adjusted = prior_adjusted(found, evidence.frequencies)
+    assert np.array_equal(evidence.adjusted(8), adjusted)
+
+
+def test_a_lesion_is_calibrated_by_others() -> None:
+    """Changing the labels of a lesion may not change that lesion's own probabilities."""
+    random = np.random.default_rng(0)
+    labels, lesions = random.integers(0, 7, 200), np.repeat(np.arange(100), 2)
+    logits = random.normal(size=(200, 7)) + 2 * np.eye(7)[labels]
+    shift = np.zeros(7)
+    before = cross_fitted(logits, labels, lesions, shift)
+    changed = np.where(lesions == 3, (labels + 1) % 7, labels)
+    after = cross_fitted(logits, changed, lesions, shift)
+    assert np.array_equal(before[lesions == 3], after[lesions == 3])
+    assert not np.array_equal(before, after)
+    with pytest.raises(DataError, match="at least 5 lesions"):
+        cross_fitted(logits[:8], labels[:8], lesions[:8], shift)
+
+
+def test_the_average_takes_off_each_members_own_shift(tmp_path: Path, data: Dataset) -> None:
+    members = [
+        read_evidence(kept(tmp_path, data, "one")),
+        read_evidence(kept(tmp_path, data, "two", seed=1, folds=1)),
+    ]
+    average = ensemble_of(members)
+    assert average.table["image_id"].tolist() == members[1].table["image_id"].tolist()
+    image = average.table["image_id"].iloc[5]
+    logits = [m.logits[8][(m.table["image_id"] == image).to_numpy()][0] - SHIFT for m in members]
+    assert np.allclose(average.logits[8][5], np.mean(logits, axis=0))
+    assert not average.shift.any()
+    other = dataclasses.replace(members[1], table=members[1].table.assign(image_id="another"))
+    with pytest.raises(DataError, match="no prediction in common"):
+        ensemble_of([members[0], other])
+
+
+def test_images_are_paired_by_their_id(tmp_path: Path, data: Dataset) -> None:
+    one = read_evidence(kept(tmp_path, data, "one"))
+    turned = one.only(np.arange(len(one.labels))[:20:-1])
+    first, second = on_shared_images(one, turned)
+    assert len(first.labels) == len(one.labels) - 21
+    assert first.table["image_id"].tolist() == second.table["image_id"].tolist()
+    assert np.array_equal(first.logits[8], second.logits[8])
+    assert np.array_equal(first.folds, second.folds)
+    assert on_shared_images(one, one)[0] is one
+    with pytest.raises(DataError, match="no image in common"):
+        on_shared_images(one.only(np.arange(20)), turned)
+
+
+def test_what_one_side_alone_predicted_does_not_move_their_difference(
+    tmp_path: Path, data: Dataset
+) -> None:
+    """Else the calibrator of the side with more images would make the difference."""
+    one = read_evidence(kept(tmp_path, data, "one"))
+    two = read_evidence(kept(tmp_path, data, "two", seed=1, folds=1))
+    alone = ~one.table["image_id"].isin(two.table["image_id"]).to_numpy()
+    assert alone.any()
+    logits = {views: np.where(alone[:, None], -own, own) for views, own in one.logits.items()}
+    poisoned = dataclasses.replace(one, logits=logits)
+    assert differences(two, one) == differences(two, poisoned)
+    average = ensemble_of([one, two])
+    assert differences(average, one) == differences(average, poisoned)
+    assert not np.allclose(one.calibrated(8)[~alone], poisoned.calibrated(8)[~alone])
+
+
+def test_siblings_in_training_are_found_by_image_and_never_by_lesion(
+    tmp_path: Path, data: Dataset
+) -> None:
+    """Each tiny lesion has two images; by image they land in two folds."""
+    by_lesion = read_evidence(kept(tmp_path, data, "lesion"))
+    by_image = read_evidence(kept(tmp_path, data, "image", folds=1, split="image"))
+    assert not has_sibling_in_training(by_lesion).any()
+    assert has_sibling_in_training(by_image).all()
+    one, other = (Side.of(e, e.calibrated(8)) for e in (by_image, by_lesion))
+    comparison = compare(one, other, resamples=50)
+    assert comparison.images == (42, 84)
+    assert comparison.shared_images == 42
+
+
+def test_the_shipped_weights_keep_evidence_too() -> None:
+    evidence = weights_evidence(EMBEDDED)
+    assert len(evidence.labels) == len(evidence.logits[8]) > 1000
+    assert sum(evidence.frequencies) == pytest.approx(1)
+    assert (evidence.calibrated(8).argmax(axis=1) == evidence.labels).mean() > 0.8
+
+
+@pytest.fixture
+def documents(tmp_path: Path, data: Dataset, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two studies; the shipped weights are stood in for, their 4,007 images take too long here."""
+    for name, run in (("one", {}), ("two", {"seed": 1, "folds": 1})):
+        kept(tmp_path, data, name, **run)
+    study = {
+        "study": "s",
+        "title": "One against two",
+        "baseline": "one",
+        "settings": ["one", "two", "three"],
+        "published": {"one": {"accuracy": 0.123}},
+        "notes": ["A note."],
+        "ensemble": True,
+    }
+    folder = tmp_path / "evidence" / "s"
+    (folder / "study.json").write_text(json.dumps(study))
+    points = data.table[["image_id"]].assign(x=data.labels, y=data.groups)
+    points.to_csv(folder / "two" / "tsne.csv.gz", index=False)
+    for name, run in (("lesion", {}), ("image", {"folds": 1, "split": "image"})):
+        source = write_run(tmp_path / "runs" / name, data, **run)  # type: ignore[arg-type]
+        export_evidence(source, data.table, tmp_path / "evidence" / "split" / name)
+    split = {**study, "study": "split", "title": "Splits", "settings": ["lesion", "image"]}
+    split |= {"baseline": "lesion", "published": {}, "ensemble": False}
+    (tmp_path / "evidence" / "split" / "study.json").write_text(json.dumps(split))
+    shipped = dataclasses.replace(read_evidence(folder / "one"), histories={})
+    monkeypatch.setattr(results, "weights_evidence", lambda _: shipped)
+    return tmp_path
+
+
+def write(folder: Path, out: str) -> Path:
+    docs = folder / out
+    write_results(folder / "evidence", EMBEDDED, docs / "results.md", docs / "figures")
+    return docs
+
+
+def test_the_document_says_what_was_run_and_what_was_not(documents: Path) -> None:
+    docs = write(documents, "docs")
+    text = (docs / "results.md").read_text()
+    numbers = json.loads((docs / "results.json").read_text())
+    study = numbers["studies"][0]
+    assert study["title"] == "One against two"
+    assert "**Not run:** `three`." in text
+    assert "A single fold" in text
+    assert "two was run on fold 0 alone, one on 0, 1: scores are of each one's own images" in text
+    assert "differences of those that both have, calibrated on them alone." in text
+    assert "- All are calibrated with a temperature." in text
+    assert "*published* | *0.123*" in text
+    assert "`folds` 5 → 2" in text
+    score = study["settings"]["two"]["views_8"]["calibrated"]["accuracy"]
+    evidence = read_evidence(documents / "evidence" / "s" / "two")
+    hits = evidence.calibrated(8).argmax(axis=1) == evidence.labels
+    assert score == pytest.approx(hits.mean(), abs=1e-5)
+    assert f"| **two** | {score:.3f} [" in text
+    compared = study["differences"]["two"]["calibrated"]
+    assert compared["shared_images"] == 42
+    assert set(study["average"]["against"]) == {"one", "two"}
+    split = numbers["studies"][1]
+    assert split["siblings"]["image"]["with_sibling"] == 42
+    assert split["differences"]["image"]["calibrated"]["images"] == [42, 84]
+
+
+def test_settings_are_compared_on_the_untouched_fold_alone_too(tmp_path: Path, data: Dataset) -> None:
+    for name, run in (("one", {}), ("two", {"seed": 1}), ("three", {"seed": 2, "folds": 1})):
+        kept(tmp_path, data, name, **run)
+    folder = tmp_path / "evidence" / "s"
+    study = {
+        "study": "s",
+        "title": "Chosen on fold 0",
+        "baseline": "one",
+        "settings": ["one", "two", "three"],
+        "published": {},
+        "notes": [],
+        "untouched": [1],
+    }
+    (folder / "study.json").write_text(json.dumps(study))
+    (tmp_path / "figures").mkdir()
+    report = results.measure_study(folder, tmp_path / "figures")
+    one, two = (read_evidence(folder / name) for name in ("one", "two"))
+    alone = [evidence.only(np.flatnonzero(evidence.folds == 1)) for evidence in (two, one)]
+    assert report["untouched"] == {"folds": [1], "differences": {"two": differences(*alone)}}
+    assert "On fold 1 alone, not looked at when" in study_page(
+        report, tmp_path / "s.md", tmp_path / "figures"
+    )
+    (folder / "study.json").write_text(json.dumps(study | {"untouched": [0, 1]}))
+    assert results.measure_study(folder, tmp_path / "figures")["untouched"] is None
+
+
+def test_a_setting_with_a_reference_of_its_own_is_compared_with_the_baseline_too(
+    tmp_path: Path, data: Dataset
+) -> None:
+    for seed, name in enumerate(("one", "two", "three")):
+        kept(tmp_path, data, name, seed=seed)
+    folder = tmp_path / "evidence" / "s"
+    study = {
+        "study": "s",
+        "title": "Two references",
+        "baseline": "one",
+        "settings": ["one", "two", "three"],
+        "published": {},
+        "notes": [],
+        "against": {"three": "two"},
+    }
+    (folder / "study.json").write_text(json.dumps(study))
+    (tmp_path / "figures").mkdir()
+    report = results.measure_study(folder, tmp_path / "figures")
+    one, two, three = (read_evidence(folder / name) for name in study["settings"])
+    assert report["differences"] == {"two": differences(two, one), "three": differences(three, two)}
+    assert report["to_baseline"] == {"three": differences(three, one)}
+
+
+def test_all_figures_are_there_linked_and_small(documents: Path) -> None:
+    docs = write(documents, "docs")
+    text = (docs / "results.md").read_text()
+    drawn = sorted(path.name for path in (docs / "figures").iterdir())
+    assert {"weights-roc.png", "s-learning.png", "s-two-tsne.png", "split-confusion.png"} <= set(drawn)
+    for name in drawn:
+        path = docs / "figures" / name
+        assert f"(figures/{name})" in text
+        assert path.stat().st_size < 120_000
+        assert Image.open(path).size[0] > 300
+
+
+def test_the_same_evidence_gives_the_same_bytes(documents: Path) -> None:
+    docs = write(documents, "docs")
+    before = {path.name: path.read_bytes() for path in docs.rglob("*") if path.is_file()}
+    write(documents, "docs")
+    assert before == {path.name: path.read_bytes() for path in docs.rglob("*") if path.is_file()}
+
+
+def test_a_contrastive_stage_has_a_panel_without_validation(tmp_path: Path) -> None:
+    contrast = {"epoch": 0, "train_loss": 4.0, "validation_loss": None}
+    classify = {"epoch": 0, "train_loss": 1.0, "validation_loss": 0.7}
+    stages = [
+        {"name": "contrastive", "kept": None, "epochs": [contrast]},
+        {"name": "classifier", "kept": 0, "epochs": [classify]},
+    ]
+    draw_learning_curves({0: {"stages": stages}}, tmp_path / "two.png")
+    draw_learning_curves({0: {"stages": stages[1:]}}, tmp_path / "one.png")
+    assert Image.open(tmp_path / "two.png").width > Image.open(tmp_path / "one.png").width
+
+
+def test_range_test_and_map_are_drawn_in_the_diagnoses_colours(tmp_path: Path) -> None:
+    rates = np.geomspace(1e-5, 1, 30)
+    table = pd.DataFrame({"rate": rates, "loss": 2 - rates, "smoothed": 2 - rates})
+    draw_range_test(table, tmp_path / "range.png", chosen=1e-2)
+    points = pd.DataFrame({"x": np.arange(200.0) % 20, "y": np.arange(200.0) // 20})
+    draw_tsne(points, pd.Series(["vasc"] * 200), tmp_path / "map.png")
+    pixels = np.asarray(Image.open(tmp_path / "map.png").convert("RGB")).reshape(-1, 3).astype(int)
+    violet = (pixels[:, 2] > pixels[:, 1] + 60) & (pixels[:, 0] > pixels[:, 1] + 30)
+    assert violet.sum() > 500
+    assert (tmp_path / "range.png").stat().st_size > 5000

@@ -1,0 +1,113 @@
+"""Guided back-propagation against the grad-cam library, and the randomisation check."""
+
+import copy
+
+import pytest
+import timm
+import torch
+from pytorch_grad_cam import GuidedBackpropReLUModel
+from scipy.stats import spearmanr
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from skin_app.network import Member, MemberConfig
+from tests.tiny import MOBILENET, SWIN
+from train.engine.run import RunError
+from train.explain.guided import Guided, guided_gradient, likeness, randomised
+
+RESNET = MOBILENET.model_copy(update={"architecture": "resnet10t", "hidden": 0})
+
+
+def member_of(config: MemberConfig) -> Member:
+    torch.manual_seed(1)
+    return Member(config).eval()
+
+
+def picture_of(size: int) -> Tensor:
+    return torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(2))
+
+
+class LogitsOnly(nn.Module):
+    def __init__(self, member: Member) -> None:
+        super().__init__()
+        self.member = member
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.member(images).logits
+
+
+@pytest.mark.parametrize("label", [0, 4])
+def test_on_relus_alone_it_equals_the_grad_cam_library(label: int) -> None:
+    wrapped, images = LogitsOnly(member_of(RESNET)), picture_of(64)
+    ours = guided_gradient(wrapped, images, label)
+    library = GuidedBackpropReLUModel(model=copy.deepcopy(wrapped))(images.clone(), label)
+    assert ours.abs().max() > 0
+    assert torch.allclose(ours[0].permute(1, 2, 0), torch.from_numpy(library), atol=1e-7)
+
+
+def test_fused_and_functional_rectifiers_are_guided_too() -> None:
+    """densenet121 keeps its ReLUs inside its norm layers; a function is called by no module."""
+    torch.manual_seed(1)
+    fused = timm.create_model("densenet121", num_classes=7).eval()
+    with Guided() as guided:
+        fused(picture_of(64))
+    assert guided.calls == sum(isinstance(module, nn.ReLU) for module in fused.modules())
+
+    weights = torch.tensor([[1.0, -2.0], [3.0, 4.0]])
+    images = torch.tensor([[[[0.5]], [[0.25]]]])
+
+    def two_rectifiers(values: Tensor) -> Tensor:
+        return -F.relu(values.flatten(1) @ weights) + torch.relu(values.flatten(1) @ weights.abs())
+
+    gradient = guided_gradient(two_rectifiers, images, 0)
+    assert gradient.flatten().tolist() == [1.0, 3.0]  # only the second term hands back anything
+
+
+@pytest.mark.parametrize("activation", [nn.SiLU(), nn.GELU(), nn.Hardswish(), nn.ReLU6()])
+def test_other_activations_keep_their_derivative_behind_the_same_gates(activation: nn.Module) -> None:
+    values = torch.linspace(-4, 8, 25).view(1, 1, 5, 5)
+    signs = torch.tensor([1.0, -1.0]).repeat(13)[:25].view(5, 5)
+    gradient = guided_gradient(
+        lambda images: (activation(images) * signs).sum((2, 3)), values, 0
+    ).flatten()
+    inputs = values.clone().requires_grad_(True)
+    (slope,) = torch.autograd.grad(activation(inputs).sum(), inputs)
+    open_gates = (values > 0) & (signs > 0)
+    assert torch.allclose(gradient, torch.where(open_gates, slope, 0).flatten(), atol=1e-6)
+
+
+@pytest.mark.parametrize("config", [RESNET, MOBILENET, SWIN], ids=lambda c: c.architecture)
+def test_nothing_is_left_on_the_member(config: MemberConfig) -> None:
+    member, images = member_of(config), picture_of(config.size)
+    before = {name: value.clone() for name, value in member.state_dict().items()}
+    pixels = images.clone().requires_grad_(True)
+    (plain,) = torch.autograd.grad(member(pixels).logits[:, 1].sum(), pixels)
+    guided = guided_gradient(LogitsOnly(member), images, 1)
+    assert not torch.allclose(guided, plain)
+    (again,) = torch.autograd.grad(member(pixels).logits[:, 1].sum(), pixels)
+    assert torch.equal(plain, again)
+    assert all(torch.equal(before[name], value) for name, value in member.state_dict().items())
+    assert all(parameter.grad is None for parameter in member.parameters())
+
+
+def test_a_network_without_rectifiers_is_refused() -> None:
+    with pytest.raises(RunError, match="none of the rectifiers"):
+        guided_gradient(nn.Sequential(nn.Flatten(), nn.Linear(12, 7)), torch.rand(1, 3, 2, 2), 0)
+
+
+def test_randomised_draws_the_named_part_anew() -> None:
+    member = member_of(MOBILENET)
+    head, everything = randomised(member, "head"), randomised(member, "all")
+    name = "conv_stem.weight"
+    assert torch.equal(head.backbone.state_dict()[name], member.backbone.state_dict()[name])
+    assert not torch.equal(everything.backbone.state_dict()[name], member.backbone.state_dict()[name])
+    for drawn in (head, everything):
+        assert not torch.equal(drawn.classifier.weight, member.classifier.weight)
+        assert not drawn.training
+
+
+def test_likeness_agrees_with_scipy_also_with_ties() -> None:
+    generator = torch.Generator().manual_seed(0)
+    one = torch.rand(8, 8, generator=generator).mul(5).round()
+    other = one + torch.rand(8, 8, generator=generator).mul(5).round()
+    assert likeness(one, other) == pytest.approx(spearmanr(one.flatten(), other.flatten())[0])

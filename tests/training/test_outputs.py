@@ -1,0 +1,195 @@
+"""No verb of the trainer writes over what it did not write itself, and all say so before any work."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from skin_app.output import OutputError, replace_file
+from skin_app.weights.folder import EMBEDDED
+from tests.tiny import picture
+from train.__main__ import main
+from train.documents.trust import FIGURE
+from train.release import outputs
+
+ROOT = Path(__file__).parents[2]
+# the options that a verb needs beside where it writes; nothing of it is read before the refusal
+NEEDED = {
+    "split": ["--data", "DATA"],
+    "fit": ["--data", "DATA"],
+    "assemble": ["--data", "DATA"],
+    "compare": ["--data", "DATA", "--study", "split"],
+    "find-rate": ["--data", "DATA"],
+    "trial": ["--data", "DATA", "--backbone", "mobilenet"],
+    "pairs": ["--data", "DATA", "--run", "RUN"],
+    "saliency": ["--data", "DATA", "--run", "RUN", "--image", "ISIC_1"],
+    "tsne": ["--data", "DATA", "--run", "RUN"],
+    "evaluate": ["--data", "DATA", "--weights", "WEIGHTS"],
+    "calibrate": ["--data", "DATA"],
+    "add": ["--data", "DATA", "--run", "RUN"],
+    "readme": [],
+}
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A current folder with a photo and somebody's table in it."""
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(picture(0)).save("photo.png")
+    Path("patients.csv").write_text("name,age\n")
+    return tmp_path
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+@pytest.mark.parametrize("verb", [verb for verb in NEEDED if verb != "assemble"])
+@pytest.mark.parametrize("out", ["photo.png", "patients.csv"])
+def test_no_verb_writes_over_a_file_of_another(
+    verb: str, out: str, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = contents(here)
+    assert main([verb, *NEEDED[verb], "--out", out]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert said.count("\n") == 1
+    assert "DATA" not in said, "the output is looked at first"
+    assert contents(here) == before
+
+
+@pytest.mark.parametrize(
+    ("verb", "option", "path"),
+    [
+        ("fit", "--out", "run.json"),
+        ("fit", "--out", "folds.csv"),
+        ("fit", "--out", "weights/patients.csv"),
+        ("fit", "--out", "fold-0/patients.csv"),
+        ("assemble", "--run", "weights/patients.csv"),
+        ("compare", "--out", "split.md"),
+        ("compare", "--out", "figures/split-roc.png"),
+        ("compare", "--evidence", "split/study.json"),
+        ("find-rate", "--out", "run.json"),
+        ("find-rate", "--out", "range-test.csv"),
+        ("find-rate", "--out", "range-test.png"),
+        ("trial", "--evidence", "trials"),
+        ("pairs", "--out", "pairs.csv"),
+        ("pairs", "--out", "pairs.md"),
+        ("pairs", "--out", "mel-as-nv.png"),
+        ("saliency", "--out", "saliency.png"),
+        ("tsne", "--out", "tsne.json"),
+        ("tsne", "--out", "tsne.csv.gz"),
+        ("evaluate", "--figures", "weights-roc.png"),
+    ],
+)
+def test_a_folder_that_holds_such_a_file_of_another_is_refused(
+    verb: str, option: str, path: str, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = Path("folder", path)
+    mine.parent.mkdir(parents=True)
+    shutil.copy("photo.png" if mine.suffix == ".png" else "patients.csv", mine)
+    before = contents(here)
+    options = [option, "folder"]
+    if option in ("--evidence", "--figures"):
+        options += ["--out", "new.md"]
+    if verb == "evaluate":
+        options += ["--evidence", "evidence"]
+    assert main([verb, *NEEDED[verb], *options]) == 2
+    said = capsys.readouterr().err
+    assert mine.parts[1] in said
+    assert contents(here) == before
+
+
+@pytest.mark.parametrize("beside", ["trust.json", "figures/trust-deletion.png", "figures"])
+def test_what_a_page_has_beside_it_is_not_written_over_either(
+    beside: str, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = Path("docs", beside)
+    mine.parent.mkdir(parents=True)
+    shutil.copy("photo.png", mine)
+    before = contents(here)
+    assert main(["calibrate", *NEEDED["calibrate"], "--out", "docs/trust.md"]) == 2
+    assert str(mine) in capsys.readouterr().err
+    assert contents(here) == before
+
+
+def test_a_page_is_not_named_like_the_file_beside_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["calibrate", "--data", "DATA", "--out", "trust.json"]) == 2
+    assert "name another .md file" in capsys.readouterr().err
+    assert main(["evaluate", "--evidence", "evidence", "--out", "flagship.md"]) == 2
+    assert "name another .md file" in capsys.readouterr().err
+
+
+def test_what_the_trainer_wrote_is_known_again() -> None:
+    docs = ROOT / "docs"
+    beside = {"flagship.md": outputs.FLAGSHIP}
+    outputs.check_document(docs / "results.md", outputs.RESULTS, outputs.RESULTS_JSON, beside)
+    beside = {FIGURE: outputs.PICTURE}
+    outputs.check_document(docs / "trust.md", outputs.TRUST, outputs.TRUST_JSON, beside)
+    assert list((docs / "figures").glob("*-roc.png"))
+    outputs.check_figures(docs / "figures")
+    for study in (docs / "evidence").glob("*/study.json"):
+        outputs.check_folder(study.parent, {"study.json": outputs.STUDY})
+        for run in study.parent.glob("*/run.json"):
+            outputs.check_folder(run.parent, {"run.json": outputs.RUN["run.json"]})
+        for plot in study.parent.glob("*/tsne.csv.gz"):
+            outputs.check_folder(plot.parent, {"tsne.csv.gz": outputs.TSNE["tsne.csv.gz"]})
+    outputs.check_weights_folder(EMBEDDED)
+
+
+def test_weights_with_files_of_others_are_not_replaced(here: Path) -> None:
+    weights = here / "weights"
+    weights.mkdir()
+    outputs.check_weights_folder(weights)
+    (weights / "ensemble.json").write_text(json.dumps({"files": {"gallery.csv": "hash"}}))
+    for own in ("gallery.csv", "README.md", ".DS_Store"):
+        (weights / own).touch()
+    outputs.check_weights_folder(weights)
+    (weights / "notes.txt").write_text("mine")
+    with pytest.raises(OutputError, match=r"also holds notes\.txt: move them away first"):
+        outputs.check_weights_folder(weights)
+
+
+def test_a_log_in_the_folder_of_a_run_is_no_hindrance(here: Path) -> None:
+    (here / "run").mkdir()
+    (here / "run" / "log.txt").write_text("`fit ... | tee run/log.txt` makes it first")
+    outputs.check_run_folder(here / "run")
+    outputs.check_weights_folder(here / "run" / "weights")
+
+
+@pytest.mark.parametrize("program", ["answer", "training"])
+def test_a_benchmark_refuses_before_it_measures(program: str, here: Path) -> None:
+    before = contents(here)
+    command = [sys.executable, str(ROOT / "benchmarks" / f"{program}.py"), "--out", "patients.csv"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 2
+    assert "patients.csv is there already" in done.stderr
+    assert contents(here) == before
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place, link = here / "scores.json", here / "link.json"
+    place.write_text("old")
+    place.chmod(0o600)
+    link.symlink_to(place)
+    replace_file(link, "new")
+    assert place.read_text() == "new"
+    assert place.stat().st_mode & 0o777 == 0o600
+    assert link.is_symlink()
+    before = contents(here)
+
+    def full(path: Path, content: bytes) -> None:
+        with path.open("wb") as file:
+            file.write(content[:2])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space left"):
+        replace_file(place, "newer")
+    assert contents(here) == before

@@ -1,0 +1,92 @@
+"""Whether several photos of a lesion say more than one: averages against single photos, out of fold.
+
+HAM10000 holds two to six images of some lesions. Many of them are other magnifications or crops of one
+shot rather than other angles, so the gain in the clinic can be larger or smaller than what is measured
+here. Temperature and biases are fitted on other lesions: the shipped ones saw these images.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from skin_app.angles import joint_probabilities
+from train.scores.crossfit import cross_fitted
+from train.scores.evidence import weights_evidence
+from train.scores.metrics import RESAMPLES, lesion_draws, percentiles_95, weighted_scores
+
+SCORES = ("accuracy", "balanced_accuracy", "malignant_auc", "negative_log_likelihood")
+
+
+class _Side(NamedTuple):
+    """Answers to score: (answers, 7), and their labels, lesions and weights, each (answers,)."""
+
+    probabilities: np.ndarray
+    labels: np.ndarray
+    lesions: np.ndarray
+    shares: np.ndarray
+
+    def scores(self) -> dict[str, float]:
+        measured = weighted_scores(self.probabilities, self.labels, self.shares[None])
+        return {score: float(measured[score][0]) for score in SCORES}
+
+    def resampled(self, among: np.ndarray, resamples: int) -> dict[str, np.ndarray]:
+        """Each score of bootstraps over the lesions `among`, the same draws for every side."""
+        pieces = [
+            weighted_scores(self.probabilities, self.labels, weights * self.shares)
+            for weights in lesion_draws(self.lesions, among, resamples)
+        ]
+        return {score: np.concatenate([piece[score] for piece in pieces]) for score in SCORES}
+
+
+def measure(weights: Path, views: int = 8) -> dict[str, Any]:
+    """`gain_of_averaging` of a weights folder's own out-of-fold predictions.
+
+    Raises `WeightsError` or `DataError` when the folder does not hold them.
+    """
+    evidence = weights_evidence(weights)
+    logits, labels, lesions = evidence.logits[views], evidence.labels, evidence.lesions
+    probabilities = cross_fitted(logits, labels, lesions, evidence.shift, "chosen")
+    return gain_of_averaging(probabilities, labels, lesions)
+
+
+def gain_of_averaging(
+    probabilities: np.ndarray, labels: np.ndarray, lesions: np.ndarray, resamples: int = RESAMPLES
+) -> dict[str, Any]:
+    """Scores of one photo and of the average of all photos, on lesions of two photos or more.
+
+    `probabilities`: (images, 7) calibrated; `labels`, `lesions`: (images,), all images of a lesion of
+    one label. "one_photo" is the mean over the lesion's photos: each counts 1 / their number.
+    "difference": the average less that, paired, with a 95 % interval from bootstraps over lesions.
+    """
+    names, inverse, counts = np.unique(lesions, return_inverse=True, return_counts=True)
+    several, among = counts[inverse] >= 2, names[counts >= 2]
+    single = _Side(
+        probabilities[several], labels[several], lesions[several], 1 / counts[inverse][several]
+    )
+    joint = _Side(
+        np.stack([joint_probabilities(probabilities[lesions == name]) for name in among]),
+        np.array([labels[lesions == name][0] for name in among]),
+        among,
+        np.ones(len(among)),
+    )
+    one, average = single.scores(), joint.scores()
+    drawn = [side.resampled(among, resamples) for side in (joint, single)]
+    return {
+        "lesions": len(among),
+        "images": int(several.sum()),
+        "one_photo": one,
+        "average": average,
+        "difference": {
+            score: {
+                "value": average[score] - one[score],
+                "interval_95": percentiles_95(drawn[0][score] - drawn[1][score]),
+            }
+            for score in SCORES
+        },
+    }
+
+
+if __name__ == "__main__":
+    print(measure(Path(sys.argv[1] if len(sys.argv) > 1 else "weights")))

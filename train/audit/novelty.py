@@ -1,0 +1,143 @@
+"""Fit the novelty statistics on out-of-fold images; measure them on pictures that must be refused."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from sklearn.covariance import LedoitWolf
+from torch import Tensor
+
+from skin_app.diagnoses import CODES
+from skin_app.novelty import (
+    ClassDistances,
+    NoveltyDetector,
+    NoveltyLimits,
+    Spread,
+    energy,
+    member_score,
+)
+from skin_app.output import beside
+from train.audit.bench import Bench
+
+FALSE_ALARMS = 0.05
+CHUNK = 16
+
+
+@dataclass(frozen=True)
+class FittedNovelty:
+    """What goes into the weights folder, and the out-of-fold scores that the limits come from.
+
+    `distance`: (images, kinds of members) log distance, `scores`: number of views -> (images,), the
+    mean over kinds; each image by statistics of other lesions.
+    """
+
+    members: tuple[ClassDistances, ...]
+    limits: NoveltyLimits
+    distance: np.ndarray
+    scores: dict[int, np.ndarray]
+
+    def detector(self) -> NoveltyDetector:
+        """As the app would load it."""
+        return NoveltyDetector(self.members, self.limits)
+
+    def tensors(self, names: Sequence[str]) -> dict[str, Tensor]:
+        """What `novelty.safetensors` holds."""
+        parts = {}
+        for name, member in zip(names, self.members, strict=True):
+            parts |= {f"{name}.means": member.means, f"{name}.whitening": member.whitening}
+        return {key: value.contiguous() for key, value in parts.items()}
+
+
+def fit_distances(embeddings: np.ndarray, labels: np.ndarray) -> ClassDistances:
+    """Class means and one covariance of all, shrunk as Ledoit and Wolf (2004) do.
+
+    `embeddings`: (images, channels); `labels`: (images,). A class without images takes the mean of all.
+    """
+    embeddings = embeddings.astype(np.float64)
+    means = np.stack(
+        [
+            embeddings[labels == k].mean(axis=0) if (labels == k).any() else embeddings.mean(axis=0)
+            for k in range(len(CODES))
+        ]
+    )
+    residuals = embeddings - means[labels]
+    scale = residuals.std(axis=0) + 1e-6
+    precision = np.asarray(LedoitWolf(assume_centered=True).fit(residuals / scale).precision_)
+    whitening = np.linalg.cholesky(precision).T / scale
+    return ClassDistances(torch.from_numpy(means).float(), torch.from_numpy(whitening).float())
+
+
+def fit_novelty(bench: Bench) -> FittedNovelty:
+    """Statistics from all out-of-fold images; limits from scores by other lesions' statistics."""
+    by_kind = _embeddings(bench)
+    distance = np.zeros((len(bench.table), bench.kinds))
+    distances, far = [], []
+    for index in range(len(bench.members)):
+        own, kind = bench.held_out_of(index)
+        embeddings = by_kind[kind]
+        distances.append(fit_distances(embeddings[own], bench.labels[own]))
+        for part in np.unique(bench.parts):
+            inside, outside = own & (bench.parts == part), own & (bench.parts != part)
+            fitted = fit_distances(embeddings[outside], bench.labels[outside])
+            distance[inside, kind] = fitted.nearest(torch.from_numpy(embeddings[inside])).numpy()
+        far.append(_spread(distance[own, kind]))
+    energies = {views: _energies(bench.apart(views)) for views in bench.logits}
+    unsure = {
+        views: tuple(_spread(values[bench.held_out_of(index)]) for index in range(len(bench.members)))
+        for views, values in energies.items()
+    }
+    scores = {
+        views: _scores(bench, distance, values, far, unsure[views])
+        for views, values in energies.items()
+    }
+    limits = NoveltyLimits(
+        distance=tuple(far),
+        energy=unsure,
+        limits={views: float(np.quantile(s, 1 - FALSE_ALARMS)) for views, s in scores.items()},
+        false_alarm_rate=FALSE_ALARMS,
+        fitted_on=f"{len(bench.labels)} out-of-fold HAM10000 images, each by {bench.answered_by}",
+    )
+    return FittedNovelty(tuple(distances), limits, distance, scores)
+
+
+def _energies(logits: np.ndarray) -> np.ndarray:
+    """Free energy (images, kinds) of logits (images, kinds, 7)."""
+    return energy(torch.from_numpy(logits).flatten(0, 1)).numpy().reshape(logits.shape[:2])
+
+
+def _scores(
+    bench: Bench,
+    distance: np.ndarray,
+    energies: np.ndarray,
+    far: Sequence[Spread],
+    unsure: Sequence[Spread],
+) -> np.ndarray:
+    """(images,) the mean over kinds, as the app takes it over members; others (images, kinds)."""
+    result = np.zeros(distance.shape)
+    for index in range(len(bench.members)):
+        place = bench.held_out_of(index)
+        parts = torch.from_numpy(distance[place]), torch.from_numpy(energies[place])
+        result[place] = member_score(*parts, far[index], unsure[index]).numpy()
+    return result.mean(axis=1)
+
+
+def _spread(values: np.ndarray) -> Spread:
+    return Spread(mean=float(values.mean()), deviation=float(values.std()))
+
+
+def _embeddings(bench: Bench) -> list[np.ndarray]:
+    """(images, channels) of view 0 for each kind of member, by the one that had not seen the image;
+    kept on disk."""
+    path = bench.kept_path("embeddings", ".npz", _embeddings)
+    if not path.is_file():
+        rows = np.arange(len(bench.table))
+        pieces = [
+            [a.embedding.numpy() for a in bench.read(chunk, [bench.photo(int(r)) for r in chunk])]
+            for chunk in np.split(rows, range(CHUNK, len(rows), CHUNK))
+        ]
+        kinds = [np.concatenate(kind) for kind in zip(*pieces, strict=True)]
+        with beside(path) as partial, partial.open("wb") as file:
+            np.savez(file, *kinds)
+    with np.load(path) as kept:
+        return [kept[name] for name in kept.files]

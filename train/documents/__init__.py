@@ -1,0 +1,3 @@
+"""docs/results.md, docs/trust.md and docs/flagship.md, written from measured numbers.
+
+Begin at `results.write_results`. Nothing is measured here."""

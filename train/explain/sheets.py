@@ -1,0 +1,77 @@
+"""Sheets of cases: images beside explanations; where they may be written, and how they look."""
+
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+
+from skin_app.output import beside
+from train.engine.run import RunError
+
+PANEL, CAPTION, HEADER, DPI = 2.6, 0.3, 0.7, 100  # inches, and pixels per inch
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row of a sheet; `panels`: (size, size, 3) RGB in [0, 1], one for each column."""
+
+    caption: str
+    panels: tuple[np.ndarray, ...]
+
+
+def refuse_tracked(out: Path) -> None:
+    """Raise `RunError` when git would track what is written to the folder `out`.
+
+    Sheets show images of the data set (HAM10000: CC BY-NC 4.0), which must not be committed. Without
+    git, or outside a work tree, any folder will do.
+    """
+    place = out.resolve()
+    existing = next(folder for folder in (place, *place.parents) if folder.is_dir())
+    probe = str(place / "sheet.png")
+    try:
+        inside = _git(existing, "rev-parse", "--is-inside-work-tree")
+        ignored = _git(existing, "check-ignore", "--quiet", probe)
+    except FileNotFoundError:  # no git on this machine
+        return
+    if inside == 0 and ignored != 0:
+        raise RunError(
+            f"{out} is inside a git work tree and not ignored by it, and what is written there shows "
+            "images of the data set, which must not be committed: choose an --out folder elsewhere, "
+            "or under runs/."
+        )
+
+
+def _git(folder: Path, *arguments: str) -> int:
+    return subprocess.run(["git", *arguments], cwd=folder, capture_output=True, check=False).returncode
+
+
+def draw_sheet(title: str, columns: Sequence[str], cases: Sequence[Case], path: Path) -> None:
+    """Write one PNG: a row a case with its caption above it, the columns' names at the top."""
+    width, height = PANEL * len(columns), HEADER + len(cases) * (PANEL + CAPTION)
+    figure = Figure(figsize=(width, height), dpi=DPI)
+    figure.text(0.5, 1 - 0.2 / height, title, ha="center", va="center", fontsize=11)
+    for row, case in enumerate(cases):
+        top = height - HEADER - row * (PANEL + CAPTION)
+        figure.text(0.5, (top - 0.75 * CAPTION) / height, case.caption, ha="center", fontsize=8)
+        for column, (name, panel) in enumerate(zip(columns, case.panels, strict=True)):
+            bottom = (top - CAPTION - PANEL) / height
+            axes = figure.add_axes(
+                (column / len(columns), bottom, 0.985 / len(columns), PANEL / height)
+            )
+            axes.imshow(panel.clip(0, 1))
+            axes.set_axis_off()
+            if row == 0:
+                centre = (column + 0.5) / len(columns)
+                figure.text(centre, (top + 0.06) / height, name, ha="center", fontsize=9)
+    with beside(path) as partial:
+        figure.savefig(partial, format="png")
+
+
+def overlaid(photo: np.ndarray, heat: np.ndarray) -> np.ndarray:
+    """`heat` (size, size) in [0, 1] as colour over `photo` (size, size, 3) in [0, 1]."""
+    colours = colormaps["inferno"](heat)[..., :3]
+    return (1 - 0.5 * heat[..., None]) * 0.8 * photo + 0.5 * heat[..., None] * colours

@@ -1,0 +1,68 @@
+"""The index of confirmed lesions in a weights folder: embeddings and public metadata, no pixels."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors.torch import load_file
+from tqdm import tqdm
+
+from skin_app.ensemble import input_square
+from skin_app.gallery.index import COLUMNS as GALLERY_COLUMNS
+from skin_app.gallery.index import SAME_PHOTO
+from skin_app.hardware import best_device, precision
+from skin_app.network import Member
+from skin_app.output import beside
+from skin_app.photo.read import read_photo
+from train.data.ham10000 import Dataset
+
+MARGIN = 5e-4  # float16 moves a likeness by as much
+HIGHEST = 1 - MARGIN  # a photo's likeness to its own stored image can be as low
+
+
+def same_photo(embeddings: np.ndarray, lesions: np.ndarray) -> float:
+    """The likeness from which a photo is taken for one of the gallery's own images.
+
+    `SAME_PHOTO`, or a little more than any two different lesions have, but `HIGHEST` at most: above it
+    no photo would be found again. `embeddings`: (images, channels) of length 1; `lesions`: (images,).
+    """
+    units = torch.from_numpy(embeddings.astype(np.float32))
+    lesion = torch.from_numpy(np.unique(lesions, return_inverse=True)[1])
+    most_alike = 0.0
+    for rows in torch.arange(len(units)).split(1000):
+        others = lesion[rows][:, None] != lesion[None]
+        most_alike = max(most_alike, float((units[rows] @ units.T).where(others, 0.0).max()))
+    return min(max(SAME_PHOTO, most_alike + MARGIN), HIGHEST)
+
+
+def tells_photos_apart(folder: Path) -> bool:
+    """Whether no two lesions in the gallery of a weights folder reach the `same_photo` stored there."""
+    stored = load_file(folder / "gallery.safetensors")["same_photo"]
+    return bool(stored < torch.tensor(HIGHEST))  # both float32
+
+
+def gallery_table(data: Dataset) -> pd.DataFrame:
+    """Ids and public metadata of all images, without any pixel."""
+    table = data.table.assign(lesion=data.table["image_id"].to_numpy()[data.groups])
+    return table.reindex(columns=list(GALLERY_COLUMNS))
+
+
+def gallery_embeddings(member: Member, data: Dataset, cache: Path) -> np.ndarray:
+    """Unit embeddings of every image from one view, (images, channels) float16; kept in `cache`."""
+    if cache.is_file():
+        return np.load(cache)
+    device = best_device()
+    member = member.to(device)
+    embeddings = []
+    for start in tqdm(range(0, len(data.table), 16), "gallery", mininterval=10):
+        paths = data.table["path"].iloc[start : start + 16]
+        squares = torch.stack([input_square(read_photo(p), member.config) for p in paths])
+        with torch.inference_mode(), precision(device):
+            embedding = member(squares.to(device)).embedding.float()
+        embeddings.append((embedding / embedding.norm(dim=1, keepdim=True)).cpu().numpy())
+    member.cpu()
+    result = np.concatenate(embeddings).astype(np.float16)
+    with beside(cache) as partial, partial.open("wb") as file:
+        np.save(file, result)
+    return result

@@ -1,0 +1,181 @@
+"""Run a study: every setting on the same folds, then one table of paired differences."""
+
+import hashlib
+import json
+from dataclasses import MISSING, Field, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from accelerate import Accelerator
+
+from skin_app.views import VIEWS
+from skin_app.weights.folder import file_hash
+from train.data.augment import Augmentation
+from train.data.ham10000 import Dataset
+from train.engine.checkpoint import write_json
+from train.engine.fit import fit_fold
+from train.engine.processes import in_turn
+from train.engine.run import Run, RunError, check_folds, prepare
+from train.recipes.published import leaves
+from train.recipes.recipe import Recipe, Stage
+from train.recipes.studies import Setting, Study
+from train.scores.evidence import export_evidence
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a study is run here.
+
+    `recipe`: the study's, with what the command line changed; `inits`: start weights by timm
+    architecture (none: timm's own); `folds`: which are trained, all when empty; `runs`: where the
+    training goes on; `evidence`: where what is kept goes; `command`: what to type to do it again;
+    `views`: how many views of the held-out images are predicted.
+    """
+
+    study: Study
+    recipe: Recipe
+    data: Dataset
+    inits: dict[str, Path]
+    folds: tuple[int, ...]
+    runs: Path
+    evidence: Path
+    seed: int = 0
+    micro_batches: int = 1
+    command: str = ""
+    views: int = VIEWS
+
+
+def compare(plan: Plan, accelerator: Accelerator, only: list[str] | None = None) -> Path:
+    """Train every setting (or those named in `only`), keep the evidence; returns its folder.
+
+    Settings that are alike in two studies share one run folder and are trained once. Raises
+    `RunError` for an unknown setting or fold.
+    """
+    names = [setting.name for setting in plan.study.settings]
+    unknown = sorted(set(only or []) - set(names))
+    if unknown:
+        raise RunError(f"{plan.study.name} has no setting {unknown[0]}: it has {', '.join(names)}.")
+    _check_inits(plan, only)
+    _check_changes(plan, only)
+    folder = plan.evidence / plan.study.name
+    for setting in plan.study.settings:
+        if only and setting.name not in only:
+            continue
+        run = _fitted(plan, setting, accelerator, plan.views)
+        if accelerator.is_main_process:
+            export_evidence(run.folder, run.data.table, folder / setting.name)
+            _write_study(plan, folder)
+        accelerator.wait_for_everyone()
+    return folder
+
+
+def _fitted(plan: Plan, setting: Setting, accelerator: Accelerator, views: int) -> Run:
+    """Train `setting`, after the one that it goes on from, and predict from `views` views."""
+    before = None
+    if setting.after is not None:
+        before = _fitted(plan, plan.study.setting(setting.after), accelerator, views=1).folder
+    run = in_turn(accelerator, lambda: prepared(plan, setting.change(plan.recipe), before))
+    check_folds(plan.folds, run.recipe)
+    for fold in plan.folds or range(run.recipe.folds):
+        fit_fold(run, fold, accelerator, views)
+    return run
+
+
+def _check_inits(plan: Plan, only: list[str] | None) -> None:
+    """Raise `RunError` for start weights that are not there, or that no setting would use."""
+    used = {
+        setting.change(plan.recipe).member.architecture
+        for setting in plan.study.settings
+        if not only or setting.name in only
+    }
+    for architecture, path in plan.inits.items():
+        if not path.is_file():
+            raise RunError(f"There are no start weights at {path}: check the path given as --init.")
+        if architecture not in used:
+            raise RunError(
+                f"--init gives weights for {architecture}, which no setting uses: they use "
+                f"{', '.join(sorted(used))}."
+            )
+
+
+def _check_changes(plan: Plan, only: list[str] | None) -> None:
+    """Raise `RunError` for a change of the study's recipe that every setting would undo."""
+    recipes = (plan.study.recipe, plan.recipe)
+    before, asked = (leaves(recipe.to_dict()) for recipe in recipes)
+    used = [
+        [leaves(setting.change(recipe).to_dict()) for recipe in recipes]
+        for setting in plan.study.settings
+        if not only or setting.name in only
+    ]
+    for path in asked:
+        if before.get(path) != asked[path] and all(one.get(path) == two.get(path) for one, two in used):
+            raise RunError(
+                f"{path} cannot be changed in the study {plan.study.name}: its settings decide it. "
+                "Leave that change out."
+            )
+
+
+def prepared(plan: Plan, recipe: Recipe, before: Path | None = None) -> Run:
+    """The run of `recipe` (that goes on from `before`), in a folder named after all that decides it."""
+    init = None if before is not None else plan.inits.get(recipe.member.architecture)
+    decisive = {
+        "recipe": _decisive(recipe),
+        "seed": plan.seed,
+        "micro_batches": plan.micro_batches,
+        "init": file_hash(init) if init else None,
+    } | ({"after": before.name} if before is not None else {})
+    digest = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:10]
+    return prepare(
+        plan.runs / f"{recipe.name}-{digest}",
+        plan.data,
+        recipe,
+        plan.seed,
+        init,
+        plan.micro_batches,
+        before,
+    )
+
+
+def _decisive(recipe: Recipe) -> dict[str, Any]:
+    """`recipe` without what has its default: a field added later leaves old runs their names."""
+    values = {
+        own.name: getattr(recipe, own.name)
+        for own in fields(recipe)
+        if own.name not in ("member", "stages") and getattr(recipe, own.name) != _default(own)
+    }
+    augmentation = values.get("augmentation")
+    if augmentation is not None:
+        values["augmentation"] = _changed(augmentation)
+    return values | {
+        "member": recipe.member.model_dump(mode="json", exclude_defaults=True),
+        "stages": [_changed(stage) for stage in recipe.stages],
+    }
+
+
+def _changed(part: Stage | Augmentation) -> dict[str, Any]:
+    return {f.name: getattr(part, f.name) for f in fields(part) if getattr(part, f.name) != _default(f)}
+
+
+def _default(own: Field[Any]) -> Any:
+    return own.default if own.default_factory is MISSING else own.default_factory()
+
+
+def _write_study(plan: Plan, folder: Path) -> None:
+    """`study.json`: what the study is; settings that did not run yet have no folder beside it."""
+    study = plan.study
+    write_json(
+        folder / "study.json",
+        {
+            "study": study.name,
+            "title": study.title,
+            "baseline": study.baseline,
+            "settings": [setting.name for setting in study.settings],
+            "published": {s.name: s.published for s in study.settings if s.published},
+            "notes": list(study.notes),
+            "against": {s.name: s.against for s in study.settings if s.against},
+            "ensemble": study.ensemble,
+            "bias": study.bias,
+            **({"untouched": list(study.untouched)} if study.untouched else {}),
+            "command": plan.command,
+        },
+    )
