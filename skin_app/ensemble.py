@@ -81,7 +81,7 @@ class Analysis:
         """What to look at before the answer is relied on, in a few words each; None as above."""
         if self.assessment is not None:
             return to_check(self.assessment)
-        return tuple(finding.kind for finding in self.file_findings) or None
+        return tuple(finding.name for finding in self.file_findings) or None
 
     @property
     def ranked(self) -> tuple[Ranked, ...]:

@@ -29,15 +29,14 @@ from skin_app.report.record import (
     Record,
     SimilarRecord,
 )
-from skin_app.trust import MAP_AGAINST_CENTRE, Trust
+from skin_app.trust import Trust
 from skin_app.weights.folder import WeightsFolder
+from skin_app.words.outcome import REASONS
+from skin_app.words.pdf import DISCLAIMER
+from skin_app.words.quality import ADVICE
 
 FORMAT = 1
 MAP_DIGITS = 4
-DISCLAIMER = (
-    "Research demo, not a medical device. Not for diagnosis or treatment decisions; only for "
-    "dermatoscopic photos. If a lesion worries you, see a doctor."
-)
 FORMULA_MARKS = ("=", "+", "-", "@", "\t", "\r")
 CSV_COLUMNS = (
     "file",
@@ -95,7 +94,7 @@ def _trust(analysis: Analysis) -> dict[str, str]:
 def _quality(analysis: Analysis) -> str:
     if analysis.findings is None:
         return ""
-    return "; ".join(dict.fromkeys(finding.kind for finding in analysis.findings)) or NO_FINDING
+    return "; ".join(dict.fromkeys(finding.name for finding in analysis.findings)) or NO_FINDING
 
 
 def _codes(members: np.ndarray | None) -> str:
@@ -226,7 +225,8 @@ def _judged(analysis: Analysis) -> JudgedRecord:
     quality: list[FindingRecord] | None = None
     if found is not None:
         quality = [
-            {"kind": f.kind, "sentence": f.sentence, "value": f.value, "limit": f.limit} for f in found
+            {"kind": f.name, "sentence": ADVICE[f.fault], "value": f.value, "limit": f.limit}
+            for f in found
         ]
     if assessment is None:
         return {**NOT_JUDGED, "quality": quality}
@@ -234,7 +234,7 @@ def _judged(analysis: Analysis) -> JudgedRecord:
     shares = assessment.heat_on_lesion
     return {
         "outcome": decision.outcome,
-        "reason": decision.reason,
+        "reason": REASONS[decision.reason],
         "agreement": decision.agreement,
         "quality": quality,
         "novelty": {"score": novelty.score, "limit": novelty.limit, "is_novel": novelty.is_novel},
@@ -255,7 +255,7 @@ def _judged(analysis: Analysis) -> JudgedRecord:
 
 
 def _maps_are_weak(trust: Trust | None) -> bool | None:
-    measured = None if trust is None else trust.measured.get(MAP_AGAINST_CENTRE)
+    measured = None if trust is None else trust.measured.get("map_above_centre")
     return None if measured is None else measured.interval_95[0] <= 0
 
 

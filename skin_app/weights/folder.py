@@ -29,7 +29,7 @@ from skin_app.weights.packed import unpacked
 
 EMBEDDED = Path(__file__).resolve().parents[2] / "weights"
 CONTRACT = "ensemble.json"
-FORMAT = 1
+FORMAT = 2  # 1 keyed `trust.measured` by English sentences
 
 
 class WeightsError(ValueError):

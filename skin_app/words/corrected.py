@@ -2,9 +2,9 @@
 
 CORRECTIONS_TITLE = "Corrections of the photo"
 CORRECTIONS_INTRO = (
-    "None is applied unasked, and the result above is always that of the photo as it came. The "
-    "networks learnt from uncorrected photos, so a correction can make an answer worse: docs/trust.md "
-    "says where each of them helped and where it hurt."
+    "The result above is always that of the original photo. The networks were trained on "
+    "uncorrected photos, so a correction can make an answer worse; docs/trust.md says where "
+    "each helped and hurt."
 )
 CORRECTIONS = {
     "gamma": "Brighten (gamma)",
@@ -13,21 +13,25 @@ CORRECTIONS = {
     "field of view": "Crop to the dermatoscope's circle",
 }
 CORRECTION = "Compare with a corrected copy"
-AS_IT_CAME, CORRECTED = "As it came", "Corrected: {name}"
+ORIGINAL, CORRECTED = "Original", "Corrected: {name}"
 UNCHANGED = "This correction changes nothing about this photo."
 CROP_DRAWN = "The white frame shows the crop."
 FROM_COPY = (
-    "The photo has more than {megapixels} million pixels, so both answers here come from a smaller "
-    "copy; the one as it came can differ a little from the result above."
+    "The photo has more than {megapixels} million pixels, so both answers come from a smaller "
+    "copy and can differ a little from the result above."
 )
-COMPARED = ("", "As it came", "Corrected")
+COMPARED = (
+    "",
+    "Original",
+    "Corrected",
+)
 COMPARED_ROWS = (
     "Outcome",
-    "First answer",
-    "Second answer",
-    "Third answer",
-    "Malignant diagnoses together",
-    "What to check",
+    "First diagnosis",
+    "Second diagnosis",
+    "Third diagnosis",
+    "Malignant",
+    "To check",
 )
 NOTHING_TO_CHECK = "nothing found"
 NO_OUTCOME = "none: these weights have no limits to judge by"

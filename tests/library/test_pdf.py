@@ -15,11 +15,12 @@ from skin_app.gallery.index import SimilarLesion
 from skin_app.language import ENGLISH, Say
 from skin_app.photo.read import Photo
 from skin_app.quality import CHECKS, Finding
-from skin_app.report.files import DISCLAIMER, record
+from skin_app.report.files import record
 from skin_app.report.pdf import one_page
 from skin_app.report.record import NO_NOTES, ReaderNotes, Record
 from skin_app.words import page as page_words
 from skin_app.words import pdf as words
+from skin_app.words.quality import ADVICE
 from tests.tiny import give_trust, picture, write_weights
 
 NOON = datetime(2026, 11, 21, 12, 30, tzinfo=timezone.utc)
@@ -58,7 +59,7 @@ def plain(text: str) -> str:
 def test_the_page_has_the_numbers_of_the_record(ensemble: Ensemble, analysis: Analysis) -> None:
     made = record(analysis, ensemble.weights, NOON)
     text = text_of(printed(made))
-    assert plain(DISCLAIMER) in text
+    assert plain(words.DISCLAIMER) in text
     assert "2026-11-21 12:30 UTC" in text
     assert made["outcome"] is not None
     assert words.OUTCOMES[made["outcome"]] in text
@@ -75,7 +76,7 @@ def test_the_page_has_the_numbers_of_the_record(ensemble: Ensemble, analysis: An
         assert f"{side} {plain(ENGLISH.percent(point['threshold']))}" in text
     for lesion in made["similar"][:6]:
         assert lesion["image_id"] in text
-        assert f"{lesion['confirmed']}; likeness {lesion['likeness']:.3f}" in text
+        assert f"{lesion['confirmed']}; similarity {lesion['likeness']:.3f}" in text
     assert ensemble.weights.identity in text
     assert ensemble.weights.hash in text
     assert analysis.device in text
@@ -156,7 +157,7 @@ def test_warnings_stand_there_with_the_gravest_first(ensemble: Ensemble, analysi
     look = analysis.assessment.look
     same = SimilarLesion("ISIC_0000001", "mel", "histopathology", 0.999, None, None, None, True)
     for checks in (CHECKS[:3], CHECKS):
-        found = tuple(Finding(check.kind, check.sentence, 1.0, 0.5) for check in checks)
+        found = tuple(Finding(check.name, check.fault, 1.0, 0.5) for check in checks)
         assessment = replace(
             analysis.assessment,
             look=replace(look, findings=found),
@@ -165,10 +166,10 @@ def test_warnings_stand_there_with_the_gravest_first(ensemble: Ensemble, analysi
         )
         worst = replace(analysis, similar=(same,), assessment=assessment)
         text = text_of(printed(record(worst, ensemble.weights, NOON)))
-        assert "most likely one of the training images (ISIC_0000001)" in text
+        assert "most likely a training image (ISIC_0000001)" in text
         assert "1.0 % of it." in text
         for check in CHECKS[:3]:
-            assert check.sentence in text
+            assert ADVICE[check.fault] in text
         # no photo is too dark and too bright at once, but if one were, nothing would go unsaid
         assert (words.MORE_CHECKS.strip() in text) == (checks is CHECKS)
 

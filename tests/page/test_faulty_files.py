@@ -11,11 +11,9 @@ from typing import Any
 import pytest
 from pypdf import PdfReader
 
-from skin_app.angles import ONE_DAMAGED
 from skin_app.cli import main
 from skin_app.ensemble import Ensemble
 from skin_app.language import ENGLISH
-from skin_app.outcome import DAMAGED
 from skin_app.page import api as machine
 from skin_app.page.drawing import for_display
 from skin_app.page.one_photo.corrected import compare
@@ -26,17 +24,19 @@ from skin_app.page.several import table as batch_table
 from skin_app.page.several.batch import Row, run
 from skin_app.page.uploads import private_folder
 from skin_app.photo.read import Photo, read_photo
-from skin_app.quality import FILE_FAULTS
+from skin_app.quality import FILE_FINDINGS
 from skin_app.report.files import csv_row, record
 from skin_app.report.pdf import one_page
+from skin_app.words.outcome import REASONS
+from skin_app.words.quality import ADVICE
 from tests.page.test_batch import uploaded
 from tests.tiny import give_trust, write_weights
 
 WHOLE = (EXAMPLES_FOLDER / "globules.jpg").read_bytes()
 OTHER = (EXAMPLES_FOLDER / "irregular-patchy.jpg").read_bytes()
 HALF = WHOLE[: len(WHOLE) // 2] + b"\xff\xd9"
-KIND, SENTENCE = FILE_FAULTS["damaged"]
-PROFILE, OF_PROFILE = FILE_FAULTS["unknown_profile"]
+NAME, SENTENCE = FILE_FINDINGS["damaged"].name, ADVICE["damaged_file"]
+PROFILE, OF_PROFILE = FILE_FINDINGS["unknown_profile"].name, ADVICE["unknown_profile"]
 
 
 @pytest.fixture(scope="module")
@@ -61,13 +61,13 @@ def outcome(ensemble: Ensemble, photo: Photo, views: int = 8) -> tuple[str, str]
 def test_the_ensemble_clears_the_whole_photo_and_never_the_damaged_one(lenient: Ensemble) -> None:
     for views in (1, 8):
         assert outcome(lenient, read_photo(WHOLE), views)[0] == "not suspicious"
-        assert outcome(lenient, read_photo(HALF), views) == ("uncertain", DAMAGED)
+        assert outcome(lenient, read_photo(HALF), views) == ("uncertain", "damaged_photo")
     quick, full = lenient.refine(read_photo(HALF))
     for analysis in (quick, full):
         assert analysis.assessment is not None
         assert analysis.assessment.decision.outcome == "uncertain"
         assert analysis.to_check is not None
-        assert KIND in analysis.to_check
+        assert NAME in analysis.to_check
 
 
 def test_an_unknown_profile_is_a_finding_and_changes_no_outcome(lenient: Ensemble) -> None:
@@ -86,8 +86,8 @@ def test_page_json_csv_and_pdf_say_what_to_do(weights: str, request: pytest.Fixt
     assert SENTENCE in outcome_panel(ENGLISH, analysis, ensemble.trust)
     made = record(analysis, ensemble.weights, datetime.now(timezone.utc))
     (finding,) = made["quality"] or []
-    assert finding == {"kind": KIND, "sentence": SENTENCE, "value": None, "limit": None}
-    assert csv_row(Path("a.jpg"), analysis)["quality"] == KIND
+    assert finding == {"kind": NAME, "sentence": SENTENCE, "value": None, "limit": None}
+    assert csv_row(Path("a.jpg"), analysis)["quality"] == NAME
     pdf = PdfReader(io.BytesIO(one_page(ENGLISH, made, photo.pixels, None, {})))
     assert SENTENCE in pdf.pages[0].extract_text().replace("\n", " ")
 
@@ -100,7 +100,7 @@ def test_the_command_line_writes_it_in_the_row(lenient: Ensemble, tmp_path: Path
     assert main(["score", str(tmp_path), "--out", str(out), "--weights", weights]) == 0
     with out.open(newline="", encoding="utf-8-sig") as file:
         half, whole = csv.DictReader(file)
-    assert (half["outcome"], half["quality"]) == ("uncertain", KIND)
+    assert (half["outcome"], half["quality"]) == ("uncertain", NAME)
     assert (whole["outcome"], whole["quality"]) == ("not suspicious", "no finding")
 
 
@@ -118,8 +118,8 @@ def test_the_machine_api_says_so_for_one_photo(
 ) -> None:
     file, uploads = sent
     answer = machine.analysed(lenient, uploads, file, 1)
-    assert (answer["outcome"], answer["reason"]) == ("uncertain", DAMAGED)
-    assert [finding["kind"] for finding in answer["quality"] or []] == [KIND]
+    assert (answer["outcome"], answer["reason"]) == ("uncertain", "damaged_photo")
+    assert [finding["kind"] for finding in answer["quality"] or []] == [NAME]
 
 
 def test_the_machine_api_says_so_in_the_rows_of_several(
@@ -127,7 +127,7 @@ def test_the_machine_api_says_so_in_the_rows_of_several(
 ) -> None:
     file, uploads = sent
     (row,) = machine.scored(lenient, uploads, [file])
-    assert (row["outcome"], row["quality"]) == ("uncertain", KIND)
+    assert (row["outcome"], row["quality"]) == ("uncertain", NAME)
 
 
 def rows_of(ensemble: Ensemble, folder: Path, *photos: bytes) -> tuple[Row, ...]:
@@ -141,13 +141,13 @@ def test_a_batch_names_it_among_what_to_check(
 ) -> None:
     for ensemble in (lenient, bare):
         html = batch_table.results(ENGLISH, rows_of(ensemble, tmp_path, WHOLE, HALF))
-        assert html.count(KIND) == 1
+        assert html.count(NAME) == 1
 
 
 def test_one_damaged_angle_clears_nothing(lenient: Ensemble, tmp_path: Path) -> None:
     assert "Not suspicious" in angles.result(ENGLISH, lenient, rows_of(lenient, tmp_path, WHOLE, OTHER))
     html = angles.result(ENGLISH, lenient, rows_of(lenient, tmp_path / "again", OTHER, HALF))
-    assert ONE_DAMAGED in html
+    assert REASONS["one_photo_damaged"] in html
 
 
 def test_a_correction_of_a_damaged_photo_is_as_uncertain(lenient: Ensemble) -> None:
@@ -155,4 +155,4 @@ def test_a_correction_of_a_damaged_photo_is_as_uncertain(lenient: Ensemble) -> N
     shown = Shown(for_display(photo), lenient.analyse(photo), photo)
     html = compare(ENGLISH, lenient, shown, "gamma")
     assert "Not suspicious" not in html
-    assert html.count(KIND) == 2
+    assert html.count(NAME) == 2

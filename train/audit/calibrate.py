@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from skin_app.novelty import FILE as NOVELTY_FILE
 from skin_app.outcome import COVERAGE, SENSITIVITY
-from skin_app.trust import MAP_AGAINST_CENTRE, MIRRORED, PAINTED_CORNERS, PAINTED_HAIR, Estimate, Trust
+from skin_app.trust import Estimate, Measured, Trust
 from skin_app.views import VIEWS
 from skin_app.weights.folder import Contract, WeightsFolder
 from train.audit import (
@@ -79,7 +79,7 @@ def fit_trust(
     data: Dataset,
     novelty: FittedNovelty,
     divided: dict[int, Nested],
-    measured: dict[str, Estimate],
+    measured: dict[Measured, Estimate],
 ) -> Trust:
     """All limits, fitted on all out-of-fold images, beside what was `measured` of them."""
     input_size = max(member.config.size for member in bench.members)
@@ -142,7 +142,7 @@ def measure(
     return measured
 
 
-def summary(numbers: dict[str, Any]) -> dict[str, Estimate]:
+def summary(numbers: dict[str, Any]) -> dict[Measured, Estimate]:
     """What of the numbers goes into `ensemble.json`, for the page: of 8 views where not said otherwise,
     and of the outcomes before the readings' disagreement was asked, as only some lesions were read view
     by view; the page says so."""
@@ -150,30 +150,28 @@ def summary(numbers: dict[str, Any]) -> dict[str, Estimate]:
     outcomes = decided["outcomes"][views][RULE_IN_USE]
     sets = decided["sets"][views][f"{COVERAGE:g}"]
     explained, painted = numbers["explanations"], numbers["artefacts"]["variants"]
-    found: dict[str, tuple[dict[str, Any], bool]] = {
-        "malignant among those called suspicious": (outcomes["malignant among suspicious"], True),
-        "benign among those called not suspicious": (outcomes["benign among not suspicious"], True),
-        "melanomas that end in not suspicious": (outcomes["melanomas cleared"], True),
-        "malignant images called suspicious": (outcomes["malignant called suspicious"], True),
-        "answers that are uncertain": (outcomes["share uncertain"], True),
-        "coverage of the 90 % sets": (sets["coverage"], True),
-        "diagnoses in a 90 % set": (sets["mean_size"], False),
-        "dermatoscopic images refused": (numbers["novelty"]["false_alarms_nested"][views], True),
+    found: dict[Measured, tuple[dict[str, Any], bool]] = {
+        "ppv_of_suspicious": (outcomes["malignant among suspicious"], True),
+        "npv_of_not_suspicious": (outcomes["benign among not suspicious"], True),
+        "melanomas_not_suspicious": (outcomes["melanomas cleared"], True),
+        "malignant_suspicious": (outcomes["malignant called suspicious"], True),
+        "uncertain": (outcomes["share uncertain"], True),
+        "set_coverage": (sets["coverage"], True),
+        "set_size": (sets["mean_size"], False),
+        "refused_dermatoscopic": (numbers["novelty"]["false_alarms_nested"][views], True),
     }
-    for kind, title in foreign.GROUPS.items():
-        if kind in numbers["novelty"]["groups"] and kind in foreign.TARGETS:
-            found[f"{title} refused (by all members, 1 view)"] = (
-                numbers["novelty"]["groups"][kind]["refused"],
-                True,
-            )
+    pictures: dict[str, Measured] = {"photo": "refused_ordinary", "clinical": "refused_clinical"}
+    for group, name in pictures.items():
+        if group in numbers["novelty"]["groups"]:
+            found[name] = (numbers["novelty"]["groups"][group]["refused"], True)
     found |= {
-        "HAM10000 images with a quality finding": (numbers["quality"]["false_alarms"]["any"], True),
-        "heat on the lesion": (numbers["heat"]["share"], True),
-        "area of the lesion": (numbers["heat"]["area"], True),
-        PAINTED_HAIR: (painted["dark hair"]["flips_calibrated"], True),
-        PAINTED_CORNERS: (painted["dark corners"]["flips_calibrated"], True),
-        MIRRORED: (painted["mirrored"]["flips_calibrated"], True),
-        MAP_AGAINST_CENTRE: (
+        "with_quality_finding": (numbers["quality"]["false_alarms"]["any"], True),
+        "heat_on_lesion": (numbers["heat"]["share"], True),
+        "lesion_area": (numbers["heat"]["area"], True),
+        "changed_by_dark_hair": (painted["dark hair"]["flips_calibrated"], True),
+        "changed_by_dark_corners": (painted["dark corners"]["flips_calibrated"], True),
+        "changed_by_mirroring": (painted["mirrored"]["flips_calibrated"], True),
+        "map_above_centre": (
             explained["curves"]["ours_less"]["centre Gaussian"]["insertion less deletion"],
             False,
         ),

@@ -13,7 +13,7 @@ import pandas as pd
 
 from skin_app.output import replace_file
 from skin_app.photo.read import Photo, read_photo
-from skin_app.quality import CHECKS, KINDS, QualityLimits, judged, measurements
+from skin_app.quality import CHECKS, NAMES, QualityLimits, judged, measurements
 from train.audit.bench import Bench, measured_mean, parts
 from train.audit.code_version import code_version
 from train.data.damage import DAMAGE, GRADES, damaged
@@ -59,7 +59,7 @@ def fit_quality(measured: pd.DataFrame, input_size: int, rate: float = RATE) -> 
 
 def nested_alarms(measured: pd.DataFrame, input_size: int, rate: float) -> dict[str, np.ndarray]:
     """(images,) bool by kind and for "any": found by limits that were fitted on other lesions."""
-    alarms = {kind: np.zeros(len(measured), dtype=bool) for kind in (*KINDS, "any")}
+    alarms = {kind: np.zeros(len(measured), dtype=bool) for kind in (*NAMES, "any")}
     part = parts(measured["label"].to_numpy(), measured["lesion"].to_numpy())
     values = measured.to_dict("records")
     for held_out in np.unique(part):
@@ -81,7 +81,7 @@ def _limits(measured: pd.DataFrame, input_size: int, rate: float) -> QualityLimi
 
 
 def _kinds(values: dict[str, float], limits: QualityLimits) -> set[str]:
-    found = {finding.kind for finding in judged(values, limits)}
+    found = {finding.name for finding in judged(values, limits)}
     return found | {"any"} if found else found
 
 
@@ -135,7 +135,7 @@ def detection(
             ]
             found.setdefault(damage, {})[str(grade)] = {
                 kind: sum(kind in of_image for of_image in kinds) / len(kinds)
-                for kind in (*KINDS, "any")
+                for kind in (*NAMES, "any")
             }
     return {"images": len(clean), "sampled": len(rows), "found": found}
 

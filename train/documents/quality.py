@@ -54,7 +54,7 @@ def _how(numbers: dict[str, Any]) -> str:
 
 def _limits_table(limits: dict[str, Any]) -> str:
     rows = [
-        [check.kind, check.measurement, check.side, f"{limits[check.side][check.measurement]:.3g}"]
+        [check.name, check.measurement, check.side, f"{limits[check.side][check.measurement]:.3g}"]
         for check in CHECKS
     ]
     return markdown(["finding", "measurement", "side", "limit"], rows)
@@ -64,7 +64,7 @@ def _alarms_table(numbers: dict[str, Any]) -> str:
     rows = []
     for kind, found in numbers["false_alarms"].items():
         low, high = found["interval_95"]
-        of_kind = [check for check in CHECKS if check.kind == kind and kind != "size"]
+        of_kind = [check for check in CHECKS if check.name == kind and kind != "size"]
         aimed = f"{100 * numbers['limits']['false_alarm_rate'] * len(of_kind):g}" if of_kind else ""
         rows.append([kind, aimed, f"{100 * found['value']:.2f} [{100 * low:.2f}, {100 * high:.2f}]"])
     return (

@@ -7,6 +7,7 @@ from huggingface_hub import EvalResult, ModelCardData
 
 from skin_app.diagnoses import DIAGNOSES
 from skin_app.weights.folder import Contract, Rounding, Training
+from skin_app.words.evidence import MEASURED
 from train.data.ham10000 import DataError
 from train.documents.tables import most_views
 from train.recipes.published import FLAGSHIP
@@ -223,7 +224,7 @@ def trust_table(contract: Contract) -> list[str]:
             f"{number:.1%}".replace("%", " %") if own.is_share else f"{number:.2f}"
             for number in (own.value, *own.interval_95)
         )
-        rows.append(f"| {name} | {value} [{low}, {high}] | {own.images:,} |")
+        rows.append(f"| {MEASURED[name]} | {value} [{low}, {high}] | {own.images:,} |")
     return rows
 
 

@@ -53,12 +53,12 @@ def reliability_section(say: Say, weights: WeightsFolder, evaluation: Evaluation
     reliability = evaluation.reliability
     scores = scores_by_rule(weights).get("calibrated", {})
     key = "expected_calibration_error"
-    nested = with_interval(say, scores, key, share) if key in scores else None
-    note = say(
-        words.RELIABILITY_ALONE if nested is None else words.RELIABILITY_NOTE,
-        shipped=percent(say, reliability.error),
-        **({} if nested is None else {"nested": nested}),
-    )
+    shipped = percent(say, reliability.error)
+    if key in scores:
+        crossfit = with_interval(say, scores, key, share)
+        note = say(words.RELIABILITY_NOTE, shipped=shipped, crossfit=crossfit)
+    else:
+        note = say(words.RELIABILITY_ALONE, shipped=shipped)
     drawn = figure(
         plots.reliability_figure(say, reliability),
         say(words.RELIABILITY_ALT),

@@ -39,7 +39,7 @@ def compare(say: Say, ensemble: Ensemble, shown: Shown | None, name: str | None)
     note = f'<p class="quiet">{" ".join(notes)}</p>' if notes else ""
     return (
         '<section class="panel corrected"><div class="pair">'
-        f"{_picture(original, say(words_corrected.AS_IT_CAME), frame)}"
+        f"{_picture(original, say(words_corrected.ORIGINAL), frame)}"
         f"{_picture(corrected, title)}</div>{note}{_answers(say, before, after)}</section>"
     )
 

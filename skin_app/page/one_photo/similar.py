@@ -72,7 +72,7 @@ def _card(say: Say, lesion: SimilarLesion, pictures: LesionPictures) -> str:
         f'<li class="{"bad" if diagnosis.malignant else ""}">{picture}'
         f"<strong>{named(say, diagnosis)}</strong>"
         f"<span>{escape(say(lesion.confirmed))}</span>"
-        f"<span>{say(words.LIKENESS, likeness=say.number(lesion.likeness, '.3f'))}</span>"
+        f"<span>{say(words.SIMILARITY, similarity=say.number(lesion.likeness, '.3f'))}</span>"
         f'<span class="quiet">{escape(stated)}</span>'
         f'<a href="{escape(lesion.link)}" target="_blank" rel="noopener">'
         f"{escape(say(words.IN_ARCHIVE, image_id=lesion.image_id))}</a></li>"

@@ -13,9 +13,11 @@ from skin_app.outcome import Outcome
 from skin_app.page.evidence.measured import estimate as estimated
 from skin_app.page.evidence.measured import share_with_interval
 from skin_app.page.fragments import percent, said, table
-from skin_app.trust import MAP_AGAINST_CENTRE, Assessment, Trust
+from skin_app.trust import Assessment, Measured, Trust
 from skin_app.views import VIEWS
 from skin_app.words import page as words
+from skin_app.words.outcome import REASONS
+from skin_app.words.quality import ADVICE
 
 MARKS: dict[Outcome, str] = {
     "suspicious": "▲",
@@ -23,18 +25,22 @@ MARKS: dict[Outcome, str] = {
     "uncertain": "?",
     "not dermatoscopic": "⊘",
 }
-COVERAGE = 0.9
+MEASURED: dict[Outcome, Measured] = {
+    "suspicious": "ppv_of_suspicious",
+    "not suspicious": "melanomas_not_suspicious",
+    "uncertain": "uncertain",
+}
 
 
 def outcome_panel(say: Say, analysis: Analysis, trust: Trust | None) -> str:
     """The outcome in one line with its reason, and whatever speaks against relying on it."""
     assessment = analysis.assessment
     if assessment is None or trust is None:
-        faults = _listed(say, [say(finding.sentence) for finding in analysis.file_findings])
+        faults = _listed(say, [say(ADVICE[finding.fault]) for finding in analysis.file_findings])
         return f'<section class="panel outcome missing"><p>{say(words.NO_TRUST)}</p>{faults}</section>'
     decision = assessment.decision
     kind = decision.outcome.replace(" ", "-")
-    details = [escape(say(decision.reason)), say(words.OUTCOME_MEANING[decision.outcome])]
+    details = [escape(say(REASONS[decision.reason])), say(words.OUTCOME_MEANING[decision.outcome])]
     if analysis.views == VIEWS:  # what was measured is the full answer
         details.append(_measured_meaning(say, decision.outcome, trust))
     facts = [_set_sentence(say, decision.set_90)]
@@ -53,14 +59,15 @@ def outcome_panel(say: Say, analysis: Analysis, trust: Trust | None) -> str:
 
 
 def _measured_meaning(say: Say, outcome: Outcome, trust: Trust) -> str:
-    name, sentence = words.OUTCOME_MEASURED.get(outcome, ("", ""))
-    estimate = trust.measured.get(name)
-    return "" if estimate is None else say(sentence, share=estimated(say, estimate))
+    name = MEASURED.get(outcome)
+    if name is None or name not in trust.measured:
+        return ""
+    return say(words.OUTCOME_MEASURED[outcome], share=estimated(say, trust.measured[name]))
 
 
 def map_is_weak(trust: Trust | None) -> bool:
     """Whether the maps were not shown to beat a spot in the middle of the photo."""
-    estimate = None if trust is None else trust.measured.get(MAP_AGAINST_CENTRE)
+    estimate = None if trust is None else trust.measured.get("map_above_centre")
     return estimate is not None and estimate.interval_95[0] <= 0
 
 
@@ -109,7 +116,7 @@ def _point(say: Say, point: OperatingPoint, probability: float, prevalence: floa
         share_with_interval(say, point.sensitivity, point.sensitivity_interval),
         share_with_interval(say, point.specificity, point.specificity_interval),
         *(say(words.NOT_DEFINED) if value is None else percent(say, value) for value in values),
-        say(words.ABOVE if above else words.BELOW, line=percent(say, point.threshold)),
+        say(words.ABOVE if above else words.BELOW, threshold=percent(say, point.threshold)),
     )
 
 
@@ -126,7 +133,7 @@ def _set_sentence(say: Say, members: np.ndarray | None) -> str:
 
 def _warnings(say: Say, analysis: Analysis, assessment: Assessment) -> str:
     """What the reader should check before relying on the answer, as a list; empty when nothing."""
-    sentences = [say(finding.sentence) for finding in assessment.look.findings]
+    sentences = [say(ADVICE[finding.fault]) for finding in assessment.look.findings]
     if not assessment.look.mask.any():
         sentences.append(say(words.NO_LESION))
     elif assessment.heat_is_outside and assessment.heat_on_lesion is not None:

@@ -13,6 +13,7 @@ from skin_app.page.one_photo.trust import MARKS
 from skin_app.page.several.batch import Row
 from skin_app.page.several.table import download, outcome_name, outcome_of, results_table, unusable
 from skin_app.words import several as words
+from skin_app.words.outcome import REASONS
 
 
 def refusal(say: Say, count: int) -> str | None:
@@ -65,7 +66,7 @@ def _outcome(say: Say, joint: JointAnalysis, answered: Sequence[Row]) -> str:
     )
     sentences = [_rests_on(say, joint)]
     if decision:
-        sentences.insert(0, say(decision.reason))
+        sentences.insert(0, say(REASONS[decision.reason]))
     left_out = [answered[place].file for place in joint.refused if place not in joint.used]
     if left_out:
         sentences.append(say(words.LEFT_OUT, files=", ".join(left_out)))
