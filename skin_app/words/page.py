@@ -1,8 +1,6 @@
-"""The page's sentences in English; `Say` translates them and puts numbers into their named places."""
+"""Sentences of the page's frame and of the tab of one photo."""
 
 from skin_app.outcome import Outcome
-from skin_app.words.outcome import OUTCOME_MEANING as OUTCOME_MEANING
-from skin_app.words.outcome import OUTCOMES as OUTCOMES
 
 TITLE = "Skin lesion decision support"
 SUBTITLE = "Ranks seven diagnoses for a dermatoscopic photo and shows the evidence."
@@ -193,7 +191,7 @@ EXAMPLES = "Synthetic drawings to try"
 EXAMPLE_NAMES = ("Pigment network", "Globules", "Irregular patchy", "Red lacunae")
 LOADING = "Loading …"
 
-REPORT_TITLE = "Report"
+REPORT_TITLE = "Report on this photo"
 REPORT_INTRO = (
     "All fields are optional. They are printed in the report; the networks do not see them, and "
     "nothing is stored."
@@ -202,3 +200,46 @@ REPORT_AGE, REPORT_SEX, REPORT_SITE = "Age", "Sex", "Site of the lesion"
 REPORT_DIAGNOSIS, REPORT_NOTES = "Your own diagnosis", "Notes"
 REPORT_TOO_EARLY = "The full answer is still being made: make the report when it is there."
 REPORT_MAKE = "Make the report (PDF, JSON, CSV)"
+REPORT_PDF, REPORT_JSON, REPORT_CSV = (
+    "One page (PDF)",
+    "All numbers (JSON)",
+    "One table row (CSV)",
+)
+REPORT_NOT_STORED = "The files were made in memory for this page; the server stored nothing."
+
+CORRECTIONS_TITLE = "Corrections of the photo"
+CORRECTIONS_INTRO = (
+    "The result above is always that of the original photo. The networks were trained on "
+    "uncorrected photos, so a correction can make an answer worse; docs/trust.md says where "
+    "each helped and hurt."
+)
+CORRECTIONS = {
+    "gamma": "Brighten (gamma)",
+    "illumination": "Even out the light",
+    "colour constancy": "Neutral colours (colour constancy)",
+    "field of view": "Crop to the dermatoscope's circle",
+}
+CORRECTION = "Compare with a corrected copy"
+ORIGINAL, CORRECTED = "Original", "Corrected: {name}"
+UNCHANGED = "This correction changes nothing about this photo."
+CROP_DRAWN = "The white frame shows the crop."
+FROM_COPY = (
+    "The photo has more than {megapixels} million pixels, so both answers come from a smaller "
+    "copy and can differ a little from the result above."
+)
+COMPARED = (
+    "",
+    "Original",
+    "Corrected",
+)
+COMPARED_ROWS = (
+    "Outcome",
+    "First diagnosis",
+    "Second diagnosis",
+    "Third diagnosis",
+    "Malignant",
+    "To check",
+)
+NOTHING_TO_CHECK = "nothing found"
+NO_OUTCOME = "none: these weights have no limits to judge by"
+CORRECTING = "Correcting and analysing both …"

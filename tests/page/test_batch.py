@@ -18,10 +18,10 @@ from torchvision.io import encode_jpeg
 from skin_app.ensemble import Analysis, Ensemble
 from skin_app.language import ENGLISH
 from skin_app.page.one_photo.handlers import EXAMPLES, EXAMPLES_FOLDER
+from skin_app.page.sessions import sweep
 from skin_app.page.several import batch
 from skin_app.page.several import table as batch_table
 from skin_app.page.several.batch import AT_A_TIME, Progress, Row, Upload, ranked, run, uploads_of
-from skin_app.page.uploads import sweep
 from skin_app.photo.read import Photo
 from skin_app.report.files import CSV_COLUMNS
 from skin_app.words import several as words

@@ -17,7 +17,7 @@ from skin_app.language import ENGLISH, GERMAN, Say
 from skin_app.page import about
 from skin_app.page.evidence import plots
 from skin_app.page.evidence import tab as evidence
-from skin_app.page.one_photo.trust import map_is_weak
+from skin_app.page.one_photo.outcome import map_is_weak
 from skin_app.photo.read import Photo
 from skin_app.skin_tone import TONES
 from skin_app.weights.evaluation import FILE, read_evaluation

@@ -18,11 +18,11 @@ from skin_app.page import api as machine
 from skin_app.page.drawing import for_display
 from skin_app.page.one_photo.corrected import compare
 from skin_app.page.one_photo.handlers import EXAMPLES_FOLDER, Shown
-from skin_app.page.one_photo.trust import outcome_panel
+from skin_app.page.one_photo.outcome import outcome_panel
+from skin_app.page.sessions import private_folder
 from skin_app.page.several import angles
 from skin_app.page.several import table as batch_table
 from skin_app.page.several.batch import Row, run
-from skin_app.page.uploads import private_folder
 from skin_app.photo.read import Photo, read_photo
 from skin_app.quality import FILE_FINDINGS
 from skin_app.report.files import csv_row, record
@@ -118,7 +118,7 @@ def test_the_machine_api_says_so_for_one_photo(
 ) -> None:
     file, uploads = sent
     answer = machine.analysed(lenient, uploads, file, 1)
-    assert (answer["outcome"], answer["reason"]) == ("uncertain", "damaged_photo")
+    assert (answer["outcome"], answer["reason"]) == ("uncertain", REASONS["damaged_photo"])
     assert [finding["kind"] for finding in answer["quality"] or []] == [NAME]
 
 

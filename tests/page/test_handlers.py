@@ -9,7 +9,6 @@ import pytest
 
 from skin_app.ensemble import Analysis, Ensemble
 from skin_app.language import ENGLISH
-from skin_app.page.desk import VISITORS, Desk
 from skin_app.page.one_photo.handlers import (
     EXAMPLES,
     EXAMPLES_FOLDER,
@@ -22,6 +21,7 @@ from skin_app.page.one_photo.handlers import (
     receive,
     receive_example,
 )
+from skin_app.page.sessions import VISITORS, Desk
 from skin_app.photo.read import Photo
 from skin_app.words import page as words
 

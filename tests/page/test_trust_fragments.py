@@ -10,12 +10,12 @@ from skin_app.ensemble import Analysis, Ensemble
 from skin_app.language import ENGLISH
 from skin_app.novelty import Novelty
 from skin_app.outcome import GROUNDS, Outcome, Reason
-from skin_app.page.one_photo import trust as fragments
+from skin_app.page.one_photo import outcome as fragments
 from skin_app.photo.read import Photo
 from skin_app.quality import Finding
 from skin_app.trust import Estimate, Trust
 from skin_app.words import page as words
-from skin_app.words.outcome import REASONS
+from skin_app.words.outcome import OUTCOMES, REASONS
 from skin_app.words.quality import ADVICE
 from train.data.drawings import draw_lesion
 
@@ -51,7 +51,7 @@ def test_each_outcome_has_its_headline_and_reason(
     analysis: Analysis, limits: Trust, outcome: Outcome, reason: Reason
 ) -> None:
     html = fragments.outcome_panel(ENGLISH, decided(analysis, outcome=outcome, reason=reason), limits)
-    assert words.OUTCOMES[outcome] in html
+    assert OUTCOMES[outcome] in html
     assert REASONS[reason] in html
 
 

@@ -7,16 +7,19 @@ import numpy as np
 from skin_app.diagnoses import DIAGNOSES, Diagnosis
 from skin_app.language import Say
 from skin_app.page.evidence import plots
-from skin_app.page.evidence.measured import (
+from skin_app.page.evidence.measured import scores_by_rule
+from skin_app.page.html import (
     area,
     figure,
     folded,
-    scores_by_rule,
+    named,
+    percent,
+    said,
     share,
     share_with_interval,
+    table,
     with_interval,
 )
-from skin_app.page.fragments import named, percent, said, table
 from skin_app.views import VIEWS
 from skin_app.weights.evaluation import Evaluation, Reliability, confusions
 from skin_app.weights.folder import WeightsFolder

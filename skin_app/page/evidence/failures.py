@@ -7,8 +7,9 @@ import numpy as np
 
 from skin_app.diagnoses import CODES, DIAGNOSES
 from skin_app.language import Say
-from skin_app.page.evidence.measured import estimate, scores_by_rule, share, with_interval
-from skin_app.page.one_photo.trust import map_is_weak
+from skin_app.page.evidence.measured import scores_by_rule
+from skin_app.page.html import estimate, share, with_interval
+from skin_app.page.one_photo.outcome import map_is_weak
 from skin_app.skin_tone import TONES
 from skin_app.trust import Measured, Trust
 from skin_app.weights.evaluation import confusions

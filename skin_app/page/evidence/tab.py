@@ -8,16 +8,8 @@ from skin_app.page.evidence.cohort import cohort_section
 from skin_app.page.evidence.curves import confusion_section, reliability_section, roc_section
 from skin_app.page.evidence.failures import failures_section
 from skin_app.page.evidence.lesion_map import map_panel
-from skin_app.page.evidence.measured import (
-    Asked,
-    area,
-    count,
-    estimate,
-    scores_by_rule,
-    share,
-    with_interval,
-)
-from skin_app.page.fragments import named, said, status, table
+from skin_app.page.evidence.measured import Asked, scores_by_rule
+from skin_app.page.html import area, count, estimate, named, said, share, status, table, with_interval
 from skin_app.views import VIEWS
 from skin_app.weights.evaluation import read_evaluation
 from skin_app.weights.folder import WeightsError, WeightsFolder
@@ -33,7 +25,7 @@ def panel(say: Say, weights: WeightsFolder) -> str:
     try:
         return _panel(Asked.of(say, weights))
     except WeightsError as error:
-        return status(str(error), kind="error")
+        return status(str(error), level="error")
 
 
 @lru_cache(maxsize=8)

@@ -10,13 +10,12 @@ from skin_app.diagnoses import DIAGNOSES
 from skin_app.ensemble import Analysis
 from skin_app.language import Say
 from skin_app.outcome import Outcome
-from skin_app.page.evidence.measured import estimate as estimated
-from skin_app.page.evidence.measured import share_with_interval
-from skin_app.page.fragments import percent, said, table
+from skin_app.page.html import estimate as estimated
+from skin_app.page.html import percent, said, share_with_interval, table
 from skin_app.trust import Assessment, Measured, Trust
 from skin_app.views import VIEWS
 from skin_app.words import page as words
-from skin_app.words.outcome import REASONS
+from skin_app.words.outcome import OUTCOME_MEANING, OUTCOMES, REASONS
 from skin_app.words.quality import ADVICE
 
 MARKS: dict[Outcome, str] = {
@@ -40,7 +39,7 @@ def outcome_panel(say: Say, analysis: Analysis, trust: Trust | None) -> str:
         return f'<section class="panel outcome missing"><p>{say(words.NO_TRUST)}</p>{faults}</section>'
     decision = assessment.decision
     kind = decision.outcome.replace(" ", "-")
-    details = [escape(say(REASONS[decision.reason])), say(words.OUTCOME_MEANING[decision.outcome])]
+    details = [escape(say(REASONS[decision.reason])), say(OUTCOME_MEANING[decision.outcome])]
     if analysis.views == VIEWS:  # what was measured is the full answer
         details.append(_measured_meaning(say, decision.outcome, trust))
     facts = [_set_sentence(say, decision.set_90)]
@@ -53,7 +52,7 @@ def outcome_panel(say: Say, analysis: Analysis, trust: Trust | None) -> str:
     return (
         f'<section class="panel outcome {kind}" aria-label="{say(words.OUTCOME)}"><h2>'
         f'<span class="mark" aria-hidden="true">{MARKS[decision.outcome]}</span> '
-        f"{say(words.OUTCOMES[decision.outcome])}</h2><p>{' '.join(details)}</p>"
+        f"{say(OUTCOMES[decision.outcome])}</h2><p>{' '.join(details)}</p>"
         f'<p class="quiet">{" ".join(facts)}</p>{_warnings(say, analysis, assessment)}</section>'
     )
 
