@@ -14,16 +14,14 @@ from skin_app.diagnoses import DIAGNOSES, Diagnosis
 from skin_app.gallery.index import SimilarLesion
 from skin_app.hardware import best_device, describe, precision
 from skin_app.heatmap import attributions, averaged_over_members, of_probabilities, on_shared_scale
-from skin_app.network import Member, MemberConfig
+from skin_app.network import Member, MemberConfig, run_members, shared_stages
 from skin_app.photo.read import Photo
 from skin_app.quality import Finding, file_findings
-from skin_app.trunk import common_stages, read_all
 from skin_app.trust import Assessment, Look, assess, look_at, to_check
-from skin_app.views import VIEWS, photo_views, views_by_size
+from skin_app.views import VIEWS, centre_square, photo_views, views_by_size
 from skin_app.weights.folder import WeightsFolder, open_weights
 
 BATCH = 32
-InputKind = tuple[tuple[int, ...], tuple[float, ...]]  # sizes and zooms of the views
 
 
 @dataclass(frozen=True)
@@ -97,7 +95,7 @@ class Ensemble:
         self.device = device or best_device()
         contract = weights.contract
         self.members = [weights.member(name).to(self.device) for name in contract.members]
-        self.readers = readers_of(self.members)
+        self.groups = groups_of(self.members)
         self.calibration = contract.calibration
         self.gallery = weights.gallery()
         self.trust = contract.trust
@@ -137,10 +135,10 @@ class Ensemble:
         """
         answers: list[MemberAnswer] = []
         squares: list[Tensor] = []  # each member's upright views
-        for reader in self.readers:
-            inputs = reader.inputs(photos, views)
-            answers += reader.read(inputs, self.device)
-            squares += [inputs.upright] * len(reader.members)
+        for group in self.groups:
+            inputs = group.inputs(photos, views)
+            answers += group.read(inputs, self.device)
+            squares += [inputs.upright] * len(group.members)
         logits = torch.stack([answer.logits for answer in answers], dim=1).double().numpy()
         by_member = calibrated(logits, self.calibration, views)
         probabilities = calibrated(logits.mean(axis=1), self.calibration, views)
@@ -220,13 +218,13 @@ def read_batches(
 ) -> list[MemberAnswer]:
     """Run members over (photos * views, 3, size, size) in batches of at most `BATCH`.
 
-    `stages`: how many first stages the members have in common (`trunk.common_stages`).
+    `stages`: how many first stages the members have in common (`network.shared_stages`).
     """
     logits: list[list[Tensor]] = [[] for _ in members]
     embeddings: list[list[Tensor]] = [[] for _ in members]
     for start in range(0, len(inputs), BATCH):
         with precision(device):
-            readings = read_all(members, stages, inputs[start : start + BATCH].to(device))
+            readings = run_members(members, stages, inputs[start : start + BATCH].to(device))
         for i, reading in enumerate(readings):
             logits[i].append(reading.logits.float().cpu())
             embeddings[i].append(reading.embedding.float().cpu())
@@ -241,7 +239,7 @@ def read_batches(
 
 @dataclass(frozen=True)
 class Inputs:
-    """What members that are alike in it get of photos.
+    """What the members of one group get of photos.
 
     `by_size`: size -> which views have it, and those, (photos * own views, 3, size, size) in [0, 1];
     the first is the size of view 0.
@@ -260,10 +258,10 @@ class Inputs:
         return Inputs({size: (views, own.to(device)) for size, (views, own) in self.by_size.items()})
 
 
-class Reader:
-    """Members whose views are alike in sizes and zooms, at each of those sizes.
+class MemberGroup:
+    """Members whose views have the same sizes; they share inputs and equal first stages.
 
-    `stages`: how many first stages they have in common (`trunk.common_stages`). `members_at`: size ->
+    `stages`: how many first stages they have in common (`network.shared_stages`). `members_at`: size ->
     the members at that size, in the same order.
     """
 
@@ -277,10 +275,9 @@ class Reader:
     def inputs(self, photos: Sequence[Photo], views: int) -> Inputs:
         """The first `views` views of `photos`."""
         tensors = [torch.from_numpy(photo.pixels).permute(2, 0, 1) for photo in photos]
-        zooms = self.config.zooms
         return Inputs(
             {
-                size: (own, torch.cat([photo_views(tensor, size, zooms, own) for tensor in tensors]))
+                size: (own, torch.cat([photo_views(tensor, size, own) for tensor in tensors]))
                 for size, own in views_by_size(self.config.sizes, views).items()
             }
         )
@@ -301,20 +298,16 @@ class Reader:
         ]
 
 
-def readers_of(members: Sequence[Member]) -> list[Reader]:
-    """Readers of all `members`, in their order; those of one share inputs and common first stages."""
-    alike = [list(own) for _, own in groupby(members, _kind)]
-    return [Reader(own, common_stages(own)) for own in alike]
+def groups_of(members: Sequence[Member]) -> list[MemberGroup]:
+    """All `members` in their order; neighbours whose views have the same sizes form a group."""
+    groups = [list(own) for _, own in groupby(members, lambda member: member.config.sizes)]
+    return [MemberGroup(own, shared_stages(own)) for own in groups]
 
 
 def input_square(photo: Photo, config: MemberConfig) -> Tensor:
     """The photo as one member sees it upright: (3, size, size) float32 in [0, 1]."""
     pixels = torch.from_numpy(photo.pixels).permute(2, 0, 1)
-    return photo_views(pixels, config.size, config.zooms, [0])[0]
-
-
-def _kind(member: Member) -> InputKind:
-    return member.config.sizes, member.config.zooms
+    return centre_square(pixels, config.size)
 
 
 def _square(photo: Photo) -> tuple[int, int, int]:

@@ -9,10 +9,9 @@ import torch
 from pydantic import ValidationError
 
 from skin_app.decision import calibrated
-from skin_app.ensemble import Analysis, Ensemble, Reader, input_square, readers_of
-from skin_app.network import Member, MemberConfig, at_window
+from skin_app.ensemble import Analysis, Ensemble, MemberGroup, groups_of, input_square
+from skin_app.network import Member, MemberConfig, at_window, run_members, shared_stages
 from skin_app.photo.read import Photo
-from skin_app.trunk import common_stages, read_all
 from skin_app.views import all_views, centre_square, turn
 from tests.tiny import MOBILENET, SWIN, picture, write_weights
 
@@ -75,11 +74,11 @@ def test_stages_in_common_are_run_once_at_each_size() -> None:
     members[1].backbone.patch_embed.load_state_dict(members[0].backbone.patch_embed.state_dict())
     members[1].backbone.layers[0].load_state_dict(members[0].backbone.layers[0].state_dict())
     device = torch.device("cpu")
-    (together,) = readers_of(members)
+    (together,) = groups_of(members)
     assert together.stages == 1
     answers = together.read(together.inputs(PHOTOS[:2], 8), device)
     for member, answer in zip(members, answers, strict=True):
-        alone = Reader([member])
+        alone = MemberGroup([member])
         (expected,) = alone.read(alone.inputs(PHOTOS[:2], 8), device)
         assert torch.allclose(answer.by_view, expected.by_view, atol=1e-5)
         assert torch.allclose(answer.embedding, expected.embedding, atol=1e-5)
@@ -115,21 +114,28 @@ def test_view_sizes_that_cannot_be_read_are_refused(sizes: tuple[int, ...], sent
         MemberConfig.model_validate(SWIN.model_dump() | {"view_sizes": sizes})
 
 
-def test_stages_in_common_are_found_found_and_run_once(ensemble: Ensemble) -> None:
+def test_configurations_that_still_hold_zooms_are_read() -> None:
+    old = SWIN.model_dump() | {"zooms": [1.0]}
+    assert MemberConfig.model_validate(old) == SWIN
+    with pytest.raises(ValidationError, match="no longer supported"):
+        MemberConfig.model_validate(old | {"zooms": [1.0, 0.9]})
+
+
+def test_stages_in_common_are_found_and_run_once(ensemble: Ensemble) -> None:
     torch.manual_seed(0)
     members = [Member(SWIN).eval() for _ in range(3)]
-    assert common_stages(members) == 0
+    assert shared_stages(members) == 0
     for member in members[1:]:
         member.backbone.patch_embed.load_state_dict(members[0].backbone.patch_embed.state_dict())
         member.backbone.layers[0].load_state_dict(members[0].backbone.layers[0].state_dict())
-    assert common_stages(members) == 1
-    assert common_stages(members[:1]) == 0
-    assert common_stages([Member(MOBILENET), Member(MOBILENET)]) == 0
-    assert [reader.stages for reader in ensemble.readers] == [0, 0]  # two unlike members
+    assert shared_stages(members) == 1
+    assert shared_stages(members[:1]) == 0
+    assert shared_stages([Member(MOBILENET), Member(MOBILENET)]) == 0
+    assert [group.stages for group in ensemble.groups] == [0, 0]  # two unlike members
     images = torch.rand(2, 3, 80, 80)
     with torch.inference_mode():
         for shared, alone in zip(
-            read_all(members, 1, images), read_all(members, 0, images), strict=True
+            run_members(members, 1, images), run_members(members, 0, images), strict=True
         ):
             assert torch.allclose(shared.logits, alone.logits, atol=1e-6)
             assert torch.allclose(shared.features, alone.features, atol=1e-5)
