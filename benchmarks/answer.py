@@ -97,7 +97,7 @@ from skin_app.photo.read import Photo
 from train.data.drawings import draw_lesion
 ensemble = Ensemble.load(sys.argv[1] or None)
 if int(sys.argv[2]):
-    ensemble.analyse(Photo(draw_lesion(0, "network")), int(sys.argv[2]))
+    ensemble(Photo(draw_lesion(0, "network")), int(sys.argv[2]))
 status = pathlib.Path("/proc/self/status")
 if status.exists():  # ru_maxrss would count the parent's memory too
     high = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
@@ -137,7 +137,7 @@ def main() -> None:
     members = [UsualMember(member) for member in ensemble.members]
     seconds = medians(
         {
-            "full, 8 views": lambda: ensemble.analyse(photo, VIEWS),
+            "full, 8 views": lambda: ensemble(photo, VIEWS),
             "ours, 8 views": lambda: ensemble.analyse_all([photo], VIEWS, with_maps=False),
             "bare, 8 views": lambda: bare(ensemble, eight),
             "ours, 1 view": lambda: ensemble.analyse_all([photo], 1, with_maps=False),

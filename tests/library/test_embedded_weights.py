@@ -112,7 +112,7 @@ def test_members_say_of_their_held_out_images_what_the_predictions_say(
 @needs_shared
 def test_an_image_of_the_gallery_finds_itself(ensemble: Ensemble) -> None:
     path = next(SHARED.rglob("ISIC_0024306.jpg"))
-    nearest = ensemble.analyse(read_photo(path), views=1).similar[0]
+    nearest = ensemble(read_photo(path), views=1).similar[0]
     assert nearest.image_id == "ISIC_0024306"
     assert nearest.is_the_same_photo
 

@@ -125,7 +125,7 @@ def test_predictions_are_of_members_that_had_not_seen_the_lesion(both: Path, dat
 def test_the_page_averages_all_four_and_maps_all_four(both: Path) -> None:
     ensemble = Ensemble(open_weights(both))
     photo = read_photo(next((both.parent / "data").rglob("*.jpg")))
-    analysis = ensemble.analyse(photo)
+    analysis = ensemble(photo)
     assert analysis.members.shape == (4, 7)
     assert analysis.maps is not None
     assert [len(group.members) for group in ensemble.groups] == [2, 2]

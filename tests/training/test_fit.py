@@ -149,7 +149,7 @@ def test_the_app_answers_like_the_member_that_was_trained(finished: Path, data: 
     ensemble.groups = groups_of(ensemble.members)
     row = table[table["fold"] == 0].iloc[0]
     path = next(data.rglob(f"{row['image_id']}.jpg"))
-    analysis = ensemble.analyse(read_photo(path))
+    analysis = ensemble(read_photo(path))
     logits = row[[f"logit_8views_{code}" for code in CODES]].to_numpy(float)
     shifted = logits - np.array(ensemble.calibration.log_prior_shift)
     powers = np.exp(shifted / ensemble.calibration.temperatures[8])
