@@ -10,6 +10,7 @@ from types import ModuleType
 
 import skin_app
 from skin_app import words
+from skin_app.analysis import TRAINING_IMAGE
 from skin_app.diagnoses import DIAGNOSES
 from skin_app.gallery.index import CONFIRMED
 from skin_app.quality import FILE_FINDINGS, NAMES
@@ -24,7 +25,7 @@ def sentences() -> set[str]:
     found = {text for module in words_modules() for text in constants(module)}
     found |= {diagnosis.name for diagnosis in DIAGNOSES}
     found |= {*NAMES, *(finding.name for finding in FILE_FINDINGS.values())}
-    found |= {NO_LESION, HEAT_OUTSIDE, RARE_TONE}
+    found |= {NO_LESION, HEAT_OUTSIDE, RARE_TONE, TRAINING_IMAGE}
     found |= set(CONFIRMED.values()) | set(TONES) | set(refusals()) | set(stated_in_the_gallery())
     return {text for text in found if any(character.isalpha() for character in without_places(text))}
 

@@ -9,7 +9,6 @@ from skin_app.diagnoses import CODES, DIAGNOSES
 from skin_app.language import Say
 from skin_app.page.evidence.measured import scores_by_rule
 from skin_app.page.html import estimate, share, with_interval
-from skin_app.page.one_photo.outcome import map_is_weak
 from skin_app.skin_tone import TONES
 from skin_app.trust import Measured, Trust
 from skin_app.weights.evaluation import confusions
@@ -32,7 +31,7 @@ def failures_section(say: Say, weights: WeightsFolder) -> str:
         *_measured(
             say, trust, words.REFUSED, refused="refused_clinical", wrongly="refused_dermatoscopic"
         ),
-        *([say(words.WEAK_MAPS)] if map_is_weak(trust) else []),
+        *([say(words.WEAK_MAPS)] if trust and trust.maps_are_weak else []),
         *_measured(say, trust, words.HEAT, share="heat_on_lesion", area="lesion_area"),
         *_measured(
             say,

@@ -10,11 +10,11 @@ import numpy as np
 
 from skin_app.corrections import CORRECTIONS
 from skin_app.decision import malignant_probability
+from skin_app.drawing import data_url, for_display
 from skin_app.ensemble import Ensemble
 from skin_app.gallery.pictures import LesionPictures
 from skin_app.language import Say
 from skin_app.page import html
-from skin_app.page.drawing import data_url, for_display
 from skin_app.page.events import NETWORKS, QUIET, UNDECODED, UPLOADS, Fragment, spoken, visitor_of
 from skin_app.page.labels import Labels
 from skin_app.page.one_photo import handlers
@@ -24,7 +24,6 @@ from skin_app.page.one_photo.heat import map_figure
 from skin_app.page.one_photo.outcome import (
     has_points,
     in_set,
-    map_is_weak,
     operating_points,
     outcome_panel,
 )
@@ -92,7 +91,7 @@ def build_one_photo(
             )
             comparison = Fragment(elem_id="comparison")
         shown = gr.State(None)
-        report = build_report(shown, ensemble, pictures, labels, desk)
+        report = build_report(shown, pictures, labels, desk)
     result = [status, intro, outcome, ranking, details, figure, members, points, prevalence, similar]
     result += [correction, comparison, *report, shown]
 
@@ -189,12 +188,13 @@ def common_share(ensemble: Ensemble) -> float:
 def whole_result(say: Say, shown: Shown, ensemble: Ensemble, pictures: LesionPictures) -> str:
     """Outcome, ranking, map and similar lesions of one photo as one piece of HTML, to look at only."""
     analysis = shown.analysis
+    weak = bool(ensemble.trust and ensemble.trust.maps_are_weak)
     return "".join(
         (
             f'<div class="whole" data-for="{shown.token}">',
             outcome_panel(say, analysis, ensemble.trust),
             ranking_panel(say, analysis, in_set(analysis)),
-            map_figure(say, shown.photo, analysis, shown.token, map_is_weak(ensemble.trust)),
+            map_figure(say, shown.photo, analysis, shown.token, weak),
             similar_lesions(say, analysis.similar, pictures),
             "</div>",
         )
@@ -225,7 +225,7 @@ def _filled(
     """Outputs from the introduction to the memory with a result."""
     analysis = shown.analysis
     ranked = ranking_panel(say, analysis, in_set(analysis))
-    weak = map_is_weak(ensemble.trust)
+    weak = bool(ensemble.trust and ensemble.trust.maps_are_weak)
     return [
         gr.HTML(visible=False),
         gr.HTML(outcome_panel(say, analysis, ensemble.trust), visible=True),
