@@ -194,14 +194,6 @@ def test_equal_names_are_told_apart(tmp_path: Path) -> None:
     assert (one.file, two.file) == ("IMG_1.jpg", "IMG_1.jpg (2)")
 
 
-def test_large_photos_are_decoded_fewer_at_a_time(
-    ensemble: Ensemble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(batch, "MAX_PIXELS", 96 * 72 * 2)
-    told = list(run(ensemble, pictures(tmp_path, 4), tmp_path))
-    assert [len(progress.rows) for progress in told] == [0, 2, 4]
-
-
 def test_time_left_follows_from_the_rate_so_far(ensemble: Ensemble, tmp_path: Path) -> None:
     times = iter([0.0, 8.0, 20.0])
     told = list(run(ensemble, pictures(tmp_path, 10), tmp_path, clock=lambda: next(times)))

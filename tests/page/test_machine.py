@@ -247,7 +247,7 @@ def described(kind: Any) -> str:
         for field in get_type_hints(known).values():
             kinds += [inner for inner in typed_dicts(field) if inner not in kinds]
     return "\n".join(
-        f"### {each.__name__}\n\n| Field | Type |\n|---|---|\n"
+        f"#### {each.__name__}\n\n| Field | Type |\n|---|---|\n"
         + "".join(f"| `{name}` | {in_words(field)} |\n" for name, field in get_type_hints(each).items())
         for each in kinds
     )
