@@ -1,0 +1,1 @@
+"""Photos of skin lesions to diagnoses. A research demo, not a medical device."""
