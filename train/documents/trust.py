@@ -12,7 +12,7 @@ from train.documents import deletion_figure as explanations_figure
 from train.documents import explanations as explanations_report
 from train.documents import quality as quality_page
 from train.scores.evidence import read_json
-from train.scores.kinds import unseen_members
+from train.scores.unseen import unseen_members
 
 SECTIONS: dict[str, Callable[[dict[str, Any]], str]] = {
     "decisions": decisions.render,
