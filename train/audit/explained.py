@@ -16,7 +16,7 @@ from torch import Tensor
 from skin_app.ensemble import input_square, read_batches
 from skin_app.hardware import best_device, precision
 from skin_app.heatmap import against_the_others, attributions
-from skin_app.network import Member, Reading
+from skin_app.network import Member, MemberOutput
 from skin_app.views import VIEWS, all_views, turn_back
 from train.audit.bench import Bench
 from train.audit.deletion import curves
@@ -59,12 +59,12 @@ def _case(bench: Bench, row: int) -> Case:
     return Case(row, index, square, label, maps)
 
 
-def read_once(member: Member, images: Tensor) -> Reading:
+def read_once(member: Member, images: Tensor) -> MemberOutput:
     """What `member` says of one batch, in the precision of the app, as float32 without gradients."""
     device = best_device()
     with torch.no_grad(), precision(device):
         reading = member(images.to(device))
-    return Reading(*(part.float() for part in reading))
+    return MemberOutput(*(part.float() for part in reading))
 
 
 def curves_of(bench: Bench, case: Case) -> dict[str, Any]:
