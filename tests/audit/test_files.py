@@ -139,7 +139,7 @@ def test_the_section_tells_what_was_measured_and_enters_the_document(
     write_text(before | {"files": measured}, copied)
     after = read_document(copied)
     assert after == before | {"files": json.loads(json.dumps(measured))}
-    assert copied.read_text(encoding="utf-8") == document(after, "trust.json")
+    assert copied.read_text(encoding="utf-8") == document(after)
 
 
 def test_the_document_is_looked_at_before_anything_is_measured(
