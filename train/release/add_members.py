@@ -99,7 +99,7 @@ def _check(weights: WeightsFolder, run: Run) -> None:
     if missing:
         raise RunError(
             f"{run.folder} has no finished fold {', '.join(map(str, missing))}, which the weights "
-            "ship: run `train fit` on it first."
+            "ship: run `train run` on it first."
         )
 
 
@@ -123,7 +123,7 @@ def _averaged(weights: WeightsFolder, run: Run) -> Predictions:
     own = Predictions.read(run, list(contract.training.shipped))
     if not set(COUNTS) <= set(own.logits):
         raise RunError(
-            f"A fold of {run.folder} is predicted from fewer than {max(COUNTS)} views: run `train fit` "
+            f"A fold of {run.folder} is predicted from fewer than {max(COUNTS)} views: run `train run` "
             "on it again."
         )
     place = pd.Index(own.table["image_id"]).get_indexer(pd.Index(before["image_id"]))

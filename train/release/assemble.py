@@ -46,11 +46,11 @@ def assemble(run: Run, name: str) -> Path:
     """
     folds = [f for f in range(run.recipe.folds) if finished(run, f)]
     if not folds:
-        raise RunError(f"No fold of {run.folder} is finished: run `train fit` on it first.")
+        raise RunError(f"No fold of {run.folder} is finished: run `train run` on it first.")
     predictions = Predictions.read(run, folds)
     if max(COUNTS) not in predictions.logits:
         raise RunError(
-            f"A fold of {run.folder} is predicted from fewer than {max(COUNTS)} views: run `train fit` "
+            f"A fold of {run.folder} is predicted from fewer than {max(COUNTS)} views: run `train run` "
             "on it again."
         )
     shift = log_prior_shift(run.data.labels, run.recipe)
