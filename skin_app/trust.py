@@ -32,7 +32,7 @@ class Estimate(BaseModel):
 
 
 class Trust(BaseModel):
-    """What `python -m train calibrate` fitted, stored in `ensemble.json`.
+    """What `python -m train audit` fitted, stored in `ensemble.json`.
 
     `measured`: main results by name, from `docs/trust.json`; the limits were fitted on other lesions.
     """

@@ -78,7 +78,7 @@ class Contract(BaseModel):
     """`ensemble.json`.
 
     `scores`: the main out-of-fold scores, as `evaluation/scores.json` has them. `trust`: what
-    `python -m train calibrate` fitted; None in weights that it was not run on. `further`: trainings of
+    `python -m train audit` fitted; None in weights that it was not run on. `further`: trainings of
     other kinds of members on the same folds, whose members come after those of `training`, in the same
     order of folds. `stored`: "int8" as `weights.packed` does it; `rounding`: what that changes of
     the predictions, which were made before.
@@ -221,7 +221,7 @@ def read_folder(folder: Path, source: str) -> WeightsFolder:
     except OSError:
         raise WeightsError(
             f"There are no weights in {folder} ({CONTRACT} is missing): train some with "
-            "`python -m train fit`, or check the path."
+            "`python -m train run`, or check the path."
         ) from None
     try:
         read = json.loads(text)

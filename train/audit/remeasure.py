@@ -24,7 +24,7 @@ def numbers_of_these_weights(bench: Bench, document: Path) -> dict[str, Any]:
     contract = bench.weights.contract
     members = [contract.files[f"{name}/model.safetensors"] for name in contract.members]
     if numbers["about"]["members"] != members:
-        raise DataError(f"{document} is about other weights: run `python -m train calibrate` on these.")
+        raise DataError(f"{document} is about other weights: run `python -m train audit` on these.")
     return numbers
 
 

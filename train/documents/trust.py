@@ -1,7 +1,7 @@
 """docs/trust.md and docs/trust.json: every number of the text comes from the JSON beside it.
 
-`templates/trust.md` holds the head, the summary and the contents; each section is `templates/trust/NAME.md`,
-filled with `numbers`, the part NAME of the JSON.
+`templates/trust.md` holds the head, the summary and the contents. Each section is
+`templates/trust/NAME.md`, filled with `numbers`, the part NAME of the JSON.
 """
 
 import importlib

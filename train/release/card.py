@@ -209,11 +209,11 @@ def with_scores(readme: str, contract: Contract) -> str:
 def trust_table(contract: Contract) -> list[str]:
     """Markdown: what was measured of outcomes, sets, novelty and maps, or that nothing was."""
     if contract.trust is None:
-        return ["Nothing was fitted or measured: run `python -m train calibrate`."]
+        return ["Nothing was fitted or measured: run `python -m train audit`."]
     rows = [
         "How far one answer can be trusted, measured by limits that were fitted on other lesions, each "
         "answered only by members that had not seen it, outcomes before disagreement was asked (the "
-        "document that `python -m train calibrate` wrote says more):",
+        "document that `python -m train audit` wrote says more):",
         "",
         "| measured | value | images |",
         "|---|---|---|",
