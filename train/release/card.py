@@ -41,6 +41,7 @@ ON_THE_HUB = (  # the Hub's name of a metric, our name, decision rule
 )
 README_START = "<!-- scores: written by `python -m train readme` -->"
 README_END = "<!-- end of scores -->"
+QUOTED = "| outside"
 
 
 def model_card(contract: Contract) -> str:
@@ -59,10 +60,11 @@ def model_card(contract: Contract) -> str:
 def with_scores(readme: str, contract: Contract) -> str:
     """`readme` with the headline scores of `contract` between its two markers.
 
-    Raises `DataError` when a marker or every score is missing.
+    Rows of the table there that begin with `QUOTED` stay: scores outside, measured by others. Raises
+    `DataError` when a marker or every score is missing.
     """
     before, start, rest = readme.partition(README_START)
-    _, end, after = rest.partition(README_END)
+    table, end, after = rest.partition(README_END)
     if not start or not end:
         raise DataError(
             f"The file to write the scores into needs the lines {README_START} and {README_END}: put "
@@ -71,7 +73,8 @@ def with_scores(readme: str, contract: Contract) -> str:
     values = _scores(contract)
     if not values["columns"]:
         raise DataError(f"No scores were measured for {contract.name}: choose other --weights.")
-    table = filled("score_table.md", headline=HEADLINE, **values)
+    quoted = [row for row in table.splitlines() if row.startswith(QUOTED)]
+    table = filled("score_table.md", headline=HEADLINE, quoted=quoted, **values)
     return f"{before}{start}\n\n{table}\n{end}{after}"
 
 
