@@ -60,7 +60,7 @@ def split(options: Namespace) -> None:
     print(f"{images} in {options.folds} folds; written to {options.out}")
 
 
-def fit(options: Namespace) -> None:
+def train_run(options: Namespace) -> None:
     outputs.check_run_folder(options.out)
     outputs.check_weights_folder(options.out / "weights")
     accelerator = new_accelerator()
@@ -97,10 +97,10 @@ def add_to_weights(options: Namespace) -> None:
     weights = open_weights(options.weights)
     run = _opened(options)
     print(f"weights written to {add_members(weights, run, options.out)}")
-    print("next: `python -m train calibrate` and `python -m train map` on them")
+    print("next: `python -m train audit` and `python -m train map` on them")
 
 
-def compare_study(options: Namespace) -> None:
+def run_study(options: Namespace) -> None:
     study = STUDIES[options.study]
     evidence = options.evidence or options.out / "evidence"
     outputs.check_folder(options.out, {f"{study.name}.md": outputs.STUDY_PAGE})
@@ -128,7 +128,7 @@ def compare_study(options: Namespace) -> None:
         print(f"evidence kept in {folder}; this table in {document}")
 
 
-def find(options: Namespace) -> None:
+def range_test(options: Namespace) -> None:
     if len(options.fold or []) > 1:
         raise RunError("A range test trains one fold: pass --fold once.")
     outputs.check_run_folder(options.out)
@@ -222,7 +222,7 @@ def score(options: Namespace) -> None:
     print(f"written to {options.out}")
 
 
-def calibrate_weights(options: Namespace) -> None:
+def audit_weights(options: Namespace) -> None:
     beside = {FIGURE: outputs.PICTURE}
     outputs.check_document(options.out, outputs.TRUST, outputs.TRUST_JSON, beside)
     outputs.check_folder(options.work)

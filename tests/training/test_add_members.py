@@ -28,7 +28,7 @@ from train.engine.run import Run, RunError, open_run, prepare
 from train.recipes.recipe import Recipe, Stage
 from train.release.add_members import add_members
 from train.release.assemble import assemble
-from train.scores.kinds import columns_of_kind
+from train.scores.unseen import columns_of_run
 
 SHORT = Recipe(
     name="flagship", member=MOBILENET, folds=2, stages=(Stage(epochs=1),), batch=8, cache_side=80
@@ -90,8 +90,8 @@ def test_the_folder_says_which_member_is_of_which_fold_and_kind(both: Path, firs
     ]
     assert contract.training == before.training
     assert contract.stored == "int8"
-    assert contract.scores["predicted_by"].startswith("two members an image")
-    assert "two members an image" in (both / "README.md").read_text()
+    assert contract.scores["predicted_by"].startswith("2 members an image")
+    assert "2 members an image" in (both / "README.md").read_text()
 
 
 def test_predictions_are_of_members_that_had_not_seen_the_lesion(both: Path, data: Path) -> None:
@@ -101,7 +101,7 @@ def test_predictions_are_of_members_that_had_not_seen_the_lesion(both: Path, dat
     assert (folds.loc[table["image_id"]].to_numpy() == table["fold"]).all()
     changes, same = [], []
     mean = table[[f"logit_8views_{code}" for code in CODES]].to_numpy(float)
-    kinds = [table[columns_of_kind(8, kind)].to_numpy(float) for kind in (0, 1)]
+    kinds = [table[columns_of_run(8, kind)].to_numpy(float) for kind in (0, 1)]
     assert np.allclose(mean, np.mean(kinds, axis=0), atol=2e-5)
     for place, (image, fold) in enumerate(zip(table["image_id"], table["fold"], strict=True)):
         photo, read = read_photo(next(data.rglob(f"{image}.jpg"))), []
@@ -181,7 +181,9 @@ def test_novelty_goes_by_each_members_own_unseen_images(bench: Bench) -> None:
     scores = judged.scores([a[0] for a in answers], [a[1] for a in answers], 1)
     assert np.isfinite(scores).all()
     measured = foreign.measure(bench, fitted, None)
-    assert measured["groups"]["noise"]["auroc"]["joint"]["value"] <= 1
+    joint = measured.groups["noise"].auroc.joint.value
+    assert joint is not None
+    assert joint <= 1
 
 
 def test_readings_are_of_every_view_of_both(bench: Bench) -> None:

@@ -108,7 +108,7 @@ def two_stages(tmp_path_factory: pytest.TempPathFactory, data: Path, init: Path)
 
 
 def _fit(data: Path, init: Path, out: Path) -> list[str]:
-    return ["fit", "--data", str(data), "--recipe", "tiny", "--init", str(init), "--out", str(out)]
+    return ["run", "--data", str(data), "--recipe", "tiny", "--init", str(init), "--out", str(out)]
 
 
 def test_every_image_is_predicted_once_by_a_member_that_never_saw_its_lesion(
@@ -479,7 +479,7 @@ def test_folds_to_go_on_from_are_asked_for_before_any_is_trained(
     out = tmp_path / "run"
     RECIPES["tiny"] = TINY
     try:
-        command = ["fit", "--data", str(data), "--recipe", "tiny", "--out", str(out)]
+        command = ["run", "--data", str(data), "--recipe", "tiny", "--out", str(out)]
         assert main([*command, "--after", str(earlier)]) == 2
     finally:
         del RECIPES["tiny"]
@@ -566,10 +566,10 @@ def test_bad_input_to_the_trainer_is_one_sentence(
     assert "is not a folder" in said("split", "--data", "nowhere", "--out", out)
     nothing = str(tmp_path / "none.safetensors")
     assert "no start weights at" in said(
-        "fit", "--data", str(data), "--init", nothing, "--out", str(tmp_path / "r")
+        "run", "--data", str(data), "--init", nothing, "--out", str(tmp_path / "r")
     )
     assert "no fold 9" in said(
-        "fit", "--data", str(data), "--init", str(init), "--out", str(tmp_path / "s"), "--fold", "9"
+        "run", "--data", str(data), "--init", str(init), "--out", str(tmp_path / "s"), "--fold", "9"
     )  # fmt: skip
     assert "There are no weights" in said(
         "evaluate", "--weights", str(tmp_path), "--data", str(data), "--out", out

@@ -30,8 +30,8 @@ from skin_app.weights.folder import WeightsFolder
 from train.audit.code_version import code_version
 from train.data.ham10000 import DataError, Dataset
 from train.scores.evidence import weights_evidence
-from train.scores.kinds import logits_of_kinds, unseen_members
 from train.scores.metrics import lesion_draws, percentiles_95, unanimous_95
+from train.scores.unseen import logits_by_run, unseen_members
 
 PARTS = 5
 MEMBER_FILES = ("model.safetensors", "config.json")
@@ -70,7 +70,7 @@ class Bench:
         evidence = weights_evidence(weights.folder)
         place = {fold: index for index, fold in enumerate(training.shipped)}
         kept = np.isin(evidence.folds, training.shipped)
-        apart = logits_of_kinds(
+        apart = logits_by_run(
             weights.folder / OUT_OF_FOLD, evidence.logits, len(weights.contract.trainings)
         )
         table = evidence.table[kept].reset_index(drop=True)

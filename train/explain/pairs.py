@@ -90,7 +90,7 @@ def _answers(run: Run) -> tuple[Predictions, np.ndarray, int]:
         if all((run.fold_folder(fold) / name).is_file() for name in names)
     ]
     if not folds:
-        raise RunError(f"No fold of {run.folder} is finished: run `train fit` on it first.")
+        raise RunError(f"No fold of {run.folder} is finished: run `train run` on it first.")
     predictions = Predictions.read(run, folds)
     views = max(predictions.logits)
     shift = log_prior_shift(run.data.labels, run.recipe)
