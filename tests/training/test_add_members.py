@@ -181,7 +181,7 @@ def test_novelty_goes_by_each_members_own_unseen_images(bench: Bench) -> None:
     scores = judged.scores([a[0] for a in answers], [a[1] for a in answers], 1)
     assert np.isfinite(scores).all()
     measured = foreign.measure(bench, fitted, None)
-    assert measured["groups"]["noise"]["auroc"]["joint"]["value"] <= 1
+    assert 0 <= (measured.groups["noise"].auroc.joint.value or 0) <= 1
 
 
 def test_readings_are_of_every_view_of_both(bench: Bench) -> None:

@@ -14,7 +14,7 @@ import pandas as pd
 from skin_app.output import replace_file
 from skin_app.photo.read import read_photo
 from skin_app.quality import CHECKS, KINDS, QualityLimits, judged, measurements
-from train.audit.bench import Bench, parts
+from train.audit.bench import Bench
 from train.audit.changed_photos import (
     answers,
     balanced_accuracy,
@@ -25,6 +25,7 @@ from train.audit.changed_photos import (
 from train.audit.code_version import code_version
 from train.data.damage import DAMAGE, GRADES, damaged
 from train.data.ham10000 import Dataset
+from train.scores.crossfit import held_out, stratified_parts
 from train.scores.estimate import Estimate, mean_estimate
 
 RATE = 0.005  # of each limit; there are a dozen, so about 5 % of good photos have a finding
@@ -99,11 +100,11 @@ def fit_quality(measured: pd.DataFrame, input_size: int, rate: float = RATE) -> 
 def crossfit_alarms(measured: pd.DataFrame, input_size: int, rate: float) -> dict[str, np.ndarray]:
     """(images,) bool by finding and for "any": found by limits that were fitted on other lesions."""
     alarms = {name: np.zeros(len(measured), dtype=bool) for name in (*KINDS, "any")}
-    part = parts(measured["label"].to_numpy(), measured["lesion"].to_numpy())
+    parts = stratified_parts(measured["label"].to_numpy(), measured["lesion"].to_numpy())
     values = measured.to_dict("records")
-    for held_out in np.unique(part):
-        limits = _limits(measured.loc[part != held_out], input_size, rate)
-        for row in np.flatnonzero(part == held_out):
+    for fit, apply in held_out(parts):
+        limits = _limits(measured.loc[fit], input_size, rate)
+        for row in np.flatnonzero(apply):
             for name in _findings(values[row], limits):
                 alarms[name][row] = True
     return alarms
