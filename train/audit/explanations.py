@@ -47,7 +47,7 @@ def measure(bench: Bench, images: int = IMAGES, randomised: int = RANDOMISED) ->
     return {
         "images": len(rows),
         "right": int((bench.labels[rows] == labels).sum()),
-        "kinds": bench.kinds,
+        "kinds": bench.runs,
         "places": list(tested[0].maps[OURS].shape),
         "blank": int(sum(np.ptp(case.maps[OURS]) == 0 for case in tested)),
         "same_as_ours": _same_as_ours(tested),

@@ -7,8 +7,7 @@ from scipy.stats import rankdata
 
 from skin_app.lesion import HeatLimit, heat_on_lesion, lesion_mask, standard_square
 from skin_app.photo.read import Photo
-from train.audit.bench import Bench, in_percent, measured_mean
-from train.audit.readings import random_lesions
+from train.audit.bench import Bench, in_percent, measured_mean, random_lesions
 
 IMAGES, CHUNK = 1000, 16
 FALSE_ALARMS = 0.05

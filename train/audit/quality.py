@@ -14,11 +14,11 @@ import pandas as pd
 from skin_app.output import replace_file
 from skin_app.photo.read import Photo, read_photo
 from skin_app.quality import CHECKS, KINDS, QualityLimits, judged, measurements
-from train.audit.bench import Bench, measured_mean, parts
-from train.audit.code_version import code_version
+from train.audit.bench import Bench, code_version, measured_mean
 from train.data.damage import DAMAGE, GRADES, damaged
 from train.data.ham10000 import Dataset
 from train.documents.quality import render
+from train.scores.crossfit import stratified_parts
 from train.scores.metrics import lesion_draws, percentiles_95
 
 __all__ = ["fit_quality", "measure", "measured_images", "render"]
@@ -33,7 +33,7 @@ def measured_images(data: Dataset, work: Path) -> pd.DataFrame:
 
     They are kept in `work` for the same images and the same code, which takes some minutes.
     """
-    path = work / f"quality-{data.fingerprint[:12]}-{code_version(measured_images)[:12]}.csv"
+    path = work / f"quality-{data.fingerprint[:12]}-{code_version()[:12]}.csv"
     if not path.is_file():
         rows = [measurements(read_photo(image)) for image in data.table["path"]]
         replace_file(path, pd.DataFrame(rows).to_csv(index=False))
@@ -60,7 +60,7 @@ def fit_quality(measured: pd.DataFrame, input_size: int, rate: float = RATE) -> 
 def nested_alarms(measured: pd.DataFrame, input_size: int, rate: float) -> dict[str, np.ndarray]:
     """(images,) bool by kind and for "any": found by limits that were fitted on other lesions."""
     alarms = {kind: np.zeros(len(measured), dtype=bool) for kind in (*KINDS, "any")}
-    part = parts(measured["label"].to_numpy(), measured["lesion"].to_numpy())
+    part = stratified_parts(measured["label"].to_numpy(), measured["lesion"].to_numpy())
     values = measured.to_dict("records")
     for held_out in np.unique(part):
         limits = _limits(measured.loc[part != held_out], input_size, rate)

@@ -6,9 +6,11 @@
 
 import importlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
+from skin_app.decision import predictive_values
 from skin_app.output import replace_file
 from train.documents import deletion_figure
 from train.documents.template import environment, filled
@@ -26,6 +28,7 @@ SECTIONS = {  # name in the JSON and of the template -> title, of letters and bl
     "explanations": "Explanations tested",
     "skin_tone": "Skin tone",
 }
+NUMBERS = re.compile(r"\[[^\[\]{}\"]*\]")  # lists of numbers alone: one line each in the JSON
 FIGURE = "figures/trust-deletion.png"
 
 
@@ -38,7 +41,8 @@ def write_document(numbers: dict[str, Any], path: Path) -> None:
 
 def write_text(numbers: dict[str, Any], path: Path) -> None:
     """Write `numbers` beside `path` as JSON, and the text made of them to `path`."""
-    replace_file(path.with_suffix(".json"), json.dumps(numbers, indent=1) + "\n")
+    text = re.sub(NUMBERS, lambda found: " ".join(found[0].split()), json.dumps(numbers, indent=1))
+    replace_file(path.with_suffix(".json"), text + "\n")
     replace_file(path, document(numbers))
 
 
@@ -51,11 +55,11 @@ def document(numbers: dict[str, Any]) -> str:
     """The whole text; raises `jinja2.UndefinedError` for a number that is missing."""
     templates = environment().list_templates()
     rendered = {n: rendered_by_module(n, numbers) for n in SECTIONS if f"trust/{n}.md" not in templates}
-    return filled("trust.md", sections=SECTIONS, rendered=rendered, figure=FIGURE, all=numbers)
+    values = {"all": numbers, "figure": FIGURE, "predictive_values": predictive_values}
+    return filled("trust.md", sections=SECTIONS, rendered=rendered, **values)
 
 
 OLD = {  # sections without a template yet -> the module whose `render` writes them, heading and all
-    "decisions": "train.audit.decisions",
     "novelty": "train.audit.foreign",
     "quality": "train.documents.quality",
     "corrections": "train.audit.corrections",
