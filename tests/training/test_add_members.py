@@ -18,10 +18,10 @@ from skin_app.weights.folder import open_weights
 from tests.tiny import MOBILENET, SWIN, write_data
 from train.__main__ import main
 from train.audit import foreign
+from train.audit.agreement import view_readings
 from train.audit.bench import Bench
 from train.audit.heat import first_maps
 from train.audit.novelty import fit_novelty
-from train.audit.readings import view_readings
 from train.data.ham10000 import read_dataset
 from train.engine.fit import fit_fold
 from train.engine.run import Run, RunError, open_run, prepare

@@ -14,7 +14,7 @@ import pandas as pd
 from skin_app.output import replace_file
 from skin_app.photo.read import read_photo
 from skin_app.quality import CHECKS, KINDS, QualityLimits, judged, measurements
-from train.audit.bench import Bench
+from train.audit.bench import Bench, code_version
 from train.audit.changed_photos import (
     answers,
     balanced_accuracy,
@@ -22,7 +22,6 @@ from train.audit.changed_photos import (
     right,
     unchanged,
 )
-from train.audit.code_version import code_version
 from train.data.damage import DAMAGE, GRADES, damaged
 from train.data.ham10000 import Dataset
 from train.scores.crossfit import held_out, stratified_parts
@@ -73,7 +72,7 @@ def measured_images(data: Dataset, work: Path) -> pd.DataFrame:
 
     They are kept in `work` for the same images and the same code, as they take minutes.
     """
-    path = work / f"quality-{data.fingerprint[:12]}-{code_version(measured_images)[:12]}.csv"
+    path = work / f"quality-{data.fingerprint[:12]}-{code_version()[:12]}.csv"
     if not path.is_file():
         rows = [measurements(read_photo(image)) for image in data.table["path"]]
         replace_file(path, pd.DataFrame(rows).to_csv(index=False))
