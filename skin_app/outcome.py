@@ -177,7 +177,7 @@ def agreement(probabilities: np.ndarray, readings: np.ndarray, threshold: float)
 def grounds(
     malignant: np.ndarray,
     sets: np.ndarray,
-    threshold: float,
+    threshold: float | np.ndarray,
     disagree: np.ndarray,
     novel: np.ndarray,
 ) -> np.ndarray:

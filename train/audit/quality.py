@@ -14,7 +14,7 @@ import pandas as pd
 from skin_app.output import replace_file
 from skin_app.photo.read import read_photo
 from skin_app.quality import CHECKS, NAMES, QualityLimits, judged, measurements
-from train.audit.bench import Bench, parts
+from train.audit.bench import Bench, code_version
 from train.audit.changed_photos import (
     answers,
     balanced_accuracy,
@@ -22,9 +22,9 @@ from train.audit.changed_photos import (
     right,
     unchanged,
 )
-from train.audit.code_version import code_version
 from train.data.damage import DAMAGE, GRADES, damaged
 from train.data.ham10000 import Dataset
+from train.scores.crossfit import held_out, stratified_parts
 from train.scores.estimate import Estimate, mean_estimate
 
 RATE = 0.005  # of each limit; there are a dozen, so about 5 % of good photos have a finding
@@ -72,7 +72,7 @@ def measured_images(data: Dataset, work: Path) -> pd.DataFrame:
 
     They are kept in `work` for the same images and the same code, as they take minutes.
     """
-    path = work / f"quality-{data.fingerprint[:12]}-{code_version(measured_images)[:12]}.csv"
+    path = work / f"quality-{data.fingerprint[:12]}-{code_version()[:12]}.csv"
     if not path.is_file():
         rows = [measurements(read_photo(image)) for image in data.table["path"]]
         replace_file(path, pd.DataFrame(rows).to_csv(index=False))
@@ -99,11 +99,11 @@ def fit_quality(measured: pd.DataFrame, input_size: int, rate: float = RATE) -> 
 def crossfit_alarms(measured: pd.DataFrame, input_size: int, rate: float) -> dict[str, np.ndarray]:
     """(images,) bool by finding and for "any": found by limits that were fitted on other lesions."""
     alarms = {name: np.zeros(len(measured), dtype=bool) for name in (*NAMES, "any")}
-    part = parts(measured["label"].to_numpy(), measured["lesion"].to_numpy())
+    parts = stratified_parts(measured["label"].to_numpy(), measured["lesion"].to_numpy())
     values = measured.to_dict("records")
-    for held_out in np.unique(part):
-        limits = _limits(measured.loc[part != held_out], input_size, rate)
-        for row in np.flatnonzero(part == held_out):
+    for fit, apply in held_out(parts):
+        limits = _limits(measured.loc[fit], input_size, rate)
+        for row in np.flatnonzero(apply):
             for name in _findings(values[row], limits):
                 alarms[name][row] = True
     return alarms

@@ -1,8 +1,7 @@
-"""Fit all parts of trust for a weights folder, measure them, and write both: the verb `calibrate`."""
+"""The verb `audit`: fit all that says how far an answer can be trusted, measure it, store both."""
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from safetensors.torch import save as safetensors_bytes
 from tqdm import tqdm
 
 from skin_app.novelty import FILE as NOVELTY_FILE
-from skin_app.outcome import COVERAGE, SENSITIVITY
+from skin_app.outcome import COVERAGE
 from skin_app.trust import Estimate, Measured, Trust
 from skin_app.views import VIEWS
 from skin_app.weights.folder import Contract, WeightsFolder
@@ -27,29 +26,32 @@ from train.audit import (
     quality,
     skin_tone,
 )
+from train.audit.agreement import view_readings
 from train.audit.bench import Bench
-from train.audit.nested import Nested
 from train.audit.novelty import FittedNovelty, fit_novelty
 from train.data.ham10000 import DataError, Dataset
 from train.documents.template import plain
-from train.documents.trust import write_document
+from train.documents.trust import read_document, write_document
 from train.release.assemble import Predictions, out_of_fold_scores
 from train.release.put_into import put_into
 from train.scores.evidence import weights_evidence
 
-RULE_IN_USE = f"{COVERAGE:g} set, {SENSITIVITY:g} point"
 
-
-def calibrate(
-    weights: WeightsFolder, data: Dataset, work: Path, not_dermoscopy: Path | None, out: Path
+def audit(
+    weights: WeightsFolder,
+    data: Dataset,
+    work: Path,
+    not_dermoscopy: Path | None,
+    out: Path,
+    only: str | None = None,
 ) -> Contract:
-    """Fit on the weights' out-of-fold images, measure nested, store in the folder, write `out`.
+    """Fit on the weights' out-of-fold images, measure on other lesions, store both, and write `out`.
 
-    The weights' temperatures are fitted anew too, with a bias of each class where that helps, and their
-    scores follow. What took long is kept in `work` and reused for the same members, images and code.
-    `not_dermoscopy`: folder of pictures that must be refused, for measuring only; without it they are
-    said to be not measured. Raises `DataError` when `data` is not what the weights were trained on, or
-    their split parts lesions.
+    The weights' calibration is fitted anew too, and their scores follow. What takes long is kept in
+    `work`, so that a stopped audit goes on where it was. `not_dermoscopy`: folder of pictures that must
+    be refused, for measuring only; without it they are said to be not measured. `only`: a section to
+    measure again, while all that is fitted stays. Raises `DataError` when `data` is not what the
+    weights were trained on, their split parts lesions, or `only` is given and `out` is about others.
     """
     if weights.contract.training.recipe.get("split") == "image":
         raise DataError(
@@ -58,64 +60,57 @@ def calibrate(
         )
     if not_dermoscopy is not None:
         foreign.pictures_to_refuse(not_dermoscopy)  # a faulty list is told before hours of work
-    bench = with_calibration(Bench.open(weights, data, work))
+    if only is not None:
+        return measure_again(weights, data, work, not_dermoscopy, out, only)
+    bench = decisions.with_calibration(Bench.open(weights, data, work))
     novelty = fit_novelty(bench)
-    divided = decisions.divisions(bench)
-    numbers = measure(bench, data, novelty, not_dermoscopy, divided)
-    trust = fit_trust(bench, data, novelty, divided, summary(numbers))
+    numbers: dict[str, Any] = {"about": about(weights.contract, bench)}
+    with tqdm(sections(bench, data, novelty, not_dermoscopy).items(), unit="section") as bar:
+        for name, measure in bar:
+            bar.set_description(f"measuring {name}")  # some take a quarter of an hour
+            numbers[name] = plain(measure())
+    trust = Trust(
+        decisions=decisions.fit_decisions(bench, view_readings(bench)),
+        novelty=novelty.limits,
+        quality=quality.fit_quality(
+            quality.measured_images(data, bench.work), max(m.config.size for m in bench.members)
+        ),
+        heat=heat.fit_heat_limit(bench),
+        tone=skin_tone.fit_tone(bench, data),
+        measured=summary(numbers),
+    )
     scores = scored_anew(bench.weights)
     write_document(numbers, out)
     return store(bench.weights, trust, novelty, scores)
 
 
-def with_calibration(bench: Bench) -> Bench:
-    """The bench with the calibration that is to be shipped, on which everything else rests."""
-    fitted = decisions.fit_calibration(bench)
-    contract = bench.weights.contract.model_copy(update={"calibration": fitted})
-    return replace(bench, weights=replace(bench.weights, contract=contract))
-
-
-def fit_trust(
-    bench: Bench,
+def measure_again(
+    weights: WeightsFolder,
     data: Dataset,
-    novelty: FittedNovelty,
-    divided: dict[int, Nested],
-    measured: dict[Measured, Estimate],
-) -> Trust:
-    """All limits, fitted on all out-of-fold images, beside what was `measured` of them."""
-    input_size = max(member.config.size for member in bench.members)
-    return Trust(
-        decisions=decisions.fit_decisions(bench, divided=divided),
-        novelty=novelty.limits,
-        quality=quality.fit_quality(quality.measured_images(data, bench.work), input_size),
-        heat=heat.fit_heat_limit(bench),
-        tone=skin_tone.fit_tone(bench, data),
-        measured=measured,
-    )
-
-
-def scored_anew(weights: WeightsFolder) -> dict[str, Any]:
-    """Scores of the kept out-of-fold predictions, by calibrators that were fitted on other lesions."""
-    evidence, calibration = weights_evidence(weights.folder), weights.contract.calibration
-    predictions = Predictions(
-        evidence.table, evidence.logits, evidence.labels, evidence.lesions, evidence.folds
-    )
-    kinds = len(weights.contract.trainings)
-    return out_of_fold_scores(predictions, calibration, evidence.shift, "chosen", kinds)
-
-
-def measure(
-    bench: Bench,
-    data: Dataset,
-    novelty: FittedNovelty,
+    work: Path,
     not_dermoscopy: Path | None,
-    divided: dict[int, Nested],
-) -> dict[str, Any]:
-    """All sections of docs/trust.json."""
-    contract = bench.weights.contract
-    sections: dict[str, Callable[[], object]] = {
-        "decisions": lambda: decisions.measure(bench, divided=divided),
-        "novelty": lambda: foreign.measure(bench, novelty, not_dermoscopy),
+    out: Path,
+    section: str,
+) -> Contract:
+    """Measure one section again, and put it into the document `out` and the weights' summary."""
+    numbers, contract = read_document(out), weights.contract
+    if contract.trust is None or numbers["about"]["members"] != member_hashes(contract):
+        raise DataError(f"{out} is about other weights: run `python -m train audit` on these.")
+    bench = Bench.open(weights, data, work)
+    novelty = fit_novelty(bench) if section == "novelty" else None
+    numbers[section] = plain(sections(bench, data, novelty, not_dermoscopy)[section]())
+    write_document(numbers, out)
+    trust = contract.trust.model_copy(update={"measured": summary(numbers)})
+    return put_into(weights.folder, contract.model_copy(update={"trust": trust}), {})
+
+
+def sections(
+    bench: Bench, data: Dataset, novelty: FittedNovelty | None, not_dermoscopy: Path | None
+) -> dict[str, Callable[[], Any]]:
+    """What measures each section of docs/trust.json. `novelty`: None where that one is not asked."""
+    return {
+        "decisions": lambda: decisions.measure(bench, view_readings(bench)),
+        "novelty": lambda: foreign.measure(bench, novelty or fit_novelty(bench), not_dermoscopy),
         "quality": lambda: quality.measure(bench, data),
         "corrections": lambda: corrections.measure(bench),
         "lesion": lambda: lesion.measure(bench, data),
@@ -125,38 +120,52 @@ def measure(
         "explanations": lambda: explanations.measure(bench),
         "skin_tone": lambda: skin_tone.measure(bench, data),
     }
-    about = {
+
+
+def about(contract: Contract, bench: Bench) -> dict[str, Any]:
+    """What all sections were measured on."""
+    return {
         "name": contract.name,
-        "members": [contract.files[f"{name}/model.safetensors"] for name in contract.members],
+        "members": member_hashes(contract),
         "images": len(bench.table),
         "lesions": len(np.unique(bench.lesions)),
-        "kinds": len(contract.trainings),
+        "answered_by": bench.answered_by,
         "folds": list(contract.training.shipped),
         "of_folds": int(contract.training.recipe["folds"]),
         "data_fingerprint": contract.training.data_fingerprint,
     }
-    measured: dict[str, Any] = {"about": about}
-    with tqdm(sections.items(), unit="section") as bar:
-        for name, measure_section in bar:
-            bar.set_description(f"measuring {name}")  # some take a quarter of an hour
-            measured[name] = plain(measure_section())
-    return measured
+
+
+def member_hashes(contract: Contract) -> list[str]:
+    """SHA-256 of each member's weights."""
+    return [contract.files[f"{name}/model.safetensors"] for name in contract.members]
+
+
+def scored_anew(weights: WeightsFolder) -> dict[str, Any]:
+    """Scores of the kept out-of-fold predictions, by calibrators that were fitted on other lesions."""
+    evidence, calibration = weights_evidence(weights.folder), weights.contract.calibration
+    predictions = Predictions(
+        evidence.table, evidence.logits, evidence.labels, evidence.lesions, evidence.folds
+    )
+    runs = len(weights.contract.trainings)
+    return out_of_fold_scores(predictions, calibration, evidence.shift, "chosen", runs)
 
 
 def summary(numbers: dict[str, Any]) -> dict[Measured, Estimate]:
-    """What of the numbers goes into `ensemble.json`, for the page: of 8 views where not said otherwise,
-    and of the outcomes before the readings' disagreement was asked, as only some lesions were read view
-    by view; the page says so."""
+    """The main results, for `ensemble.json` and the page: of 8 views where not said otherwise.
+
+    Outcomes are those before the readings' disagreement is asked, as only some lesions have readings.
+    """
     decided, views = numbers["decisions"], str(VIEWS)
-    outcomes = decided["outcomes"][views][RULE_IN_USE]
+    outcomes = decided["outcomes"][views][decided["rule_in_use"]]
     sets = decided["sets"][views][f"{COVERAGE:g}"]
     explained, painted = numbers["explanations"], numbers["artefacts"]["variants"]
     found: dict[Measured, tuple[dict[str, Any], bool]] = {
-        "ppv_of_suspicious": (outcomes["malignant among suspicious"], True),
-        "npv_of_not_suspicious": (outcomes["benign among not suspicious"], True),
-        "melanomas_not_suspicious": (outcomes["melanomas cleared"], True),
-        "malignant_suspicious": (outcomes["malignant called suspicious"], True),
-        "uncertain": (outcomes["share uncertain"], True),
+        "ppv_of_suspicious": (outcomes["malignant_among_suspicious"], True),
+        "npv_of_not_suspicious": (outcomes["benign_among_not_suspicious"], True),
+        "melanomas_not_suspicious": (outcomes["melanomas_cleared"], True),
+        "malignant_suspicious": (outcomes["malignant_called_suspicious"], True),
+        "uncertain": (outcomes["uncertain"], True),
         "set_coverage": (sets["coverage"], True),
         "set_size": (sets["mean_size"], False),
         "refused_dermatoscopic": (numbers["novelty"]["false_alarms"][views], True),
