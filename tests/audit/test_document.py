@@ -43,7 +43,7 @@ def test_an_area_without_an_interval_is_shown_alone() -> None:
     numbers = read_document(DOCUMENT)
     numbers["novelty"]["groups"]["blank"]["auroc"]["joint"] = {"value": 1.0, "interval_95": None}
     row = next(line for line in document(numbers).splitlines() if line.startswith("| blank"))
-    assert row.split(" | ")[2] == "1.000"
+    assert row.split(" | ")[3] == "1.000"
 
 
 def test_the_document_is_about_the_embedded_weights(contract: Contract) -> None:

@@ -168,7 +168,7 @@ def summary(numbers: dict[str, Any]) -> dict[str, Estimate]:
         "answers that are uncertain": (outcomes["uncertain"], True),
         "coverage of the 90 % sets": (sets["coverage"], True),
         "diagnoses in a 90 % set": (sets["mean_size"], False),
-        "dermatoscopic images refused": (numbers["novelty"]["false_alarms_nested"][views], True),
+        "dermatoscopic images refused": (numbers["novelty"]["false_alarms"][views], True),
     }
     pictures = numbers["novelty"]["groups"]
     for group, title in foreign.GROUPS.items():

@@ -18,7 +18,7 @@ import pandas as pd
 import torch
 
 from skin_app.decision import calibrated, prior_adjusted
-from skin_app.ensemble import MemberAnswer, Reader, input_square
+from skin_app.ensemble import MemberAnswer, MemberGroup, input_square
 from skin_app.hardware import best_device
 from skin_app.heatmap import against_the_others, attributions, averaged_over_members
 from skin_app.network import Member
@@ -29,7 +29,6 @@ from skin_app.weights.folder import WeightsFolder
 from train.data.ham10000 import DataError, Dataset
 from train.scores.crossfit import Crossfit, stratified_parts
 from train.scores.evidence import weights_evidence
-from train.scores.metrics import lesion_draws, percentiles_95, unanimous_95
 from train.scores.unseen import logits_by_run, unseen_members
 
 REPEATS = 5
@@ -117,9 +116,9 @@ class Bench:
         }
 
     @cached_property
-    def readers(self) -> tuple[Reader, ...]:
+    def readers(self) -> tuple[MemberGroup, ...]:
         """Each member alone, at the sizes that its views have."""
-        return tuple(Reader([member]) for member in self.members)
+        return tuple(MemberGroup([member]) for member in self.members)
 
     @cached_property
     def unseen(self) -> np.ndarray:
@@ -268,35 +267,3 @@ def _by_member(members: np.ndarray, answers: Callable[[int, np.ndarray], list[Fo
         places = np.flatnonzero(members == index)
         found |= dict(zip(places.tolist(), answers(int(index), places), strict=True))
     return [found[place] for place in range(len(members))]
-
-
-def measured_mean(values: np.ndarray, lesions: np.ndarray) -> dict[str, Any]:
-    """Mean of (images,) values with its 95 % interval from bootstraps over lesions.
-
-    Returns value, interval_95 and images; value and interval_95 are None without images. Truth values
-    that are all alike get an exact interval, see `unanimous_95`.
-    """
-    if not len(values):
-        return {"value": None, "interval_95": None, "images": 0}
-    numbers = np.asarray(values, dtype=np.float64)
-    if values.dtype == bool and (values == values[0]).all():
-        share = float(numbers[0])
-        interval = unanimous_95(share, len(np.unique(lesions)))
-        return {"value": share, "interval_95": interval, "images": len(numbers)}
-    drawn = [
-        (weights @ numbers) / weights.sum(axis=1)
-        for weights in lesion_draws(lesions, np.unique(lesions))
-    ]
-    return {
-        "value": float(numbers.mean()),
-        "interval_95": percentiles_95(np.concatenate(drawn)),
-        "images": len(numbers),
-    }
-
-
-def in_percent(measured: dict[str, Any]) -> str:
-    """What `measured_mean` gave, as "24.4% (95 % interval 23.5% to 25.3%)"; "none" without images."""
-    if measured["value"] is None:
-        return "none"
-    low, high = measured["interval_95"]
-    return f"{measured['value']:.1%} (95 % interval {low:.1%} to {high:.1%})"

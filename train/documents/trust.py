@@ -4,7 +4,6 @@
 `templates/trust/NAME.md`, filled with `numbers`, the part NAME of the JSON.
 """
 
-import importlib
 import json
 import re
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 from skin_app.decision import predictive_values
 from skin_app.output import replace_file
 from train.documents import deletion_figure
-from train.documents.template import environment, filled
+from train.documents.template import filled
 from train.scores.evidence import read_json
 
 SECTIONS = {  # name in the JSON and of the template -> title, of letters and blanks alone
@@ -53,27 +52,5 @@ def read_document(path: Path) -> dict[str, Any]:
 
 def document(numbers: dict[str, Any]) -> str:
     """The whole text; raises `jinja2.UndefinedError` for a number that is missing."""
-    templates = environment().list_templates()
-    rendered = {n: rendered_by_module(n, numbers) for n in SECTIONS if f"trust/{n}.md" not in templates}
     values = {"all": numbers, "figure": FIGURE, "predictive_values": predictive_values}
-    return filled("trust.md", sections=SECTIONS, rendered=rendered, **values)
-
-
-OLD = {  # sections without a template yet -> the module whose `render` writes them, heading and all
-    "novelty": "train.audit.foreign",
-    "quality": "train.documents.quality",
-    "corrections": "train.audit.corrections",
-    "lesion": "train.audit.lesion",
-    "heat": "train.audit.heat",
-    "artefacts": "train.audit.artefacts",
-    "files": "train.audit.files",
-    "explanations": "train.documents.explanations",
-    "skin_tone": "train.audit.skin_tone",
-}
-
-
-def rendered_by_module(name: str, numbers: dict[str, Any]) -> str:
-    """The text below the heading of a section that has no template yet."""
-    text = importlib.import_module(OLD[name]).render(numbers[name]).strip().partition("\n")[2]
-    figure = f"\n\n![Deletion and insertion]({FIGURE})" if name == "explanations" else ""
-    return text.strip() + figure + "\n"
+    return filled("trust.md", sections=SECTIONS, **values)

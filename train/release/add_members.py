@@ -9,7 +9,7 @@ import pandas as pd
 from safetensors.torch import save as safetensors_bytes
 
 from skin_app.diagnoses import CODES
-from skin_app.ensemble import Reader
+from skin_app.ensemble import MemberGroup
 from skin_app.hardware import best_device
 from skin_app.network import Member
 from skin_app.photo.read import read_photo
@@ -154,7 +154,7 @@ def _rounding(
     `folds`: the fold that each member was not trained on.
     """
     device, changes, same = best_device(), [], []
-    readers = [Reader([member.to(device)]) for member in members]
+    readers = [MemberGroup([member.to(device)]) for member in members]
     paths = run.data.table.set_index("image_id")["path"]
     for fold in dict.fromkeys(folds):
         own = [reader for reader, of in zip(readers, folds, strict=True) if of == fold]
