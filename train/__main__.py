@@ -18,7 +18,6 @@ from skin_app.weights.folder import WeightsError
 from train import verbs
 from train.data.ham10000 import DataError
 from train.engine.run import RunError
-from train.engine.start import StartError
 from train.recipes.backbones import PRESETS
 from train.recipes.published import RECIPES
 from train.recipes.studies import STUDIES
@@ -37,7 +36,6 @@ KNOWN = (
     PhotoError,
     PublishError,
     RunError,
-    StartError,
     WeightsError,
     ClassOrderError,
 )

@@ -10,6 +10,7 @@ from pathlib import Path
 from skin_app.ensemble import Ensemble
 from skin_app.output import check_output, counted, replace_file
 from skin_app.weights.folder import open_weights
+from train import outputs
 from train.audit.calibrate import calibrate
 from train.data.findings import findings
 from train.data.folds import image_folds, lesion_folds, write_folds
@@ -19,11 +20,10 @@ from train.documents.results import write_results, write_study
 from train.documents.tables import score_cell
 from train.documents.trust import FIGURE
 from train.engine.checkpoint import write_json
-from train.engine.fit import fit_fold
+from train.engine.fold import train_fold
 from train.engine.processes import in_turn, new_accelerator
 from train.engine.range_test import find_rate, write_range_test
 from train.engine.run import Run, RunError, check_before, check_folds, counts_scc, open_run, prepare
-from train.engine.trial import quick_trial
 from train.explain.pairs import confused_pairs
 from train.explain.saliency import saliency_sheet
 from train.explain.tsne import map_embeddings
@@ -32,7 +32,6 @@ from train.recipes.overrides import changed
 from train.recipes.published import RECIPES
 from train.recipes.recipe import Recipe
 from train.recipes.studies import STUDIES
-from train.release import outputs
 from train.release.add_members import add_members
 from train.release.assemble import assemble, finished
 from train.release.card import with_scores
@@ -42,6 +41,7 @@ from train.release.publish import publish
 from train.release.put_into import open_to_change
 from train.scores.compare import Plan, compare
 from train.scores.evaluate import evaluate
+from train.scores.trial import quick_trial
 
 TRIAL_SCORES = (
     ("prior_adjusted", "balanced_accuracy"),
@@ -70,7 +70,7 @@ def train_run(options: Namespace) -> None:
     run = in_turn(accelerator, lambda: _prepared(options, recipe))
     check_before(run, folds)
     for fold in folds:
-        fit_fold(run, fold, accelerator)
+        train_fold(run, fold, accelerator)
     if not accelerator.is_main_process:
         return
     begun = {int(path.name.removeprefix("fold-")) for path in run.folder.glob("fold-*")}

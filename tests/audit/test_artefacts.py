@@ -21,7 +21,7 @@ from tests.tiny import write_weights
 from train.audit import artefacts, heat, lesion
 from train.audit.bench import Bench, measured_mean
 from train.data.artefacts import ARTEFACTS
-from train.data.drawings import Kind, draw_lesion
+from train.data.drawings import Pattern, draw_lesion
 from train.data.ham10000 import Dataset
 from train.scores.metrics import weighted_specificity
 
@@ -34,7 +34,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     folder = tmp_path_factory.mktemp("images")
     rows = []
     for number in range(7 * LESIONS):
-        kind = get_args(Kind)[number % 4]
+        kind = get_args(Pattern)[number % 4]
         path = folder / f"ISIC_{number}.png"
         Image.fromarray(draw_lesion(number % 8, kind, height=96, width=128)).save(path)
         rows.append((path.stem, CODES[number % 7], f"L{number:02d}", number % 2, str(path), number))

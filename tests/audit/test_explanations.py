@@ -23,12 +23,12 @@ from tests.tiny import SWIN, write_weights
 from train.audit import explained, explanations
 from train.audit.bench import Bench
 from train.audit.explanations import lesion_scores, measure
-from train.data.drawings import Kind, draw_lesion
+from train.data.drawings import Pattern, draw_lesion
 from train.documents.deletion_figure import draw_curves
 from train.documents.explanations import render
 from train.explain.maps import CENTRE, EXPLAINING, OURS, RANDOM
 
-KINDS = get_args(Kind)
+KINDS = get_args(Pattern)
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from tests.tiny import write_weights
 from train.audit import files, remeasure
 from train.audit.bench import Bench
 from train.audit.code_version import code_version
-from train.data.drawings import Kind, draw_lesion
+from train.data.drawings import Pattern, draw_lesion
 from train.data.file_damage import FILE_DAMAGE, SECTOR, spoilt
 from train.data.ham10000 import DataError, Dataset
 from train.documents.trust import document, read_document, write_text
@@ -32,7 +32,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     folder = tmp_path_factory.mktemp("images")
     rows = []
     for number in range(IMAGES):
-        kind = get_args(Kind)[number % 4]
+        kind = get_args(Pattern)[number % 4]
         path = folder / f"ISIC_{number}.jpg"
         Image.fromarray(draw_lesion(number, kind, height=270, width=360)).save(path, quality=95)
         rows.append((path.stem, CODES[number % 7], f"L{number:02d}", number % 2, str(path), number))

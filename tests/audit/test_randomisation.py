@@ -21,10 +21,10 @@ from train.audit.randomisation import (
     parts_from_the_top,
     structural_similarity,
 )
-from train.data.drawings import Kind, draw_lesion
+from train.data.drawings import Pattern, draw_lesion
 from train.explain.maps import EXPLAINING, OURS, centre_gaussian, random_map
 
-KINDS = get_args(Kind)
+KINDS = get_args(Pattern)
 
 
 def member_of(config: MemberConfig) -> Member:

@@ -17,7 +17,7 @@ from skin_app.photo.read import Photo, read_photo
 from skin_app.skin_tone import skin_colour
 from skin_app.views import VIEWS, turn, turn_back
 from train.audit.bench import Bench, in_percent, measured_mean
-from train.data.drawings import PIGMENT, Kind, _coordinates, _lesion_shape, _skin, draw_lesion
+from train.data.drawings import PIGMENT, Pattern, _coordinates, _lesion_shape, _skin, draw_lesion
 from train.data.ham10000 import Dataset
 
 DRAWINGS = 25  # of each kind
@@ -32,7 +32,7 @@ def overlap(first: np.ndarray, second: np.ndarray) -> float:
     return float((first & second).sum() / union) if union else 1.0
 
 
-def drawn_outline(seed: int, kind: Kind, height: int, width: int) -> np.ndarray:
+def drawn_outline(seed: int, kind: Pattern, height: int, width: int) -> np.ndarray:
     """(height, width) bool: where `draw_lesion` of the same arguments puts the lesion."""
     generator = np.random.default_rng([seed, sorted(PIGMENT).index(kind)])
     y, x = _coordinates(height, width)
@@ -97,7 +97,7 @@ def _on_drawings() -> dict[str, Any]:
     return found
 
 
-def _drawing_overlap(seed: int, kind: Kind) -> float:
+def _drawing_overlap(seed: int, kind: Pattern) -> float:
     true = standard_square(
         Photo(np.repeat(drawn_outline(seed, kind, *DRAWN)[..., None] * np.uint8(255), 3, 2))
     )

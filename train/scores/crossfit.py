@@ -1,18 +1,16 @@
 """Calibration without looking: an image's temperature is fitted on images of other parts."""
 
-from typing import Literal
-
 import numpy as np
 from sklearn.model_selection import GroupKFold
 
 from skin_app.decision import Calibration, softmax
 from train.data.ham10000 import DataError
-from train.engine.temperature import fit_temperature, fit_temperature_and_bias, negative_log_likelihood
+from train.recipes.recipe import Bias
+from train.scores.temperature import fit_temperature, fit_temperature_and_bias, negative_log_likelihood
 
 PARTS = 5
 # what `cross_fitted` fits the calibrator of an image on, in words
 CALIBRATED_ON = f"the other {PARTS - 1} of {PARTS} lesion-grouped parts of the predicted images"
-Bias = Literal["none", "always", "chosen"]
 CALIBRATORS: dict[Bias, str] = {  # in words
     "none": "a temperature",
     "always": "a temperature and a bias of each class",
