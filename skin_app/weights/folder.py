@@ -41,7 +41,7 @@ class Training(BaseModel):
 
     `recipe`: all its values; `folds`: the folds that were trained; `shipped`: the folds whose members
     are in the folder; `images`, `lesions`: size of the data; `kept_epochs`: fold -> which epoch's
-    weights early stopping kept, of how many that ran.
+    weights early stopping kept, of how many that ran. `start_licence`: SPDX name; "" where unknown.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -55,6 +55,7 @@ class Training(BaseModel):
     lesions: int
     data_fingerprint: str
     start_weights: str
+    start_licence: str = ""
     git_revision: str
     versions: dict[str, str]
 

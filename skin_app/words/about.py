@@ -44,8 +44,5 @@ LICENCE_NAMES = {"program": "Apache 2.0", "data": "CC BY-NC 4.0"}
 NO_IMAGES = (
     "The weights hold no image of HAM10000, only numbers computed from the images and public facts."
 )
-START_LICENCE = (
-    "The start weights come from a public repository that states no licence where their name says "
-    "stages123, tinyimagenet or modelmaker_int8."
-)
+START_LICENCE, UNKNOWN_LICENCE = "Start weights {name}", "unknown, ask the author"
 PRIVACY = "What happens to your photo"

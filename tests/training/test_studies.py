@@ -198,9 +198,9 @@ def test_folds_trained_apart_are_assembled(data: Path, init: Path, tmp_path: Pat
     assert file_hash(weights) == before
     ensemble = Ensemble(open_weights(tmp_path / "run" / "weights"))
     photo = next(data.rglob("*.jpg"))
-    nearest = ensemble.analyse(read_photo(photo)).similar[0]  # the gallery is of the first member
+    nearest = ensemble(read_photo(photo)).similar[0]  # the gallery is of the first member
     assert nearest.image_id == photo.stem
-    assert nearest.likeness > 0.999
+    assert nearest.similarity > 0.999
     stored = load_file(tmp_path / "run" / "weights" / "gallery.safetensors")
     embeddings = stored["embeddings"].double()
     table = pd.read_csv(tmp_path / "run" / "weights" / "gallery.csv")

@@ -14,6 +14,7 @@ from train import outputs
 from train.audit import files
 from train.audit.bench import Bench
 from train.data.ham10000 import DataError, read_dataset
+from train.documents.template import plain
 from train.documents.trust import read_document, write_text
 
 
@@ -40,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
         data = read_dataset(options.data)
         bench = Bench.open(open_weights(options.weights), data, options.work)
         numbers = numbers_of_these_weights(bench, options.out)
-        write_text(numbers | {"files": files.measure(bench, data)}, options.out)
+        write_text(numbers | {"files": plain(files.measure(bench, data))}, options.out)
     except (DataError, OutputError, WeightsError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

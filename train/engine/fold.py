@@ -26,7 +26,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from tqdm import tqdm
 
 from skin_app.diagnoses import CODES
-from skin_app.ensemble import Reader
+from skin_app.ensemble import MemberGroup
 from skin_app.hardware import precision
 from skin_app.network import Member
 from skin_app.output import replace_file
@@ -369,7 +369,7 @@ def predict_held_out(run: Run, fold: int, accelerator: Accelerator, views: int =
     share the images.
     """
     device = accelerator.device
-    reader = Reader([load_fold_member(run, fold).to(device)])
+    group = MemberGroup([load_fold_member(run, fold).to(device)])
     counts = [count for count in COUNTS if count <= views]
     held_out = np.flatnonzero(run.assignment == fold)
     own = held_out[accelerator.process_index :: accelerator.num_processes]
@@ -377,7 +377,7 @@ def predict_held_out(run: Run, fold: int, accelerator: Accelerator, views: int =
     for start in tqdm(range(0, len(own), CHUNK), f"predict fold {fold}", mininterval=10):
         rows = own[start : start + CHUNK]
         photos = [read_photo(str(path)) for path in run.data.table["path"].iloc[rows]]
-        for row, means in zip(rows, mean_logits(reader, photos, counts, device), strict=True):
+        for row, means in zip(rows, mean_logits(group, photos, counts, device), strict=True):
             image = run.data.table.iloc[row]
             values = means.flatten().tolist()
             records.append((int(row), [image["image_id"], image["dx"], fold, *values]))

@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from skin_app.ensemble import Reader
+from skin_app.ensemble import MemberGroup
 from skin_app.network import Member
 from skin_app.photo.read import Photo
 from skin_app.views import VIEWS
@@ -24,7 +24,7 @@ def load_fold_member(run: Run, fold: int) -> Member:
 
 
 def mean_logits(
-    reader: Reader, photos: Sequence[Photo], counts: Sequence[int], device: torch.device
+    reader: MemberGroup, photos: Sequence[Photo], counts: Sequence[int], device: torch.device
 ) -> Tensor:
     """The one member's logits averaged over the first views, (photos, counts, 7).
 

@@ -9,7 +9,7 @@ import pandas as pd
 from safetensors.torch import save as safetensors_bytes
 
 from skin_app.diagnoses import CODES
-from skin_app.ensemble import Reader
+from skin_app.ensemble import MemberGroup
 from skin_app.hardware import best_device
 from skin_app.network import Member
 from skin_app.photo.read import read_photo
@@ -24,8 +24,8 @@ from train.engine.run import Run, RunError
 from train.release.assemble import Predictions, finished, out_of_fold_scores, training_of, write_folder
 from train.release.gallery_index import gallery_embeddings, gallery_table
 from train.release.lesion_map import FOLDS
-from train.scores.kinds import columns_of_kind, logits_of_kinds, unseen_members
 from train.scores.temperature import fit_calibration
+from train.scores.unseen import columns_of_run, logits_by_run, unseen_members
 
 CHECKED = 200  # images of a fold that are read by the rounded members
 
@@ -130,7 +130,7 @@ def _averaged(weights: WeightsFolder, run: Run) -> Predictions:
     place = pd.Index(own.table["image_id"]).get_indexer(pd.Index(before["image_id"]))
     apart = {
         views: np.concatenate([kinds[shipped], own.logits[views][place][:, None]], axis=1)
-        for views, kinds in logits_of_kinds(
+        for views, kinds in logits_by_run(
             weights.folder / OUT_OF_FOLD, COUNTS, len(contract.trainings)
         ).items()
     }
@@ -140,7 +140,7 @@ def _averaged(weights: WeightsFolder, run: Run) -> Predictions:
         columns |= dict(zip(names, kinds.mean(axis=1).T.round(5), strict=True))
     for kind in range(len(contract.trainings) + 1):
         for views, kinds in apart.items():
-            names = columns_of_kind(views, kind)
+            names = columns_of_run(views, kind)
             columns |= dict(zip(names, kinds[:, kind].T.round(5), strict=True))
     table = pd.DataFrame(columns)
     logits = {views: kinds.mean(axis=1) for views, kinds in apart.items()}
@@ -155,7 +155,7 @@ def _rounding(
     `folds`: the fold that each member was not trained on.
     """
     device, changes, same = best_device(), [], []
-    readers = [Reader([member.to(device)]) for member in members]
+    readers = [MemberGroup([member.to(device)]) for member in members]
     paths = run.data.table.set_index("image_id")["path"]
     for fold in dict.fromkeys(folds):
         own = [reader for reader, of in zip(readers, folds, strict=True) if of == fold]

@@ -31,9 +31,9 @@ from train.outputs import check_weights_folder
 from train.release.card import model_card
 from train.release.gallery_index import gallery_embeddings, gallery_table, same_photo
 from train.scores.crossfit import CALIBRATED_ON, Bias, cross_fitted
-from train.scores.kinds import predicted_by
 from train.scores.metrics import score_report
 from train.scores.temperature import fit_calibration
+from train.scores.unseen import predicted_by
 
 LICENCE = "CC BY-NC 4.0 (trained on HAM10000, which is CC BY-NC 4.0)"
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "scikit-learn")
