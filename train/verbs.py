@@ -10,7 +10,6 @@ from pathlib import Path
 from skin_app.ensemble import Ensemble
 from skin_app.output import check_output, counted, replace_file
 from skin_app.weights.folder import open_weights
-from train import outputs
 from train.audit.calibrate import calibrate
 from train.data.findings import findings
 from train.data.folds import image_folds, lesion_folds, write_folds
@@ -19,6 +18,7 @@ from train.documents.figures import draw_range_test
 from train.documents.results import write_results, write_study
 from train.documents.tables import score_cell
 from train.documents.trust import FIGURE
+from train.engine import outputs
 from train.engine.checkpoint import write_json
 from train.engine.fold import train_fold
 from train.engine.processes import in_turn, new_accelerator

@@ -10,12 +10,12 @@ from typing import Any
 
 from skin_app.output import OutputError
 from skin_app.weights.folder import WeightsError, open_weights
-from train import outputs
 from train.audit import files
 from train.audit.bench import Bench
 from train.data.ham10000 import DataError, read_dataset
 from train.documents.template import plain
 from train.documents.trust import read_document, write_text
+from train.engine import outputs
 
 
 def numbers_of_these_weights(bench: Bench, document: Path) -> dict[str, Any]:
