@@ -101,7 +101,9 @@ def add_to_weights(options: Namespace) -> None:
 
 
 def run_study(options: Namespace) -> None:
-    study = STUDIES[options.study]
+    study = STUDIES.get(options.study)
+    if study is None:
+        raise RunError(f"There is no study {options.study}: use {', '.join(sorted(STUDIES))}.")
     evidence = options.evidence or options.out / "evidence"
     outputs.check_folder(options.out, {f"{study.name}.md": outputs.STUDY_PAGE})
     outputs.check_folder(evidence / study.name, {"study.json": outputs.STUDY})
@@ -263,7 +265,10 @@ def readme(options: Namespace) -> None:
 
 def recipe_of(options: Namespace) -> Recipe:
     """The named recipe with what the command line changes in it."""
-    return changed(RECIPES[options.recipe], options.backbone, options.size, options.set)
+    recipe = RECIPES.get(options.recipe)
+    if recipe is None:
+        raise RunError(f"There is no recipe {options.recipe}: use {', '.join(sorted(RECIPES))}.")
+    return changed(recipe, options.backbone, options.size, options.set)
 
 
 def _prepared(options: Namespace, recipe: Recipe) -> Run:

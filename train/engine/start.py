@@ -60,7 +60,7 @@ def continued_member(config: MemberConfig, trained: Path) -> Member:
 
 
 def built(config: MemberConfig) -> Member:
-    """A new member, tried on a blank image. Raises `RunError` for a backbone that cannot be a member."""
+    """A new member, tried on a blank image. Raises `RunError` for a backbone that cannot be one."""
     try:
         member = Member(config)
         with torch.no_grad():
