@@ -12,7 +12,7 @@ import pandas as pd
 
 from skin_app.decision import SetThresholds, prediction_set
 from skin_app.diagnoses import CODES
-from skin_app.patients import UNKNOWN, age_bands
+from skin_app.patients import groups_of
 from train.audit.nested import Nested, means_with_intervals
 from train.documents.tables import table
 
@@ -62,7 +62,7 @@ def _measured(nested: Nested, images: pd.DataFrame, coverage: float) -> dict[str
     covered = sets[:, np.arange(len(nested.labels)), nested.labels].mean(axis=0)
     kinds = [sizes.mean(axis=0), (sizes == 0).mean(axis=0), (sizes == len(CODES)).mean(axis=0)]
     overall = np.stack([covered, *kinds], axis=1)
-    groups = [(axis, name, rows) for axis in AXES for name, rows in groups_of(images, axis)]
+    groups = [(axis, name, rows) for axis in AXES for name, rows in groups_of(images, AXES[axis])]
     columns = [np.where(rows, values, np.nan) for *_, rows in groups for values in (covered, kinds[0])]
     found = means_with_intervals(np.column_stack([overall, *columns]), nested.lesions)
     names = ("coverage", "mean_size", "empty", "all_seven")
@@ -80,14 +80,6 @@ def _measured(nested: Nested, images: pd.DataFrame, coverage: float) -> dict[str
     fitted = fit_sets(nested.divisions[0].own, nested.labels, coverage)
     report["always_in"] = [c for c, least in zip(CODES, fitted.least, strict=True) if least == 0]
     return report
-
-
-def groups_of(images: pd.DataFrame, axis: str) -> list[tuple[str, np.ndarray]]:
-    """Name and (images,) bool of each group of one of `AXES`, the unknown last, none empty."""
-    values = images[AXES[axis]]
-    names = (age_bands(values) if axis == "age band" else values).to_numpy(str)
-    order = sorted(set(names), key=lambda name: (name == UNKNOWN, name))
-    return [(name, names == name) for name in order]
 
 
 def render(by_views: dict[str, dict[str, Any]]) -> str:
