@@ -10,6 +10,7 @@ from pathlib import Path
 from skin_app.ensemble import Ensemble
 from skin_app.output import check_output, counted, replace_file
 from skin_app.weights.folder import open_weights
+from train import outputs
 from train.audit.calibrate import calibrate
 from train.data.findings import findings
 from train.data.folds import image_folds, lesion_folds, write_folds
@@ -18,11 +19,10 @@ from train.documents.figures import draw_range_test
 from train.documents.results import write_results, write_study
 from train.documents.trust import FIGURE
 from train.engine.checkpoint import write_json
-from train.engine.fit import fit_fold
+from train.engine.fold import train_fold
 from train.engine.processes import in_turn, new_accelerator
 from train.engine.range_test import find_rate, write_range_test
 from train.engine.run import Run, RunError, check_before, check_folds, counts_scc, open_run, prepare
-from train.engine.trial import quick_trial
 from train.explain.pairs import confused_pairs
 from train.explain.saliency import saliency_sheet
 from train.explain.tsne import map_embeddings
@@ -31,7 +31,6 @@ from train.recipes.overrides import changed
 from train.recipes.published import RECIPES
 from train.recipes.recipe import Recipe
 from train.recipes.studies import STUDIES
-from train.release import outputs
 from train.release.add_members import add_members
 from train.release.assemble import assemble, finished
 from train.release.card import with_scores
@@ -42,6 +41,7 @@ from train.release.put_into import open_to_change
 from train.scores.evaluate import evaluate
 from train.scores.plain import plain
 from train.scores.study import Plan, train_settings
+from train.scores.trial import quick_trial
 
 TRIAL_SCORES = (
     ("prior_adjusted", "balanced_accuracy"),
@@ -60,7 +60,7 @@ def split(options: Namespace) -> None:
     print(f"{images} in {options.folds} folds; written to {options.out}")
 
 
-def fit(options: Namespace) -> None:
+def train_run(options: Namespace) -> None:
     outputs.check_run_folder(options.out)
     outputs.check_weights_folder(options.out / "weights")
     accelerator = new_accelerator()
@@ -70,7 +70,7 @@ def fit(options: Namespace) -> None:
     run = in_turn(accelerator, lambda: _prepared(options, recipe))
     check_before(run, folds)
     for fold in folds:
-        fit_fold(run, fold, accelerator)
+        train_fold(run, fold, accelerator)
     if not accelerator.is_main_process:
         return
     begun = {int(path.name.removeprefix("fold-")) for path in run.folder.glob("fold-*")}
@@ -97,10 +97,10 @@ def add_to_weights(options: Namespace) -> None:
     weights = open_weights(options.weights)
     run = _opened(options)
     print(f"weights written to {add_members(weights, run, options.out)}")
-    print("next: `python -m train calibrate` and `python -m train map` on them")
+    print("next: `python -m train audit` and `python -m train map` on them")
 
 
-def compare_study(options: Namespace) -> None:
+def run_study(options: Namespace) -> None:
     study = STUDIES[options.study]
     evidence = options.evidence or options.out / "evidence"
     outputs.check_folder(options.out, {f"{study.name}.md": outputs.STUDY_PAGE})
@@ -128,7 +128,7 @@ def compare_study(options: Namespace) -> None:
         print(f"evidence kept in {folder}; this table in {document}")
 
 
-def find(options: Namespace) -> None:
+def range_test(options: Namespace) -> None:
     if len(options.fold or []) > 1:
         raise RunError("A range test trains one fold: pass --fold once.")
     outputs.check_run_folder(options.out)
@@ -222,7 +222,7 @@ def score(options: Namespace) -> None:
     print(f"written to {options.out}")
 
 
-def calibrate_weights(options: Namespace) -> None:
+def audit_weights(options: Namespace) -> None:
     beside = {FIGURE: outputs.PICTURE}
     outputs.check_document(options.out, outputs.TRUST, outputs.TRUST_JSON, beside)
     outputs.check_folder(options.work)

@@ -119,10 +119,17 @@ def _licences(say: Say, contract: Contract) -> str:
         (say(words_about.WEIGHTS_LICENCE), f'<span lang="en">{escape(contract.licence)}</span>'),
         (say(words_about.DATA_LICENCE), say(names["data"])),
         (say(words_about.PROGRAM), say(names["program"])),
+        *(
+            (
+                say(words_about.START_LICENCE, name=escape(training.start_weights)),
+                escape(training.start_licence or say(words_about.UNKNOWN_LICENCE)),
+            )
+            for training in contract.trainings
+        ),
     ]
     return (
         table(said(say, words_about.LICENCE_COLUMNS), rows, stacked=True)
-        + f'<p class="quiet">{say(words_about.NO_IMAGES)} {say(words_about.START_LICENCE)}</p>'
+        + f'<p class="quiet">{say(words_about.NO_IMAGES)}</p>'
     )
 
 

@@ -41,7 +41,7 @@ class Training(BaseModel):
 
     `recipe`: all its values; `folds`: the folds that were trained; `shipped`: the folds whose members
     are in the folder; `images`, `lesions`: size of the data; `kept_epochs`: fold -> which epoch's
-    weights early stopping kept, of how many that ran.
+    weights early stopping kept, of how many that ran. `start_licence`: SPDX name; "" where unknown.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -55,6 +55,7 @@ class Training(BaseModel):
     lesions: int
     data_fingerprint: str
     start_weights: str
+    start_licence: str = ""
     git_revision: str
     versions: dict[str, str]
 
@@ -78,7 +79,7 @@ class Contract(BaseModel):
     """`ensemble.json`.
 
     `scores`: the main out-of-fold scores, as `evaluation/scores.json` has them. `trust`: what
-    `python -m train calibrate` fitted; None in weights that it was not run on. `further`: trainings of
+    `python -m train audit` fitted; None in weights that it was not run on. `further`: trainings of
     other kinds of members on the same folds, whose members come after those of `training`, in the same
     order of folds. `stored`: "int8" as `weights.packed` does it; `rounding`: what that changes of
     the predictions, which were made before.
@@ -221,7 +222,7 @@ def read_folder(folder: Path, source: str) -> WeightsFolder:
     except OSError:
         raise WeightsError(
             f"There are no weights in {folder} ({CONTRACT} is missing): train some with "
-            "`python -m train fit`, or check the path."
+            "`python -m train run`, or check the path."
         ) from None
     try:
         read = json.loads(text)

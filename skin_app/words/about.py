@@ -30,7 +30,7 @@ CALIBRATED_ON, TEMPERATURES = "Probabilities calibrated on", "Temperatures"
 TEMPERATURE = "{temperature} for {views}"
 ONE_VIEW, VIEWS = "1 view", "{count} views"
 TRUST = "Limits to judge an answer by"
-TRUST_THERE, TRUST_MISSING = "fitted", "none: run python -m train calibrate on these weights"
+TRUST_THERE, TRUST_MISSING = "fitted", "none: run python -m train audit on these weights"
 CODE, VERSIONS = "Program that trained them (git revision)", "Versions"
 LICENCES = "Licences"
 LICENCE_COLUMNS = ("What", "Licence")
@@ -44,8 +44,5 @@ LICENCE_NAMES = {"program": "Apache 2.0", "data": "CC BY-NC 4.0"}
 NO_IMAGES = (
     "The weights hold no image of HAM10000, only numbers computed from the images and public facts."
 )
-START_LICENCE = (
-    "The start weights come from a public repository that states no licence where their name says "
-    "stages123, tinyimagenet or modelmaker_int8."
-)
+START_LICENCE, UNKNOWN_LICENCE = "Start weights {name}", "unknown, ask the author"
 PRIVACY = "What happens to your photo"

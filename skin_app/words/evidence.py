@@ -106,7 +106,7 @@ BY_DIAGNOSIS_COLUMNS = (
 TRUST = "How far to trust one answer"
 NO_TRUST = (
     "These weights carry no limits to judge an answer by, so nothing of that was measured: run "
-    "python -m train calibrate on them."
+    "python -m train audit on them."
 )
 NOTHING_MEASURED = "The weights carry limits to judge an answer by, but no measurement of them."
 TRUST_CAPTION = (

@@ -10,8 +10,8 @@ from train.audit import abstention, outcomes
 from train.audit.conformal import nested_sets
 from train.audit.nested import Nested, divided, means_with_intervals, ratios_with_intervals
 from train.audit.operating import nested_calls
-from train.engine.temperature import fit_temperature, fit_temperature_and_bias, negative_log_likelihood
 from train.scores.crossfit import bias_helps, chosen_calibration, cross_fitted
+from train.scores.temperature import fit_temperature, fit_temperature_and_bias, negative_log_likelihood
 
 
 @pytest.fixture(scope="module")

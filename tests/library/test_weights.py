@@ -83,7 +83,7 @@ def test_an_unknown_field_and_broken_json_are_refused(folder: Path) -> None:
 
 
 def test_an_empty_folder_says_how_to_get_weights(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="python -m train fit"):
+    with pytest.raises(WeightsError, match="python -m train run"):
         open_weights(tmp_path)
 
 

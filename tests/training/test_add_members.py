@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from skin_app.diagnoses import CODES
-from skin_app.ensemble import Ensemble, Reader, input_square
+from skin_app.ensemble import Ensemble, MemberGroup, input_square
 from skin_app.heatmap import against_the_others, attributions, averaged_over_members
 from skin_app.network import Member, MemberConfig
 from skin_app.photo.read import read_photo
@@ -23,7 +23,7 @@ from train.audit.heat import first_maps
 from train.audit.novelty import fit_novelty
 from train.audit.readings import view_readings
 from train.data.ham10000 import read_dataset
-from train.engine.fit import fit_fold
+from train.engine.fold import train_fold
 from train.engine.run import Run, RunError, open_run, prepare
 from train.recipes.recipe import Recipe, Stage
 from train.release.add_members import add_members
@@ -43,7 +43,7 @@ def fitted(folder: Path, data: Path, recipe: Recipe, folds: tuple[int, ...] = (0
     save_file({key: value.contiguous() for key, value in backbone.items()}, start)
     run = prepare(folder, read_dataset(data), recipe, 0, start)
     for fold in folds:
-        fit_fold(run, fold)
+        train_fold(run, fold)
     return run
 
 
@@ -106,7 +106,7 @@ def test_predictions_are_of_members_that_had_not_seen_the_lesion(both: Path, dat
     for place, (image, fold) in enumerate(zip(table["image_id"], table["fold"], strict=True)):
         photo, read = read_photo(next(data.rglob(f"{image}.jpg"))), []
         for kind in (0, 1):
-            reader = Reader([ensemble.members[2 * kind + int(fold)]])
+            reader = MemberGroup([ensemble.members[2 * kind + int(fold)]])
             (answer,) = reader.read(reader.inputs([photo], 8), torch.device("cpu"))
             read.append(answer.logits[0].numpy())
             assert np.allclose(read[-1], kinds[kind][place], atol=0.02)
@@ -125,10 +125,10 @@ def test_predictions_are_of_members_that_had_not_seen_the_lesion(both: Path, dat
 def test_the_page_averages_all_four_and_maps_all_four(both: Path) -> None:
     ensemble = Ensemble(open_weights(both))
     photo = read_photo(next((both.parent / "data").rglob("*.jpg")))
-    analysis = ensemble.analyse(photo)
+    analysis = ensemble(photo)
     assert analysis.members.shape == (4, 7)
     assert analysis.maps is not None
-    assert [len(reader.members) for reader in ensemble.readers] == [2, 2]
+    assert [len(group.members) for group in ensemble.groups] == [2, 2]
 
 
 def test_each_image_is_asked_of_both_members_of_its_fold(bench: Bench) -> None:
@@ -139,7 +139,7 @@ def test_each_image_is_asked_of_both_members_of_its_fold(bench: Bench) -> None:
     for kind, answer in enumerate(answers):
         for place, row in enumerate(rows):
             index = 2 * kind + int(bench.table["fold"].iloc[row])
-            reader = Reader([bench.members[index]])
+            reader = MemberGroup([bench.members[index]])
             (alone,) = reader.read(reader.inputs([photos[place]], 1), torch.device("cpu"))
             assert torch.allclose(answer.logits[place], alone.logits[0], atol=1e-4)
     assert np.allclose(bench.read_logits(rows, photos), bench.logits[1][rows], atol=0.02)
@@ -218,7 +218,7 @@ def test_a_run_that_cannot_answer_along_is_refused(
 
 def test_a_run_of_too_few_views_is_refused(tmp_path: Path, data: Path, first: Path) -> None:
     run = fitted(tmp_path / "run", data, of(MOBILENET), (0,))
-    fit_fold(run, 1, views=1)
+    train_fold(run, 1, views=1)
     with pytest.raises(RunError, match="fewer than 8 views"):
         add_members(open_weights(first), run, tmp_path / "out")
 

@@ -20,7 +20,6 @@ from train.documents import results
 from train.documents.figures import draw_learning_curves, draw_range_test, draw_tsne
 from train.documents.results import write_results, write_study
 from train.engine.run import _read_folds
-from train.engine.temperature import fit_temperature
 from train.recipes.published import FLAGSHIP
 from train.scores.crossfit import cross_fitted
 from train.scores.evidence import (
@@ -32,6 +31,7 @@ from train.scores.evidence import (
 )
 from train.scores.measure import has_sibling_in_training, measure_study, read_study
 from train.scores.paired import differences
+from train.scores.temperature import fit_temperature
 
 SHIFT = (0.5, 0.2, 0.0, 0.8, 0.0, -0.4, 0.6)
 

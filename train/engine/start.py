@@ -11,20 +11,17 @@ from timm.layers.pos_embed_rel import resize_rel_pos_bias_table
 from torch import Tensor
 
 from skin_app.network import Member, MemberConfig
+from train.recipes.recipe import RunError
 
 FRESH = ("norm.",)  # a cut backbone gets a new norm
 HEADS = ("head.", "head_dist.", "classifier.", "fc.", "last_linear.")
-
-
-class StartError(ValueError):
-    """The start weights cannot be used; the message is one sentence that says what to do."""
 
 
 def started_member(config: MemberConfig, init: Path | None) -> Member:
     """A member with a pretrained backbone and a fresh head.
 
     `init`: a safetensors file with timm's key names; None loads timm's pretrained weights, which
-    needs a network. Raises `StartError`.
+    needs a network. Raises `RunError`.
     """
     member = built(config)
     if init is None:
@@ -33,7 +30,7 @@ def started_member(config: MemberConfig, init: Path | None) -> Member:
         try:
             state = load_file(init)
         except (OSError, SafetensorError) as error:
-            raise StartError(f"{init} is not a readable safetensors file: {error}.") from error
+            raise RunError(f"{init} is not a readable safetensors file: {error}.") from error
     _load(member, state, str(init or config.architecture))
     return member
 
@@ -41,13 +38,13 @@ def started_member(config: MemberConfig, init: Path | None) -> Member:
 def continued_member(config: MemberConfig, trained: Path) -> Member:
     """A member that goes on from one trained before, head included, at another input size if need be.
 
-    `trained`: the `member.safetensors` of a fold. Raises `StartError`.
+    `trained`: the `member.safetensors` of a fold. Raises `RunError`.
     """
     member = built(config)
     try:
         state = load_file(trained)
     except (OSError, SafetensorError) as error:
-        raise StartError(
+        raise RunError(
             f"{trained} cannot be gone on from ({error}): finish that fold of the earlier run first."
         ) from error
     wanted = member.state_dict()
@@ -58,7 +55,7 @@ def continued_member(config: MemberConfig, trained: Path) -> Member:
     try:
         member.load_state_dict(state)
     except RuntimeError as error:
-        raise StartError(
+        raise RunError(
             f"{trained} does not fit {config.architecture} with this head: go on with the same "
             f"backbone, pooling and dense layers ({str(error).splitlines()[-1].strip()})."
         ) from error
@@ -66,13 +63,13 @@ def continued_member(config: MemberConfig, trained: Path) -> Member:
 
 
 def built(config: MemberConfig) -> Member:
-    """A new member that was seen to answer; raises `StartError` for a backbone that cannot be one."""
+    """A new member that was seen to answer; raises `RunError` for a backbone that cannot be one."""
     try:
         member = Member(config)
         with torch.no_grad():
             member.eval()(torch.zeros(1, 3, config.size, config.size))
     except (AssertionError, AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
-        raise StartError(
+        raise RunError(
             f"{config.architecture} cannot be a member at {config.size} px "
             f"({type(error).__name__}: {error}): choose another --backbone or --size."
         ) from error
@@ -95,7 +92,7 @@ def _from_hub(config: MemberConfig) -> dict[str, Tensor]:
             config.architecture, pretrained=True, num_classes=0, **fitting
         ).state_dict()
     except (OSError, RuntimeError, ValueError) as error:
-        raise StartError(
+        raise RunError(
             f"The pretrained weights of {config.architecture} could not be downloaded ({error}): "
             "connect to a network, or pass --init FILE."
         ) from error
@@ -109,7 +106,7 @@ def _load(member: Member, state: dict[str, Tensor], source: str) -> None:
             continue
         value = _fitted(key, value, wanted[key])
         if value.shape != wanted[key].shape:
-            raise StartError(
+            raise RunError(
                 f"{source} does not fit {member.config.architecture}: {key} is "
                 f"{tuple(value.shape)} and should be {tuple(wanted[key].shape)}."
             )
@@ -120,7 +117,7 @@ def _load(member: Member, state: dict[str, Tensor], source: str) -> None:
         if key not in chosen and not (member.config.stages is not None and key.startswith(FRESH))
     ]
     if missing:
-        raise StartError(
+        raise RunError(
             f"{source} does not hold {len(missing)} weights of {member.config.architecture} "
             f"({', '.join(missing[:3])}, ...): pass the file made for this architecture."
         )

@@ -9,7 +9,7 @@ import pandas as pd
 from safetensors.torch import save as safetensors_bytes
 
 from skin_app.diagnoses import CODES
-from skin_app.ensemble import Reader
+from skin_app.ensemble import MemberGroup
 from skin_app.hardware import best_device
 from skin_app.network import Member
 from skin_app.photo.read import read_photo
@@ -19,11 +19,12 @@ from skin_app.weights.folder import Rounding, WeightsFolder
 from skin_app.weights.packed import packed, unpacked
 from train.data.ham10000 import TEXT
 from train.engine.predict import CHUNK, COUNTS, load_fold_member, mean_logits, views_label
+from train.engine.priors import log_prior_shift
 from train.engine.run import Run, RunError
-from train.engine.temperature import fit_calibration, log_prior_shift
 from train.release.assemble import Predictions, finished, out_of_fold_scores, training_of, write_folder
 from train.release.gallery_index import gallery_embeddings, gallery_table
 from train.release.lesion_map import FOLDS
+from train.scores.temperature import fit_calibration
 from train.scores.unseen import columns_of_run, logits_by_run, unseen_members
 
 CHECKED = 200  # images of a fold that are read by the rounded members
@@ -99,7 +100,7 @@ def _check(weights: WeightsFolder, run: Run) -> None:
     if missing:
         raise RunError(
             f"{run.folder} has no finished fold {', '.join(map(str, missing))}, which the weights "
-            "ship: run `train fit` on it first."
+            "ship: run `train run` on it first."
         )
 
 
@@ -123,7 +124,7 @@ def _averaged(weights: WeightsFolder, run: Run) -> Predictions:
     own = Predictions.read(run, list(contract.training.shipped))
     if not set(COUNTS) <= set(own.logits):
         raise RunError(
-            f"A fold of {run.folder} is predicted from fewer than {max(COUNTS)} views: run `train fit` "
+            f"A fold of {run.folder} is predicted from fewer than {max(COUNTS)} views: run `train run` "
             "on it again."
         )
     place = pd.Index(own.table["image_id"]).get_indexer(pd.Index(before["image_id"]))
@@ -154,7 +155,7 @@ def _rounding(
     `folds`: the fold that each member was not trained on.
     """
     device, changes, same = best_device(), [], []
-    readers = [Reader([member.to(device)]) for member in members]
+    readers = [MemberGroup([member.to(device)]) for member in members]
     paths = run.data.table.set_index("image_id")["path"]
     for fold in dict.fromkeys(folds):
         own = [reader for reader, of in zip(readers, folds, strict=True) if of == fold]
