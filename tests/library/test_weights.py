@@ -83,7 +83,7 @@ def test_an_unknown_field_and_broken_json_are_refused(folder: Path) -> None:
 
 
 def test_an_empty_folder_says_how_to_get_weights(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="python -m train fit"):
+    with pytest.raises(WeightsError, match="python -m train run"):
         open_weights(tmp_path)
 
 
@@ -101,9 +101,9 @@ def test_a_hub_repo_must_be_pinned() -> None:
     [
         (2, "have format 2, this program reads 1: update the program"),
         (0, "have format 0, this program reads 1: get weights made for this version"),
-        (None, "it names no format"),
-        ("1", "its format is not a whole number"),
-        (True, "its format is not a whole number"),
+        (None, "no whole number as its format"),
+        ("1", "no whole number as its format"),
+        (True, "no whole number as its format"),
     ],
 )
 def test_the_format_is_asked_before_anything_else(folder: Path, found: object, words: str) -> None:

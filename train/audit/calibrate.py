@@ -32,9 +32,9 @@ from train.audit.nested import Nested
 from train.audit.novelty import FittedNovelty, fit_novelty
 from train.data.ham10000 import DataError, Dataset
 from train.documents.trust import write_document
-from train.release.assemble import Predictions, out_of_fold_scores
-from train.release.put_into import put_into
+from train.release.weights_folder import put_into
 from train.scores.evidence import weights_evidence
+from train.scores.summary import out_of_fold_scores
 
 RULE_IN_USE = f"{COVERAGE:g} set, {SENSITIVITY:g} point"
 
@@ -95,12 +95,8 @@ def fit_trust(
 
 def scored_anew(weights: WeightsFolder) -> dict[str, Any]:
     """Scores of the kept out-of-fold predictions, by calibrators that were fitted on other lesions."""
-    evidence, calibration = weights_evidence(weights.folder), weights.contract.calibration
-    predictions = Predictions(
-        evidence.table, evidence.logits, evidence.labels, evidence.lesions, evidence.folds
-    )
-    kinds = len(weights.contract.trainings)
-    return out_of_fold_scores(predictions, calibration, evidence.shift, "chosen", kinds)
+    evidence = replace(weights_evidence(weights.folder), bias="chosen")
+    return out_of_fold_scores(evidence, len(weights.contract.trainings))
 
 
 def measure(

@@ -20,8 +20,15 @@ from skin_app.network import Member, Reading
 from skin_app.views import VIEWS, all_views, turn_back
 from train.audit.bench import Bench
 from train.audit.deletion import curves
-from train.explain.guided import likeness
-from train.explain.maps import CENTRE, OURS, RANDOM, centre_gaussian, maps_by_method, random_map
+from train.explain.maps import (
+    CENTRE,
+    OURS,
+    RANDOM,
+    centre_gaussian,
+    maps_by_method,
+    random_map,
+    rank_correlation,
+)
 
 
 @dataclass(frozen=True)
@@ -115,5 +122,5 @@ def _signed(bench: Bench, member: Member, images: Tensor, label: int) -> Tensor:
 
 def mean_likeness(pairs: Sequence[tuple[Tensor, Tensor]]) -> float:
     """Mean rank correlation of pairs of maps; pairs with a blank (constant) map left out; else NaN."""
-    known = [likeness(one, other) for one, other in pairs if one.std() > 0 and other.std() > 0]
+    known = [rank_correlation(one, other) for one, other in pairs if one.std() > 0 and other.std() > 0]
     return float(np.mean(known)) if known else float("nan")

@@ -8,9 +8,7 @@ from skin_app.gallery.lesion_map import FILE
 from skin_app.weights.folder import Contract, WeightsError, WeightsFolder
 from train.data.ham10000 import TEXT
 from train.explain.tsne import tsne_map
-from train.release.put_into import put_into
-
-FOLDS = "evaluation/folds.csv"
+from train.release.weights_folder import FOLDS, put_into
 
 
 def map_weights(weights: WeightsFolder, seed: int = 0) -> Contract:

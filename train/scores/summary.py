@@ -10,6 +10,7 @@ from train.engine.run import start_name
 from train.recipes.published import changed_fields
 from train.scores.crossfit import CALIBRATED_ON
 from train.scores.evidence import Evidence, on_shared_images
+from train.scores.kinds import predicted_by
 from train.scores.metrics import RULES, score_report
 from train.scores.paired import Side, compare, has_sibling_in_training
 from train.scores.strata import strata_scores
@@ -69,6 +70,19 @@ def score_numbers(evidence: Evidence) -> dict[str, Any]:
             for views in sorted(evidence.logits)
         },
     }
+
+
+def out_of_fold_scores(evidence: Evidence, architectures: int = 1) -> dict[str, Any]:
+    """What weights say of their scores: who predicted the images, and `score_numbers`.
+
+    `architectures`: how many members, each of another run, answered an image on average.
+    """
+    split = "lesion-grouped, stratified, out of fold"
+    answered = predicted_by(architectures)
+    if evidence.settings["recipe"].get("split") == "image":  # leaks: for comparison only
+        split = "by image (an image's lesion may have been trained on), stratified, out of fold"
+        answered = answered.replace("its lesion", "this image")
+    return {"split": split, "predicted_by": answered, **score_numbers(evidence)}
 
 
 def in_depth(evidence: Evidence) -> dict[str, Any]:
