@@ -45,17 +45,13 @@ class Unmoved:
 
 @dataclass(frozen=True)
 class ConfusedPairs:
-    """What `pairs.md` says.
-
-    `pairs`: rows of `confusions`; `both`: a pair's names, and its images both ways.
-    """
+    """What `pairs.md` says. `pairs`: rows of `confusions`."""
 
     run: str
     images: int
     mistaken: int
     views: int
     pairs: tuple[dict[str, object], ...]
-    both: tuple[tuple[str, int], ...]
     sheets: tuple[str, ...]
     unmoved: tuple[Unmoved, ...]
 
@@ -97,7 +93,6 @@ def confused_pairs(run: Run, out: Path, pairs: int = 5, cases: int = 4) -> Confu
         mistaken=int(table["images"].sum()),
         views=views,
         pairs=tuple(table.head(pairs).to_dict("records")),
-        both=_both_ways(table)[:pairs],
         sheets=tuple(sheets),
         unmoved=tuple(_unmoved(correlations, name, part) for name in MAPS for part in PARTS),
     )
@@ -177,15 +172,6 @@ def as_colours(gradient: Tensor) -> np.ndarray:
     values = on_screen(gradient)
     scale = 0.1 / values.std() if values.std() > 0 else 0.0
     return (0.5 + scale * (values - values.mean())).clip(0, 1)
-
-
-def _both_ways(table: pd.DataFrame) -> tuple[tuple[str, int], ...]:
-    """Each pair in the order of the codes, with its images both ways, the most frequent first."""
-    both: dict[str, int] = {}
-    for pair in table.to_dict("records"):
-        names = sorted((pair["true"], pair["predicted"]), key=CODES.index)
-        both[" and ".join(names)] = pair["images_both_ways"]
-    return tuple(sorted(both.items(), key=lambda item: -item[1]))
 
 
 def _unmoved(found: list[dict[tuple[str, str], float]], name: str, part: str) -> Unmoved:
