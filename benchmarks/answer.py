@@ -32,10 +32,9 @@ from torch import Tensor, nn
 from skin_app.diagnoses import CODES
 from skin_app.ensemble import Ensemble, Inputs, input_square
 from skin_app.hardware import describe, precision
-from skin_app.network import Member, Reading
+from skin_app.network import Member, MemberOutput, run_members
 from skin_app.output import OutputError, check_output, replace_file
 from skin_app.photo.read import Photo
-from skin_app.trunk import read_all
 from skin_app.views import VIEWS
 from train.data.drawings import draw_lesion
 
@@ -53,12 +52,12 @@ class UsualMember(nn.Module):
         return self.member.head(self.spatial(features).mean(dim=(2, 3)))
 
 
-def bare(ensemble: Ensemble, inputs: list[Inputs]) -> list[list[Reading]]:
+def bare(ensemble: Ensemble, inputs: list[Inputs]) -> list[list[MemberOutput]]:
     """Only the forward passes, each member by itself or with the first stages in common run once."""
     with torch.inference_mode(), precision(ensemble.device):
         return [
-            read_all(reader.members_at[size], reader.stages, squares)
-            for reader, own in zip(ensemble.readers, inputs, strict=True)
+            run_members(group.members_at[size], group.stages, squares)
+            for group, own in zip(ensemble.groups, inputs, strict=True)
             for size, (_, squares) in own.by_size.items()
         ]
 
@@ -98,7 +97,7 @@ from skin_app.photo.read import Photo
 from train.data.drawings import draw_lesion
 ensemble = Ensemble.load(sys.argv[1] or None)
 if int(sys.argv[2]):
-    ensemble.analyse(Photo(draw_lesion(0, "network")), int(sys.argv[2]))
+    ensemble(Photo(draw_lesion(0, "network")), int(sys.argv[2]))
 status = pathlib.Path("/proc/self/status")
 if status.exists():  # ru_maxrss would count the parent's memory too
     high = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
@@ -132,13 +131,13 @@ def main() -> None:
     photo = Photo(draw_lesion(0, "network"))
     one = [input_square(photo, m.config)[None].to(ensemble.device) for m in ensemble.members]
     alone, eight = (
-        [reader.inputs([photo], views).to(ensemble.device) for reader in ensemble.readers]
+        [group.inputs([photo], views).to(ensemble.device) for group in ensemble.groups]
         for views in (1, VIEWS)
     )
     members = [UsualMember(member) for member in ensemble.members]
     seconds = medians(
         {
-            "full, 8 views": lambda: ensemble.analyse(photo, VIEWS),
+            "full, 8 views": lambda: ensemble(photo, VIEWS),
             "ours, 8 views": lambda: ensemble.analyse_all([photo], VIEWS, with_maps=False),
             "bare, 8 views": lambda: bare(ensemble, eight),
             "ours, 1 view": lambda: ensemble.analyse_all([photo], 1, with_maps=False),

@@ -4,7 +4,6 @@ import argparse
 import csv
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn, TextIO
 
@@ -17,7 +16,6 @@ from skin_app.photo.read import Photo, PhotoError, read_photo
 from skin_app.report.files import CSV_COLUMNS, csv_row, error_row, without_formulas
 from skin_app.weights.folder import WeightsError
 
-CHUNK = 4
 FIRST = 8  # columns that every version wrote: the file, and a probability for each diagnosis
 OUR_CSV = (
     "".join(
@@ -96,32 +94,22 @@ def write_scores(ensemble: Ensemble, files: list[Path], file: TextIO) -> int:
     failed = 0
     writer = csv.DictWriter(file, CSV_COLUMNS)
     with tqdm(total=len(files), unit="photo", mininterval=2) as bar:
-        for number, chunk in enumerate(_chunks(files, CHUNK)):
-            read = [_read(path) for path in chunk]
-            photos = [photo for photo in read if isinstance(photo, Photo)]
-            analyses = iter(ensemble.analyse_all(photos, with_maps=False) if photos else [])
-            if number == 0:
+        for few in ensemble.analyse_files(files, _read, with_maps=False):
+            if not bar.n:
                 writer.writeheader()  # not before the first rows: without any, no file is left
-            for path, photo in zip(chunk, read, strict=True):
-                if isinstance(photo, Photo):
-                    writer.writerow(without_formulas(csv_row(path, next(analyses))))
-                else:
-                    writer.writerow(without_formulas(error_row(path, str(photo))))
+            for path, result in few:
+                if isinstance(result, PhotoError):
+                    row = error_row(path, str(result))
                     failed += 1
+                else:
+                    row = csv_row(path, result)
+                writer.writerow(without_formulas(row))
             file.flush()
-            bar.update(len(chunk))
+            bar.update(len(few))
     return failed
 
 
-def _read(path: Path) -> Photo | PhotoError:
+def _read(path: Path) -> Photo:
     if is_no_file(path):  # opening a pipe could wait for ever
-        return PhotoError("This is a pipe, a device or a folder: name the photo's own file.")
-    try:
-        return read_photo(path)
-    except PhotoError as error:
-        return error
-
-
-def _chunks(items: list[Path], size: int) -> Iterator[list[Path]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
+        raise PhotoError("This is a pipe, a device or a folder: name the photo's own file.")
+    return read_photo(path)

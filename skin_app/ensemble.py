@@ -1,92 +1,33 @@
-"""Photos in, analyses out: members x views in batches. The only place that runs networks."""
+"""Photos in, analyses out: members x views in batches. The only place that runs networks.
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+`Ensemble.analyse_all` is the way of a photo, from top to bottom; the rest of the file is what it calls.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from itertools import chain, groupby
 from pathlib import Path
+from typing import TypeVar, overload
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from skin_app.analysis import Analysis
 from skin_app.decision import calibrated, malignant_probability, prior_adjusted
-from skin_app.diagnoses import DIAGNOSES, Diagnosis
-from skin_app.gallery.index import SimilarLesion
 from skin_app.hardware import best_device, describe, precision
 from skin_app.heatmap import attributions, averaged_over_members, of_probabilities, on_shared_scale
-from skin_app.network import Member, MemberConfig
-from skin_app.photo.read import Photo
-from skin_app.quality import Finding, file_findings
-from skin_app.trunk import common_stages, read_all
-from skin_app.trust import Assessment, Look, assess, look_at, to_check
-from skin_app.views import VIEWS, photo_views, views_by_size
+from skin_app.network import Member, MemberConfig, run_members, shared_stages
+from skin_app.photo.read import MAX_PIXELS, Photo, PhotoError, read_photo
+from skin_app.quality import file_findings
+from skin_app.trust import Assessment, Look, assess, look_at
+from skin_app.views import VIEWS, centre_square, photo_views, views_by_size
 from skin_app.weights.folder import WeightsFolder, open_weights
 
-BATCH = 32
-InputKind = tuple[tuple[int, ...], tuple[float, ...]]  # sizes and zooms of the views
-
-
-@dataclass(frozen=True)
-class Ranked:
-    """One diagnosis with its calibrated and its prior-adjusted probability, both in [0, 1]."""
-
-    diagnosis: Diagnosis
-    probability: float
-    prior_adjusted: float
-
-
-def ranked(probabilities: np.ndarray, prior_adjusted: np.ndarray) -> tuple[Ranked, ...]:
-    """The seven diagnoses, most probable first; both (7,) in the order of `DIAGNOSES`."""
-    order = np.argsort(-probabilities, kind="stable")
-    return tuple(Ranked(DIAGNOSES[i], float(probabilities[i]), float(prior_adjusted[i])) for i in order)
-
-
-@dataclass(frozen=True)
-class Analysis:
-    """All that is said of one photo; every screen, file and report is a view of this.
-
-    `probabilities`, `prior_adjusted`: (7,) in the order of `DIAGNOSES`; `malignant_probability`: sum
-    over akiec, bcc and mel. `members`: (members, 7) each member's own calibrated probabilities.
-    `maps`: (7, rows, columns) in [0, 1] on one shared scale, over the photo's centre square `square`
-    (left, top, side in pixels), of the upright view; None in a quick answer, which does without.
-    `embedding`: (channels,) of the first member, view 0. `similar`: nearest confirmed lesions by it,
-    most alike first. `views`: how many views were averaged. `assessment`: how far to trust it; None for
-    weights that nothing of it was fitted for. `weights`, `device`: which weights said so, and where.
-    `file_findings`: what is wrong with the photo's file, known whatever the weights.
-    """
-
-    probabilities: np.ndarray
-    prior_adjusted: np.ndarray
-    malignant_probability: float
-    members: np.ndarray
-    maps: np.ndarray | None
-    square: tuple[int, int, int]
-    embedding: np.ndarray
-    similar: tuple[SimilarLesion, ...]
-    views: int
-    assessment: Assessment | None
-    weights: str
-    device: str
-    file_findings: tuple[Finding, ...] = ()
-
-    @property
-    def findings(self) -> tuple[Finding, ...] | None:
-        """What is wrong with the photo; None where nothing is and these weights cannot judge it."""
-        if self.assessment is not None:
-            return self.assessment.look.findings
-        return self.file_findings or None
-
-    @property
-    def to_check(self) -> tuple[str, ...] | None:
-        """What to look at before the answer is relied on, in a few words each; None as above."""
-        if self.assessment is not None:
-            return to_check(self.assessment)
-        return tuple(finding.kind for finding in self.file_findings) or None
-
-    @property
-    def ranked(self) -> tuple[Ranked, ...]:
-        """The seven diagnoses, most probable (calibrated) first."""
-        return ranked(self.probabilities, self.prior_adjusted)
+BATCH = 32  # views in one pass
+AT_A_TIME = 4  # photos in memory
+Source = TypeVar("Source")
 
 
 class Ensemble:
@@ -97,7 +38,7 @@ class Ensemble:
         self.device = device or best_device()
         contract = weights.contract
         self.members = [weights.member(name).to(self.device) for name in contract.members]
-        self.readers = readers_of(self.members)
+        self.groups = groups_of(self.members)
         self.calibration = contract.calibration
         self.gallery = weights.gallery()
         self.trust = contract.trust
@@ -108,47 +49,84 @@ class Ensemble:
         """Open weights as `open_weights` does and load them. Raises `WeightsError`."""
         return cls(open_weights(source, or_embedded))
 
-    def analyse(self, photo: Photo, views: int = VIEWS) -> Analysis:
-        """Analyse one photo with all members and `views` views (1 or 8)."""
-        return self.analyse_all([photo], views)[0]
+    @overload
+    def __call__(self, photos: Photo, views: int = VIEWS) -> Analysis: ...
+    @overload
+    def __call__(self, photos: Sequence[Photo], views: int = VIEWS) -> list[Analysis]: ...
+    def __call__(
+        self, photos: Photo | Sequence[Photo], views: int = VIEWS
+    ) -> Analysis | list[Analysis]:
+        """Analyse one photo, or several in shared batches, from 8 views, or quickly from 1."""
+        if isinstance(photos, Photo):
+            return self.analyse_all([photos], views)[0]
+        return self.analyse_all(photos, views)
 
     def refine(self, photo: Photo) -> Iterator[Analysis]:
         """First the quick answer of one view, without maps, then the full one."""
-        looks = self.look_at_all([photo])
+        looks = self._look_at([photo])
         for views in (1, VIEWS):
-            yield self.analyse_all([photo], views, looks, with_maps=views == VIEWS)[0]
+            yield self.analyse_all([photo], views, views == VIEWS, looks)[0]
 
-    def look_at_all(self, photos: Sequence[Photo]) -> list[Look] | None:
-        """What is seen of photos without networks; None for weights without limits to judge it by."""
-        trust = self.trust
-        return None if trust is None else [look_at(photo, trust) for photo in photos]
+    def analyse_files(
+        self,
+        sources: Iterable[Source],
+        read: Callable[[Source], Photo] = read_photo,
+        with_maps: bool = True,
+        keep_photos: bool = False,
+        turn: Callable[[], AbstractContextManager[object]] = nullcontext,
+    ) -> Iterator[list[tuple[Source, Analysis | PhotoError]]]:
+        """Read and analyse any number of photos, a few at a time; yields each few, in their order.
+
+        `sources`: paths or encoded bytes, or whatever `read` turns into a photo; each is taken just
+        before it is read. A photo that cannot be used comes with its `PhotoError`; the others go on. At
+        most `AT_A_TIME` photos are in memory, fewer where they are large, unless `keep_photos` puts
+        them into their analyses. `turn`: held while a few are read and analysed, such as a lock.
+        """
+        waiting = iter(sources)
+        for first in waiting:  # taken before the turn: with nothing left, none is waited for
+            with turn():
+                few = self._answer_few(_read_few(chain([first], waiting), read), with_maps, keep_photos)
+            yield few
+            del few  # the caller's alone while the next are read
+
+    def _answer_few(
+        self, few: list[tuple[Source, Photo | PhotoError]], with_maps: bool, keep_photos: bool
+    ) -> list[tuple[Source, Analysis | PhotoError]]:
+        photos = [photo for _, photo in few if isinstance(photo, Photo)]
+        analyses = iter(self.analyse_all(photos, with_maps=with_maps) if photos else ())
+        kept = analyses if keep_photos else (replace(own, photo=None) for own in analyses)
+        return [(name, own if isinstance(own, PhotoError) else next(kept)) for name, own in few]
 
     def analyse_all(
         self,
         photos: Sequence[Photo],
         views: int = VIEWS,
-        looks: list[Look] | None = None,
         with_maps: bool = True,
+        looks: list[Look] | None = None,
     ) -> list[Analysis]:
         """Analyse several photos in shared batches; one `Analysis` each, in their order.
 
-        `looks`: what `look_at_all` gave of them, if it was asked before. `with_maps`: the maps take
-        longer than one view of the photos does.
+        `with_maps`: the maps take longer than one view of the photos does. `looks`: what `look_at` gave
+        for them, if it was asked before.
         """
+        # Every member reads every view.
         answers: list[MemberAnswer] = []
-        squares: list[Tensor] = []  # each member's upright views
-        for reader in self.readers:
-            inputs = reader.inputs(photos, views)
-            answers += reader.read(inputs, self.device)
-            squares += [inputs.upright] * len(reader.members)
+        squares: list[Tensor] = []  # of each member, the upright view
+        for group in self.groups:
+            inputs = group.inputs(photos, views)
+            answers += group.read(inputs, self.device)
+            squares += [inputs.upright] * len(group.members)
+
+        # Logits are averaged first, then calibrated once.
         logits = torch.stack([answer.logits for answer in answers], dim=1).double().numpy()
         by_member = calibrated(logits, self.calibration, views)
         probabilities = calibrated(logits.mean(axis=1), self.calibration, views)
-        maps = self._maps(squares, probabilities) if with_maps else [None] * len(photos)
         adjusted = prior_adjusted(probabilities, self.calibration.frequencies)
-        assessments = self._assess(
-            answers, probabilities, maps, views, looks or self.look_at_all(photos)
-        )
+
+        # Where the answer comes from, and how far it can be trusted.
+        maps = self._maps(squares, probabilities) if with_maps else [None] * len(photos)
+        looks = looks or self._look_at(photos)
+        assessments = self._assess(answers, probabilities, maps, views, looks)
         return [
             Analysis(
                 probabilities=probabilities[row],
@@ -161,9 +139,10 @@ class Ensemble:
                 similar=self.gallery.nearest(answers[0].embedding[row].numpy()),
                 views=views,
                 assessment=assessments[row],
-                weights=self.weights.identity,
+                weights=self.weights,
                 device=describe(self.device),
                 file_findings=file_findings(photo),
+                photo=photo,
             )
             for row, photo in enumerate(photos)
         ]
@@ -176,6 +155,10 @@ class Ensemble:
         ]
         maps = of_probabilities(averaged_over_members(signed), torch.from_numpy(probabilities))
         return [on_shared_scale(own).numpy() for own in maps]
+
+    def _look_at(self, photos: Sequence[Photo]) -> list[Look] | None:
+        """What is measured without networks; None for weights without limits to judge it by."""
+        return None if self.trust is None else [look_at(photo, self.trust) for photo in photos]
 
     def _assess(
         self,
@@ -197,6 +180,24 @@ class Ensemble:
         ]
 
 
+def _read_few(
+    waiting: Iterable[Source], read: Callable[[Source], Photo]
+) -> list[tuple[Source, Photo | PhotoError]]:
+    """The first few of `waiting`, with their photos or why they cannot be used."""
+    few: list[tuple[Source, Photo | PhotoError]] = []
+    pixels = 0
+    for source in waiting:
+        try:
+            photo = read(source)
+            pixels += photo.width * photo.height
+            few.append((source, photo))
+        except PhotoError as error:
+            few.append((source, error.with_traceback(None)))  # it would hold the photos before it
+        if len(few) == AT_A_TIME or pixels >= MAX_PIXELS:
+            break
+    return few
+
+
 @dataclass(frozen=True)
 class MemberAnswer:
     """One member's answer for several photos, on the CPU.
@@ -214,34 +215,9 @@ class MemberAnswer:
         return self.by_view.mean(dim=1)
 
 
-@torch.inference_mode()
-def read_batches(
-    members: Sequence[Member], stages: int, inputs: Tensor, views: int, device: torch.device
-) -> list[MemberAnswer]:
-    """Run members over (photos * views, 3, size, size) in batches of at most `BATCH`.
-
-    `stages`: how many first stages the members have in common (`trunk.common_stages`).
-    """
-    logits: list[list[Tensor]] = [[] for _ in members]
-    embeddings: list[list[Tensor]] = [[] for _ in members]
-    for start in range(0, len(inputs), BATCH):
-        with precision(device):
-            readings = read_all(members, stages, inputs[start : start + BATCH].to(device))
-        for i, reading in enumerate(readings):
-            logits[i].append(reading.logits.float().cpu())
-            embeddings[i].append(reading.embedding.float().cpu())
-    return [
-        MemberAnswer(
-            by_view=torch.cat(logits[i]).unflatten(0, (-1, views)),
-            embedding=torch.cat(embeddings[i])[::views],
-        )
-        for i in range(len(members))
-    ]
-
-
 @dataclass(frozen=True)
 class Inputs:
-    """What members that are alike in it get of photos.
+    """What the members of one group get of photos.
 
     `by_size`: size -> which views have it, and those, (photos * own views, 3, size, size) in [0, 1];
     the first is the size of view 0.
@@ -260,11 +236,11 @@ class Inputs:
         return Inputs({size: (views, own.to(device)) for size, (views, own) in self.by_size.items()})
 
 
-class Reader:
-    """Members whose views are alike in sizes and zooms, at each of those sizes.
+class MemberGroup:
+    """Members whose views have the same sizes: they share inputs and equal first stages.
 
-    `stages`: how many first stages they have in common (`trunk.common_stages`). `members_at`: size ->
-    the members at that size, in the same order.
+    `stages`: how many first stages they share (`network.shared_stages`). `members_at`: size -> the
+    members at that size, in the same order.
     """
 
     def __init__(self, members: Sequence[Member], stages: int = 0) -> None:
@@ -276,11 +252,10 @@ class Reader:
 
     def inputs(self, photos: Sequence[Photo], views: int) -> Inputs:
         """The first `views` views of `photos`."""
-        tensors = [torch.from_numpy(photo.pixels).permute(2, 0, 1) for photo in photos]
-        zooms = self.config.zooms
+        tensors = [_tensor(photo) for photo in photos]
         return Inputs(
             {
-                size: (own, torch.cat([photo_views(tensor, size, zooms, own) for tensor in tensors]))
+                size: (own, torch.cat([photo_views(tensor, size, own) for tensor in tensors]))
                 for size, own in views_by_size(self.config.sizes, views).items()
             }
         )
@@ -301,20 +276,44 @@ class Reader:
         ]
 
 
-def readers_of(members: Sequence[Member]) -> list[Reader]:
-    """Readers of all `members`, in their order; those of one share inputs and common first stages."""
-    alike = [list(own) for _, own in groupby(members, _kind)]
-    return [Reader(own, common_stages(own)) for own in alike]
+def groups_of(members: Sequence[Member]) -> list[MemberGroup]:
+    """All `members` in their order; neighbours whose views have the same sizes form a group."""
+    groups = [list(own) for _, own in groupby(members, lambda member: member.config.sizes)]
+    return [MemberGroup(own, shared_stages(own)) for own in groups]
+
+
+@torch.inference_mode()
+def read_batches(
+    members: Sequence[Member], stages: int, inputs: Tensor, views: int, device: torch.device
+) -> list[MemberAnswer]:
+    """Run members over (photos * views, 3, size, size) in batches of at most `BATCH`.
+
+    `stages`: how many first stages the members share (`network.shared_stages`).
+    """
+    logits: list[list[Tensor]] = [[] for _ in members]
+    embeddings: list[list[Tensor]] = [[] for _ in members]
+    for start in range(0, len(inputs), BATCH):
+        with precision(device):
+            outputs = run_members(members, stages, inputs[start : start + BATCH].to(device))
+        for i, output in enumerate(outputs):
+            logits[i].append(output.logits.float().cpu())
+            embeddings[i].append(output.embedding.float().cpu())
+    return [
+        MemberAnswer(
+            by_view=torch.cat(logits[i]).unflatten(0, (-1, views)),
+            embedding=torch.cat(embeddings[i])[::views],
+        )
+        for i in range(len(members))
+    ]
 
 
 def input_square(photo: Photo, config: MemberConfig) -> Tensor:
     """The photo as one member sees it upright: (3, size, size) float32 in [0, 1]."""
-    pixels = torch.from_numpy(photo.pixels).permute(2, 0, 1)
-    return photo_views(pixels, config.size, config.zooms, [0])[0]
+    return centre_square(_tensor(photo), config.size)
 
 
-def _kind(member: Member) -> InputKind:
-    return member.config.sizes, member.config.zooms
+def _tensor(photo: Photo) -> Tensor:
+    return torch.from_numpy(photo.pixels).permute(2, 0, 1)
 
 
 def _square(photo: Photo) -> tuple[int, int, int]:

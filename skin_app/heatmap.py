@@ -18,8 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from skin_app.diagnoses import CODES
-from skin_app.network import Member, Reading
-from skin_app.trunk import has_stages
+from skin_app.network import Member, MemberOutput, has_stages
 
 
 def attributions(member: Member, images: Tensor, scores: Tensor | None = None) -> Tensor:
@@ -41,7 +40,7 @@ def attributions(member: Member, images: Tensor, scores: Tensor | None = None) -
         trunk = backbone.layers[:-1](backbone.patch_embed((images - member.mean) / member.std))
     with torch.inference_mode(False), torch.enable_grad():
         entered, weights = trunk.detach().clone().requires_grad_(True), scores.clone()
-        logits = member.reading(backbone.norm(backbone.layers[-1](entered))).logits
+        logits = member.output_of(backbone.norm(backbone.layers[-1](entered))).logits
         wanted = torch.einsum("bsk,bk->s", weights, logits)  # photos do not touch each other
         gradients = [
             torch.autograd.grad(score, entered, retain_graph=place + 1 < len(wanted))[0]
@@ -71,12 +70,12 @@ def against_the_others(labels: Tensor, probabilities: Tensor) -> Tensor:
     return (chosen - probabilities)[:, None]
 
 
-def class_maps(member: Member, reading: Reading) -> Tensor:
+def class_maps(member: Member, output: MemberOutput) -> Tensor:
     """Signed activation maps (batch, 7, rows, columns): what each place adds to each logit.
 
     Their positive part, scaled to its own maximum, is what the grad-cam library shows.
     """
-    features = reading.features.float()
+    features = output.features.float()
     positions = features.shape[2] * features.shape[3]
     jacobian = member.head_jacobian(member.pooled(features))
     if member.config.pool == "flatten":  # Grad-CAM averages the gradient over positions

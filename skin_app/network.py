@@ -4,16 +4,16 @@ The head follows Le et al. 2020 ("modified ResNet-50": global average pooling, d
 layers). Its configuration travels with its weights in `config.json`.
 """
 
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import timm
 import torch
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
 from skin_app.diagnoses import CODES
 
-LEAST_ZOOM = 0.5
 LEAST_SIZE = 32
 POSITION_TABLE = "relative_position_bias_table"
 
@@ -25,12 +25,10 @@ class MemberConfig(BaseModel):
     keep only that many leading stages of a Swin-like backbone (its `layers`), or all when None.
     `pool`: "average" over positions, or "flatten" (no pooling, an ablation of Le et al. 2020).
     `hidden`: width of the first dense layer; 0 leaves it out (the other ablation). `size`: side of the
-    square input in pixels; `mean`, `std`: per channel, after scaling to [0, 1]. `zooms`: which share of
-    the centre square's side each view shows, again from the first when they are fewer than the views;
-    the first view, which the maps and the gallery go by, shows it whole. `view_sizes`: the side of each
-    view in pixels, again from the first, which is `size`, when they are fewer than the views; none: all
-    are `size`. A network that was trained on enlarged crops can read larger inputs than those of its
-    training well (Touvron et al. 2019); docs/flagship.md says what that is worth here.
+    square input in pixels; `mean`, `std`: per channel, after scaling to [0, 1]. `view_sizes`: the side
+    of each view in pixels, repeated in turn when there are more views; the first, which the maps and
+    the gallery use, is `size`. Empty: all views have `size`. Larger inputs than in training can help a
+    network that was trained on enlarged crops (Touvron et al. 2019); docs/flagship.md measures it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -45,15 +43,17 @@ class MemberConfig(BaseModel):
     size: int = Field(gt=0)
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
-    zooms: tuple[float, ...] = (1.0,)
     view_sizes: tuple[int, ...] = ()
 
-    @field_validator("zooms")
+    @model_validator(mode="before")
     @classmethod
-    def _from_the_whole_square(cls, zooms: tuple[float, ...]) -> tuple[float, ...]:
-        if not zooms or zooms[0] != 1 or min(zooms) < LEAST_ZOOM or max(zooms) > 1:
-            raise ValueError(f"zooms begin with 1 and lie between {LEAST_ZOOM} and 1")
-        return zooms
+    def _without_zooms(cls, values: Any) -> Any:
+        """Weights and runs made before November 2026 hold `zooms`, which was always [1.0]."""
+        if not isinstance(values, dict) or "zooms" not in values:
+            return values
+        if list(values["zooms"]) != [1.0]:
+            raise ValueError("views that zoom in are no longer supported: train the weights anew")
+        return {key: value for key, value in values.items() if key != "zooms"}
 
     @model_validator(mode="after")
     def _from_its_own_size(self) -> "MemberConfig":
@@ -65,7 +65,7 @@ class MemberConfig(BaseModel):
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """The side of each view in pixels, again from the first when they are fewer than the views."""
+        """The side of each view in pixels, repeated in turn when there are more views."""
         return self.view_sizes or (self.size,)
 
     def at(self, size: int) -> "MemberConfig":
@@ -103,8 +103,8 @@ def largest_window(size: int, stages: int) -> int:
     return windows[0]
 
 
-class Reading(NamedTuple):
-    """What a member says of a batch.
+class MemberOutput(NamedTuple):
+    """What a member gives for a batch of images.
 
     `features`: (batch, channels, rows, columns), the last feature map. `embedding`: (batch,
     channels), its mean over positions. `logits`: (batch, 7).
@@ -116,7 +116,7 @@ class Reading(NamedTuple):
 
 
 class Member(nn.Module):
-    """A backbone, a pooling and a small dense head; `forward` gives a `Reading`."""
+    """A backbone, a pooling and a small dense head; `forward` gives a `MemberOutput`."""
 
     backbone: Any
     mean: Tensor
@@ -138,11 +138,11 @@ class Member(nn.Module):
         self.classifier = nn.Linear(config.hidden or inputs, len(CODES))
 
     def at(self, size: int) -> "Member":
-        """This member for squares of `size` pixels; its weights are these, not a copy.
+        """This member for squares of `size` pixels; the weights are shared, not copied.
 
-        Attention that goes by relative positions keeps what it learnt of each, and takes positions
-        further apart than any of its training for the furthest of it. Raises `RuntimeError` for a
-        backbone that cannot be read at another size.
+        Attention keeps its bias for each relative position; positions further apart than any in
+        training get the bias of the furthest. Raises `RuntimeError` for a backbone that cannot run at
+        another size.
         """
         if size == self.config.size:
             return self
@@ -157,7 +157,7 @@ class Member(nn.Module):
         return other.to(device).train(self.training).requires_grad_(False)
 
     def resize(self, size: int) -> None:
-        """Read squares of `size` pixels from now on, in place; attention windows stay as they are."""
+        """Take squares of `size` pixels from now on, in place; attention windows stay as they are."""
         window = self.config.arguments.get("window_size")
         if window is None:
             return
@@ -167,14 +167,14 @@ class Member(nn.Module):
             grid = tuple(side // 2 ** max(number - 1, 0) for side in embed.grid_size)
             stage.set_input_size(feat_size=grid, window_size=(window, window))
 
-    def forward(self, images: Tensor) -> Reading:
-        """Read `images`, (batch, 3, size, size) in [0, 1]."""
-        return self.reading(self.backbone.forward_features((images - self.mean) / self.std))
+    def forward(self, images: Tensor) -> MemberOutput:
+        """Run on `images`, (batch, 3, size, size) in [0, 1]."""
+        return self.output_of(self.backbone.forward_features((images - self.mean) / self.std))
 
-    def reading(self, output: Tensor) -> Reading:
+    def output_of(self, tokens: Tensor) -> MemberOutput:
         """Pool and classify what the backbone's `forward_features` gave."""
-        features = self.as_map(output)
-        return Reading(features, features.mean(dim=(2, 3)), self.head(self.pooled(features)))
+        features = self.as_map(tokens)
+        return MemberOutput(features, features.mean(dim=(2, 3)), self.head(self.pooled(features)))
 
     def pooled(self, features: Tensor) -> Tensor:
         """What the dense layers get of a feature map: (batch, channels), or all of it, flattened."""
@@ -219,6 +219,56 @@ class Member(nn.Module):
             features = self.feature_map(torch.zeros(1, 3, self.config.size, self.config.size))
         self.backbone.train(training)
         return features.shape[2] * features.shape[3]
+
+
+def shared_stages(members: Sequence[Member]) -> int:
+    """How many leading stages have the same weights in all members, bit for bit; 0 for none.
+
+    Fine-tuning that leaves the first stages of a Swin frozen gives such members; `run_members` then
+    runs these stages once for all.
+    """
+    first = members[0]
+    if len(members) < 2 or not has_stages(first):
+        return 0
+    if any(m.config != first.config for m in members):
+        return 0
+    stages = 0
+    for stage in range(len(first.backbone.layers)):
+        parts = [_part(m, stage) for m in members]
+        if any(not _equal(parts[0], part) for part in parts[1:]):
+            break
+        stages = stage + 1
+    return stages
+
+
+def run_members(members: Sequence[Member], stages: int, images: Tensor) -> list[MemberOutput]:
+    """Each member's output for `images`, (batch, 3, size, size); `stages`: from `shared_stages`."""
+    if stages == 0:
+        return [member(images) for member in members]
+    first = members[0]
+    trunk = first.backbone.patch_embed((images - first.mean) / first.std)
+    trunk = first.backbone.layers[:stages](trunk)
+    return [
+        member.output_of(member.backbone.norm(member.backbone.layers[stages:](trunk)))
+        for member in members
+    ]
+
+
+def has_stages(member: Member) -> bool:
+    """Whether the backbone is `norm(layers(patch_embed(x)))`, as timm's Swin transformers are."""
+    names = [name for name, _ in member.backbone.named_children()]
+    return [n for n in names if n != "head"] == ["patch_embed", "layers", "norm"]
+
+
+def _part(member: Member, stage: int) -> dict[str, Tensor]:
+    parts = dict(member.backbone.layers[stage].state_dict())
+    if stage == 0:
+        parts |= {f"patch_embed.{k}": v for k, v in member.backbone.patch_embed.state_dict().items()}
+    return parts
+
+
+def _equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
 
 
 def at_window(table: Tensor, shape: torch.Size) -> Tensor:

@@ -1,4 +1,4 @@
-"""How far one answer can be trusted: every part that says so, in one object beside the answer."""
+"""How far an answer can be trusted: the limits stored in the weights, and what they say of a photo."""
 
 from dataclasses import dataclass
 
@@ -32,7 +32,7 @@ class Estimate(BaseModel):
 
 
 class Trust(BaseModel):
-    """What `python -m train calibrate` fitted, stored in `ensemble.json`.
+    """What `python -m train audit` fitted, stored in `ensemble.json`.
 
     `measured`: main results by name, from `docs/trust.json`; the limits were fitted on other lesions.
     """
@@ -46,15 +46,21 @@ class Trust(BaseModel):
     tone: ToneBands
     measured: dict[str, Estimate]
 
+    @property
+    def maps_are_weak(self) -> bool | None:
+        """Whether the maps were not shown to beat a spot in the photo's middle; None: not measured."""
+        estimate = self.measured.get(MAP_AGAINST_CENTRE)
+        return None if estimate is None else estimate.interval_95[0] <= 0
+
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """What is seen of a photo without any network.
+    """What is measured on a photo without any network.
 
     `mask`: (side, side) bool, the lesion on the centre square, all False where none stands out;
     `findings`: what to change about the photo; `tone`: band of the skin around the lesion, None
     where too little skin is seen, or it is grey or bluer; `tone_angle`: its ITA in degrees; `damaged`:
-    part of the pixels is not what was taken, which is judged as in `photo.Photo`.
+    as in `photo.read.Photo`.
     """
 
     mask: np.ndarray
@@ -90,18 +96,6 @@ class Assessment:
     tone_is_rare: bool
 
 
-def to_check(assessment: Assessment) -> tuple[str, ...]:
-    """What to look at before the answer is relied on, each in a few words."""
-    kinds = [finding.kind for finding in assessment.look.findings]
-    if not assessment.look.mask.any():
-        kinds.append(NO_LESION)
-    elif assessment.heat_is_outside:
-        kinds.append(HEAT_OUTSIDE)
-    if assessment.tone_is_rare:
-        kinds.append(RARE_TONE)
-    return tuple(dict.fromkeys(kinds))
-
-
 def look_at(photo: Photo, trust: Trust) -> Look:
     """Quality, lesion and skin of a photo, by the limits of `trust`."""
     seen = see(photo)
@@ -121,9 +115,8 @@ def assess(
     """Join all parts for one answer.
 
     `probabilities`: (7,) calibrated; `readings`: (members x views, 7) calibrated, of each member's
-    answer to each view; `maps`: (7, rows, columns) in [0, 1], or
-    None. Raises `ValueError` when nothing was
-    fitted for `views`.
+    answer to each view; `maps`: (7, rows, columns) in [0, 1], or None. Raises `ValueError` when nothing
+    was fitted for `views`.
     """
     shares = None if maps is None else shares_on_lesion(maps, look.mask)
     first = None if shares is None else shares[int(probabilities.argmax())]

@@ -13,14 +13,14 @@ from torch.nn import functional as F
 VIEWS = 8
 
 
-def centre_square(image: Tensor, size: int, share: float = 1.0) -> Tensor:
-    """The largest centred square of `image`, or its middle with `share` of its side, resized.
+def centre_square(image: Tensor, size: int) -> Tensor:
+    """The largest centred square of `image`, resized.
 
     `image`: (3, height, width) uint8. Returns (3, size, size) float32 in [0, 1]; bilinear with
     antialiasing. Nothing is squashed: what lies outside the square is not seen.
     """
     height, width = image.shape[1:]
-    side = max(1, round(share * min(height, width)))
+    side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
     square = image[:, top : top + side, left : left + side].float().div(255)
     resized = F.interpolate(
@@ -47,16 +47,13 @@ def all_views(images: Tensor, count: int = VIEWS) -> Tensor:
     return torch.stack([turn(images, view) for view in range(count)], dim=1)
 
 
-def photo_views(image: Tensor, size: int, zooms: Sequence[float], views: Sequence[int]) -> Tensor:
+def photo_views(image: Tensor, size: int, views: Sequence[int]) -> Tensor:
     """The `views` of a photo as a network gets them, (views, 3, size, size) in [0, 1].
 
-    `image`: (3, height, width) uint8. View number k is turned as `turn` does, and shows the middle
-    `zooms[k % len(zooms)]` of the centre square's side.
+    `image`: (3, height, width) uint8.
     """
-    shares = [zooms[view % len(zooms)] for view in views]
-    squares = {share: centre_square(image, size, share) for share in dict.fromkeys(shares)}
-    pairs = zip(views, shares, strict=True)
-    return torch.stack([turn(squares[share], view) for view, share in pairs])
+    square = centre_square(image, size)
+    return torch.stack([turn(square, view) for view in views])
 
 
 def views_by_size(sizes: Sequence[int], count: int) -> dict[int, list[int]]:

@@ -10,6 +10,7 @@ from types import ModuleType
 
 import skin_app
 from skin_app import words
+from skin_app.analysis import TRAINING_IMAGE
 from skin_app.angles import ONE_DAMAGED, ONE_SUSPICIOUS
 from skin_app.diagnoses import DIAGNOSES
 from skin_app.gallery.index import CONFIRMED
@@ -31,6 +32,7 @@ def sentences() -> set[str]:
     found |= {text for fault in FILE_FAULTS.values() for text in fault}
     found |= set(CONFIRMED.values()) | set(TONES) | set(refusals()) | set(stated_in_the_gallery())
     found |= {DISCLAIMER, ONE_DAMAGED, ONE_SUSPICIOUS, DAMAGED, NO_LESION, HEAT_OUTSIDE, RARE_TONE}
+    found.add(TRAINING_IMAGE)
     found -= set(MEASURED)  # names by which a number is looked up in the weights
     return {text for text in found if any(character.isalpha() for character in without_places(text))}
 

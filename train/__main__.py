@@ -1,6 +1,6 @@
-"""The trainer's command line, one verb each: `python -m train fit | compare | evaluate | ...`.
+"""The trainer's command line, one verb each: `python -m train run | study | evaluate | ...`.
 
-More than one process: `accelerate launch --num_processes 2 -m train fit ... --micro-batches 2`.
+More than one process: `accelerate launch --num_processes 2 -m train run ... --micro-batches 2`.
 """
 
 import argparse
@@ -93,11 +93,13 @@ def _parser() -> argparse.ArgumentParser:
     split.add_argument("--seed", type=int, default=0)
     split.add_argument("--by-image", action="store_true", help="ignore lesions, as in 2020 (leaks)")
 
-    fit = verb("fit", verbs.fit, "train members, predict held-out folds, write the weights folder")
-    _training(fit)
-    fit.add_argument("--recipe", choices=sorted(RECIPES), default="flagship")
-    fit.add_argument("--init", type=Path, help="start weights (safetensors, timm's key names)")
-    fit.add_argument(
+    run = verb(
+        "run", verbs.train_run, "train members, predict held-out folds, write the weights folder"
+    )
+    _training(run)
+    run.add_argument("--recipe", choices=sorted(RECIPES), default="flagship")
+    run.add_argument("--init", type=Path, help="start weights (safetensors, timm's key names)")
+    run.add_argument(
         "--after", type=Path, metavar="RUN", help="go on from the members of this finished run"
     )
 
@@ -110,19 +112,21 @@ def _parser() -> argparse.ArgumentParser:
     joined.add_argument("--int8", action="store_true", help="store 8-bit integers: half the size")
     _images(joined, required=True)
 
-    compare = verb("compare", verbs.compare_study, "train a study's settings and compare them in pairs")
-    _training(compare)
-    compare.add_argument("--study", choices=sorted(STUDIES), required=True)
-    compare.add_argument("--only", action="append", metavar="SETTING", help="may be repeated")
-    compare.add_argument(
+    study = verb("study", verbs.run_study, "train a study's settings and compare them in pairs")
+    _training(study)
+    study.add_argument("--study", choices=sorted(STUDIES), required=True)
+    study.add_argument("--only", action="append", metavar="SETTING", help="may be repeated")
+    study.add_argument(
         "--views", type=int, choices=(1, 4, 8), help="of held-out images (default: the study's)"
     )
-    compare.add_argument("--evidence", type=Path, help="what is kept (default: OUT/evidence)")
-    compare.add_argument(
+    study.add_argument("--evidence", type=Path, help="what is kept (default: OUT/evidence)")
+    study.add_argument(
         "--init", action="append", metavar="[BACKBONE=]FILE", help="start weights; may be repeated"
     )
 
-    rate = verb("find-rate", verbs.find, "learning-rate range test with its plot and the chosen rate")
+    rate = verb(
+        "range-test", verbs.range_test, "learning-rate range test with its plot and the chosen rate"
+    )
     _training(rate)
     rate.add_argument("--recipe", choices=sorted(RECIPES), default="mishra2019")
     rate.add_argument("--init", type=Path)
@@ -165,18 +169,18 @@ def _parser() -> argparse.ArgumentParser:
     evaluation.add_argument("--figures", type=Path, default=Path("docs/figures"))
 
     about = "fit and measure how far a weights folder's answers can be trusted"
-    calibration = verb("calibrate", verbs.calibrate_weights, about)
-    calibration.add_argument("--weights", help="a folder (default: the embedded weights)")
-    calibration.add_argument(
+    auditing = verb("audit", verbs.audit_weights, about)
+    auditing.add_argument("--weights", help="a folder (default: the embedded weights)")
+    auditing.add_argument(
         "--not-dermoscopy",
         type=Path,
         metavar="FOLDER",
         help="pictures to refuse, with a manifest.csv: columns file, and kind (photo or clinical)",
     )
-    calibration.add_argument(
+    auditing.add_argument(
         "--work", type=Path, default=Path("runs/trust/work"), help="where slow results are kept"
     )
-    _data(calibration)
+    _data(auditing)
 
     about = "put the t-SNE map of member 0's held-out images into a weights folder"
     lesion_map = verb("map", verbs.map_of_weights, about)
@@ -231,7 +235,7 @@ def _training(parser: argparse.ArgumentParser) -> None:
 
 
 def _finished_run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--run", required=True, type=Path, help="the --out folder of a `fit`")
+    parser.add_argument("--run", required=True, type=Path, help="the --out folder of a `run`")
     _images(parser, required=True)
     parser.add_argument("--out", required=True, type=Path, help="folder to write into")
 

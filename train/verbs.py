@@ -61,7 +61,7 @@ def split(options: Namespace) -> None:
     print(f"{images} in {options.folds} folds; written to {options.out}")
 
 
-def fit(options: Namespace) -> None:
+def train_run(options: Namespace) -> None:
     outputs.check_run_folder(options.out)
     outputs.check_weights_folder(options.out / "weights")
     accelerator = new_accelerator()
@@ -94,7 +94,7 @@ def assemble_runs(options: Namespace) -> None:
     _told_of(assemble(runs, out, "int8" if options.int8 else "float16"))
 
 
-def compare_study(options: Namespace) -> None:
+def run_study(options: Namespace) -> None:
     study = STUDIES[options.study]
     evidence = options.evidence or options.out / "evidence"
     outputs.check_folder(options.out, {f"{study.name}.md": outputs.STUDY_PAGE})
@@ -122,7 +122,7 @@ def compare_study(options: Namespace) -> None:
         print(f"evidence kept in {folder}; this table in {document}")
 
 
-def find(options: Namespace) -> None:
+def range_test(options: Namespace) -> None:
     if len(options.fold or []) > 1:
         raise RunError("A range test trains one fold: pass --fold once.")
     outputs.check_run_folder(options.out)
@@ -218,7 +218,7 @@ def score(options: Namespace) -> None:
     print(f"written to {options.out}")
 
 
-def calibrate_weights(options: Namespace) -> None:
+def audit_weights(options: Namespace) -> None:
     beside = {FIGURE: outputs.PICTURE}
     outputs.check_document(options.out, outputs.TRUST, outputs.TRUST_JSON, beside)
     outputs.check_folder(options.work)

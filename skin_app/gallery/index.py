@@ -12,7 +12,7 @@ from skin_app.diagnoses import CODES
 from skin_app.patients import UNKNOWN, normalised
 
 ARCHIVE = "https://api.isic-archive.com/images/{image_id}/"
-SAME_PHOTO = 0.99  # likeness from which a photo may be one of the gallery's own images
+SAME_PHOTO = 0.99  # similarity from which a photo may be one of the gallery's own images
 NEAREST = 12
 NOT_STATED = "not stated"
 CONFIRMED = {
@@ -32,7 +32,7 @@ class GalleryError(ValueError):
 class SimilarLesion:
     """A confirmed lesion of the training data.
 
-    `likeness`: cosine similarity of the embeddings, at most 1. `confirmed`: how the diagnosis was
+    `similarity`: cosine similarity of the embeddings, at most 1. `confirmed`: how the diagnosis was
     made, in words. `age` in years, `sex` and `site` as the data set gives them, or None.
     `is_the_same_photo`: whether the photo that was asked about is most likely this very image.
     """
@@ -40,7 +40,7 @@ class SimilarLesion:
     image_id: str
     dx: str
     confirmed: str
-    likeness: float
+    similarity: float
     age: float | None
     sex: str | None
     site: str | None
@@ -58,7 +58,7 @@ class Gallery:
     def __init__(
         self, embeddings: np.ndarray, table: pd.DataFrame, same_photo: float = SAME_PHOTO
     ) -> None:
-        """`same_photo`: likeness from which a photo is taken for an image of the index."""
+        """`same_photo`: similarity from which a photo is taken for an image of the index."""
         if len(embeddings) != len(table) or not set(table["dx"]) <= set(CODES):
             raise GalleryError(
                 "The gallery's embeddings and its table do not fit each other: get the weights anew."
@@ -86,16 +86,16 @@ class Gallery:
         unit = torch.from_numpy(np.asarray(embedding, dtype=np.float32))
         unit = unit / unit.norm().clamp(min=1e-12)
         # Not numpy: its own threads would spin on after the product and slow the next forward pass.
-        likeness = (self._embeddings @ unit).numpy()
-        order = np.argsort(-likeness, kind="stable")
+        similarity = (self._embeddings @ unit).numpy()
+        order = np.argsort(-similarity, kind="stable")
         chosen: dict[str, int] = {}
         for row in order:
             chosen.setdefault(str(self._table["lesion"].iloc[row]), int(row))
             if len(chosen) == count:
                 break
-        return tuple(self._lesion(row, float(likeness[row])) for row in chosen.values())
+        return tuple(self._lesion(row, float(similarity[row])) for row in chosen.values())
 
-    def _lesion(self, row: int, likeness: float) -> SimilarLesion:
+    def _lesion(self, row: int, similarity: float) -> SimilarLesion:
         entry = self._table.iloc[row]
 
         def known(column: str) -> str | None:
@@ -107,9 +107,9 @@ class Gallery:
             image_id=str(entry["image_id"]),
             dx=str(entry["dx"]),
             confirmed=CONFIRMED.get(how, how) if how else NOT_STATED,
-            likeness=min(likeness, 1.0),
+            similarity=min(similarity, 1.0),
             age=None if pd.isna(entry["age"]) else float(entry["age"]),
             sex=known("sex"),
             site=known("localization"),
-            is_the_same_photo=likeness >= self._same_photo,
+            is_the_same_photo=similarity >= self._same_photo,
         )

@@ -81,20 +81,20 @@ class LesionMap:
 
     def place(self, embedding: np.ndarray) -> Place:
         """The place of a photo by its embedding (channels,) of member 0, view 0: the mean of its
-        neighbours' places, weighted by likeness."""
+        neighbours' places, weighted by similarity."""
         unit = torch.from_numpy(np.asarray(embedding, dtype=np.float32))
-        likeness = self._likeness(unit[None] / unit.norm().clamp(min=1e-12))[0]
-        rows = self._nearest(likeness)
-        x, y = self._between(rows, likeness)
+        similarity = self._similarity(unit[None] / unit.norm().clamp(min=1e-12))[0]
+        rows = self._nearest(similarity)
+        x, y = self._between(rows, similarity)
         return Place(float(x), float(y), tuple(self.diagnoses[rows].tolist()))
 
     @cached_property
     def placing(self) -> Placing:
         """How well `place` works on the map's own images."""
-        likeness = self._likeness(self._embeddings)
+        similarity = self._similarity(self._embeddings)
         errors, shares, chances = np.empty((3, len(self)))
         for row, own in enumerate(self._lesions):
-            others = np.where(self._lesions == own, -np.inf, likeness[row])
+            others = np.where(self._lesions == own, -np.inf, similarity[row])
             rows = self._nearest(others)
             rows = rows[np.isfinite(others[rows])]
             errors[row] = np.linalg.norm(self._between(rows, others) - self.points[row])
@@ -110,17 +110,17 @@ class LesionMap:
             agreement_by_chance=float(chances.mean()),
         )
 
-    def _likeness(self, units: Tensor) -> np.ndarray:
+    def _similarity(self, units: Tensor) -> np.ndarray:
         # Not numpy: its own threads would spin on after the product and slow the next forward pass.
         return (units @ self._embeddings.T).numpy()
 
-    def _nearest(self, likeness: np.ndarray) -> np.ndarray:
+    def _nearest(self, similarity: np.ndarray) -> np.ndarray:
         """Rows of the nearest images, one of each lesion, nearest first."""
-        order = np.argsort(-likeness, kind="stable")
+        order = np.argsort(-similarity, kind="stable")
         _, first = np.unique(self._lesions[order], return_index=True)
         return order[np.sort(first)[:NEIGHBOURS]]
 
-    def _between(self, rows: np.ndarray, likeness: np.ndarray) -> np.ndarray:
-        """The mean of their places, (2,), weighted by likeness; unlike ones (below 0) weigh nothing."""
-        weights = np.maximum(likeness[rows], 1e-6)
+    def _between(self, rows: np.ndarray, similarity: np.ndarray) -> np.ndarray:
+        """The mean of their places, (2,), weighted by similarity; below 0 it weighs nothing."""
+        weights = np.maximum(similarity[rows], 1e-6)
         return (weights[:, None] * self.points[rows]).sum(axis=0) / weights.sum()

@@ -13,11 +13,12 @@ from gradio import FileData
 from gradio.events import api
 from pydantic import TypeAdapter, ValidationError
 
+from skin_app.analysis import Analysis
 from skin_app.ensemble import Ensemble
-from skin_app.page.several.batch import AT_A_TIME, TURNS
+from skin_app.page.several.batch import TURNS
 from skin_app.page.uploads import delete, read
 from skin_app.page.wiring import BATCHES, NETWORKS
-from skin_app.photo.read import MAX_PIXELS, Photo, PhotoError, read_photo
+from skin_app.photo.read import Photo, PhotoError, read_photo
 from skin_app.report.files import csv_row, error_row, record
 from skin_app.report.record import Record
 from skin_app.views import VIEWS
@@ -53,11 +54,12 @@ class Row(TypedDict):
     prediction_set: str
     novelty: float | None
     quality: str
+    to_check: str
     agreement: float | None
     error: str
 
 
-NUMBERS = tuple(column for column, kind in Row.__annotations__.items() if kind is not str)
+NUMBERS = tuple(column for column, type_ in Row.__annotations__.items() if type_ is not str)
 
 
 def add_endpoints(ensemble: Ensemble, uploads: Path) -> None:
@@ -92,11 +94,11 @@ def analysed(ensemble: Ensemble, uploads: Path, photo: object, views: object) ->
     ((_, content),) = _taken([photo], uploads)
     if type(views) is not int or views not in (1, VIEWS):
         raise _refusal(WRONG_VIEWS)
-    decoded = _decoded(content)
-    if isinstance(decoded, PhotoError):
-        raise _refusal(str(decoded))
-    analysis = ensemble.analyse(decoded, views)
-    return record(analysis, ensemble.weights, datetime.now(timezone.utc))
+    try:
+        photo = _decoded(content)
+    except PhotoError as error:
+        raise _refusal(str(error)) from None
+    return record(ensemble(photo, views), datetime.now(timezone.utc))
 
 
 def scored(ensemble: Ensemble, uploads: Path, photos: object) -> list[Row]:
@@ -107,29 +109,13 @@ def scored(ensemble: Ensemble, uploads: Path, photos: object) -> list[Row]:
     """
     if not isinstance(photos, list):
         raise _refusal(NO_FILE)
-    taken = _taken(photos, uploads)
-    rows: list[Row] = []
-    while taken:
-        with TURNS:  # the photos of others come between, and few are decoded at a time
-            rows += _next_few(ensemble, taken)
-    return rows
-
-
-def _next_few(ensemble: Ensemble, taken: list[tuple[Path, bytes | PhotoError]]) -> list[Row]:
-    """Rows of the first few of `taken`, which are taken off it: fewer where the photos are large."""
-    few: list[tuple[Path, Photo | PhotoError]] = []
-    pixels = 0
-    while taken and len(few) < AT_A_TIME and pixels < MAX_PIXELS:
-        name, content = taken.pop(0)
-        photo = _decoded(content)
-        pixels += photo.width * photo.height if isinstance(photo, Photo) else 0
-        few.append((name, photo))
-    usable = [photo for _, photo in few if isinstance(photo, Photo)]
-    analyses = iter(ensemble.analyse_all(usable, with_maps=False) if usable else ())
-    return [
-        _row(csv_row(name, next(analyses)) if isinstance(photo, Photo) else error_row(name, str(photo)))
-        for name, photo in few
-    ]
+    few_at_a_time = ensemble.analyse_files(
+        _taken(photos, uploads),
+        lambda taken: _decoded(taken[1]),
+        with_maps=False,
+        turn=lambda: TURNS,  # the photos of others come between
+    )
+    return [_row(name, result) for few in few_at_a_time for (name, _), result in few]
 
 
 def _taken(sent: Sequence[object], uploads: Path) -> list[tuple[Path, bytes | PhotoError]]:
@@ -178,16 +164,14 @@ def _content(path: str, uploads: Path) -> bytes | PhotoError:
         return error
 
 
-def _decoded(content: bytes | PhotoError) -> Photo | PhotoError:
+def _decoded(content: bytes | PhotoError) -> Photo:
     if isinstance(content, PhotoError):
-        return content
-    try:
-        return read_photo(content)
-    except PhotoError as error:
-        return error
+        raise content
+    return read_photo(content)
 
 
-def _row(cells: dict[str, str]) -> Row:
+def _row(name: Path, result: Analysis | PhotoError) -> Row:
+    cells = error_row(name, str(result)) if isinstance(result, PhotoError) else csv_row(name, result)
     numbers = {column: float(cells[column]) if cells[column] else None for column in NUMBERS}
     return cast(Row, cells | numbers)
 

@@ -5,8 +5,8 @@ from html import escape
 
 import numpy as np
 
+from skin_app.analysis import Analysis
 from skin_app.diagnoses import DIAGNOSES, MALIGNANT, Diagnosis
-from skin_app.ensemble import Analysis
 from skin_app.language import Say
 from skin_app.words import page as words
 
@@ -44,7 +44,9 @@ def answer_status(say: Say, analysis: Analysis, refining: bool) -> str:
         members=say(words.ONE_MEMBER if members == 1 else words.MEMBERS, count=members),
         views=say(words.ONE_VIEW if analysis.views == 1 else words.VIEWS, count=analysis.views),
     )
-    return status(sentence, say(words.COMPUTED_ON, device=analysis.device, weights=analysis.weights))
+    return status(
+        sentence, say(words.COMPUTED_ON, device=analysis.device, weights=analysis.weights.identity)
+    )
 
 
 def ranking(say: Say, analysis: Analysis, in_set: Sequence[bool] | None = None) -> str:

@@ -1,6 +1,6 @@
 """An `Analysis` as files: a record for JSON, a row for CSV; `pdf.py` prints the record. Same numbers.
 
-The record is also the machine API's answer, so it is English whatever the reader's language. What the
+The record is also the machine API's answer, so it is always English. What the
 weights were not fitted for, or what is not seen in the photo, is null: nothing is made up.
 """
 
@@ -15,22 +15,22 @@ from typing import cast
 
 import numpy as np
 
+from skin_app.analysis import Analysis
 from skin_app.diagnoses import CODES
-from skin_app.ensemble import Analysis
 from skin_app.gallery.index import SimilarLesion
+from skin_app.language import ENGLISH
 from skin_app.report.record import (
     NO_NOTES,
     NOT_JUDGED,
+    CheckRecord,
     DiagnosisRecord,
     FindingRecord,
     JudgedRecord,
+    Notes,
     PointRecord,
-    ReaderNotes,
     Record,
     SimilarRecord,
 )
-from skin_app.trust import MAP_AGAINST_CENTRE, Trust
-from skin_app.weights.folder import WeightsFolder
 
 FORMAT = 1
 MAP_DIGITS = 4
@@ -49,6 +49,7 @@ CSV_COLUMNS = (
     "prediction_set",
     "novelty",
     "quality",
+    "to_check",
     "agreement",
     "error",
 )
@@ -60,8 +61,9 @@ def csv_row(file: Path, analysis: Analysis) -> dict[str, str]:
 
     `prediction_set`: codes of the 90 % set, joined by "+"; "none" for an empty one, nothing where it
     is switched off because the photo is novel. `novelty`: the score minus its limit, novel above 0.
-    `quality`: kinds of findings, joined by "; ", or "no finding". `agreement`: in [0, 1]. All five are
-    empty for weights that they were not fitted for, but for `quality` where the file has a fault.
+    `quality`: names of findings, `to_check`: of all that is to be checked, joined by "; ", or "no
+    finding". `agreement`: in [0, 1]. All are empty for weights that they were not fitted for, but for
+    `quality` and `to_check` where something is known all the same.
     """
     best = analysis.ranked[0]
     probabilities = {
@@ -80,22 +82,24 @@ def csv_row(file: Path, analysis: Analysis) -> dict[str, str]:
 
 def _trust(analysis: Analysis) -> dict[str, str]:
     assessment = analysis.assessment
+    found, checks = analysis.findings, analysis.to_check
+    checked = {
+        "quality": "" if found is None else _joined(own.kind for own in found),
+        "to_check": "" if checks is None else _joined(check.name for check in checks),
+    }
     if assessment is None:
-        nothing = dict.fromkeys(("outcome", "prediction_set", "novelty", "quality", "agreement"), "")
-        return nothing | {"quality": _quality(analysis)}
+        return dict.fromkeys(("outcome", "prediction_set", "novelty", "agreement"), "") | checked
     return {
         "outcome": assessment.decision.outcome,
         "prediction_set": _codes(assessment.decision.set_90),
         "novelty": f"{assessment.novelty.score - assessment.novelty.limit:.3f}",
-        "quality": _quality(analysis),
         "agreement": f"{assessment.decision.agreement:.3f}",
+        **checked,
     }
 
 
-def _quality(analysis: Analysis) -> str:
-    if analysis.findings is None:
-        return ""
-    return "; ".join(dict.fromkeys(finding.kind for finding in analysis.findings)) or NO_FINDING
+def _joined(names: Iterable[str]) -> str:
+    return "; ".join(dict.fromkeys(names)) or NO_FINDING
 
 
 def _codes(members: np.ndarray | None) -> str:
@@ -143,18 +147,16 @@ def record_json(record: Record) -> str:
     return json.dumps(record, allow_nan=False, ensure_ascii=False, indent=1)
 
 
-def record(
-    analysis: Analysis, weights: WeightsFolder, made_at: datetime, notes: ReaderNotes = NO_NOTES
-) -> Record:
+def record(analysis: Analysis, made_at: datetime | None = None, notes: Notes = NO_NOTES) -> Record:
     """All that an analysis says, ready for JSON.
 
-    `weights`: those that made it; `made_at`: when, with its time zone; `notes`: what the reader states.
-    Raises `ValueError` for other weights' analysis, or a time without a zone.
+    `made_at`: when, with its time zone, now by default; `notes`: what the clinician states. Raises
+    `ValueError` for a time without a zone.
     """
-    if analysis.weights != weights.identity:
-        raise ValueError(f"The analysis was made by {analysis.weights}, not by {weights.identity}.")
+    made_at = made_at or datetime.now().astimezone()
     if made_at.tzinfo is None:
         raise ValueError("Pass the time with its time zone.")
+    weights = analysis.weights
     trust = weights.contract.trust
     left, top, side = analysis.square
     return {
@@ -171,14 +173,14 @@ def record(
         "views": analysis.views,
         "diagnoses": _diagnoses(analysis),
         "malignant_probability": analysis.malignant_probability,
-        "operating_points": _points(analysis, trust),
+        "operating_points": _points(analysis),
         "members": [dict(zip(CODES, map(float, row), strict=True)) for row in analysis.members],
         **_judged(analysis),
-        "maps_are_weak": _maps_are_weak(trust),
+        "maps_are_weak": None if trust is None else trust.maps_are_weak,
         "maps": _maps(analysis.maps),
         "square": {"left": left, "top": top, "side": side},
         "similar": [_similar(lesion) for lesion in analysis.similar],
-        "reader": notes.recorded(),
+        "notes": notes.recorded(),
     }
 
 
@@ -209,15 +211,11 @@ def _maps(maps: np.ndarray | None) -> dict[str, list[list[float]]] | None:
     return dict(zip(CODES, maps.astype(np.float64).round(MAP_DIGITS).tolist(), strict=True))
 
 
-def _points(analysis: Analysis, trust: Trust | None) -> list[PointRecord]:
-    """Empty where what was measured does not hold: without limits, and for novel photos."""
-    assessment = analysis.assessment
-    if trust is None or assessment is None or assessment.novelty.is_novel:
-        return []
+def _points(analysis: Analysis) -> list[PointRecord]:
     probability = analysis.malignant_probability
     return [
         cast(PointRecord, point.model_dump(mode="json") | {"above": probability >= point.threshold})
-        for point in trust.decisions.of(analysis.views).operating_points
+        for point in analysis.operating_points
     ]
 
 
@@ -226,16 +224,20 @@ def _judged(analysis: Analysis) -> JudgedRecord:
     quality: list[FindingRecord] | None = None
     if found is not None:
         quality = [
-            {"kind": f.kind, "sentence": f.sentence, "value": f.value, "limit": f.limit} for f in found
+            {"name": f.kind, "sentence": f.sentence, "value": f.value, "limit": f.limit} for f in found
         ]
+    checks: list[CheckRecord] | None = None
+    if analysis.to_check is not None:
+        checks = [{"name": own.name, "sentence": own.said(ENGLISH)} for own in analysis.to_check]
     if assessment is None:
-        return {**NOT_JUDGED, "quality": quality}
+        return {**NOT_JUDGED, "to_check": checks, "quality": quality}
     decision, novelty, look = assessment.decision, assessment.novelty, assessment.look
     shares = assessment.heat_on_lesion
     return {
         "outcome": decision.outcome,
         "reason": decision.reason,
         "agreement": decision.agreement,
+        "to_check": checks,
         "quality": quality,
         "novelty": {"score": novelty.score, "limit": novelty.limit, "is_novel": novelty.is_novel},
         "skin_tone": {
@@ -254,17 +256,12 @@ def _judged(analysis: Analysis) -> JudgedRecord:
     }
 
 
-def _maps_are_weak(trust: Trust | None) -> bool | None:
-    measured = None if trust is None else trust.measured.get(MAP_AGAINST_CENTRE)
-    return None if measured is None else measured.interval_95[0] <= 0
-
-
 def _similar(lesion: SimilarLesion) -> SimilarRecord:
     return {
         "image_id": lesion.image_id,
         "diagnosis": lesion.dx,
         "confirmed": lesion.confirmed,
-        "likeness": lesion.likeness,
+        "similarity": lesion.similarity,
         "is_the_same_photo": lesion.is_the_same_photo,
         "age": lesion.age,
         "sex": lesion.sex,

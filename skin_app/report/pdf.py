@@ -5,10 +5,13 @@ from datetime import datetime
 
 import numpy as np
 
+from skin_app.analysis import NOTHING, Analysis
 from skin_app.diagnoses import DIAGNOSES
+from skin_app.drawing import for_display, overlay
 from skin_app.language import Say
+from skin_app.report import files
 from skin_app.report.files import DISCLAIMER
-from skin_app.report.record import ReaderRecord, Record, SimilarRecord
+from skin_app.report.record import NO_NOTES, Notes, NotesRecord, Record, SimilarRecord
 from skin_app.report.sheet import GREY, NO_GLYPH, WHITE, Box, Sheet
 from skin_app.words import pdf as words
 
@@ -21,26 +24,29 @@ NAMES = {diagnosis.code: diagnosis.name for diagnosis in DIAGNOSES}
 
 def one_page(
     say: Say,
-    record: Record,
-    photo_pixels: np.ndarray,
-    map_pixels: np.ndarray | None,
-    thumbnails: Mapping[str, np.ndarray],
+    analysis: Analysis,
+    made_at: datetime | None = None,
+    notes: Notes = NO_NOTES,
+    thumbnails: Mapping[str, np.ndarray] = NOTHING,
+    opacity: float = 0.6,
 ) -> bytes:
-    """One A4 page about one photo, as a PDF.
-
-    `photo_pixels`, `map_pixels`: (height, width, 3) uint8, the photo and the map of the first-ranked
-    diagnosis over it, None for an answer without maps; `thumbnails`: image id -> (height, width, 3)
-    uint8 of similar lesions, for those that there are.
-    """
+    """One A4 page about one photo, as a PDF; arguments as for `Analysis.to_pdf`."""
+    if analysis.photo is None:
+        raise ValueError("The analysis was kept without its photo: put it, or a copy, into `photo`.")
+    record = files.record(analysis, made_at, notes)
     made_at = datetime.fromisoformat(record["made_at"])
+    photo = for_display(analysis.photo)
+    drawn = None
+    if analysis.maps is not None:
+        drawn = overlay(photo, analysis.maps[int(analysis.probabilities.argmax())], opacity)
     sheet = Sheet(say(words.TITLE), say.code, made_at)
     _head(say, sheet, record, made_at)
-    _pictures(say, sheet, record, photo_pixels, map_pixels)
+    _pictures(say, sheet, record, photo.pixels, drawn)
     _ranking(say, sheet, record)
     _points(say, sheet, record)
-    _checks(say, sheet, record)
+    _checks(say, sheet, analysis)
     _similar(say, sheet, record, thumbnails)
-    _reader(say, sheet, record["reader"])
+    _notes(say, sheet, record["notes"])
     _foot(say, sheet, record)
     return sheet.to_bytes()
 
@@ -153,35 +159,15 @@ def _with_interval(say: Say, share: float, interval: list[float]) -> str:
     return say(words.WITH_INTERVAL, share=say.counted(share), low=low, high=high)
 
 
-def _checks(say: Say, sheet: Sheet, record: Record) -> None:
+def _checks(say: Say, sheet: Sheet, analysis: Analysis) -> None:
     sheet.text(Box(RIGHT_HALF, 118, HALF, 5), say(words.CHECKS), 9.5, bold=True)
-    text = "\n".join(f"• {sentence}" for sentence in _warnings(say, record)) or say(words.NO_CHECKS)
-    sheet.text(Box(RIGHT_HALF, 123.5, HALF, 30), text, 7.5, cut=say(words.MORE_CHECKS))
-
-
-def _warnings(say: Say, record: Record) -> list[str]:
-    """What the reader should look at before relying on the answer, the gravest first."""
-    quality, novelty, tone = record["quality"], record["novelty"], record["skin_tone"]
-    known = [lesion["image_id"] for lesion in record["similar"] if lesion["is_the_same_photo"]]
-    found = quality or []
-    sentences = [say(finding["sentence"]) for finding in found if finding["limit"] is None]
-    sentences += [say(words.TRAINING_IMAGE, image_id=image_id) for image_id in known[:1]]
-    if novelty is None or tone is None:
-        return [*sentences, say(words.NOT_CHECKED)]
-    if novelty["is_novel"]:
-        sentences.append(say(words.NOVEL))
-    shares = record["heat_on_lesion"]
-    if shares is None and record["maps"] is not None:
-        sentences.append(say(words.NO_LESION))
-    if shares is not None and record["heat_is_outside"]:
-        share = shares[record["diagnoses"][0]["code"]]
-        sentences.append(say(words.HEAT_OUTSIDE, share=say.percent(share or 0.0)))
-    if tone["band"] is None:
+    sentences = [check.said(say) for check in analysis.to_check or ()]
+    if analysis.assessment is None:
+        sentences.append(say(words.NOT_CHECKED))
+    elif analysis.assessment.look.tone is None:
         sentences.append(say(words.NO_TONE))
-    elif tone["is_rare"]:
-        sentences.append(say(words.RARE_TONE, tone=say(tone["band"])))
-    sentences += [say(finding["sentence"]) for finding in found]
-    return list(dict.fromkeys(sentences))
+    text = "\n".join(f"• {sentence}" for sentence in sentences) or say(words.NO_CHECKS)
+    sheet.text(Box(RIGHT_HALF, 123.5, HALF, 30), text, 7.5, cut=say(words.MORE_CHECKS))
 
 
 def _similar(say: Say, sheet: Sheet, record: Record, thumbnails: Mapping[str, np.ndarray]) -> None:
@@ -208,29 +194,29 @@ def _card(
         )
         left += 19.5
     width = box.left + box.width - left
-    likeness = say.number(lesion["likeness"], ".3f")
-    facts = say(words.SIMILAR_FACTS, how=say(lesion["confirmed"]), likeness=likeness)
+    similarity = say.number(lesion["similarity"], ".3f")
+    facts = say(words.SIMILAR_FACTS, how=say(lesion["confirmed"]), likeness=similarity)
     tall = sheet.text(Box(left, box.top, width, 6.4), diagnosis, 7.5, bold=True)
     tall += sheet.text(Box(left, box.top + tall, width, 5.2), facts, 7)
     sheet.text(Box(left, box.top + tall, width, 3), lesion["image_id"], 7, colour=GREY)
 
 
-def _reader(say: Say, sheet: Sheet, reader: ReaderRecord | None) -> None:
+def _notes(say: Say, sheet: Sheet, notes: NotesRecord | None) -> None:
     top, column = 194.0, WIDTH / 4
     sheet.text(Box(LEFT, top, WIDTH, 5), say(words.READER), 9.5, bold=True)
-    stated = [reader[key] if reader else None for key in ("age", "sex", "site", "own_diagnosis")]
+    stated = [notes[key] if notes else None for key in ("age", "sex", "site", "own_diagnosis")]
     for place, (label, value) in enumerate(zip(words.READER_FIELDS, stated, strict=True)):
         left = LEFT + place * column
         sheet.text(Box(left, top + 5.5, column - 4, 3), say(label), 6.5, colour=GREY)
         sheet.text(Box(left, top + 8.8, column - 4, 7), value or "", 8.5)
         sheet.rule(left, top + 16.2, column - 4)
-    notes = (reader["notes"] if reader else None) or ""
+    text = (notes["text"] if notes else None) or ""
     sheet.text(Box(LEFT, top + 18, WIDTH, 4.5), say(words.NOTES), 9.5, bold=True)
-    tall = sheet.text(Box(LEFT, top + 23, WIDTH, 60), notes, 8.5, cut=say(words.NOTES_CUT))
+    tall = sheet.text(Box(LEFT, top + 23, WIDTH, 60), text, 8.5, cut=say(words.NOTES_CUT))
     for line in range(int(top + 31), 277, 8):  # room to write by hand
         if line > top + 23 + tall + 6:
             sheet.rule(LEFT, line, WIDTH)
-    texts = "".join(text for text in (*stated, notes) if text)
+    texts = "".join(part for part in (*stated, text) if part)
     if sheet.printable(texts).count(NO_GLYPH) > texts.count(NO_GLYPH):
         lacking = say(words.NO_GLYPHS, square=NO_GLYPH)
         sheet.text(Box(LEFT + 40, top + 18.3, WIDTH - 40, 4.3), lacking, 6.5, colour=GREY, right=True)

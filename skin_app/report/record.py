@@ -3,49 +3,39 @@
 `report.record` fills it in. gradio makes the machine API's JSON schema out of these types.
 """
 
-from dataclasses import dataclass
-from typing import TypedDict
+from dataclasses import asdict, dataclass
+from typing import TypedDict, cast
 
 from skin_app.outcome import Outcome
 
 
-class ReaderRecord(TypedDict):
-    """What the reader stated; null where nothing was."""
+class NotesRecord(TypedDict):
+    """What the clinician stated; null where nothing was."""
 
     age: str | None
     sex: str | None
     site: str | None
     own_diagnosis: str | None
-    notes: str | None
+    text: str | None
 
 
 @dataclass(frozen=True)
-class ReaderNotes:
-    """What the reader states; printed and kept in the JSON, never shown to the networks."""
+class Notes:
+    """What the clinician states: printed and kept in the JSON, never shown to the networks."""
 
     age: str | None = None
     sex: str | None = None
     site: str | None = None
     own_diagnosis: str | None = None
-    notes: str | None = None
+    text: str | None = None
 
-    def recorded(self) -> ReaderRecord | None:
+    def recorded(self) -> NotesRecord | None:
         """Without blanks around the texts; None when nothing was stated."""
-
-        def stated(text: str | None) -> str | None:
-            return (text or "").strip() or None
-
-        reader: ReaderRecord = {
-            "age": stated(self.age),
-            "sex": stated(self.sex),
-            "site": stated(self.site),
-            "own_diagnosis": stated(self.own_diagnosis),
-            "notes": stated(self.notes),
-        }
-        return reader if any(reader.values()) else None
+        stated = {name: (text or "").strip() or None for name, text in asdict(self).items()}
+        return cast(NotesRecord, stated) if any(stated.values()) else None
 
 
-NO_NOTES = ReaderNotes()
+NO_NOTES = Notes()
 
 
 class WeightsRecord(TypedDict):
@@ -84,10 +74,17 @@ class PointRecord(TypedDict):
 class FindingRecord(TypedDict):
     """What to change about the photo: `value` is beyond `limit`; both null for a fault of the file."""
 
-    kind: str
+    name: str
     sentence: str
     value: float | None
     limit: float | None
+
+
+class CheckRecord(TypedDict):
+    """Something to look at before the answer is relied on: in a few words, and as a sentence."""
+
+    name: str
+    sentence: str
 
 
 class NoveltyRecord(TypedDict):
@@ -116,12 +113,12 @@ class SquareRecord(TypedDict):
 
 
 class SimilarRecord(TypedDict):
-    """A confirmed lesion of the training data; `diagnosis` is a code, `likeness` at most 1."""
+    """A confirmed lesion of the training data; `diagnosis` is a code, `similarity` at most 1."""
 
     image_id: str
     diagnosis: str
     confirmed: str
-    likeness: float
+    similarity: float
     is_the_same_photo: bool
     age: float | None
     sex: str | None
@@ -130,18 +127,19 @@ class SimilarRecord(TypedDict):
 
 
 class JudgedRecord(TypedDict):
-    """How far to trust the answer; all null for weights without limits to judge it by, but for
-    `quality` where the file has a fault, which is known whatever the weights.
+    """How far to trust the answer; null for weights without limits to judge it by, but for `to_check`
+    and `quality` where something is known whatever the weights, such as a damaged file.
 
-    `agreement`: share of readings on the answer's side of malignant or benign. `lesion_area`: share of
-    the square. `heat_on_lesion`: share of each map's heat that lies on the lesion, by code; null where
-    no lesion stands out, or there are no maps. `heat_is_outside`: the first diagnosis's share is too
-    small.
+    `agreement`: share of readings on the answer's side of malignant or benign. `to_check`: the gravest
+    first. `quality`: what is wrong with the photo. `lesion_area`: share of the square.
+    `heat_on_lesion`: share of each map's heat that lies on the lesion, by code; null where no lesion
+    stands out, or there are no maps. `heat_is_outside`: the first diagnosis's share is too small.
     """
 
     outcome: Outcome | None
     reason: str | None
     agreement: float | None
+    to_check: list[CheckRecord] | None
     quality: list[FindingRecord] | None
     novelty: NoveltyRecord | None
     skin_tone: SkinToneRecord | None
@@ -154,6 +152,7 @@ NOT_JUDGED: JudgedRecord = {
     "outcome": None,
     "reason": None,
     "agreement": None,
+    "to_check": None,
     "quality": None,
     "novelty": None,
     "skin_tone": None,
@@ -170,7 +169,7 @@ class Record(JudgedRecord):
     network's probabilities by code. `operating_points`: empty for a photo that is unlike those learnt
     from, and for weights without limits. `maps`: by code, rows of numbers in [0, 1] on one scale that
     all seven share, over `square`; null in an answer without maps. `maps_are_weak`: they were not shown
-    to beat a spot in the middle; null where that was not measured. `reader`: what the reader stated;
+    to beat a spot in the middle; null where that was not measured. `notes`: what the clinician stated;
     null when nothing.
     """
 
@@ -188,4 +187,4 @@ class Record(JudgedRecord):
     maps_are_weak: bool | None
     square: SquareRecord
     similar: list[SimilarRecord]
-    reader: ReaderRecord | None
+    notes: NotesRecord | None

@@ -45,7 +45,7 @@ MEASURED = {
 FROM_THE_WEIGHTS = (
     "lesion-grouped, stratified, out of fold",
     "one member an image: the one that was not trained on its lesion",
-    "two members an image, of unlike kinds and averaged: those that were not trained on its lesion",
+    "2 members an image, averaged: those that were not trained on its lesion",
     "the other folds",
     "the other 4 of 5 lesion-grouped parts of the predicted images",
 )
@@ -106,7 +106,7 @@ BY_DIAGNOSIS_COLUMNS = (
 TRUST = "How far to trust one answer"
 NO_TRUST = (
     "These weights carry no limits to judge an answer by, so nothing of that was measured: run "
-    "python -m train calibrate on them."
+    "python -m train audit on them."
 )
 NOTHING_MEASURED = "The weights carry limits to judge an answer by, but no measurement of them."
 TRUST_CAPTION = (

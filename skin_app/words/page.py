@@ -36,7 +36,7 @@ FAULT = (
 NO_TRUST = (
     "These weights carry no limits to judge an answer by, so there is no outcome, no prediction set, "
     "no operating point, no novelty check, no check of the photo, of its heat map or of the skin "
-    "tone: run python -m train calibrate on them."
+    "tone: run python -m train audit on them."
 )
 OUTCOME_MEASURED: dict[Outcome, tuple[str, str]] = {
     "suspicious": (

@@ -65,7 +65,7 @@ def test_a_changed_constant_makes_what_rests_on_it_be_measured_anew(
 ) -> None:
     measured: list[int] = []
     monkeypatch.setattr(heat, "_read_heat", lambda *_: {"number": measured.append(1) or len(measured)})
-    monkeypatch.setattr(heat, "one_image_a_lesion", lambda *_: np.arange(3))
+    monkeypatch.setattr(heat, "random_lesions", lambda *_, **__: np.arange(3))
     assert heat.read_heat(bench) == {"number": 1}
     assert heat.read_heat(bench) == {"number": 1}
     monkeypatch.setattr(heat, "IMAGES", 7)  # its own

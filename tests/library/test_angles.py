@@ -1,12 +1,14 @@
 """One lesion's photos joined: against averaged logits, all readings, and scikit-learn's scores."""
 
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 import pytest
 from scipy.special import softmax
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss, roc_auc_score
 
+from skin_app.analysis import Analysis
 from skin_app.angles import ONE_DAMAGED, ONE_SUSPICIOUS, join, joint_probabilities
 from skin_app.decision import (
     Calibration,
@@ -16,10 +18,10 @@ from skin_app.decision import (
     malignant_probability,
 )
 from skin_app.diagnoses import CODES, MALIGNANT
-from skin_app.ensemble import Analysis
 from skin_app.novelty import Novelty
 from skin_app.outcome import DecisionLimits, ViewLimits, decide
 from skin_app.trust import Assessment, Look
+from skin_app.weights.folder import WeightsFolder
 from train.audit.angles import gain_of_averaging
 
 FREQUENCIES = (0.03, 0.05, 0.11, 0.01, 0.11, 0.67, 0.02)
@@ -78,7 +80,7 @@ def answered(probabilities: np.ndarray, readings: np.ndarray, novel: bool = Fals
             heat_is_outside=False,
             tone_is_rare=False,
         ),
-        weights="none",
+        weights=cast(WeightsFolder, None),
         device="none",
     )
 

@@ -5,14 +5,17 @@ import errno
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
 import skin_app.weights.folder
-from skin_app.cli import _chunks, main
+from skin_app.cli import main
 from skin_app.diagnoses import CODES
+from skin_app.ensemble import Ensemble
 from skin_app.output import growing_file, unfinished
 from skin_app.report.files import CSV_COLUMNS
 from tests.tiny import give_trust, picture, write_weights
@@ -239,11 +242,13 @@ def test_a_run_that_is_stopped_leaves_earlier_results_and_its_own_rows(
     assert main(command) == 0
     before = Path("results.csv").read_bytes()
 
-    def stopped(*given: object) -> object:
-        yield next(_chunks(*given))  # pyright: ignore[reportArgumentType]
+    analyse_files = Ensemble.analyse_files
+
+    def stopped(*given: Any, **named: Any) -> Iterator[Any]:
+        yield next(analyse_files(*given, **named))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("skin_app.cli._chunks", stopped)
+    monkeypatch.setattr(Ensemble, "analyse_files", stopped)
     capsys.readouterr()
     assert main(command) == 130
     assert "what was written until then is in results.csv.partial." in capsys.readouterr().err
@@ -251,7 +256,7 @@ def test_a_run_that_is_stopped_leaves_earlier_results_and_its_own_rows(
         f"{number}.jpg" for number in range(4)
     ]
     assert Path("results.csv").read_bytes() == before
-    monkeypatch.setattr("skin_app.cli._chunks", _chunks)
+    monkeypatch.setattr(Ensemble, "analyse_files", analyse_files)
     assert main(command) == 0
     assert "results.csv.partial holds the rows of a run that did not end" in capsys.readouterr().err
     assert len(rows_of(Path("results.csv.partial"))) == 4

@@ -13,7 +13,7 @@ from sklearn.metrics import balanced_accuracy_score
 
 from skin_app.decision import prior_adjusted
 from skin_app.diagnoses import CODES
-from skin_app.ensemble import Ensemble, Reader
+from skin_app.ensemble import Ensemble, MemberGroup
 from skin_app.gallery.index import SAME_PHOTO
 from skin_app.page.one_photo.handlers import EXAMPLES_FOLDER
 from skin_app.photo.read import read_photo
@@ -21,7 +21,7 @@ from skin_app.weights.folder import EMBEDDED, open_weights
 from train.release.card import model_card, with_scores
 from train.scores.crossfit import cross_fitted
 from train.scores.evidence import weights_evidence
-from train.scores.kinds import columns_of_kind
+from train.scores.unseen import columns_of_run
 
 ROOT = EMBEDDED.parent
 SHARED = ROOT.parent / "shared" / "data" / "ham10000"
@@ -100,11 +100,11 @@ def test_members_say_of_their_held_out_images_what_the_predictions_say(
     for index, fold in enumerate(contract.folds_of_members):
         kind = index // len(contract.training.shipped)
         names = [f"logit_8views_{code}" for code in CODES]
-        names = columns_of_kind(8, kind) if kinds > 1 else names
+        names = columns_of_run(8, kind) if kinds > 1 else names
         for _, row in predictions[predictions["fold"] == fold].iloc[::700].iterrows():
             path = next(SHARED.rglob(f"{row['image_id']}.jpg"))
-            reader = Reader([ensemble.members[index]])
-            (answer,) = reader.read(reader.inputs([read_photo(path)], 8), ensemble.device)
+            group = MemberGroup([ensemble.members[index]])
+            (answer,) = group.read(group.inputs([read_photo(path)], 8), ensemble.device)
             expected = row[names].to_numpy(float)
             assert np.abs(answer.logits[0].numpy() - expected).max() < limit
 
@@ -112,7 +112,7 @@ def test_members_say_of_their_held_out_images_what_the_predictions_say(
 @needs_shared
 def test_an_image_of_the_gallery_finds_itself(ensemble: Ensemble) -> None:
     path = next(SHARED.rglob("ISIC_0024306.jpg"))
-    nearest = ensemble.analyse(read_photo(path), views=1).similar[0]
+    nearest = ensemble(read_photo(path), views=1).similar[0]
     assert nearest.image_id == "ISIC_0024306"
     assert nearest.is_the_same_photo
 
@@ -130,8 +130,8 @@ def test_no_two_lesions_of_the_gallery_are_taken_for_the_same_photo() -> None:
 def test_the_members_share_their_frozen_stages(ensemble: Ensemble) -> None:
     frozen = ensemble.weights.contract.training.recipe["stages"][0]["frozen"]
     assert frozen == ["patch_embed", "layers.0", "layers.1"]
-    assert ensemble.readers[0].stages == 2
-    assert len(ensemble.readers[0].members) == len(ensemble.weights.contract.training.shipped)
+    assert ensemble.groups[0].stages == 2
+    assert len(ensemble.groups[0].members) == len(ensemble.weights.contract.training.shipped)
 
 
 def test_one_changed_byte_in_a_copy_is_refused(tmp_path: Path) -> None:

@@ -1,6 +1,9 @@
 """Photos to analyses: batching, views, calibration and gallery agree with doing it by hand."""
 
+import weakref
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +11,12 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from skin_app import ensemble as ensemble_module
+from skin_app.analysis import Analysis
 from skin_app.decision import calibrated
-from skin_app.ensemble import Analysis, Ensemble, Reader, input_square, readers_of
-from skin_app.network import Member, MemberConfig, at_window
-from skin_app.photo.read import Photo
-from skin_app.trunk import common_stages, read_all
+from skin_app.ensemble import Ensemble, MemberGroup, groups_of, input_square
+from skin_app.network import Member, MemberConfig, at_window, run_members, shared_stages
+from skin_app.photo.read import Photo, PhotoError
 from skin_app.views import all_views, centre_square, turn
 from tests.tiny import MOBILENET, SWIN, picture, write_weights
 
@@ -28,7 +32,7 @@ PHOTOS = [Photo(picture(seed, 120 + seed, 90)) for seed in range(5)]
 
 @pytest.mark.parametrize("views", [1, 8])
 def test_an_analysis_equals_the_forward_passes_done_by_hand(ensemble: Ensemble, views: int) -> None:
-    analysis = ensemble.analyse(PHOTOS[0], views)
+    analysis = ensemble(PHOTOS[0], views)
     logits = []
     with torch.inference_mode():
         for member in ensemble.members:
@@ -58,12 +62,10 @@ def test_views_of_two_sizes_are_read_as_if_one_by_one(tmp_path: Path) -> None:
         analysis, beside = ensemble.analyse_all(PHOTOS[:2], views)
         expected = calibrated(torch.stack(logits).mean(0).numpy(), ensemble.calibration, views)
         assert np.allclose(analysis.probabilities, expected, atol=1e-5)
-        assert np.allclose(
-            beside.probabilities, ensemble.analyse(PHOTOS[1], views).probabilities, atol=1e-5
-        )
+        assert np.allclose(beside.probabilities, ensemble(PHOTOS[1], views).probabilities, atol=1e-5)
         assert analysis.maps is not None
         alone = Ensemble.load(write_weights(tmp_path / f"alone-{views}", (MOBILENET, SWIN)))
-        other = alone.analyse(PHOTOS[0], views).probabilities
+        other = alone(PHOTOS[0], views).probabilities
         # in a quick answer the second size is not asked
         assert np.allclose(analysis.probabilities, other, atol=1e-6) == (views == 1)
 
@@ -75,11 +77,11 @@ def test_stages_in_common_are_run_once_at_each_size() -> None:
     members[1].backbone.patch_embed.load_state_dict(members[0].backbone.patch_embed.state_dict())
     members[1].backbone.layers[0].load_state_dict(members[0].backbone.layers[0].state_dict())
     device = torch.device("cpu")
-    (together,) = readers_of(members)
+    (together,) = groups_of(members)
     assert together.stages == 1
     answers = together.read(together.inputs(PHOTOS[:2], 8), device)
     for member, answer in zip(members, answers, strict=True):
-        alone = Reader([member])
+        alone = MemberGroup([member])
         (expected,) = alone.read(alone.inputs(PHOTOS[:2], 8), device)
         assert torch.allclose(answer.by_view, expected.by_view, atol=1e-5)
         assert torch.allclose(answer.embedding, expected.embedding, atol=1e-5)
@@ -115,21 +117,28 @@ def test_view_sizes_that_cannot_be_read_are_refused(sizes: tuple[int, ...], sent
         MemberConfig.model_validate(SWIN.model_dump() | {"view_sizes": sizes})
 
 
-def test_stages_in_common_are_found_found_and_run_once(ensemble: Ensemble) -> None:
+def test_configurations_that_still_hold_zooms_are_read() -> None:
+    old = SWIN.model_dump() | {"zooms": [1.0]}
+    assert MemberConfig.model_validate(old) == SWIN
+    with pytest.raises(ValidationError, match="no longer supported"):
+        MemberConfig.model_validate(old | {"zooms": [1.0, 0.9]})
+
+
+def test_stages_in_common_are_found_and_run_once(ensemble: Ensemble) -> None:
     torch.manual_seed(0)
     members = [Member(SWIN).eval() for _ in range(3)]
-    assert common_stages(members) == 0
+    assert shared_stages(members) == 0
     for member in members[1:]:
         member.backbone.patch_embed.load_state_dict(members[0].backbone.patch_embed.state_dict())
         member.backbone.layers[0].load_state_dict(members[0].backbone.layers[0].state_dict())
-    assert common_stages(members) == 1
-    assert common_stages(members[:1]) == 0
-    assert common_stages([Member(MOBILENET), Member(MOBILENET)]) == 0
-    assert [reader.stages for reader in ensemble.readers] == [0, 0]  # two unlike members
+    assert shared_stages(members) == 1
+    assert shared_stages(members[:1]) == 0
+    assert shared_stages([Member(MOBILENET), Member(MOBILENET)]) == 0
+    assert [group.stages for group in ensemble.groups] == [0, 0]  # two unlike members
     images = torch.rand(2, 3, 80, 80)
     with torch.inference_mode():
         for shared, alone in zip(
-            read_all(members, 1, images), read_all(members, 0, images), strict=True
+            run_members(members, 1, images), run_members(members, 0, images), strict=True
         ):
             assert torch.allclose(shared.logits, alone.logits, atol=1e-6)
             assert torch.allclose(shared.features, alone.features, atol=1e-5)
@@ -151,48 +160,92 @@ def same(one: Analysis, other: Analysis) -> bool:
 def test_a_batch_gives_what_each_photo_gives_alone(ensemble: Ensemble) -> None:
     together = ensemble.analyse_all(PHOTOS)
     assert all(
-        same(analysis, ensemble.analyse(photo))
-        for analysis, photo in zip(together, PHOTOS, strict=True)
+        same(analysis, ensemble(photo)) for analysis, photo in zip(together, PHOTOS, strict=True)
     )
 
 
+def test_many_files_are_answered_a_few_at_a_time_and_a_bad_one_stops_none(
+    ensemble: Ensemble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alive: list[weakref.ref[np.ndarray]] = []
+
+    def read(number: int) -> Photo:
+        if number == 2:
+            raise PhotoError("This one is bad.")
+        photo = Photo(picture(number))
+        alive.append(weakref.ref(photo.pixels))
+        return photo
+
+    def held() -> int:
+        return sum(pixels() is not None for pixels in alive)
+
+    taken, sizes = [], []
+    sources = (taken.append(number) or number for number in range(6))
+    turns = 0
+
+    @contextmanager
+    def turn() -> Iterator[None]:
+        nonlocal turns
+        assert held() == 0
+        turns += 1
+        yield
+
+    for few in ensemble.analyse_files(sources, read, with_maps=False, turn=turn):
+        sizes.append(len(few))
+        assert taken == list(range(sum(sizes)))
+        for number, result in few:
+            if number == 2:
+                assert isinstance(result, PhotoError)
+                continue
+            assert isinstance(result, Analysis)
+            assert result.photo is None
+            own = ensemble(Photo(picture(number))).probabilities
+            assert np.allclose(result.probabilities, own, atol=1e-5)
+    assert (sizes, turns) == ([4, 2], 2)
+    ((_, only),) = next(ensemble.analyse_files([0], read, keep_photos=True))
+    assert isinstance(only, Analysis)
+    assert only.photo is not None
+    monkeypatch.setattr(ensemble_module, "MAX_PIXELS", 100)  # large photos come one at a time
+    assert [len(few) for few in ensemble.analyse_files(range(2), read)] == [1, 1]
+
+
 def test_threads_share_one_ensemble(ensemble: Ensemble) -> None:
-    alone = [ensemble.analyse(photo) for photo in PHOTOS]
+    alone = [ensemble(photo) for photo in PHOTOS]
     with ThreadPoolExecutor(4) as pool:
-        threaded = list(pool.map(ensemble.analyse, PHOTOS))
+        threaded = list(pool.map(ensemble, PHOTOS))
     assert all(same(a, b) for a, b in zip(alone, threaded, strict=True))
 
 
 def test_refine_gives_the_quick_answer_and_then_the_full_one(ensemble: Ensemble) -> None:
     quick, full = ensemble.refine(PHOTOS[0])
     assert (quick.views, full.views) == (1, 8)
-    assert same(full, ensemble.analyse(PHOTOS[0]))
+    assert same(full, ensemble(PHOTOS[0]))
 
 
 def test_turning_the_photo_does_not_change_the_full_answer(ensemble: Ensemble) -> None:
     square = picture(7, 90, 90)
     turned = np.ascontiguousarray(np.rot90(square))
-    one, other = ensemble.analyse(Photo(square)), ensemble.analyse(Photo(turned))
+    one, other = ensemble(Photo(square)), ensemble(Photo(turned))
     assert np.allclose(one.probabilities, other.probabilities, atol=1e-4)
 
 
 def test_ranking_square_and_similar_lesions(ensemble: Ensemble) -> None:
-    analysis = ensemble.analyse(PHOTOS[3])
+    analysis = ensemble(PHOTOS[3])
     values = [entry.probability for entry in analysis.ranked]
     assert values == sorted(values, reverse=True)
     assert len({entry.diagnosis.code for entry in analysis.ranked}) == 7
     assert analysis.square == (16, 0, 90)  # 123 x 90
     assert analysis.members.shape == (2, 7)
-    likeness = [lesion.likeness for lesion in analysis.similar]
-    assert len(likeness) == 12
-    assert likeness == sorted(likeness, reverse=True)
+    similarity = [lesion.similarity for lesion in analysis.similar]
+    assert len(similarity) == 12
+    assert similarity == sorted(similarity, reverse=True)
     assert analysis.similar[0].link.startswith("https://api.isic-archive.com/images/ISIC_")
 
 
 def test_bfloat16_says_nearly_the_same(ensemble: Ensemble, monkeypatch: pytest.MonkeyPatch) -> None:
-    exact = ensemble.analyse(PHOTOS[0])
+    exact = ensemble(PHOTOS[0])
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
-    rounded = ensemble.analyse(PHOTOS[0])
+    rounded = ensemble(PHOTOS[0])
     assert not np.array_equal(exact.probabilities, rounded.probabilities)
     assert np.allclose(exact.probabilities, rounded.probabilities, atol=0.02)
     assert np.allclose(maps_of(exact), maps_of(rounded), atol=0.1)

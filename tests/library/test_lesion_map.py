@@ -148,5 +148,5 @@ def test_a_changed_map_is_refused_at_once(tmp_path: Path) -> None:
 
 def test_the_embedding_of_an_answer_is_the_one_of_its_similar_lesions() -> None:
     ensemble = Ensemble.load()
-    analysis = ensemble.analyse(Photo(picture(3)), views=8)
+    analysis = ensemble(Photo(picture(3)), views=8)
     assert ensemble.gallery.nearest(analysis.embedding, len(analysis.similar)) == analysis.similar

@@ -108,7 +108,7 @@ def test_attributions_are_what_a_score_loses_when_a_place_looks_like_the_average
         before = backbone.layers[:-1](backbone.patch_embed((images - member.mean) / member.std))
 
         def logits(trunk: Tensor) -> Tensor:
-            return member.reading(backbone.norm(backbone.layers[-1](trunk))).logits
+            return member.output_of(backbone.norm(backbone.layers[-1](trunk))).logits
 
         whole, mean = logits(before), before.mean(dim=(1, 2))
         for row, column in ((0, 0), (4, 7), (9, 3)):

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from pypdf import PdfReader
 
-from skin_app.ensemble import Analysis, Ensemble
+from skin_app.analysis import Analysis
+from skin_app.ensemble import Ensemble
 from skin_app.gallery.index import SimilarLesion
 from skin_app.language import ENGLISH, Say
 from skin_app.photo.read import Photo
 from skin_app.quality import CHECKS, Finding
 from skin_app.report.files import DISCLAIMER, record
-from skin_app.report.pdf import one_page
-from skin_app.report.record import NO_NOTES, ReaderNotes, Record
+from skin_app.report.record import NO_NOTES, Notes
 from skin_app.words import page as page_words
 from skin_app.words import pdf as words
 from tests.tiny import give_trust, picture, write_weights
@@ -33,16 +33,16 @@ def ensemble(tmp_path_factory: pytest.TempPathFactory) -> Ensemble:
 
 @pytest.fixture(scope="module")
 def analysis(ensemble: Ensemble) -> Analysis:
-    return ensemble.analyse(Photo(PHOTO))
+    return ensemble(Photo(PHOTO))
 
 
 def printed(
-    made: Record,
+    analysis: Analysis,
     say: Say = ENGLISH,
-    pixels: np.ndarray = PHOTO,
+    notes: Notes = NO_NOTES,
     thumbnails: Mapping[str, np.ndarray] | None = None,
 ) -> PdfReader:
-    return PdfReader(io.BytesIO(one_page(say, made, pixels, pixels, thumbnails or {})))
+    return PdfReader(io.BytesIO(analysis.to_pdf(say, notes, NOON, thumbnails or {})))
 
 
 def text_of(reader: PdfReader) -> str:
@@ -56,8 +56,8 @@ def plain(text: str) -> str:
 
 
 def test_the_page_has_the_numbers_of_the_record(ensemble: Ensemble, analysis: Analysis) -> None:
-    made = record(analysis, ensemble.weights, NOON)
-    text = text_of(printed(made))
+    made = record(analysis, NOON)
+    text = text_of(printed(analysis))
     assert plain(DISCLAIMER) in text
     assert "2026-11-21 12:30 UTC" in text
     assert made["outcome"] is not None
@@ -75,25 +75,23 @@ def test_the_page_has_the_numbers_of_the_record(ensemble: Ensemble, analysis: An
         assert f"{side} {plain(ENGLISH.percent(point['threshold']))}" in text
     for lesion in made["similar"][:6]:
         assert lesion["image_id"] in text
-        assert f"{lesion['confirmed']}; likeness {lesion['likeness']:.3f}" in text
+        assert f"{lesion['confirmed']}; likeness {lesion['similarity']:.3f}" in text
     assert ensemble.weights.identity in text
     assert ensemble.weights.hash in text
     assert analysis.device in text
 
 
-def test_every_malignant_diagnosis_is_called_so_even_when_its_name_is_long(
-    ensemble: Ensemble, analysis: Analysis
-) -> None:
-    text = text_of(printed(record(analysis, ensemble.weights, NOON)))
+def test_every_malignant_diagnosis_is_called_so_even_when_its_name_is_long(analysis: Analysis) -> None:
+    text = text_of(printed(analysis))
     for code in ("akiec", "bcc", "mel"):
         assert f"({code}), malignant" in text
     for code in ("bkl", "df", "nv", "vasc"):
         assert f"({code}), malignant" not in text
 
 
-def test_what_the_reader_states_is_printed_as_such(ensemble: Ensemble, analysis: Analysis) -> None:
-    notes = ReaderNotes("54", "female", "left shoulder", "Dermatofibroma?", "Grew since June.")
-    text = text_of(printed(record(analysis, ensemble.weights, NOON, notes)))
+def test_what_the_reader_states_is_printed_as_such(analysis: Analysis) -> None:
+    notes = Notes("54", "female", "left shoulder", "Dermatofibroma?", "Grew since June.")
+    text = text_of(printed(analysis, notes=notes))
     assert words.READER in text
     for stated in ("54", "female", "left shoulder", "Dermatofibroma?", "Grew since June."):
         assert stated in text
@@ -111,29 +109,24 @@ def test_what_the_reader_states_is_printed_as_such(ensemble: Ensemble, analysis:
     ],
     ids=["words", "emoji and Chinese", "one word", "lines", "marks of no width", "no characters"],
 )
-def test_extreme_notes_are_one_page_and_say_when_they_are_cut(
-    ensemble: Ensemble, analysis: Analysis, notes: str
-) -> None:
-    everything = ReaderNotes(notes, notes, notes, notes, notes)
-    text = text_of(printed(record(analysis, ensemble.weights, NOON, everything)))
+def test_extreme_notes_are_one_page_and_say_when_they_are_cut(analysis: Analysis, notes: str) -> None:
+    everything = Notes(notes, notes, notes, notes, notes)
+    text = text_of(printed(analysis, notes=everything))
     assert (words.NOTES_CUT in text) == (len(notes) > 1_000)
 
 
-def test_characters_that_the_font_lacks_are_owned_up_to(ensemble: Ensemble, analysis: Analysis) -> None:
+def test_characters_that_the_font_lacks_are_owned_up_to(analysis: Analysis) -> None:
     for notes, lacking in (("Žluťoučký αβγ Жук", False), ("皮膚", True)):
-        made = record(analysis, ensemble.weights, NOON, ReaderNotes(notes=notes))
-        text = text_of(printed(made))
+        text = text_of(printed(analysis, notes=Notes(text=notes)))
         assert ("this page's font lacks" in text) == lacking
         assert (notes in text) != lacking
 
 
 @pytest.mark.parametrize("size", [(64, 3000), (3000, 64), (900, 900)])
-def test_pictures_of_any_shape_and_thumbnails_fit(
-    ensemble: Ensemble, analysis: Analysis, size: tuple[int, int]
-) -> None:
-    made = record(analysis, ensemble.weights, NOON, NO_NOTES)
-    thumbnails = {lesion["image_id"]: picture(3) for lesion in made["similar"]}
-    reader = printed(made, pixels=np.zeros((*size, 3), dtype=np.uint8), thumbnails=thumbnails)
+def test_pictures_of_any_shape_and_thumbnails_fit(analysis: Analysis, size: tuple[int, int]) -> None:
+    thumbnails = {lesion.image_id: picture(3) for lesion in analysis.similar}
+    black = replace(analysis, photo=Photo(np.zeros((*size, 3), dtype=np.uint8)))
+    reader = printed(black, thumbnails=thumbnails)
     (page,) = reader.pages
     assert len(page.images) >= 2  # the same picture is stored once
     assert plain(words.THUMBNAILS_FROM) in text_of(reader)
@@ -141,17 +134,17 @@ def test_pictures_of_any_shape_and_thumbnails_fit(
 
 def test_without_trust_and_for_a_refused_photo_nothing_is_made_up(tmp_path: Path) -> None:
     bare = Ensemble.load(write_weights(tmp_path / "bare"))
-    text = text_of(printed(record(bare.analyse(Photo(PHOTO)), bare.weights, NOON)))
+    text = text_of(printed(bare(Photo(PHOTO))))
     assert words.NO_OUTCOME in text
     assert words.NOT_CHECKED in text
     strict = Ensemble.load(give_trust(write_weights(tmp_path / "strict"), novelty_limit=-1e9))
-    text = text_of(printed(record(strict.analyse(Photo(PHOTO)), strict.weights, NOON)))
+    text = text_of(printed(strict(Photo(PHOTO))))
     assert words.OUTCOMES["not dermatoscopic"] in text
     assert words.POINTS_OFF in text
     assert "readings" not in text
 
 
-def test_warnings_stand_there_with_the_gravest_first(ensemble: Ensemble, analysis: Analysis) -> None:
+def test_warnings_stand_there_with_the_gravest_first(analysis: Analysis) -> None:
     assert analysis.assessment is not None
     look = analysis.assessment.look
     same = SimilarLesion("ISIC_0000001", "mel", "histopathology", 0.999, None, None, None, True)
@@ -164,23 +157,22 @@ def test_warnings_stand_there_with_the_gravest_first(ensemble: Ensemble, analysi
             heat_is_outside=True,
         )
         worst = replace(analysis, similar=(same,), assessment=assessment)
-        text = text_of(printed(record(worst, ensemble.weights, NOON)))
+        text = text_of(printed(worst))
         assert "most likely one of the training images (ISIC_0000001)" in text
-        assert "1.0 % of it." in text
+        assert "(1 % of it," in text
         for check in CHECKS[:3]:
             assert check.sentence in text
         # no photo is too dark and too bright at once, but if one were, nothing would go unsaid
         assert (words.MORE_CHECKS.strip() in text) == (checks is CHECKS)
 
 
-def test_a_language_with_longer_sentences_fits_too(ensemble: Ensemble, analysis: Analysis) -> None:
+def test_a_language_with_longer_sentences_fits_too(analysis: Analysis) -> None:
     sentences = [value for value in vars(words).values() if isinstance(value, str)]
     longer = Say("de", {text: text + " länger" * (len(text) // 20) for text in sentences}, ",", ".")
-    made = record(analysis, ensemble.weights, NOON, ReaderNotes(notes="n " * 9_000))
-    text = text_of(printed(made, say=longer))
-    first = made["diagnoses"][0]
-    assert plain(longer.percent(first["probability"])) in text
-    assert "," in longer.percent(first["probability"])
+    text = text_of(printed(analysis, longer, Notes(text="n " * 9_000)))
+    first = longer.percent(analysis.ranked[0].probability)
+    assert plain(first) in text
+    assert "," in first
 
 
 def test_the_page_and_the_report_call_outcomes_the_same() -> None:

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from skin_app.analysis import Analysis
 from skin_app.diagnoses import CODES
-from skin_app.ensemble import Analysis, Ensemble
+from skin_app.ensemble import Ensemble
 from skin_app.photo.read import Photo
 from skin_app.report.files import CSV_COLUMNS, csv_row, csv_text, error_row, record, record_json
-from skin_app.report.record import JudgedRecord, PointRecord, ReaderNotes, Record
+from skin_app.report.record import JudgedRecord, Notes, PointRecord, Record
 from tests.tiny import give_trust, picture, write_weights
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=timezone(timedelta(hours=1)))
@@ -27,11 +28,11 @@ def ensemble(tmp_path_factory: pytest.TempPathFactory) -> Ensemble:
 
 @pytest.fixture(scope="module")
 def analysis(ensemble: Ensemble) -> Analysis:
-    return ensemble.analyse(Photo(picture(1, 96, 72)))
+    return ensemble(Photo(picture(1, 96, 72)))
 
 
 def test_record_says_what_the_analysis_says(ensemble: Ensemble, analysis: Analysis) -> None:
-    made = record(analysis, ensemble.weights, NOON)
+    made = record(analysis, NOON)
     assert set(made) == set(Record.__annotations__) | set(JudgedRecord.__annotations__)
     assert made["made_at"] == "2026-11-21T12:00:00+01:00"
     assert made["weights"]["sha256"] == ensemble.weights.hash
@@ -51,19 +52,19 @@ def test_record_says_what_the_analysis_says(ensemble: Ensemble, analysis: Analys
     np.testing.assert_allclose(maps, analysis.maps, atol=5.1e-5)
     assert made["square"] == {"left": 12, "top": 0, "side": 72}
     assert [lesion["image_id"] for lesion in made["similar"]] == [s.image_id for s in analysis.similar]
-    assert made["reader"] is None
+    assert made["notes"] is None
 
 
 def test_a_colour_profile_that_cannot_be_read_stands_in_record_and_row(ensemble: Ensemble) -> None:
-    analysis = ensemble.analyse(Photo(picture(1, 96, 72), unknown_profile=True))
-    kinds = [finding["kind"] for finding in record(analysis, ensemble.weights, NOON)["quality"] or ()]
+    analysis = ensemble(Photo(picture(1, 96, 72), unknown_profile=True))
+    kinds = [finding["name"] for finding in record(analysis, NOON)["quality"] or ()]
     assert kinds[0] == "colour profile"
     assert csv_row(Path("a.jpg"), analysis)["quality"].startswith("colour profile")
 
 
-def test_points_say_on_which_side_the_photo_lies(ensemble: Ensemble, analysis: Analysis) -> None:
+def test_points_say_on_which_side_the_photo_lies(analysis: Analysis) -> None:
     between = replace(analysis, malignant_probability=0.25)
-    points = record(between, ensemble.weights, NOON)["operating_points"]
+    points = record(between, NOON)["operating_points"]
     assert [(point["threshold"], point["above"]) for point in points] == [
         (0.3, False),
         (0.2, True),
@@ -73,12 +74,12 @@ def test_points_say_on_which_side_the_photo_lies(ensemble: Ensemble, analysis: A
     assert set(points[0]) == set(PointRecord.__annotations__)
 
 
-def test_small_photo_has_its_finding(ensemble: Ensemble, analysis: Analysis) -> None:
-    (finding,) = record(analysis, ensemble.weights, NOON)["quality"] or []
-    assert (finding["kind"], finding["value"], finding["limit"]) == ("size", 72.0, 100.0)
+def test_small_photo_has_its_finding(analysis: Analysis) -> None:
+    (finding,) = record(analysis, NOON)["quality"] or []
+    assert (finding["name"], finding["value"], finding["limit"]) == ("size", 72.0, 100.0)
 
 
-def test_json_is_strict_and_nan_becomes_null(ensemble: Ensemble, analysis: Analysis) -> None:
+def test_json_is_strict_and_nan_becomes_null(analysis: Analysis) -> None:
     assert analysis.assessment is not None
     shares = np.full(7, 0.5)
     shares[3] = np.nan
@@ -87,7 +88,7 @@ def test_json_is_strict_and_nan_becomes_null(ensemble: Ensemble, analysis: Analy
     def refuse(name: str) -> None:
         raise AssertionError(f"{name} is not strict JSON")
 
-    made = record(unknown, ensemble.weights, NOON)
+    made = record(unknown, NOON)
     parsed = json.loads(record_json(made), parse_constant=refuse)
     assert parsed == made
     assert parsed["heat_on_lesion"]["df"] is None
@@ -96,7 +97,7 @@ def test_json_is_strict_and_nan_becomes_null(ensemble: Ensemble, analysis: Analy
 
 def test_without_trust_its_parts_are_null(tmp_path: Path) -> None:
     bare = Ensemble.load(write_weights(tmp_path / "weights"))
-    made = record(bare.analyse(Photo(picture(1))), bare.weights, NOON)
+    made = record(bare(Photo(picture(1))), NOON)
     for name in JudgedRecord.__annotations__:
         assert made[name] is None
     assert made["operating_points"] == []
@@ -107,33 +108,27 @@ def test_without_trust_its_parts_are_null(tmp_path: Path) -> None:
 
 def test_novel_photo_has_no_points_and_no_sets(tmp_path: Path) -> None:
     strict = Ensemble.load(give_trust(write_weights(tmp_path / "weights"), novelty_limit=-1e9))
-    made = record(strict.analyse(Photo(picture(1))), strict.weights, NOON)
+    made = record(strict(Photo(picture(1))), NOON)
     assert made["outcome"] == "not dermatoscopic"
     assert made["operating_points"] == []
     assert {entry["in_95_set"] for entry in made["diagnoses"]} == {None}
 
 
-def test_what_the_reader_states_is_kept_and_blanks_are_nothing(
-    ensemble: Ensemble, analysis: Analysis
-) -> None:
-    notes = ReaderNotes(age=" 54 ", sex="", notes="grew since June")
-    assert record(analysis, ensemble.weights, NOON, notes)["reader"] == {
+def test_what_the_reader_states_is_kept_and_blanks_are_nothing(analysis: Analysis) -> None:
+    notes = Notes(age=" 54 ", sex="", text="grew since June")
+    assert record(analysis, NOON, notes)["notes"] == {
         "age": "54",
         "sex": None,
         "site": None,
         "own_diagnosis": None,
-        "notes": "grew since June",
+        "text": "grew since June",
     }
-    assert record(analysis, ensemble.weights, NOON, ReaderNotes(notes="  "))["reader"] is None
+    assert record(analysis, NOON, Notes(text="  "))["notes"] is None
 
 
-def test_other_weights_and_a_time_without_zone_are_refused(
-    ensemble: Ensemble, analysis: Analysis
-) -> None:
-    with pytest.raises(ValueError, match="was made by"):
-        record(replace(analysis, weights="others"), ensemble.weights, NOON)
+def test_a_time_without_zone_is_refused(analysis: Analysis) -> None:
     with pytest.raises(ValueError, match="time zone"):
-        record(analysis, ensemble.weights, NOON.replace(tzinfo=None))
+        record(analysis, NOON.replace(tzinfo=None))
 
 
 def test_csv_of_a_batch_can_be_read_back(analysis: Analysis) -> None:

@@ -32,7 +32,7 @@ def ensemble(folder: Path) -> Ensemble:
 
 @pytest.mark.parametrize("views", [1, 8])
 def test_every_part_is_that_of_its_module(ensemble: Ensemble, views: int) -> None:
-    analysis = ensemble.analyse(LESION, views)
+    analysis = ensemble(LESION, views)
     assessment, trust = analysis.assessment, ensemble.trust
     assert assessment is not None
     assert trust is not None
@@ -65,7 +65,7 @@ def test_quick_and_full_answer_share_one_look_at_the_photo(ensemble: Ensemble) -
 def test_a_batch_says_the_same_as_each_photo_alone(ensemble: Ensemble) -> None:
     photos = [LESION, Photo(picture(3, 150, 120))]
     for together, photo in zip(ensemble.analyse_all(photos), photos, strict=True):
-        alone = ensemble.analyse(photo)
+        alone = ensemble(photo)
         assert together.assessment is not None
         assert alone.assessment is not None
         assert together.assessment.decision.outcome == alone.assessment.decision.outcome
@@ -75,7 +75,7 @@ def test_a_batch_says_the_same_as_each_photo_alone(ensemble: Ensemble) -> None:
 
 
 def test_weights_without_trust_still_answer(tmp_path: Path) -> None:
-    analysis = Ensemble.load(write_weights(tmp_path / "weights")).analyse(LESION)
+    analysis = Ensemble.load(write_weights(tmp_path / "weights"))(LESION)
     assert analysis.assessment is None
     assert analysis.probabilities.sum() == pytest.approx(1)
 

@@ -13,7 +13,8 @@ import gradio as gr
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from skin_app.ensemble import Analysis, Ensemble
+from skin_app.analysis import Analysis
+from skin_app.ensemble import Ensemble
 from skin_app.page.build import build_page
 from skin_app.page.listening import listening
 from skin_app.page.one_photo.handlers import EXAMPLES_FOLDER

@@ -9,18 +9,20 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torchvision.io import encode_jpeg
 
-from skin_app.ensemble import Analysis, Ensemble
+from skin_app.analysis import Analysis
+from skin_app.ensemble import AT_A_TIME, Ensemble
 from skin_app.language import ENGLISH
 from skin_app.page.one_photo.handlers import EXAMPLES, EXAMPLES_FOLDER
 from skin_app.page.several import batch
 from skin_app.page.several import table as batch_table
-from skin_app.page.several.batch import AT_A_TIME, Progress, Row, Upload, ranked, run, uploads_of
+from skin_app.page.several.batch import Progress, Row, Upload, ranked, run, uploads_of
 from skin_app.page.uploads import sweep
 from skin_app.photo.read import Photo
 from skin_app.report.files import CSV_COLUMNS
@@ -63,7 +65,7 @@ def test_a_few_at_a_time_are_analysed_told_and_deleted(ensemble: Ensemble, tmp_p
     assert left == [9, 5, 1, 0]
     assert [progress.end for progress in told] == ["", "", "", "done"]
     assert list(tmp_path.iterdir()) == []
-    alone = ensemble.analyse(Photo(picture(3)))
+    alone = ensemble(Photo(picture(3)))
     of_jpeg = told[-1].rows[3].analysis
     assert of_jpeg is not None
     assert of_jpeg.probabilities == pytest.approx(alone.probabilities, abs=0.05)
@@ -134,11 +136,11 @@ def test_fault_gives_what_is_done_and_is_not_swallowed(
     analyse_all = ensemble.analyse_all
     calls = []
 
-    def broken_later(photos: Sequence[Photo]) -> list[Analysis]:
+    def broken_later(photos: Sequence[Photo], **named: Any) -> list[Analysis]:
         calls.append(photos)
         if len(calls) == 2:
             raise RuntimeError("out of memory")
-        return analyse_all(photos)
+        return analyse_all(photos, **named)
 
     monkeypatch.setattr(ensemble, "analyse_all", broken_later)
     progress = run(ensemble, pictures(tmp_path, 9), tmp_path)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from skin_app.corrections import CORRECTIONS
+from skin_app.drawing import for_display
 from skin_app.ensemble import Ensemble
 from skin_app.language import ENGLISH
-from skin_app.page.drawing import for_display
 from skin_app.page.fragments import percent
 from skin_app.page.one_photo.corrected import compare
 from skin_app.page.one_photo.handlers import EXAMPLES_FOLDER, Shown
@@ -18,7 +18,7 @@ DRAWING = read_photo(EXAMPLES_FOLDER / "irregular-patchy.jpg")
 
 
 def shown_of(ensemble: Ensemble, photo: Photo, is_copy: bool = False) -> Shown:
-    return Shown(for_display(photo), ensemble.analyse(photo), photo, is_copy, "token")
+    return Shown(for_display(photo), ensemble(photo), photo, is_copy, "token")
 
 
 def in_a_black_circle(photo: Photo) -> Photo:
@@ -32,7 +32,7 @@ def test_both_answers_stand_side_by_side(ensemble: Ensemble, name: str) -> None:
     html = compare(ENGLISH, ensemble, shown_of(ensemble, DRAWING), name)
     assert html.count("<img") == 2
     for photo in (DRAWING, CORRECTIONS[name](DRAWING)):
-        analysis = ensemble.analyse(photo)
+        analysis = ensemble(photo)
         for entry in analysis.ranked[:3]:
             assert percent(ENGLISH, entry.probability) in html
         assert percent(ENGLISH, analysis.malignant_probability) in html

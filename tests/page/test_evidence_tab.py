@@ -17,7 +17,6 @@ from skin_app.language import ENGLISH, GERMAN, Say
 from skin_app.page import about
 from skin_app.page.evidence import plots
 from skin_app.page.evidence import tab as evidence
-from skin_app.page.one_photo.trust import map_is_weak
 from skin_app.photo.read import Photo
 from skin_app.skin_tone import TONES
 from skin_app.weights.evaluation import FILE, read_evaluation
@@ -97,7 +96,7 @@ def test_numbers_of_the_embedded_weights_stand_in_both_languages(embedded: Weigh
         evaluation = read_evaluation(embedded)
         assert evaluation is not None
         assert say.percent(evaluation.reliability.error) in html
-        assert (say(words.WEAK_MAPS) in html) == map_is_weak(trust)
+        assert (say(words.WEAK_MAPS) in html) == bool(trust and trust.maps_are_weak)
 
 
 def test_every_name_that_the_weights_carry_can_be_translated(embedded: WeightsFolder) -> None:
@@ -161,7 +160,7 @@ def test_the_photo_has_a_place_between_its_neighbours(embedded: WeightsFolder) -
     before = evidence.map_panel(ENGLISH, embedded, None)
     assert words.MAP_EMPTY in before
     assert 'class="here"' not in before
-    analysis = Ensemble(embedded).analyse(Photo(picture(3)), views=1)
+    analysis = Ensemble(embedded)(Photo(picture(3)), views=1)
     html = evidence.map_panel(ENGLISH, embedded, analysis)
     place = lesions.place(analysis.embedding)
     left, top = plots.on_picture(lesions, place)

@@ -13,11 +13,11 @@ from pypdf import PdfReader
 
 from skin_app.angles import ONE_DAMAGED
 from skin_app.cli import main
+from skin_app.drawing import for_display
 from skin_app.ensemble import Ensemble
 from skin_app.language import ENGLISH
 from skin_app.outcome import DAMAGED
 from skin_app.page import api as machine
-from skin_app.page.drawing import for_display
 from skin_app.page.one_photo.corrected import compare
 from skin_app.page.one_photo.handlers import EXAMPLES_FOLDER, Shown
 from skin_app.page.one_photo.trust import outcome_panel
@@ -28,7 +28,6 @@ from skin_app.page.uploads import private_folder
 from skin_app.photo.read import Photo, read_photo
 from skin_app.quality import FILE_FAULTS
 from skin_app.report.files import csv_row, record
-from skin_app.report.pdf import one_page
 from tests.page.test_batch import uploaded
 from tests.tiny import give_trust, write_weights
 
@@ -53,7 +52,7 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Ensemble:
 
 
 def outcome(ensemble: Ensemble, photo: Photo, views: int = 8) -> tuple[str, str]:
-    assessment = ensemble.analyse(photo, views).assessment
+    assessment = ensemble(photo, views).assessment
     assert assessment is not None
     return assessment.decision.outcome, assessment.decision.reason
 
@@ -67,28 +66,28 @@ def test_the_ensemble_clears_the_whole_photo_and_never_the_damaged_one(lenient: 
         assert analysis.assessment is not None
         assert analysis.assessment.decision.outcome == "uncertain"
         assert analysis.to_check is not None
-        assert KIND in analysis.to_check
+        assert KIND in {check.name for check in analysis.to_check}
 
 
 def test_an_unknown_profile_is_a_finding_and_changes_no_outcome(lenient: Ensemble) -> None:
     photo = replace(read_photo(WHOLE), unknown_profile=True)
     assert outcome(lenient, photo) == outcome(lenient, read_photo(WHOLE))
-    panel = outcome_panel(ENGLISH, lenient.analyse(photo), lenient.trust)
+    panel = outcome_panel(ENGLISH, lenient(photo), lenient.trust)
     assert OF_PROFILE.replace("'", "&#x27;") in panel
-    assert csv_row(Path("a.jpg"), lenient.analyse(photo))["quality"] == PROFILE
+    assert csv_row(Path("a.jpg"), lenient(photo))["quality"] == PROFILE
 
 
 @pytest.mark.parametrize("weights", ["lenient", "bare"])
 def test_page_json_csv_and_pdf_say_what_to_do(weights: str, request: pytest.FixtureRequest) -> None:
     ensemble: Ensemble = request.getfixturevalue(weights)
     photo = read_photo(HALF)
-    analysis = ensemble.analyse(photo)
+    analysis = ensemble(photo)
     assert SENTENCE in outcome_panel(ENGLISH, analysis, ensemble.trust)
-    made = record(analysis, ensemble.weights, datetime.now(timezone.utc))
+    made = record(analysis, datetime.now(timezone.utc))
     (finding,) = made["quality"] or []
-    assert finding == {"kind": KIND, "sentence": SENTENCE, "value": None, "limit": None}
+    assert finding == {"name": KIND, "sentence": SENTENCE, "value": None, "limit": None}
     assert csv_row(Path("a.jpg"), analysis)["quality"] == KIND
-    pdf = PdfReader(io.BytesIO(one_page(ENGLISH, made, photo.pixels, None, {})))
+    pdf = PdfReader(io.BytesIO(analysis.to_pdf()))
     assert SENTENCE in pdf.pages[0].extract_text().replace("\n", " ")
 
 
@@ -119,7 +118,7 @@ def test_the_machine_api_says_so_for_one_photo(
     file, uploads = sent
     answer = machine.analysed(lenient, uploads, file, 1)
     assert (answer["outcome"], answer["reason"]) == ("uncertain", DAMAGED)
-    assert [finding["kind"] for finding in answer["quality"] or []] == [KIND]
+    assert [finding["name"] for finding in answer["quality"] or []] == [KIND]
 
 
 def test_the_machine_api_says_so_in_the_rows_of_several(
@@ -152,7 +151,7 @@ def test_one_damaged_angle_clears_nothing(lenient: Ensemble, tmp_path: Path) -> 
 
 def test_a_correction_of_a_damaged_photo_is_as_uncertain(lenient: Ensemble) -> None:
     photo = read_photo(HALF)
-    shown = Shown(for_display(photo), lenient.analyse(photo), photo)
+    shown = Shown(for_display(photo), lenient(photo), photo)
     html = compare(ENGLISH, lenient, shown, "gamma")
     assert "Not suspicious" not in html
     assert html.count(KIND) == 2

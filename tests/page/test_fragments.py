@@ -34,7 +34,7 @@ def test_percent(value: float, text: str) -> None:
 
 
 def test_ranking_names_both_probabilities_of_all_seven(ensemble: Ensemble) -> None:
-    analysis = ensemble.analyse(read_photo(EXAMPLES_FOLDER / "globules.jpg"))
+    analysis = ensemble(read_photo(EXAMPLES_FOLDER / "globules.jpg"))
     html = ranking(ENGLISH, analysis)
     assert html.count("<tr") == 8
     assert words.EQUALLY_COMMON in html

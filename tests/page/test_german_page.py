@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from skin_app.ensemble import Analysis, Ensemble
+from skin_app.analysis import Analysis
+from skin_app.drawing import for_display
+from skin_app.ensemble import Ensemble
 from skin_app.gallery.pictures import LesionPictures
 from skin_app.language import GERMAN, Say
 from skin_app.page import about, fragments
-from skin_app.page.drawing import for_display
 from skin_app.page.evidence import tab as evidence
 from skin_app.page.one_photo import corrected, handlers, trust
 from skin_app.page.one_photo import downloads as reports
@@ -67,7 +68,7 @@ def english_in(text: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def analysis(ensemble: Ensemble) -> Analysis:
-    return ensemble.analyse(read_photo(PHOTO))
+    return ensemble(read_photo(PHOTO))
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +96,7 @@ FRAGMENTS: dict[str, Rendered] = {
     "evidence, embedded": lambda say, _e, _s: evidence.panel(say, open_weights()),
     "map, embedded": lambda say, _e, _s: evidence.map_panel(say, open_weights(), None),
     "about, embedded": lambda say, _e, _s: about.panel(say, open_weights()),
-    "downloads": lambda say, e, shown: reports.downloads(say, shown, e.weights),
+    "downloads": lambda say, _, shown: reports.downloads(say, shown),
     "corrected": lambda say, e, shown: corrected.compare(say, e, shown, "gamma"),
     "batch": lambda say, _, shown: batch_table.results(say, rows(shown)),
     "running": lambda say, _, shown: (

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skin_app.ensemble import Analysis, Ensemble
+from skin_app.analysis import Analysis
+from skin_app.ensemble import Ensemble
 from skin_app.language import ENGLISH
 from skin_app.page.desk import VISITORS, Desk
 from skin_app.page.one_photo.handlers import (

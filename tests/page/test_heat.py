@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from skin_app.analysis import Analysis
 from skin_app.diagnoses import CODES
-from skin_app.ensemble import Analysis, Ensemble
+from skin_app.drawing import for_display
+from skin_app.ensemble import Ensemble
 from skin_app.language import ENGLISH
-from skin_app.page.drawing import for_display
 from skin_app.page.one_photo.handlers import EXAMPLES_FOLDER
 from skin_app.page.one_photo.heat import LAYER, map_figure, where
 from skin_app.photo.read import Photo, read_photo
@@ -23,7 +24,7 @@ PHOTO = read_photo(EXAMPLES_FOLDER / "globules.jpg")
 
 @pytest.fixture(scope="module")
 def analysis(ensemble: Ensemble) -> Analysis:
-    return ensemble.analyse(PHOTO, 1)
+    return ensemble(PHOTO, 1)
 
 
 def layer(html: str, code: str) -> np.ndarray:

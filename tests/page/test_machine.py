@@ -4,7 +4,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints, is_typeddict
@@ -18,15 +18,14 @@ from PIL import Image
 
 from skin_app.cli import main
 from skin_app.diagnoses import CODES
-from skin_app.ensemble import Analysis, Ensemble
+from skin_app.ensemble import Ensemble
 from skin_app.page import api as machine
 from skin_app.page.api import Row, add_endpoints, scored
 from skin_app.page.listening import listening
-from skin_app.page.one_photo.handlers import EXAMPLES, EXAMPLES_FOLDER
 from skin_app.page.serve import SESSIONS, serve
 from skin_app.page.uploads import FORGOTTEN_AFTER, SWEEP_EVERY, private_folder
 from skin_app.page.wiring import BATCHES, NETWORKS
-from skin_app.photo.read import MAX_BYTES, MAX_PIXELS, MIN_SIDE, Photo, read_photo
+from skin_app.photo.read import MAX_BYTES, MAX_PIXELS, MIN_SIDE, read_photo
 from skin_app.report.files import CSV_COLUMNS
 from skin_app.report.record import Record
 from tests.page.conftest import free_port
@@ -90,7 +89,7 @@ def test_analyse_gives_the_record_of_the_photo(
 ) -> None:
     for views in (8, 1):
         answer = machine_api.client.predict(handle_file(photo), views, api_name="/analyse")
-        expected = ensemble.analyse(read_photo(photo), views)
+        expected = ensemble(read_photo(photo), views)
         assert answer["views"] == views
         assert set(answer) == set(get_type_hints(Record))
         by_code = {entry["code"]: entry["probability"] for entry in answer["diagnoses"]}
@@ -192,28 +191,6 @@ def test_limits_of_a_call_are_sentences(
         assert list(tmp_path.iterdir()) == []
 
 
-def test_large_photos_are_decoded_one_at_a_time(
-    ensemble: Ensemble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(machine, "MAX_PIXELS", 100)
-    sizes, analyse_all = [], ensemble.analyse_all
-
-    def counted(photos: Sequence[Photo], **named: Any) -> list[Analysis]:
-        sizes.append(len(photos))
-        return analyse_all(photos, **named)
-
-    monkeypatch.setattr(ensemble, "analyse_all", counted)
-    sent = []
-    for index, name in enumerate(EXAMPLES):
-        path = tmp_path / str(index) / name
-        path.parent.mkdir()
-        path.write_bytes((EXAMPLES_FOLDER / name).read_bytes())
-        sent.append({"path": str(path)})
-    rows = scored(ensemble, tmp_path, sent)
-    assert [row["file"] for row in rows] == list(EXAMPLES)
-    assert sizes == [1] * len(EXAMPLES)
-
-
 def test_an_upload_that_is_gone_has_its_sentence_in_its_row(ensemble: Ensemble, tmp_path: Path) -> None:
     (row,) = scored(ensemble, tmp_path, [{"path": str(tmp_path / "0123" / "gone.png")}])
     assert (row["file"], row["error"]) == ("gone.png", machine.NO_UPLOAD)
@@ -309,7 +286,7 @@ def test_the_document_describes_every_field_and_limit() -> None:
 
 
 def test_the_documents_python_example_runs(machine_api: Machine, photo: Path, tmp_path: Path) -> None:
-    (example,) = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(), flags=re.DOTALL)
+    *_, example = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(), flags=re.DOTALL)
     assert "http://127.0.0.1:7860/" in example
     script = tmp_path / "example.py"
     script.write_text(example.replace("http://127.0.0.1:7860/", machine_api.url))

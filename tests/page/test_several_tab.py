@@ -7,13 +7,14 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from skin_app.ensemble import Analysis, Ensemble
+from skin_app.analysis import Analysis
+from skin_app.ensemble import AT_A_TIME, Ensemble
 from skin_app.page.one_photo.handlers import EXAMPLES, EXAMPLES_FOLDER
-from skin_app.page.several.batch import AT_A_TIME
 from skin_app.page.uploads import sweep
 from skin_app.photo.read import Photo
 from skin_app.words import page as words
@@ -59,10 +60,10 @@ class Gate:
         self._open = threading.Semaphore(0)
         analyse_all = ensemble.analyse_all
 
-        def analysed(photos: Sequence[Photo]) -> list[Analysis]:
+        def analysed(photos: Sequence[Photo], **named: Any) -> list[Analysis]:
             self._open.acquire(timeout=60)
             self.turns += 1
-            return analyse_all(photos)
+            return analyse_all(photos, **named)
 
         monkeypatch.setattr(ensemble, "analyse_all", analysed)
 

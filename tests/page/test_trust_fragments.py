@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from skin_app.ensemble import Analysis, Ensemble
+from skin_app.analysis import Analysis
+from skin_app.ensemble import Ensemble
 from skin_app.language import ENGLISH
 from skin_app.novelty import Novelty
 from skin_app.outcome import GROUNDS
@@ -20,7 +21,7 @@ from train.data.drawings import draw_lesion
 
 @pytest.fixture(scope="module")
 def analysis(ensemble: Ensemble) -> Analysis:
-    return ensemble.analyse(Photo(draw_lesion(11, "network", 180, 240)), views=1)
+    return ensemble(Photo(draw_lesion(11, "network", 180, 240)), views=1)
 
 
 @pytest.fixture(scope="module")
@@ -148,12 +149,9 @@ def test_maps_are_called_weak_when_they_do_not_beat_the_middle(
     limits: Trust, low: float, weak: bool
 ) -> None:
     estimate = Estimate(value=0.02, interval_95=(low, 0.05), images=70, is_share=False)
-    assert (
-        fragments.map_is_weak(limits.model_copy(update={"measured": {MAP_AGAINST_CENTRE: estimate}}))
-        == weak
-    )
-    assert not fragments.map_is_weak(limits)
-    assert not fragments.map_is_weak(None)
+    measured = limits.model_copy(update={"measured": {MAP_AGAINST_CENTRE: estimate}})
+    assert measured.maps_are_weak == weak
+    assert limits.maps_are_weak is None
 
 
 def test_the_assessment_is_there(analysis: Analysis) -> None:

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from skin_app.diagnoses import CODES
-from skin_app.ensemble import Ensemble, Reader, input_square
+from skin_app.ensemble import Ensemble, MemberGroup, input_square
 from skin_app.heatmap import against_the_others, attributions, averaged_over_members
 from skin_app.network import Member, MemberConfig
 from skin_app.photo.read import read_photo
@@ -28,7 +28,7 @@ from train.engine.run import Run, RunError, prepare
 from train.recipes.recipe import Recipe, Stage
 from train.release.assemble import assemble
 from train.release.licences import BY_SHA256, start_licence
-from train.scores.kinds import columns_of_kind
+from train.scores.unseen import columns_of_run
 
 SHORT = Recipe(
     name="flagship", member=MOBILENET, folds=2, stages=(Stage(epochs=1),), batch=8, cache_side=80
@@ -94,8 +94,8 @@ def test_the_folder_says_which_member_is_of_which_fold_and_run(both: Path) -> No
         MOBILENET.architecture,
     ]
     assert contract.stored == "int8"
-    assert contract.scores["predicted_by"].startswith("two members an image")
-    assert "two members an image" in (both / "README.md").read_text()
+    assert contract.scores["predicted_by"].startswith("2 members an image")
+    assert "2 members an image" in (both / "README.md").read_text()
 
 
 def test_8_bit_integers_take_half_the_space(both: Path, first: Run) -> None:
@@ -112,12 +112,12 @@ def test_predictions_are_of_members_that_had_not_seen_the_lesion(both: Path, dat
     assert (folds.loc[table["image_id"]].to_numpy() == table["fold"]).all()
     changes, same = [], []
     mean = table[[f"logit_8views_{code}" for code in CODES]].to_numpy(float)
-    kinds = [table[columns_of_kind(8, kind)].to_numpy(float) for kind in (0, 1)]
+    kinds = [table[columns_of_run(8, kind)].to_numpy(float) for kind in (0, 1)]
     assert np.allclose(mean, np.mean(kinds, axis=0), atol=2e-5)
     for place, (image, fold) in enumerate(zip(table["image_id"], table["fold"], strict=True)):
         photo, read = read_photo(next(data.rglob(f"{image}.jpg"))), []
         for kind in (0, 1):
-            reader = Reader([ensemble.members[2 * kind + int(fold)]])
+            reader = MemberGroup([ensemble.members[2 * kind + int(fold)]])
             (answer,) = reader.read(reader.inputs([photo], 8), torch.device("cpu"))
             read.append(answer.logits[0].numpy())
             assert np.allclose(read[-1], kinds[kind][place], atol=0.02)
@@ -136,10 +136,10 @@ def test_predictions_are_of_members_that_had_not_seen_the_lesion(both: Path, dat
 def test_the_page_averages_all_four_and_maps_all_four(both: Path) -> None:
     ensemble = Ensemble(open_weights(both))
     photo = read_photo(next((both.parent / "data").rglob("*.jpg")))
-    analysis = ensemble.analyse(photo)
+    analysis = ensemble(photo)
     assert analysis.members.shape == (4, 7)
     assert analysis.maps is not None
-    assert [len(reader.members) for reader in ensemble.readers] == [2, 2]
+    assert [len(group.members) for group in ensemble.groups] == [2, 2]
 
 
 def test_each_image_is_asked_of_both_members_of_its_fold(bench: Bench) -> None:
@@ -150,7 +150,7 @@ def test_each_image_is_asked_of_both_members_of_its_fold(bench: Bench) -> None:
     for kind, answer in enumerate(answers):
         for place, row in enumerate(rows):
             index = 2 * kind + int(bench.table["fold"].iloc[row])
-            reader = Reader([bench.members[index]])
+            reader = MemberGroup([bench.members[index]])
             (alone,) = reader.read(reader.inputs([photos[place]], 1), torch.device("cpu"))
             assert torch.allclose(answer.logits[place], alone.logits[0], atol=1e-4)
     assert np.allclose(bench.read_logits(rows, photos), bench.logits[1][rows], atol=0.02)
@@ -192,7 +192,7 @@ def test_novelty_goes_by_each_members_own_unseen_images(bench: Bench) -> None:
     scores = judged.scores([a[0] for a in answers], [a[1] for a in answers], 1)
     assert np.isfinite(scores).all()
     measured = foreign.measure(bench, fitted, None)
-    assert measured["groups"]["noise"]["auroc"]["joint"]["value"] <= 1
+    assert 0 <= (measured.groups["noise"].auroc.joint.value or 0) <= 1
 
 
 def test_readings_are_of_every_view_of_both(bench: Bench) -> None:

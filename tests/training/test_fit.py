@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from skin_app.diagnoses import CODES
-from skin_app.ensemble import Ensemble, readers_of
+from skin_app.ensemble import Ensemble, groups_of
 from skin_app.network import Member, MemberConfig
 from skin_app.photo.read import read_photo
 from skin_app.weights.folder import WeightsError, file_hash, open_weights
@@ -108,7 +108,7 @@ def two_stages(tmp_path_factory: pytest.TempPathFactory, data: Path, init: Path)
 
 
 def _fit(data: Path, init: Path, out: Path) -> list[str]:
-    return ["fit", "--data", str(data), "--recipe", "tiny", "--init", str(init), "--out", str(out)]
+    return ["run", "--data", str(data), "--recipe", "tiny", "--init", str(init), "--out", str(out)]
 
 
 def test_every_image_is_predicted_once_by_a_member_that_never_saw_its_lesion(
@@ -146,10 +146,10 @@ def test_the_app_answers_like_the_member_that_was_trained(finished: Path, data: 
     table = pd.read_csv(folder / "evaluation" / "out_of_fold.csv")
     ensemble = Ensemble(open_weights(folder))
     ensemble.members = ensemble.members[:1]  # the member of fold 0
-    ensemble.readers = readers_of(ensemble.members)
+    ensemble.groups = groups_of(ensemble.members)
     row = table[table["fold"] == 0].iloc[0]
     path = next(data.rglob(f"{row['image_id']}.jpg"))
-    analysis = ensemble.analyse(read_photo(path))
+    analysis = ensemble(read_photo(path))
     logits = row[[f"logit_8views_{code}" for code in CODES]].to_numpy(float)
     shifted = logits - np.array(ensemble.calibration.log_prior_shift)
     powers = np.exp(shifted / ensemble.calibration.temperatures[8])
@@ -419,9 +419,9 @@ def test_a_run_goes_on_from_the_members_of_another(finished: Path, data: Path, t
         torch.equal(value, after[key])
         for key, value in load_file(again.fold_folder(1) / "member.safetensors").items()
     )
-    wider = TINY.member.model_copy(update={"zooms": (1.0, 0.5), "view_sizes": (64, 96)})
-    zoomed = dataclasses.replace(TINY, member=wider, stages=())
-    same = prepare(tmp_path / "same", read_dataset(data), zoomed, 0, None, before=finished)
+    wider = TINY.member.model_copy(update={"view_sizes": (64, 96)})
+    resized = dataclasses.replace(TINY, member=wider, stages=())
+    same = prepare(tmp_path / "same", read_dataset(data), resized, 0, None, before=finished)
     fit_fold(same, 1)
     kept, own = (pd.read_csv(run / "fold-1" / "predictions.csv") for run in (finished, same.folder))
     assert np.array_equal(kept["logit_1view_mel"], own["logit_1view_mel"])
@@ -430,7 +430,7 @@ def test_a_run_goes_on_from_the_members_of_another(finished: Path, data: Path, t
     assert json.loads((same.folder / "fold-1" / "history.json").read_text()) == json.loads(history)
     assert same.start_weights == again.start_weights.partition(", then")[0]
     with pytest.raises(RunError, match="trains nothing"):
-        prepare(tmp_path / "none", read_dataset(data), zoomed, 0, None)
+        prepare(tmp_path / "none", read_dataset(data), resized, 0, None)
     third = prepare(tmp_path / "third", read_dataset(data), TINY, 0, None, before=again.folder)
     assert third.start_weights.endswith(", then 3 epochs at 64 px, then 1 epoch at 64 px")
     with pytest.raises(StartError, match="finish that fold"):
@@ -479,7 +479,7 @@ def test_folds_to_go_on_from_are_asked_for_before_any_is_trained(
     out = tmp_path / "run"
     RECIPES["tiny"] = TINY
     try:
-        command = ["fit", "--data", str(data), "--recipe", "tiny", "--out", str(out)]
+        command = ["run", "--data", str(data), "--recipe", "tiny", "--out", str(out)]
         assert main([*command, "--after", str(earlier)]) == 2
     finally:
         del RECIPES["tiny"]
@@ -566,10 +566,10 @@ def test_bad_input_to_the_trainer_is_one_sentence(
     assert "is not a folder" in said("split", "--data", "nowhere", "--out", out)
     nothing = str(tmp_path / "none.safetensors")
     assert "no start weights at" in said(
-        "fit", "--data", str(data), "--init", nothing, "--out", str(tmp_path / "r")
+        "run", "--data", str(data), "--init", nothing, "--out", str(tmp_path / "r")
     )
     assert "no fold 9" in said(
-        "fit", "--data", str(data), "--init", str(init), "--out", str(tmp_path / "s"), "--fold", "9"
+        "run", "--data", str(data), "--init", str(init), "--out", str(tmp_path / "s"), "--fold", "9"
     )  # fmt: skip
     assert "There are no weights" in said(
         "evaluate", "--weights", str(tmp_path), "--data", str(data), "--out", out

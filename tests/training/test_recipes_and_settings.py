@@ -140,9 +140,9 @@ def test_the_settings_of_a_study_differ_from_its_baseline(name: str) -> None:
 
 
 def test_a_recipe_without_training_says_so_in_one_line() -> None:
-    views = FLAGSHIP.member.model_copy(update={"zooms": (1.0, 0.9)})
+    views = FLAGSHIP.member.model_copy(update={"view_sizes": (160, 192)})
     told = changed_fields(replace(FLAGSHIP, stages=(), member=views).to_dict())
-    assert told == {"member.zooms": ([1.0], [1.0, 0.9]), "stages": (["all"], [])}
+    assert told == {"member.view_sizes": ([160, 192, 224], [160, 192]), "stages": (["all"], [])}
 
 
 def test_the_ablations_are_the_published_ones() -> None:

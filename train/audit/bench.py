@@ -19,7 +19,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from torch import Tensor
 
 from skin_app.decision import calibrated, prior_adjusted
-from skin_app.ensemble import MemberAnswer, Reader, input_square
+from skin_app.ensemble import MemberAnswer, MemberGroup, input_square
 from skin_app.hardware import best_device
 from skin_app.heatmap import against_the_others, attributions, averaged_over_members
 from skin_app.network import Member
@@ -30,8 +30,8 @@ from skin_app.weights.folder import WeightsFolder
 from train.audit.code_version import code_version
 from train.data.ham10000 import DataError, Dataset
 from train.scores.evidence import weights_evidence
-from train.scores.kinds import logits_of_kinds, unseen_members
 from train.scores.metrics import lesion_draws, percentiles_95, unanimous_95
+from train.scores.unseen import logits_by_run, unseen_members
 
 PARTS = 5
 MEMBER_FILES = ("model.safetensors", "config.json")
@@ -70,7 +70,7 @@ class Bench:
         evidence = weights_evidence(weights.folder)
         place = {fold: index for index, fold in enumerate(training.shipped)}
         kept = np.isin(evidence.folds, training.shipped)
-        apart = logits_of_kinds(
+        apart = logits_by_run(
             weights.folder / OUT_OF_FOLD, evidence.logits, len(weights.contract.trainings)
         )
         table = evidence.table[kept].reset_index(drop=True)
@@ -102,9 +102,9 @@ class Bench:
         return parts(self.labels, self.lesions)
 
     @cached_property
-    def readers(self) -> tuple[Reader, ...]:
+    def readers(self) -> tuple[MemberGroup, ...]:
         """Each member alone, at the sizes that its views have."""
-        return tuple(Reader([member]) for member in self.members)
+        return tuple(MemberGroup([member]) for member in self.members)
 
     @cached_property
     def unseen(self) -> np.ndarray:
@@ -213,7 +213,7 @@ class Bench:
         """What `compute` gives of answers from `views` views, kept as JSON and reused.
 
         It is reused for the same images, members, code (`code_version`), calibration of one view, and,
-        for more, sizes and zooms of the views: a `compute` may not go by the calibration of more, and
+        for more, sizes of the views: a `compute` may not go by the calibration of more, and
         `name` holds what else it is called with.
         """
         own = self.weights.contract.calibration
@@ -226,7 +226,7 @@ class Bench:
         )
         decisive = one.model_dump_json()
         if views > 1:
-            decisive += json.dumps([[m.config.sizes, m.config.zooms] for m in self.members])
+            decisive += json.dumps([m.config.sizes for m in self.members])
         path = self.kept_path(name, ".json", compute, decisive)
         if path.is_file():
             return json.loads(path.read_text())

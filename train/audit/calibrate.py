@@ -31,6 +31,7 @@ from train.audit.bench import Bench
 from train.audit.nested import Nested
 from train.audit.novelty import FittedNovelty, fit_novelty
 from train.data.ham10000 import DataError, Dataset
+from train.documents.template import plain
 from train.documents.trust import write_document
 from train.release.weights_folder import put_into
 from train.scores.evidence import weights_evidence
@@ -108,7 +109,7 @@ def measure(
 ) -> dict[str, Any]:
     """All sections of docs/trust.json."""
     contract = bench.weights.contract
-    sections: dict[str, Callable[[], dict[str, Any]]] = {
+    sections: dict[str, Callable[[], object]] = {
         "decisions": lambda: decisions.measure(bench, divided=divided),
         "novelty": lambda: foreign.measure(bench, novelty, not_dermoscopy),
         "quality": lambda: quality.measure(bench, data),
@@ -134,7 +135,7 @@ def measure(
     with tqdm(sections.items(), unit="section") as bar:
         for name, measure_section in bar:
             bar.set_description(f"measuring {name}")  # some take a quarter of an hour
-            measured[name] = measure_section()
+            measured[name] = plain(measure_section())
     return measured
 
 
@@ -154,7 +155,7 @@ def summary(numbers: dict[str, Any]) -> dict[str, Estimate]:
         "answers that are uncertain": (outcomes["share uncertain"], True),
         "coverage of the 90 % sets": (sets["coverage"], True),
         "diagnoses in a 90 % set": (sets["mean_size"], False),
-        "dermatoscopic images refused": (numbers["novelty"]["false_alarms_nested"][views], True),
+        "dermatoscopic images refused": (numbers["novelty"]["false_alarms"][views], True),
     }
     for kind, title in foreign.GROUPS.items():
         if kind in numbers["novelty"]["groups"] and kind in foreign.TARGETS:

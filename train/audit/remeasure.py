@@ -13,6 +13,7 @@ from skin_app.weights.folder import WeightsError, open_weights
 from train.audit import files
 from train.audit.bench import Bench
 from train.data.ham10000 import DataError, read_dataset
+from train.documents.template import plain
 from train.documents.trust import read_document, write_text
 from train.release import outputs
 
@@ -23,7 +24,7 @@ def numbers_of_these_weights(bench: Bench, document: Path) -> dict[str, Any]:
     contract = bench.weights.contract
     members = [contract.files[f"{name}/model.safetensors"] for name in contract.members]
     if numbers["about"]["members"] != members:
-        raise DataError(f"{document} is about other weights: run `python -m train calibrate` on these.")
+        raise DataError(f"{document} is about other weights: run `python -m train audit` on these.")
     return numbers
 
 
@@ -40,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
         data = read_dataset(options.data)
         bench = Bench.open(open_weights(options.weights), data, options.work)
         numbers = numbers_of_these_weights(bench, options.out)
-        write_text(numbers | {"files": files.measure(bench, data)}, options.out)
+        write_text(numbers | {"files": plain(files.measure(bench, data))}, options.out)
     except (DataError, OutputError, WeightsError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

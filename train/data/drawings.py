@@ -38,8 +38,7 @@ def draw_lesion(seed: int, kind: Kind, height: int = HEIGHT, width: int = WIDTH)
     """
     generator = np.random.default_rng([seed, sorted(PIGMENT).index(kind)])
     y, x = _coordinates(height, width)
-    picture = _skin(generator, height, width)
-    inside, depth = _lesion_shape(generator, y, x, irregular=0.30 if kind == "patchy" else 0.14)
+    picture, inside, depth = _skin_and_shape(generator, kind, y, x)
     colours = np.array(PIGMENT[kind], float)
     body = _body(generator, colours, depth, kind)
     pattern = _pattern(generator, kind, y, x)[..., None]
@@ -53,6 +52,20 @@ def draw_lesion(seed: int, kind: Kind, height: int = HEIGHT, width: int = WIDTH)
         shade = shade * (1 - 0.92 * _step((np.hypot(x, y) - 1.47) / 0.03))
     picture = picture * shade[..., None] + generator.normal(0, 1.5, picture.shape)
     return np.clip(np.round(picture), 0, 255).astype(np.uint8)
+
+
+def lesion_outline(seed: int, kind: Kind, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
+    """(height, width) bool: where `draw_lesion` with the same arguments puts the lesion."""
+    generator = np.random.default_rng([seed, sorted(PIGMENT).index(kind)])
+    return _skin_and_shape(generator, kind, *_coordinates(height, width))[1] >= 0.5
+
+
+def _skin_and_shape(
+    generator: np.random.Generator, kind: Kind, y: np.ndarray, x: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The skin (height, width, 3), and mask and depth of the lesion, see `_lesion_shape`."""
+    skin = _skin(generator, *x.shape)
+    return skin, *_lesion_shape(generator, y, x, irregular=0.30 if kind == "patchy" else 0.14)
 
 
 def _coordinates(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:

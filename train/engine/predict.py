@@ -12,7 +12,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from skin_app.diagnoses import CODES
-from skin_app.ensemble import Reader
+from skin_app.ensemble import MemberGroup
 from skin_app.network import Member
 from skin_app.output import replace_file
 from skin_app.photo.read import Photo, read_photo
@@ -46,7 +46,7 @@ def predict_held_out(run: Run, fold: int, accelerator: Accelerator, views: int =
     read by one of the processes.
     """
     device = accelerator.device
-    reader = Reader([load_fold_member(run, fold).to(device)])
+    reader = MemberGroup([load_fold_member(run, fold).to(device)])
     counts = [count for count in COUNTS if count <= views]
     held_out = np.flatnonzero(run.assignment == fold)
     own = held_out[accelerator.process_index :: accelerator.num_processes]
@@ -69,7 +69,7 @@ def predict_held_out(run: Run, fold: int, accelerator: Accelerator, views: int =
 
 
 def mean_logits(
-    reader: Reader, photos: Sequence[Photo], counts: Sequence[int], device: torch.device
+    reader: MemberGroup, photos: Sequence[Photo], counts: Sequence[int], device: torch.device
 ) -> Tensor:
     """The one member's logits averaged over the first views, (photos, counts, 7).
 

@@ -233,7 +233,7 @@ def _settings(folder: Path) -> dict[str, Any]:
     """What `run.json` says; raises `RunError` when there is none."""
     stamp = folder / "run.json"
     if not stamp.is_file():
-        raise RunError(f"{folder} holds no run (no run.json): pass the --out folder of `train fit`.")
+        raise RunError(f"{folder} holds no run (no run.json): pass the --out folder of `train run`.")
     return _read_stamp(stamp)
 
 

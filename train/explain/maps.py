@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from skin_app.heatmap import against_the_others, attributions
-from skin_app.network import Member, Reading
+from skin_app.network import Member, MemberOutput
 
 OURS, CENTRE, RANDOM = "ours", "centre Gaussian", "random"
 METHODS: Mapping[str, type[BaseCAM]] = {
@@ -93,7 +93,7 @@ def library_maps(member: Member, features: Tensor, labels: np.ndarray) -> dict[s
 def maps_by_method(
     member: Member,
     images: Tensor,
-    reading: Reading,
+    reading: MemberOutput,
     labels: np.ndarray,
     probabilities: np.ndarray,
 ) -> dict[str, np.ndarray]:

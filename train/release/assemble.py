@@ -27,8 +27,8 @@ from train.release.licences import start_licence
 from train.release.rounding import as_loaded, measure_rounding
 from train.release.weights_folder import write_folder
 from train.scores.evidence import Evidence, finished_folds, run_evidence
-from train.scores.kinds import columns_of_kind, unseen_members
 from train.scores.summary import out_of_fold_scores
+from train.scores.unseen import columns_of_run, unseen_members
 
 LICENCE = "CC BY-NC 4.0 (trained on HAM10000, which is CC BY-NC 4.0)"
 
@@ -135,7 +135,7 @@ def _evaluation(parts: Sequence[Evidence], together: Evidence) -> pd.DataFrame:
         table[names] = together.logits[views]
     if len(parts) > 1:
         for (number, part), views in product(enumerate(parts), COUNTS):
-            table[columns_of_kind(views, number)] = part.logits[views]
+            table[columns_of_run(views, number)] = part.logits[views]
     return table
 
 

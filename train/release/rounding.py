@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from skin_app.ensemble import Reader
+from skin_app.ensemble import MemberGroup
 from skin_app.hardware import best_device
 from skin_app.network import Member
 from skin_app.photo.read import read_photo
@@ -32,14 +32,14 @@ def measure_rounding(
     `folds`: the fold that each member was not trained on. `paths`: image id -> its file.
     """
     device, changes, same = best_device(), [], []
-    readers = [Reader([member.to(device)]) for member in members]
+    alone = [MemberGroup([member.to(device)]) for member in members]
     for fold in dict.fromkeys(folds):
-        unseen = [reader for reader, of in zip(readers, folds, strict=True) if of == fold]
+        unseen = [group for group, of in zip(alone, folds, strict=True) if of == fold]
         held_out = np.flatnonzero(kept.folds == fold)
         some = np.unique(np.linspace(0, len(held_out) - 1, CHECKED).round().astype(int))
         for rows in np.array_split(held_out[some], range(CHUNK, len(some), CHUNK)):
             photos = [read_photo(paths[image]) for image in kept.table["image_id"].iloc[rows]]
-            logits = [mean_logits(reader, photos, (VIEWS,), device)[:, 0].numpy() for reader in unseen]
+            logits = [mean_logits(group, photos, (VIEWS,), device)[:, 0].numpy() for group in unseen]
             rounded, before = np.mean(logits, axis=0), kept.logits[VIEWS][rows]
             changes.append(np.abs(rounded - before))
             same.append(rounded.argmax(axis=1) == before.argmax(axis=1))

@@ -10,10 +10,10 @@ from train.engine.run import start_name
 from train.recipes.published import changed_fields
 from train.scores.crossfit import CALIBRATED_ON
 from train.scores.evidence import Evidence, on_shared_images
-from train.scores.kinds import predicted_by
 from train.scores.metrics import RULES, score_report
 from train.scores.paired import Side, compare, has_sibling_in_training
 from train.scores.strata import strata_scores
+from train.scores.unseen import predicted_by
 
 
 def run_numbers(evidence: Evidence) -> dict[str, Any]:

@@ -8,7 +8,6 @@ import numpy as np
 from skin_app.diagnoses import CODES, DIAGNOSES
 from skin_app.language import Say
 from skin_app.page.evidence.measured import estimate, scores_by_rule, share, with_interval
-from skin_app.page.one_photo.trust import map_is_weak
 from skin_app.skin_tone import TONES
 from skin_app.trust import MIRRORED, PAINTED_CORNERS, PAINTED_HAIR, Trust
 from skin_app.weights.evaluation import confusions
@@ -39,7 +38,7 @@ def failures_section(say: Say, weights: WeightsFolder) -> str:
         *_of_diagnoses(say, weights),
         say(words.FORCED),
         *_together(say, trust, words.REFUSED, dict(zip(("refused", "wrongly"), REFUSED, strict=True))),
-        *([say(words.WEAK_MAPS)] if map_is_weak(trust) else []),
+        *([say(words.WEAK_MAPS)] if trust and trust.maps_are_weak else []),
         *_together(say, trust, words.HEAT, dict(zip(("share", "area"), HEAT, strict=True))),
         *_together(say, trust, words.ARTEFACTS, CHANGED),
         *_of_skin(say, trust),

@@ -4,8 +4,8 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 
+from skin_app.analysis import Analysis
 from skin_app.diagnoses import DIAGNOSES
-from skin_app.ensemble import Analysis
 from skin_app.gallery.lesion_map import NEIGHBOURS, LesionMap
 from skin_app.language import Say
 from skin_app.page.evidence import plots

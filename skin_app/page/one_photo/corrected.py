@@ -4,11 +4,12 @@ from html import escape
 
 import numpy as np
 
+from skin_app.analysis import Analysis
 from skin_app.corrections import CORRECTIONS, view_square
-from skin_app.ensemble import Analysis, Ensemble
+from skin_app.drawing import data_url
+from skin_app.ensemble import Ensemble
 from skin_app.gallery.pictures import shrunk
 from skin_app.language import Say
-from skin_app.page.drawing import data_url
 from skin_app.page.fragments import named, percent, said, status, table
 from skin_app.page.one_photo.handlers import HELD_PIXELS, Shown
 from skin_app.photo.read import Photo
@@ -28,7 +29,7 @@ def compare(say: Say, ensemble: Ensemble, shown: Shown | None, name: str | None)
     corrected = CORRECTIONS[name](original)
     if np.array_equal(corrected.pixels, original.pixels):
         return status(say(words_corrected.UNCHANGED), kind="note")
-    before, after = ensemble.analyse_all([original, corrected])
+    before, after = ensemble([original, corrected])
     title = say(words_corrected.CORRECTED, name=say(words_corrected.CORRECTIONS[name]))
     notes, frame = [], None
     if name == "field of view":
@@ -69,10 +70,10 @@ def _answers(say: Say, before: Analysis, after: Analysis) -> str:
 
 def _column(say: Say, analysis: Analysis) -> tuple[str, ...]:
     outcome = findings = say(words_corrected.NO_OUTCOME)
-    if analysis.assessment is not None:
-        outcome = say(words.OUTCOMES[analysis.assessment.decision.outcome])
+    if analysis.outcome is not None:
+        outcome = say(words.OUTCOMES[analysis.outcome])
     if analysis.to_check is not None:
-        kinds = ", ".join(said(say, analysis.to_check))
+        kinds = ", ".join(say(check.name) for check in analysis.to_check)
         findings = escape(kinds) or say(words_corrected.NOTHING_TO_CHECK)
     first_three = [
         f"{named(say, entry.diagnosis)} {percent(say, entry.probability)}"

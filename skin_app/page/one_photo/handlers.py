@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from skin_app.ensemble import Analysis, Ensemble
+from skin_app.analysis import Analysis
+from skin_app.drawing import DisplayPhoto, data_url, for_display
+from skin_app.ensemble import Ensemble
 from skin_app.gallery.pictures import shrunk
 from skin_app.language import Say
 from skin_app.page.desk import Desk
-from skin_app.page.drawing import DisplayPhoto, data_url, for_display
 from skin_app.page.fragments import answer_status, status
 from skin_app.page.uploads import read
 from skin_app.photo.read import Photo, PhotoError, read_photo
@@ -106,7 +107,8 @@ def answer(say: Say, ensemble: Ensemble, desk: Desk, visitor: str) -> Iterator[A
             if not desk.wants(visitor, waiting.token):
                 return
             refining = analysis.views < VIEWS
-            remembered = Shown(display, analysis, held, held is not photo, waiting.token)
+            kept = replace(analysis, photo=Photo(display.pixels))
+            remembered = Shown(display, kept, held, held is not photo, waiting.token)
             yield Answered(answer_status(say, analysis, refining), remembered)
     except Exception:
         yield Answered(status(say(words.FAULT), kind="error"))

@@ -1,10 +1,9 @@
-"""The form of the report: what the reader states, all optional, and the downloads."""
+"""The form of the report: what the clinician states, all optional, and the downloads."""
 
 from typing import Any
 
 import gradio as gr
 
-from skin_app.ensemble import Ensemble
 from skin_app.gallery.pictures import LesionPictures
 from skin_app.page.desk import Desk
 from skin_app.page.fragments import status
@@ -12,7 +11,7 @@ from skin_app.page.labels import Labels
 from skin_app.page.one_photo.downloads import downloads
 from skin_app.page.one_photo.handlers import Shown
 from skin_app.page.wiring import QUIET, UPLOADS, Fragment, spoken, visitor_of
-from skin_app.report.record import ReaderNotes
+from skin_app.report.record import Notes
 from skin_app.views import VIEWS
 from skin_app.words import page as words
 
@@ -21,9 +20,7 @@ LONGEST, LONGEST_NOTES = 80, 20_000  # characters
 PRIVATE = gr.InputHTMLAttributes(autocomplete="off")  # browsers keep what was typed elsewhere
 
 
-def build_report(
-    shown: gr.State, ensemble: Ensemble, pictures: LesionPictures, labels: Labels, desk: Desk
-) -> list[Any]:
+def build_report(shown: gr.State, pictures: LesionPictures, labels: Labels, desk: Desk) -> list[Any]:
     """An accordion with the form; returns what must be emptied when another photo comes."""
     with gr.Accordion(labels(words.REPORT_TITLE), open=False, elem_id="report"):
         Fragment(labels.html(lambda say: f'<p class="quiet">{say(words.REPORT_INTRO)}</p>'))
@@ -62,8 +59,8 @@ def build_report(
             thumbnail = pictures.thumbnail(lesion.image_id)
             if thumbnail is not None:
                 thumbnails[lesion.image_id] = thumbnail
-        reader = ReaderNotes(age, sex, site, diagnosis, notes)
-        made = downloads(say, shown, ensemble.weights, reader, thumbnails)
+        stated = Notes(age, sex, site, diagnosis, notes)
+        made = downloads(say, shown, stated, thumbnails)
         newest = shown is None or desk.wants(visitor_of(request), shown.token)
         return made if newest else ""  # never one photo's report under another's result
 

@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Sequence
 from html import escape
 
+from skin_app.drawing import data_url
 from skin_app.gallery.index import NOT_STATED, SimilarLesion
 from skin_app.gallery.pictures import LesionPictures
 from skin_app.language import Say
-from skin_app.page.drawing import data_url
 from skin_app.page.fragments import BY_CODE, named, status
 from skin_app.words import page as words
 
@@ -72,7 +72,7 @@ def _card(say: Say, lesion: SimilarLesion, pictures: LesionPictures) -> str:
         f'<li class="{"bad" if diagnosis.malignant else ""}">{picture}'
         f"<strong>{named(say, diagnosis)}</strong>"
         f"<span>{escape(say(lesion.confirmed))}</span>"
-        f"<span>{say(words.LIKENESS, likeness=say.number(lesion.likeness, '.3f'))}</span>"
+        f"<span>{say(words.LIKENESS, likeness=say.number(lesion.similarity, '.3f'))}</span>"
         f'<span class="quiet">{escape(stated)}</span>'
         f'<a href="{escape(lesion.link)}" target="_blank" rel="noopener">'
         f"{escape(say(words.IN_ARCHIVE, image_id=lesion.image_id))}</a></li>"

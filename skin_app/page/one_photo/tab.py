@@ -10,12 +10,12 @@ import numpy as np
 
 from skin_app.corrections import CORRECTIONS
 from skin_app.decision import malignant_probability
+from skin_app.drawing import data_url, for_display
 from skin_app.ensemble import Ensemble
 from skin_app.gallery.pictures import LesionPictures
 from skin_app.language import Say
 from skin_app.page import fragments
 from skin_app.page.desk import Desk
-from skin_app.page.drawing import data_url, for_display
 from skin_app.page.labels import Labels
 from skin_app.page.one_photo import handlers, trust
 from skin_app.page.one_photo.corrected import compare
@@ -88,7 +88,7 @@ def build_one_photo(
             )
             comparison = Fragment(elem_id="comparison")
         shown = gr.State(None)
-        report = build_report(shown, ensemble, pictures, labels, desk)
+        report = build_report(shown, pictures, labels, desk)
     result = [status, intro, outcome, ranking, details, figure, members, points, prevalence, similar]
     result += [correction, comparison, *report, shown]
 
@@ -185,12 +185,13 @@ def common_share(ensemble: Ensemble) -> float:
 def whole_result(say: Say, shown: Shown, ensemble: Ensemble, pictures: LesionPictures) -> str:
     """Outcome, ranking, map and similar lesions of one photo as one piece of HTML, to look at only."""
     analysis = shown.analysis
+    weak = bool(ensemble.trust and ensemble.trust.maps_are_weak)
     return "".join(
         (
             f'<div class="whole" data-for="{shown.token}">',
             trust.outcome_panel(say, analysis, ensemble.trust),
             fragments.ranking(say, analysis, trust.in_set(analysis)),
-            map_figure(say, shown.photo, analysis, shown.token, trust.map_is_weak(ensemble.trust)),
+            map_figure(say, shown.photo, analysis, shown.token, weak),
             similar_lesions(say, analysis.similar, pictures),
             "</div>",
         )
@@ -221,7 +222,7 @@ def _filled(
     """Outputs from the introduction to the memory with a result."""
     analysis = shown.analysis
     ranked = fragments.ranking(say, analysis, trust.in_set(analysis))
-    weak = trust.map_is_weak(ensemble.trust)
+    weak = bool(ensemble.trust and ensemble.trust.maps_are_weak)
     return [
         gr.HTML(visible=False),
         gr.HTML(trust.outcome_panel(say, analysis, ensemble.trust), visible=True),

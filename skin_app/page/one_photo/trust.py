@@ -1,19 +1,18 @@
 """How far to trust the answer, as fragments of HTML; every number comes from the weights."""
 
-from collections.abc import Sequence
 from html import escape
 
 import numpy as np
 
+from skin_app.analysis import Analysis
 from skin_app.decision import OperatingPoint, predictive_values
 from skin_app.diagnoses import DIAGNOSES
-from skin_app.ensemble import Analysis
 from skin_app.language import Say
 from skin_app.outcome import Outcome
 from skin_app.page.evidence.measured import estimate as estimated
 from skin_app.page.evidence.measured import share_with_interval
 from skin_app.page.fragments import percent, said, table
-from skin_app.trust import MAP_AGAINST_CENTRE, Assessment, Trust
+from skin_app.trust import Trust
 from skin_app.views import VIEWS
 from skin_app.words import page as words
 
@@ -30,8 +29,8 @@ def outcome_panel(say: Say, analysis: Analysis, trust: Trust | None) -> str:
     """The outcome in one line with its reason, and whatever speaks against relying on it."""
     assessment = analysis.assessment
     if assessment is None or trust is None:
-        faults = _listed(say, [say(finding.sentence) for finding in analysis.file_findings])
-        return f'<section class="panel outcome missing"><p>{say(words.NO_TRUST)}</p>{faults}</section>'
+        checks = _to_check(say, analysis)
+        return f'<section class="panel outcome missing"><p>{say(words.NO_TRUST)}</p>{checks}</section>'
     decision = assessment.decision
     kind = decision.outcome.replace(" ", "-")
     details = [escape(say(decision.reason)), say(words.OUTCOME_MEANING[decision.outcome])]
@@ -48,7 +47,7 @@ def outcome_panel(say: Say, analysis: Analysis, trust: Trust | None) -> str:
         f'<section class="panel outcome {kind}" aria-label="{say(words.OUTCOME)}"><h2>'
         f'<span class="mark" aria-hidden="true">{MARKS[decision.outcome]}</span> '
         f"{say(words.OUTCOMES[decision.outcome])}</h2><p>{' '.join(details)}</p>"
-        f'<p class="quiet">{" ".join(facts)}</p>{_warnings(say, analysis, assessment)}</section>'
+        f'<p class="quiet">{" ".join(facts)}</p>{_to_check(say, analysis)}</section>'
     )
 
 
@@ -56,12 +55,6 @@ def _measured_meaning(say: Say, outcome: Outcome, trust: Trust) -> str:
     name, sentence = words.OUTCOME_MEASURED.get(outcome, ("", ""))
     estimate = trust.measured.get(name)
     return "" if estimate is None else say(sentence, share=estimated(say, estimate))
-
-
-def map_is_weak(trust: Trust | None) -> bool:
-    """Whether the maps were not shown to beat a spot in the middle of the photo."""
-    estimate = None if trust is None else trust.measured.get(MAP_AGAINST_CENTRE)
-    return estimate is not None and estimate.interval_95[0] <= 0
 
 
 def in_set(analysis: Analysis) -> tuple[bool, ...] | None:
@@ -124,23 +117,9 @@ def _set_sentence(say: Say, members: np.ndarray | None) -> str:
     return say(words.SET, names=escape(", ".join(names)))
 
 
-def _warnings(say: Say, analysis: Analysis, assessment: Assessment) -> str:
-    """What the reader should check before relying on the answer, as a list; empty when nothing."""
-    sentences = [say(finding.sentence) for finding in assessment.look.findings]
-    if not assessment.look.mask.any():
-        sentences.append(say(words.NO_LESION))
-    elif assessment.heat_is_outside and assessment.heat_on_lesion is not None:
-        share = float(assessment.heat_on_lesion[int(analysis.probabilities.argmax())])
-        area = say.percent(assessment.look.lesion_area, digits=0)
-        sentences.append(say(words.HEAT_OUTSIDE, share=say.percent(share, digits=0), area=area))
-    tone = assessment.look.tone
-    if assessment.tone_is_rare and tone is not None:
-        sentences.append(say(words.RARE_TONE, tone=say(tone)))
-    return _listed(say, sentences)
-
-
-def _listed(say: Say, sentences: Sequence[str]) -> str:
-    if not sentences:
+def _to_check(say: Say, analysis: Analysis) -> str:
+    """What to check before relying on the answer, as a list; empty when nothing."""
+    if not analysis.to_check:
         return ""
-    items = "".join(f"<li>{escape(sentence)}</li>" for sentence in dict.fromkeys(sentences))
+    items = "".join(f"<li>{escape(check.said(say))}</li>" for check in analysis.to_check)
     return f'<h3>{say(words.CHECK_FIRST)}</h3><ul class="checks">{items}</ul>'

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -18,15 +18,15 @@ import torch
 from torch import Tensor
 from torchvision.io import decode_jpeg, encode_jpeg
 
-from skin_app.ensemble import Analysis, Ensemble
+from skin_app.analysis import Analysis
+from skin_app.drawing import for_display
+from skin_app.ensemble import Ensemble
 from skin_app.gallery.pictures import shrunk
-from skin_app.page.drawing import for_display
 from skin_app.page.one_photo.handlers import Shown
 from skin_app.page.uploads import delete, keep, read
-from skin_app.photo.read import MAX_PIXELS, Photo, PhotoError, read_photo
+from skin_app.photo.read import Photo, PhotoError, read_photo
 
 MOST = 200
-AT_A_TIME = 4
 LONG_SIDE, THUMBNAIL = 600, 96
 QUALITY = 85
 WAIT = 30.0  # seconds after which uploads that wait for their turn are kept for longer
@@ -95,10 +95,10 @@ def run(
 ) -> Generator[Progress, None, None]:
     """Analyse all of `chosen`, a few at a time; yields once before, and after each few.
 
-    A file that cannot be used becomes a row with its error. `stopped` is asked
-    between the few. After a fault in the program what was done is given, and the exception goes on. At
-    the end, or when the generator is closed, no file of `chosen` is left in the folder `uploads`.
-    Raises `ValueError`, before anything is read, for a path outside of it.
+    A file that cannot be used becomes a row with its error. `stopped` is asked between the few. After a
+    fault in the program, yields what was done, and the exception goes on. At the end, or when the
+    generator is closed, no file of `chosen` is left in `uploads`. Raises `ValueError`, before
+    anything is read, for a path outside of it.
     """
     waiting = list(chosen)
     for upload in waiting:
@@ -108,12 +108,20 @@ def run(
     try:
         begun = clock()
         yield Progress((), total)
-        while waiting and not stopped():
-            with _turn(waiting, uploads):
-                rows += _next_few(ensemble, waiting, uploads)
+        batches = ensemble.analyse_files(
+            tuple(waiting) if not stopped() else (),
+            lambda upload: _opened(upload, waiting, uploads),
+            keep_photos=True,
+            turn=lambda: _turn(waiting, uploads),
+        )
+        for few in batches:
+            rows += [_row(upload.file, result) for upload, result in few]
+            del few  # their photos must be gone before the next are read
             if waiting and not stopped():
                 left = (clock() - begun) / len(rows) * len(waiting)
                 yield Progress(tuple(rows), total, left)
+            if stopped():
+                break
         yield Progress(tuple(rows), total, 0.0, "stopped" if waiting else "done")
     except Exception:
         yield Progress(tuple(rows), total, None, "fault")
@@ -137,38 +145,26 @@ def _turn(waiting: Sequence[Upload], uploads: Path) -> Iterator[None]:
         TURNS.release()
 
 
-def _next_few(ensemble: Ensemble, waiting: list[Upload], uploads: Path) -> list[Row]:
-    """Rows of the first few of `waiting`, which are taken off it as their files are deleted.
-
-    Fewer than `AT_A_TIME` where the photos are large.
-    """
-    few: list[tuple[str, Photo | PhotoError]] = []
-    pixels = 0
-    while waiting and len(few) < AT_A_TIME and pixels < MAX_PIXELS:
-        upload = waiting[0]
-        try:
-            photo = read_photo(read(upload.path, uploads))
-            pixels += photo.width * photo.height
-            few.append((upload.file, photo))
-        except PhotoError as error:
-            few.append((upload.file, error))
+def _opened(upload: Upload, waiting: list[Upload], uploads: Path) -> Photo:
+    """The photo of the first of `waiting`, which is taken off it as its file is deleted."""
+    try:
+        return read_photo(read(upload.path, uploads))
+    finally:
         delete(upload.path, uploads)
-        waiting.pop(0)
-    photos = [photo for _, photo in few if isinstance(photo, Photo)]
-    analyses = iter(ensemble.analyse_all(photos) if photos else ())
-    return [
-        _row(file, photo, next(analyses)) if isinstance(photo, Photo) else Row(file, error=photo)
-        for file, photo in few
-    ]
+        waiting.remove(upload)
 
 
-def _row(file: str, photo: Photo, analysis: Analysis) -> Row:
+def _row(file: str, result: Analysis | PhotoError) -> Row:
+    if isinstance(result, PhotoError):
+        return Row(file, error=result)
+    assert result.photo is not None
+    photo = result.photo
     small = shrunk(photo.pixels, LONG_SIDE)
     height, width = small.shape[:2]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
     square = np.ascontiguousarray(small[top : top + side, left : left + side])
-    return Row(file, analysis, _jpeg(small), _jpeg(shrunk(square, THUMBNAIL)))
+    return Row(file, replace(result, photo=None), _jpeg(small), _jpeg(shrunk(square, THUMBNAIL)))
 
 
 def _jpeg(pixels: np.ndarray) -> bytes:
@@ -197,5 +193,6 @@ def shown(row: Row) -> Shown:
         raise ValueError("This row holds no analysis.")
     # made by `_jpeg` above, so there is nothing untrusted to decode
     pixels = decode_jpeg(torch.frombuffer(bytearray(row.photo), dtype=torch.uint8))
-    photo = for_display(Photo(cast(Tensor, pixels).permute(1, 2, 0).contiguous().numpy()))
-    return Shown(photo, row.analysis, token=secrets.token_hex(4))
+    photo = Photo(cast(Tensor, pixels).permute(1, 2, 0).contiguous().numpy())
+    analysis = replace(row.analysis, photo=photo)
+    return Shown(for_display(photo), analysis, token=secrets.token_hex(4))

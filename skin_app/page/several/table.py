@@ -129,12 +129,13 @@ def _cells(say: Say, row: Row) -> tuple[str, str, str, str]:
 
 
 def _to_check(say: Say, row: Row) -> str:
-    kinds = row.analysis.to_check if row.analysis else None
-    if kinds is None:
+    checks = row.analysis.to_check if row.analysis else None
+    if checks is None:
         return say(words.NOT_CHECKED)
-    if not kinds:
+    if not checks:
         return say(words.NO_FINDING)
-    return say(words.COUNTED_KINDS, count=len(kinds), kinds=", ".join(said(say, kinds)))
+    names = dict.fromkeys(say(check.name) for check in checks)
+    return say(words.COUNTED_KINDS, count=len(names), kinds=", ".join(names))
 
 
 def unusable(say: Say, row: Row) -> str:
@@ -144,8 +145,7 @@ def unusable(say: Say, row: Row) -> str:
 
 def outcome_of(row: Row) -> Outcome | None:
     """None without an analysis, or for weights without limits."""
-    assessment = row.analysis.assessment if row.analysis else None
-    return assessment.decision.outcome if assessment else None
+    return row.analysis.outcome if row.analysis else None
 
 
 def outcome_name(say: Say, row: Row) -> str:

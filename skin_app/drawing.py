@@ -1,4 +1,4 @@
-"""Pictures of the page, drawn in memory: the preview, and the activation map over the photo."""
+"""Pictures drawn in memory: a photo at screen size, and the map of one class over it."""
 
 import base64
 from dataclasses import dataclass

@@ -1,0 +1,165 @@
+"""What is said of one photo: `Analysis`. Every screen, report, file and API answer is a view of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+
+import numpy as np
+
+from skin_app.decision import OperatingPoint
+from skin_app.diagnoses import DIAGNOSES, Diagnosis
+from skin_app.gallery.index import SimilarLesion
+from skin_app.language import ENGLISH, Say
+from skin_app.outcome import Outcome
+from skin_app.photo.read import Photo
+from skin_app.quality import Finding
+from skin_app.report.record import NO_NOTES, Notes
+from skin_app.trust import HEAT_OUTSIDE, NO_LESION, RARE_TONE, Assessment
+from skin_app.weights.folder import WeightsFolder
+from skin_app.words import page as words
+
+TRAINING_IMAGE = "training image"
+NOTHING: Mapping[str, np.ndarray] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """One diagnosis with its calibrated and its prior-adjusted probability, both in [0, 1]."""
+
+    diagnosis: Diagnosis
+    probability: float
+    prior_adjusted: float
+
+
+@dataclass(frozen=True)
+class ToCheck:
+    """Something to look at before the answer is relied on.
+
+    `name`: in a few words, for tables. `sentence`: English, what to look at; `values`: for its named
+    places, shares in [0, 1] or words.
+    """
+
+    name: str
+    sentence: str
+    values: Mapping[str, float | str] = field(default_factory=dict)
+
+    def said(self, say: Say) -> str:
+        """The whole sentence in a language."""
+        values = {
+            place: say(value) if isinstance(value, str) else say.percent(value, digits=0)
+            for place, value in self.values.items()
+        }
+        return say(self.sentence, **values)
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """All that is said of one photo.
+
+    `probabilities`, `prior_adjusted`: (7,) in the order of `DIAGNOSES`; `malignant_probability`: sum
+    over akiec, bcc and mel. `members`: (members, 7), each member's own calibrated probabilities.
+    `maps`: (7, rows, columns) in [0, 1] on one shared scale, over the photo's centre square `square`
+    (left, top, side in pixels), of the upright view; None in an answer without maps.
+    `embedding`: (channels,) of the first member, view 0. `similar`: the nearest confirmed lesions, most
+    similar first. `views`: how many views were averaged. `assessment`: how far to trust the answer;
+    None where the weights carry no limits to judge it by. `weights`, `device`: what computed it.
+    `file_findings`: what is wrong with the photo's file, known whatever the weights. `photo`: the photo
+    or a smaller copy, for the PDF; None where it was not kept.
+    """
+
+    probabilities: np.ndarray
+    prior_adjusted: np.ndarray
+    malignant_probability: float
+    members: np.ndarray = field(repr=False)
+    maps: np.ndarray | None = field(repr=False)
+    square: tuple[int, int, int] = field(repr=False)
+    embedding: np.ndarray = field(repr=False)
+    similar: tuple[SimilarLesion, ...] = field(repr=False)
+    views: int
+    assessment: Assessment | None = field(repr=False)
+    weights: WeightsFolder = field(repr=False)
+    device: str = field(repr=False)
+    file_findings: tuple[Finding, ...] = field(default=(), repr=False)
+    photo: Photo | None = field(default=None, repr=False)
+
+    @property
+    def ranked(self) -> tuple[Ranked, ...]:
+        """The seven diagnoses, most probable (calibrated) first."""
+        return ranked(self.probabilities, self.prior_adjusted)
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """ "suspicious", "not suspicious", "uncertain" or "not dermatoscopic" (unlike the training
+        images); None where the weights carry no limits to judge by."""
+        return None if self.assessment is None else self.assessment.decision.outcome
+
+    @property
+    def operating_points(self) -> tuple[OperatingPoint, ...]:
+        """The measured thresholds for "malignant"; none where they do not hold: without limits, and
+        for photos unlike the training images."""
+        trust = self.weights.contract.trust
+        if trust is None or self.assessment is None or self.assessment.novelty.is_novel:
+            return ()
+        return trust.decisions.of(self.views).operating_points
+
+    @property
+    def findings(self) -> tuple[Finding, ...] | None:
+        """What is wrong with the photo; None where nothing is known, as these weights judge nothing."""
+        if self.assessment is not None:
+            return self.assessment.look.findings
+        return self.file_findings or None
+
+    @property
+    def to_check(self) -> tuple[ToCheck, ...] | None:
+        """What to look at before the answer is relied on, the gravest first; None as for `findings`.
+
+        The one rule for the page, the report, the command line and the API.
+        """
+        found = [ToCheck(own.kind, own.sentence) for own in self.file_findings]
+        known = [lesion.image_id for lesion in self.similar if lesion.is_the_same_photo]
+        found += [ToCheck(TRAINING_IMAGE, words.TRAINING_IMAGE, {"image_id": i}) for i in known[:1]]
+        assessment = self.assessment
+        if assessment is None:
+            return tuple(found) or None
+        look = assessment.look
+        if not look.mask.any():
+            found.append(ToCheck(NO_LESION, words.NO_LESION))
+        elif assessment.heat_is_outside and assessment.heat_on_lesion is not None:
+            share = float(assessment.heat_on_lesion[int(self.probabilities.argmax())])
+            values = {"share": share, "area": look.lesion_area}
+            found.append(ToCheck(HEAT_OUTSIDE, words.HEAT_OUTSIDE, values))
+        if assessment.tone_is_rare and look.tone is not None:
+            found.append(ToCheck(RARE_TONE, words.RARE_TONE, {"tone": look.tone}))
+        found += [ToCheck(own.kind, own.sentence) for own in look.findings]
+        return tuple({check.sentence: check for check in found}.values())
+
+    def to_json(self, notes: Notes = NO_NOTES, made_at: datetime | None = None) -> str:
+        """The report as JSON: all numbers and maps, English (docs/api.md lists the fields)."""
+        from skin_app.report.files import record, record_json  # it reads analyses
+
+        return record_json(record(self, made_at, notes))
+
+    def to_pdf(
+        self,
+        say: Say = ENGLISH,
+        notes: Notes = NO_NOTES,
+        made_at: datetime | None = None,
+        thumbnails: Mapping[str, np.ndarray] = NOTHING,
+        opacity: float = 0.6,
+    ) -> bytes:
+        """The report as a PDF of one page, in a language of `skin_app.language`.
+
+        `notes`: what the clinician states; `made_at`: time with its zone, now by default; `thumbnails`:
+        image id -> (height, width, 3) uint8 of similar lesions; `opacity`: of the map, in [0, 1].
+        Raises `ValueError` where the photo was not kept.
+        """
+        from skin_app.report.pdf import one_page  # it reads analyses
+
+        return one_page(say, self, made_at, notes, thumbnails, opacity)
+
+
+def ranked(probabilities: np.ndarray, prior_adjusted: np.ndarray) -> tuple[Ranked, ...]:
+    """The seven diagnoses, most probable first; both (7,) in the order of `DIAGNOSES`."""
+    order = np.argsort(-probabilities, kind="stable")
+    return tuple(Ranked(DIAGNOSES[i], float(probabilities[i]), float(prior_adjusted[i])) for i in order)
