@@ -17,6 +17,7 @@ from skin_app.photo.read import PhotoError
 from skin_app.weights.folder import WeightsError
 from train import verbs
 from train.data.ham10000 import DataError
+from train.documents.trust import SECTIONS
 from train.engine.run import RunError
 from train.engine.start import StartError
 from train.recipes.backbones import PRESETS
@@ -180,6 +181,7 @@ def _parser() -> argparse.ArgumentParser:
     auditing.add_argument(
         "--work", type=Path, default=Path("runs/trust/work"), help="where slow results are kept"
     )
+    auditing.add_argument("--only", choices=SECTIONS, help="measure this section of --out again")
     _data(auditing)
 
     about = "put the t-SNE map of member 0's held-out images into a weights folder"

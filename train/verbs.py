@@ -10,7 +10,7 @@ from pathlib import Path
 from skin_app.ensemble import Ensemble
 from skin_app.output import check_output, counted, replace_file
 from skin_app.weights.folder import open_weights
-from train.audit.calibrate import calibrate
+from train.audit.audit import audit
 from train.data.findings import findings
 from train.data.folds import image_folds, lesion_folds, write_folds
 from train.data.ham10000 import Dataset, read_dataset
@@ -224,7 +224,7 @@ def audit_weights(options: Namespace) -> None:
     outputs.check_folder(options.work)
     weights = open_to_change(options.weights)
     data = _read(options)
-    calibrate(weights, data, options.work, options.not_dermoscopy, options.out)
+    audit(weights, data, options.work, options.not_dermoscopy, options.out, options.only)
     print(
         f"fitted into {weights.folder}; written to {options.out} and {options.out.with_suffix('.json')}"
     )

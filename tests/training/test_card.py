@@ -47,6 +47,15 @@ def test_weights_without_scores_or_limits_say_so() -> None:
         with_scores(f"{README_START}{README_END}", bare)
 
 
+def test_scores_outside_that_others_measured_stay_in_the_table() -> None:
+    outside = "| outside: elsewhere | 0.5 |"
+    old = f"before\n{README_START}\n| inside HAM10000 | 0.1 |\n{outside}\n\n{README_END}\nafter"
+    new = with_scores(old, CONTRACT)
+    assert f"|\n{outside}\n" in new
+    assert "| 0.1 |" not in new
+    assert with_scores(new, CONTRACT) == new
+
+
 def test_a_file_without_the_markers_is_left_alone_and_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,9 +8,8 @@ from scipy.stats import rankdata
 
 from skin_app.lesion import HeatLimit, heat_on_lesion, lesion_mask, standard_square
 from skin_app.photo.read import Photo
-from train.audit.bench import Bench
+from train.audit.bench import Bench, random_lesions
 from train.audit.changed_photos import by_rule, chunks
-from train.audit.readings import random_lesions
 from train.scores.crossfit import held_out
 from train.scores.estimate import Estimate, mean_estimate
 

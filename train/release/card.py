@@ -5,6 +5,7 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 
 from skin_app.weights.folder import Contract
+from skin_app.words.evidence import MEASURED
 from train.data.ham10000 import DataError
 from train.documents.members import epochs_kept, input_sizes
 from train.documents.template import filled
@@ -41,6 +42,7 @@ ON_THE_HUB = (  # the Hub's name of a metric, our name, decision rule
 )
 README_START = "<!-- scores: written by `python -m train readme` -->"
 README_END = "<!-- end of scores -->"
+QUOTED = "| outside"
 
 
 def model_card(contract: Contract) -> str:
@@ -49,7 +51,7 @@ def model_card(contract: Contract) -> str:
     return filled(
         "card.md",
         front_matter=front_matter(contract),
-        measured={name: estimate.model_dump() for name, estimate in measured.items()},
+        measured={MEASURED[name]: estimate.model_dump() for name, estimate in measured.items()},
         input_sizes=input_sizes,
         epochs_kept=epochs_kept,
         **_scores(contract),
@@ -59,10 +61,11 @@ def model_card(contract: Contract) -> str:
 def with_scores(readme: str, contract: Contract) -> str:
     """`readme` with the headline scores of `contract` between its two markers.
 
-    Raises `DataError` when a marker or every score is missing.
+    Rows of the table there that begin with `QUOTED` stay: scores outside, measured by others. Raises
+    `DataError` when a marker or every score is missing.
     """
     before, start, rest = readme.partition(README_START)
-    _, end, after = rest.partition(README_END)
+    table, end, after = rest.partition(README_END)
     if not start or not end:
         raise DataError(
             f"The file to write the scores into needs the lines {README_START} and {README_END}: put "
@@ -71,7 +74,8 @@ def with_scores(readme: str, contract: Contract) -> str:
     values = _scores(contract)
     if not values["columns"]:
         raise DataError(f"No scores were measured for {contract.name}: choose other --weights.")
-    table = filled("score_table.md", headline=HEADLINE, **values)
+    quoted = [row for row in table.splitlines() if row.startswith(QUOTED)]
+    table = filled("score_table.md", headline=HEADLINE, quoted=quoted, **values)
     return f"{before}{start}\n\n{table}\n{end}{after}"
 
 
