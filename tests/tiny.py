@@ -16,10 +16,10 @@ from skin_app.outcome import DecisionLimits, ViewLimits
 from skin_app.quality import QualityLimits
 from skin_app.skin_tone import TONES, ToneBands
 from skin_app.trust import Trust
-from skin_app.weights.folder import Training, read_folder
+from skin_app.weights.folder import Contract, Training, read_folder
 from train.audit.audit import store
 from train.audit.novelty import FittedNovelty
-from train.release.assemble import write_folder
+from train.release.weights_folder import write_folder
 
 MOBILENET = MemberConfig(
     architecture="mobilenetv3_small_050",
@@ -96,10 +96,10 @@ def write_weights(
         git_revision="none",
         versions={},
     )
-    return write_folder(
-        folder,
+    contract = Contract(
         name="untrained test weights",
-        members=members,
+        codes=CODES,
+        members=tuple(members),
         calibration=Calibration(
             temperatures={1: 1.0, 8: 0.9},
             log_prior_shift=(0.0,) * 7,
@@ -107,7 +107,14 @@ def write_weights(
             fitted_on="nothing: these are random test weights",
         ),
         training=training,
-        evidence={},
+        scores={},
+        licence="CC BY-NC 4.0",
+        files={},
+    )
+    return write_folder(
+        folder,
+        contract,
+        members=members,
         embeddings=embeddings,
         gallery=gallery,
         evaluation=pd.DataFrame({"image_id": gallery["image_id"]}),

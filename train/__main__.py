@@ -100,14 +100,14 @@ def _parser() -> argparse.ArgumentParser:
         "--after", type=Path, metavar="RUN", help="go on from the members of this finished run"
     )
 
-    again = verb("assemble", "assemble_run", "write the weights folder anew from finished folds")
-    _finished_run(again)
-
-    about = "add the members of a run on the same folds to a weights folder: they answer along"
-    adding = verb("add", "add_to_weights", about)
-    adding.add_argument("--weights", help="a folder (default: the embedded weights); stays as it is")
-    _finished_run(adding)
-    adding.add_argument("--out", required=True, type=Path, help="the new weights folder")
+    about = "write a weights folder from the finished folds of one or more runs on the same folds"
+    joined = verb("assemble", "assemble_runs", about)
+    joined.add_argument("run", nargs="+", type=Path, metavar="RUN", help="the --out folder of a `run`")
+    joined.add_argument(
+        "--out", type=Path, help="the weights folder (default: weights in the first RUN)"
+    )
+    joined.add_argument("--int8", action="store_true", help="store 8-bit integers: half the size")
+    _images(joined, required=True)
 
     study = verb("study", "run_study", "train a study's settings and compare them in pairs")
     _training(study)
@@ -144,16 +144,16 @@ def _parser() -> argparse.ArgumentParser:
     trial.add_argument("--evidence", type=Path, help="keep the report under EVIDENCE/trials, too")
 
     pairs = verb("pairs", "pairs", "the leading confused pairs, with cases and two explanations")
-    _finished_run(pairs, out=True)
+    _finished_run(pairs)
     pairs.add_argument("--pairs", type=int, default=5)
     pairs.add_argument("--cases", type=int, default=4)
 
     saliency = verb("saliency", "saliency", "gradient saliency of single images")
-    _finished_run(saliency, out=True)
+    _finished_run(saliency)
     saliency.add_argument("--image", action="append", required=True, help="image id; may be repeated")
 
     tsne = verb("tsne", "tsne", "t-SNE map of the last hidden layer of one fold's member")
-    _finished_run(tsne, out=True)
+    _finished_run(tsne)
     tsne.add_argument("--fold", type=int, default=0)
     tsne.add_argument("--images", type=int, help="a stratified part of the images")
 
@@ -232,13 +232,10 @@ def _training(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _finished_run(parser: argparse.ArgumentParser, out: bool = False) -> None:
+def _finished_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--run", required=True, type=Path, help="the --out folder of a `run`")
     _images(parser, required=True)
-    if out:
-        parser.add_argument("--out", required=True, type=Path, help="folder to write into")
-    else:
-        parser.set_defaults(out=None)
+    parser.add_argument("--out", required=True, type=Path, help="folder to write into")
 
 
 if __name__ == "__main__":

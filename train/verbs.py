@@ -16,6 +16,7 @@ from train.data.folds import image_folds, lesion_folds, write_folds
 from train.data.ham10000 import DataError, Dataset, read_dataset
 from train.documents.figures import draw_range_test
 from train.documents.results import write_results, write_study
+from train.documents.template import filled
 from train.documents.trust import FIGURE, SECTIONS
 from train.engine import outputs
 from train.engine.checkpoint import write_json
@@ -31,14 +32,14 @@ from train.recipes.overrides import changed
 from train.recipes.published import RECIPES
 from train.recipes.recipe import Recipe
 from train.recipes.studies import STUDIES
-from train.release.add_members import add_members
-from train.release.assemble import assemble, finished
+from train.release.assemble import assemble
 from train.release.card import with_scores
 from train.release.gallery_index import tells_photos_apart
 from train.release.lesion_map import map_weights
 from train.release.publish import publish
-from train.release.put_into import open_to_change
+from train.release.weights_folder import open_to_change
 from train.scores.evaluate import evaluate
+from train.scores.evidence import finished_folds
 from train.scores.plain import plain
 from train.scores.study import Plan, train_settings
 from train.scores.trial import quick_trial
@@ -74,30 +75,23 @@ def train_run(options: Namespace) -> None:
     if not accelerator.is_main_process:
         return
     begun = {int(path.name.removeprefix("fold-")) for path in run.folder.glob("fold-*")}
-    others = sorted(fold for fold in begun - set(folds) if not finished(run, fold))
+    others = sorted(begun - set(folds) - set(finished_folds(run.folder)))
     if others:
         print(
             f"fold {', '.join(map(str, others))} is not finished: then write the weights folder with "
             "`python -m train assemble`"
         )
         return
-    _assembled(run)
+    _told_of(assemble([run]))
 
 
-def assemble_run(options: Namespace) -> None:
-    outputs.check_weights_folder(options.run / "weights")
-    run = _opened(options)
-    _assembled(run)
-
-
-def add_to_weights(options: Namespace) -> None:
-    if options.out.exists():
-        raise RunError(f"{options.out} is there already: name a new folder with --out.")
-    outputs.check_folder(options.out)
-    weights = open_weights(options.weights)
-    run = _opened(options)
-    print(f"weights written to {add_members(weights, run, options.out)}")
-    print("next: `python -m train audit` and `python -m train map` on them")
+def assemble_runs(options: Namespace) -> None:
+    out = options.out or options.run[0] / "weights"
+    outputs.check_weights_folder(out)
+    counted = counts_scc(options.run[0])
+    data = _told(read_dataset(options.data, options.allow_missing, counted))
+    runs = [open_run(folder, data) for folder in options.run]
+    _told_of(assemble(runs, out, "int8" if options.int8 else "float16"))
 
 
 def run_study(options: Namespace) -> None:
@@ -183,7 +177,9 @@ def trial(options: Namespace) -> None:
 def pairs(options: Namespace) -> None:
     outputs.check_folder(options.out, outputs.PAIRS)
     run = _opened(options)
-    print(f"written to {confused_pairs(run, options.out, options.pairs, options.cases)}")
+    found = confused_pairs(run, options.out, options.pairs, options.cases)
+    replace_file(options.out / "pairs.md", filled("pairs.md", **plain(found)))
+    print(f"written to {options.out / 'pairs.md'}")
 
 
 def saliency(options: Namespace) -> None:
@@ -290,9 +286,8 @@ def _opened(options: Namespace) -> Run:
     return open_run(options.run, _told(read_dataset(options.data, options.allow_missing, counted)))
 
 
-def _assembled(run: Run) -> None:
-    """Write the weights folder of `run`, and say what of it is not as it should be."""
-    folder = assemble(run, run.recipe.name)
+def _told_of(folder: Path) -> None:
+    """Say where the weights are, and what of them is not as it should be."""
     if not tells_photos_apart(folder):
         print(
             "warning: two lesions of the gallery look as alike to member 0 as a photo and itself, so a "

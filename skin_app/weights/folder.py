@@ -7,9 +7,11 @@ the SHA-256 of every file. Nothing is used before its hash was checked, and no p
 import hashlib
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
@@ -22,10 +24,10 @@ from skin_app.gallery.lesion_map import FILE as MAP_FILE
 from skin_app.gallery.lesion_map import LesionMap
 from skin_app.network import Member, MemberConfig
 from skin_app.novelty import FILE as NOVELTY_FILE
-from skin_app.novelty import NoveltyDetector, NoveltyError
+from skin_app.novelty import NoveltyDetector
 from skin_app.trust import Trust
 from skin_app.weights.hub import HubError, download
-from skin_app.weights.packed import unpacked
+from skin_app.weights.packed import Stored, unpacked
 
 CONTRACT = "ensemble.json"
 FORMAT = 2  # 1 keyed `trust.measured` by English sentences
@@ -47,15 +49,19 @@ class WeightsError(ValueError):
     """The weights cannot be used; the message is one sentence that says what to do."""
 
 
-class Training(BaseModel):
-    """How the weights came about.
+class Stated(BaseModel):
+    """A part of `ensemble.json`: no unknown field, and never changed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Training(Stated):
+    """How the members of one run came about.
 
     `recipe`: all its values; `folds`: the folds that were trained; `shipped`: the folds whose members
     are in the folder; `images`, `lesions`: size of the data; `kept_epochs`: fold -> which epoch's
     weights early stopping kept, of how many that ran. `start_licence`: SPDX name; "" where unknown.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     recipe: dict[str, Any]
     seed: int
@@ -71,14 +77,12 @@ class Training(BaseModel):
     versions: dict[str, str]
 
 
-class Rounding(BaseModel):
+class Rounding(Stated):
     """What storing members as int8 changes, measured on held-out images, 8 views.
 
     `same_first`: share of the images whose highest logit stayed that of the same diagnosis;
     `mean_change`, `largest_change`: absolute, of a logit.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     images: int
     same_first: float = Field(ge=0, le=1)
@@ -86,17 +90,14 @@ class Rounding(BaseModel):
     largest_change: float = Field(ge=0)
 
 
-class Contract(BaseModel):
+class Contract(Stated):
     """`ensemble.json`.
 
-    `scores`: the main out-of-fold scores, as `evaluation/scores.json` has them. `trust`: what
-    `python -m train audit` fitted; None in weights that it was not run on. `further`: trainings of
-    other kinds of members on the same folds, whose members come after those of `training`, in the same
-    order of folds. `stored`: "int8" as `weights.packed` does it; `rounding`: what that changes of
-    the predictions, which were made before.
+    `members`: those of `training`, then those of each of `further`, by their shipped folds. `further`:
+    runs of other architectures on the same folds. `scores`: of the out-of-fold predictions. `trust`:
+    what `python -m train audit` fitted; None before. `files`: name -> SHA-256. `stored`: see
+    `weights.packed`; `rounding`: what int8 changes of the predictions, which were made before it.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     format: int = FORMAT
     name: str
@@ -109,12 +110,12 @@ class Contract(BaseModel):
     files: dict[str, str]
     trust: Trust | None = None
     further: tuple[Training, ...] = ()
-    stored: Literal["float16", "int8"] = "float16"
+    stored: Stored = "float16"
     rounding: Rounding | None = None
 
     @property
     def trainings(self) -> tuple[Training, ...]:
-        """How each kind of member was trained."""
+        """How the members were trained, one for each run."""
         return (self.training, *self.further)
 
     @property
@@ -128,8 +129,7 @@ class WeightsFolder:
     """A verified weights folder.
 
     `source`: what was asked for, in words; `hash`: SHA-256 of `ensemble.json`, which holds the hashes
-    of all other files; `instead`: what the operator is told where these embedded weights replace those
-    of the Hub, and why; "" elsewhere.
+    of all other files; `instead`: why these embedded weights replace those of the Hub; "" elsewhere.
     """
 
     folder: Path
@@ -146,56 +146,52 @@ class WeightsFolder:
     def member(self, name: str) -> Member:
         """Build one member and load its weights strictly; float32, evaluation mode, frozen."""
         folder = self.folder / name
-        try:
+        with self._loading(f"The member {name}"):
             config = MemberConfig.model_validate_json((folder / "config.json").read_text())
             assert_codes(config.codes, f"{name}/config.json")
             member = Member(config)
             member.load_state_dict(unpacked(load_file(folder / "model.safetensors")), strict=True)
-        except (ValidationError, SafetensorError, OSError, RuntimeError, KeyError) as error:
-            raise self._cannot_load(f"The member {name}", error) from error
-        except ClassOrderError as error:
-            raise WeightsError(str(error)) from error
         return member.eval().requires_grad_(False)
 
     def gallery(self) -> Gallery:
         """The reference index of confirmed lesions. Raises `WeightsError`."""
-        try:
+        with self._loading("The gallery"):
             return Gallery.load(self.folder)
-        except (ValueError, KeyError, OSError, SafetensorError) as error:
-            raise self._cannot_load("The gallery", error) from error
 
     def novelty(self) -> NoveltyDetector | None:
         """The novelty statistics; None for weights without `trust`. Raises `WeightsError`."""
         trust = self.contract.trust
         if trust is None:
             return None
-        try:
+        with self._loading("The novelty statistics"):
             return NoveltyDetector.load(self.folder, self.contract.members, trust.novelty)
-        except (NoveltyError, KeyError, OSError, SafetensorError) as error:
-            raise self._cannot_load("The novelty statistics", error) from error
 
     def lesion_map(self) -> LesionMap | None:
         """The map of held-out lesions; None for weights without one. Raises `WeightsError`."""
         if MAP_FILE not in self.contract.files:
             return None
-        try:
+        with self._loading("The map"):
             return LesionMap.load(self.folder)
-        except (ValueError, KeyError, OSError, SafetensorError) as error:
-            raise self._cannot_load("The map", error) from error
 
-    def _cannot_load(self, what: str, error: Exception) -> WeightsError:
-        return WeightsError(
-            f"{what} of the weights in {self.folder} cannot be loaded ({type(error).__name__}): get "
-            "the weights anew."
-        )
+    @contextmanager
+    def _loading(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except ClassOrderError as error:
+            raise WeightsError(str(error)) from error
+        except (ValueError, KeyError, OSError, RuntimeError, SafetensorError) as error:
+            raise WeightsError(
+                f"{what} of the weights in {self.folder} cannot be loaded ({type(error).__name__}): "
+                "get the weights anew."
+            ) from error
 
 
 def open_weights(source: str | Path | None = None, or_embedded: bool = False) -> WeightsFolder:
     """Open the embedded weights (None), a local folder, or a Hub repo "owner/name@revision".
 
     The revision of a Hub repo must be a full commit hash (40 hex digits), so that the same weights
-    are loaded every time. `or_embedded`: when the Hub does not give them, take the embedded weights,
-    whose `instead` says so. Raises `WeightsError`.
+    are loaded every time. `or_embedded`: take the embedded weights where the Hub gives none, and say so
+    in `instead`. Raises `WeightsError`.
     """
     if source is None:
         return read_folder(EMBEDDED, "embedded")
@@ -252,18 +248,17 @@ def read_folder(folder: Path, source: str) -> WeightsFolder:
 
 
 def _check_format(path: Path, read: object) -> None:
-    """Before anything else is asked of a contract: another format may hold anything else."""
+    """Raise `WeightsError` for another format, in which everything else may differ."""
     found = read.get("format") if isinstance(read, dict) else None
     if type(found) is not int:
-        fault = "it names no format" if found is None else "its format is not a whole number"
         raise WeightsError(
-            f"{path} is not a contract that this program understands ({fault}): get the weights anew."
+            f"{path} is not a contract that this program understands (it has no whole number as its "
+            "format): get the weights anew."
         )
     if found != FORMAT:
-        older = found < FORMAT
         raise WeightsError(
             f"The weights in {path.parent} have format {found}, this program reads {FORMAT}: "
-            + ("get weights made for this version." if older else "update the program.")
+            + ("get weights made for this version." if found < FORMAT else "update the program.")
         )
 
 

@@ -1,4 +1,4 @@
-"""The proxies that the environment names: the Hub is reached through them, this machine never."""
+"""Proxies that the environment names: for the Hub, never for this machine itself."""
 
 from importlib.util import find_spec
 from os import environ
@@ -8,21 +8,21 @@ from urllib.request import getproxies
 from skin_app.words import hub as words
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-KINDS = ("http", "https", "all")
+NAMES = ("http", "https", "all")  # as `getproxies` has them
 SCHEMES = ("http", "https", "socks5", "socks5h")
 
 
 def spare(*hosts: str) -> None:
-    """From here on, what this process asks of itself or of `hosts` goes to no proxy.
+    """From here on, requests of this process to itself or to `hosts` use no proxy.
 
-    What NO_PROXY names already stays named. A proxy that no request could be sent to is left out
-    altogether: the page asks nobody else, and gradio could not even be imported with it.
+    NO_PROXY keeps what it names already. With a proxy that cannot be used it names all hosts: the page
+    asks nobody else, and gradio could not be imported otherwise.
     """
     proxies = getproxies()
-    if not any(kind in proxies for kind in KINDS):
+    if not any(name in proxies for name in NAMES):
         return
     # where the system names proxies and the environment does not, a NO_PROXY alone would hide them
-    environ.update({f"{kind}_proxy": proxies[kind] for kind in KINDS if kind in proxies})
+    environ.update({f"{name}_proxy": proxies[name] for name in NAMES if name in proxies})
     named = [environ.get(name, "") for name in ("no_proxy", "NO_PROXY")]
     spared = [host.strip() for text in named for host in text.split(",") if host.strip()]
     if "*" not in spared:
@@ -31,19 +31,17 @@ def spare(*hosts: str) -> None:
 
 
 def unusable() -> str:
-    """One sentence about a proxy that no request can be sent to; "" where there is none.
-
-    Not its address, in which a password may stand.
-    """
-    for kind, address in getproxies().items():
-        if kind in KINDS and (sentence := _fault(address)):
-            return sentence.format(variable=variable(kind))
+    """One sentence about a proxy that cannot be used, without its address; "" where there is none."""
+    for name, address in getproxies().items():
+        if name in NAMES and (sentence := _fault(address)):
+            return sentence.format(variable=variable(name))
     return ""
 
 
-def variable(kind: str) -> str:
-    """The name of the variable that sets the proxy `kind`, as the environment spells it."""
-    return next((name for name in environ if name.lower() == f"{kind}_proxy"), f"{kind}_proxy".upper())
+def variable(name: str) -> str:
+    """The variable that sets the proxy `name` (one of `NAMES`), as the environment spells it."""
+    wanted = f"{name}_proxy"
+    return next((own for own in environ if own.lower() == wanted), wanted.upper())
 
 
 def _fault(address: str) -> str:

@@ -17,7 +17,8 @@ from huggingface_hub.lfs import _validate_batch_actions
 from skin_app.weights import folder as weights
 from skin_app.weights import hub
 from skin_app.weights.folder import WeightsError, open_weights
-from skin_app.weights.hub import HubError, download, wanted_wait
+from skin_app.weights.hub import HubError, download
+from skin_app.weights.hub_faults import wanted_wait
 from tests.hub import COMMIT, REPO, SOURCE, StandIn, stand_in
 from tests.tiny import write_weights
 

@@ -101,9 +101,9 @@ def test_a_hub_repo_must_be_pinned() -> None:
     [
         (3, "have format 3, this program reads 2: update the program"),
         (1, "have format 1, this program reads 2: get weights made for this version"),
-        (None, "it names no format"),
-        ("2", "its format is not a whole number"),
-        (True, "its format is not a whole number"),
+        (None, "no whole number as its format"),
+        ("2", "no whole number as its format"),
+        (True, "no whole number as its format"),
     ],
 )
 def test_the_format_is_asked_before_anything_else(folder: Path, found: object, words: str) -> None:

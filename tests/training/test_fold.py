@@ -34,7 +34,7 @@ from train.recipes.overrides import changed
 from train.recipes.published import RECIPES, contrastive_stages
 from train.recipes.recipe import Recipe, Stage
 from train.release.assemble import assemble
-from train.release.put_into import open_to_change, put_into
+from train.release.weights_folder import open_to_change, put_into
 
 TINY = Recipe(
     name="tiny",
@@ -410,7 +410,7 @@ def test_a_run_goes_on_from_the_members_of_another(finished: Path, data: Path, t
     assert "logit_4views_mel" in columns
     assert "logit_8views_mel" not in columns
     with pytest.raises(RunError, match="fewer than 8 views"):
-        assemble(again, "tiny")
+        assemble([again])
     train_fold(again, 1)  # trains nothing, but predicts from all views
     assert (again.folder / "fold-1" / "history.json").is_file()
     assert "logit_8views_mel" in pd.read_csv(again.fold_folder(1) / "predictions.csv").columns
@@ -463,10 +463,10 @@ def test_what_was_added_to_the_weights_stays_when_they_are_assembled_again(
     run = prepare(folder, read_dataset(data), TINY, 0, init)
     weights = folder / "weights"
     put_into(weights, open_weights(weights).contract, {"map.csv": b"image_id,x,y\n"})
-    assemble(run, "tiny")
+    assemble([run])
     assert "map.csv" in open_weights(weights).contract.files
     (weights / "gallery.csv").write_text("damaged")
-    assemble(run, "tiny")
+    assemble([run])
     assert "map.csv" not in open_weights(weights).contract.files  # made anew
 
 

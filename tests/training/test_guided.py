@@ -13,7 +13,8 @@ from torch.nn import functional as F
 from skin_app.network import Member, MemberConfig
 from tests.tiny import MOBILENET, SWIN
 from train.engine.run import RunError
-from train.explain.guided import Guided, guided_gradient, likeness, randomised
+from train.explain.maps import randomised, rank_correlation
+from train.explain.saliency import Guided, guided_gradient
 
 RESNET = MOBILENET.model_copy(update={"architecture": "resnet10t", "hidden": 0})
 
@@ -106,8 +107,8 @@ def test_randomised_draws_the_named_part_anew() -> None:
         assert not drawn.training
 
 
-def test_likeness_agrees_with_scipy_also_with_ties() -> None:
+def test_rank_correlation_agrees_with_scipy_also_with_ties() -> None:
     generator = torch.Generator().manual_seed(0)
     one = torch.rand(8, 8, generator=generator).mul(5).round()
     other = one + torch.rand(8, 8, generator=generator).mul(5).round()
-    assert likeness(one, other) == pytest.approx(spearmanr(one.flatten(), other.flatten())[0])
+    assert rank_correlation(one, other) == pytest.approx(spearmanr(one.flatten(), other.flatten())[0])

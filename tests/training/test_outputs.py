@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 NEEDED = {
     "split": ["--data", "DATA"],
     "run": ["--data", "DATA"],
-    "assemble": ["--data", "DATA"],
+    "assemble": ["RUN", "--data", "DATA"],
     "study": ["--data", "DATA", "--study", "split"],
     "range-test": ["--data", "DATA"],
     "trial": ["--data", "DATA", "--backbone", "mobilenet"],
@@ -31,7 +31,6 @@ NEEDED = {
     "tsne": ["--data", "DATA", "--run", "RUN"],
     "evaluate": ["--data", "DATA", "--weights", "WEIGHTS"],
     "audit": ["--data", "DATA"],
-    "add": ["--data", "DATA", "--run", "RUN"],
     "readme": [],
 }
 
@@ -49,7 +48,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-@pytest.mark.parametrize("verb", [verb for verb in NEEDED if verb != "assemble"])
+@pytest.mark.parametrize("verb", NEEDED)
 @pytest.mark.parametrize("out", ["photo.png", "patients.csv"])
 def test_no_verb_writes_over_a_file_of_another(
     verb: str, out: str, here: Path, capsys: pytest.CaptureFixture[str]
@@ -70,7 +69,7 @@ def test_no_verb_writes_over_a_file_of_another(
         ("run", "--out", "folds.csv"),
         ("run", "--out", "weights/patients.csv"),
         ("run", "--out", "fold-0/patients.csv"),
-        ("assemble", "--run", "weights/patients.csv"),
+        ("assemble", "--out", "patients.csv"),
         ("study", "--out", "split.md"),
         ("study", "--out", "figures/split-roc.png"),
         ("study", "--evidence", "split/study.json"),

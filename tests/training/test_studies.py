@@ -193,7 +193,7 @@ def test_folds_trained_apart_are_assembled(data: Path, init: Path, tmp_path: Pat
     command += [*SMALL[6:], "--out", str(tmp_path / "run")]
     assert main([*command, "--fold", "1"]) == 0
     assert main([*command, "--fold", "0"]) == 0
-    run = ["--run", str(tmp_path / "run"), "--data", str(data)]
+    run = [str(tmp_path / "run"), "--data", str(data)]
     weights = tmp_path / "run" / "weights" / "member-1" / "model.safetensors"
     before = file_hash(weights)
     assert main(["assemble", *run]) == 0

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,9 @@ from train.audit.novelty import FittedNovelty, fit_novelty
 from train.data.ham10000 import DataError, Dataset
 from train.documents.template import plain
 from train.documents.trust import read_document, write_document
-from train.release.assemble import Predictions, out_of_fold_scores
-from train.release.put_into import put_into
+from train.release.weights_folder import put_into
 from train.scores.evidence import weights_evidence
+from train.scores.shipped import out_of_fold_scores
 
 
 def audit(
@@ -143,12 +144,8 @@ def member_hashes(contract: Contract) -> list[str]:
 
 def scored_anew(weights: WeightsFolder) -> dict[str, Any]:
     """Scores of the kept out-of-fold predictions, by calibrators that were fitted on other lesions."""
-    evidence, calibration = weights_evidence(weights.folder), weights.contract.calibration
-    predictions = Predictions(
-        evidence.table, evidence.logits, evidence.labels, evidence.lesions, evidence.folds
-    )
-    runs = len(weights.contract.trainings)
-    return out_of_fold_scores(predictions, calibration, evidence.shift, "chosen", runs)
+    evidence = replace(weights_evidence(weights.folder), bias="chosen")
+    return out_of_fold_scores(evidence, len(weights.contract.trainings))
 
 
 def summary(numbers: dict[str, Any]) -> dict[Measured, Estimate]:

@@ -22,8 +22,7 @@ from train.audit.bench import Bench
 from train.audit.deletion import CurveScores, same_map
 from train.audit.explained_images import Case, cases, known_mean, read_once
 from train.audit.randomisation import RandomisationScores
-from train.explain.guided import likeness
-from train.explain.maps import CENTRE, EXPLAINING, OURS
+from train.explain.maps import CENTRE, EXPLAINING, OURS, rank_correlation
 from train.scores.estimate import Estimate
 
 IMAGES, RANDOMISED = 70, 42
@@ -168,5 +167,5 @@ def _signed(bench: Bench, member: Member, images: Tensor, label: int) -> Tensor:
 
 def mean_similarity(pairs: Sequence[tuple[Tensor, Tensor]]) -> float:
     """Mean rank correlation of pairs of maps; pairs with a blank (constant) map left out; else NaN."""
-    known = [likeness(one, other) for one, other in pairs if one.std() > 0 and other.std() > 0]
+    known = [rank_correlation(one, other) for one, other in pairs if one.std() > 0 and other.std() > 0]
     return float(np.mean(known)) if known else float("nan")

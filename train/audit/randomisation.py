@@ -2,7 +2,7 @@
 
 Adebayo et al., "Sanity checks for saliency maps" (2018), cascading: first the classifier is drawn anew,
 then the layer below it too, and so on down to the pixels. A map that stays as it was shows the image
-and not the network. `train.explain.guided` has the shorter check of the sheets of confused pairs.
+and not the network. `train.explain.pairs` has the shorter check of the sheets of confused pairs.
 """
 
 import copy
@@ -16,8 +16,7 @@ from scipy.ndimage import gaussian_filter
 from skin_app.network import Member
 from train.audit.bench import Bench
 from train.audit.explained_images import Case, known_mean, read_once
-from train.explain.guided import likeness, randomised
-from train.explain.maps import maps_by_method
+from train.explain.maps import maps_by_method, randomised, rank_correlation
 from train.scores.estimate import Estimate
 
 SEEDS = (0, 1)
@@ -168,7 +167,7 @@ def similarity(one: np.ndarray, other: np.ndarray) -> tuple[float, float, float]
     """The three measures of two maps (rows, columns) in [0, 1]; NaN when one of them is constant."""
     if np.ptp(one) == 0 or np.ptp(other) == 0:
         return float("nan"), float("nan"), float("nan")
-    rank = likeness(torch.from_numpy(one), torch.from_numpy(other))
+    rank = rank_correlation(torch.from_numpy(one), torch.from_numpy(other))
     return rank, abs(rank), structural_similarity(one, other)
 
 

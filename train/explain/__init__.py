@@ -1,3 +1,3 @@
-"""What the networks look at and mix up: confused pairs, saliency, guided back-propagation, t-SNE.
+"""What the networks look at and mix up: confused pairs, saliency, maps of other methods, t-SNE.
 
-Begin at `pairs.confused_pairs`. Imports `data`, `recipes`, `engine` and `scores`."""
+Imports `data`, `recipes`, `engine` and `scores`. Begin at `pairs.confused_pairs`."""

@@ -1,19 +1,21 @@
-"""Maps of what a member looks at: ours, those of the grad-cam library, and maps that know nothing.
+"""Maps of what a member looks at: ours, those of the grad-cam library, and two that know nothing.
 
-Ours are `skin_app.heatmap.attributions`. The others are Grad-CAM (Selvaraju et al. 2017), Grad-CAM++
+Ours are `skin_app.heatmap.attributions`. The library's are Grad-CAM (Selvaraju et al. 2017), Grad-CAM++
 (Chattopadhay et al. 2018), HiResCAM (Draelos and Carin 2020), LayerCAM (Jiang et al. 2021) and
-Eigen-CAM (Muhammad and Yeasin 2020), by the installed library. Maps that know nothing are what all of
-them have to beat: lesions lie in the middle of dermatoscopic images.
+Eigen-CAM (Muhammad and Yeasin 2020). A random map and a spot in the middle are what they have to beat:
+lesions lie in the middle of dermatoscopic images.
 """
 
 import copy
 from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 import torch
 from pytorch_grad_cam import EigenCAM, GradCAM, GradCAMPlusPlus, HiResCAM, LayerCAM
 from pytorch_grad_cam.base_cam import BaseCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+from scipy.stats import rankdata
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -33,10 +35,10 @@ CENTRE_WIDTH = 0.25  # standard deviation of the centre Gaussian, in sides of th
 
 
 class HeadOfFeatures(nn.Module):
-    """A copy of a member's head as the library wants it: a module from feature maps to logits.
+    """A copy of a member's head as the library needs it: a module from feature maps to logits.
 
-    All of the library's methods here need no gradient below the last feature map, so the backbone is
-    left out. Being a copy with gradients on, it leaves nothing behind on the frozen, shared member.
+    None of the methods here needs a gradient below the last feature map, so the backbone is left out.
+    The copy has gradients on; the frozen, shared member stays as it is.
     """
 
     def __init__(self, member: Member) -> None:
@@ -107,18 +109,34 @@ def maps_by_method(
 
 
 def centre_gaussian(rows: int, columns: int) -> np.ndarray:
-    """A map that only knows where the middle is: (rows, columns) in (0, 1], isotropic on the square."""
+    """A spot in the middle, (rows, columns) in (0, 1], isotropic on the square."""
     y, x = np.indices((rows, columns)) + 0.5
     squared = (y / rows - 0.5) ** 2 + (x / columns - 0.5) ** 2
     return np.exp(-squared / (2 * CENTRE_WIDTH**2))
 
 
 def random_map(rows: int, columns: int, seed: int) -> np.ndarray:
-    """Independent numbers in [0, 1), (rows, columns): as coarse as a real map of that many places."""
+    """Independent numbers in [0, 1), (rows, columns)."""
     return np.random.default_rng(seed).random((rows, columns))
 
 
+def randomised(member: Member, part: Literal["head", "all"], seed: int = 0) -> Member:
+    """A copy of `member` whose head, or all of whose weights, are drawn anew (Adebayo et al. 2018)."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        fresh = Member(member.config)
+    if part == "head":
+        fresh.backbone = copy.deepcopy(member.backbone)
+    return fresh.to(member.mean.device).train(member.training)
+
+
+def rank_correlation(one: Tensor, other: Tensor) -> float:
+    """Spearman's rank correlation of two maps of the same shape, in [-1, 1]; NaN for a constant one."""
+    ranks = [rankdata(values.detach().cpu().flatten().numpy()) for values in (one, other)]
+    return float(np.corrcoef(*ranks)[0, 1])
+
+
 def enlarged(heat: np.ndarray, size: int) -> np.ndarray:
-    """A map (rows, columns) on the pixels it speaks of, (size, size), bilinearly as on the page."""
+    """A map (rows, columns) enlarged bilinearly to (size, size) pixels, as on the page."""
     values = torch.from_numpy(np.ascontiguousarray(heat, dtype=np.float64))[None, None]
     return F.interpolate(values, (size, size), mode="bilinear", align_corners=False)[0, 0].numpy()

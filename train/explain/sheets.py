@@ -8,9 +8,15 @@ from pathlib import Path
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
+from torch import Tensor
 
+from skin_app.ensemble import input_square
+from skin_app.hardware import best_device
+from skin_app.network import Member
 from skin_app.output import beside
-from train.engine.run import RunError
+from skin_app.photo.read import read_photo
+from train.engine.predict import load_fold_member
+from train.engine.run import Run, RunError
 
 PANEL, CAPTION, HEADER, DPI = 2.6, 0.3, 0.7, 100  # inches, and pixels per inch
 
@@ -21,6 +27,23 @@ class Case:
 
     caption: str
     panels: tuple[np.ndarray, ...]
+
+
+def held_out(run: Run, image_id: str) -> tuple[Member, Tensor]:
+    """The member that was not trained on an image, and the image as it sees it, (1, 3, size, size).
+
+    Raises `RunError` for an unknown image or an unfinished fold.
+    """
+    rows = np.flatnonzero(run.data.table["image_id"] == image_id)
+    if not len(rows):
+        raise RunError(f"There is no image {image_id} in the data: pass ids of its CSV.")
+    fold = int(run.assignment[rows[0]])
+    if not (run.fold_folder(fold) / "member.safetensors").is_file():
+        raise RunError(f"{image_id} is in fold {fold}, which is not trained: train it first.")
+    device = best_device()
+    member = load_fold_member(run, fold).requires_grad_(False).to(device)
+    photo = read_photo(str(run.data.table["path"].iloc[rows[0]]))
+    return member, input_square(photo, member.config)[None].to(device)
 
 
 def refuse_tracked(out: Path) -> None:
@@ -69,6 +92,11 @@ def draw_sheet(title: str, columns: Sequence[str], cases: Sequence[Case], path: 
                 figure.text(centre, (top + 0.06) / height, name, ha="center", fontsize=9)
     with beside(path) as partial:
         figure.savefig(partial, format="png")
+
+
+def on_screen(image: Tensor) -> np.ndarray:
+    """(3, size, size) in [0, 1] as RGB (size, size, 3)."""
+    return image.permute(1, 2, 0).cpu().numpy()
 
 
 def overlaid(photo: np.ndarray, heat: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
-"""A t-SNE map of one member's last hidden layer, and how far it can be believed.
+"""A t-SNE map of one member's last hidden layer, and how much of its neighbourhoods is real.
 
-van der Maaten and Hinton, "Visualizing Data using t-SNE" (2008). Members live in different spaces, so a
-map shows the held-out images of one fold, by the member of that fold.
+van der Maaten and Hinton, "Visualizing Data using t-SNE" (2008). The hidden layers of two members
+cannot be compared, so a map shows the held-out images of one fold, by the member of that fold.
 """
 
 from pathlib import Path
@@ -42,7 +42,7 @@ def map_embeddings(
     by chance. Raises `RunError` for an unfinished fold or too few lesions.
     """
     if not (run.fold_folder(fold) / "member.safetensors").is_file():
-        raise RunError(f"Fold {fold} of {run.folder} is not trained: fit it first, or choose another.")
+        raise RunError(f"Fold {fold} of {run.folder} is not trained: train it, or choose another.")
     rows = np.flatnonzero(run.assignment == fold)
     if images is not None and images < len(rows):
         part = stratified_rows(run.data.labels[rows], run.data.groups[rows], images, seed)
@@ -72,7 +72,7 @@ def map_embeddings(
 
 
 def hidden_layer(run: Run, fold: int, rows: np.ndarray) -> np.ndarray:
-    """What the final linear layer of the fold's member gets, (len(rows), hidden) float32; one view."""
+    """The input of the last linear layer of a fold's member, (len(rows), hidden) float32; one view."""
     device = best_device()
     member = load_fold_member(run, fold).to(device)
     paths = run.data.table["path"].to_numpy()[rows]
@@ -87,7 +87,7 @@ def hidden_layer(run: Run, fold: int, rows: np.ndarray) -> np.ndarray:
 
 
 def tsne_map(hidden: np.ndarray, seed: int) -> np.ndarray:
-    """(images, hidden) standardised, on its first principal components, as (images, 2)."""
+    """t-SNE of (images, hidden), standardised and on its first principal components: (images, 2)."""
     standard = StandardScaler().fit_transform(hidden)
     components = min(COMPONENTS, *standard.shape)
     reduced = PCA(components, svd_solver="full").fit_transform(standard)
@@ -100,8 +100,8 @@ def neighbour_agreement(
 ) -> dict[str, float]:
     """Share of each image's nearest images of other lesions that have its diagnosis.
 
-    `points`: (images, dimensions), Euclidean. "images": mean over images; "classes": mean over the
-    diagnoses' means, so that naevi do not decide alone.
+    `points`: (images, dimensions). "images": mean over images; "classes": mean over the means of the
+    diagnoses, in which naevi count no more than others.
     """
     shares = np.empty(len(points))
     for row in range(len(points)):

@@ -1,3 +1,3 @@
-"""From finished folds to a weights folder, its model card, and the Hugging Face Hub.
+"""From finished runs to a weights folder, its model card, and the Hugging Face Hub.
 
 Begin at `assemble.assemble` and `publish.publish`. Imports every other room."""

@@ -1,272 +1,181 @@
-"""From a finished run to a weights folder: members, calibration, gallery, evidence, hashes."""
+"""From finished runs to a weights folder: members, calibration, scores and gallery.
 
-import json
-import platform
-import shutil
+Runs of several architectures can ship together when they were trained on the same folds. An image is
+then answered by the members that had not seen its lesion, one of each run, averaged with equal weights.
+"""
+
+import hashlib
 import subprocess
-import uuid
 from collections.abc import Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
-from importlib.metadata import version
+from dataclasses import replace
+from itertools import product
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
-from torch import Tensor
+from safetensors.torch import save
 
-from skin_app.decision import Calibration, prior_adjusted
 from skin_app.diagnoses import CODES
-from skin_app.network import Member
-from skin_app.weights.folder import CONTRACT, Contract, Rounding, Training, file_hash
-from skin_app.weights.packed import packed
-from train.data.ham10000 import TEXT
-from train.engine.checkpoint import save_tensors
-from train.engine.outputs import check_weights_folder
+from skin_app.weights.folder import Contract, Training
+from skin_app.weights.packed import Stored, packed
 from train.engine.predict import COUNTS, load_fold_member, views_label
-from train.engine.priors import log_prior_shift
 from train.engine.run import Run, RunError
-from train.release.card import model_card
-from train.release.gallery_index import gallery_embeddings, gallery_table, same_photo
-from train.scores.crossfit import CALIBRATED_ON, Bias, cross_fitted
-from train.scores.metrics import scores_by_rule
-from train.scores.plain import plain
+from train.release.gallery_index import gallery_embeddings, gallery_table
+from train.release.licences import start_licence
+from train.release.rounding import as_loaded, measure_rounding
+from train.release.weights_folder import write_folder
+from train.scores.evidence import Evidence, finished_folds, run_evidence
+from train.scores.shipped import out_of_fold_scores
 from train.scores.temperature import fit_calibration
-from train.scores.unseen import predicted_by
+from train.scores.unseen import columns_of_run, unseen_members
 
 LICENCE = "CC BY-NC 4.0 (trained on HAM10000, which is CC BY-NC 4.0)"
-PACKAGES = ("torch", "torchvision", "timm", "numpy", "scikit-learn")
 
 
-def assemble(run: Run, name: str) -> Path:
-    """Write `run.folder/weights` from all folds that are finished; returns the folder.
+def assemble(runs: Sequence[Run], out: Path | None = None, stored: Stored = "float16") -> Path:
+    """Write the weights folder `out` (None: `weights` in the first run's folder); returns it.
 
-    Temperatures come from the out-of-fold predictions; the reported scores use, for each lesion, a
-    temperature fitted on others. Raises `RunError` when no fold is finished.
+    Ships the members of the first finished folds, as many as the first run's recipe says. Temperatures
+    come from the out-of-fold predictions of all finished folds; the scores use, for each lesion, a
+    temperature fitted on others. Raises `RunError` when no fold is finished, or the runs do not fit
+    each other.
     """
-    folds = [f for f in range(run.recipe.folds) if finished(run, f)]
-    if not folds:
-        raise RunError(f"No fold of {run.folder} is finished: run `train run` on it first.")
-    predictions = Predictions.read(run, folds)
-    if max(COUNTS) not in predictions.logits:
-        raise RunError(
-            f"A fold of {run.folder} is predicted from fewer than {max(COUNTS)} views: run `train run` "
-            "on it again."
-        )
-    shift = log_prior_shift(run.data.labels, run.recipe)
-    fitted_on = (
-        f"out-of-fold predictions of {len(predictions.labels)} HAM10000 images (folds "
-        f"{', '.join(map(str, folds))} of {run.recipe.folds}), each by the one member that had not "
-        f"seen {'it' if run.recipe.split == 'image' else 'its lesion'}"
+    first = runs[0]
+    folds = _finished_folds(runs)
+    parts = [run_evidence(run, folds) for run in runs]
+    _check(runs, parts)
+    together = _averaged(parts)
+    shipped = folds[: first.recipe.shipped]
+    members = {
+        f"member-{number}": as_loaded(load_fold_member(run, fold), stored)
+        for number, (run, fold) in enumerate(product(runs, shipped))
+    }
+    rounding = None
+    if stored == "int8":
+        paths = dict(zip(first.data.table["image_id"], first.data.table["path"], strict=True))
+        rounding = measure_rounding(list(members.values()), shipped * len(runs), together, paths)
+    calibration = fit_calibration(
+        together.logits, together.labels, together.shift, _fitted_on(together, len(runs))
     )
-    calibration = fit_calibration(predictions.logits, predictions.labels, shift, fitted_on)
-    frequencies = np.bincount(run.data.labels, minlength=len(CODES)) / len(run.data.labels)
-    calibration = calibration.model_copy(update={"frequencies": tuple(frequencies.tolist())})
-    evidence = out_of_fold_scores(predictions, calibration, shift)
-    if run.recipe.split == "image":  # leaks: for comparison only
-        evidence |= {
-            "split": "by image (an image's lesion may have been trained on), stratified, out of fold",
-            "predicted_by": "one member an image: the one that was not trained on this image",
-        }
-    shipped = folds[: run.recipe.shipped]
-    members = {f"member-{i}": load_fold_member(run, fold) for i, fold in enumerate(shipped)}
-    member = file_hash(run.fold_folder(shipped[0]) / "member.safetensors")
-    kept_gallery = run.folder / f"gallery-{member[:12]}.npy"  # by the member that the app asks
-    embeddings = gallery_embeddings(members["member-0"], run.data, kept_gallery)
+    trainings = [_training(run, part, folds, shipped) for run, part in zip(runs, parts, strict=True)]
+    contract = Contract(
+        name=first.recipe.name,
+        codes=CODES,
+        members=tuple(members),
+        calibration=calibration.model_copy(update={"frequencies": together.frequencies}),
+        training=trainings[0],
+        further=tuple(trainings[1:]),
+        scores=out_of_fold_scores(together, len(runs)),
+        licence=LICENCE,
+        files={},
+        stored=stored,
+        rounding=rounding,
+    )
+    asked = members["member-0"]  # the app looks for similar lesions by it
+    digest = hashlib.sha256(save(packed(asked.state_dict(), stored))).hexdigest()
     return write_folder(
-        run.folder / "weights",
-        name=name,
+        out or first.folder / "weights",
+        contract,
         members=members,
-        calibration=calibration,
-        training=training_of(run, folds, shipped),
-        evidence=evidence,
-        embeddings=embeddings,
-        gallery=gallery_table(run.data),
-        evaluation=predictions.table,
-        folds_csv=run.folder / "folds.csv",
+        embeddings=gallery_embeddings(asked, first.data, first.folder / f"gallery-{digest[:12]}.npy"),
+        gallery=gallery_table(first.data),
+        evaluation=_evaluation(parts, together),
+        folds_csv=first.folder / "folds.csv",
     )
 
 
-def training_of(run: Run, folds: Sequence[int], shipped: Sequence[int]) -> Training:
-    """What the contract says of `run`, whose `folds` are finished and whose `shipped` go along."""
+def _finished_folds(runs: Sequence[Run]) -> list[int]:
+    """The finished folds, which must be the same of all runs."""
+    folds = [finished_folds(run.folder) for run in runs]
+    if not folds[0]:
+        raise RunError(f"No fold of {runs[0].folder} is finished: finish it by `train run` first.")
+    for run, own in zip(runs, folds, strict=True):
+        if own != folds[0]:
+            raise RunError(
+                f"{run.folder} has finished the folds {_listed(own) or 'none'}, {runs[0].folder} "
+                f"{_listed(folds[0])}: finish the others by `train run` first."
+            )
+    return folds[0]
+
+
+def _check(runs: Sequence[Run], parts: Sequence[Evidence]) -> None:
+    """Raise `RunError` for runs whose predictions cannot be averaged as they are."""
+    first = parts[0]
+    for run, part in zip(runs, parts, strict=True):
+        if max(COUNTS) not in part.logits:
+            raise RunError(
+                f"A fold of {run.folder} is predicted from fewer than {max(COUNTS)} views: start "
+                "`train run` on it again."
+            )
+        same_images = part.table["image_id"].equals(first.table["image_id"])
+        if not same_images or not np.array_equal(part.folds, first.folds):
+            raise RunError(
+                f"{run.folder} has other folds than {runs[0].folder}, so a member may have seen what "
+                "another holds out: train with the same split and seed."
+            )
+        if not np.allclose(part.shift, first.shift):
+            raise RunError(
+                f"{run.folder} was trained with other class weights or sampling than "
+                f"{runs[0].folder}: train with the same."
+            )
+
+
+def _averaged(parts: Sequence[Evidence]) -> Evidence:
+    """The runs' predictions of each image, averaged."""
+    logits = {views: np.mean([part.logits[views] for part in parts], axis=0) for views in COUNTS}
+    return replace(parts[0], logits=logits)
+
+
+def _evaluation(parts: Sequence[Evidence], together: Evidence) -> pd.DataFrame:
+    """The averaged logits of each image; of several runs, each one's own beside them."""
+    table = together.table[["image_id", "dx"]].assign(fold=together.folds)
+    for views in COUNTS:
+        names = [f"logit_{views_label(views)}_{code}" for code in CODES]
+        table[names] = together.logits[views]
+    if len(parts) > 1:
+        for (number, part), views in product(enumerate(parts), COUNTS):
+            table[columns_of_run(views, number)] = part.logits[views]
+    return table
+
+
+def _training(run: Run, evidence: Evidence, folds: list[int], shipped: list[int]) -> Training:
+    """What the contract says of one run."""
     return Training(
         recipe=run.recipe.to_dict(),
         seed=run.seed,
         folds=tuple(folds),
         shipped=tuple(shipped),
-        kept_epochs={fold: _kept_epoch(run, fold) for fold in folds},
+        kept_epochs={fold: _kept_epoch(evidence.histories[fold]) for fold in folds},
         images=len(run.data.table),
         lesions=len(np.unique(run.data.groups)),
         data_fingerprint=run.data.fingerprint,
         start_weights=run.start_weights,
+        start_licence=start_licence(evidence.settings),
         git_revision=_git_revision(),
-        versions={"python": platform.python_version()} | {p: version(p) for p in PACKAGES},
+        versions=evidence.settings["versions"],
     )
 
 
-@dataclass(frozen=True)
-class Predictions:
-    """Out-of-fold predictions: `logits` maps each number of views to (images, 7) averaged logits."""
-
-    table: pd.DataFrame
-    logits: dict[int, np.ndarray]
-    labels: np.ndarray
-    lesions: np.ndarray
-    folds: np.ndarray
-
-    @classmethod
-    def read(cls, run: Run, folds: list[int]) -> "Predictions":
-        """Join the finished folds' `predictions.csv` with the lesion groups of the data."""
-        table = pd.concat(
-            [pd.read_csv(run.fold_folder(fold) / "predictions.csv", dtype=TEXT) for fold in folds],
-            ignore_index=True,
-        )
-        rows = pd.Index(run.data.table["image_id"]).get_indexer(table["image_id"])
-        if (rows < 0).any() or table["image_id"].duplicated().any():
-            raise RunError(f"The predictions in {run.folder} do not fit its data: run it anew.")
-        columns = {views: [f"logit_{views_label(views)}_{code}" for code in CODES] for views in COUNTS}
-        logits = {
-            views: table[names].to_numpy()
-            for views, names in columns.items()
-            if set(names) <= set(table.columns) and not table[names].isna().to_numpy().any()
-        }
-        return cls(
-            table, logits, run.data.labels[rows], run.data.groups[rows], table["fold"].to_numpy()
-        )
-
-
-def out_of_fold_scores(
-    predictions: Predictions,
-    calibration: Calibration,
-    shift: np.ndarray,
-    bias: Bias = "none",
-    kinds: int = 1,
-) -> dict[str, Any]:
-    """Scores for each number of views, with cross-fitted calibrators: temperatures, and perhaps biases.
-
-    `CALIBRATED_ON` says what the calibrator of an image was fitted on; `bias`: as in `cross_fitted`;
-    `kinds`: of members whose averages the predictions are.
-    """
-    folds = np.unique(predictions.folds)
-    report: dict[str, Any] = {
-        "split": "lesion-grouped, stratified, out of fold",
-        "folds": folds.tolist(),
-        "images": len(predictions.labels),
-        "lesions": len(np.unique(predictions.lesions)),
-        "predicted_by": predicted_by(kinds),
-        "calibration_of": CALIBRATED_ON,
-    }
-    for views, logits in predictions.logits.items():
-        probabilities = cross_fitted(logits, predictions.labels, predictions.lesions, shift, bias)
-        adjusted = prior_adjusted(probabilities, calibration.frequencies)
-        by_rule = {"calibrated": probabilities, "prior_adjusted": adjusted}
-        scores = scores_by_rule(by_rule, predictions.labels, predictions.lesions)
-        report[f"views_{views}"] = plain(scores)
-    return report
-
-
-def write_folder(
-    folder: Path,
-    *,
-    name: str,
-    members: dict[str, Member],
-    calibration: Calibration,
-    training: Training,
-    evidence: dict[str, Any],
-    embeddings: np.ndarray,
-    gallery: pd.DataFrame,
-    evaluation: pd.DataFrame,
-    folds_csv: Path | None = None,
-    further: Sequence[Training] = (),
-    stored: Literal["float16", "int8"] = "float16",
-    rounding: Rounding | None = None,
-) -> Path:
-    """Write a whole weights folder beside `folder`, then put it in its place; or leave nothing.
-
-    A folder that holds the same members, predictions and gallery already stays as it is.
-
-    Members are stored as safetensors, float16 or int8 (`skin_app.weights.packed`); every file but the
-    model card is hashed into `ensemble.json`.
-    """
-    partial = folder.with_name(f"{folder.name}.{uuid.uuid4().hex}.partial")  # not another process's
-    with ExitStack() as afterwards:
-        afterwards.callback(shutil.rmtree, partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        for member_name, member in members.items():
-            place = partial / member_name
-            place.mkdir()
-            (place / "config.json").write_text(member.config.model_dump_json(indent=1) + "\n")
-            save_tensors(as_stored(member, stored), place / "model.safetensors")
-        save_tensors(
-            {
-                "embeddings": torch.from_numpy(embeddings.astype(np.float16)),
-                "same_photo": torch.tensor(same_photo(embeddings, gallery["lesion"].to_numpy(str))),
-            },
-            partial / "gallery.safetensors",
-        )
-        gallery.to_csv(partial / "gallery.csv", index=False)
-        (partial / "evaluation").mkdir()
-        evaluation.to_csv(partial / "evaluation" / "out_of_fold.csv", index=False)
-        if folds_csv is not None:
-            shutil.copyfile(folds_csv, partial / "evaluation" / "folds.csv")
-        (partial / "evaluation" / "scores.json").write_text(json.dumps(evidence, indent=1) + "\n")
-        files = sorted(p for p in partial.rglob("*") if p.is_file())
-        contract = Contract(
-            name=name,
-            codes=CODES,
-            members=tuple(members),
-            calibration=calibration,
-            training=training,
-            scores=evidence,
-            licence=LICENCE,
-            files={p.relative_to(partial).as_posix(): file_hash(p) for p in files},
-            further=tuple(further),
-            stored=stored,
-            rounding=rounding,
-        )
-        (partial / CONTRACT).write_text(contract.model_dump_json(indent=1) + "\n")
-        (partial / "README.md").write_text(model_card(contract))
-        if not _is_of_the_same_run(folder, contract):
-            check_weights_folder(folder)
-            shutil.rmtree(folder, ignore_errors=True)
-            partial.replace(folder)
-        return folder
-
-
-def as_stored(member: Member, stored: Literal["float16", "int8"]) -> dict[str, Tensor]:
-    """The tensors of a member's file."""
-    state = member.state_dict()
-    if stored == "int8":
-        return packed(state)
-    return {key: value.half() if value.is_floating_point() else value for key, value in state.items()}
-
-
-def _is_of_the_same_run(folder: Path, contract: Contract) -> bool:
-    """Whether `folder` holds these members and data already: what was added to them since stays."""
-    try:
-        there = Contract.model_validate_json((folder / CONTRACT).read_text()).files
-    except (OSError, ValueError):
-        return False
-    return all(
-        there.get(name) == digest and file_hash(folder / name) == digest
-        for name, digest in contract.files.items()
-        if name != "evaluation/scores.json"  # `calibrate` makes them anew
-    )
-
-
-def finished(run: Run, fold: int) -> bool:
-    """Whether `fold` was trained and its held-out images predicted."""
-    folder = run.fold_folder(fold)
-    return all((folder / name).is_file() for name in ("history.json", "predictions.csv"))
-
-
-def _kept_epoch(run: Run, fold: int) -> tuple[int, int]:
+def _kept_epoch(history: dict[str, Any]) -> tuple[int, int]:
     """Which epoch's weights were kept (from 1), and how many epochs ran, in the last stage."""
-    history = json.loads((run.fold_folder(fold) / "history.json").read_text())
     last = history["stages"][-1]
     return last["kept"] + 1, len(last["epochs"])
+
+
+def _fitted_on(evidence: Evidence, runs: int) -> str:
+    recipe, folds = evidence.settings["recipe"], np.unique(evidence.folds).tolist()
+    answered = unseen_members(runs)
+    if recipe["split"] == "image":
+        answered = answered.replace("its lesion", "it")
+    return (
+        f"out-of-fold predictions of {len(evidence.labels)} HAM10000 images (folds {_listed(folds)} of "
+        f"{recipe['folds']}), each by {answered}"
+    )
+
+
+def _listed(folds: Sequence[int]) -> str:
+    return ", ".join(map(str, folds))
 
 
 def _git_revision() -> str:

@@ -17,33 +17,34 @@ from skin_app.output import beside
 from skin_app.photo.read import read_photo
 from train.data.ham10000 import Dataset
 
-MARGIN = 5e-4  # float16 moves a likeness by as much
-HIGHEST = 1 - MARGIN  # a photo's likeness to its own stored image can be as low
+MARGIN = 5e-4  # float16 changes a similarity by up to this
+HIGHEST = 1 - MARGIN  # so a photo may be only this similar to its own stored image
 
 
 def same_photo(embeddings: np.ndarray, lesions: np.ndarray) -> float:
-    """The likeness from which a photo is taken for one of the gallery's own images.
+    """The cosine similarity from which a photo counts as one of the gallery's own images.
 
-    `SAME_PHOTO`, or a little more than any two different lesions have, but `HIGHEST` at most: above it
-    no photo would be found again. `embeddings`: (images, channels) of length 1; `lesions`: (images,).
+    `SAME_PHOTO`, or a little more than the highest similarity of two lesions, but `HIGHEST` at most: no
+    photo would be found again above it. `embeddings`: (images, channels) of length 1; `lesions`:
+    (images,).
     """
     units = torch.from_numpy(embeddings.astype(np.float32))
     lesion = torch.from_numpy(np.unique(lesions, return_inverse=True)[1])
-    most_alike = 0.0
+    highest = 0.0
     for rows in torch.arange(len(units)).split(1000):
         others = lesion[rows][:, None] != lesion[None]
-        most_alike = max(most_alike, float((units[rows] @ units.T).where(others, 0.0).max()))
-    return min(max(SAME_PHOTO, most_alike + MARGIN), HIGHEST)
+        highest = max(highest, float((units[rows] @ units.T).where(others, 0.0).max()))
+    return min(max(SAME_PHOTO, highest + MARGIN), HIGHEST)
 
 
 def tells_photos_apart(folder: Path) -> bool:
-    """Whether no two lesions in the gallery of a weights folder reach the `same_photo` stored there."""
+    """Whether the `same_photo` of a weights folder is above the similarity of any two lesions in it."""
     stored = load_file(folder / "gallery.safetensors")["same_photo"]
     return bool(stored < torch.tensor(HIGHEST))  # both float32
 
 
 def gallery_table(data: Dataset) -> pd.DataFrame:
-    """Ids and public metadata of all images, without any pixel."""
+    """Ids and public metadata of all images."""
     table = data.table.assign(lesion=data.table["image_id"].to_numpy()[data.groups])
     return table.reindex(columns=list(GALLERY_COLUMNS))
 

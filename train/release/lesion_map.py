@@ -8,17 +8,15 @@ from skin_app.gallery.lesion_map import FILE
 from skin_app.weights.folder import Contract, WeightsError, WeightsFolder
 from train.data.ham10000 import TEXT
 from train.explain.tsne import tsne_map
-from train.release.put_into import put_into
-
-FOLDS = "evaluation/folds.csv"
+from train.release.weights_folder import FOLDS, put_into
 
 
 def map_weights(weights: WeightsFolder, seed: int = 0) -> Contract:
     """Put `map.csv` (image_id, x, y) into a weights folder; returns its new contract.
 
-    It is the t-SNE of the gallery's embeddings (member 0, one view) of the fold that member 0 was not
-    trained on, so that no image lies where it was learnt by heart. Raises `WeightsError` for weights
-    that do not say which images those are.
+    The map is the t-SNE of the gallery's embeddings (member 0, one view). It shows the fold that
+    member 0 was not trained on, because training images lie where their label pulled them. Raises
+    `WeightsError` for weights that do not say which images those are.
     """
     if FOLDS not in weights.contract.files:
         raise WeightsError(

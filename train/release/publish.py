@@ -1,7 +1,7 @@
 """To the Hugging Face Hub: the weights as a model repo, and a Space that serves the page with them.
 
-Each is one commit, so a repo never holds half of a folder. A Space gets the weights by the full hash of
-their commit, as the app asks for, and nothing of HAM10000 but what the weights folder holds.
+Each is one commit, so a repo never holds half of a folder. A Space fetches the weights by the full hash
+of their commit, and holds nothing of HAM10000.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,15 +16,16 @@ from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.utils import validate_repo_id
 
 from skin_app.weights.folder import CONTRACT, WeightsFolder
-from skin_app.weights.hub import FAULTS, be_patient, explained
+from skin_app.weights.hub import be_patient
+from skin_app.weights.hub_faults import FAULTS, explained
 from train.data.ham10000 import IDS, TEXT
+from train.documents.template import filled
 
 ROOT = Path(__file__).resolve().parents[2]
 SPACE_FILES = ("app.py", "requirements.txt", "LICENSE", "skin_app/**/*")
 SPACE_PYTHON = "3.12"
 UNWANTED = ("__pycache__", ".pyc")
 ATTRIBUTES = ".gitattributes"  # the Hub's own
-
 
 NOT_YOURS = (
     "The Hub does not let you write to {repo}: log in with a token that may write (`hf auth login`), "
@@ -41,19 +42,16 @@ REFUSALS = {
     413: "{repo} is larger than the Hub takes: see its storage limits.",
 }
 TAG_TAKEN = "{repo} has that tag already: choose another --tag."
-SILENCE, PATIENCE = 120.0, 30.0  # seconds: the Hub takes its time over a large commit
+SILENCE, PATIENCE = 120.0, 30.0  # seconds: a large commit takes the Hub long
 
 
 class PublishError(RuntimeError):
-    """Nothing, or not all, could be published; the message is one sentence that says what to do."""
+    """Nothing, or only a part, was published; the message is one sentence that says what to do."""
 
 
 @dataclass(frozen=True)
 class Published:
-    """Where the weights are: `repo` at `commit`, 40 hex digits. `space`: the Space that serves them.
-
-    `private`: whether only those may read the weights whom their owner lets.
-    """
+    """Where the weights are: `repo` at `commit` (40 hex digits), and the Space that serves them."""
 
     repo: str
     commit: str
@@ -76,11 +74,11 @@ def publish(
 ) -> Published:
     """Upload `weights` to the model repo `repo` (owner/name), and the page to `space` if one is named.
 
-    New repos are private unless `public`; an existing one keeps its visibility, and all of its files
-    are replaced: it must hold weights (or a page) of this project, or nothing. `tag`: a name for the
-    commit. What was uploaded is compared with the folder, hash by hash. Raises `PublishError`, which
-    names the commit where the weights themselves were published, and for weights of other data than
-    HAM10000, which card and page would call by its name and licence.
+    New repos are private unless `public`; an existing one keeps its visibility. All files of a repo are
+    replaced, so it must be empty or hold weights (or a page) of this project. `tag`: a name for the
+    commit. The hashes of the upload are compared with those of the folder. Raises `PublishError`, with
+    the commit where the weights are up and a later step failed; and for weights of other data than
+    HAM10000, since card and page name HAM10000 and its licence.
     """
     _check_data(weights)
     for name in filter(None, (repo, space)):
@@ -111,7 +109,7 @@ def publish(
 
 
 def _check_data(weights: WeightsFolder) -> None:
-    """Raise `PublishError` unless all images of `weights` (its gallery lists them) are HAM10000's."""
+    """Raise `PublishError` unless all images in the gallery of `weights` are HAM10000's."""
     images = pd.read_csv(weights.folder / "gallery.csv", dtype=TEXT)["image_id"]
     others = sorted(set(images) - IDS)
     if others:
@@ -130,7 +128,8 @@ def files_of(weights: WeightsFolder) -> dict[str, bytes | Path]:
 def space_files(published: Published, fetched: Iterable[str]) -> dict[str, bytes | Path]:
     """Name in the Space -> file: the page's code, and a README with the Space's settings.
 
-    `fetched`: names of the weights' files, which the Space has before it starts.
+    `fetched`: names of the weights' files that the Space fetches when it is built. Private weights are
+    fetched when it starts, because it is built without its secrets.
     """
     found = (path for pattern in SPACE_FILES for path in sorted(ROOT.glob(pattern)))
     files: dict[str, bytes | Path] = {
@@ -138,65 +137,49 @@ def space_files(published: Published, fetched: Iterable[str]) -> dict[str, bytes
         for path in found
         if path.is_file() and not any(part in path.as_posix() for part in UNWANTED)
     }
-    return files | {"README.md": space_readme(published, fetched).encode()}
-
-
-def space_readme(published: Published, fetched: Iterable[str]) -> str:
-    """The Space's settings (Python, gradio, entry, weights to fetch beforehand) and a warning.
-
-    Private weights are not fetched beforehand: a Space is built without its secrets.
-    """
-    names = ",".join(fetched)
-    preload = f"preload_from_hub:\n- {published.repo} {names} {published.commit}\n"
-    return f"""---
-title: Skin lesions
-sdk: gradio
-sdk_version: {version("gradio")}
-python_version: "{SPACE_PYTHON}"
-app_file: app.py
-license: cc-by-nc-4.0
-models:
-- {published.repo}
-{"" if published.private else preload}---
-
-**A research demo, not a medical device.** Not for diagnosis, and not for treatment decisions.
-
-Weights: [{published.repo}](https://huggingface.co/{published.repo}/tree/{published.commit}).
-"""
+    readme = filled(
+        "space.md",
+        published=published,
+        fetched=fetched,
+        gradio=version("gradio"),
+        python=SPACE_PYTHON,
+    )
+    return files | {"README.md": readme.encode()}
 
 
 class _Hub:
-    """The Hub's calls that are needed here, with one sentence for what goes wrong."""
+    """The calls to the Hub; each raises `PublishError` with one sentence."""
 
     def __init__(self, api: HfApi) -> None:
         self.api = api
 
-    def prepare(self, repo: str, kind: str, mark: str, public: bool) -> None:
-        """Make sure that `repo` is there, and that nothing of somebody else's would be replaced.
-
-        `mark`: the file by which a repo of this project is known.
-        """
+    def prepare(self, repo: str, repo_type: str, mark: str, public: bool) -> None:
+        """Create `repo` if need be; refuse one that has files but not `mark`, a file of ours."""
         with _told(repo):
-            sdk = "gradio" if kind == "space" else None
-            self.api.create_repo(repo, repo_type=kind, private=not public, exist_ok=True, space_sdk=sdk)
-            there = set(self.api.list_repo_files(repo, repo_type=kind)) - {ATTRIBUTES, "README.md"}
+            sdk = "gradio" if repo_type == "space" else None
+            self.api.create_repo(
+                repo, repo_type=repo_type, private=not public, exist_ok=True, space_sdk=sdk
+            )
+            there = set(self.api.list_repo_files(repo, repo_type=repo_type)) - {ATTRIBUTES, "README.md"}
             if there and mark not in there:
                 raise PublishError(
                     f"{repo} holds {sorted(there)[0]} and no {mark}: all of its files would be "
                     "replaced, so name another repo, or empty that one."
                 )
 
-    def replace(self, repo: str, kind: str, files: dict[str, bytes | Path], message: str) -> str:
+    def replace(self, repo: str, repo_type: str, files: dict[str, bytes | Path], message: str) -> str:
         """Make `repo` hold exactly `files`, in one commit; returns its hash."""
         with _told(repo):
-            there = self.api.list_repo_files(repo, repo_type=kind)
+            there = self.api.list_repo_files(repo, repo_type=repo_type)
             gone = [
                 CommitOperationDelete(name)
                 for name in there
                 if name not in files and name != ATTRIBUTES
             ]
             added = [CommitOperationAdd(name, content) for name, content in files.items()]
-            info = self.api.create_commit(repo, [*gone, *added], commit_message=message, repo_type=kind)
+            info = self.api.create_commit(
+                repo, [*gone, *added], commit_message=message, repo_type=repo_type
+            )
             return info.oid
 
     def is_private(self, repo: str) -> bool:
@@ -230,9 +213,9 @@ class _Hub:
 
 @contextmanager
 def _told(repo: str, refusals: Mapping[int, str] | None = None) -> Iterator[None]:
-    """What the Hub's client raises, as a `PublishError` about `repo`.
+    """Turn what the Hub's client raises into a `PublishError` about `repo`.
 
-    `refusals`: HTTP status -> what is said of it here instead of what `REFUSALS` says.
+    `refusals`: HTTP status -> a sentence instead of that in `REFUSALS`.
     """
     try:
         yield

@@ -24,6 +24,8 @@ from skin_app.output import replace_file
 from skin_app.patients import normalised
 from skin_app.weights.folder import open_weights
 from train.data.ham10000 import TEXT, DataError
+from train.engine.priors import log_prior_shift
+from train.engine.run import Run
 from train.scores.crossfit import Bias, cross_fitted
 from train.scores.metrics import RULES
 
@@ -152,6 +154,35 @@ def weights_evidence(folder: Path) -> Evidence:
     )
 
 
+def finished_folds(run_folder: Path) -> list[int]:
+    """The folds that were trained and whose held-out images were predicted."""
+    return sorted(
+        int(path.parent.name.removeprefix("fold-"))
+        for path in run_folder.glob("fold-*/predictions.csv")
+        if (path.parent / "history.json").is_file()
+    )
+
+
+def run_evidence(run: Run, folds: Sequence[int]) -> Evidence:
+    """The evidence of finished folds in a run folder. Raises `DataError`."""
+    folders = {fold: run.fold_folder(fold) for fold in folds}
+    predictions = [_csv(folder / "predictions.csv") for folder in folders.values()]
+    table = pd.concat(predictions, ignore_index=True)
+    images, _ = normalised(_public(run.data.table))
+    return Evidence(
+        study="run",
+        setting=run.folder.name,
+        folder=run.folder,
+        settings=read_json(run.folder / "run.json"),
+        histories={fold: read_json(folder / "history.json") for fold, folder in folders.items()},
+        table=_with_metadata(table, images, run.folder),
+        logits=_logits(table, run.folder),
+        folds=table["fold"].to_numpy(np.int64),
+        shift=log_prior_shift(run.data.labels, run.recipe),
+        images=images,
+    )
+
+
 def export_evidence(run_folder: Path, data: pd.DataFrame, out: Path) -> None:
     """Keep the evidence of the finished folds of `run_folder` in `out`, `.../<study>/<setting>`.
 
@@ -159,11 +190,7 @@ def export_evidence(run_folder: Path, data: pd.DataFrame, out: Path) -> None:
     The same run gives the same bytes. Raises `DataError` when no fold is finished, or other images are
     already kept there.
     """
-    folds = sorted(
-        int(path.parent.name.removeprefix("fold-"))
-        for path in run_folder.glob("fold-*/predictions.csv")
-        if (path.parent / "history.json").is_file()
-    )
+    folds = finished_folds(run_folder)
     if not folds:
         raise DataError(
             f"No fold of {run_folder} is finished: train it with `python -m train run` first."

@@ -2,17 +2,20 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from skin_app.weights.evaluation import confusions
 from skin_app.weights.folder import open_weights
-from train.scores.crossfit import Bias
+from train.scores.crossfit import CALIBRATED_ON, Bias
 from train.scores.estimate import Estimate, shown
 from train.scores.evidence import Evidence, weights_evidence
 from train.scores.metrics import Scores, scores_by_rule
 from train.scores.paired import Compared, compared, sides
+from train.scores.plain import plain
 from train.scores.strata import Stratum, strata
+from train.scores.unseen import predicted_by
 
 CONFUSED = 6
 
@@ -110,3 +113,27 @@ def shipped_evidence(folder: Path) -> Evidence:
     evidence = weights_evidence(folder)
     audited = open_weights(folder).contract.trust is not None
     return replace(evidence, bias="chosen") if audited else evidence
+
+
+def out_of_fold_scores(evidence: Evidence, runs: int = 1) -> dict[str, Any]:
+    """What a weights folder says of its scores: who predicted the images, and all scores as JSON.
+
+    `runs`: how many members, each of another run, answered an image on average.
+    """
+    split = "lesion-grouped, stratified, out of fold"
+    answered = predicted_by(runs)
+    if evidence.settings["recipe"].get("split") == "image":  # leaks: for comparison only
+        split = "by image (an image's lesion may have been trained on), stratified, out of fold"
+        answered = answered.replace("its lesion", "this image")
+    report: dict[str, Any] = {
+        "split": split,
+        "predicted_by": answered,
+        "folds": list(evidence.fold_numbers),
+        "images": len(evidence.labels),
+        "lesions": len(np.unique(evidence.lesions)),
+        "calibration_of": CALIBRATED_ON,
+    }
+    for views in sorted(evidence.logits):
+        found = scores_by_rule(evidence.by_rule(views), evidence.labels, evidence.lesions)
+        report[f"views_{views}"] = plain(found)
+    return report

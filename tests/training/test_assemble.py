@@ -1,4 +1,4 @@
-"""Members of another kind join a weights folder: two unlike networks answer each held-out image."""
+"""Two runs of unlike architectures on the same folds: each held-out image is answered by both."""
 
 import dataclasses
 from pathlib import Path
@@ -24,10 +24,10 @@ from train.audit.heat import first_maps
 from train.audit.novelty import fit_novelty
 from train.data.ham10000 import read_dataset
 from train.engine.fold import train_fold
-from train.engine.run import Run, RunError, open_run, prepare
+from train.engine.run import Run, RunError, prepare
 from train.recipes.recipe import Recipe, Stage
-from train.release.add_members import add_members
 from train.release.assemble import assemble
+from train.release.licences import BY_SHA256, start_licence
 from train.scores.unseen import columns_of_run
 
 SHORT = Recipe(
@@ -35,7 +35,9 @@ SHORT = Recipe(
 )
 
 
-def fitted(folder: Path, data: Path, recipe: Recipe, folds: tuple[int, ...] = (0, 1)) -> Run:
+def fitted(
+    folder: Path, data: Path, recipe: Recipe, folds: tuple[int, ...] = (0, 1), views: int = 8
+) -> Run:
     """A run of random start weights whose `folds` are finished."""
     start = folder.parent / f"{folder.name}-start.safetensors"
     torch.manual_seed(0)
@@ -43,7 +45,7 @@ def fitted(folder: Path, data: Path, recipe: Recipe, folds: tuple[int, ...] = (0
     save_file({key: value.contiguous() for key, value in backbone.items()}, start)
     run = prepare(folder, read_dataset(data), recipe, 0, start)
     for fold in folds:
-        train_fold(run, fold)
+        train_fold(run, fold, views=views)
     return run
 
 
@@ -53,7 +55,7 @@ def of(member: MemberConfig) -> Recipe:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("kinds")
+    return tmp_path_factory.mktemp("runs")
 
 
 @pytest.fixture(scope="module")
@@ -62,16 +64,19 @@ def data(place: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def first(place: Path, data: Path) -> Path:
-    """A weights folder with members of one kind."""
-    return assemble(fitted(place / "swin", data, of(SWIN)), "two kinds")
+def first(place: Path, data: Path) -> Run:
+    return fitted(place / "swin", data, of(SWIN))
 
 
 @pytest.fixture(scope="module")
-def both(place: Path, data: Path, first: Path) -> Path:
-    run, out = fitted(place / "mobilenet", data, of(MOBILENET)), place / "both"
-    given = ["--weights", str(first), "--run", str(run.folder), "--data", str(data), "--out", str(out)]
-    assert main(["add", *given]) == 0
+def second(place: Path, data: Path) -> Run:
+    return fitted(place / "mobilenet", data, of(MOBILENET))
+
+
+@pytest.fixture(scope="module")
+def both(place: Path, data: Path, first: Run, second: Run) -> Path:
+    runs, out = [str(first.folder), str(second.folder)], place / "both"
+    assert main(["assemble", *runs, "--data", str(data), "--out", str(out), "--int8"]) == 0
     return out
 
 
@@ -80,18 +85,24 @@ def bench(place: Path, data: Path, both: Path) -> Bench:
     return Bench.open(open_weights(both), read_dataset(data), place / "work")
 
 
-def test_the_folder_says_which_member_is_of_which_fold_and_kind(both: Path, first: Path) -> None:
-    contract, before = open_weights(both).contract, open_weights(first).contract
+def test_the_folder_says_which_member_is_of_which_fold_and_run(both: Path) -> None:
+    contract = open_weights(both).contract
     assert contract.members == ("member-0", "member-1", "member-2", "member-3")
     assert contract.folds_of_members == (0, 1, 0, 1)
     assert [t.recipe["member"]["architecture"] for t in contract.trainings] == [
         SWIN.architecture,
         MOBILENET.architecture,
     ]
-    assert contract.training == before.training
     assert contract.stored == "int8"
     assert contract.scores["predicted_by"].startswith("2 members an image")
     assert "2 members an image" in (both / "README.md").read_text()
+
+
+def test_8_bit_integers_take_half_the_space(both: Path, first: Run) -> None:
+    whole = assemble([first], both.parent / "float16")
+    sizes = [(f / "member-0" / "model.safetensors").stat().st_size for f in (both, whole)]
+    assert 0.45 < sizes[0] / sizes[1] < 0.75  # tiny networks are half biases and names
+    assert open_weights(whole).contract.rounding is None
 
 
 def test_predictions_are_of_members_that_had_not_seen_the_lesion(both: Path, data: Path) -> None:
@@ -195,37 +206,33 @@ def test_readings_are_of_every_view_of_both(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "folds", "sentence"),
+    ("change", "folds", "views", "sentence"),
     [
-        ({"class_boost": (("mel", 3.0),)}, (0, 1), "other class weights"),
-        ({}, (0,), "no finished fold 1"),
+        ({"class_boost": (("mel", 3.0),)}, (0, 1), 8, "other class weights"),
+        ({}, (0,), 8, r"has finished the folds 0, .* 0, 1"),
+        ({}, (0, 1), 1, "fewer than 8 views"),
+        ({"split": "image"}, (0, 1), 8, "other folds"),
     ],
 )
-def test_a_run_that_cannot_answer_along_is_refused(
+def test_a_run_that_does_not_fit_the_first_is_refused(
     tmp_path: Path,
     data: Path,
-    first: Path,
+    first: Run,
     change: dict[str, object],
     folds: tuple[int, ...],
+    views: int,
     sentence: str,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
     recipe = dataclasses.replace(of(MOBILENET), **change)  # pyright: ignore[reportArgumentType]
-    run = fitted(tmp_path / "run", data, recipe, folds)
-    given = ["--run", str(run.folder), "--data", str(data), "--out", str(tmp_path / "out")]
-    assert main(["add", "--weights", str(first), *given]) != 0
-    assert sentence in capsys.readouterr().err
+    run = fitted(tmp_path / "run", data, recipe, folds, views)
+    with pytest.raises(RunError, match=sentence):
+        assemble([first, run], tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
-def test_a_run_of_too_few_views_is_refused(tmp_path: Path, data: Path, first: Path) -> None:
-    run = fitted(tmp_path / "run", data, of(MOBILENET), (0,))
-    train_fold(run, 1, views=1)
-    with pytest.raises(RunError, match="fewer than 8 views"):
-        add_members(open_weights(first), run, tmp_path / "out")
-
-
-def test_other_folds_are_refused(tmp_path: Path, data: Path, first: Path) -> None:
-    run = prepare(tmp_path / "run", read_dataset(data), of(MOBILENET), 1, None)
-    with pytest.raises(RunError, match="other folds"):
-        add_members(open_weights(first), open_run(run.folder, read_dataset(data)), tmp_path / "out")
+def test_start_weights_have_the_licence_of_their_file_or_of_timm_or_none() -> None:
+    member = {"member": {"architecture": "resnet50"}}
+    assert start_licence({"init": None, "recipe": member}) == "apache-2.0"
+    known = next(iter(BY_SHA256))
+    assert start_licence({"init": {"name": "stages123", "sha256": known}}) == "Apache-2.0"
+    assert start_licence({"init": {"name": "stages123", "sha256": "0" * 64}}) == ""
