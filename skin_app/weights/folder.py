@@ -27,9 +27,20 @@ from skin_app.trust import Trust
 from skin_app.weights.hub import HubError, download
 from skin_app.weights.packed import unpacked
 
-EMBEDDED = Path(__file__).resolve().parents[2] / "weights"
 CONTRACT = "ensemble.json"
-FORMAT = 1
+FORMAT = 2  # 1 keyed `trust.measured` by English sentences
+
+
+def embedded_in(package: Path) -> Path:
+    """The weights that come with the folder `package` of skin_app.
+
+    Installed, they are inside it (setup.py); in a checkout, beside it.
+    """
+    installed = package / "embedded"
+    return installed if installed.is_dir() else package.parent / "weights"
+
+
+EMBEDDED = embedded_in(Path(__file__).resolve().parents[1])
 
 
 class WeightsError(ValueError):
@@ -41,7 +52,7 @@ class Training(BaseModel):
 
     `recipe`: all its values; `folds`: the folds that were trained; `shipped`: the folds whose members
     are in the folder; `images`, `lesions`: size of the data; `kept_epochs`: fold -> which epoch's
-    weights early stopping kept, of how many that ran.
+    weights early stopping kept, of how many that ran. `start_licence`: SPDX name; "" where unknown.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -55,6 +66,7 @@ class Training(BaseModel):
     lesions: int
     data_fingerprint: str
     start_weights: str
+    start_licence: str = ""
     git_revision: str
     versions: dict[str, str]
 

@@ -55,5 +55,10 @@ def read_document(path: Path) -> dict[str, Any]:
 
 def document(numbers: dict[str, Any]) -> str:
     """The whole text; raises `jinja2.UndefinedError` for a number that is missing."""
-    values = {"all": numbers, "figure": FIGURE, "predictive_values": predictive_values}
-    return filled("trust.md", sections=SECTIONS, **values)
+    return filled(
+        "trust.md",
+        sections=SECTIONS,
+        all=numbers,
+        figure=FIGURE,
+        predictive_values=predictive_values,
+    )

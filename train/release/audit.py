@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from skin_app.novelty import FILE as NOVELTY_FILE
 from skin_app.outcome import COVERAGE
-from skin_app.trust import MAP_AGAINST_CENTRE, MIRRORED, PAINTED_CORNERS, PAINTED_HAIR, Estimate, Trust
+from skin_app.trust import Estimate, Measured, Trust
 from skin_app.views import VIEWS
 from skin_app.weights.folder import Contract, WeightsFolder
 from train.audit import (
@@ -150,7 +150,7 @@ def scored_anew(weights: WeightsFolder) -> dict[str, Any]:
     return out_of_fold_scores(predictions, calibration, evidence.shift, "chosen", runs)
 
 
-def summary(numbers: dict[str, Any]) -> dict[str, Estimate]:
+def summary(numbers: dict[str, Any]) -> dict[Measured, Estimate]:
     """The main results, for `ensemble.json` and the page: of 8 views where not said otherwise.
 
     Outcomes are those before the readings' disagreement is asked, as only some lesions have readings.
@@ -159,28 +159,28 @@ def summary(numbers: dict[str, Any]) -> dict[str, Estimate]:
     outcomes = decided["outcomes"][views][decided["rule_in_use"]]
     sets = decided["sets"][views][f"{COVERAGE:g}"]
     explained, painted = numbers["explanations"], numbers["artefacts"]["variants"]
-    found: dict[str, tuple[dict[str, Any], bool]] = {
-        "malignant among those called suspicious": (outcomes["malignant_among_suspicious"], True),
-        "benign among those called not suspicious": (outcomes["benign_among_not_suspicious"], True),
-        "melanomas that end in not suspicious": (outcomes["melanomas_cleared"], True),
-        "malignant images called suspicious": (outcomes["malignant_called_suspicious"], True),
-        "answers that are uncertain": (outcomes["uncertain"], True),
-        "coverage of the 90 % sets": (sets["coverage"], True),
-        "diagnoses in a 90 % set": (sets["mean_size"], False),
-        "dermatoscopic images refused": (numbers["novelty"]["false_alarms"][views], True),
+    found: dict[Measured, tuple[dict[str, Any], bool]] = {
+        "ppv_of_suspicious": (outcomes["malignant_among_suspicious"], True),
+        "npv_of_not_suspicious": (outcomes["benign_among_not_suspicious"], True),
+        "melanomas_not_suspicious": (outcomes["melanomas_cleared"], True),
+        "malignant_suspicious": (outcomes["malignant_called_suspicious"], True),
+        "uncertain": (outcomes["uncertain"], True),
+        "set_coverage": (sets["coverage"], True),
+        "set_size": (sets["mean_size"], False),
+        "refused_dermatoscopic": (numbers["novelty"]["false_alarms"][views], True),
     }
-    pictures = numbers["novelty"]["groups"]
-    for group, title in foreign.GROUPS.items():
-        if group in pictures and group in foreign.TARGETS:
-            found[f"{title} refused (by all members, 1 view)"] = (pictures[group]["refused"], True)
+    pictures: dict[str, Measured] = {"photo": "refused_ordinary", "clinical": "refused_clinical"}
+    for group, name in pictures.items():
+        if group in numbers["novelty"]["groups"]:
+            found[name] = (numbers["novelty"]["groups"][group]["refused"], True)
     found |= {
-        "HAM10000 images with a quality finding": (numbers["quality"]["false_alarms"]["any"], True),
-        "heat on the lesion": (numbers["heat"]["share"], True),
-        "area of the lesion": (numbers["heat"]["area"], True),
-        PAINTED_HAIR: (painted["dark hair"]["flips_calibrated"], True),
-        PAINTED_CORNERS: (painted["dark corners"]["flips_calibrated"], True),
-        MIRRORED: (painted["mirrored"]["flips_calibrated"], True),
-        MAP_AGAINST_CENTRE: (
+        "with_quality_finding": (numbers["quality"]["false_alarms"]["any"], True),
+        "heat_on_lesion": (numbers["heat"]["share"], True),
+        "lesion_area": (numbers["heat"]["area"], True),
+        "changed_by_dark_hair": (painted["dark hair"]["flips_calibrated"], True),
+        "changed_by_dark_corners": (painted["dark corners"]["flips_calibrated"], True),
+        "changed_by_mirroring": (painted["mirrored"]["flips_calibrated"], True),
+        "map_above_centre": (
             explained["curves"]["ours_less"]["centre Gaussian"]["insertion less deletion"],
             False,
         ),
