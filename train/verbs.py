@@ -10,7 +10,6 @@ from pathlib import Path
 from skin_app.ensemble import Ensemble
 from skin_app.output import check_output, counted, replace_file
 from skin_app.weights.folder import open_weights
-from train.audit.audit import audit
 from train.data.findings import findings
 from train.data.folds import image_folds, lesion_folds, write_folds
 from train.data.ham10000 import DataError, Dataset, read_dataset
@@ -33,6 +32,7 @@ from train.recipes.published import RECIPES
 from train.recipes.recipe import Recipe
 from train.recipes.studies import STUDIES
 from train.release.assemble import assemble
+from train.release.audit import audit
 from train.release.card import with_scores
 from train.release.gallery_index import tells_photos_apart
 from train.release.lesion_map import map_weights
