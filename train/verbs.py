@@ -10,14 +10,14 @@ from pathlib import Path
 from skin_app.ensemble import Ensemble
 from skin_app.output import check_output, counted, replace_file
 from skin_app.weights.folder import open_weights
-from train import outputs
-from train.audit.calibrate import calibrate
+from train.audit.audit import audit
 from train.data.findings import findings
 from train.data.folds import image_folds, lesion_folds, write_folds
-from train.data.ham10000 import Dataset, read_dataset
+from train.data.ham10000 import DataError, Dataset, read_dataset
 from train.documents.figures import draw_range_test
 from train.documents.results import write_results, write_study
-from train.documents.trust import FIGURE
+from train.documents.trust import FIGURE, SECTIONS
+from train.engine import outputs
 from train.engine.checkpoint import write_json
 from train.engine.fold import train_fold
 from train.engine.processes import in_turn, new_accelerator
@@ -101,7 +101,9 @@ def add_to_weights(options: Namespace) -> None:
 
 
 def run_study(options: Namespace) -> None:
-    study = STUDIES[options.study]
+    study = STUDIES.get(options.study)
+    if study is None:
+        raise RunError(f"There is no study {options.study}: use {', '.join(sorted(STUDIES))}.")
     evidence = options.evidence or options.out / "evidence"
     outputs.check_folder(options.out, {f"{study.name}.md": outputs.STUDY_PAGE})
     outputs.check_folder(evidence / study.name, {"study.json": outputs.STUDY})
@@ -223,12 +225,14 @@ def score(options: Namespace) -> None:
 
 
 def audit_weights(options: Namespace) -> None:
+    if options.only not in (None, *SECTIONS):
+        raise DataError(f"--only takes one of {', '.join(SECTIONS)}, not {options.only}.")
     beside = {FIGURE: outputs.PICTURE}
     outputs.check_document(options.out, outputs.TRUST, outputs.TRUST_JSON, beside)
     outputs.check_folder(options.work)
     weights = open_to_change(options.weights)
     data = _read(options)
-    calibrate(weights, data, options.work, options.not_dermoscopy, options.out)
+    audit(weights, data, options.work, options.not_dermoscopy, options.out, options.only)
     print(
         f"fitted into {weights.folder}; written to {options.out} and {options.out.with_suffix('.json')}"
     )
@@ -263,7 +267,10 @@ def readme(options: Namespace) -> None:
 
 def recipe_of(options: Namespace) -> Recipe:
     """The named recipe with what the command line changes in it."""
-    return changed(RECIPES[options.recipe], options.backbone, options.size, options.set)
+    recipe = RECIPES.get(options.recipe)
+    if recipe is None:
+        raise RunError(f"There is no recipe {options.recipe}: use {', '.join(sorted(RECIPES))}.")
+    return changed(recipe, options.backbone, options.size, options.set)
 
 
 def _prepared(options: Namespace, recipe: Recipe) -> Run:

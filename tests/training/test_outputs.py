@@ -13,9 +13,9 @@ from PIL import Image
 from skin_app.output import OutputError, replace_file
 from skin_app.weights.folder import EMBEDDED
 from tests.tiny import picture
-from train import outputs
 from train.__main__ import main
 from train.documents.trust import FIGURE
+from train.engine import outputs
 
 ROOT = Path(__file__).parents[2]
 # the options that a verb needs beside where it writes; nothing of it is read before the refusal

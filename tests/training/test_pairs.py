@@ -15,8 +15,8 @@ from sklearn.neighbors import NearestNeighbors
 from skin_app.diagnoses import CODES
 from skin_app.network import Member
 from tests.tiny import MOBILENET, write_data
-from train import outputs
 from train.data.ham10000 import read_dataset
+from train.engine import outputs
 from train.engine.checkpoint import save_member, write_json
 from train.engine.fold import predict_held_out
 from train.engine.run import Run, RunError, prepare

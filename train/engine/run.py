@@ -16,10 +16,10 @@ from skin_app.output import replace_file
 from skin_app.weights.folder import file_hash
 from train.data.folds import image_folds, lesion_folds, write_folds
 from train.data.ham10000 import TEXT, Dataset, cached_squares
+from train.engine.outputs import check_run_folder
 from train.engine.priors import log_prior_shift
 from train.engine.sampling import steps_per_epoch
 from train.engine.start import built
-from train.outputs import check_run_folder
 from train.recipes.recipe import Recipe, RunError
 
 PACKAGES = ("torch", "torchvision", "timm", "accelerate", "numpy", "scikit-learn")
