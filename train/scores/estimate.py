@@ -56,17 +56,6 @@ def mean_estimate(values: np.ndarray, lesions: np.ndarray) -> Estimate:
     return Estimate(float(numbers.mean()), interval, len(numbers))
 
 
-def estimate_of(scores: Scores, name: str) -> Estimate:
-    """One of the scores with its interval."""
-    images = sum(own.images for own in scores.per_class.values())
-    return Estimate(getattr(scores, name), scores.intervals_95.get(name), images)
-
-
-def shown(by_rule: dict[str, Scores]) -> dict[str, Estimate]:
-    """The scores of `SHOWN`, from the scores of both rules."""
-    return {key: estimate_of(by_rule[rule], score) for key, (rule, score) in SHOWN.items()}
-
-
 def mean_estimates(values: np.ndarray, lesions: np.ndarray) -> list[Estimate]:
     """Mean of each column of (images, columns) `values`, NaN left out: see `ratio_estimates`."""
     known = ~np.isnan(values)
@@ -96,3 +85,14 @@ def ratio_estimates(
         else:
             found.append(Estimate(ratio, percentiles_95(resampled[:, column]), images))
     return found
+
+
+def estimate_of(scores: Scores, name: str) -> Estimate:
+    """One of the scores with its interval."""
+    images = sum(own.images for own in scores.per_class.values())
+    return Estimate(getattr(scores, name), scores.intervals_95.get(name), images)
+
+
+def shown(by_rule: dict[str, Scores]) -> dict[str, Estimate]:
+    """The scores of `SHOWN`, from the scores of both rules."""
+    return {key: estimate_of(by_rule[rule], score) for key, (rule, score) in SHOWN.items()}
