@@ -321,7 +321,7 @@ def interval_95(values: np.ndarray, lesions: int = 0) -> Interval | None:
 def unanimous_95(share: float, lesions: int) -> Interval:
     """Exact 95 % interval (Clopper and Pearson 1934) of a share that is 0 or 1 in all of `lesions`.
 
-    Resampled, values that are all alike would give an interval without any width.
+    Resampled, values that are all equal would give an interval without any width.
     """
     bound = 0.025 ** (1 / lesions)
     return (bound, 1.0) if share else (0.0, 1 - bound)
