@@ -1,17 +1,17 @@
-"""How long an answer takes, against the least it could take and against the usual way.
+"""How long one answer takes, against bare forward passes and against the usual libraries.
 
     python benchmarks/answer.py [--weights FOLDER] [--repeats 7] [--out FILE]
 
-In one run, on one photo (a synthetic drawing of 600 x 450), interleaved, medians:
+Measured on one photo (a synthetic drawing, 600 x 450), in turns in one process; shown are medians.
 
-- full: `Ensemble.analyse`, the page's whole answer (all members, 8 views, seven maps, gallery, checks);
-- ours: the same without the maps, with 8 views, and with 1 (the page's quick answer);
-- bare: only the forward passes that this needs, at the same sizes and in the same batches, nothing
-  else (stages that the members have in common run once, as in ours);
-- usual: ttach around each member at one size, and the grad-cam library once per class and member
+- full: the page's whole answer: all members, 8 views, seven heatmaps, similar lesions, checks.
+- ours: the same without heatmaps, from 8 views, and from 1 (the page's quick answer).
+- bare: only the forward passes of "ours", with the same sizes and batches. Stages that the members
+  share run once, as in "ours".
+- usual: ttach around each member at one size, and the grad-cam library once for each class and member
   (one view).
 
-Peak memory is that of a fresh process that loads the weights and answers once.
+Peak memory is that of a new process that loads the weights and answers once.
 """
 
 import argparse
@@ -40,7 +40,7 @@ from train.data.drawings import draw_lesion
 
 
 class UsualMember(nn.Module):
-    """A member as other programs have it: trainable, logits out, its last map at `spatial`."""
+    """A member as other programs build it: trainable, with logits and a last layer `spatial`."""
 
     def __init__(self, member: Member) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class UsualMember(nn.Module):
 
 
 def bare(ensemble: Ensemble, inputs: list[Inputs]) -> list[list[MemberOutput]]:
-    """Only the forward passes, each member by itself or with the first stages in common run once."""
+    """Only the forward passes; stages that members share run once."""
     with torch.inference_mode(), precision(ensemble.device):
         return [
             run_members(group.members_at[size], group.stages, squares)
@@ -74,10 +74,10 @@ def usual(members: list[UsualMember], inputs: list[Tensor]) -> None:
 
 
 def medians(ways: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """Median seconds of each way, taken in turns after one round to warm up.
+    """Median seconds of each way, measured in turns after one round to warm up.
 
-    Each way's last result is held until its next: otherwise the allocator gives the memory back to the
-    system, and the next pass pays for getting it again.
+    The last result of each way is kept until its next turn. Otherwise the allocator would return the
+    memory to the system, and the next turn would pay for getting it back.
     """
     taken: dict[str, list[float]] = {name: [] for name in ways}
     held: dict[str, object] = {}

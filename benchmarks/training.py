@@ -2,16 +2,17 @@
 
     python benchmarks/training.py [--data FOLDER] [--images 512] [--rounds 3] [--out FILE]
 
-Same network (a member), batch, size, optimiser, running mean and machine, in one run, in turns; the
-ratio is of the medians.
+Both train the same network at the same batch size, input size, optimiser and running mean, in turns in
+one process. The ratio is that of the medians.
 
-- ours: `train.engine.learner.Learner`: decoded squares from the memory-mapped cache, augmentation of
-  whole batches, focal loss. The cache is filled once, beforehand; how long that took is told.
-- timm: JPEG files through `ImageDataset` and `create_loader` (random crops, flips, colour) with as
-  many workers as serve it best, its AdamW and `ModelEmaV3`, cross-entropy.
+- ours: `Learner`, which reads decoded squares from a memory-mapped cache, augments whole batches and
+  uses the focal loss. The cache is filled once, before; the table says how long that took.
+- timm: JPEG files through `ImageDataset` and `create_loader` (random crops, flips, colour), with 0 and
+  with 2 workers; timm's AdamW and `ModelEmaV3`; cross-entropy.
 
-Waiting is the share of the time spent until a batch of pixels was there: reading the cache for ours
-(augmentation counts as work, it runs on the device), the next batch of the loader for timm.
+"Waiting" is the share of the time spent until the pixels of a batch are there. For ours that is reading
+the cache (augmentation counts as work, because it runs on the device), for timm the next batch of its
+loader.
 
 Without --data the images are drawings of this program, 600 x 450, as JPEG.
 """
@@ -41,23 +42,23 @@ from skin_app.diagnoses import CODES
 from skin_app.hardware import best_device, describe, precision
 from skin_app.network import Member
 from skin_app.output import OutputError, check_output, replace_file
-from train.data.drawings import Kind, draw_lesion
+from train.data.drawings import Pattern, draw_lesion
 from train.data.ham10000 import Dataset, read_dataset
 from train.data.pixels import Pixels
 from train.data.subset import stratified_part
-from train.engine.learner import Learner, memory_format
+from train.engine.fold import Learner, memory_format
 from train.engine.processes import new_accelerator
 from train.engine.run import Run, prepare
 from train.recipes.overrides import changed
 from train.recipes.published import FLAGSHIP
 from train.recipes.recipe import Recipe
 
-KINDS: tuple[Kind, ...] = ("network", "globules", "patchy", "vessels")
+KINDS: tuple[Pattern, ...] = ("network", "globules", "patchy", "vessels")
 WORKERS = (0, 2)
 
 
 class TimedPixels(Pixels):
-    """Pixels that count the seconds until they were there."""
+    """Pixels that count the seconds until they are there."""
 
     seconds = 0.0
 
@@ -69,7 +70,7 @@ class TimedPixels(Pixels):
 
 
 class Ours:
-    """Steps of our loop."""
+    """Our training step."""
 
     name = "ours"
 
@@ -93,7 +94,7 @@ class Ours:
 
 
 class Timms:
-    """Steps of timm's pipeline with `workers` loader processes."""
+    """timm's training step and data pipeline, with `workers` loader processes."""
 
     def __init__(self, folder: Path, recipe: Recipe, member: Member, workers: int) -> None:
         self.name = f"timm, {workers} workers"
@@ -127,7 +128,7 @@ class Timms:
             yield from self.loader
 
     def go(self, steps: int) -> tuple[float, float]:
-        """As `Ours.go`. Afterwards the workers' last batches are let through, not left to ours."""
+        """As `Ours.go`. Waits at the end, so that the workers do not compute while ours is measured."""
         batches = self.endless()
         waited, start = 0.0, time.perf_counter()
         for _ in range(steps):
@@ -149,7 +150,7 @@ class Timms:
 
 
 def drawn_data(folder: Path, images: int) -> Path:
-    """Drawings in HAM10000's layout, as many of each diagnosis."""
+    """Write drawings in HAM10000's layout, equally many of each diagnosis; returns the folder."""
     (folder / "images").mkdir(parents=True)
     rows = []
     for number in range(images):
@@ -162,7 +163,7 @@ def drawn_data(folder: Path, images: int) -> Path:
 
 
 def by_class(data: Dataset, folder: Path) -> Path:
-    """The images as timm reads them: one folder a class."""
+    """Copy the images as timm reads them, one folder for each class; returns the folder."""
     for path, code in zip(data.table["path"], data.table["dx"], strict=True):
         (folder / code).mkdir(parents=True, exist_ok=True)
         shutil.copy(path, folder / code)

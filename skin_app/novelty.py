@@ -99,7 +99,7 @@ class NoveltyDetector:
         counts = {len(members), len(limits.distance), *map(len, limits.energy.values())}
         if len(counts) != 1 or limits.energy.keys() != limits.limits.keys():
             raise NoveltyError(
-                "The novelty statistics are not of these members: run `python -m train calibrate`."
+                "The novelty statistics are not of these members: run `python -m train audit`."
             )
         self._members = tuple(members)
         self.limits = limits

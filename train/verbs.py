@@ -10,20 +10,20 @@ from pathlib import Path
 from skin_app.ensemble import Ensemble
 from skin_app.output import check_output, counted, replace_file
 from skin_app.weights.folder import open_weights
-from train.audit.calibrate import calibrate
+from train.audit.audit import audit
 from train.data.findings import findings
 from train.data.folds import image_folds, lesion_folds, write_folds
-from train.data.ham10000 import Dataset, read_dataset
+from train.data.ham10000 import DataError, Dataset, read_dataset
 from train.documents.figures import draw_range_test
 from train.documents.results import write_results, write_study
 from train.documents.tables import score_cell
-from train.documents.trust import FIGURE
+from train.documents.trust import FIGURE, SECTIONS
+from train.engine import outputs
 from train.engine.checkpoint import write_json
-from train.engine.fit import fit_fold
+from train.engine.fold import train_fold
 from train.engine.processes import in_turn, new_accelerator
 from train.engine.range_test import find_rate, write_range_test
 from train.engine.run import Run, RunError, check_before, check_folds, counts_scc, open_run, prepare
-from train.engine.trial import quick_trial
 from train.explain.pairs import confused_pairs
 from train.explain.saliency import saliency_sheet
 from train.explain.tsne import map_embeddings
@@ -32,7 +32,6 @@ from train.recipes.overrides import changed
 from train.recipes.published import RECIPES
 from train.recipes.recipe import Recipe
 from train.recipes.studies import STUDIES
-from train.release import outputs
 from train.release.add_members import add_members
 from train.release.assemble import assemble, finished
 from train.release.card import with_scores
@@ -42,6 +41,7 @@ from train.release.publish import publish
 from train.release.put_into import open_to_change
 from train.scores.compare import Plan, compare
 from train.scores.evaluate import evaluate
+from train.scores.trial import quick_trial
 
 TRIAL_SCORES = (
     ("prior_adjusted", "balanced_accuracy"),
@@ -60,7 +60,7 @@ def split(options: Namespace) -> None:
     print(f"{images} in {options.folds} folds; written to {options.out}")
 
 
-def fit(options: Namespace) -> None:
+def train_run(options: Namespace) -> None:
     outputs.check_run_folder(options.out)
     outputs.check_weights_folder(options.out / "weights")
     accelerator = new_accelerator()
@@ -70,7 +70,7 @@ def fit(options: Namespace) -> None:
     run = in_turn(accelerator, lambda: _prepared(options, recipe))
     check_before(run, folds)
     for fold in folds:
-        fit_fold(run, fold, accelerator)
+        train_fold(run, fold, accelerator)
     if not accelerator.is_main_process:
         return
     begun = {int(path.name.removeprefix("fold-")) for path in run.folder.glob("fold-*")}
@@ -97,11 +97,13 @@ def add_to_weights(options: Namespace) -> None:
     weights = open_weights(options.weights)
     run = _opened(options)
     print(f"weights written to {add_members(weights, run, options.out)}")
-    print("next: `python -m train calibrate` and `python -m train map` on them")
+    print("next: `python -m train audit` and `python -m train map` on them")
 
 
-def compare_study(options: Namespace) -> None:
-    study = STUDIES[options.study]
+def run_study(options: Namespace) -> None:
+    study = STUDIES.get(options.study)
+    if study is None:
+        raise RunError(f"There is no study {options.study}: use {', '.join(sorted(STUDIES))}.")
     evidence = options.evidence or options.out / "evidence"
     outputs.check_folder(options.out, {f"{study.name}.md": outputs.STUDY_PAGE})
     outputs.check_folder(evidence / study.name, {"study.json": outputs.STUDY})
@@ -128,7 +130,7 @@ def compare_study(options: Namespace) -> None:
         print(f"evidence kept in {folder}; this table in {document}")
 
 
-def find(options: Namespace) -> None:
+def range_test(options: Namespace) -> None:
     if len(options.fold or []) > 1:
         raise RunError("A range test trains one fold: pass --fold once.")
     outputs.check_run_folder(options.out)
@@ -222,13 +224,15 @@ def score(options: Namespace) -> None:
     print(f"written to {options.out}")
 
 
-def calibrate_weights(options: Namespace) -> None:
+def audit_weights(options: Namespace) -> None:
+    if options.only not in (None, *SECTIONS):
+        raise DataError(f"--only takes one of {', '.join(SECTIONS)}, not {options.only}.")
     beside = {FIGURE: outputs.PICTURE}
     outputs.check_document(options.out, outputs.TRUST, outputs.TRUST_JSON, beside)
     outputs.check_folder(options.work)
     weights = open_to_change(options.weights)
     data = _read(options)
-    calibrate(weights, data, options.work, options.not_dermoscopy, options.out)
+    audit(weights, data, options.work, options.not_dermoscopy, options.out, options.only)
     print(
         f"fitted into {weights.folder}; written to {options.out} and {options.out.with_suffix('.json')}"
     )
@@ -263,7 +267,10 @@ def readme(options: Namespace) -> None:
 
 def recipe_of(options: Namespace) -> Recipe:
     """The named recipe with what the command line changes in it."""
-    return changed(RECIPES[options.recipe], options.backbone, options.size, options.set)
+    recipe = RECIPES.get(options.recipe)
+    if recipe is None:
+        raise RunError(f"There is no recipe {options.recipe}: use {', '.join(sorted(RECIPES))}.")
+    return changed(recipe, options.backbone, options.size, options.set)
 
 
 def _prepared(options: Namespace, recipe: Recipe) -> Run:

@@ -5,7 +5,7 @@ from html import escape
 
 from skin_app.language import Say
 from skin_app.page.evidence.measured import Asked
-from skin_app.page.fragments import said, table
+from skin_app.page.html import said, table
 from skin_app.weights.folder import Contract, WeightsFolder
 from skin_app.words import about as words_about
 from skin_app.words import page as words
@@ -52,8 +52,7 @@ def _card(say: Say, weights: WeightsFolder) -> list[tuple[str, str]]:
             ),
         ),
         (words_about.FINGERPRINT, _code(training.data_fingerprint)),
-        # As the weights say it, in English.
-        (words_about.CALIBRATED_ON, f'<span lang="en">{escape(contract.calibration.fitted_on)}</span>'),
+        (words_about.CALIBRATED_ON, _calibrated_on(say, contract)),
         (words_about.TEMPERATURES, _temperatures(say, contract)),
         (
             words_about.TRUST,
@@ -102,6 +101,14 @@ def _epochs(say: Say, contract: Contract) -> str:
     )
 
 
+def _calibrated_on(say: Say, contract: Contract) -> str:
+    scores = contract.scores
+    if not {"images", "lesions"} <= set(scores):
+        return say(words_about.NOT_STATED)
+    images, lesions = (say.number(scores[key]) for key in ("images", "lesions"))
+    return say(words_about.CALIBRATED_ON_IMAGES, images=images, lesions=lesions)
+
+
 def _temperatures(say: Say, contract: Contract) -> str:
     return "; ".join(
         say(
@@ -119,10 +126,17 @@ def _licences(say: Say, contract: Contract) -> str:
         (say(words_about.WEIGHTS_LICENCE), f'<span lang="en">{escape(contract.licence)}</span>'),
         (say(words_about.DATA_LICENCE), say(names["data"])),
         (say(words_about.PROGRAM), say(names["program"])),
+        *(
+            (
+                say(words_about.START_LICENCE, name=escape(training.start_weights)),
+                escape(training.start_licence or say(words_about.UNKNOWN_LICENCE)),
+            )
+            for training in contract.trainings
+        ),
     ]
     return (
         table(said(say, words_about.LICENCE_COLUMNS), rows, stacked=True)
-        + f'<p class="quiet">{say(words_about.NO_IMAGES)} {say(words_about.START_LICENCE)}</p>'
+        + f'<p class="quiet">{say(words_about.NO_IMAGES)}</p>'
     )
 
 

@@ -28,7 +28,7 @@ from skin_app.weights.hub import HubError, download
 from skin_app.weights.packed import unpacked
 
 CONTRACT = "ensemble.json"
-FORMAT = 1
+FORMAT = 2  # 1 keyed `trust.measured` by English sentences
 
 
 def embedded_in(package: Path) -> Path:
@@ -52,7 +52,7 @@ class Training(BaseModel):
 
     `recipe`: all its values; `folds`: the folds that were trained; `shipped`: the folds whose members
     are in the folder; `images`, `lesions`: size of the data; `kept_epochs`: fold -> which epoch's
-    weights early stopping kept, of how many that ran.
+    weights early stopping kept, of how many that ran. `start_licence`: SPDX name; "" where unknown.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -66,6 +66,7 @@ class Training(BaseModel):
     lesions: int
     data_fingerprint: str
     start_weights: str
+    start_licence: str = ""
     git_revision: str
     versions: dict[str, str]
 
@@ -89,7 +90,7 @@ class Contract(BaseModel):
     """`ensemble.json`.
 
     `scores`: the main out-of-fold scores, as `evaluation/scores.json` has them. `trust`: what
-    `python -m train calibrate` fitted; None in weights that it was not run on. `further`: trainings of
+    `python -m train audit` fitted; None in weights that it was not run on. `further`: trainings of
     other kinds of members on the same folds, whose members come after those of `training`, in the same
     order of folds. `stored`: "int8" as `weights.packed` does it; `rounding`: what that changes of
     the predictions, which were made before.
@@ -232,7 +233,7 @@ def read_folder(folder: Path, source: str) -> WeightsFolder:
     except OSError:
         raise WeightsError(
             f"There are no weights in {folder} ({CONTRACT} is missing): train some with "
-            "`python -m train fit`, or check the path."
+            "`python -m train run`, or check the path."
         ) from None
     try:
         read = json.loads(text)

@@ -7,8 +7,7 @@ PURPOSE = """
 device.</li>
 <li>It is not for diagnosis, not for treatment decisions, and not for photos taken without a
 dermatoscope.</li>
-<li>It was validated on no other patients than those of HAM10000 (Austria and Australia, almost only
-light skin).</li>
+<li>It was tested on the patients of HAM10000 only (Austria and Australia, almost only light skin).</li>
 </ul>
 """
 CARD = "Model card of these weights"
@@ -26,11 +25,13 @@ EPOCHS, EPOCH = "Epochs kept", "fold {fold}: epoch {kept} of {ran}"
 DATA = "Trained on"
 DATA_IS = "HAM10000: {images} dermatoscopic images of {lesions} lesions"
 FINGERPRINT = "Fingerprint of the data"
+NOT_STATED = "not stated"
+CALIBRATED_ON_IMAGES = "{images} images of {lesions} lesions, by networks that were not trained on them"
 CALIBRATED_ON, TEMPERATURES = "Probabilities calibrated on", "Temperatures"
 TEMPERATURE = "{temperature} for {views}"
 ONE_VIEW, VIEWS = "1 view", "{count} views"
 TRUST = "Limits to judge an answer by"
-TRUST_THERE, TRUST_MISSING = "fitted", "none: run python -m train calibrate on these weights"
+TRUST_THERE, TRUST_MISSING = "fitted", "none: run python -m train audit on these weights"
 CODE, VERSIONS = "Program that trained them (git revision)", "Versions"
 LICENCES = "Licences"
 LICENCE_COLUMNS = ("What", "Licence")
@@ -44,8 +45,5 @@ LICENCE_NAMES = {"program": "Apache 2.0", "data": "CC BY-NC 4.0"}
 NO_IMAGES = (
     "The weights hold no image of HAM10000, only numbers computed from the images and public facts."
 )
-START_LICENCE = (
-    "The start weights come from a public repository that states no licence where their name says "
-    "stages123, tinyimagenet or modelmaker_int8."
-)
+START_LICENCE, UNKNOWN_LICENCE = "Start weights {name}", "unknown, ask the author"
 PRIVACY = "What happens to your photo"

@@ -1,86 +1,50 @@
 """The measurements of artefacts, of heat on the lesion and of the lesion mask."""
 
-import json
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from PIL import Image
-from sklearn.metrics import roc_curve
 
 from skin_app.diagnoses import CODES, MALIGNANT
 from skin_app.ensemble import input_square
 from skin_app.heatmap import attributions, of_probabilities
 from skin_app.lesion import lesion_mask, standard_square
 from skin_app.photo.read import Photo
-from skin_app.weights.folder import open_weights
-from tests.tiny import write_weights
+from tests.audit.drawn import bench_of, drawn_table
 from train.audit import artefacts, heat, lesion
-from train.audit.bench import Bench, measured_mean
+from train.audit.bench import Bench
 from train.data.artefacts import ARTEFACTS
-from train.data.drawings import Kind, draw_lesion
+from train.data.drawings import draw_lesion
 from train.data.ham10000 import Dataset
-from train.scores.metrics import weighted_specificity
-
-LESIONS = 5  # of each diagnosis
+from train.documents.template import filled, plain
 
 
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
-    """Drawings of lesions as files, one a lesion, under made-up diagnoses."""
-    folder = tmp_path_factory.mktemp("images")
-    rows = []
-    for number in range(7 * LESIONS):
-        kind = get_args(Kind)[number % 4]
-        path = folder / f"ISIC_{number}.png"
-        Image.fromarray(draw_lesion(number % 8, kind, height=96, width=128)).save(path)
-        rows.append((path.stem, CODES[number % 7], f"L{number:02d}", number % 2, str(path), number))
-    return pd.DataFrame(rows, columns=["image_id", "dx", "lesion", "member", "path", "group"])
+    return drawn_table(tmp_path_factory.mktemp("images"), 35, (96, 128))
 
 
 @pytest.fixture
 def bench(table: pd.DataFrame, tmp_path: Path) -> Bench:
-    weights = open_weights(write_weights(tmp_path / "weights"))
-    generator = np.random.default_rng(0)
-    return Bench(
-        weights=weights,
-        members=tuple(weights.member(name) for name in weights.contract.members),
-        table=table,
-        logits={views: generator.normal(size=(len(table), 7)) for views in (1, 8)},
-        labels=np.arange(len(table)) % 7,
-        work=tmp_path,
-    )
+    return bench_of(table, tmp_path)
 
 
-@pytest.mark.parametrize("percent", [80, 95, 100])
-def test_threshold_is_the_highest_that_is_sensitive_enough(percent: int) -> None:
-    generator = np.random.default_rng(1)
-    positive = generator.random(300) < 0.3
-    score = np.round(generator.random(300) + 0.4 * positive, 2)
-    threshold = artefacts.operating_threshold(positive, score, percent)
-    _, sensitivity, thresholds = roc_curve(positive, score, drop_intermediate=False)
-    assert threshold == thresholds[sensitivity * 100 >= percent - 1e-9].max()
-    specificity = (score[~positive] < threshold).mean()
-    expected = weighted_specificity(positive, score, np.ones((1, 300)), percent)
-    assert specificity == pytest.approx(expected[0])
-
-
-def test_effect_counts_flips_by_hand(bench: Bench) -> None:
+def test_flips_are_counted_by_hand(bench: Bench) -> None:
     melanoma, naevus = np.eye(7)[CODES.index("mel")], np.eye(7)[CODES.index("nv")]
     before = 4 * np.stack([melanoma, melanoma, naevus, naevus, naevus, naevus, naevus, naevus])
     after = before.copy()
     after[0], after[2] = 4 * naevus, 4 * melanoma
-    found = artefacts._effect(bench, np.arange(8), before, after, threshold=0.5)
-    assert found["flips_calibrated"]["value"] == pytest.approx(2 / 8)
-    assert found["side_flips"]["value"] == pytest.approx(2 / 8)
-    assert found["malignant_to_benign"]["value"] == pytest.approx(1 / 2)
-    assert found["malignant_to_benign"]["images"] == 2
-    assert found["benign_to_malignant"]["value"] == pytest.approx(1 / 6)
-    assert found["malignant_change"]["value"] == pytest.approx(0, abs=1e-12)
-    assert found["malignant_absolute_change"]["value"] > 0.1
+    found = artefacts.flips_between(bench, np.arange(8), before, after, threshold=0.5)
+    assert found.flips_calibrated.value == pytest.approx(2 / 8)
+    assert found.side_flips.value == pytest.approx(2 / 8)
+    assert found.malignant_to_benign.value == pytest.approx(1 / 2)
+    assert found.malignant_to_benign.images == 2
+    assert found.benign_to_malignant.value == pytest.approx(1 / 6)
+    assert found.malignant_change.value == pytest.approx(0, abs=1e-12)
+    assert (found.malignant_absolute_change.value or 0) > 0.1
 
 
 def test_controls_and_the_changed_part() -> None:
@@ -95,40 +59,35 @@ def test_controls_and_the_changed_part() -> None:
     assert artefacts.changed_square(changed).mean() == pytest.approx(0.5)
 
 
-def test_artefacts_measured_and_told(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_artefacts_measured_kept_and_told(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(artefacts, "IMAGES", 7)
     monkeypatch.setattr(heat, "IMAGES", 20)
-    numbers = json.loads(json.dumps(artefacts.measure(bench)))
-    assert numbers["images"] == 7
-    assert numbers["malignant"] == sum(MALIGNANT)
-    assert list(numbers["variants"]) == [*artefacts.CONTROLS, *ARTEFACTS]
-    for name, own in numbers["variants"].items():
-        assert 0 <= own["flips_calibrated"]["value"] <= 1
+    measured = artefacts.measure(bench)
+    assert (measured.images, measured.malignant) == (7, sum(MALIGNANT))
+    assert list(measured.variants) == [*artefacts.CONTROLS, *ARTEFACTS]
+    for name in ARTEFACTS:
+        own = plain(measured.variants[name])
         assert own["flips_calibrated"]["images"] == 7
-        if name in ARTEFACTS:
-            assert 0 < own["area"]["value"] < 1
-            rise = own["heat_after"]["value"] - own["heat_before"]["value"]
-            assert own["heat_change"]["value"] == pytest.approx(rise)
-    monkeypatch.setattr(Bench, "read", _refuse)
-    assert json.loads(json.dumps(artefacts.measure(bench))) == numbers
-    text = artefacts.render(numbers)
-    assert text.startswith("## ")
-    assert all(f"| {name} |" in text for name in ARTEFACTS)
+        assert 0 < own["area"]["value"] < 1
+        rise = own["heat_after"]["value"] - own["heat_before"]["value"]
+        assert own["heat_change"]["value"] == pytest.approx(rise)
+    monkeypatch.setattr(Bench, "read", lambda *_: pytest.fail("read again instead of what was kept"))
+    assert artefacts.measure(bench) == measured
+    numbers = plain(measured)
     for own in numbers["variants"].values():  # as where no image was called suspicious before
-        own["malignant_to_benign"] = measured_mean(np.zeros(0, dtype=bool), np.zeros(0))
-    assert "none: turn suspicious images" in artefacts.render(numbers)
-
-
-def _refuse(*_arguments: Any) -> None:
-    raise AssertionError("read again instead of using what was kept")
+        own["malignant_to_benign"] = {"value": None, "interval_95": None, "images": 0}
+        own["flips_calibrated"]["interval_95"] = [0.1, 0.2]
+    numbers["variants"]["ruler"]["flips_calibrated"]["interval_95"] = [0.21, 0.3]
+    text = filled("trust/artefacts.md", numbers=numbers)
+    assert "| mirrored (control) | " in text
+    assert "do not overlap: ruler." in text
 
 
 def test_heat_is_read_from_the_map_of_the_first_diagnosis(bench: Bench) -> None:
     rows = np.array([3, 4, 9])
     photos = [bench.photo(row) for row in rows]
     logits, maps = heat.first_maps(bench, rows, photos)
-    probabilities = bench.calibrated(logits, 1)
-    for place, own in enumerate(probabilities):
+    for place, own in enumerate(bench.calibrated(logits, 1)):
         member = bench.members[bench.table["member"].iloc[rows[place]]]
         signed = attributions(member, input_square(photos[place], member.config)[None])
         all_maps = of_probabilities(signed, torch.from_numpy(own)[None])[0]
@@ -153,21 +112,18 @@ def test_heat_limit_and_errors_below_it(bench: Bench, monkeypatch: pytest.Monkey
     monkeypatch.setattr(heat, "read_heat", lambda _bench: kept)
     limit = heat.fit_heat_limit(bench)
     assert limit.least_concentration == pytest.approx(np.quantile(concentration[:-1], 0.05))
-    numbers = json.loads(json.dumps(heat.measure(bench)))
-    assert numbers["without_mask"] == 1
-    assert numbers["area"]["value"] == pytest.approx(area[:-1].mean())
+    measured = heat.measure(bench)
+    assert measured.without_mask == 1
+    assert measured.area.value == pytest.approx(area[:-1].mean())
+    numbers: dict[str, Any] = plain(measured)
     wrong = numbers["wrong"]["calibrated"]
     assert wrong["below"]["value"] == 1
-    assert wrong["above"]["value"] * wrong["above"]["images"] == pytest.approx(
-        2 - wrong["below"]["images"]
-    )
-    assert "wrong more often, by intervals that do not overlap" in heat.render(numbers)
-
-
-def test_one_image_a_lesion(bench: Bench) -> None:
-    rows = heat.one_image_a_lesion(bench, 11)
-    assert len(rows) == 11
-    assert len(set(bench.lesions[rows])) == 11
+    share = (2 - wrong["below"]["images"]) / wrong["above"]["images"]
+    assert wrong["above"]["value"] == pytest.approx(share)
+    assert "wrong more often" in filled("trust/heat.md", numbers=numbers)
+    for own in numbers["wrong"].values():
+        own["below"] |= {"value": None, "interval_95": None, "images": 0}
+    assert "The intervals overlap" in filled("trust/heat.md", numbers=numbers)
 
 
 def test_mask_measured_and_told(
@@ -176,14 +132,14 @@ def test_mask_measured_and_told(
     monkeypatch.setattr(lesion, "DRAWINGS", 1)
     monkeypatch.setattr(lesion, "DRAWN", (96, 128))
     monkeypatch.setattr(lesion, "STABLE", 7)
-    numbers = json.loads(json.dumps(lesion.measure(bench, Dataset(table, fingerprint="0"))))
-    assert numbers["images"] == len(table)
-    assert numbers["empty"]["value"] == 0
-    assert all(own["mean_iou"] > 0.8 for own in numbers["drawings"].values())
-    assert numbers["stability"]["turned"]["mean_iou"] > 0.9
+    measured = lesion.measure(bench, Dataset(table, fingerprint="0"))
+    assert measured.images == len(table)
+    assert measured.empty.value == 0
+    assert all(own.mean_iou > 0.8 for own in measured.drawings.values())
+    assert measured.stability.turned.mean_iou > 0.9
     area = lesion_mask(standard_square(bench.photo(0))).mean()
     assert lesion.kept_survey(bench, Dataset(table, ""))["area"][0] == pytest.approx(area, rel=0.2)
-    assert "not known" in lesion.render(numbers)
+    assert "is not known" in filled("trust/lesion.md", numbers=plain(measured))
 
 
 def test_overlap_of_discs() -> None:

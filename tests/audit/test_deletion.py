@@ -9,8 +9,7 @@ import torch
 from sklearn.metrics import auc
 from torch import Tensor
 
-from train.audit.deletion import area, blurred, curves, importance_order, like
-from train.audit.explanations import curve_scores
+from train.audit.deletion import area, blurred, curve_scores, curves, importance_order, same_map
 from train.explain.maps import CENTRE, OURS, RANDOM, centre_gaussian, random_map
 
 SIZE, PLACES = 40, 5
@@ -103,7 +102,7 @@ def test_the_area_is_the_trapezoid_rule() -> None:
     assert area(curve) == pytest.approx(auc(np.linspace(0, 1, 17), curve))
 
 
-def test_maps_alike_but_for_scale_and_offset_share_their_curves() -> None:
+def test_maps_that_are_the_same_but_for_scale_and_offset_share_their_curves() -> None:
     calls: list[int] = []
 
     def counting(images: Tensor) -> np.ndarray:
@@ -114,11 +113,11 @@ def test_maps_alike_but_for_scale_and_offset_share_their_curves() -> None:
     found = curves(counting, noise(0), {"one": one, "twin": 2 * one + 1, "no twin": 1 - one}, steps=4)
     assert calls == [2, 6, 6]
     assert found["twin"] is found["one"]
-    assert like(one, one + 3)
-    assert not like(one, one.round(2))
+    assert same_map(one, one + 3)
+    assert not same_map(one, one.round(2))
 
 
-def test_a_verdict_needs_an_interval_on_one_side_of_zero() -> None:
+def test_our_map_is_compared_with_each_control_on_the_same_images() -> None:
     falling = np.linspace(0.9, 0.1, 5)
     generator = np.random.default_rng(0)
 
@@ -129,10 +128,10 @@ def test_a_verdict_needs_an_interval_on_one_side_of_zero() -> None:
         return {OURS: ours, RANDOM: [falling.tolist(), falling[::-1].tolist()], CENTRE: [level, level]}
 
     lesions = np.array([f"lesion {i}" for i in range(30)])
-    ahead = curve_scores([image(0.1) for _ in lesions], lesions)["ours_less"]
-    behind = curve_scores([image(-0.1) for _ in lesions], lesions)["ours_less"]
-    assert {found["verdict"] for found in ahead[RANDOM].values()} == {"better"}
-    assert {found["verdict"] for found in behind[RANDOM].values()} == {"worse"}
-    assert ahead[RANDOM]["deletion"]["value"] == pytest.approx(-0.1, abs=0.01)
-    even = curve_scores([image(0.0) for _ in lesions], lesions)["ours_less"]
-    assert even[RANDOM]["insertion"]["verdict"] == "none"
+    ahead = curve_scores([image(0.1) for _ in lesions], lesions).ours_less[RANDOM]
+    assert ahead["deletion"].value == pytest.approx(-0.1, abs=0.01)
+    assert ahead["insertion"].value == pytest.approx(0.1, abs=0.01)
+    assert ahead["insertion less deletion"].value == pytest.approx(0.2, abs=0.02)
+    level = curve_scores([image(0.0) for _ in lesions], lesions).ours_less[RANDOM]["insertion"]
+    assert level.interval_95 is not None
+    assert level.interval_95[0] < 0 < level.interval_95[1]

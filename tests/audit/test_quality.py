@@ -5,18 +5,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import balanced_accuracy_score
 
 from skin_app.photo.read import read_photo
 from skin_app.quality import CHECKS, MEASUREMENTS, measurements
-from skin_app.weights.folder import open_weights
-from tests.tiny import write_data, write_weights
+from tests.audit.drawn import bench_of
+from tests.tiny import write_data
 from train.audit import quality
 from train.audit.bench import Bench
-from train.data.damage import DAMAGE, damaged
+from train.data.damage import DAMAGE
 from train.data.ham10000 import Dataset, read_dataset
-from train.scores.metrics import lesion_draws
-from train.scores.paired import Side, compare
+from train.documents.template import filled, plain
 
 
 def made_up(lesions: int = 1500) -> pd.DataFrame:
@@ -34,12 +32,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 @pytest.fixture(scope="module")
 def bench(data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Bench:
-    folder = tmp_path_factory.mktemp("weights")
-    weights = open_weights(write_weights(folder))
     table = data.table.assign(lesion=data.groups.astype(str), fold=0, member=0)
-    members = tuple(weights.member(name) for name in weights.contract.members)
-    work = tmp_path_factory.mktemp("work")
-    return Bench(weights, members, table, logits={}, labels=data.labels, work=work)
+    return bench_of(table, tmp_path_factory.mktemp("work"))
 
 
 def test_limits_are_the_quantiles_and_the_networks_side() -> None:
@@ -54,7 +48,7 @@ def test_limits_are_the_quantiles_and_the_networks_side() -> None:
 def test_false_alarms_on_other_lesions_come_near_the_stated_rate() -> None:
     limits = quality.fit_quality(made_up(), input_size=5)
     for kind, rate in limits.measured_false_alarms.items():
-        count = sum(check.kind == kind for check in CHECKS if kind != "size")
+        count = sum(check.name == kind for check in CHECKS if kind != "size")
         if kind != "any":
             assert rate == pytest.approx(1 - (1 - quality.RATE) ** count, abs=0.007), kind
     assert limits.measured_false_alarms["any"] == pytest.approx(1 - (1 - quality.RATE) ** 12, abs=0.02)
@@ -67,7 +61,7 @@ def test_what_a_lesion_looks_like_does_not_move_its_own_limit() -> None:
     measured.loc[blurred, "sharpness"] = np.linspace(0.1, 0.2, 6)
     on_all = np.quantile(measured["sharpness"], 0.01)
     assert (measured.loc[blurred, "sharpness"] < on_all).sum() == 2  # it hides itself
-    found = quality.nested_alarms(measured, input_size=5, rate=0.01)
+    found = quality.crossfit_alarms(measured, input_size=5, rate=0.01)
     assert found["blur"][blurred].all()
 
 
@@ -84,29 +78,6 @@ def test_measurements_are_kept_and_belong_to_their_images(
     assert own["lesion"] == row["group"]
 
 
-def test_mean_recall_is_scikit_learns_balanced_accuracy() -> None:
-    generator = np.random.default_rng(1)
-    labels, predicted = generator.integers(0, 7, (2, 300))
-    weights = generator.integers(0, 3, (4, 300)).astype(float)
-    ours = quality.mean_recall((labels == predicted).astype(float), labels, weights)
-    theirs = [balanced_accuracy_score(labels, predicted, sample_weight=row) for row in weights]
-    assert ours == pytest.approx(theirs)
-
-
-def test_the_paired_change_is_that_of_the_studies() -> None:
-    generator = np.random.default_rng(2)
-    labels, lesions = np.arange(210) % 7, np.repeat(np.arange(105), 2).astype(str)
-    ids = np.arange(210).astype(str)
-    guesses = generator.dirichlet(np.full(7, 0.5), (2, 210))
-    one, other = (Side(ids, lesions, labels, probabilities) for probabilities in guesses)
-    theirs = compare(one, other).differences["balanced_accuracy"]
-    right = [(of.argmax(axis=1) == labels).astype(float) for of in guesses]
-    ours = quality.paired_change(right[0], right[1], labels, lesions)
-    assert ours["value"] == pytest.approx(theirs.value)
-    assert ours["interval_95"] == pytest.approx(theirs.interval_95)
-    assert next(lesion_draws(lesions, np.unique(lesions))).shape == (100, 210)
-
-
 def test_the_whole_measurement_on_a_tiny_bench(
     bench: Bench, data: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,19 +85,12 @@ def test_the_whole_measurement_on_a_tiny_bench(
     monkeypatch.setattr(quality, "DAMAGE", few)
     monkeypatch.setattr(quality, "GRADES", (1, 5))
     monkeypatch.setattr(quality, "SCORED_GRADES", (5,))
-    numbers = quality.measure(bench, data, images=21, scored=14)
-    found = numbers["detection"]["found"]["gaussian blur"]
-    assert 0 < numbers["detection"]["images"] <= 21
+    measured = quality.measure(bench, data, images=21, scored=14)
+    found = measured.detection.found["gaussian blur"]
+    assert 0 < measured.detection.images <= 21
     assert found["5"]["blur"] >= found["1"]["blur"]
-    assert numbers["answers"]["images"] == 14
-    text = quality.render(numbers)
-    assert text.startswith("## Photo quality")
-    assert "gaussian blur" in text
-    assert "jpeg" in text
-    assert f"{numbers['images']} HAM10000 images" in text
-
-
-def test_damage_for_the_measurement_differs_from_image_to_image(bench: Bench) -> None:
-    photo = bench.photo(0)
-    one, other = (damaged(photo, "motion blur", 4, seed=seed).pixels for seed in (0, 1))
-    assert not np.array_equal(one, other)
+    assert measured.answers.images == 14
+    text = filled("trust/quality.md", numbers=plain(measured))
+    assert "| gaussian blur | blur | " in text
+    assert "| jpeg | none | (" in text
+    assert f"| blur | sharpness < {measured.limits['low']['sharpness']:.3g} | " in text

@@ -1,6 +1,6 @@
 """Weights drawn anew: the cascade, the measures, and a map that does not depend on weights."""
 
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import cv2
 import numpy as np
@@ -11,20 +11,23 @@ from scipy.special import softmax
 from skin_app.heatmap import class_maps
 from skin_app.network import Member, MemberConfig
 from tests.tiny import MOBILENET, SWIN
-from train.audit import explained, randomisation
-from train.audit.explained import Case, mean_likeness
-from train.audit.explanations import randomisation_scores
+from train.audit import randomisation
+from train.audit.bench import Bench
+from train.audit.explained_images import Case, read_once
+from train.audit.explanations import mean_similarity
 from train.audit.randomisation import (
+    Similarities,
     after_randomising,
-    alike,
     cascade,
     parts_from_the_top,
+    randomisation_scores,
+    similarity,
     structural_similarity,
 )
-from train.data.drawings import Kind, draw_lesion
-from train.explain.maps import EXPLAINING, OURS, centre_gaussian, random_map
+from train.data.drawings import Pattern, draw_lesion
+from train.explain.maps import EXPLAINING, OURS, centre_gaussian, maps_by_method, random_map
 
-KINDS = get_args(Kind)
+KINDS = get_args(Pattern)
 
 
 def member_of(config: MemberConfig) -> Member:
@@ -54,8 +57,18 @@ def test_the_cascade_goes_from_the_classifier_to_the_pixels_and_leaves_the_membe
     assert all(torch.equal(before[name], value) for name, value in member.state_dict().items())
 
 
-def of_logits(logits: np.ndarray) -> np.ndarray:
-    return softmax(logits, axis=1)
+class OneMember:
+    """What of a bench the cascade asks for."""
+
+    def __init__(self, member: Member) -> None:
+        self.members = (member,)
+
+    def calibrated(self, logits: np.ndarray, _views: int) -> np.ndarray:
+        return softmax(logits, axis=1)
+
+
+def drawn_anew(member: Member, tested: list[Case], seeds: tuple[int, ...]) -> Similarities:
+    return after_randomising(cast(Bench, OneMember(member)), tested, seeds)
 
 
 def swin_cases(member: Member, count: int = 4) -> list[Case]:
@@ -63,33 +76,33 @@ def swin_cases(member: Member, count: int = 4) -> list[Case]:
     for row in range(count):
         pixels = draw_lesion(row, KINDS[row % len(KINDS)], 80, 80)
         square = torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
-        reading = explained.read_once(member, square[None])
-        label = int(class_maps(member, reading)[0].amax(dim=(1, 2)).argmax())
-        said = softmax(reading.logits.numpy(), axis=1)
-        maps = explained.maps_by_method(member, square[None], reading, np.array([label]), said)
+        output = read_once(member, square[None])
+        label = int(class_maps(member, output)[0].amax(dim=(1, 2)).argmax())
+        said = softmax(output.logits.numpy(), axis=1)
+        maps = maps_by_method(member, square[None], output, np.array([label]), said)
         tested.append(Case(row, 0, square, label, {name: heat[0] for name, heat in maps.items()}))
     return tested
 
 
 def test_maps_of_a_network_change_with_its_weights_but_eigen_cam_overlooks_the_head() -> None:
     member = member_of(SWIN)
-    drawn = after_randomising([member], swin_cases(member), seeds=(0, 1), calibrate=of_logits)
+    drawn = drawn_anew(member, swin_cases(member), (0, 1))
     assert set(drawn) == set(EXPLAINING)
     assert list(drawn[OURS]) == list(parts_from_the_top(member))
     assert drawn["Eigen-CAM"]["dense"]["rank"] == pytest.approx([1.0] * 4)
     assert drawn["Eigen-CAM"]["dense"]["structure"] == pytest.approx([1.0] * 4, abs=1e-6)
     assert np.nanmean(drawn[OURS]["dense"]["rank"]) < 0.9
     lesions = np.array(list("abcd"))
-    assert not randomisation_scores(drawn, lesions)["methods"]["Eigen-CAM"]["changes"]
+    assert not randomisation_scores(drawn, lesions).methods["Eigen-CAM"].changes
 
 
 def test_a_map_that_ignores_the_weights_is_reported_as_not_changing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def edges_and_noise(
-        _: Member, __: Any, reading: Any, labels: np.ndarray, ___: np.ndarray
+        _: Member, __: Any, output: Any, labels: np.ndarray, ___: np.ndarray
     ) -> dict[str, np.ndarray]:
-        generator = np.random.default_rng(int(1e6 * float(reading.logits.abs().sum())))
+        generator = np.random.default_rng(int(1e6 * float(output.logits.abs().sum())))
         fixed = np.stack([centre_gaussian(5, 5)] * len(labels))
         return {"edges": fixed, "noise": generator.random((len(labels), 5, 5))}
 
@@ -105,11 +118,11 @@ def test_a_map_that_ignores_the_weights_is_reported_as_not_changing(
         for row, case in enumerate(swin_cases(member))
     ]
     monkeypatch.setattr(randomisation, "maps_by_method", edges_and_noise)
-    drawn = after_randomising([member], tested, seeds=(0, 1, 2), calibrate=of_logits)
-    found = randomisation_scores(drawn, np.array(list("abcd")))["methods"]
-    assert not found["edges"]["changes"]
-    assert found["noise"]["changes"]
-    assert all(part["rank"]["value"] == pytest.approx(1) for part in found["edges"]["parts"].values())
+    drawn = drawn_anew(member, tested, (0, 1, 2))
+    found = randomisation_scores(drawn, np.array(list("abcd"))).methods
+    assert not found["edges"].changes
+    assert found["noise"].changes
+    assert all(part.rank.value == pytest.approx(1) for part in found["edges"].parts.values())
 
 
 def test_structural_similarity_agrees_with_opencv_windows() -> None:
@@ -127,9 +140,9 @@ def test_structural_similarity_agrees_with_opencv_windows() -> None:
     assert structural_similarity(one, 1 - one) < 0
 
 
-def test_blank_maps_are_left_out_not_counted_as_alike() -> None:
+def test_blank_maps_are_left_out_not_counted_as_similar() -> None:
     blank = np.zeros((5, 5))
-    assert np.isnan(alike(blank, random_map(5, 5, 0))).all()
+    assert np.isnan(similarity(blank, random_map(5, 5, 0))).all()
     pairs = [(torch.zeros(5, 5), torch.rand(5, 5)), (torch.arange(9.0), torch.arange(9.0))]
-    assert mean_likeness(pairs) == pytest.approx(1)
-    assert np.isnan(mean_likeness(pairs[:1]))
+    assert mean_similarity(pairs) == pytest.approx(1)
+    assert np.isnan(mean_similarity(pairs[:1]))

@@ -1,4 +1,3 @@
-import json
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +10,9 @@ from skin_app.skin_tone import TONES
 from skin_app.weights.folder import open_weights
 from tests.tiny import write_weights
 from train.audit import skin_tone
-from train.audit.bench import Bench, measured_mean
+from train.audit.bench import Bench
 from train.data.ham10000 import Dataset
+from train.documents.template import filled, plain
 
 # (L*, b*): 45 degrees light, 68 very light, bluer than grey, no skin, -45 dark
 COLOURS = [(60.0, 10.0), (75.0, 10.0), (70.0, -3.0), (np.nan, np.nan), (40.0, 10.0)]
@@ -22,8 +22,8 @@ DATA = Dataset(pd.DataFrame(), fingerprint="0")
 @pytest.fixture
 def survey(monkeypatch: pytest.MonkeyPatch) -> pd.DataFrame:
     """100 images of 50 lesions: 40 light, 30 very light, 20 bluish, 6 without skin, 4 dark."""
-    kinds = np.repeat(np.arange(5), (40, 30, 20, 6, 4))
-    colours = np.array(COLOURS)[kinds]
+    groups = np.repeat(np.arange(5), (40, 30, 20, 6, 4))
+    colours = np.array(COLOURS)[groups]
     table = pd.DataFrame(
         {
             "image_id": [f"ISIC_{i}" for i in range(100)],
@@ -61,29 +61,26 @@ def test_bands_are_counted(bench: Bench) -> None:
 
 
 def test_scores_of_a_band_are_those_of_its_images(bench: Bench) -> None:
-    numbers = json.loads(json.dumps(skin_tone.measure(bench, DATA)))
+    measured = skin_tone.measure(bench, DATA)
     own = slice(0, 40)
     probabilities = bench.calibrated(bench.logits[8][own], 8)
-    light = numbers["out_of_fold"]["light"]
-    assert (light["images"], light["lesions"]) == (40, 20)
+    light, dark = measured.out_of_fold["light"], measured.out_of_fold["dark"]
+    assert (light.images, light.lesions) == (40, 20)
+    assert light.scores is not None
     expected = accuracy_score(bench.labels[own], probabilities.argmax(axis=1))
-    assert light["scores"]["accuracy"]["value"] == pytest.approx(expected)
+    accuracy = light.scores["accuracy"]
+    assert accuracy.value == pytest.approx(expected)
     malignant = np.array(MALIGNANT)
     area = roc_auc_score(malignant[bench.labels[own]], probabilities[:, malignant].sum(axis=1))
-    assert light["scores"]["malignant_auc"]["value"] == pytest.approx(area)
-    low, high = light["scores"]["accuracy"]["interval_95"]
-    assert low < expected < high
-
-
-def test_few_lesions_get_no_score(bench: Bench) -> None:
-    numbers = skin_tone.measure(bench, DATA)
-    assert numbers["out_of_fold"]["dark"]["images"] == 4
-    assert numbers["out_of_fold"]["dark"]["scores"] is None
-    assert numbers["out_of_fold"]["tan"]["images"] == 0
+    assert light.scores["malignant_auc"].value == pytest.approx(area)
+    assert accuracy.interval_95 is not None
+    assert accuracy.interval_95[0] < expected < accuracy.interval_95[1]
+    assert (dark.images, dark.scores) == (4, None)  # too few lesions
+    assert measured.out_of_fold["tan"].images == 0
 
 
 def test_counts_and_text(bench: Bench) -> None:
-    numbers = json.loads(json.dumps(skin_tone.measure(bench, DATA)))
+    numbers = plain(skin_tone.measure(bench, DATA))
     assert numbers["no_skin"] == 6
     assert numbers["bluer_than_grey"] == 20
     assert numbers["darker_than_middle_grey"] == 4
@@ -91,14 +88,14 @@ def test_counts_and_text(bench: Bench) -> None:
     assert numbers["same_lesion"]["same_band"]["value"] == 1
     shares = np.array([40, 30, 4]) / 74
     assert numbers["same_lesion"]["by_chance"] == pytest.approx((shares**2).sum())
-    text = skin_tone.render(numbers)
+    text = filled("trust/skin_tone.md", numbers=numbers)
     assert "tan, brown, dark" in text
     assert "| dark | 4 | 2 | 4 |" in text
-    assert text.count("too few") == 5 * len(skin_tone.SCORES)
+    assert text.count("too few |") == 5 * len(skin_tone.SCORES)
     assert "hardly been trained on dark skin" in text
     numbers["same_lesion"] |= {"pairs": 0, "median_degrees_apart": None}
-    numbers["same_lesion"]["same_band"] = measured_mean(np.zeros(0, dtype=bool), np.zeros(0))
+    numbers["same_lesion"]["same_band"] = {"value": None, "interval_95": None, "images": 0}
     numbers["bands"]["lesions"] |= {"brown": 500, "dark": 500}
-    text = skin_tone.render(numbers)  # as of data whose lesions have one photograph each
-    assert "lie in the same band in none" in text
+    text = filled("trust/skin_tone.md", numbers=numbers)  # of lesions with one photograph each
+    assert "lie in the same band in n/a" in text
     assert "hardly been trained on dark skin" not in text

@@ -21,7 +21,7 @@ from skin_app.weights.folder import EMBEDDED, open_weights
 from train.release.card import model_card, with_scores
 from train.scores.crossfit import cross_fitted
 from train.scores.evidence import weights_evidence
-from train.scores.kinds import columns_of_kind
+from train.scores.unseen import columns_of_run
 
 ROOT = EMBEDDED.parent
 SHARED = ROOT.parent / "shared" / "data" / "ham10000"
@@ -100,7 +100,7 @@ def test_members_say_of_their_held_out_images_what_the_predictions_say(
     for index, fold in enumerate(contract.folds_of_members):
         kind = index // len(contract.training.shipped)
         names = [f"logit_8views_{code}" for code in CODES]
-        names = columns_of_kind(8, kind) if kinds > 1 else names
+        names = columns_of_run(8, kind) if kinds > 1 else names
         for _, row in predictions[predictions["fold"] == fold].iloc[::700].iterrows():
             path = next(SHARED.rglob(f"{row['image_id']}.jpg"))
             group = MemberGroup([ensemble.members[index]])

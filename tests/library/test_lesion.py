@@ -18,8 +18,8 @@ from skin_app.lesion import (
     standard_square,
 )
 from skin_app.photo.read import Photo
-from train.audit.lesion import drawn_outline, overlap
-from train.data.drawings import Kind, draw_lesion
+from train.audit.lesion import overlap
+from train.data.drawings import Pattern, draw_lesion, lesion_outline
 
 SKIN, BROWN = (222, 176, 158), (120, 76, 58)
 
@@ -59,11 +59,11 @@ def test_square_is_the_centre_of_the_photo_resized() -> None:
     assert np.abs(square.astype(int) - np.asarray(expected, dtype=int)).max() <= 1
 
 
-@pytest.mark.parametrize("kind", get_args(Kind))
-def test_mask_covers_drawn_lesions(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", get_args(Pattern))
+def test_mask_covers_drawn_lesions(kind: Pattern) -> None:
     for seed in range(2):
         drawing = Photo(draw_lesion(seed, kind, height=135, width=180))
-        outline = drawn_outline(seed, kind, 135, 180)
+        outline = lesion_outline(seed, kind, 135, 180)
         true = standard_square(Photo(np.repeat(outline[..., None] * np.uint8(255), 3, axis=2)))
         assert overlap(lesion_mask(standard_square(drawing)), true[..., 0] >= 128) > 0.8
 

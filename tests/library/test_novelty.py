@@ -91,7 +91,7 @@ def test_members_are_averaged_each_by_its_own_statistics() -> None:
 
 def test_statistics_of_other_members_are_refused() -> None:
     fitted = ClassDistances(torch.zeros(7, 4), torch.eye(4))
-    with pytest.raises(NoveltyError, match="train calibrate"):
+    with pytest.raises(NoveltyError, match="train audit"):
         NoveltyDetector([fitted], limits(members=2))
 
 

@@ -21,10 +21,10 @@ from skin_app.diagnoses import CODES
 from skin_app.ensemble import Ensemble
 from skin_app.page import api as machine
 from skin_app.page.api import Row, add_endpoints, scored
+from skin_app.page.events import BATCHES, NETWORKS
 from skin_app.page.listening import listening
 from skin_app.page.serve import SESSIONS, serve
-from skin_app.page.uploads import FORGOTTEN_AFTER, SWEEP_EVERY, private_folder
-from skin_app.page.wiring import BATCHES, NETWORKS
+from skin_app.page.sessions import FORGOTTEN_AFTER, SWEEP_EVERY, private_folder
 from skin_app.photo.read import MAX_BYTES, MAX_PIXELS, MIN_SIDE, read_photo
 from skin_app.report.files import CSV_COLUMNS
 from skin_app.report.record import Record

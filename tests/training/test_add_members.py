@@ -18,17 +18,17 @@ from skin_app.weights.folder import open_weights
 from tests.tiny import MOBILENET, SWIN, write_data
 from train.__main__ import main
 from train.audit import foreign
+from train.audit.agreement import view_readings
 from train.audit.bench import Bench
 from train.audit.heat import first_maps
 from train.audit.novelty import fit_novelty
-from train.audit.readings import view_readings
 from train.data.ham10000 import read_dataset
-from train.engine.fit import fit_fold
+from train.engine.fold import train_fold
 from train.engine.run import Run, RunError, open_run, prepare
 from train.recipes.recipe import Recipe, Stage
 from train.release.add_members import add_members
 from train.release.assemble import assemble
-from train.scores.kinds import columns_of_kind
+from train.scores.unseen import columns_of_run
 
 SHORT = Recipe(
     name="flagship", member=MOBILENET, folds=2, stages=(Stage(epochs=1),), batch=8, cache_side=80
@@ -43,7 +43,7 @@ def fitted(folder: Path, data: Path, recipe: Recipe, folds: tuple[int, ...] = (0
     save_file({key: value.contiguous() for key, value in backbone.items()}, start)
     run = prepare(folder, read_dataset(data), recipe, 0, start)
     for fold in folds:
-        fit_fold(run, fold)
+        train_fold(run, fold)
     return run
 
 
@@ -90,8 +90,8 @@ def test_the_folder_says_which_member_is_of_which_fold_and_kind(both: Path, firs
     ]
     assert contract.training == before.training
     assert contract.stored == "int8"
-    assert contract.scores["predicted_by"].startswith("two members an image")
-    assert "two members an image" in (both / "README.md").read_text()
+    assert contract.scores["predicted_by"].startswith("2 members an image")
+    assert "2 members an image" in (both / "README.md").read_text()
 
 
 def test_predictions_are_of_members_that_had_not_seen_the_lesion(both: Path, data: Path) -> None:
@@ -101,7 +101,7 @@ def test_predictions_are_of_members_that_had_not_seen_the_lesion(both: Path, dat
     assert (folds.loc[table["image_id"]].to_numpy() == table["fold"]).all()
     changes, same = [], []
     mean = table[[f"logit_8views_{code}" for code in CODES]].to_numpy(float)
-    kinds = [table[columns_of_kind(8, kind)].to_numpy(float) for kind in (0, 1)]
+    kinds = [table[columns_of_run(8, kind)].to_numpy(float) for kind in (0, 1)]
     assert np.allclose(mean, np.mean(kinds, axis=0), atol=2e-5)
     for place, (image, fold) in enumerate(zip(table["image_id"], table["fold"], strict=True)):
         photo, read = read_photo(next(data.rglob(f"{image}.jpg"))), []
@@ -181,7 +181,9 @@ def test_novelty_goes_by_each_members_own_unseen_images(bench: Bench) -> None:
     scores = judged.scores([a[0] for a in answers], [a[1] for a in answers], 1)
     assert np.isfinite(scores).all()
     measured = foreign.measure(bench, fitted, None)
-    assert measured["groups"]["noise"]["auroc"]["joint"]["value"] <= 1
+    joint = measured.groups["noise"].auroc.joint.value
+    assert joint is not None
+    assert joint <= 1
 
 
 def test_readings_are_of_every_view_of_both(bench: Bench) -> None:
@@ -218,7 +220,7 @@ def test_a_run_that_cannot_answer_along_is_refused(
 
 def test_a_run_of_too_few_views_is_refused(tmp_path: Path, data: Path, first: Path) -> None:
     run = fitted(tmp_path / "run", data, of(MOBILENET), (0,))
-    fit_fold(run, 1, views=1)
+    train_fold(run, 1, views=1)
     with pytest.raises(RunError, match="fewer than 8 views"):
         add_members(open_weights(first), run, tmp_path / "out")
 

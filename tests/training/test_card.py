@@ -7,7 +7,8 @@ import yaml
 
 from skin_app.weights.folder import open_weights
 from train.__main__ import main
-from train.release.card import model_card
+from train.data.ham10000 import DataError
+from train.release.card import README_END, README_START, model_card, with_scores
 
 CONTRACT = open_weights().contract
 
@@ -21,11 +22,38 @@ def test_only_views_that_have_a_bias_are_said_to() -> None:
     assert "temperature 1.250 and a bias of each class for 8 views." in card
 
 
-def test_the_card_says_how_to_use_the_weights_and_names_no_library_that_cannot_load_them() -> None:
+def test_the_card_says_how_to_use_the_weights_and_what_they_are_not_for() -> None:
     card = model_card(CONTRACT)
     assert "SKIN_APP_WEIGHTS=OWNER/NAME@COMMIT python app.py" in card
     assert "library_name" not in yaml.safe_load(card.split("---\n")[1])
-    assert "docs/trust.md" not in card
+    assert "Photos taken without a dermatoscope" in card.split("## Out of scope")[1].split("##")[0]
+
+
+def test_licences_of_start_weights_are_stated_or_unknown() -> None:
+    assert "licence: unknown, ask the author" in model_card(CONTRACT)
+    known = CONTRACT.training.model_copy(update={"start_licence": "Apache-2.0"})
+    card = model_card(CONTRACT.model_copy(update={"training": known}))
+    assert "licence: Apache-2.0" in card
+    assert "ask the author" not in card
+
+
+def test_weights_without_scores_or_limits_say_so() -> None:
+    bare = CONTRACT.model_copy(update={"scores": {}, "trust": None})
+    card = model_card(bare)
+    assert "No scores were measured" in card
+    assert "run `python -m train audit`" in card
+    assert yaml.safe_load(card.split("---\n")[1])["tags"]
+    with pytest.raises(DataError, match="No scores were measured for flagship"):
+        with_scores(f"{README_START}{README_END}", bare)
+
+
+def test_scores_outside_that_others_measured_stay_in_the_table() -> None:
+    outside = "| outside: elsewhere | 0.5 |"
+    old = f"before\n{README_START}\n| inside HAM10000 | 0.1 |\n{outside}\n\n{README_END}\nafter"
+    new = with_scores(old, CONTRACT)
+    assert f"|\n{outside}\n" in new
+    assert "| 0.1 |" not in new
+    assert with_scores(new, CONTRACT) == new
 
 
 def test_a_file_without_the_markers_is_left_alone_and_told(

@@ -15,22 +15,22 @@ from skin_app.weights.folder import EMBEDDED
 from tests.tiny import picture
 from train.__main__ import main
 from train.documents.trust import FIGURE
-from train.release import outputs
+from train.engine import outputs
 
 ROOT = Path(__file__).parents[2]
 # the options that a verb needs beside where it writes; nothing of it is read before the refusal
 NEEDED = {
     "split": ["--data", "DATA"],
-    "fit": ["--data", "DATA"],
+    "run": ["--data", "DATA"],
     "assemble": ["--data", "DATA"],
-    "compare": ["--data", "DATA", "--study", "split"],
-    "find-rate": ["--data", "DATA"],
+    "study": ["--data", "DATA", "--study", "split"],
+    "range-test": ["--data", "DATA"],
     "trial": ["--data", "DATA", "--backbone", "mobilenet"],
     "pairs": ["--data", "DATA", "--run", "RUN"],
     "saliency": ["--data", "DATA", "--run", "RUN", "--image", "ISIC_1"],
     "tsne": ["--data", "DATA", "--run", "RUN"],
     "evaluate": ["--data", "DATA", "--weights", "WEIGHTS"],
-    "calibrate": ["--data", "DATA"],
+    "audit": ["--data", "DATA"],
     "add": ["--data", "DATA", "--run", "RUN"],
     "readme": [],
 }
@@ -66,17 +66,17 @@ def test_no_verb_writes_over_a_file_of_another(
 @pytest.mark.parametrize(
     ("verb", "option", "path"),
     [
-        ("fit", "--out", "run.json"),
-        ("fit", "--out", "folds.csv"),
-        ("fit", "--out", "weights/patients.csv"),
-        ("fit", "--out", "fold-0/patients.csv"),
+        ("run", "--out", "run.json"),
+        ("run", "--out", "folds.csv"),
+        ("run", "--out", "weights/patients.csv"),
+        ("run", "--out", "fold-0/patients.csv"),
         ("assemble", "--run", "weights/patients.csv"),
-        ("compare", "--out", "split.md"),
-        ("compare", "--out", "figures/split-roc.png"),
-        ("compare", "--evidence", "split/study.json"),
-        ("find-rate", "--out", "run.json"),
-        ("find-rate", "--out", "range-test.csv"),
-        ("find-rate", "--out", "range-test.png"),
+        ("study", "--out", "split.md"),
+        ("study", "--out", "figures/split-roc.png"),
+        ("study", "--evidence", "split/study.json"),
+        ("range-test", "--out", "run.json"),
+        ("range-test", "--out", "range-test.csv"),
+        ("range-test", "--out", "range-test.png"),
         ("trial", "--evidence", "trials"),
         ("pairs", "--out", "pairs.csv"),
         ("pairs", "--out", "pairs.md"),
@@ -113,13 +113,13 @@ def test_what_a_page_has_beside_it_is_not_written_over_either(
     mine.parent.mkdir(parents=True)
     shutil.copy("photo.png", mine)
     before = contents(here)
-    assert main(["calibrate", *NEEDED["calibrate"], "--out", "docs/trust.md"]) == 2
+    assert main(["audit", *NEEDED["audit"], "--out", "docs/trust.md"]) == 2
     assert str(mine) in capsys.readouterr().err
     assert contents(here) == before
 
 
 def test_a_page_is_not_named_like_the_file_beside_it(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["calibrate", "--data", "DATA", "--out", "trust.json"]) == 2
+    assert main(["audit", "--data", "DATA", "--out", "trust.json"]) == 2
     assert "name another .md file" in capsys.readouterr().err
     assert main(["evaluate", "--evidence", "evidence", "--out", "flagship.md"]) == 2
     assert "name another .md file" in capsys.readouterr().err

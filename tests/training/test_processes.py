@@ -38,7 +38,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
     torch.manual_seed(0)
     state = Member(MOBILENET).backbone.state_dict()
     save_file({k: v.contiguous() for k, v in state.items()}, folder / "start.safetensors")
-    command = ["-m", "train", "fit", "--data", str(data), "--recipe", "flagship"]
+    command = ["-m", "train", "run", "--data", str(data), "--recipe", "flagship"]
     command += ["--micro-batches", "2"]
     command += ["--backbone", "mobilenetv3_small_050", "--size", "64"]
     command += ["--init", str(folder / "start.safetensors"), "--fold", "0"]

@@ -41,10 +41,10 @@ def studies(tmp_path_factory: pytest.TempPathFactory, data: Path, init: Path) ->
     out = tmp_path_factory.mktemp("s") / "studies"
     common = ["--data", str(data), "--init", str(init), "--out", str(out), *SMALL]
     ablations = ["--only", "full", "--only", "no-dense", "--only", "no-pooling"]
-    assert main(["compare", "--study", "le2020-ablations", *ablations, *common]) == 0
+    assert main(["study", "--study", "le2020-ablations", *ablations, *common]) == 0
     before = {path: path.stat().st_mtime_ns for path in out.rglob("member.safetensors")}
     assert len(before) == 3
-    assert main(["compare", "--study", "split", *common]) == 0
+    assert main(["study", "--study", "split", *common]) == 0
     after = {path: path.stat().st_mtime_ns for path in out.rglob("member.safetensors")}
     assert len(after) == 4  # the baseline of both is trained once
     assert before.items() <= after.items()
@@ -106,7 +106,7 @@ def test_a_setting_goes_on_from_another_and_is_compared_with_its_own(
 ) -> None:
     epochs = SMALL.index("stages.0.epochs=1")  # the study's own
     small = [*SMALL[: epochs - 1], *SMALL[epochs + 1 :]]
-    command = ["compare", "--study", "flagship", "--data", str(data), "--init", str(init), *small]
+    command = ["study", "--study", "flagship", "--data", str(data), "--init", str(init), *small]
     command += ["--out", str(tmp_path), "--set", "stages.0.frozen=[]", "--only", "half-the-naevi"]
     assert main(command) == 0
     assert main([*command, "--only", "8-epochs", "--only", "one-more"]) == 0
@@ -136,7 +136,7 @@ def test_a_setting_goes_on_from_another_and_is_compared_with_its_own(
 def test_an_unknown_setting_is_refused(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = ["compare", "--study", "split", "--data", str(data), "--out", str(tmp_path)]
+    command = ["study", "--study", "split", "--data", str(data), "--out", str(tmp_path)]
     assert main([*command, "--only", "by-patient"]) == 2
     assert "it has lesion-grouped, by-image" in capsys.readouterr().err
 
@@ -144,7 +144,7 @@ def test_an_unknown_setting_is_refused(
 def test_a_change_that_every_setting_undoes_is_refused(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = ["compare", "--data", str(data), "--out", str(tmp_path), "--study"]
+    command = ["study", "--data", str(data), "--out", str(tmp_path), "--study"]
     assert main([*command, "flagship", "--set", "stages.0.epochs=1"]) == 2
     assert "stages.0.epochs cannot be changed in the study flagship" in capsys.readouterr().err
     assert main([*command, "le2020-backbones", "--backbone", "mobilenetv2_100"]) == 2
@@ -155,7 +155,7 @@ def test_a_change_that_every_setting_undoes_is_refused(
 def test_start_weights_that_no_setting_uses_are_refused(
     data: Path, init: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = ["compare", "--study", "le2020-backbones", "--data", str(data), "--out", str(tmp_path)]
+    command = ["study", "--study", "le2020-backbones", "--data", str(data), "--out", str(tmp_path)]
     assert main([*command, "--init", f"resnet34={init}"]) == 2
     assert "for resnet34, which no setting uses" in capsys.readouterr().err
     assert main([*command, "--init", f"vgg16={tmp_path / 'none.safetensors'}"]) == 2
@@ -167,7 +167,7 @@ def test_the_range_test_writes_its_curve_and_its_choice(
     data: Path, init: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "rate"
-    command = ["find-rate", "--recipe", "mishra2019", "--data", str(data), "--init", str(init)]
+    command = ["range-test", "--recipe", "mishra2019", "--data", str(data), "--init", str(init)]
     command += [*SMALL, "--out", str(out), "--steps", "40", "--lowest", "1e-4", "--highest", "1e3"]
     assert main(command) == 0
     table = pd.read_csv(out / "range-test.csv")
@@ -187,7 +187,7 @@ def test_the_range_test_writes_its_curve_and_its_choice(
 
 
 def test_folds_trained_apart_are_assembled(data: Path, init: Path, tmp_path: Path) -> None:
-    command = ["fit", "--recipe", "le2020", "--data", str(data), "--init", str(init), *SMALL[:4]]
+    command = ["run", "--recipe", "le2020", "--data", str(data), "--init", str(init), *SMALL[:4]]
     command += [*SMALL[6:], "--out", str(tmp_path / "run")]
     assert main([*command, "--fold", "1"]) == 0
     assert main([*command, "--fold", "0"]) == 0

@@ -1,25 +1,52 @@
-"""Deletion and insertion curves: does the answer hang on the pixels that a map calls important?
+"""Deletion and insertion curves: does the answer depend on the pixels that a map calls important?
 
 Petsiuk et al., "RISE" (2018): the most important pixels are taken away first (the probability should
 fall quickly: a small area under the curve is good), or put back first (it should rise quickly: a large
-area is good). What is taken away is replaced by a strongly blurred copy of the image, in both curves.
-Not by black: black areas with hard edges are unlike anything learnt from, or look like the dark corners
-of a dermatoscope, and the network would answer to them and not to what is missing.
+area is good). What is taken away is replaced by a strongly blurred copy of the image, not by black:
+black areas look like the dark corners of a dermatoscope, and the network would answer to them.
 """
 
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
-from train.explain.maps import enlarged, random_map
+from skin_app.ensemble import read_batches
+from skin_app.hardware import best_device
+from train.audit.bench import Bench
+from train.audit.explained_images import Case, known_mean
+from train.explain.maps import CENTRE, OURS, RANDOM, enlarged, random_map
+from train.scores.estimate import Estimate
 
 STEPS = 10
 BLUR = 1 / 8  # standard deviation of the blur, in sides of the square
 SAME = 1e-3  # maps that differ by less, on the scale of their own range, share their curves
+# The form of our map was chosen, among a dozen, by the curves of so many images: those are not scored.
+CHOSEN_ON = 28
+CONTROLS = (RANDOM, CENTRE)
+SCORES = ("deletion", "insertion", "insertion less deletion")
+
+
+@dataclass(frozen=True)
+class CurveScores:
+    """Areas under the curves: map -> score; our map less each control, paired: control -> score.
+
+    `first`, `blurred`: mean probability of the whole image and of its blurred copy; `mean`: map -> mean
+    deletion and insertion curve; `left_out`: images that our map was chosen on.
+    """
+
+    left_out: int
+    steps: int
+    blur: float
+    first: Estimate
+    blurred: Estimate
+    areas: dict[str, dict[str, Estimate]]
+    ours_less: dict[str, dict[str, Estimate]]
+    mean: dict[str, list[list[float]]]
 
 
 class Curves(NamedTuple):
@@ -66,7 +93,7 @@ def curves(
     whole, gone = probability(torch.stack([square, smooth]))
     found: dict[str, Curves] = {}
     for name, heat in maps.items():
-        twin = next((other for other in found if like(maps[other], heat)), None)
+        twin = next((other for other in found if same_map(maps[other], heat)), None)
         if twin is not None:
             found[name] = found[twin]
             continue
@@ -83,8 +110,8 @@ def curves(
     return found
 
 
-def like(one: np.ndarray, other: np.ndarray) -> bool:
-    """Whether two maps are the same but for their scale and what was subtracted from them."""
+def same_map(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two maps are the same but for scale and offset."""
     return one.shape == other.shape and float(np.abs(_spread(one) - _spread(other)).max()) < SAME
 
 
@@ -98,3 +125,54 @@ def _first(order: np.ndarray, size: int, share: float) -> Tensor:
     first = np.zeros(size * size, dtype=bool)
     first[order[: round(share * size * size)]] = True
     return torch.from_numpy(first.reshape(size, size))
+
+
+def curves_of(bench: Bench, case: Case) -> dict[str, list[list[float]]]:
+    """Deletion and insertion curve of one image, by map."""
+
+    def probability(images: Tensor) -> np.ndarray:
+        answer = read_batches([bench.members[case.member]], 0, images, 1, best_device())[0]
+        return bench.calibrated(answer.logits.double().numpy(), 1)[:, case.label]
+
+    found = curves(probability, case.square, case.maps, seed=len(bench.table) + case.row)
+    return {name: [c.deletion.tolist(), c.insertion.tolist()] for name, c in found.items()}
+
+
+def measure(bench: Bench, tested: Sequence[Case]) -> CurveScores:
+    """Scores of the images on which our map was not chosen; with few images, of all.
+
+    The curves, thousands of forward passes, are kept in the bench's folder.
+    """
+    kept: dict[str, Any] = bench.kept(
+        f"curves-{STEPS}-{len(tested)}", lambda: {"curves": [curves_of(bench, case) for case in tested]}
+    )
+    rows = np.array([case.row for case in tested])
+    scored = np.ones(len(rows), dtype=bool)
+    if len(rows) > CHOSEN_ON:
+        scored = ~np.isin(rows, bench.sample(CHOSEN_ON))
+    own = [curve for curve, keep in zip(kept["curves"], scored, strict=True) if keep]
+    return curve_scores(own, bench.lesions[rows][scored], left_out=int((~scored).sum()))
+
+
+def curve_scores(
+    found: Sequence[dict[str, list[list[float]]]], lesions: np.ndarray, left_out: int = 0
+) -> CurveScores:
+    """Scores of what `curves_of` gave for each image; `lesions`: (images,)."""
+    names = list(found[0])
+    areas: dict[str, dict[str, np.ndarray]] = {}
+    for name in names:
+        deletion, insertion = (np.array([area(np.array(c[name][k])) for c in found]) for k in (0, 1))
+        areas[name] = dict(zip(SCORES, (deletion, insertion, insertion - deletion), strict=True))
+    return CurveScores(
+        left_out=left_out,
+        steps=len(found[0][OURS][0]) - 1,
+        blur=BLUR,
+        first=known_mean(np.array([c[OURS][0][0] for c in found]), lesions),
+        blurred=known_mean(np.array([c[OURS][0][-1] for c in found]), lesions),
+        areas={n: {s: known_mean(areas[n][s], lesions) for s in SCORES} for n in names},
+        ours_less={
+            control: {s: known_mean(areas[OURS][s] - areas[control][s], lesions) for s in SCORES}
+            for control in CONTROLS
+        },
+        mean={n: np.mean([c[n] for c in found], axis=0).tolist() for n in names},
+    )

@@ -4,7 +4,7 @@ HAM10000 as published has no outlines, so on photographs only plausibility is me
 mask is empty or cut by the border, how large it is, and whether turning or blurring moves it.
 """
 
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -12,18 +12,67 @@ import torch
 from scipy import ndimage
 
 from skin_app.diagnoses import CODES
-from skin_app.lesion import SIDE, field_of_view, lesion_mask, standard_square
+from skin_app.lesion import field_of_view, lesion_mask, standard_square
 from skin_app.photo.read import Photo, read_photo
 from skin_app.skin_tone import skin_colour
 from skin_app.views import VIEWS, turn, turn_back
-from train.audit.bench import Bench, in_percent, measured_mean
-from train.data.drawings import PIGMENT, Kind, _coordinates, _lesion_shape, _skin, draw_lesion
+from train.audit.bench import Bench
+from train.data.drawings import PIGMENT, Pattern, draw_lesion, lesion_outline
 from train.data.ham10000 import Dataset
+from train.scores.estimate import Estimate, mean_estimate
 
-DRAWINGS = 25  # of each kind
-DRAWN = (270, 360)  # the size of this copy of HAM10000
+DRAWINGS = 25  # of each pattern
+DRAWN = (270, 360)  # height and width of HAM10000's images as published here
 STABLE = 210  # photographs that are turned and blurred
 BLUR = 1.0  # standard deviation in pixels of the 256-pixel square
+
+
+@dataclass(frozen=True)
+class OnDrawings:
+    """Intersection over union with the true outline."""
+
+    drawings: int
+    mean_iou: float
+    least: float
+
+
+@dataclass(frozen=True)
+class OfClass:
+    """`area_quartiles`: shares of the field of view, of the masks that are not empty."""
+
+    images: int
+    empty: float | None
+    area_quartiles: list[float] | None
+
+
+@dataclass(frozen=True)
+class Overlaps:
+    """Intersection over union of the mask before and after."""
+
+    mean_iou: float
+    lowest_5_percent: float
+
+
+@dataclass(frozen=True)
+class Stability:
+    """Of `images` photographs with a mask: after turning and mirroring, and after a slight blur."""
+
+    images: int
+    left_out_without_mask: int
+    turned: Overlaps
+    blurred: Overlaps
+
+
+@dataclass(frozen=True)
+class MaskMeasured:
+    """`drawings`: by pattern; `by_class`: by diagnosis."""
+
+    images: int
+    drawings: dict[str, OnDrawings]
+    empty: Estimate
+    cut_by_border: Estimate
+    by_class: dict[str, OfClass]
+    stability: Stability
 
 
 def overlap(first: np.ndarray, second: np.ndarray) -> float:
@@ -32,18 +81,9 @@ def overlap(first: np.ndarray, second: np.ndarray) -> float:
     return float((first & second).sum() / union) if union else 1.0
 
 
-def drawn_outline(seed: int, kind: Kind, height: int, width: int) -> np.ndarray:
-    """(height, width) bool: where `draw_lesion` of the same arguments puts the lesion."""
-    generator = np.random.default_rng([seed, sorted(PIGMENT).index(kind)])
-    y, x = _coordinates(height, width)
-    _skin(generator, height, width)  # takes its share of the random numbers first, as in the drawing
-    irregular = 0.30 if kind == "patchy" else 0.14
-    return _lesion_shape(generator, y, x, irregular)[0] >= 0.5
-
-
 def survey(data: Dataset) -> pd.DataFrame:
-    """A row an image: image_id, dx, area (share of the field of view), cut (by the border), lightness
-    and yellow (L* and b* of the skin, NaN where too little is seen)."""
+    """One row per image: image_id, dx, area (share of the field of view), cut (by the border),
+    lightness and yellow (L* and b* of the skin, NaN where too little is seen)."""
     rows = []
     for path in data.table["path"]:
         square = standard_square(read_photo(str(path)))
@@ -61,110 +101,71 @@ def kept_survey(bench: Bench, data: Dataset) -> pd.DataFrame:
     return pd.DataFrame(bench.kept("lesion-survey", lambda: survey(data).to_dict("list")))
 
 
-def measure(bench: Bench, data: Dataset) -> dict[str, Any]:
+def measure(bench: Bench, data: Dataset) -> MaskMeasured:
     """IoU on drawings; on all images of `data` empty, cut and area; on a sample the stability."""
     table = kept_survey(bench, data)
-    groups = table["group"].to_numpy(str)
-    empty, cut = table["area"].to_numpy() == 0, table["cut"].to_numpy(bool)
-    return {
-        "images": len(table),
-        "drawings": _on_drawings(),
-        "empty": measured_mean(empty, groups),
-        "cut_by_border": measured_mean(cut[~empty], groups[~empty]),
-        "by_class": {code: _of_class(table["area"].to_numpy()[table["dx"] == code]) for code in CODES},
-        "stability": bench.kept("lesion-stability", lambda: _stability(bench)),
-    }
+    groups, area = table["group"].to_numpy(str), table["area"].to_numpy()
+    empty, cut = area == 0, table["cut"].to_numpy(bool)
+    return MaskMeasured(
+        images=len(table),
+        drawings={pattern: _on_drawings(pattern) for pattern in PIGMENT},
+        empty=mean_estimate(empty, groups),
+        cut_by_border=mean_estimate(cut[~empty], groups[~empty]),
+        by_class={code: _of_class(area[table["dx"] == code]) for code in CODES},
+        stability=_stability(bench),
+    )
 
 
-def _of_class(areas: np.ndarray) -> dict[str, Any]:
+def _of_class(areas: np.ndarray) -> OfClass:
     found = areas[areas > 0]
-    return {
-        "images": len(areas),
-        "empty": float((areas == 0).mean()) if len(areas) else None,
-        "area_quartiles": np.quantile(found, (0.25, 0.5, 0.75)).tolist() if len(found) else None,
-    }
+    return OfClass(
+        images=len(areas),
+        empty=float((areas == 0).mean()) if len(areas) else None,
+        area_quartiles=np.quantile(found, (0.25, 0.5, 0.75)).tolist() if len(found) else None,
+    )
 
 
 def _cut(mask: np.ndarray) -> bool:
     return bool(mask[[0, -1]].any() or mask[:, [0, -1]].any())
 
 
-def _on_drawings() -> dict[str, Any]:
-    found = {}
-    for kind in PIGMENT:
-        values = [_drawing_overlap(seed, kind) for seed in range(DRAWINGS)]
-        found[kind] = {"drawings": DRAWINGS, "mean_iou": float(np.mean(values)), "least": min(values)}
-    return found
+def _on_drawings(pattern: Pattern) -> OnDrawings:
+    values = [_drawing_overlap(seed, pattern) for seed in range(DRAWINGS)]
+    return OnDrawings(DRAWINGS, float(np.mean(values)), min(values))
 
 
-def _drawing_overlap(seed: int, kind: Kind) -> float:
-    true = standard_square(
-        Photo(np.repeat(drawn_outline(seed, kind, *DRAWN)[..., None] * np.uint8(255), 3, 2))
+def _drawing_overlap(seed: int, pattern: Pattern) -> float:
+    inside = lesion_outline(seed, pattern, *DRAWN)[..., None] * np.uint8(255)
+    true = standard_square(Photo(np.repeat(inside, 3, axis=2)))[..., 0] >= 128
+    return overlap(lesion_mask(standard_square(Photo(draw_lesion(seed, pattern, *DRAWN)))), true)
+
+
+def _stability(bench: Bench) -> Stability:
+    rows = bench.sample(STABLE)
+    kept = bench.kept("lesion-stability", lambda: _overlaps(bench, rows))
+    turned, blurred = (
+        Overlaps(float(np.mean(kept[name])), float(np.quantile(kept[name], 0.05)))
+        for name in ("turned", "blurred")
     )
-    return overlap(
-        lesion_mask(standard_square(Photo(draw_lesion(seed, kind, *DRAWN)))), true[..., 0] >= 128
-    )
+    images = len(kept["turned"])
+    return Stability(images, len(rows) - images, turned, blurred)
 
 
-def _stability(bench: Bench) -> dict[str, Any]:
+def _overlaps(bench: Bench, rows: np.ndarray) -> dict[str, list[float]]:
     """Overlap of each mask with that of the turned, and of the slightly blurred photograph."""
-    turned, blurred, without = [], [], 0
-    for row in bench.sample(STABLE):
+    found: dict[str, list[float]] = {"turned": [], "blurred": []}
+    for row in rows:
         square = standard_square(bench.photo(row))
         mask = lesion_mask(square)
         if not mask.any():
-            without += 1
             continue
-        turned.append(np.mean([overlap(mask, _turned_mask(square, view)) for view in range(1, VIEWS)]))
+        turned = [overlap(mask, _turned_mask(square, view)) for view in range(1, VIEWS)]
+        found["turned"].append(float(np.mean(turned)))
         soft = np.round(ndimage.gaussian_filter(square.astype(np.float32), (BLUR, BLUR, 0)))
-        blurred.append(overlap(mask, lesion_mask(soft.astype(np.uint8))))
-    return {
-        "images": len(turned),
-        "left_out_without_mask": without,
-        "turned": {
-            "mean_iou": float(np.mean(turned)),
-            "lowest_5_percent": float(np.quantile(turned, 0.05)),
-        },
-        "blurred": {
-            "mean_iou": float(np.mean(blurred)),
-            "lowest_5_percent": float(np.quantile(blurred, 0.05)),
-        },
-    }
+        found["blurred"].append(overlap(mask, lesion_mask(soft.astype(np.uint8))))
+    return found
 
 
 def _turned_mask(square: np.ndarray, view: int) -> np.ndarray:
     turned = turn(torch.from_numpy(square).permute(2, 0, 1), view).permute(1, 2, 0).contiguous().numpy()
     return turn_back(torch.from_numpy(lesion_mask(turned)), view).numpy()
-
-
-def render(numbers: dict[str, Any]) -> str:
-    """The section on the lesion mask."""
-    drawings, stable = numbers["drawings"], numbers["stability"]
-    mean = np.mean([kind["mean_iou"] for kind in drawings.values()])
-    lines = [
-        "## Where the lesion is: the mask\n",
-        "The mask is a colour distance from the skin at the rim and Otsu's threshold: nothing is "
-        "learnt. There are no outlines for these photographs here, so **its accuracy on photographs "
-        "is not known**. What can be said:\n",
-        f"- On {sum(kind['drawings'] for kind in drawings.values())} of our own drawings, whose "
-        "outline is known and which are easier than photographs, intersection over union is "
-        f"{mean:.2f} on average ("
-        + ", ".join(f"{name} {kind['mean_iou']:.2f}" for name, kind in drawings.items())
-        + f"; least {min(kind['least'] for kind in drawings.values()):.2f}).",
-        f"- On all {numbers['images']:,} images it is empty in {in_percent(numbers['empty'])} (nothing "
-        "stands out; the page says so), and where not empty it is cut by the image's border in "
-        f"{in_percent(numbers['cut_by_border'])}.",
-        f"- Slightly blurred (standard deviation {BLUR:g} pixel of {SIDE}), {stable['images']} "
-        f"out-of-fold images (about equally many of each diagnosis; {stable['left_out_without_mask']} "
-        f"without a mask left out) keep their mask: overlap {stable['blurred']['mean_iou']:.2f} on "
-        f"average (lowest 5 %: below {stable['blurred']['lowest_5_percent']:.2f}). Turned and "
-        f"mirrored seven ways it is {stable['turned']['mean_iou']:.2f} "
-        f"({stable['turned']['lowest_5_percent']:.2f}), as the method has no preferred direction.\n",
-        "| diagnosis | images | mask empty | area, share of the field of view: quartiles |",
-        "|---|---|---|---|",
-    ]
-    for code, own in numbers["by_class"].items():
-        if own["images"]:
-            quartiles = " / ".join(f"{q:.2f}" for q in own["area_quartiles"] or ()) or "-"
-            lines.append(f"| {code} | {own['images']:,} | {own['empty']:.1%} | {quartiles} |")
-    return "\n".join(lines) + "\n"

@@ -4,7 +4,7 @@ Limits are quantiles over HAM10000: no network answers, so every image counts. F
 on other lesions than the limits were fitted on, and so is what is found on damaged images.
 """
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,28 +12,67 @@ import numpy as np
 import pandas as pd
 
 from skin_app.output import replace_file
-from skin_app.photo.read import Photo, read_photo
-from skin_app.quality import CHECKS, KINDS, QualityLimits, judged, measurements
-from train.audit.bench import Bench, measured_mean, parts
-from train.audit.code_version import code_version
+from skin_app.photo.read import read_photo
+from skin_app.quality import CHECKS, NAMES, QualityLimits, judged, measurements
+from train.audit.bench import Bench, code_version
+from train.audit.changed_photos import (
+    answers,
+    balanced_accuracy,
+    balanced_accuracy_change,
+    right,
+    unchanged,
+)
 from train.data.damage import DAMAGE, GRADES, damaged
 from train.data.ham10000 import Dataset
-from train.documents.quality import render
-from train.scores.metrics import lesion_draws, percentiles_95
-
-__all__ = ["fit_quality", "measure", "measured_images", "render"]
+from train.scores.crossfit import held_out, stratified_parts
+from train.scores.estimate import Estimate, mean_estimate
 
 RATE = 0.005  # of each limit; there are a dozen, so about 5 % of good photos have a finding
 IMAGES = 200  # damaged in every way to see what is found
 SCORED, SCORED_GRADES = 105, (1, 3, 5)  # of these, answered by a network too
 
 
+@dataclass(frozen=True)
+class Detection:
+    """`found`: damage -> grade -> finding (and "any") -> share of the `images` damaged.
+
+    These are the images without any finding before, of `sampled`.
+    """
+
+    images: int
+    sampled: int
+    found: dict[str, dict[str, dict[str, float]]]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Balanced accuracy, prior-adjusted, and its `change`: damage -> grade -> paired difference."""
+
+    images: int
+    undamaged: Estimate
+    change: dict[str, dict[str, Estimate]]
+
+
+@dataclass(frozen=True)
+class QualityMeasured:
+    """`checks`: finding, measurement and side of each limit; `false_alarms`: by finding, and "any"."""
+
+    checks: list[tuple[str, str, str]]
+    limits: dict[str, Any]
+    images: int
+    lesions: int
+    without_lesion: float
+    false_alarms: dict[str, Estimate]
+    detection: Detection
+    answers: Answers
+
+
 def measured_images(data: Dataset, work: Path) -> pd.DataFrame:
     """The measurements of every image of `data`, with image_id, label and lesion.
 
-    They are kept in `work` for the same images and the same code, which takes some minutes.
+    They are kept in `work` for the same images and the same code, as they take minutes.
     """
-    path = work / f"quality-{data.fingerprint[:12]}-{code_version(measured_images)[:12]}.csv"
+    path = work / f"quality-{data.fingerprint[:12]}-{code_version()[:12]}.csv"
     if not path.is_file():
         rows = [measurements(read_photo(image)) for image in data.table["path"]]
         replace_file(path, pd.DataFrame(rows).to_csv(index=False))
@@ -44,29 +83,29 @@ def measured_images(data: Dataset, work: Path) -> pd.DataFrame:
 def fit_quality(measured: pd.DataFrame, input_size: int, rate: float = RATE) -> QualityLimits:
     """Limits by which about `rate` of the images get each finding, with the rates on other lesions.
 
-    `measured`: as from `measured_images`. Size has no quantile (HAM10000's images are all alike): its
-    limit is `input_size`, the pixels a side that the networks see.
+    `measured`: as from `measured_images`. Size has no quantile (HAM10000's images have one size): its
+    limit is `input_size`, the side in pixels that the networks see.
     """
-    alarms = nested_alarms(measured, input_size, rate)
+    alarms = crossfit_alarms(measured, input_size, rate)
     return _limits(measured, input_size, rate).model_copy(
         update={
-            "measured_false_alarms": {kind: float(found.mean()) for kind, found in alarms.items()},
+            "measured_false_alarms": {name: float(found.mean()) for name, found in alarms.items()},
             "fitted_on": f"{len(measured)} HAM10000 images of {measured['lesion'].nunique()} lesions; "
             "false alarms counted on lesions that the limits were not fitted on (5 parts)",
         }
     )
 
 
-def nested_alarms(measured: pd.DataFrame, input_size: int, rate: float) -> dict[str, np.ndarray]:
-    """(images,) bool by kind and for "any": found by limits that were fitted on other lesions."""
-    alarms = {kind: np.zeros(len(measured), dtype=bool) for kind in (*KINDS, "any")}
-    part = parts(measured["label"].to_numpy(), measured["lesion"].to_numpy())
+def crossfit_alarms(measured: pd.DataFrame, input_size: int, rate: float) -> dict[str, np.ndarray]:
+    """(images,) bool by finding and for "any": found by limits that were fitted on other lesions."""
+    alarms = {name: np.zeros(len(measured), dtype=bool) for name in (*NAMES, "any")}
+    parts = stratified_parts(measured["label"].to_numpy(), measured["lesion"].to_numpy())
     values = measured.to_dict("records")
-    for held_out in np.unique(part):
-        limits = _limits(measured.loc[part != held_out], input_size, rate)
-        for row in np.flatnonzero(part == held_out):
-            for kind in _kinds(values[row], limits):
-                alarms[kind][row] = True
+    for fit, apply in held_out(parts):
+        limits = _limits(measured.loc[fit], input_size, rate)
+        for row in np.flatnonzero(apply):
+            for name in _findings(values[row], limits):
+                alarms[name][row] = True
     return alarms
 
 
@@ -80,13 +119,14 @@ def _limits(measured: pd.DataFrame, input_size: int, rate: float) -> QualityLimi
     return QualityLimits(**limits, false_alarm_rate=rate, measured_false_alarms={}, fitted_on="")
 
 
-def _kinds(values: dict[str, float], limits: QualityLimits) -> set[str]:
-    found = {finding.kind for finding in judged(values, limits)}
+def _findings(values: dict[str, float], limits: QualityLimits) -> set[str]:
+    """Names of the findings, and "any" where there is one."""
+    found = {finding.name for finding in judged(values, limits)}
     return found | {"any"} if found else found
 
 
-def measure(bench: Bench, data: Dataset, images: int = IMAGES, scored: int = SCORED) -> dict[str, Any]:
-    """False alarms by kind, what is found on damaged images, and what the damage does to the answers.
+def measure(bench: Bench, data: Dataset, images: int = IMAGES, scored: int = SCORED) -> QualityMeasured:
+    """False alarms by finding, what is found on damaged images, and what damage does to the answers.
 
     `data`: all of HAM10000, as the bench was opened with. `images` are damaged to see what is found,
     `scored` of them answered by a network too.
@@ -95,101 +135,80 @@ def measure(bench: Bench, data: Dataset, images: int = IMAGES, scored: int = SCO
     input_size = max(member.config.size for member in bench.members)
     limits = fit_quality(measured, input_size)
     lesions = measured["lesion"].to_numpy()
-    alarms = nested_alarms(measured, input_size, limits.false_alarm_rate)
-    found = bench.kept(
-        f"quality-detection-{images}",
-        lambda: detection(bench, bench.sample(images), measured, input_size),
+    alarms = crossfit_alarms(measured, input_size, limits.false_alarm_rate)
+    return QualityMeasured(
+        checks=[(check.name, check.measurement, check.side) for check in CHECKS],
+        limits=limits.model_dump(),
+        images=len(measured),
+        lesions=int(measured["lesion"].nunique()),
+        without_lesion=float(measured["lesion share"].isna().mean()),
+        false_alarms={name: mean_estimate(of, lesions) for name, of in alarms.items()},
+        detection=detection(bench, bench.sample(images), measured, input_size),
+        answers=damaged_answers(bench, bench.sample(scored)),
     )
-    changed = bench.kept(f"quality-answers-{scored}", lambda: answers(bench, bench.sample(scored)))
-    return {
-        "limits": limits.model_dump(),
-        "images": len(measured),
-        "lesions": int(measured["lesion"].nunique()),
-        "without_lesion": float(measured["lesion share"].isna().mean()),
-        "false_alarms": {kind: measured_mean(of, lesions) for kind, of in alarms.items()},
-        "detection": found,
-        "answers": changed,
-    }
 
 
-def detection(
-    bench: Bench, rows: np.ndarray, measured: pd.DataFrame, input_size: int
-) -> dict[str, Any]:
-    """Share of damaged images found, by damage, grade and kind of finding.
-
-    Of the images of `rows`, those without a finding are damaged; the limits are fitted without any
-    image of these lesions.
-    """
+def detection(bench: Bench, rows: np.ndarray, measured: pd.DataFrame, input_size: int) -> Detection:
+    """Damages those images of `rows` that have no finding, by limits fitted on other lesions."""
     ids = bench.table["image_id"].to_numpy()[rows]
     ours = measured["lesion"].isin(measured["lesion"][measured["image_id"].isin(ids)])
     limits = _limits(measured.loc[~ours], input_size, RATE)
     values = measured.set_index("image_id")
-    clean = [row for row, name in zip(rows, ids, strict=True) if not _kinds(values.loc[name], limits)]
-    photos = [bench.photo(row) for row in clean]
-    found: dict[str, Any] = {}
-    for damage in DAMAGE:
-        for grade in GRADES:
-            kinds = [
-                _kinds(measurements(damaged(photo, damage, grade, int(row))), limits)
-                for row, photo in zip(clean, photos, strict=True)
-            ]
-            found.setdefault(damage, {})[str(grade)] = {
-                kind: sum(kind in of_image for of_image in kinds) / len(kinds)
-                for kind in (*KINDS, "any")
+    clean = [r for r, name in zip(rows, ids, strict=True) if not _findings(values.loc[name], limits)]
+
+    def found() -> dict[str, Any]:
+        photos = [bench.photo(row) for row in clean]
+        return {
+            damage: {
+                str(grade): _shares_found(
+                    [
+                        _findings(measurements(damaged(photo, damage, grade, int(row))), limits)
+                        for row, photo in zip(clean, photos, strict=True)
+                    ]
+                )
+                for grade in GRADES
             }
-    return {"images": len(clean), "sampled": len(rows), "found": found}
+            for damage in DAMAGE
+        }
+
+    return Detection(len(clean), len(rows), bench.kept(f"quality-detection-{len(rows)}", found))
 
 
-def answers(bench: Bench, rows: np.ndarray) -> dict[str, Any]:
+def _shares_found(findings: list[set[str]]) -> dict[str, float]:
+    return {name: sum(name in own for own in findings) / len(findings) for name in (*NAMES, "any")}
+
+
+def damaged_answers(bench: Bench, rows: np.ndarray) -> Answers:
     """Balanced accuracy (prior-adjusted, 1 view) of undamaged images, and its change by damage."""
-    photos = [bench.photo(row) for row in rows]
     labels, lesions = bench.labels[rows], bench.lesions[rows]
-    before = _correct(bench, rows, photos)
-    change: dict[str, Any] = {}
-    for damage in DAMAGE:
-        for grade in SCORED_GRADES:
-            worse = [damaged(p, damage, grade, int(r)) for r, p in zip(rows, photos, strict=True)]
-            after = _correct(bench, rows, worse)
-            change.setdefault(damage, {})[str(grade)] = paired_change(after, before, labels, lesions)
-    return {
-        "images": len(rows),
-        "undamaged": {
-            "value": float(mean_recall(before, labels, np.ones((1, len(rows))))[0]),
-            "interval_95": paired_change(before, np.zeros_like(before), labels, lesions)["interval_95"],
-        },
-        "change": change,
+
+    def read() -> dict[str, Any]:
+        found = {"undamaged": answers(bench, rows, unchanged).tolist()}
+        for damage in DAMAGE:
+            for grade in SCORED_GRADES:
+                found[f"{damage} {grade}"] = answers(
+                    bench,
+                    rows,
+                    lambda photo, row, damage=damage, grade=grade: damaged(photo, damage, grade, row),
+                ).tolist()
+        return found
+
+    kept = bench.kept(f"quality-answers-{len(rows)}", read)
+    correct = {
+        name: right(bench, rows, np.array(logits))["prior_adjusted"] for name, logits in kept.items()
     }
-
-
-def paired_change(
-    after: np.ndarray, before: np.ndarray, labels: np.ndarray, lesions: np.ndarray
-) -> dict[str, Any]:
-    """Balanced accuracy after minus before on the same images, with its interval over lesions.
-
-    `after`, `before`: (images,) whether each answer is right; `labels`, `lesions`: (images,).
-    """
-    drawn = [
-        mean_recall(after, labels, weights) - mean_recall(before, labels, weights)
-        for weights in lesion_draws(lesions, np.unique(lesions))
-    ]
-    once = np.ones((1, len(labels)))
-    value = mean_recall(after, labels, once)[0] - mean_recall(before, labels, once)[0]
-    return {"value": float(value), "interval_95": percentiles_95(np.concatenate(drawn))}
-
-
-def mean_recall(correct: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Balanced accuracy for each row of `weights`, (resamples, images); without classes not drawn.
-
-    `correct`: (images,) whether the answer is right; `labels`: (images,) the true classes.
-    """
-    of_class = np.eye(labels.max() + 1)[labels][:, np.unique(labels)]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        recall = (weights @ (of_class * correct[:, None])) / (weights @ of_class)
-    return np.nanmean(recall, axis=1)
-
-
-def _correct(bench: Bench, rows: np.ndarray, photos: Sequence[Photo]) -> np.ndarray:
-    """(images,) float: 1 where the prior-adjusted answer is right."""
-    logits = bench.read_logits(rows, photos)
-    probabilities = bench.prior_adjusted(bench.calibrated(logits, 1))
-    return (probabilities.argmax(axis=1) == bench.labels[rows]).astype(np.float64)
+    before = correct["undamaged"]
+    interval = balanced_accuracy_change(before, np.zeros_like(before), labels, lesions).interval_95
+    return Answers(
+        images=len(rows),
+        undamaged=Estimate(balanced_accuracy(before, labels), interval, len(rows)),
+        change={
+            damage: {
+                str(grade): balanced_accuracy_change(
+                    correct[f"{damage} {grade}"], before, labels, lesions
+                )
+                for grade in SCORED_GRADES
+            }
+            for damage in DAMAGE
+        },
+    )

@@ -6,20 +6,79 @@ and not the network. `train.explain.guided` has the shorter check of the sheets 
 """
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter
 
 from skin_app.network import Member
-from train.audit.explained import Case, read_once
+from train.audit.bench import Bench
+from train.audit.explained_images import Case, known_mean, read_once
 from train.explain.guided import likeness, randomised
 from train.explain.maps import maps_by_method
+from train.scores.estimate import Estimate
 
+SEEDS = (0, 1)
+CHANGED = 0.5  # rank correlation below which a map counts as changed
 MEASURES = ("rank", "size", "structure")
 WINDOW = 1.5  # standard deviation of the window of the structural similarity, in places of the map
 STABILISERS = (0.01**2, 0.03**2)  # Wang et al. 2004, for maps in [0, 1]
+Similarities = dict[str, dict[str, dict[str, list[float]]]]
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """Of a map with that of the trained member: rank correlation, its absolute value, and structure."""
+
+    rank: Estimate
+    size: Estimate
+    structure: Estimate
+
+
+@dataclass(frozen=True)
+class OfMethod:
+    """`parts`: by the part down to which weights are drawn anew, from the top.
+
+    `changes`: at every depth the upper end of the rank correlation's interval is below `CHANGED`. A
+    depth that left every map blank has changed them.
+    """
+
+    parts: dict[str, Similarity]
+    changes: bool
+
+
+@dataclass(frozen=True)
+class RandomisationScores:
+    """`methods`: by name of the map."""
+
+    images: int
+    seeds: int
+    criterion: float
+    methods: dict[str, OfMethod]
+
+
+def measure(bench: Bench, tested: Sequence[Case], of: int) -> RandomisationScores:
+    """The cascade on `of` images of all that are `tested`, kept in the bench's folder."""
+    kept = bench.kept(
+        f"randomised-{len(SEEDS)}-{of}-{len(tested)}",
+        lambda: after_randomising(bench, tested, SEEDS),
+    )
+    return randomisation_scores(kept, bench.lesions[[case.row for case in tested]])
+
+
+def randomisation_scores(drawn: Similarities, lesions: np.ndarray) -> RandomisationScores:
+    """Means of what `after_randomising` gave; `lesions`: (images,)."""
+    methods = {}
+    for name, by_part in drawn.items():
+        parts = {
+            part: Similarity(*(known_mean(np.array(values[each]), lesions) for each in MEASURES))
+            for part, values in by_part.items()
+        }
+        uppers = [own.rank.interval_95[1] for own in parts.values() if own.rank.interval_95 is not None]
+        methods[name] = OfMethod(parts, changes=bool(uppers) and max(uppers) < CHANGED)
+    return RandomisationScores(len(lesions), len(SEEDS), CHANGED, methods)
 
 
 def parts_from_the_top(member: Member) -> dict[str, list[str]]:
@@ -71,21 +130,15 @@ def structural_similarity(one: np.ndarray, other: np.ndarray) -> float:
     return float(similar.mean())
 
 
-def after_randomising(
-    members: Sequence[Member],
-    tested: Sequence[Case],
-    seeds: Sequence[int],
-    calibrate: Callable[[np.ndarray], np.ndarray],
-) -> dict[str, dict[str, dict[str, list[float]]]]:
-    """How alike each map stays as the cascade goes down: method -> part -> measure -> (images,).
+def after_randomising(bench: Bench, tested: Sequence[Case], seeds: Sequence[int]) -> Similarities:
+    """Similarity to the trained member's map down the cascade: method -> part -> measure -> (images,).
 
     Measures: "rank", Spearman's rank correlation; "size", its absolute value; "structure", the
     structural similarity; each the mean over `seeds`. NaN where the map is blank, before or after, with
-    all seeds. Members must have parts of the same names. `calibrate`: logits (batch, 7) of one view to
-    probabilities.
+    all seeds. Members must have parts of the same names.
     """
     found: dict[str, dict[str, np.ndarray]] = {}
-    for index, member in enumerate(members):
+    for index, member in enumerate(bench.members):
         places = [place for place, case in enumerate(tested) if case.member == index]
         if not places:
             continue
@@ -94,27 +147,24 @@ def after_randomising(
         labels = np.array([case.label for case in own])
         for turn, seed in enumerate(seeds):
             for part, changed in cascade(member, seed):
-                reading = read_once(changed, squares)
-                said = calibrate(reading.logits.double().cpu().numpy())
-                drawn = maps_by_method(changed, squares, reading, labels, said)
+                output = read_once(changed, squares)
+                said = bench.calibrated(output.logits.double().cpu().numpy(), 1)
+                drawn = maps_by_method(changed, squares, output, labels, said)
                 for name, maps in drawn.items():
-                    blank = np.full((len(seeds), len(tested), 3), np.nan)
+                    blank = np.full((len(seeds), len(tested), len(MEASURES)), np.nan)
                     table = found.setdefault(name, {}).setdefault(part, blank)
                     for place, case, heat in zip(places, own, maps, strict=True):
-                        table[turn, place] = alike(case.maps[name], heat)
+                        table[turn, place] = similarity(case.maps[name], heat)
     return {
         name: {
-            part: {
-                measure: _mean_known(table[..., number]).tolist()
-                for number, measure in enumerate(MEASURES)
-            }
+            part: dict(zip(MEASURES, _mean_known(table).T.tolist(), strict=True))
             for part, table in by_part.items()
         }
         for name, by_part in found.items()
     }
 
 
-def alike(one: np.ndarray, other: np.ndarray) -> tuple[float, float, float]:
+def similarity(one: np.ndarray, other: np.ndarray) -> tuple[float, float, float]:
     """The three measures of two maps (rows, columns) in [0, 1]; NaN when one of them is constant."""
     if np.ptp(one) == 0 or np.ptp(other) == 0:
         return float("nan"), float("nan"), float("nan")

@@ -18,7 +18,7 @@ from train.documents.tables import (
     table,
     untouched_title,
 )
-from train.scores.kinds import unseen_members
+from train.scores.unseen import unseen_members
 
 Numbers = dict[str, Any]
 STUDY, VIEWS_STUDY, KINDS_STUDY = "flagship", "view-sizes", "unlike-members"

@@ -24,11 +24,11 @@ from train.documents.figures import (
 )
 from train.documents.flagship import STUDY as FLAGSHIP_STUDY
 from train.documents.flagship import flagship_page
+from train.documents.members import input_sizes
 from train.documents.results_page import results_page, study_page
 from train.engine.range_test import choose
 from train.recipes.published import RECIPES
 from train.recipes.studies import STUDIES
-from train.release.card import input_sizes
 from train.scores.crossfit import CALIBRATORS
 from train.scores.evidence import (
     Evidence,

@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
+from train.documents.members import epochs_kept
 from train.documents.tables import table
-from train.release.card import epochs_kept
 
 Numbers = dict[str, Any]
 LONGEST = 40

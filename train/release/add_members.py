@@ -19,12 +19,13 @@ from skin_app.weights.folder import Rounding, WeightsFolder
 from skin_app.weights.packed import packed, unpacked
 from train.data.ham10000 import TEXT
 from train.engine.predict import CHUNK, COUNTS, load_fold_member, mean_logits, views_label
+from train.engine.priors import log_prior_shift
 from train.engine.run import Run, RunError
-from train.engine.temperature import fit_calibration, log_prior_shift
 from train.release.assemble import Predictions, finished, out_of_fold_scores, training_of, write_folder
 from train.release.gallery_index import gallery_embeddings, gallery_table
 from train.release.lesion_map import FOLDS
-from train.scores.kinds import columns_of_kind, logits_of_kinds, unseen_members
+from train.scores.temperature import fit_calibration
+from train.scores.unseen import columns_of_run, logits_by_run, unseen_members
 
 CHECKED = 200  # images of a fold that are read by the rounded members
 
@@ -99,7 +100,7 @@ def _check(weights: WeightsFolder, run: Run) -> None:
     if missing:
         raise RunError(
             f"{run.folder} has no finished fold {', '.join(map(str, missing))}, which the weights "
-            "ship: run `train fit` on it first."
+            "ship: run `train run` on it first."
         )
 
 
@@ -123,13 +124,13 @@ def _averaged(weights: WeightsFolder, run: Run) -> Predictions:
     own = Predictions.read(run, list(contract.training.shipped))
     if not set(COUNTS) <= set(own.logits):
         raise RunError(
-            f"A fold of {run.folder} is predicted from fewer than {max(COUNTS)} views: run `train fit` "
+            f"A fold of {run.folder} is predicted from fewer than {max(COUNTS)} views: run `train run` "
             "on it again."
         )
     place = pd.Index(own.table["image_id"]).get_indexer(pd.Index(before["image_id"]))
     apart = {
         views: np.concatenate([kinds[shipped], own.logits[views][place][:, None]], axis=1)
-        for views, kinds in logits_of_kinds(
+        for views, kinds in logits_by_run(
             weights.folder / OUT_OF_FOLD, COUNTS, len(contract.trainings)
         ).items()
     }
@@ -139,7 +140,7 @@ def _averaged(weights: WeightsFolder, run: Run) -> Predictions:
         columns |= dict(zip(names, kinds.mean(axis=1).T.round(5), strict=True))
     for kind in range(len(contract.trainings) + 1):
         for views, kinds in apart.items():
-            names = columns_of_kind(views, kind)
+            names = columns_of_run(views, kind)
             columns |= dict(zip(names, kinds[:, kind].T.round(5), strict=True))
     table = pd.DataFrame(columns)
     logits = {views: kinds.mean(axis=1) for views, kinds in apart.items()}

@@ -24,15 +24,16 @@ from skin_app.weights.folder import CONTRACT, Contract, Rounding, Training, file
 from skin_app.weights.packed import packed
 from train.data.ham10000 import TEXT
 from train.engine.checkpoint import save_tensors
+from train.engine.outputs import check_weights_folder
 from train.engine.predict import COUNTS, load_fold_member, views_label
+from train.engine.priors import log_prior_shift
 from train.engine.run import Run, RunError
-from train.engine.temperature import fit_calibration, log_prior_shift
 from train.release.card import model_card
 from train.release.gallery_index import gallery_embeddings, gallery_table, same_photo
-from train.release.outputs import check_weights_folder
 from train.scores.crossfit import CALIBRATED_ON, Bias, cross_fitted
-from train.scores.kinds import predicted_by
 from train.scores.metrics import score_report
+from train.scores.temperature import fit_calibration
+from train.scores.unseen import predicted_by
 
 LICENCE = "CC BY-NC 4.0 (trained on HAM10000, which is CC BY-NC 4.0)"
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "scikit-learn")
@@ -46,11 +47,11 @@ def assemble(run: Run, name: str) -> Path:
     """
     folds = [f for f in range(run.recipe.folds) if finished(run, f)]
     if not folds:
-        raise RunError(f"No fold of {run.folder} is finished: run `train fit` on it first.")
+        raise RunError(f"No fold of {run.folder} is finished: run `train run` on it first.")
     predictions = Predictions.read(run, folds)
     if max(COUNTS) not in predictions.logits:
         raise RunError(
-            f"A fold of {run.folder} is predicted from fewer than {max(COUNTS)} views: run `train fit` "
+            f"A fold of {run.folder} is predicted from fewer than {max(COUNTS)} views: run `train run` "
             "on it again."
         )
     shift = log_prior_shift(run.data.labels, run.recipe)

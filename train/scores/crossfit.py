@@ -1,23 +1,64 @@
-"""Calibration without looking: an image's temperature is fitted on images of other parts."""
+"""Crossfit: what is applied to a lesion was fitted on other lesions.
 
-from typing import Literal
+The images are divided into parts of whole lesions; for each part something (a temperature, a bias, a
+threshold) is fitted on the other parts and applied to it. `held_out` gives the two sides of each part.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
-from sklearn.model_selection import GroupKFold
+from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
-from skin_app.decision import Calibration, softmax
+from skin_app.decision import Calibration, calibrated, softmax
 from train.data.ham10000 import DataError
-from train.engine.temperature import fit_temperature, fit_temperature_and_bias, negative_log_likelihood
+from train.recipes.recipe import Bias
+from train.scores.temperature import fit_temperature, fit_temperature_and_bias, negative_log_likelihood
 
 PARTS = 5
-# what `cross_fitted` fits the calibrator of an image on, in words
 CALIBRATED_ON = f"the other {PARTS - 1} of {PARTS} lesion-grouped parts of the predicted images"
-Bias = Literal["none", "always", "chosen"]
 CALIBRATORS: dict[Bias, str] = {  # in words
     "none": "a temperature",
     "always": "a temperature and a bias of each class",
     "chosen": "a temperature, and a bias of each class where that predicts other lesions better",
 }
+
+
+def lesion_parts(lesions: np.ndarray) -> np.ndarray:
+    """(images,) a number in [0, 5): parts of whole lesions with about equally many images.
+
+    Raises `DataError` for fewer than 5 lesions.
+    """
+    count = len(np.unique(lesions))
+    if count < PARTS:
+        raise DataError(
+            f"Predictions of {count} lesions cannot be calibrated by their own parts: predict at least "
+            f"{PARTS} lesions."
+        )
+    parts = np.zeros(len(lesions), dtype=np.int64)
+    for part, (_, inside) in enumerate(GroupKFold(PARTS).split(lesions, groups=lesions)):
+        parts[inside] = part
+    return parts
+
+
+def stratified_parts(
+    labels: np.ndarray, lesions: np.ndarray, count: int = PARTS, seed: int = 0
+) -> np.ndarray:
+    """(images,) a number in [0, `count`): parts of whole lesions, each with its share of every class.
+
+    With few images of a class, one division is a lottery: other seeds give other divisions.
+    """
+    parts = np.zeros(len(labels), dtype=np.int64)
+    division = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+    for part, (_, inside) in enumerate(division.split(labels, labels, lesions)):
+        parts[inside] = part
+    return parts
+
+
+def held_out(parts: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """For each part, from 0: the images to fit on and those to apply it to, (images,) bool each."""
+    for part in np.unique(parts):
+        yield parts != part, parts == part
 
 
 def cross_fitted(
@@ -28,28 +69,26 @@ def cross_fitted(
     bias: Bias = "none",
     parts: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Calibrated probabilities, (images, 7), by temperatures that never saw the image's lesion.
+    """Probabilities (images, 7), each image calibrated by a fit on other lesions.
 
-    `parts`: (images,) parts of whole lesions, each calibrated by the others; by default 5, across the
-    folds, as the one calibrator that ships is fitted on the predictions of all members. `bias`:
-    whether a bias of each class is fitted beside the temperature; "chosen": where `bias_helps` says
-    so, asked anew outside each part. Raises `DataError` for fewer than 5 lesions.
+    `logits`: (images, 7); `labels`, `lesions`: (images,); `shift`: (7,) what class weights added to the
+    logits. `parts`: (images,) parts of whole lesions, by default `lesion_parts`. Raises `DataError` for
+    fewer than 5 lesions.
     """
-    parts = _lesion_parts(lesions) if parts is None else parts
+    parts = lesion_parts(lesions) if parts is None else parts
     shifted = logits.astype(np.float64) - shift
     probabilities = np.zeros_like(shifted)
-    for part in np.unique(parts):
-        inside = parts == part
-        temperature, added = _fit(shifted[~inside], labels[~inside], lesions[~inside], bias)
-        probabilities[inside] = softmax(shifted[inside] / temperature + added)
+    for fit, apply in held_out(parts):
+        temperature, added = _fitted(shifted[fit], labels[fit], lesions[fit], bias)
+        probabilities[apply] = softmax(shifted[apply] / temperature + added)
     return probabilities
 
 
 def bias_helps(shifted: np.ndarray, labels: np.ndarray, lesions: np.ndarray) -> bool:
-    """Whether a bias of each class lowers the log-likelihood's loss on lesions it was not fitted to.
+    """Whether a bias of each class lowers the crossfit negative log-likelihood.
 
-    `shifted`: (images, 7) logits without the prior shift; `labels`, `lesions`: (images,). Fitted on
-    four of 5 parts of whole lesions, measured on the fifth. Raises `DataError` for fewer than 5.
+    `shifted`: (images, 7) logits without the prior shift; `labels`, `lesions`: (images,). Raises
+    `DataError` for fewer than 5 lesions.
     """
     none = np.zeros(shifted.shape[1])
     plain, biased = (cross_fitted(shifted, labels, lesions, none, bias) for bias in ("none", "always"))
@@ -63,13 +102,16 @@ def chosen_calibration(
     lesions: np.ndarray,
     fitted_on: str,
 ) -> Calibration:
-    """`base` with the temperatures of these predictions, and biases where `bias_helps` says so.
+    """`base` with temperatures fitted on all these predictions, and biases where `bias_helps` says so.
 
     `logits_by_views`: number of views -> (images, 7); `labels`, `lesions`: (images,). Prior shift and
     frequencies stay those of `base`. Raises `DataError` for fewer than 5 lesions.
     """
     shift = np.array(base.log_prior_shift)
-    fits = {v: _fit(logits - shift, labels, lesions, "chosen") for v, logits in logits_by_views.items()}
+    fits = {
+        views: _fitted(logits - shift, labels, lesions, "chosen")
+        for views, logits in logits_by_views.items()
+    }
     return base.model_copy(
         update={
             "temperatures": {views: temperature for views, (temperature, _) in fits.items()},
@@ -79,7 +121,7 @@ def chosen_calibration(
     )
 
 
-def _fit(
+def _fitted(
     shifted: np.ndarray, labels: np.ndarray, lesions: np.ndarray, bias: Bias
 ) -> tuple[float, np.ndarray]:
     if bias == "always" or (bias == "chosen" and bias_helps(shifted, labels, lesions)):
@@ -87,14 +129,59 @@ def _fit(
     return fit_temperature(shifted, labels), np.zeros(shifted.shape[1])
 
 
-def _lesion_parts(lesions: np.ndarray) -> np.ndarray:
-    count = len(np.unique(lesions))
-    if count < PARTS:
-        raise DataError(
-            f"Predictions of {count} lesions cannot be calibrated by their own parts: predict at least "
-            f"{PARTS} lesions."
+@dataclass(frozen=True)
+class Crossfit:
+    """Images in parts of whole lesions, and all of them calibrated by a fit on the others of each part.
+
+    `labels`, `lesions`, `parts`: (images,). `calibrations`: one a part, fitted outside it.
+    `probabilities`: (parts, images, 7), of all images by each of these.
+    """
+
+    labels: np.ndarray
+    lesions: np.ndarray
+    parts: np.ndarray
+    calibrations: tuple[Calibration, ...]
+    probabilities: np.ndarray
+
+    @classmethod
+    def of(
+        cls,
+        base: Calibration,
+        logits: np.ndarray,
+        labels: np.ndarray,
+        lesions: np.ndarray,
+        views: int,
+        seed: int = 0,
+    ) -> "Crossfit":
+        """`logits`: (images, 7) averaged over `views` views; `seed`: of `stratified_parts`."""
+        parts = stratified_parts(labels, lesions, seed=seed)
+        fits = tuple(
+            chosen_calibration(base, {views: logits[fit]}, labels[fit], lesions[fit], "other parts")
+            for fit, _ in held_out(parts)
         )
-    parts = np.zeros(len(lesions), dtype=np.int64)
-    for part, (_, held_out) in enumerate(GroupKFold(PARTS).split(lesions, groups=lesions)):
-        parts[held_out] = part
-    return parts
+        probabilities = np.stack([calibrated(logits, fit, views) for fit in fits])
+        return cls(labels, lesions, parts, fits, probabilities)
+
+    @property
+    def own(self) -> np.ndarray:
+        """(images, 7) each image by the calibration that was fitted outside its own part."""
+        return self.probabilities[self.parts, np.arange(len(self.parts))]
+
+    def each_part(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """For each part: the two sides as `held_out` gives them, and its (images, 7) probabilities."""
+        for (fit, apply), probabilities in zip(held_out(self.parts), self.probabilities, strict=True):
+            yield fit, apply, probabilities
+
+    def apply(self, rule: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:
+        """(images, ...) what `rule` gives, fitted outside each image's own part.
+
+        `rule(probabilities, labels, own)` fits on the first two; for (n, 7) `own` it gives (n, ...).
+        """
+        pieces = [
+            (apply, rule(probabilities[fit], self.labels[fit], probabilities[apply]))
+            for fit, apply, probabilities in self.each_part()
+        ]
+        result = np.zeros((len(self.parts), *pieces[0][1].shape[1:]), pieces[0][1].dtype)
+        for apply, values in pieces:
+            result[apply] = values
+        return result

@@ -151,7 +151,7 @@ def export_evidence(run_folder: Path, data: pd.DataFrame, out: Path) -> None:
         if (path.parent / "history.json").is_file()
     )
     if not folds:
-        raise DataError(f"No fold of {run_folder} is finished: run `train fit` on it first.")
+        raise DataError(f"No fold of {run_folder} is finished: run `train run` on it first.")
     out.mkdir(parents=True, exist_ok=True)
     images = gzipped_csv(_public(data), "%g")
     kept = out.parent.parent / IMAGES

@@ -1,1 +1,1 @@
-"""The tab of one photo: `tab.py` says what stands where, `handlers.py` what happens."""
+"""The tab of one photo. Begin at `tab.py`, what stands where; `handlers.py` is what happens."""

@@ -1,0 +1,94 @@
+"""What a change of the photos does to the answers of members that had not seen their lesions.
+
+The loop that the measurements of artefacts, corrections, files, heat and quality share: photos from the
+bench, a few at a time; one answer (1 view) to each; right answers and first diagnoses compared.
+"""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from skin_app.photo.read import Photo
+from train.audit.bench import Bench
+from train.scores.estimate import Estimate
+from train.scores.metrics import lesion_draws, percentiles_95
+
+CHUNK = 16  # photos held at a time
+Change = Callable[[Photo, int], Photo]
+
+
+def unchanged(photo: Photo, _row: int) -> Photo:
+    """The photo as it is."""
+    return photo
+
+
+def chunks(bench: Bench, rows: np.ndarray) -> Iterator[tuple[np.ndarray, list[Photo]]]:
+    """`rows` of the bench's table with their photos, `CHUNK` at a time."""
+    for start in range(0, len(rows), CHUNK):
+        chunk = rows[start : start + CHUNK]
+        yield chunk, [bench.photo(int(row)) for row in chunk]
+
+
+def answers(bench: Bench, rows: np.ndarray, change: Change = unchanged) -> np.ndarray:
+    """Logits (rows, 7) of the changed photos. `change` gets each photo and its row, to seed it."""
+    found = [
+        bench.read_logits(
+            chunk, [change(photo, int(row)) for row, photo in zip(chunk, photos, strict=True)]
+        )
+        for chunk, photos in chunks(bench, rows)
+    ]
+    return np.concatenate(found)
+
+
+def by_rule(bench: Bench, logits: np.ndarray) -> dict[str, np.ndarray]:
+    """Probabilities (images, 7) of logits from 1 view, by decision rule."""
+    calibrated = bench.calibrated(logits, 1)
+    return {"calibrated": calibrated, "prior_adjusted": bench.prior_adjusted(calibrated)}
+
+
+def right(bench: Bench, rows: np.ndarray, logits: np.ndarray) -> dict[str, np.ndarray]:
+    """(rows,) 1.0 where the first diagnosis is right, else 0.0, by decision rule."""
+    labels = bench.labels[rows]
+    return {
+        rule: 1.0 * (probabilities.argmax(axis=1) == labels)
+        for rule, probabilities in by_rule(bench, logits).items()
+    }
+
+
+def operating_threshold(positive: np.ndarray, score: np.ndarray, percent: int) -> float:
+    """The highest threshold that at least `percent` of the positives reach.
+
+    `positive`: (images,) bool with at least one True; `score`: (images,). The rule of
+    `train.scores.metrics.weighted_specificity`.
+    """
+    falling = np.sort(score[positive])[::-1]
+    caught = np.arange(1, len(falling) + 1)
+    return float(falling[(caught * 100 >= len(falling) * percent).argmax()])
+
+
+def balanced_accuracy(correct: np.ndarray, labels: np.ndarray) -> float:
+    """Mean recall of the diagnoses. `correct`: (images,) 1.0 where right; `labels`: (images,)."""
+    return float(mean_recall(correct, labels, np.ones((1, len(labels))))[0])
+
+
+def balanced_accuracy_change(
+    after: np.ndarray, before: np.ndarray, labels: np.ndarray, lesions: np.ndarray
+) -> Estimate:
+    """Balanced accuracy after minus before on the same images, drawn in pairs.
+
+    `after`, `before`: (images,) 1.0 where right; `labels`, `lesions`: (images,).
+    """
+    drawn = [
+        mean_recall(after, labels, weights) - mean_recall(before, labels, weights)
+        for weights in lesion_draws(lesions, np.unique(lesions))
+    ]
+    value = balanced_accuracy(after, labels) - balanced_accuracy(before, labels)
+    return Estimate(value, percentiles_95(np.concatenate(drawn)), len(labels))
+
+
+def mean_recall(correct: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Balanced accuracy for each row of `weights`, (resamples, images), over the classes drawn."""
+    of_class = np.eye(labels.max() + 1)[labels][:, np.unique(labels)]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        recall = (weights @ (of_class * correct[:, None])) / (weights @ of_class)
+    return np.nanmean(recall, axis=1)
