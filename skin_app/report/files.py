@@ -81,7 +81,7 @@ def csv_row(file: Path, analysis: Analysis) -> dict[str, str]:
 
 def _trust(analysis: Analysis) -> dict[str, str]:
     columns = ("outcome", "prediction_set", "novelty", "quality", "to_check", "agreement")
-    cells = dict.fromkeys(columns, "")
+    cells: dict[str, str] = dict.fromkeys(columns, "")
     if analysis.findings is not None:
         cells["quality"] = _joined(finding.name for finding in analysis.findings)
     if analysis.to_check is not None:
