@@ -18,12 +18,12 @@ from skin_app.weights.folder import open_weights
 from tests.tiny import MOBILENET, SWIN, write_data
 from train.__main__ import main
 from train.audit import foreign
+from train.audit.agreement import view_readings
 from train.audit.bench import Bench
 from train.audit.heat import first_maps
 from train.audit.novelty import fit_novelty
-from train.audit.readings import view_readings
 from train.data.ham10000 import read_dataset
-from train.engine.fit import fit_fold
+from train.engine.fold import train_fold
 from train.engine.run import Run, RunError, open_run, prepare
 from train.recipes.recipe import Recipe, Stage
 from train.release.add_members import add_members
@@ -43,7 +43,7 @@ def fitted(folder: Path, data: Path, recipe: Recipe, folds: tuple[int, ...] = (0
     save_file({key: value.contiguous() for key, value in backbone.items()}, start)
     run = prepare(folder, read_dataset(data), recipe, 0, start)
     for fold in folds:
-        fit_fold(run, fold)
+        train_fold(run, fold)
     return run
 
 
@@ -220,7 +220,7 @@ def test_a_run_that_cannot_answer_along_is_refused(
 
 def test_a_run_of_too_few_views_is_refused(tmp_path: Path, data: Path, first: Path) -> None:
     run = fitted(tmp_path / "run", data, of(MOBILENET), (0,))
-    fit_fold(run, 1, views=1)
+    train_fold(run, 1, views=1)
     with pytest.raises(RunError, match="fewer than 8 views"):
         add_members(open_weights(first), run, tmp_path / "out")
 

@@ -22,8 +22,8 @@ from skin_app.network import Member
 from skin_app.output import replace_file
 from skin_app.photo.read import read_photo
 from train.engine.predict import load_fold_member
+from train.engine.priors import log_prior_shift
 from train.engine.run import Run, RunError
-from train.engine.temperature import log_prior_shift
 from train.explain.guided import guided_gradient, likeness, randomised, strength
 from train.explain.pairs_report import Explained, pairs_report
 from train.explain.sheets import Case, draw_sheet, overlaid, refuse_tracked

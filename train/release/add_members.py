@@ -19,11 +19,12 @@ from skin_app.weights.folder import Rounding, WeightsFolder
 from skin_app.weights.packed import packed, unpacked
 from train.data.ham10000 import TEXT
 from train.engine.predict import CHUNK, COUNTS, load_fold_member, mean_logits, views_label
+from train.engine.priors import log_prior_shift
 from train.engine.run import Run, RunError
-from train.engine.temperature import fit_calibration, log_prior_shift
 from train.release.assemble import Predictions, finished, out_of_fold_scores, training_of, write_folder
 from train.release.gallery_index import gallery_embeddings, gallery_table
 from train.release.lesion_map import FOLDS
+from train.scores.temperature import fit_calibration
 from train.scores.unseen import columns_of_run, logits_by_run, unseen_members
 
 CHECKED = 200  # images of a fold that are read by the rounded members

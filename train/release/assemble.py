@@ -24,14 +24,15 @@ from skin_app.weights.folder import CONTRACT, Contract, Rounding, Training, file
 from skin_app.weights.packed import packed
 from train.data.ham10000 import TEXT
 from train.engine.checkpoint import save_tensors
+from train.engine.outputs import check_weights_folder
 from train.engine.predict import COUNTS, load_fold_member, views_label
+from train.engine.priors import log_prior_shift
 from train.engine.run import Run, RunError
-from train.engine.temperature import fit_calibration, log_prior_shift
 from train.release.card import model_card
 from train.release.gallery_index import gallery_embeddings, gallery_table, same_photo
-from train.release.outputs import check_weights_folder
 from train.scores.crossfit import CALIBRATED_ON, Bias, cross_fitted
 from train.scores.metrics import score_report
+from train.scores.temperature import fit_calibration
 from train.scores.unseen import predicted_by
 
 LICENCE = "CC BY-NC 4.0 (trained on HAM10000, which is CC BY-NC 4.0)"
