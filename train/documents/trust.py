@@ -11,6 +11,7 @@ from typing import Any
 
 from skin_app.decision import predictive_values
 from skin_app.output import replace_file
+from skin_app.words.outcome import REASONS
 from train.documents import deletion_figure
 from train.documents.template import filled
 from train.scores.evidence import read_json
@@ -58,4 +59,5 @@ def document(numbers: dict[str, Any]) -> str:
         all=numbers,
         figure=FIGURE,
         predictive_values=predictive_values,
+        reasons=REASONS,
     )
