@@ -53,7 +53,7 @@ class UsualMember(nn.Module):
 
 
 def bare(ensemble: Ensemble, inputs: list[Inputs]) -> list[list[MemberOutput]]:
-    """Only the forward passes, stages that members share run once."""
+    """Only the forward passes; stages that members share run once."""
     with torch.inference_mode(), precision(ensemble.device):
         return [
             run_members(group.members_at[size], group.stages, squares)

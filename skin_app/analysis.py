@@ -18,6 +18,7 @@ from skin_app.report.record import NO_NOTES, Notes
 from skin_app.trust import HEAT_OUTSIDE, NO_LESION, RARE_TONE, Assessment
 from skin_app.weights.folder import WeightsFolder
 from skin_app.words import page as words
+from skin_app.words.quality import ADVICE
 
 TRAINING_IMAGE = "training image"
 NOTHING: Mapping[str, np.ndarray] = MappingProxyType({})
@@ -116,7 +117,7 @@ class Analysis:
 
         The one rule for the page, the report, the command line and the API.
         """
-        found = [ToCheck(own.kind, own.sentence) for own in self.file_findings]
+        found = [ToCheck(own.name, ADVICE[own.fault]) for own in self.file_findings]
         known = [lesion.image_id for lesion in self.similar if lesion.is_the_same_photo]
         found += [ToCheck(TRAINING_IMAGE, words.TRAINING_IMAGE, {"image_id": i}) for i in known[:1]]
         assessment = self.assessment
@@ -131,7 +132,7 @@ class Analysis:
             found.append(ToCheck(HEAT_OUTSIDE, words.HEAT_OUTSIDE, values))
         if assessment.tone_is_rare and look.tone is not None:
             found.append(ToCheck(RARE_TONE, words.RARE_TONE, {"tone": look.tone}))
-        found += [ToCheck(own.kind, own.sentence) for own in look.findings]
+        found += [ToCheck(own.name, ADVICE[own.fault]) for own in look.findings]
         return tuple({check.sentence: check for check in found}.values())
 
     def to_json(self, notes: Notes = NO_NOTES, made_at: datetime | None = None) -> str:

@@ -14,8 +14,6 @@ REFUSED: Outcome = "not dermatoscopic"
 SUSPICIOUS: Outcome = "suspicious"
 UNSETTLED: Outcome = "uncertain"
 CLEARED: Outcome = "not suspicious"
-ONE_SUSPICIOUS = "One of the photos is suspicious on its own, so the result cannot be “not suspicious”."
-ONE_DAMAGED = "One of the photos is damaged, so the result cannot be “not suspicious”."
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +71,7 @@ def join(
     probabilities = joint_probabilities(own)
     decision = _decision([analyses[place] for place in used], probabilities, limits)
     if decision is not None and decision.outcome == CLEARED and any(map(_is_damaged, analyses)):
-        decision = replace(decision, outcome=UNSETTLED, reason=ONE_DAMAGED)
+        decision = replace(decision, outcome=UNSETTLED, reason="one_photo_damaged")
     return JointAnalysis(
         used=used,
         refused=refused,
@@ -121,7 +119,7 @@ def _decision(
     shared = float(np.mean([_on_side(analysis, bool(above), threshold) for analysis in analyses]))
     joint = decide_by(probabilities, shared, limits, views, novel=all(map(_is_refused, analyses)))
     if joint.outcome != SUSPICIOUS and any(_outcome(analysis) == SUSPICIOUS for analysis in analyses):
-        return replace(joint, outcome=UNSETTLED, reason=ONE_SUSPICIOUS)
+        return replace(joint, outcome=UNSETTLED, reason="one_photo_suspicious")
     return joint
 
 

@@ -25,30 +25,32 @@ from skin_app.diagnoses import MALIGNANT
 COVERAGE, SENSITIVITY = 0.9, 0.98
 Outcome = Literal["suspicious", "not suspicious", "uncertain", "not dermatoscopic"]
 
+# Why an outcome is given; `skin_app.words.outcome.REASONS` says each in words.
+Reason = Literal[
+    "not_dermatoscopic",
+    "disagreement",
+    "mixed_set",
+    "empty_set",
+    "malignant_set_low_probability",
+    "benign_set_high_probability",
+    "malignant",
+    "benign",
+    "damaged_photo",
+    "one_photo_suspicious",
+    "one_photo_damaged",
+]
+
 # In the order in which they are asked; the first that holds decides.
-GROUNDS: tuple[tuple[Outcome, str], ...] = (
-    (
-        "not dermatoscopic",
-        "The image is not like the dermatoscopic images that the networks learnt from.",
-    ),
-    ("uncertain", "The networks or the views of the photo disagree on malignant or benign."),
-    ("uncertain", "The prediction set holds malignant and benign diagnoses."),
-    (
-        "uncertain",
-        "The prediction set is empty: no diagnosis is as probable as is usual for its images.",
-    ),
-    ("uncertain", "The prediction set is malignant, but the malignant probability is low."),
-    ("uncertain", "The prediction set is benign, but the malignant probability is not low."),
-    (
-        "suspicious",
-        "The prediction set and the malignant probability both point to a malignant lesion.",
-    ),
-    (
-        "not suspicious",
-        "The prediction set and the malignant probability both point to a benign lesion.",
-    ),
+GROUNDS: tuple[tuple[Outcome, Reason], ...] = (
+    ("not dermatoscopic", "not_dermatoscopic"),
+    ("uncertain", "disagreement"),
+    ("uncertain", "mixed_set"),
+    ("uncertain", "empty_set"),
+    ("uncertain", "malignant_set_low_probability"),
+    ("uncertain", "benign_set_high_probability"),
+    ("suspicious", "malignant"),
+    ("not suspicious", "benign"),
 )
-DAMAGED = "Part of the photo is damaged, so the result cannot be “not suspicious”."
 
 
 class ViewLimits(BaseModel):
@@ -104,7 +106,7 @@ class Decision:
 
     `set_90`, `set_95`: (7,) bool, which diagnoses cannot be ruled out; None for a novel image, for
     which coverage means nothing. `operating_point`: the one that the outcome is read at. `agreement`:
-    share of readings on the answer's side of it, in [0, 1]. `reason`: why this outcome, one sentence.
+    share of readings on the answer's side of it, in [0, 1]. `reason`: why this outcome.
     """
 
     set_90: np.ndarray | None
@@ -112,7 +114,7 @@ class Decision:
     operating_point: OperatingPoint
     agreement: float
     outcome: Outcome
-    reason: str
+    reason: Reason
 
 
 def decide(
@@ -157,7 +159,7 @@ def decide_by(
     )
     outcome, reason = GROUNDS[int(ground)]
     if damaged and outcome == "not suspicious":
-        outcome, reason = "uncertain", DAMAGED
+        outcome, reason = "uncertain", "damaged_photo"
     if novel:
         return Decision(None, None, point, shared, outcome, reason)
     return Decision(set_90, set_95, point, shared, outcome, reason)
@@ -175,7 +177,7 @@ def agreement(probabilities: np.ndarray, readings: np.ndarray, threshold: float)
 def grounds(
     malignant: np.ndarray,
     sets: np.ndarray,
-    threshold: float,
+    threshold: float | np.ndarray,
     disagree: np.ndarray,
     novel: np.ndarray,
 ) -> np.ndarray:

@@ -24,106 +24,73 @@ LEAST_VIEW = 0.05  # share of the square below which black is taken for darkness
 RIM = 3  # pixels beside the edge of the view in which a lesion counts as cut off
 
 Side = Literal["low", "high"]
+# What can be wrong with a photo or its file; `skin_app.words.quality.ADVICE` says what to do about it.
+Fault = Literal[
+    "small",
+    "blurred",
+    "dark",
+    "bright",
+    "clipped",
+    "dark_corners",
+    "small_lesion",
+    "cut_off",
+    "off_centre",
+    "greenish",
+    "reddish",
+    "bluish",
+    "yellowish",
+    "damaged_file",
+    "unknown_profile",
+]
 
 
 @dataclass(frozen=True)
 class Check:
-    """One measurement, the side on which it can be wrong, and the sentence that says what to change."""
+    """`fault` is found where `measurement` is beyond its limit on one side; `name` groups faults."""
 
-    kind: str
+    name: str
     measurement: str
     side: Side
-    sentence: str
+    fault: Fault
 
 
-AGAIN = "and take it again."
-UNUSUAL = "than in nearly all images learnt from: set the white balance " + AGAIN
 CHECKS = (
-    Check(
-        "size",
-        "shorter side",
-        "low",
-        "The photo is too small: use the original file of the camera, not a preview or a thumbnail.",
-    ),
-    Check(
-        "blur",
-        "sharpness",
-        "low",
-        "The photo is blurred: hold the dermatoscope still, wait for focus " + AGAIN,
-    ),
-    Check(
-        "exposure",
-        "skin lightness",
-        "low",
-        "The skin is darker than in nearly all images learnt from: if there was little light, expose "
-        "longer " + AGAIN,
-    ),
-    Check(
-        "exposure",
-        "skin lightness",
-        "high",
-        "The photo is too bright: expose shorter " + AGAIN,
-    ),
-    Check(
-        "exposure",
-        "clipped",
-        "high",
-        "Colours are lost where the photo is at its brightest: expose shorter or turn the flash down "
-        + AGAIN,
-    ),
-    Check(
-        "dark corners",
-        "dark corners",
-        "high",
-        "The dermatoscope's black surround is in the photo: zoom in, or crop to the bright circle.",
-    ),
-    Check(
-        "framing",
-        "lesion share",
-        "low",
-        "The lesion is very small in the photo: go closer, or crop to it with skin on all sides.",
-    ),
-    Check(
-        "framing",
-        "cut off",
-        "high",
-        "The lesion is cut off by the edge: move back until skin shows on all sides " + AGAIN,
-    ),
-    Check(
-        "framing",
-        "off centre",
-        "high",
-        "The lesion is far from the centre: point at its middle " + AGAIN,
-    ),
-    Check("colour cast", "skin a*", "low", f"The skin looks greener {UNUSUAL}"),
-    Check("colour cast", "skin a*", "high", f"The skin looks redder {UNUSUAL}"),
-    Check("colour cast", "skin b*", "low", f"The skin looks bluer {UNUSUAL}"),
-    Check("colour cast", "skin b*", "high", f"The skin looks yellower {UNUSUAL}"),
+    Check("size", "shorter side", "low", "small"),
+    Check("blur", "sharpness", "low", "blurred"),
+    Check("exposure", "skin lightness", "low", "dark"),
+    Check("exposure", "skin lightness", "high", "bright"),
+    Check("exposure", "clipped", "high", "clipped"),
+    Check("dark corners", "dark corners", "high", "dark_corners"),
+    Check("framing", "lesion share", "low", "small_lesion"),
+    Check("framing", "cut off", "high", "cut_off"),
+    Check("framing", "off centre", "high", "off_centre"),
+    Check("colour cast", "skin a*", "low", "greenish"),
+    Check("colour cast", "skin a*", "high", "reddish"),
+    Check("colour cast", "skin b*", "low", "bluish"),
+    Check("colour cast", "skin b*", "high", "yellowish"),
 )
-KINDS = tuple(dict.fromkeys(check.kind for check in CHECKS))
+NAMES = tuple(dict.fromkeys(check.name for check in CHECKS))
 MEASUREMENTS = tuple(dict.fromkeys(check.measurement for check in CHECKS))
-# `Photo`'s field -> kind and sentence. Faults of the file, not of its picture: no limit is fitted.
-FILE_FAULTS = {
-    "damaged": ("damaged file", "Part of this photo is damaged: copy it again from the camera."),
-    "unknown_profile": (
-        "colour profile",
-        "The photo's colour profile is broken, unknown or missing, so its colours may be off: "
-        "export it as sRGB and try that.",
-    ),
-}
 
 
 @dataclass(frozen=True)
 class Finding:
-    """`sentence` says what to change; `kind` is one of `KINDS`, or of `FILE_FAULTS`.
+    """A fault that was found. `name`: one of `NAMES`, or what is wrong with the file.
 
-    `value`, which was measured on the pixels, is beyond `limit`; both are None for a fault of the file.
+    `value`, measured on the pixels, is beyond `limit`; both are None for a fault of the file.
     """
 
-    kind: str
-    sentence: str
+    name: str
+    fault: Fault
     value: float | None = None
     limit: float | None = None
+
+
+# `Photo`'s field -> its finding. Faults of the file, not of its picture: no limit is fitted.
+FILE_FINDINGS = {
+    "damaged": Finding("damaged file", "damaged_file"),
+    "unknown_profile": Finding("colour profile", "unknown_profile"),
+}
 
 
 class QualityLimits(BaseModel):
@@ -131,7 +98,7 @@ class QualityLimits(BaseModel):
 
     `low`, `high`: a value below or above is a finding. `false_alarm_rate`: share of HAM10000's images
     that each limit was set to find. `measured_false_alarms`: share that was found among images of
-    other lesions, by kind and for "any" of them. `fitted_on`: what data, in words.
+    other lesions, by name and for "any" of them. `fitted_on`: what data, in words.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -153,7 +120,7 @@ def findings(photo: Photo, limits: QualityLimits, seen: Seen | None = None) -> t
 
 def file_findings(photo: Photo) -> tuple[Finding, ...]:
     """What is wrong with the photo's file, whatever its pixels show."""
-    return tuple(Finding(*fault) for field, fault in FILE_FAULTS.items() if getattr(photo, field))
+    return tuple(finding for field, finding in FILE_FINDINGS.items() if getattr(photo, field))
 
 
 def judged(values: dict[str, float], limits: QualityLimits) -> tuple[Finding, ...]:
@@ -163,7 +130,7 @@ def judged(values: dict[str, float], limits: QualityLimits) -> tuple[Finding, ..
         value = values[check.measurement]
         limit = (limits.low if check.side == "low" else limits.high).get(check.measurement)
         if limit is not None and (value < limit if check.side == "low" else value > limit):
-            found.append(Finding(check.kind, check.sentence, value, limit))
+            found.append(Finding(check.name, check.fault, value, limit))
     return tuple(found)
 
 

@@ -1,6 +1,7 @@
 """How far an answer can be trusted: the limits stored in the weights, and what they say of a photo."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -13,11 +14,26 @@ from skin_app.quality import Finding, QualityLimits, findings
 from skin_app.skin_tone import ToneBands, tone_band, typology_angle
 
 NO_LESION, HEAT_OUTSIDE, RARE_TONE = "no lesion found", "heat beside the lesion", "rare skin tone"
-PAINTED_HAIR, PAINTED_CORNERS, MIRRORED = (
-    f"first diagnoses changed by {how} (1 view)"
-    for how in ("painted dark hair", "painted dark corners", "mirroring the photo")
-)
-MAP_AGAINST_CENTRE = "insertion less deletion, our map less a spot in the middle"
+# What is measured of the limits; `skin_app.words.evidence.MEASURED` says each in words.
+Measured = Literal[
+    "ppv_of_suspicious",
+    "npv_of_not_suspicious",
+    "melanomas_not_suspicious",
+    "malignant_suspicious",
+    "uncertain",
+    "set_coverage",
+    "set_size",
+    "refused_dermatoscopic",
+    "refused_ordinary",
+    "refused_clinical",
+    "with_quality_finding",
+    "heat_on_lesion",
+    "lesion_area",
+    "changed_by_dark_hair",
+    "changed_by_dark_corners",
+    "changed_by_mirroring",
+    "map_above_centre",
+]
 
 
 class Estimate(BaseModel):
@@ -34,7 +50,7 @@ class Estimate(BaseModel):
 class Trust(BaseModel):
     """What `python -m train audit` fitted, stored in `ensemble.json`.
 
-    `measured`: main results by name, from `docs/trust.json`; the limits were fitted on other lesions.
+    `measured`: the main results of `docs/trust.json`, by limits that were fitted on other lesions.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -44,12 +60,12 @@ class Trust(BaseModel):
     quality: QualityLimits
     heat: HeatLimit
     tone: ToneBands
-    measured: dict[str, Estimate]
+    measured: dict[Measured, Estimate]
 
     @property
     def maps_are_weak(self) -> bool | None:
         """Whether the maps were not shown to beat a spot in the photo's middle; None: not measured."""
-        estimate = self.measured.get(MAP_AGAINST_CENTRE)
+        estimate = self.measured.get("map_above_centre")
         return None if estimate is None else estimate.interval_95[0] <= 0
 
 

@@ -1,4 +1,4 @@
-"""Made-up predictions that mean what they say, and nested divisions of them."""
+"""Made-up predictions that mean what they say, and crossfits of them."""
 
 from functools import cache
 
@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import softmax
 
 from skin_app.decision import Calibration
-from train.audit.nested import Division, Nested, divided
+from train.scores.crossfit import Crossfit
 
 BASE = Calibration(
     temperatures={1: 1.0},
@@ -24,15 +24,17 @@ def made(images: int, seed: int = 0, frequencies: tuple[float, ...] = (1 / 7,) *
     return logits, labels, np.arange(images) // 2
 
 
-def even(logits: np.ndarray, parts: int) -> Division:
-    """A division without any calibration, by turns of two images."""
+def uncalibrated(
+    logits: np.ndarray, labels: np.ndarray, lesions: np.ndarray, parts: int = 5
+) -> Crossfit:
+    """A crossfit without any calibration, whose parts take turns of two images."""
     own = softmax(logits, axis=1)
-    return Division((np.arange(len(own)) // 2) % parts, (BASE,) * parts, np.stack([own] * parts))
+    turns = (np.arange(len(own)) // 2) % parts
+    return Crossfit(labels, lesions, turns, (BASE,) * parts, np.stack([own] * parts))
 
 
 @cache
-def nested_predictions() -> Nested:
-    """Two divisions of 1,000 images of 500 lesions."""
+def crossfit_predictions() -> tuple[Crossfit, ...]:
+    """Two crossfits of 1,000 images of 500 lesions."""
     logits, labels, lesions = made(1000)
-    divisions = tuple(divided(BASE, logits, labels, lesions, 1, seed) for seed in (0, 1))
-    return Nested(1, labels, lesions, divisions)
+    return tuple(Crossfit.of(BASE, logits, labels, lesions, 1, seed) for seed in (0, 1))

@@ -4,8 +4,8 @@
     python -m tests.rooms --write    # puts it into the README
 
 A room is a folder of `skin_app` or `train`. The modules of `skin_app` that lie in no folder make two
-rooms: those that open weights or write reports ("library": the ensemble, the command line), and those
-that they are built on ("parts"). Loose modules of `train` are the verbs; each other one is a room.
+rooms: those that need the gallery, weights or reports ("library": the ensemble, the command line), and
+those that they are built on ("parts"). Loose in `train` are the verbs; each further module is a room.
 """
 
 import ast
@@ -19,7 +19,7 @@ README = ROOT / "README.md"
 START, END = "<!-- rooms: written by `python -m tests.rooms --write` -->", "<!-- end of rooms -->"
 PROGRAMS = ("skin_app", "train")
 VERBS, LIBRARY, PARTS, APP = "verbs", "library", "parts", "app.py"
-UPPER = ("weights", "report")  # a module of skin_app that needs these is the library's
+UPPER = ("gallery", "weights", "report")  # a loose module that needs these is the library's
 # From the bottom up: a room imports only rooms before it.
 ORDER = {
     "skin_app": ("words", "photo", PARTS, "gallery", "weights", LIBRARY, "report", "page"),
@@ -73,7 +73,7 @@ def _room(module: str) -> str:
         return first
     if program == "train":
         return VERBS if first in ("__init__", "__main__", "verbs") else first
-    return LIBRARY if _uses(module, UPPER) else PARTS
+    return LIBRARY if first in ("__init__", "__main__") or _uses(module, UPPER) else PARTS
 
 
 @cache

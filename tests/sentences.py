@@ -11,29 +11,22 @@ from types import ModuleType
 import skin_app
 from skin_app import words
 from skin_app.analysis import TRAINING_IMAGE
-from skin_app.angles import ONE_DAMAGED, ONE_SUSPICIOUS
 from skin_app.diagnoses import DIAGNOSES
 from skin_app.gallery.index import CONFIRMED
-from skin_app.outcome import DAMAGED, GROUNDS
-from skin_app.quality import CHECKS, FILE_FAULTS
-from skin_app.report.files import DISCLAIMER
+from skin_app.quality import FILE_FINDINGS, NAMES
 from skin_app.skin_tone import TONES
 from skin_app.trust import HEAT_OUTSIDE, NO_LESION, RARE_TONE
 from skin_app.weights.folder import EMBEDDED
 from skin_app.words import hub
-from skin_app.words.evidence import MEASURED
 
 
 def sentences() -> set[str]:
     """All of them; a catalogue that translates these is complete."""
     found = {text for module in words_modules() for text in constants(module)}
-    found |= {diagnosis.name for diagnosis in DIAGNOSES} | {reason for _, reason in GROUNDS}
-    found |= {check.sentence for check in CHECKS} | {check.kind for check in CHECKS}
-    found |= {text for fault in FILE_FAULTS.values() for text in fault}
+    found |= {diagnosis.name for diagnosis in DIAGNOSES}
+    found |= {*NAMES, *(finding.name for finding in FILE_FINDINGS.values())}
+    found |= {NO_LESION, HEAT_OUTSIDE, RARE_TONE, TRAINING_IMAGE}
     found |= set(CONFIRMED.values()) | set(TONES) | set(refusals()) | set(stated_in_the_gallery())
-    found |= {DISCLAIMER, ONE_DAMAGED, ONE_SUSPICIOUS, DAMAGED, NO_LESION, HEAT_OUTSIDE, RARE_TONE}
-    found.add(TRAINING_IMAGE)
-    found -= set(MEASURED)  # names by which a number is looked up in the weights
     return {text for text in found if any(character.isalpha() for character in without_places(text))}
 
 

@@ -17,7 +17,7 @@ from skin_app.quality import QualityLimits
 from skin_app.skin_tone import TONES, ToneBands
 from skin_app.trust import Trust
 from skin_app.weights.folder import Training, read_folder
-from train.audit.calibrate import store
+from train.audit.audit import store
 from train.audit.novelty import FittedNovelty
 from train.release.assemble import write_folder
 

@@ -177,6 +177,7 @@ def _parser() -> argparse.ArgumentParser:
     auditing.add_argument(
         "--work", type=Path, default=Path("runs/trust/work"), help="where slow results are kept"
     )
+    auditing.add_argument("--only", metavar="SECTION", help="measure this section of --out again")
     _data(auditing)
 
     about = "put the t-SNE map of member 0's held-out images into a weights folder"

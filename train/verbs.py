@@ -10,14 +10,14 @@ from pathlib import Path
 from skin_app.ensemble import Ensemble
 from skin_app.output import check_output, counted, replace_file
 from skin_app.weights.folder import open_weights
-from train.audit.calibrate import calibrate
+from train.audit.audit import audit
 from train.data.findings import findings
 from train.data.folds import image_folds, lesion_folds, write_folds
 from train.data.ham10000 import Dataset, read_dataset
 from train.documents.figures import draw_range_test
 from train.documents.results import write_results, write_study
 from train.documents.tables import score_cell
-from train.documents.trust import FIGURE
+from train.documents.trust import FIGURE, SECTIONS
 from train.engine import outputs
 from train.engine.checkpoint import write_json
 from train.engine.fold import train_fold
@@ -225,12 +225,14 @@ def score(options: Namespace) -> None:
 
 
 def audit_weights(options: Namespace) -> None:
+    if options.only is not None and options.only not in SECTIONS:
+        raise RunError(f"There is no section {options.only}: use {', '.join(SECTIONS)}.")
     beside = {FIGURE: outputs.PICTURE}
     outputs.check_document(options.out, outputs.TRUST, outputs.TRUST_JSON, beside)
     outputs.check_folder(options.work)
     weights = open_to_change(options.weights)
     data = _read(options)
-    calibrate(weights, data, options.work, options.not_dermoscopy, options.out)
+    audit(weights, data, options.work, options.not_dermoscopy, options.out, options.only)
     print(
         f"fitted into {weights.folder}; written to {options.out} and {options.out.with_suffix('.json')}"
     )

@@ -5,7 +5,7 @@ from html import escape
 
 from skin_app.language import Say
 from skin_app.page.evidence.measured import Asked
-from skin_app.page.fragments import said, table
+from skin_app.page.html import said, table
 from skin_app.weights.folder import Contract, WeightsFolder
 from skin_app.words import about as words_about
 from skin_app.words import page as words
@@ -52,8 +52,7 @@ def _card(say: Say, weights: WeightsFolder) -> list[tuple[str, str]]:
             ),
         ),
         (words_about.FINGERPRINT, _code(training.data_fingerprint)),
-        # As the weights say it, in English.
-        (words_about.CALIBRATED_ON, f'<span lang="en">{escape(contract.calibration.fitted_on)}</span>'),
+        (words_about.CALIBRATED_ON, _calibrated_on(say, contract)),
         (words_about.TEMPERATURES, _temperatures(say, contract)),
         (
             words_about.TRUST,
@@ -100,6 +99,14 @@ def _epochs(say: Say, contract: Contract) -> str:
         for training in contract.trainings
         for fold, (kept, ran) in training.kept_epochs.items()
     )
+
+
+def _calibrated_on(say: Say, contract: Contract) -> str:
+    scores = contract.scores
+    if not {"images", "lesions"} <= set(scores):
+        return say(words_about.NOT_STATED)
+    images, lesions = (say.number(scores[key]) for key in ("images", "lesions"))
+    return say(words_about.CALIBRATED_ON_IMAGES, images=images, lesions=lesions)
 
 
 def _temperatures(say: Say, contract: Contract) -> str:

@@ -15,9 +15,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from skin_app.analysis import Analysis
 from skin_app.ensemble import Ensemble
+from skin_app.page.events import BATCHES, NETWORKS
+from skin_app.page.sessions import delete, read
 from skin_app.page.several.batch import TURNS
-from skin_app.page.uploads import delete, read
-from skin_app.page.wiring import BATCHES, NETWORKS
 from skin_app.photo.read import Photo, PhotoError, read_photo
 from skin_app.report.files import csv_row, error_row, record
 from skin_app.report.record import Record

@@ -8,17 +8,16 @@ import gradio as gr
 from skin_app.ensemble import Ensemble
 from skin_app.gallery.pictures import LesionPictures
 from skin_app.language import Say
-from skin_app.page import about, fragments
+from skin_app.page import about
 from skin_app.page.api import add_endpoints
-from skin_app.page.desk import Desk
+from skin_app.page.events import QUIET, UPLOADS, Fragment, spoken
 from skin_app.page.evidence import tab as evidence
+from skin_app.page.html import status
 from skin_app.page.labels import Labels
 from skin_app.page.one_photo.handlers import Shown
 from skin_app.page.one_photo.tab import build_one_photo, whole_result
-from skin_app.page.serve import forget_session
+from skin_app.page.sessions import Desk, delete, forget_session
 from skin_app.page.several.tab import build_tab as build_several
-from skin_app.page.uploads import delete
-from skin_app.page.wiring import QUIET, UPLOADS, Fragment, spoken
 from skin_app.words import page as words
 
 
@@ -72,11 +71,11 @@ def _masthead(say: Say) -> str:
 
 
 def _embedded_instead(say: Say) -> str:
-    return fragments.status(say(words.EMBEDDED_INSTEAD), kind="note")
+    return status(say(words.EMBEDDED_INSTEAD), level="note")
 
 
 def _loading(say: Say) -> str:
-    return fragments.status(say(words.LOADING))
+    return status(say(words.LOADING))
 
 
 def _forgetting(page: gr.Blocks, desk: Desk, uploads: Path) -> Callable[[gr.Request], None]:

@@ -1,30 +1,36 @@
-"""How the page is served: nothing leaves this machine, nothing is kept."""
+"""How the page is served: nothing leaves this machine, nothing is kept.
 
+The page's guards replace parts of gradio; where those are not as expected, there is no page.
+"""
+
+import inspect
+import secrets
 import threading
-from datetime import datetime, timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from io import BytesIO
+from typing import Any, BinaryIO
 
 import gradio as gr
 import httpx
+from gradio import processing_utils, route_utils
+from gradio.blocks import Block
 
-from skin_app.page.guards import put_up
 from skin_app.page.labels import Labels
-from skin_app.page.listening import Listening, PortError
-from skin_app.page.theme import theme
-from skin_app.page.wiring import HELD_FOR
+from skin_app.page.listening import Listening, PortError, ServeError
+from skin_app.page.sessions import HELD_FOR, forget_idle
+from skin_app.page.theme import head, theme
 from skin_app.photo.read import MAX_BYTES
 
-if TYPE_CHECKING:  # `put_up` says it in a sentence where a gradio has none
-    from gradio.state_holder import StateHolder
-
+NO_ADDRESSES = "Files are not fetched from addresses here: upload the photo itself."
+# Before 6.24 `launch` knows no `run_history`; of what lies between, only the newest was run.
+FROM, TESTED = "6.24", "6.31"
 # A session of the page holds a photo of up to 4.5 MB and its analysis, or a batch of small ones; each
 # client of the API counts as a session too, and holds nothing.
 SESSIONS = 256
 # Above what a photo may have, so that one file that is too large is refused alone, in a sentence.
 LARGEST_UPLOAD = 5 * MAX_BYTES
 LOOK_EVERY = 30.0  # seconds between two looks for sessions that nobody uses any more
-FOLDER = Path(__file__).resolve().parent / "static"
 # Fixed for every page. Static workers would take uploads in processes of their own, without the guards.
 SETTINGS: dict[str, Any] = {
     "share": False,
@@ -78,32 +84,84 @@ def _forget_while_running(page: gr.Blocks) -> None:
         forget_idle(page, datetime.now(), HELD_FOR - LOOK_EVERY)  # held until the next look at most
 
 
-def forget_idle(page: gr.Blocks, now: datetime, held_for: float) -> None:
-    """Drop all that the server holds of visitors who did nothing for `held_for` seconds.
+def put_up(settings: Iterable[str]) -> None:
+    """Replace gradio's upload and its download by the page's own.
 
-    gradio's own `time_to_live` would drop states only, and count from their making: the session also
-    holds every field's value, the photo's preview and what was typed among them.
+    `settings`: the names of what `launch` will be given. Raises `ServeError` where this gradio has no
+    place for a guard: it would be left out without a word.
     """
-    sessions = page.state_holder
-    with sessions.lock:
-        for session, used in list(sessions.time_last_used.items()):
-            if now - used >= timedelta(seconds=held_for):
-                _drop(sessions, session)
+    unknown = set(settings) - set(_parameters(gr.Blocks.launch))
+    missing = [*_missing(), *sorted(unknown)]
+    if missing:
+        raise ServeError(
+            f"gradio {gr.__version__} has no place for guards of this page's privacy "
+            f"({', '.join(missing)}): install gradio {TESTED}, which they were tested with, or one "
+            f"from {FROM} on, by `pip install gradio=={TESTED}.*`."
+        )
+    processing_utils.async_ssrf_protected_download = _refuse
+    if not hasattr(route_utils.GradioUploadFile, "is_ours"):
+        route_utils.GradioUploadFile = _apart(route_utils.GradioUploadFile)
 
 
-def forget_session(page: gr.Blocks, session: str) -> None:
-    """Drop all that the server holds of a visitor who left."""
-    with page.state_holder.lock:  # gradio moves and evicts sessions meanwhile
-        _drop(page.state_holder, session)
+def _missing() -> Iterator[str]:
+    """What of gradio's insides is not as the guards need it."""
+    download = getattr(processing_utils, "async_ssrf_protected_download", None)
+    if not inspect.iscoroutinefunction(download) or _parameters(download) != ["url", "cache_dir"]:
+        yield "async_ssrf_protected_download"
+    elif not _uses(Block, "async_move_resource_to_block_cache", "async_ssrf_protected_download"):
+        yield "async_move_resource_to_block_cache"
+    upload = getattr(route_utils, "GradioUploadFile", object)
+    if _parameters(upload) != ["file", "size", "filename", "headers"]:
+        yield "GradioUploadFile"
+    elif not hasattr(route_utils.GradioUploadFile(BytesIO()), "sha"):
+        yield "GradioUploadFile.sha"
+    parser = getattr(route_utils, "GradioMultiPartParser", None)
+    if not _uses(parser, "on_headers_finished", "GradioUploadFile"):
+        yield "GradioMultiPartParser"
+    try:
+        from gradio.state_holder import StateHolder
+    except ImportError:
+        yield "StateHolder"
+        return
+    holder = StateHolder()
+    yield from (
+        f"StateHolder.{name}"
+        for name, method in (("lock", "__enter__"), ("session_data", "pop"), ("time_last_used", "pop"))
+        if not hasattr(getattr(holder, name, None), method)
+    )
 
 
-def _drop(sessions: "StateHolder", session: str) -> None:
-    sessions.session_data.pop(session, None)
-    sessions.time_last_used.pop(session, None)
+def _parameters(called: Any) -> list[str]:
+    """The names of all parameters of a function, or of what makes an instance of a class."""
+    return list(inspect.signature(called).parameters) if callable(called) else []
 
 
-def head() -> str:
-    """The page's own styles and script, inline: nothing is loaded from elsewhere."""
-    styles = "\n".join(path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.css")))
-    script = (FOLDER / "page.js").read_text(encoding="utf-8")
-    return f"<style>{styles}</style><script>{script}</script>"
+def _uses(owner: object, method: str, name: str) -> bool:
+    """Whether `method` of `owner` looks `name` up when it runs, so that a replacement is found."""
+    code = getattr(getattr(owner, method, None), "__code__", None)
+    return code is not None and name in code.co_names
+
+
+def _apart(base: Any) -> Any:
+    """A subclass of gradio's uploads, `base`, that gives each upload a folder of its own.
+
+    gradio names folders by content, so two visitors with the same file would share it, and whoever is
+    read first would delete it for both.
+    """
+
+    class Apart(base):
+        is_ours = True
+
+        # the very parameters that are checked: a second page in this program checks these
+        def __init__(
+            self, file: BinaryIO, *, size: Any = None, filename: Any = None, headers: Any = None
+        ) -> None:
+            super().__init__(file, size=size, filename=filename, headers=headers)
+            self.sha.update(secrets.token_bytes(16))
+
+    return Apart
+
+
+async def _refuse(url: str, cache_dir: str) -> str:  # noqa: ARG001
+    """Instead of gradio's download: a visitor could make this server ask any public address."""
+    raise gr.Error(NO_ADDRESSES, print_exception=False)

@@ -1,7 +1,10 @@
-"""How the page looks: system fonts only, so that nothing is loaded from another host."""
+"""How the page looks: theme, styles and script; nothing is loaded from another host."""
+
+from pathlib import Path
 
 from gradio.themes import Base, Default
 
+FOLDER = Path(__file__).resolve().parent / "static"
 SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
 
@@ -32,3 +35,10 @@ def theme() -> Base:
         block_label_text_color="*neutral_700",
         block_title_text_color="*neutral_800",
     )
+
+
+def head() -> str:
+    """The page's own styles and script, inline: nothing is loaded from elsewhere."""
+    styles = "\n".join(path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.css")))
+    script = (FOLDER / "page.js").read_text(encoding="utf-8")
+    return f"<style>{styles}</style><script>{script}</script>"

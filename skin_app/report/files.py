@@ -31,13 +31,12 @@ from skin_app.report.record import (
     Record,
     SimilarRecord,
 )
+from skin_app.words.outcome import REASONS
+from skin_app.words.pdf import DISCLAIMER
+from skin_app.words.quality import ADVICE
 
 FORMAT = 1
 MAP_DIGITS = 4
-DISCLAIMER = (
-    "Research demo, not a medical device. Not for diagnosis or treatment decisions; only for "
-    "dermatoscopic photos. If a lesion worries you, see a doctor."
-)
 FORMULA_MARKS = ("=", "+", "-", "@", "\t", "\r")
 CSV_COLUMNS = (
     "file",
@@ -84,7 +83,7 @@ def _trust(analysis: Analysis) -> dict[str, str]:
     assessment = analysis.assessment
     found, checks = analysis.findings, analysis.to_check
     checked = {
-        "quality": "" if found is None else _joined(own.kind for own in found),
+        "quality": "" if found is None else _joined(own.name for own in found),
         "to_check": "" if checks is None else _joined(check.name for check in checks),
     }
     if assessment is None:
@@ -224,7 +223,8 @@ def _judged(analysis: Analysis) -> JudgedRecord:
     quality: list[FindingRecord] | None = None
     if found is not None:
         quality = [
-            {"name": f.kind, "sentence": f.sentence, "value": f.value, "limit": f.limit} for f in found
+            {"name": f.name, "sentence": ADVICE[f.fault], "value": f.value, "limit": f.limit}
+            for f in found
         ]
     checks: list[CheckRecord] | None = None
     if analysis.to_check is not None:
@@ -235,7 +235,7 @@ def _judged(analysis: Analysis) -> JudgedRecord:
     shares = assessment.heat_on_lesion
     return {
         "outcome": decision.outcome,
-        "reason": decision.reason,
+        "reason": REASONS[decision.reason],
         "agreement": decision.agreement,
         "to_check": checks,
         "quality": quality,

@@ -10,7 +10,6 @@ from skin_app.diagnoses import DIAGNOSES
 from skin_app.drawing import for_display, overlay
 from skin_app.language import Say
 from skin_app.report import files
-from skin_app.report.files import DISCLAIMER
 from skin_app.report.record import NO_NOTES, Notes, NotesRecord, Record, SimilarRecord
 from skin_app.report.sheet import GREY, NO_GLYPH, WHITE, Box, Sheet
 from skin_app.words import pdf as words
@@ -56,7 +55,7 @@ def _head(say: Say, sheet: Sheet, record: Record, made_at: datetime) -> None:
     date = made_at.strftime("%Y-%m-%d %H:%M %Z")
     sheet.text(Box(LEFT + 140, 11, WIDTH - 140, 5), date, 8, colour=GREY, right=True)
     sheet.fill(Box(LEFT, 17, WIDTH, 9), RED)
-    sheet.text(Box(LEFT + 2, 18, WIDTH - 4, 7.4), say(DISCLAIMER), 8, bold=True, colour=WHITE)
+    sheet.text(Box(LEFT + 2, 18, WIDTH - 4, 7.4), say(words.DISCLAIMER), 8, bold=True, colour=WHITE)
     outcome, reason = record["outcome"], record["reason"]
     said = say(words.NO_OUTCOME) if outcome is None else say(words.OUTCOMES[outcome])
     why = say(words.NO_LIMITS)
@@ -195,7 +194,7 @@ def _card(
         left += 19.5
     width = box.left + box.width - left
     similarity = say.number(lesion["similarity"], ".3f")
-    facts = say(words.SIMILAR_FACTS, how=say(lesion["confirmed"]), likeness=similarity)
+    facts = say(words.SIMILAR_FACTS, how=say(lesion["confirmed"]), similarity=similarity)
     tall = sheet.text(Box(left, box.top, width, 6.4), diagnosis, 7.5, bold=True)
     tall += sheet.text(Box(left, box.top + tall, width, 5.2), facts, 7)
     sheet.text(Box(left, box.top + tall, width, 3), lesion["image_id"], 7, colour=GREY)

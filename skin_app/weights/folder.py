@@ -27,9 +27,20 @@ from skin_app.trust import Trust
 from skin_app.weights.hub import HubError, download
 from skin_app.weights.packed import unpacked
 
-EMBEDDED = Path(__file__).resolve().parents[2] / "weights"
 CONTRACT = "ensemble.json"
-FORMAT = 1
+FORMAT = 2  # 1 keyed `trust.measured` by English sentences
+
+
+def embedded_in(package: Path) -> Path:
+    """The weights that come with the folder `package` of skin_app.
+
+    Installed, they are inside it (setup.py); in a checkout, beside it.
+    """
+    installed = package / "embedded"
+    return installed if installed.is_dir() else package.parent / "weights"
+
+
+EMBEDDED = embedded_in(Path(__file__).resolve().parents[1])
 
 
 class WeightsError(ValueError):

@@ -7,8 +7,7 @@ PURPOSE = """
 device.</li>
 <li>It is not for diagnosis, not for treatment decisions, and not for photos taken without a
 dermatoscope.</li>
-<li>It was validated on no other patients than those of HAM10000 (Austria and Australia, almost only
-light skin).</li>
+<li>It was tested on the patients of HAM10000 only (Austria and Australia, almost only light skin).</li>
 </ul>
 """
 CARD = "Model card of these weights"
@@ -26,6 +25,8 @@ EPOCHS, EPOCH = "Epochs kept", "fold {fold}: epoch {kept} of {ran}"
 DATA = "Trained on"
 DATA_IS = "HAM10000: {images} dermatoscopic images of {lesions} lesions"
 FINGERPRINT = "Fingerprint of the data"
+NOT_STATED = "not stated"
+CALIBRATED_ON_IMAGES = "{images} images of {lesions} lesions, by networks that were not trained on them"
 CALIBRATED_ON, TEMPERATURES = "Probabilities calibrated on", "Temperatures"
 TEMPERATURE = "{temperature} for {views}"
 ONE_VIEW, VIEWS = "1 view", "{count} views"

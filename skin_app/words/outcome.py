@@ -1,16 +1,39 @@
-"""The outcomes in words, on the page and in the report."""
+"""The outcomes and the reasons for them, on the page and in the report."""
 
-from skin_app.outcome import Outcome
+from skin_app.outcome import Outcome, Reason
 
 OUTCOMES: dict[Outcome, str] = {
     "suspicious": "Suspicious to the networks",
     "not suspicious": "Not suspicious to the networks",
     "uncertain": "Uncertain",
-    "not dermatoscopic": "Not like the photos that the networks learnt from",
+    "not dermatoscopic": "Unlike the training images",
 }
 OUTCOME_MEANING: dict[Outcome, str] = {
-    "suspicious": "Benign lesions are called so too.",
-    "not suspicious": "This does not rule out a malignant lesion: some are missed at every setting.",
-    "uncertain": "That is no all-clear: the networks do not settle it.",
+    "suspicious": "Benign lesions are called suspicious, too.",
+    "not suspicious": "This does not rule out a malignant lesion: some are missed at every threshold.",
+    "uncertain": "This is no all-clear: the networks cannot decide.",
     "not dermatoscopic": "The ranking below names a diagnosis all the same: do not rely on it.",
+}
+REASONS: dict[Reason, str] = {
+    "not_dermatoscopic": (
+        "The photo is unlike the dermatoscopic images that the networks were trained on."
+    ),
+    "disagreement": ("The networks or the views of the photo disagree on malignant or benign."),
+    "mixed_set": "The prediction set holds malignant and benign diagnoses.",
+    "empty_set": (
+        "The prediction set is empty: no diagnosis is as probable as is usual for its images."
+    ),
+    "malignant_set_low_probability": (
+        "The prediction set is malignant, but the malignant probability is low."
+    ),
+    "benign_set_high_probability": (
+        "The prediction set is benign, but the malignant probability is not low."
+    ),
+    "malignant": ("The prediction set and the malignant probability both point to a malignant lesion."),
+    "benign": ("The prediction set and the malignant probability both point to a benign lesion."),
+    "damaged_photo": ("Part of the photo is damaged, so the result cannot be “not suspicious”."),
+    "one_photo_suspicious": (
+        "One of the photos is suspicious on its own, so the result cannot be “not suspicious”."
+    ),
+    "one_photo_damaged": ("One of the photos is damaged, so the result cannot be “not suspicious”."),
 }

@@ -1,11 +1,9 @@
-"""The page's sentences in English; `Say` translates them and puts numbers into their named places."""
+"""Sentences of the page's frame and of the tab of one photo."""
 
 from skin_app.outcome import Outcome
-from skin_app.words.outcome import OUTCOME_MEANING as OUTCOME_MEANING
-from skin_app.words.outcome import OUTCOMES as OUTCOMES
 
 TITLE = "Skin lesion decision support"
-SUBTITLE = "Ranks seven diagnoses for one dermatoscopic photo and shows what the ranking rests on."
+SUBTITLE = "Ranks seven diagnoses for a dermatoscopic photo and shows the evidence."
 STRIP = (
     "<strong>Research demo, not a medical device.</strong> Not for diagnosis or treatment "
     "decisions; only for dermatoscopic photos. If a lesion worries you, see a doctor."
@@ -13,14 +11,13 @@ STRIP = (
 INTRO = """
 <h2>How it works</h2>
 <ol>
-<li>Drop, paste, choose or take a dermatoscopic photo on this page, or try one of the synthetic
-drawings. The analysis starts by itself.</li>
+<li>Drop, paste, choose or take a dermatoscopic photo on this page, or try a synthetic drawing. The
+analysis starts by itself.</li>
 <li>A quick answer comes first; the full answer of all networks follows.</li>
-<li>You see seven diagnoses in order of probability, a map of where each score came from, and
-confirmed lesions that look alike to the networks.</li>
+<li>You see seven ranked diagnoses, a heatmap for each, and similar confirmed lesions.</li>
 </ol>
-<p class="quiet">Ordinary photos of skin, other body tissue and other diagnoses are outside of what
-the networks know; they will still name one of the seven.</p>
+<p class="quiet">The networks know neither clinical photos, other tissue nor other diagnoses; they will
+still name one of the seven.</p>
 """
 EMBEDDED_INSTEAD = (
     "The chosen weights could not be downloaded; these answers come from the embedded weights."
@@ -34,116 +31,94 @@ FAULT = (
     "photo. The rest of the page still works; the fault is in the program's log."
 )
 NO_TRUST = (
-    "These weights carry no limits to judge an answer by, so there is no outcome, no prediction set, "
-    "no operating point, no novelty check, no check of the photo, of its heat map or of the skin "
-    "tone: run python -m train audit on them."
+    "These weights have no limits to judge an answer by: there is no outcome, no prediction "
+    "set, no threshold and no check of the photo. Run python -m train audit on them."
 )
-OUTCOME_MEASURED: dict[Outcome, tuple[str, str]] = {
-    "suspicious": (
-        "malignant among those called suspicious",
-        "Of the images that were called so, each by only those networks that had not learnt from it, "
-        "before disagreement was asked, {share} were malignant.",
-    ),
-    "not suspicious": (
-        "melanomas that end in not suspicious",
-        "Of the melanoma images measured, each by only those networks that had not learnt from it, "
-        "{share} ended here before disagreement was asked.",
-    ),
-    "uncertain": (
-        "answers that are uncertain",
-        "Of all images measured, each by only those networks that had not learnt from it, {share} "
-        "ended here before disagreement was asked.",
-    ),
+OUTCOME_MEASURED: dict[Outcome, str] = {
+    "suspicious": "In testing, {share} of the photos called suspicious were malignant.",
+    "not suspicious": "In testing, {share} of the melanomas were called not suspicious.",
+    "uncertain": "In testing, {share} of the answers were uncertain.",
 }
-AGREEMENT = (
-    "{agreeing} of {readings} readings (each network on each view) lie on the answer's side, "
-    "malignant or benign."
-)
+AGREEMENT = "{agreeing} of {readings} network readings agree on malignant or benign."
 SET = (
-    "<strong>90&nbsp;% set: {names}.</strong> Made so that, of the lesions of any one diagnosis, nine "
-    "in ten have their diagnosis in the set."
+    "<strong>90&nbsp;% set: {names}.</strong> The true diagnosis is in this set for 9 of 10 "
+    "lesions of each diagnosis."
 )
 SET_EMPTY = (
-    "<strong>The 90&nbsp;% set is empty:</strong> every diagnosis is less probable here than it is for "
-    "nine in ten of its own lesions, so the photo resembles none of them well."
+    "<strong>The 90&nbsp;% set is empty:</strong> no diagnosis is as probable here as for 9 of "
+    "10 of its own lesions."
 )
 SET_WHOLE = (
-    "<strong>The 90&nbsp;% set holds all seven diagnoses:</strong> the photo rules none of them out."
+    "<strong>The 90&nbsp;% set holds all seven diagnoses:</strong> none of them can be ruled out."
 )
-SET_OFF = "There is no prediction set: what it promises holds only for photos like those learnt from."
+SET_OFF = "There is no prediction set: it is valid only for photos like the training images."
 IN_SET = "In the 90&nbsp;% set"
 CHECK_FIRST = "Check first"
 HEAT_OUTSIDE = (
-    "Less of the first diagnosis's heat lies on the lesion than is usual for its size ({share} of it, "
-    "on a lesion that covers {area} of the square): look whether hair, ink, a ruler or the edge drew "
-    "it."
+    "Unusually little of the first diagnosis's heat lies on the lesion: {share}, on a lesion "
+    "that covers {area} of the square. Check for hair, ink, a ruler or the edge."
 )
-ON_LESION = "{share} of this map's heat lies on the lesion, as far as a simple outline can tell."
-NO_LESION = "No lesion stands out from the skin here, so it cannot be checked where the heat lies."
-NO_TONE = (
-    "The skin's tone was not estimated (too little skin, or too blue a photo), so it is not checked "
-    "against the training data."
-)
+ON_LESION = "{share} of this map's heat lies on the lesion (simple outline)."
+NO_LESION = "No lesion was found, so the place of the heat cannot be checked."
+NO_TONE = "The skin tone could not be estimated, so it was not compared with the training data."
 RARE_TONE = (
-    "The skin around the lesion is measured as {tone} (from the photo's colours, which lighting "
-    "shifts). The training data hold hardly any such skin, so the scores of these weights do not "
-    "speak for it."
+    "The skin around the lesion is estimated as {tone} (lighting shifts this). The training "
+    "data hold too little such skin for the scores to hold."
 )
-POINTS = "The malignant diagnoses together have {probability}."
-POINTS_OFF = (
-    "No line is drawn between malignant and benign here: what was measured holds only for photos like "
-    "those learnt from, and this one is not."
-)
+POINTS = "Malignant: {probability}"
+POINTS_OFF = "There are no thresholds: they are valid only for photos like the training images."
 POINT_COLUMNS = (
-    "Malignant to be found",
+    "Target sensitivity",
     "Sensitivity",
     "Specificity",
-    "Malignant among those above",
-    "Benign among those below",
+    "PPV",
+    "NPV",
     "This photo",
 )
 POINTS_NOTE = (
-    "Sensitivity and specificity were measured on HAM10000 images, each answered by only those "
-    "networks that had not learnt from it and by a line that was fitted on other lesions (in brackets: "
-    "95&nbsp;% interval). The two shares beside them follow from how many of the lesions that you see "
-    "are malignant: {prevalence}, set with the slider."
+    "Sensitivity and specificity: measured on HAM10000 lesions that neither the networks nor "
+    "the threshold had seen (95&nbsp;% interval). Positive and negative predictive value (PPV, "
+    "NPV): at {prevalence} malignant lesions, set with the slider."
 )
 MAP_MEANING = (
-    "The map estimates how much of this class's probability hangs on a place. It does not show where "
-    "disease is, and it does not outline the lesion. All seven maps share one scale, so a pale map "
-    "means an improbable class or little to see. The darkened margin was not seen by the networks."
+    "The heatmap estimates how much each place adds to the score of this diagnosis. It does not "
+    "show or outline disease. All seven maps share one scale: a pale map means a low score. The "
+    "networks did not see the darkened margin."
 )
 MAP_IS_WEAK = (
-    "Measured on images that the networks had not seen, these maps did not find the pixels that the "
-    "score depends on any better than a spot in the middle of the photo does: do not read much into "
-    "them."
+    "In testing, these maps did not find the decisive pixels better than a spot in the middle "
+    "of the photo: do not rely on them."
 )
 RANKING = "Seven diagnoses, ranked"
 RANKING_CAPTION = (
-    "Calibrated probability under the class frequencies of the training data (HAM10000). Choose a "
-    "diagnosis to see its heatmap."
+    "Calibrated probability with the class frequencies of HAM10000. Choose a diagnosis to see "
+    "its heatmap."
 )
-EQUALLY_COMMON = "… if all seven were equally common"
+EQUALLY_COMMON = "With equal class frequencies"
 DIAGNOSIS = "Diagnosis"
 PROBABILITY = "Probability"
 BAR = "Probability as a bar"
 SHOW_ITS_MAP = "(show its heatmap)"
 MALIGNANT = "malignant"
-MALIGNANT_TOGETHER = "Malignant diagnoses together ({codes}): <strong>{share}</strong>"
+MALIGNANT_TOGETHER = "Malignant ({codes}): <strong>{share}</strong>"
 YES, NO = "yes", "no"
 QUICK_ANSWER = "Quick answer from {members} × {views}; refining …"
 FULL_ANSWER = "Answer from {members} × {views}."
 ONE_MEMBER, MEMBERS = "{count} member", "{count} members"
 ONE_VIEW, VIEWS = "{count} view", "{count} views"
 COMPUTED_ON = "Computed on {device}. Weights: {weights}."
-DO_MEMBERS_AGREE = "Do the members agree?"
+DO_MEMBERS_AGREE = "Do the networks agree?"
 ALL_TOGETHER, MEMBER = "All together", "Member {number}"
-MEMBER_COLUMNS = ("Who", "First answer", "Second answer")
+MEMBER_COLUMNS = (
+    "Network",
+    "First diagnosis",
+    "Second diagnosis",
+)
 OUTCOME = "Outcome"
-POINTS_TITLE = "Malignant or benign: where to draw the line"
+POINTS_TITLE = "Thresholds"
 NOT_DEFINED = "not defined"
-ABOVE = "<strong>above</strong> (line at {line})"
-BELOW = "<strong>below</strong> (line at {line})"
+ABOVE = "<strong>above</strong> ({threshold})"
+BELOW = "<strong>below</strong> ({threshold})"
 NOT_STATED = "not stated"
 
 MAP_TITLE = "Where the score came from"
@@ -151,8 +126,8 @@ THE_PHOTO = "The photo that was analysed"
 HEATMAP_OF = "Heatmap for {name} over the photo"
 MAP_FOR = "Map for <strong>{name}</strong>, probability {share}."
 MAP_FOLLOWS = "The heatmaps follow with the full answer."
-MAP_EMPTY = "No place adds to this class."
-PEAK = "Its strongest place has {peak} of the strongest of all seven maps."
+MAP_EMPTY = "No place adds to this diagnosis."
+PEAK = "Its strongest place reaches {peak} of the strongest of all seven maps."
 MOST_HEAT = "Most of its heat lies {place} of the square."
 NO_PLACE = "No ninth of the square holds most of its heat."
 PLACES = (
@@ -161,33 +136,33 @@ PLACES = (
     ("at the lower left", "at the bottom", "at the lower right"),
 )
 STRENGTH = "Strength of the map"
-SPLIT = "Before / after: plain photo from the left up to"
-BESIDE = "Beside it, why this rather than …"
+SPLIT = "Plain photo from the left up to"
+BESIDE = "Compare with"
 NOTHING_BESIDE = "nothing"
 SCALE_LOW, SCALE_HIGH = "adds nothing to this class", "strongest of all seven maps"
 
-SIMILAR = "Confirmed lesions that look alike to the networks"
-SIMILAR_COUNT = "Of the {count} nearest lesions:"
+SIMILAR = "Similar confirmed lesions"
+SIMILAR_COUNT = "The {count} most similar lesions:"
 SIMILAR_ENTRY = "{number} {name} ({how})"
 SIMILAR_CONFIRMED = "{number} confirmed by {how}"
 SIMILAR_UNSTATED = "{number}: how it was confirmed is not stated"
-LIKENESS = "likeness {likeness}"
+SIMILARITY = "similarity {similarity}"
 AGED = "{age} years"
 PICTURE_OF = "{name}, archive id {image_id}"
 IN_ARCHIVE = "{image_id} in the archive"
-NO_PICTURE = "picture in the archive only"
+NO_PICTURE = "No picture here"
 SIMILAR_NOTE = (
-    "Nearest images of the training data by the first network's features, one for each lesion. "
-    "Likeness is cosine similarity, 1 at most; it is no probability. The links lead to the public "
-    "archive's records."
+    "The most similar training images to the first network, one per lesion. Similarity is the "
+    "cosine of their features (1 at most), not a probability. The links lead to the public "
+    "archive."
 )
 SIMILAR_WITHOUT_PICTURES = (
-    "Their pictures are not shown here for licence reasons. With a copy of HAM10000 on this machine, "
-    "start the page with SKIN_APP_HAM10000 set to its folder to see them."
+    "Their licence does not allow the pictures to be shipped. To see them, start the page with "
+    "SKIN_APP_HAM10000 set to a folder with HAM10000."
 )
 TRAINING_IMAGE = (
-    "This photo is most likely one of the training images ({image_id}), so the answer above is partly "
-    "learnt by heart and says little about new patients."
+    "This photo is most likely a training image ({image_id}): the networks have seen it, so the "
+    "answer says little about new patients."
 )
 SYNTHETIC_NOTE = "Synthetic drawings, not patients: their answers mean nothing."
 
@@ -211,17 +186,60 @@ PHOTO_LABEL = "Dermatoscopic photo"
 ADD_FILES = "Add files"
 CHOSEN_PHOTO = "The chosen photo"
 ANALYSE = "Analyse"
-PREVALENCE = "Malignant share of the lesions that you see (%)"
+PREVALENCE = "Malignant lesions among those you see (%)"
 EXAMPLES = "Synthetic drawings to try"
 EXAMPLE_NAMES = ("Pigment network", "Globules", "Irregular patchy", "Red lacunae")
 LOADING = "Loading …"
 
-REPORT_TITLE = "Report to keep"
+REPORT_TITLE = "Report on this photo"
 REPORT_INTRO = (
-    "All fields are optional. They are printed in the report, are not fed to the networks, and are not "
-    "stored here."
+    "All fields are optional. They are printed in the report; the networks do not see them, and "
+    "nothing is stored."
 )
 REPORT_AGE, REPORT_SEX, REPORT_SITE = "Age", "Sex", "Site of the lesion"
 REPORT_DIAGNOSIS, REPORT_NOTES = "Your own diagnosis", "Notes"
 REPORT_TOO_EARLY = "The full answer is still being made: make the report when it is there."
 REPORT_MAKE = "Make the report (PDF, JSON, CSV)"
+REPORT_PDF, REPORT_JSON, REPORT_CSV = (
+    "One page (PDF)",
+    "All numbers (JSON)",
+    "One table row (CSV)",
+)
+REPORT_NOT_STORED = "The files were made in memory for this page; the server stored nothing."
+
+CORRECTIONS_TITLE = "Corrections of the photo"
+CORRECTIONS_INTRO = (
+    "The result above is always that of the original photo. The networks were trained on "
+    "uncorrected photos, so a correction can make an answer worse; docs/trust.md says where "
+    "each helped and hurt."
+)
+CORRECTIONS = {
+    "gamma": "Brighten (gamma)",
+    "illumination": "Even out the light",
+    "colour constancy": "Neutral colours (colour constancy)",
+    "field of view": "Crop to the dermatoscope's circle",
+}
+CORRECTION = "Compare with a corrected copy"
+ORIGINAL, CORRECTED = "Original", "Corrected: {name}"
+UNCHANGED = "This correction changes nothing about this photo."
+CROP_DRAWN = "The white frame shows the crop."
+FROM_COPY = (
+    "The photo has more than {megapixels} million pixels, so both answers come from a smaller "
+    "copy and can differ a little from the result above."
+)
+COMPARED = (
+    "",
+    "Original",
+    "Corrected",
+)
+COMPARED_ROWS = (
+    "Outcome",
+    "First diagnosis",
+    "Second diagnosis",
+    "Third diagnosis",
+    "Malignant",
+    "To check",
+)
+NOTHING_TO_CHECK = "nothing found"
+NO_OUTCOME = "none: these weights have no limits to judge by"
+CORRECTING = "Correcting and analysing both …"

@@ -1,84 +1,84 @@
-"""The sentences of the one-page report."""
+"""Sentences of the report."""
 
 from skin_app.words.outcome import OUTCOME_MEANING as OUTCOME_MEANING
 from skin_app.words.outcome import OUTCOMES as OUTCOMES
 
+DISCLAIMER = (
+    "Research demo, not a medical device. Not for diagnosis or treatment decisions; only for "
+    "dermatoscopic photos. If a lesion worries you, see a doctor."
+)
 TITLE = "Report on one photo of a skin lesion"
 NO_OUTCOME = "No outcome"
 NO_LIMITS = (
-    "These weights carry no limits to judge an answer by: no outcome, no prediction set, no operating "
-    "point, and no check of the photo."
+    "These weights have no limits to judge an answer by: no outcome, no prediction set, no "
+    "threshold, and no check of the photo."
 )
 PHOTO = "The photo"
-CAPTION = "Right: map for {name} ({code}), probability {share}."
-NO_MAP = "This answer is the quick one, which has no maps."
-ON_LESION = "{share} of this map's heat lies on the lesion, as far as a simple outline can tell."
+CAPTION = "Right: heatmap for {name} ({code}), probability {share}."
+NO_MAP = "This is the quick answer, which has no heatmaps."
+ON_LESION = "{share} of this map's heat lies on the lesion (simple outline)."
 COLOURS = (
-    "Colours: where the photo shows through, nothing adds to this class; then from violet over blue "
-    "and green to yellow, the strongest of all seven maps. The darkened margin was not seen by the "
-    "networks."
+    "Colours: from none (no effect on this diagnosis) over violet, blue and green to yellow "
+    "(the strongest of all seven maps). The networks did not see the darkened margin."
 )
 MAP_MEANING = (
-    "The map estimates how much of this class's probability hangs on a place. It does not show where "
-    "disease is, and it does not outline the lesion."
+    "The heatmap estimates how much each place adds to the score of this diagnosis. It does not "
+    "show or outline disease."
 )
 MAP_IS_WEAK = (
-    "Measured on unseen images, these maps did not find the pixels that the score depends on any "
-    "better than a spot in the middle does."
+    "In testing, these maps did not find the decisive pixels better than a spot in the middle "
+    "of the photo: do not rely on them."
 )
 RANKING = "Seven diagnoses, ranked"
 RANKING_COLUMNS = (
     "Diagnosis",
     "Probability",
-    "If all were equally common",
-    "In the 90\N{NO-BREAK SPACE}% set",
+    "With equal class frequencies",
+    "In the 90 % set",
 )
-RANKING_NOTE = "Calibrated probability under the class frequencies of the training data (HAM10000)."
+RANKING_NOTE = "Calibrated probability with the class frequencies of HAM10000."
 MALIGNANT = "malignant"
 YES, NO, NO_SET = "yes", "no", "no set"
-MASS = "Malignant diagnoses together ({codes}): {share}"
-POINTS = "Malignant or benign: where to draw the line"
-POINT_COLUMNS = ("Malignant to be found", "Sensitivity", "Specificity", "This photo")
+MASS = "Malignant ({codes}): {share}"
+POINTS = "Thresholds"
+POINT_COLUMNS = (
+    "Target sensitivity",
+    "Sensitivity",
+    "Specificity",
+    "This photo",
+)
 WITH_INTERVAL = "{share} ({low} to {high})"
 ABOVE, BELOW = "above {line}", "below {line}"
 POINTS_NOTE = (
-    "Measured on HAM10000 images, each by only those networks that had not learnt from it and by a "
-    "line fitted on other lesions; in brackets the 95 % interval."
+    "Measured on HAM10000 lesions that neither the networks nor the threshold had seen (in "
+    "brackets: 95 % interval)."
 )
-POINTS_OFF = (
-    "No line is drawn here: what was measured holds only for photos like those learnt from, and this "
-    "one is not."
-)
-AGREEMENT = (
-    "{agreeing} of {readings} readings (each network on each view) lie on the answer's side, malignant "
-    "or benign."
-)
+POINTS_OFF = "There are no thresholds: they are valid only for photos like the training images."
+AGREEMENT = "{agreeing} of {readings} network readings agree on malignant or benign."
 CHECKS = "Check first"
-NO_CHECKS = "Nothing was found against this photo by the checks of these weights."
+NO_CHECKS = "The checks found nothing wrong with this photo."
 MORE_CHECKS = " … There is more, in the JSON report."
-NOT_CHECKED = "These weights check nothing about the photo."
-NOVEL = "The photo is unlike the images learnt from."
-NO_LESION = "No lesion stands out from the skin here, so it cannot be checked where the heat lies."
-HEAT_OUTSIDE = (
-    "Less of the first diagnosis's heat lies on the lesion than is usual for its size: {share} of it."
-)
-NO_TONE = "The skin's tone was not estimated, so it is not checked against the training data."
+NOT_CHECKED = "These weights cannot check the photo."
+NOVEL = "The photo is unlike the training images."
+NO_LESION = "No lesion was found, so the place of the heat cannot be checked."
+HEAT_OUTSIDE = "Unusually little of the first diagnosis's heat lies on the lesion: {share}."
+NO_TONE = "The skin tone could not be estimated, so it was not compared with the training data."
 RARE_TONE = (
-    "The skin is measured as {tone}. The training data hold hardly any such skin, so the scores of "
-    "these weights do not speak for it."
+    "The skin is estimated as {tone}. The training data hold too little such skin for the "
+    "scores to hold."
 )
-SIMILAR_HEADING = "Confirmed lesions that look alike to the networks"
-SIMILAR_FACTS = "{how}; likeness {likeness}"
-SIMILAR_NOTE = "Likeness is cosine similarity, 1 at most; it is no probability."
+SIMILAR_HEADING = "Similar confirmed lesions"
+SIMILAR_FACTS = "{how}; similarity {similarity}"
+SIMILAR_NOTE = "Similarity is a cosine, 1 at most; it is not a probability."
 THUMBNAILS_FROM = "Pictures: HAM10000 (Tschandl et al. 2018), CC BY-NC 4.0."
 TRAINING_IMAGE = (
-    "This photo is most likely one of the training images ({image_id}): the answer is partly learnt by "
-    "heart."
+    "This photo is most likely a training image ({image_id}): the networks have seen it, so the "
+    "answer says little about new patients."
 )
-READER = "As stated by the reader; not used by the networks"
+READER = "As stated by the clinician; not used by the networks"
 READER_FIELDS = ("Age", "Sex", "Site", "Own diagnosis")
 NOTES = "Notes"
-NOTES_CUT = "The notes are longer than this page has room for: the whole text is in the JSON report."
+NOTES_CUT = "The notes do not fit on this page: the whole text is in the JSON report."
 NO_GLYPHS = "Characters that this page's font lacks are printed as {square}; the JSON report has them."
 MADE_BY = "Weights: {weights}. SHA-256 of ensemble.json: {sha256}."
 COMPUTED = (

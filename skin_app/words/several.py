@@ -4,12 +4,12 @@ from skin_app.outcome import Outcome
 
 ANGLES_TAB, BATCH_TAB = "One lesion", "Many lesions"
 ANGLES_INTRO = (
-    "{least} to {most} photos of the same lesion, such as from other angles or distances. Their "
-    "answers are averaged, and you see where they disagree."
+    "{least} to {most} photos of the same lesion, for example from other angles. Their answers "
+    "are averaged, and you see where they disagree."
 )
 BATCH_INTRO = (
-    "Up to {most} photos of different lesions, one each. You get a table, the most probably malignant "
-    "first, and can open each result."
+    "Up to {most} photos of different lesions, one each. You get a table, most probably "
+    "malignant first, and can open each result."
 )
 ANGLES_FILES = "Photos of one lesion ({least} to {most})"
 BATCH_FILES = "Photos of many lesions (up to {most})"
@@ -56,14 +56,14 @@ COLUMNS = (
     "Photo",
     "Outcome",
     "First diagnosis",
-    "Malignant diagnoses together",
-    "To check about the photo",
+    "Malignant",
+    "To check",
 )
 OUTCOMES: dict[Outcome, str] = {
     "suspicious": "Suspicious",
     "not suspicious": "Not suspicious",
     "uncertain": "Uncertain",
-    "not dermatoscopic": "Unlike the photos learnt from",
+    "not dermatoscopic": "Unlike the training images",
 }
 NO_OUTCOME = "No outcome: these weights have no limits to judge by"
 UNREADABLE = "Could not be used"
@@ -73,30 +73,30 @@ COUNTED_KINDS = "{count}: {kinds}"
 COUNTED = "{count} × {what}"
 OPENED = "{place}. {file}"
 OPEN = "open the result of {file}"
-PICTURE = "Photo {place}, {file}: {outcome}, malignant diagnoses together {share}"
+PICTURE = "Photo {place}, {file}: {outcome}, malignant {share}"
 PROGRESS = "Photos done"
 DOWNLOAD = "Download the table (CSV)"
 DOWNLOAD_NAME = "skin-app-results.csv"
 TABLE_NOTE = (
-    "Calibrated probabilities under the class frequencies of the training data (HAM10000). A low place "
-    "in this table is no all-clear. Choose a photo to see its whole result below."
+    "Calibrated probabilities with the class frequencies of HAM10000. A low place in this table "
+    "is no all-clear. Choose a photo to see its whole result below."
 )
 
 JOINT = "The photos together"
 JOINT_OF = (
-    "Average of {count} photos of one lesion (of their scores: where photos disagree, its "
-    "probabilities can lie far below the plain mean of theirs)."
+    "Average of {count} photos of one lesion (geometric mean: where the photos disagree, it can "
+    "lie far below the arithmetic mean)."
 )
 JOINT_OF_ONE = "Only one of the photos could be used, so this is its own answer."
 JOINT_OF_REFUSED = (
-    "None of the photos is like the dermatoscopic images that the networks learnt from. Their average "
-    "names a diagnosis all the same: do not rely on it."
+    "All photos are unlike the training images. Their average names a diagnosis all the same: "
+    "do not rely on it."
 )
 JOINT_LIMITS = (
-    "The limits behind this outcome were fitted on single photos of {views} views. For an average they "
-    "are a stand-in: how well it keeps to them was not measured."
+    "This outcome uses limits that were fitted on single photos of {views} views. How well they "
+    "work for averages was not measured."
 )
-LEFT_OUT = "Left out of the average, because it is not like a dermatoscopic photo: {files}."
+LEFT_OUT = "Left out of the average, because unlike the training images: {files}."
 UNUSABLE = "Could not be used: {file}. {reason}"
 SAME_FIRST = "Each photo on its own has the same first diagnosis."
 OTHER_FIRST = "The photos disagree on the first diagnosis: {counts}."
@@ -104,13 +104,17 @@ SAME_OUTCOME = "Each photo on its own has the same outcome."
 OTHER_OUTCOME = "The photos disagree on the outcome: {counts}."
 AGREEMENT = "The photos agree"
 DISAGREEMENT = "The photos disagree"
-JOINT_COLUMNS = ("Diagnosis", "All photos together", "Lowest to highest photo")
+JOINT_COLUMNS = (
+    "Diagnosis",
+    "Average",
+    "Range of single photos",
+)
 JOINT_CAPTION = (
-    "Seven diagnoses by the average of the photos (calibrated, under HAM10000's class frequencies), "
-    "and the lowest and highest probability that a single photo gives"
+    "Average of the photos (calibrated, with the class frequencies of HAM10000), and the range "
+    "of the single photos"
 )
 RANGE = "{least} to {greatest}"
-JOINT_MALIGNANT = "Malignant diagnoses together: {share}; of single photos {least} to {greatest}"
+JOINT_MALIGNANT = "Malignant: {share}; single photos {least} to {greatest}"
 EACH_PHOTO = "Each photo on its own"
 ANGLES_LEFT = "An average takes {least} photos that can be used, and there are {count}: add others."
 SAME_PICTURE = "{file} is the same picture as {other}: it counts once."

@@ -2,13 +2,16 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from skin_app.novelty import NoveltyDetector
 from skin_app.trust import Trust
 from skin_app.weights.folder import Contract, open_weights
-from train.audit.calibrate import summary
-from train.documents.trust import SECTIONS, document, read_document
+from train.audit.audit import audit, summary
+from train.audit.bench import Bench
+from train.data.ham10000 import DataError, Dataset
+from train.documents.trust import SECTIONS, document, read_document, write_text
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "trust.md"
 
@@ -51,6 +54,24 @@ def test_the_document_is_about_the_embedded_weights(contract: Contract) -> None:
 
 def test_what_the_page_shows_is_what_the_document_says(trust: Trust) -> None:
     assert trust.measured == summary(read_document(DOCUMENT))
+
+
+def test_a_section_measured_again_enters_a_document_about_the_same_weights_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights, data, out = open_weights(), Dataset(pd.DataFrame(), "0"), tmp_path / "trust.md"
+    measured, stored = {**read_document(DOCUMENT)["heat"], "images": 7}, []
+    monkeypatch.setattr("train.audit.heat.measure", lambda _: measured)
+    monkeypatch.setattr(Bench, "open", lambda *_: None)
+    monkeypatch.setattr("train.audit.audit.put_into", lambda *put: stored.append(put))
+    numbers = read_document(DOCUMENT)
+    write_text(numbers | {"about": {**numbers["about"], "members": ["another"]}}, out)
+    with pytest.raises(DataError, match="about other weights"):
+        audit(weights, data, tmp_path, None, out, only="heat")
+    write_text(numbers, out)
+    audit(weights, data, tmp_path, None, out, only="heat")
+    assert read_document(out) == numbers | {"heat": measured}
+    assert stored[0][1].trust.measured == summary(read_document(out))
 
 
 def test_the_quick_and_the_full_answer_have_limits_of_their_own(trust: Trust) -> None:

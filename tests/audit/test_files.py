@@ -10,9 +10,8 @@ from PIL import Image
 
 from skin_app.photo.read import Photo, read_photo
 from tests.audit.drawn import bench_of, drawn_table
-from train.audit import files, remeasure
+from train.audit import files
 from train.audit.bench import Bench
-from train.audit.code_version import code_version
 from train.data.drawings import draw_lesion
 from train.data.file_damage import FILE_DAMAGE, SECTOR, spoilt
 from train.data.ham10000 import DataError, Dataset
@@ -75,14 +74,6 @@ def test_a_profile_that_is_used_gives_the_same_colours_and_one_that_is_dropped_d
         assert (off > 4) == ("ignored" in way), way
 
 
-def test_what_is_kept_of_files_rests_on_how_colours_are_converted(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    before = code_version(files.of_profiles)
-    monkeypatch.setattr("skin_app.photo.made_profile.DISPLAY_GAMMA", 2.4)
-    assert code_version(files.of_profiles) != before
-
-
 def test_sound_files_raise_no_alarm_and_cut_ones_are_all_found(data: Dataset) -> None:
     found = files.of_damage(data, IMAGES)
     assert (found.files, found.lesions) == (IMAGES, IMAGES)
@@ -118,21 +109,3 @@ def test_the_section_tells_what_was_measured_and_enters_the_document(
     after = read_document(copied)
     assert after == before | {"files": measured}
     assert copied.read_text(encoding="utf-8") == document(after)
-
-
-def test_the_document_is_looked_at_before_anything_is_measured(
-    bench: Bench,
-    data: Dataset,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.setattr(files, "measure", lambda *_: pytest.fail("measured"))
-    monkeypatch.setattr("train.audit.remeasure.read_dataset", lambda _: data)
-    monkeypatch.setattr(Bench, "open", lambda *_: bench)
-    command = ["--data", "DATA", "--out", str(tmp_path / "trust.md")]
-    assert remeasure.main(command) == 2
-    assert "trust.json cannot be read" in capsys.readouterr().err
-    shutil.copy(DOCUMENT.with_suffix(".json"), tmp_path)
-    assert remeasure.main(command) == 2
-    assert "is about other weights" in capsys.readouterr().err

@@ -48,7 +48,7 @@ def test_limits_are_the_quantiles_and_the_networks_side() -> None:
 def test_false_alarms_on_other_lesions_come_near_the_stated_rate() -> None:
     limits = quality.fit_quality(made_up(), input_size=5)
     for kind, rate in limits.measured_false_alarms.items():
-        count = sum(check.kind == kind for check in CHECKS if kind != "size")
+        count = sum(check.name == kind for check in CHECKS if kind != "size")
         if kind != "any":
             assert rate == pytest.approx(1 - (1 - quality.RATE) ** count, abs=0.007), kind
     assert limits.measured_false_alarms["any"] == pytest.approx(1 - (1 - quality.RATE) ** 12, abs=0.02)

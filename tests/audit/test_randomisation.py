@@ -76,10 +76,10 @@ def swin_cases(member: Member, count: int = 4) -> list[Case]:
     for row in range(count):
         pixels = draw_lesion(row, KINDS[row % len(KINDS)], 80, 80)
         square = torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
-        reading = read_once(member, square[None])
-        label = int(class_maps(member, reading)[0].amax(dim=(1, 2)).argmax())
-        said = softmax(reading.logits.numpy(), axis=1)
-        maps = maps_by_method(member, square[None], reading, np.array([label]), said)
+        output = read_once(member, square[None])
+        label = int(class_maps(member, output)[0].amax(dim=(1, 2)).argmax())
+        said = softmax(output.logits.numpy(), axis=1)
+        maps = maps_by_method(member, square[None], output, np.array([label]), said)
         tested.append(Case(row, 0, square, label, {name: heat[0] for name, heat in maps.items()}))
     return tested
 
@@ -100,9 +100,9 @@ def test_a_map_that_ignores_the_weights_is_reported_as_not_changing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def edges_and_noise(
-        _: Member, __: Any, reading: Any, labels: np.ndarray, ___: np.ndarray
+        _: Member, __: Any, output: Any, labels: np.ndarray, ___: np.ndarray
     ) -> dict[str, np.ndarray]:
-        generator = np.random.default_rng(int(1e6 * float(reading.logits.abs().sum())))
+        generator = np.random.default_rng(int(1e6 * float(output.logits.abs().sum())))
         fixed = np.stack([centre_gaussian(5, 5)] * len(labels))
         return {"edges": fixed, "noise": generator.random((len(labels), 5, 5))}
 

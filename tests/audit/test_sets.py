@@ -10,17 +10,17 @@ from sklearn.metrics import roc_curve
 
 from skin_app.decision import SetThresholds, malignant_probability, prediction_set
 from skin_app.diagnoses import CODES
-from tests.predictions import even, made, nested_predictions
-from train.audit import conformal, operating
-from train.audit.conformal import fit_sets, kept_share_threshold, nested_sets
-from train.audit.nested import Nested
-from train.audit.operating import fit_points, fit_threshold, is_malignant, nested_calls
+from tests.predictions import crossfit_predictions, made, uncalibrated
+from train.audit import conformal
+from train.audit.conformal import crossfit_sets, fit_sets, kept_share_threshold
+from train.audit.operating import crossfit_calls, fit_points, fit_threshold, is_malignant
 from train.data.ham10000 import DataError
+from train.scores.crossfit import Crossfit
 
 
 @pytest.fixture(scope="module")
-def nested() -> Nested:
-    return nested_predictions()
+def crossfits() -> tuple[Crossfit, ...]:
+    return crossfit_predictions()
 
 
 class GivenProbabilities(ClassifierMixin, BaseEstimator):
@@ -64,55 +64,46 @@ def test_the_threshold_is_the_conformal_rank() -> None:
     assert kept_share_threshold(np.array([]), 0.9) == 0
 
 
-def test_a_larger_coverage_gives_larger_sets(nested: Nested) -> None:
-    smaller, larger = (nested_sets(nested, coverage) for coverage in (0.9, 0.95))
+def test_a_larger_coverage_gives_larger_sets(crossfits: tuple[Crossfit, ...]) -> None:
+    smaller, larger = (crossfit_sets(crossfits, coverage) for coverage in (0.9, 0.95))
     assert (larger >= smaller).all()
     assert larger.sum() > smaller.sum()
 
 
-def test_coverage_is_near_nominal_and_reported_by_group(nested: Nested) -> None:
-    count = len(nested.labels)
+def test_coverage_is_near_nominal_and_reported_by_group(crossfits: tuple[Crossfit, ...]) -> None:
+    labels, lesions = crossfits[0].labels, crossfits[0].lesions
     images = pd.DataFrame(
         {
-            "dx": np.array(CODES)[nested.labels],
-            "sex": np.where(np.arange(count) % 4 < 2, "female", "male"),
-            "age": np.where(nested.lesions % 10 == 0, np.nan, nested.lesions % 90),
+            "dx": np.array(CODES)[labels],
+            "sex": np.where(np.arange(len(labels)) % 4 < 2, "female", "male"),
+            "age": np.where(lesions % 10 == 0, np.nan, lesions % 90),
             "localization": "back",
         }
     )
-    found = conformal.measure(nested, images)["0.9"]
-    assert found["coverage"]["value"] == pytest.approx(0.9, abs=0.02)
-    low, high = found["coverage"]["interval_95"]
-    assert low < found["coverage"]["value"] < high
-    ages = found["groups"]["age band"]
+    found = conformal.measure(crossfits, images)["0.9"]
+    assert found.coverage.value == pytest.approx(0.9, abs=0.02)
+    assert found.coverage.interval_95 is not None
+    low, high = found.coverage.interval_95
+    assert low < 0.9 < high
+    ages = found.groups["age band"]
     assert list(ages)[-1] == "unknown"
-    assert sum(group["coverage"]["images"] for group in ages.values()) == count
-    sets = nested_sets(nested, 0.9)
-    own = nested.labels == 4
-    expected = sets[:, own, 4].mean()
-    assert found["groups"]["diagnosis"]["mel"]["coverage"]["value"] == pytest.approx(expected)
-    assert found["mean_size"]["value"] == pytest.approx(sets.sum(axis=2).mean())
-    numbers = conformal.measure(nested, images)
-    for missed, verdict in (([], "**met**"), (["mel"], "**missed** for mel")):
-        for coverage in numbers:
-            numbers[coverage]["missed"] = missed
-        text = conformal.render({"1": numbers})
-        assert "| mel |" in text
-        assert verdict in text
+    assert sum(group.coverage.images for group in ages.values()) == len(labels)
+    sets = crossfit_sets(crossfits, 0.9)
+    expected = sets[:, labels == 4, 4].mean()
+    assert found.groups["diagnosis"]["mel"].coverage.value == pytest.approx(expected)
+    assert found.mean_size.value == pytest.approx(sets.sum(axis=2).mean())
 
 
 def test_a_class_with_too_few_images_is_always_in_the_set_and_named() -> None:
     logits, labels, lesions = made(600)
     rare = labels == 3
     keep = ~rare | (np.cumsum(rare) <= 6)
-    small = Nested(1, labels[keep], lesions[keep], (even(logits[keep], 5),))
+    small = [uncalibrated(logits[keep], labels[keep], lesions[keep])]
     images = pd.DataFrame(
-        {"dx": np.array(CODES)[small.labels], "sex": "male", "age": 50.0, "localization": "back"}
+        {"dx": np.array(CODES)[labels[keep]], "sex": "male", "age": 50.0, "localization": "back"}
     )
-    numbers = conformal.measure(small, images)
-    assert numbers["0.95"]["always_in"] == ["df"]
-    assert "so always in the set: df" in conformal.render({"1": numbers})
-    assert nested_sets(small, 0.95)[:, :, 3].all()
+    assert conformal.measure(small, images)["0.95"].always_in == ["df"]
+    assert crossfit_sets(small, 0.95)[:, :, 3].all()
 
 
 def test_the_operating_point_is_the_one_of_the_roc_curve() -> None:
@@ -130,24 +121,23 @@ def test_the_operating_point_is_the_one_of_the_roc_curve() -> None:
     assert rising == sorted(rising)
 
 
-def test_points_reach_their_sensitivity_on_other_lesions(nested: Nested) -> None:
-    points = fit_points(nested, nested.divisions[0].own)
+def test_points_reach_their_sensitivity_on_other_lesions(crossfits: tuple[Crossfit, ...]) -> None:
+    points = fit_points(crossfits, crossfits[0].own)
     for stored in points:
         assert stored.sensitivity == pytest.approx(stored.target_sensitivity, abs=0.02)
         low, high = stored.specificity_interval
         assert low < stored.specificity < high
-    called = nested_calls(nested, 0.9)
-    malignant = is_malignant(nested.labels)
+    called = crossfit_calls(crossfits, 0.9)
+    malignant = is_malignant(crossfits[0].labels)
     assert points[0].sensitivity == pytest.approx(called[:, malignant].mean())
     assert points[0].specificity == pytest.approx(1 - called[:, ~malignant].mean())
-    assert "prevalence 10%" in operating.render({"1": operating.measure(nested)})
 
 
-def test_points_need_malignant_and_benign_images(nested: Nested) -> None:
-    probabilities = nested.divisions[0].own
-    for labels, missing in ((np.full(1000, 5), "malignant"), (np.full(1000, 4), "benign")):
+def test_points_need_malignant_and_benign_images(crossfits: tuple[Crossfit, ...]) -> None:
+    for label, missing in ((5, "malignant"), (4, "benign")):
+        alike = replace(crossfits[0], labels=np.full(1000, label))
         with pytest.raises(DataError, match=f"needs {missing} images"):
-            fit_points(replace(nested, labels=labels), probabilities)
+            fit_points([alike], alike.own)
 
 
 def test_thresholds_of_other_lesions_are_all_that_a_set_needs() -> None:

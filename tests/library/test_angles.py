@@ -9,7 +9,7 @@ from scipy.special import softmax
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss, roc_auc_score
 
 from skin_app.analysis import Analysis
-from skin_app.angles import ONE_DAMAGED, ONE_SUSPICIOUS, join, joint_probabilities
+from skin_app.angles import join, joint_probabilities
 from skin_app.decision import (
     Calibration,
     OperatingPoint,
@@ -170,7 +170,7 @@ def test_one_suspicious_photo_is_never_averaged_away() -> None:
     joint = join(photos, FREQUENCIES, lenient)
     assert joint.decision is not None
     assert joint.decision.outcome == "uncertain"
-    assert joint.decision.reason == ONE_SUSPICIOUS
+    assert joint.decision.reason == "one_photo_suspicious"
 
 
 @pytest.mark.parametrize("novel", [False, True])
@@ -181,7 +181,7 @@ def test_one_damaged_photo_clears_nothing_even_where_it_is_left_out(novel: bool)
     damaged = replace(whole, assessment=replace(whole.assessment, look=look))
     joint = join([sure_of("nv"), sure_of("nv"), damaged], FREQUENCIES, LIMITS)
     assert joint.decision is not None
-    assert (joint.decision.outcome, joint.decision.reason) == ("uncertain", ONE_DAMAGED)
+    assert (joint.decision.outcome, joint.decision.reason) == ("uncertain", "one_photo_damaged")
     assert join([sure_of("nv"), sure_of("nv"), whole], FREQUENCIES, LIMITS).decision is not None
 
 

@@ -14,6 +14,7 @@ from skin_app.photo.colour_profile import MAX_PROFILE, ProfileError, to_srgb
 from skin_app.photo.made_profile import ADOBE, ADOBE_RGB, CODED, SRGB, made_profile
 from skin_app.photo.read import Photo, PhotoError, read_photo
 from skin_app.quality import QualityLimits, findings
+from skin_app.words.quality import ADVICE
 from tests.made_files import bmp, jpeg_with, png_with, saved
 from tests.tiny import picture
 
@@ -201,8 +202,8 @@ def test_the_finding_is_named_and_stays_with_smaller_copies() -> None:
         low={}, high={}, false_alarm_rate=0.01, measured_false_alarms={}, fitted_on="nothing"
     )
     (found,) = findings(Photo(PIXELS, unknown_profile=True), limits)
-    assert found.kind == "colour profile"
-    assert "export it as sRGB" in found.sentence
+    assert found.name == "colour profile"
+    assert "export it as sRGB" in ADVICE[found.fault]
     assert findings(Photo(PIXELS), limits) == ()
     large = Photo(np.zeros((3000, 1000, 3), np.uint8), unknown_profile=True)
     assert held_copy(large).unknown_profile

@@ -1,82 +1,56 @@
-"""How the program is put together: what is installed, and which room imports which."""
-
-import ast
-import re
+import runpy
 import sys
-from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Any
 
 import pytest
+import setuptools
 
-from tests import rooms
-from tests.rooms import ROOT
+from skin_app.weights.folder import EMBEDDED, embedded_in
 
-# Arrows from a room to one above it that are still there; none may be added.
-STILL_UPWARD = {
-    ("skin_app/words", "skin_app/parts"),
-    ("skin_app/gallery", "skin_app/weights"),
-    ("skin_app/library", "skin_app/report"),
-    ("train/explain", "train/release"),
-    ("train/audit", "train/documents"),
-    ("train/audit", "train/release"),
-}
-STILL_LONG: set[str] = set()
-LONGEST = 400
+ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.skipif(sys.version_info < (3, 11), reason="tomllib came with Python 3.11")
-def test_requirements_for_spaces_equal_pyproject() -> None:
+needs_tomllib = pytest.mark.skipif(sys.version_info < (3, 11), reason="tomllib is of Python 3.11")
+
+
+def project_file() -> dict[str, Any]:
     import tomllib  # pyright: ignore[reportMissingImports]
 
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+@needs_tomllib
+def test_requirements_for_spaces_equal_pyproject() -> None:
+    project = project_file()["project"]
     assert (ROOT / "requirements.txt").read_text().split() == project["dependencies"]
 
 
-def test_the_library_never_imports_the_trainer() -> None:
-    for name, imports in rooms.imports_of_modules().items():
-        if name.startswith("skin_app"):
-            assert not [own for own in imports if own.startswith("train")], name
+def test_the_app_never_imports_the_trainer_and_only_the_page_imports_gradio() -> None:
+    for path in (ROOT / "skin_app").rglob("*.py"):
+        text = path.read_text()
+        assert "from train" not in text, path
+        assert "import train" not in text, path
+        if "page" not in path.parts:
+            assert "import gradio" not in text, path
 
 
-def test_only_the_page_and_the_app_import_gradio() -> None:
-    files = {name: path for name, path in rooms.modules().items() if ".page" not in name}
-    for name, path in files.items():
-        assert not [full for full in rooms.imported(path) if full.partition(".")[0] == "gradio"], name
-    page = rooms.modules()["skin_app.page.build"]
-    assert "gradio" in set(rooms.imported(page))  # so the search finds what there is
-
-
-def test_rooms_import_only_rooms_below_them() -> None:
-    assert rooms.upward() <= STILL_UPWARD
-
-
-def test_no_module_is_imported_by_what_it_imports() -> None:
-    TopologicalSorter(rooms.imports_of_modules(at_once=True)).prepare()  # raises for a circle
-
-
-def test_the_readme_shows_the_rooms_and_their_arrows() -> None:
-    text = (ROOT / "README.md").read_text()
-    assert text == rooms.with_diagram(text), "run `python -m tests.rooms --write`"
-
-
-def test_every_room_says_what_it_is_for() -> None:
-    for path in rooms.modules().values():
-        if path.name == "__init__.py":
-            told = ast.get_docstring(ast.parse(path.read_text())) or ""
-            assert len(re.findall(r"\.(?:\s|$)", told)) >= 2, f"two sentences for {path}"
-
-
-def test_a_module_can_be_read_in_one_sitting() -> None:
-    lines = {path: len(path.read_text().splitlines()) for path in rooms.modules().values()}
-    long = {path.relative_to(ROOT).as_posix() for path, count in lines.items() if count > LONGEST}
-    assert long <= STILL_LONG
-
-
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/*.md", "weights/README.md"])
-def test_links_of_the_documents_lead_somewhere(page: str) -> None:
-    for path in ROOT.glob(page):
-        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", path.read_text()):
-            assert (path.parent / target).exists(), f"{path.name} links to {target}"
-
-
-def test_a_stranger_reads_the_readme_in_three_minutes() -> None:
-    assert len((ROOT / "README.md").read_text().splitlines()) <= 150
+@needs_tomllib
+def test_an_installed_package_holds_the_embedded_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: dict[str, Any] = {}
+    monkeypatch.setattr(setuptools, "setup", lambda **named: given.update(named))
+    monkeypatch.chdir(ROOT)
+    runpy.run_path("setup.py")
+    assert {"skin_app", "skin_app.page.several", "train.engine", "skin_app.embedded"} <= {
+        *given["packages"]
+    }
+    assert not [name for name in given["packages"] if name.startswith("tests")]
+    folder = ROOT / given["package_dir"]["skin_app.embedded"]
+    patterns = project_file()["tool"]["setuptools"]["package-data"]["skin_app.embedded"]
+    shipped = {path for pattern in patterns for path in folder.glob(pattern) if path.is_file()}
+    assert shipped == {path for path in EMBEDDED.rglob("*") if path.is_file()}
+    assert embedded_in(ROOT / "skin_app") == ROOT / "weights"
+    (tmp_path / "skin_app" / "embedded").mkdir(parents=True)
+    assert embedded_in(tmp_path / "skin_app") == tmp_path / "skin_app" / "embedded"

@@ -16,10 +16,10 @@ from skin_app.gallery.index import SimilarLesion
 from skin_app.language import ENGLISH, Say
 from skin_app.photo.read import Photo
 from skin_app.quality import CHECKS, Finding
-from skin_app.report.files import DISCLAIMER, record
+from skin_app.report.files import record
 from skin_app.report.record import NO_NOTES, Notes
-from skin_app.words import page as page_words
 from skin_app.words import pdf as words
+from skin_app.words.quality import ADVICE
 from tests.tiny import give_trust, picture, write_weights
 
 NOON = datetime(2026, 11, 21, 12, 30, tzinfo=timezone.utc)
@@ -58,7 +58,7 @@ def plain(text: str) -> str:
 def test_the_page_has_the_numbers_of_the_record(ensemble: Ensemble, analysis: Analysis) -> None:
     made = record(analysis, NOON)
     text = text_of(printed(analysis))
-    assert plain(DISCLAIMER) in text
+    assert plain(words.DISCLAIMER) in text
     assert "2026-11-21 12:30 UTC" in text
     assert made["outcome"] is not None
     assert words.OUTCOMES[made["outcome"]] in text
@@ -69,13 +69,13 @@ def test_the_page_has_the_numbers_of_the_record(ensemble: Ensemble, analysis: An
         assert plain(ENGLISH.percent(entry["probability"])) in text
         assert plain(ENGLISH.percent(entry["prior_adjusted"])) in text
     total = plain(ENGLISH.percent(made["malignant_probability"]))
-    assert f"Malignant diagnoses together (akiec, bcc, mel): {total}" in text
+    assert f"Malignant (akiec, bcc, mel): {total}" in text
     for point in made["operating_points"]:
         side = "above" if made["malignant_probability"] >= point["threshold"] else "below"
         assert f"{side} {plain(ENGLISH.percent(point['threshold']))}" in text
     for lesion in made["similar"][:6]:
         assert lesion["image_id"] in text
-        assert f"{lesion['confirmed']}; likeness {lesion['similarity']:.3f}" in text
+        assert f"{lesion['confirmed']}; similarity {lesion['similarity']:.3f}" in text
     assert ensemble.weights.identity in text
     assert ensemble.weights.hash in text
     assert analysis.device in text
@@ -149,7 +149,7 @@ def test_warnings_stand_there_with_the_gravest_first(analysis: Analysis) -> None
     look = analysis.assessment.look
     same = SimilarLesion("ISIC_0000001", "mel", "histopathology", 0.999, None, None, None, True)
     for checks in (CHECKS[:3], CHECKS):
-        found = tuple(Finding(check.kind, check.sentence, 1.0, 0.5) for check in checks)
+        found = tuple(Finding(check.name, check.fault, 1.0, 0.5) for check in checks)
         assessment = replace(
             analysis.assessment,
             look=replace(look, findings=found),
@@ -158,10 +158,10 @@ def test_warnings_stand_there_with_the_gravest_first(analysis: Analysis) -> None
         )
         worst = replace(analysis, similar=(same,), assessment=assessment)
         text = text_of(printed(worst))
-        assert "most likely one of the training images (ISIC_0000001)" in text
-        assert "(1 % of it," in text
+        assert "most likely a training image (ISIC_0000001)" in text
+        assert "lies on the lesion: 1 %, on a lesion" in text
         for check in CHECKS[:3]:
-            assert check.sentence in text
+            assert ADVICE[check.fault] in text
         # no photo is too dark and too bright at once, but if one were, nothing would go unsaid
         assert (words.MORE_CHECKS.strip() in text) == (checks is CHECKS)
 
@@ -173,8 +173,3 @@ def test_a_language_with_longer_sentences_fits_too(analysis: Analysis) -> None:
     first = longer.percent(analysis.ranked[0].probability)
     assert plain(first) in text
     assert "," in first
-
-
-def test_the_page_and_the_report_call_outcomes_the_same() -> None:
-    assert words.OUTCOMES == page_words.OUTCOMES
-    assert words.OUTCOME_MEANING == page_words.OUTCOME_MEANING

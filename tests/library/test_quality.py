@@ -10,14 +10,15 @@ from pydantic import ValidationError
 from skin_app.photo.read import Photo
 from skin_app.quality import (
     CHECKS,
-    KINDS,
     MEASUREMENTS,
+    NAMES,
     QualityLimits,
     findings,
     judged,
     measurements,
     sharpness,
 )
+from skin_app.words.quality import ADVICE
 from train.data.damage import GRADES, damaged
 from train.data.drawings import draw_lesion
 
@@ -66,7 +67,7 @@ def limits(good: Photo) -> QualityLimits:
 
 
 def kinds(photo: Photo, limits: QualityLimits) -> set[str]:
-    return {finding.kind for finding in findings(photo, limits)}
+    return {finding.name for finding in findings(photo, limits)}
 
 
 def test_a_good_photo_has_no_finding(good: Photo, limits: QualityLimits) -> None:
@@ -121,7 +122,7 @@ def test_a_sharp_large_photo_is_neither_small_nor_blurred(limits: QualityLimits)
 
 def test_a_tiny_photo_is_too_small(limits: QualityLimits) -> None:
     found = findings(drawing(96, 128), limits)
-    assert found[0].kind == "size"
+    assert found[0].name == "size"
     assert (found[0].value, found[0].limit) == (96, 160)
 
 
@@ -135,9 +136,9 @@ def test_blank_photos_do_not_crash(limits: QualityLimits, shape: tuple[int, int]
 
 def test_every_finding_says_what_to_change() -> None:
     for check in CHECKS:
-        assert check.kind in KINDS
-        assert check.sentence.endswith(".")
-        assert ":" in check.sentence
+        assert check.name in NAMES
+        assert ADVICE[check.fault].endswith(".")
+        assert ":" in ADVICE[check.fault]
 
 
 def test_what_cannot_be_measured_or_has_no_limit_is_no_finding(limits: QualityLimits) -> None:

@@ -99,10 +99,10 @@ def test_a_hub_repo_must_be_pinned() -> None:
 @pytest.mark.parametrize(
     ("found", "words"),
     [
-        (2, "have format 2, this program reads 1: update the program"),
-        (0, "have format 0, this program reads 1: get weights made for this version"),
+        (3, "have format 3, this program reads 2: update the program"),
+        (1, "have format 1, this program reads 2: get weights made for this version"),
         (None, "it names no format"),
-        ("1", "its format is not a whole number"),
+        ("2", "its format is not a whole number"),
         (True, "its format is not a whole number"),
     ],
 )

@@ -19,7 +19,7 @@ from skin_app.page.build import build_page
 from skin_app.page.listening import listening
 from skin_app.page.one_photo.handlers import EXAMPLES_FOLDER
 from skin_app.page.serve import serve
-from skin_app.page.uploads import private_folder
+from skin_app.page.sessions import private_folder
 from skin_app.photo.read import Photo
 from skin_app.weights.proxies import spare
 from skin_app.words import page as words

@@ -6,7 +6,6 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from skin_app.words import corrected as words_corrected
 from skin_app.words import page as words
 from tests.page.conftest import PHOTO, Served, expect_full_answer, opened, upload
 
@@ -46,9 +45,9 @@ def test_axe_finds_nothing_serious_in_any_state(
     assert serious(page) == []
     upload(page, PHOTO)
     expect_full_answer(page)
-    page.get_by_role("button", name=words_corrected.CORRECTIONS_TITLE).click()
+    page.get_by_role("button", name=words.CORRECTIONS_TITLE).click()
     page.get_by_role("button", name=words.REPORT_TITLE).click()
-    page.get_by_label(words_corrected.CORRECTIONS["gamma"]).check()
+    page.get_by_label(words.CORRECTIONS["gamma"]).check()
     page.locator("#comparison table").wait_for()
     assert serious(page) == []
     page.screenshot(path=screenshots / f"desktop-{theme}.png", full_page=True)

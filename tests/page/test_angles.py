@@ -9,7 +9,7 @@ import pytest
 from skin_app.diagnoses import CODES
 from skin_app.ensemble import Ensemble
 from skin_app.language import ENGLISH
-from skin_app.page.fragments import BY_CODE
+from skin_app.page.html import BY_CODE
 from skin_app.page.one_photo.handlers import EXAMPLES, EXAMPLES_FOLDER
 from skin_app.page.several import angles
 from skin_app.page.several.batch import Row, run
@@ -99,10 +99,7 @@ def test_photo_that_is_not_dermatoscopic_is_named_and_left_out(
         answering(2, "mel", "suspicious"),
     ]
     html = angles.result(ENGLISH, ensemble, photos)
-    assert (
-        f"Left out of the average, because it is not like a dermatoscopic photo: {photos[1].file}"
-        in html
-    )
+    assert words.LEFT_OUT.format(files=photos[1].file) in html
     assert "Average of 2 photos" in html
     alone = angles.result(ENGLISH, ensemble, photos[:2])
     assert words.JOINT_OF_ONE in alone

@@ -20,10 +20,10 @@ from skin_app.analysis import Analysis
 from skin_app.ensemble import AT_A_TIME, Ensemble
 from skin_app.language import ENGLISH
 from skin_app.page.one_photo.handlers import EXAMPLES, EXAMPLES_FOLDER
+from skin_app.page.sessions import sweep
 from skin_app.page.several import batch
 from skin_app.page.several import table as batch_table
 from skin_app.page.several.batch import Progress, Row, Upload, ranked, run, uploads_of
-from skin_app.page.uploads import sweep
 from skin_app.photo.read import Photo
 from skin_app.report.files import CSV_COLUMNS
 from skin_app.words import several as words
@@ -192,14 +192,6 @@ def test_files_of_a_long_upload_are_not_swept_before_the_last_has_arrived(tmp_pa
 def test_equal_names_are_told_apart(tmp_path: Path) -> None:
     one, two = uploaded(tmp_path, [("IMG_1.jpg", jpeg(1)), ("IMG_1.jpg", jpeg(2))])
     assert (one.file, two.file) == ("IMG_1.jpg", "IMG_1.jpg (2)")
-
-
-def test_large_photos_are_decoded_fewer_at_a_time(
-    ensemble: Ensemble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(batch, "MAX_PIXELS", 96 * 72 * 2)
-    told = list(run(ensemble, pictures(tmp_path, 4), tmp_path))
-    assert [len(progress.rows) for progress in told] == [0, 2, 4]
 
 
 def test_time_left_follows_from_the_rate_so_far(ensemble: Ensemble, tmp_path: Path) -> None:

@@ -7,11 +7,10 @@ from skin_app.corrections import CORRECTIONS
 from skin_app.drawing import for_display
 from skin_app.ensemble import Ensemble
 from skin_app.language import ENGLISH
-from skin_app.page.fragments import percent
+from skin_app.page.html import percent
 from skin_app.page.one_photo.corrected import compare
 from skin_app.page.one_photo.handlers import EXAMPLES_FOLDER, Shown
 from skin_app.photo.read import Photo, read_photo
-from skin_app.words import corrected as words_corrected
 from skin_app.words import page as words
 
 DRAWING = read_photo(EXAMPLES_FOLDER / "irregular-patchy.jpg")
@@ -36,20 +35,20 @@ def test_both_answers_stand_side_by_side(ensemble: Ensemble, name: str) -> None:
         for entry in analysis.ranked[:3]:
             assert percent(ENGLISH, entry.probability) in html
         assert percent(ENGLISH, analysis.malignant_probability) in html
-    assert words_corrected.CORRECTIONS[name] in html
+    assert words.CORRECTIONS[name] in html
 
 
 def test_the_crop_is_drawn_on_the_photo_as_it_came(ensemble: Ensemble) -> None:
     photo = in_a_black_circle(DRAWING)
     html = compare(ENGLISH, ensemble, shown_of(ensemble, photo), "field of view")
     assert html.count('class="frame"') == 1
-    assert words_corrected.CROP_DRAWN in html
+    assert words.CROP_DRAWN in html
 
 
 def test_a_correction_that_changes_nothing_says_so(ensemble: Ensemble) -> None:
     without_surround = Photo(DRAWING.pixels[100:350, 150:450])
     html = compare(ENGLISH, ensemble, shown_of(ensemble, without_surround), "field of view")
-    assert words_corrected.UNCHANGED in html
+    assert words.UNCHANGED in html
     assert "<img" not in html
 
 

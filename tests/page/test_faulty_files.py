@@ -11,31 +11,31 @@ from typing import Any
 import pytest
 from pypdf import PdfReader
 
-from skin_app.angles import ONE_DAMAGED
 from skin_app.cli import main
 from skin_app.drawing import for_display
 from skin_app.ensemble import Ensemble
 from skin_app.language import ENGLISH
-from skin_app.outcome import DAMAGED
 from skin_app.page import api as machine
 from skin_app.page.one_photo.corrected import compare
 from skin_app.page.one_photo.handlers import EXAMPLES_FOLDER, Shown
-from skin_app.page.one_photo.trust import outcome_panel
+from skin_app.page.one_photo.outcome import outcome_panel
+from skin_app.page.sessions import private_folder
 from skin_app.page.several import angles
 from skin_app.page.several import table as batch_table
 from skin_app.page.several.batch import Row, run
-from skin_app.page.uploads import private_folder
 from skin_app.photo.read import Photo, read_photo
-from skin_app.quality import FILE_FAULTS
+from skin_app.quality import FILE_FINDINGS
 from skin_app.report.files import csv_row, record
+from skin_app.words.outcome import REASONS
+from skin_app.words.quality import ADVICE
 from tests.page.test_batch import uploaded
 from tests.tiny import give_trust, write_weights
 
 WHOLE = (EXAMPLES_FOLDER / "globules.jpg").read_bytes()
 OTHER = (EXAMPLES_FOLDER / "irregular-patchy.jpg").read_bytes()
 HALF = WHOLE[: len(WHOLE) // 2] + b"\xff\xd9"
-KIND, SENTENCE = FILE_FAULTS["damaged"]
-PROFILE, OF_PROFILE = FILE_FAULTS["unknown_profile"]
+NAME, SENTENCE = FILE_FINDINGS["damaged"].name, ADVICE["damaged_file"]
+PROFILE, OF_PROFILE = FILE_FINDINGS["unknown_profile"].name, ADVICE["unknown_profile"]
 
 
 @pytest.fixture(scope="module")
@@ -60,13 +60,13 @@ def outcome(ensemble: Ensemble, photo: Photo, views: int = 8) -> tuple[str, str]
 def test_the_ensemble_clears_the_whole_photo_and_never_the_damaged_one(lenient: Ensemble) -> None:
     for views in (1, 8):
         assert outcome(lenient, read_photo(WHOLE), views)[0] == "not suspicious"
-        assert outcome(lenient, read_photo(HALF), views) == ("uncertain", DAMAGED)
+        assert outcome(lenient, read_photo(HALF), views) == ("uncertain", "damaged_photo")
     quick, full = lenient.refine(read_photo(HALF))
     for analysis in (quick, full):
         assert analysis.assessment is not None
         assert analysis.assessment.decision.outcome == "uncertain"
         assert analysis.to_check is not None
-        assert KIND in {check.name for check in analysis.to_check}
+        assert NAME in {check.name for check in analysis.to_check}
 
 
 def test_an_unknown_profile_is_a_finding_and_changes_no_outcome(lenient: Ensemble) -> None:
@@ -85,8 +85,8 @@ def test_page_json_csv_and_pdf_say_what_to_do(weights: str, request: pytest.Fixt
     assert SENTENCE in outcome_panel(ENGLISH, analysis, ensemble.trust)
     made = record(analysis, datetime.now(timezone.utc))
     (finding,) = made["quality"] or []
-    assert finding == {"name": KIND, "sentence": SENTENCE, "value": None, "limit": None}
-    assert csv_row(Path("a.jpg"), analysis)["quality"] == KIND
+    assert finding == {"name": NAME, "sentence": SENTENCE, "value": None, "limit": None}
+    assert csv_row(Path("a.jpg"), analysis)["quality"] == NAME
     pdf = PdfReader(io.BytesIO(analysis.to_pdf()))
     assert SENTENCE in pdf.pages[0].extract_text().replace("\n", " ")
 
@@ -99,7 +99,7 @@ def test_the_command_line_writes_it_in_the_row(lenient: Ensemble, tmp_path: Path
     assert main(["score", str(tmp_path), "--out", str(out), "--weights", weights]) == 0
     with out.open(newline="", encoding="utf-8-sig") as file:
         half, whole = csv.DictReader(file)
-    assert (half["outcome"], half["quality"]) == ("uncertain", KIND)
+    assert (half["outcome"], half["quality"]) == ("uncertain", NAME)
     assert (whole["outcome"], whole["quality"]) == ("not suspicious", "no finding")
 
 
@@ -117,8 +117,8 @@ def test_the_machine_api_says_so_for_one_photo(
 ) -> None:
     file, uploads = sent
     answer = machine.analysed(lenient, uploads, file, 1)
-    assert (answer["outcome"], answer["reason"]) == ("uncertain", DAMAGED)
-    assert [finding["name"] for finding in answer["quality"] or []] == [KIND]
+    assert (answer["outcome"], answer["reason"]) == ("uncertain", REASONS["damaged_photo"])
+    assert [finding["name"] for finding in answer["quality"] or []] == [NAME]
 
 
 def test_the_machine_api_says_so_in_the_rows_of_several(
@@ -126,7 +126,7 @@ def test_the_machine_api_says_so_in_the_rows_of_several(
 ) -> None:
     file, uploads = sent
     (row,) = machine.scored(lenient, uploads, [file])
-    assert (row["outcome"], row["quality"]) == ("uncertain", KIND)
+    assert (row["outcome"], row["quality"]) == ("uncertain", NAME)
 
 
 def rows_of(ensemble: Ensemble, folder: Path, *photos: bytes) -> tuple[Row, ...]:
@@ -140,13 +140,13 @@ def test_a_batch_names_it_among_what_to_check(
 ) -> None:
     for ensemble in (lenient, bare):
         html = batch_table.results(ENGLISH, rows_of(ensemble, tmp_path, WHOLE, HALF))
-        assert html.count(KIND) == 1
+        assert html.count(NAME) == 1
 
 
 def test_one_damaged_angle_clears_nothing(lenient: Ensemble, tmp_path: Path) -> None:
     assert "Not suspicious" in angles.result(ENGLISH, lenient, rows_of(lenient, tmp_path, WHOLE, OTHER))
     html = angles.result(ENGLISH, lenient, rows_of(lenient, tmp_path / "again", OTHER, HALF))
-    assert ONE_DAMAGED in html
+    assert REASONS["one_photo_damaged"] in html
 
 
 def test_a_correction_of_a_damaged_photo_is_as_uncertain(lenient: Ensemble) -> None:
@@ -154,4 +154,4 @@ def test_a_correction_of_a_damaged_photo_is_as_uncertain(lenient: Ensemble) -> N
     shown = Shown(for_display(photo), lenient(photo), photo)
     html = compare(ENGLISH, lenient, shown, "gamma")
     assert "Not suspicious" not in html
-    assert html.count(KIND) == 2
+    assert html.count(NAME) == 2

@@ -7,8 +7,6 @@ from urllib.request import urlopen
 
 from playwright.sync_api import Browser, Page, expect
 
-from skin_app.words import corrected as words_corrected
-from skin_app.words import downloads as words_report
 from skin_app.words import page as words
 from tests.page.conftest import OTHER, PHOTO, Served, expect_full_answer, opened, upload
 
@@ -19,8 +17,8 @@ def test_a_correction_stands_beside_the_photo_and_leaves_its_result(
     upload(visit, PHOTO)
     expect_full_answer(visit)
     ranked = visit.locator("#ranking table").inner_text()
-    visit.get_by_role("button", name=words_corrected.CORRECTIONS_TITLE).click()
-    visit.get_by_label(words_corrected.CORRECTIONS["gamma"]).check()
+    visit.get_by_role("button", name=words.CORRECTIONS_TITLE).click()
+    visit.get_by_label(words.CORRECTIONS["gamma"]).check()
     expect(visit.locator("#comparison img")).to_have_count(2)
     expect(visit.locator("#comparison tbody tr")).to_have_count(6)
     assert visit.locator("#ranking table").inner_text() == ranked
@@ -38,7 +36,7 @@ def test_a_report_is_downloaded_as_pdf_json_and_csv(
     visit.get_by_role("button", name=words.REPORT_TITLE).click()
     visit.get_by_label(words.REPORT_DIAGNOSIS).fill("naevus, watch it")
     visit.get_by_role("button", name=words.REPORT_MAKE).click()
-    for label in (words_report.PDF, words_report.JSON, words_report.CSV):
+    for label in (words.REPORT_PDF, words.REPORT_JSON, words.REPORT_CSV):
         with visit.expect_download() as download:
             visit.get_by_role("link", name=label).click()
         download.value.save_as(tmp_path / download.value.suggested_filename)

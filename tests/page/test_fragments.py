@@ -8,8 +8,9 @@ from skin_app.gallery.index import SimilarLesion
 from skin_app.gallery.pictures import LesionPictures
 from skin_app.language import ENGLISH, GERMAN
 from skin_app.page.build import build_page
-from skin_app.page.fragments import percent, ranking, status
+from skin_app.page.html import percent, status
 from skin_app.page.one_photo.handlers import EXAMPLES_FOLDER
+from skin_app.page.one_photo.ranking import ranking_panel
 from skin_app.page.one_photo.similar import counted, similar_lesions
 from skin_app.photo.read import read_photo
 from skin_app.words import page as words
@@ -35,7 +36,7 @@ def test_percent(value: float, text: str) -> None:
 
 def test_ranking_names_both_probabilities_of_all_seven(ensemble: Ensemble) -> None:
     analysis = ensemble(read_photo(EXAMPLES_FOLDER / "globules.jpg"))
-    html = ranking(ENGLISH, analysis)
+    html = ranking_panel(ENGLISH, analysis)
     assert html.count("<tr") == 8
     assert words.EQUALLY_COMMON in html
     for entry in analysis.ranked:
@@ -70,9 +71,9 @@ def test_that_other_weights_answer_stands_on_the_page_without_the_reason(
 
 def test_a_training_image_is_said_to_be_one(pictures: LesionPictures) -> None:
     lesion = SimilarLesion("ISIC_1", "nv", "histopathology", 0.98, 40.0, None, None)
-    assert "most likely one of the training images" not in similar_lesions(ENGLISH, [lesion], pictures)
+    assert "most likely a training image" not in similar_lesions(ENGLISH, [lesion], pictures)
     html = similar_lesions(ENGLISH, [replace(lesion, is_the_same_photo=True)], pictures)
-    assert "most likely one of the training images (ISIC_1)" in html
+    assert "most likely a training image (ISIC_1)" in html
 
 
 def test_the_nearest_lesions_are_counted_by_diagnosis_and_by_how_they_were_confirmed() -> None:
@@ -87,7 +88,7 @@ def test_the_nearest_lesions_are_counted_by_diagnosis_and_by_how_they_were_confi
         SimilarLesion(f"ISIC_{i}", dx, how, 0.9, None, None, None) for i, (dx, how) in enumerate(ways)
     ]
     html = counted(ENGLISH, lesions)
-    assert "Of the 5 nearest lesions:" in html
+    assert "The 5 most similar lesions:" in html
     first, second = html.split("<li>")[1:]
     assert "<strong>3</strong> Melanoma" in first
     assert "(2 confirmed by histopathology, 1 confirmed by confocal microscopy)" in first

@@ -13,10 +13,10 @@ from skin_app.drawing import for_display
 from skin_app.ensemble import Ensemble
 from skin_app.gallery.pictures import LesionPictures
 from skin_app.language import GERMAN, Say
-from skin_app.page import about, fragments
+from skin_app.page import about
 from skin_app.page.evidence import tab as evidence
-from skin_app.page.one_photo import corrected, handlers, trust
-from skin_app.page.one_photo import downloads as reports
+from skin_app.page.one_photo import corrected, handlers, outcome, ranking
+from skin_app.page.one_photo import report as reports
 from skin_app.page.one_photo.handlers import EXAMPLES_FOLDER, Shown
 from skin_app.page.one_photo.tab import whole_result
 from skin_app.page.several import angles
@@ -88,9 +88,9 @@ Rendered = Callable[[Say, Ensemble, Shown], str]
 
 FRAGMENTS: dict[str, Rendered] = {
     "result": lambda say, e, shown: whole_result(say, shown, e, LesionPictures(e.weights)),
-    "points": lambda say, e, shown: trust.operating_points(say, shown.analysis, e.trust, 0.1),
-    "members": lambda say, _, shown: fragments.members(say, shown.analysis),
-    "status": lambda say, _, shown: fragments.answer_status(say, shown.analysis, refining=True),
+    "points": lambda say, e, shown: outcome.operating_points(say, shown.analysis, e.trust, 0.1),
+    "members": lambda say, _, shown: ranking.members_panel(say, shown.analysis),
+    "status": lambda say, _, shown: ranking.answer_status(say, shown.analysis, refining=True),
     "about": lambda say, e, _: about.panel(say, e.weights),
     "evidence": lambda say, e, _: evidence.panel(say, e.weights),
     "evidence, embedded": lambda say, _e, _s: evidence.panel(say, open_weights()),

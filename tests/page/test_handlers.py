@@ -10,7 +10,6 @@ import pytest
 from skin_app.analysis import Analysis
 from skin_app.ensemble import Ensemble
 from skin_app.language import ENGLISH
-from skin_app.page.desk import VISITORS, Desk
 from skin_app.page.one_photo.handlers import (
     EXAMPLES,
     EXAMPLES_FOLDER,
@@ -23,6 +22,7 @@ from skin_app.page.one_photo.handlers import (
     receive,
     receive_example,
 )
+from skin_app.page.sessions import VISITORS, Desk
 from skin_app.photo.read import Photo
 from skin_app.words import page as words
 

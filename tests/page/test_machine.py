@@ -21,10 +21,10 @@ from skin_app.diagnoses import CODES
 from skin_app.ensemble import Ensemble
 from skin_app.page import api as machine
 from skin_app.page.api import Row, add_endpoints, scored
+from skin_app.page.events import BATCHES, NETWORKS
 from skin_app.page.listening import listening
 from skin_app.page.serve import SESSIONS, serve
-from skin_app.page.uploads import FORGOTTEN_AFTER, SWEEP_EVERY, private_folder
-from skin_app.page.wiring import BATCHES, NETWORKS
+from skin_app.page.sessions import FORGOTTEN_AFTER, SWEEP_EVERY, private_folder
 from skin_app.photo.read import MAX_BYTES, MAX_PIXELS, MIN_SIDE, read_photo
 from skin_app.report.files import CSV_COLUMNS
 from skin_app.report.record import Record
@@ -247,7 +247,7 @@ def described(kind: Any) -> str:
         for field in get_type_hints(known).values():
             kinds += [inner for inner in typed_dicts(field) if inner not in kinds]
     return "\n".join(
-        f"### {each.__name__}\n\n| Field | Type |\n|---|---|\n"
+        f"#### {each.__name__}\n\n| Field | Type |\n|---|---|\n"
         + "".join(f"| `{name}` | {in_words(field)} |\n" for name, field in get_type_hints(each).items())
         for each in kinds
     )

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from skin_app.ensemble import Ensemble
 from skin_app.words import page as words
+from skin_app.words.outcome import OUTCOMES
 from tests.page.conftest import OTHER, PHOTO, Served, expect_full_answer, opened, upload
 
 
@@ -38,7 +39,7 @@ def test_upload_gives_the_whole_result_and_leaves_no_file(
     upload(visit, PHOTO)
     expect_full_answer(visit)
     expect(visit.locator("#ranking tbody tr")).to_have_count(7)
-    expect(visit.locator("#ranking")).to_contain_text("Malignant diagnoses together")
+    expect(visit.locator("#ranking")).to_contain_text("Malignant (akiec, bcc, mel)")
     expect(visit.locator("#ranking .malignant")).to_have_count(3)
     expect(visit.locator("#map img.base")).to_be_visible()
     expect(visit.locator("#map")).to_contain_text(words.MAP_MEANING)
@@ -62,7 +63,7 @@ def test_the_outcome_and_what_to_check_first_stand_above_the_ranking(visit: Page
     expect_full_answer(visit)
     outcome = visit.locator("#outcome")
     expect(outcome.get_by_role("heading", level=2)).to_contain_text(
-        re.compile("|".join(words.OUTCOMES.values()))
+        re.compile("|".join(OUTCOMES.values()))
     )
     expect(outcome).to_contain_text(re.compile(r"90\s% set"))
     expect(outcome).to_contain_text("of 16 readings")

@@ -15,12 +15,12 @@ from pypdf import PdfReader
 from skin_app.drawing import for_display
 from skin_app.ensemble import Ensemble
 from skin_app.language import ENGLISH, Say
-from skin_app.page.one_photo.downloads import downloads
 from skin_app.page.one_photo.handlers import EXAMPLES_FOLDER, Shown
+from skin_app.page.one_photo.report import downloads
 from skin_app.photo.read import read_photo
 from skin_app.report.files import CSV_COLUMNS, record, record_json
 from skin_app.report.record import Notes
-from skin_app.words import downloads as words
+from skin_app.words import page as words
 from skin_app.words import pdf as pdf_words
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=timezone.utc)
@@ -41,7 +41,7 @@ def files_in(html: str) -> dict[str, bytes]:
 def test_three_files_with_the_same_numbers(shown: Shown) -> None:
     notes = Notes(age="54", text="<b>grew</b>")
     html = downloads(ENGLISH, shown, notes, made_at=NOON)
-    assert words.NOTHING_STORED in html
+    assert words.REPORT_NOT_STORED in html
     assert "<b>grew" not in html
     files = files_in(html)
     assert sorted(Path(name).suffix for name in files) == [".csv", ".json", ".pdf"]
@@ -100,5 +100,5 @@ def test_without_a_given_time_it_is_of_today(shown: Shown) -> None:
 
 def test_a_forgotten_photo_is_explained() -> None:
     html = downloads(ENGLISH, None)
-    assert words.GONE in html
+    assert words.NO_LONGER_HELD in html
     assert 'role="alert"' in html

@@ -13,11 +13,10 @@ from gradio import processing_utils, route_utils
 from gradio.blocks import Block
 from gradio.state_holder import StateHolder
 
-from skin_app.page import guards
 from skin_app.page import serve as serving
-from skin_app.page.guards import NO_ADDRESSES, TESTED, put_up
 from skin_app.page.listening import PortError, ServeError, listening
-from skin_app.page.serve import SETTINGS, forget_idle, forget_session, serve
+from skin_app.page.serve import NO_ADDRESSES, SETTINGS, TESTED, put_up, serve
+from skin_app.page.sessions import forget_idle, forget_session
 from tests.page.conftest import Served, free_port, needs_ipv6
 
 
@@ -141,8 +140,7 @@ def test_a_gradio_that_lacks_what_the_guards_replace_is_told(
 ) -> None:
     monkeypatch.delattr(route_utils, "GradioUploadFile")
     monkeypatch.setitem(sys.modules, "gradio.state_holder", None)
-    for module in (guards, serving):  # as when they are imported the first time
-        importlib.reload(module)
+    importlib.reload(serving)  # as when it is imported the first time
     with pytest.raises(ServeError, match=r"\(GradioUploadFile, StateHolder\): install gradio"):
         put_up(SETTINGS)
 

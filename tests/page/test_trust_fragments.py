@@ -10,12 +10,14 @@ from skin_app.analysis import Analysis
 from skin_app.ensemble import Ensemble
 from skin_app.language import ENGLISH
 from skin_app.novelty import Novelty
-from skin_app.outcome import GROUNDS
-from skin_app.page.one_photo import trust as fragments
+from skin_app.outcome import GROUNDS, Outcome, Reason
+from skin_app.page.one_photo import outcome as fragments
 from skin_app.photo.read import Photo
 from skin_app.quality import Finding
-from skin_app.trust import MAP_AGAINST_CENTRE, Assessment, Estimate, Trust
+from skin_app.trust import Estimate, Trust
 from skin_app.words import page as words
+from skin_app.words.outcome import OUTCOMES, REASONS
+from skin_app.words.quality import ADVICE
 from train.data.drawings import draw_lesion
 
 
@@ -47,30 +49,23 @@ def looked(analysis: Analysis, **parts: object) -> Analysis:
 
 @pytest.mark.parametrize(("outcome", "reason"), GROUNDS)
 def test_each_outcome_has_its_headline_and_reason(
-    analysis: Analysis, limits: Trust, outcome: str, reason: str
+    analysis: Analysis, limits: Trust, outcome: Outcome, reason: Reason
 ) -> None:
     html = fragments.outcome_panel(ENGLISH, decided(analysis, outcome=outcome, reason=reason), limits)
-    assert words.OUTCOMES[outcome] in html  # pyright: ignore
-    assert reason in html
+    assert OUTCOMES[outcome] in html
+    assert REASONS[reason] in html
 
 
 def test_the_measured_share_stands_beside_its_outcome(analysis: Analysis, limits: Trust) -> None:
-    name, _ = words.OUTCOME_MEASURED["not suspicious"]
     estimate = Estimate(value=0.03, interval_95=(0.01, 0.05), images=444)
-    cleared = replace(decided(analysis, outcome="not suspicious", reason=""), views=8)
-    html = fragments.outcome_panel(
-        ENGLISH, cleared, limits.model_copy(update={"measured": {name: estimate}})
-    )
-    assert "3.0\u00a0% (1.0\u00a0% to 5.0\u00a0%)" in re.sub("<[^>]+>", "", html)
-    assert "of the melanoma images measured" in html.lower()
-    assert (
-        "of the melanoma images measured"
-        not in fragments.outcome_panel(ENGLISH, cleared, limits).lower()
-    )
+    measured = limits.model_copy(update={"measured": {"melanomas_not_suspicious": estimate}})
+    cleared = replace(decided(analysis, outcome="not suspicious", reason="benign"), views=8)
+    html = fragments.outcome_panel(ENGLISH, cleared, measured)
+    said = "In testing, 3.0\u00a0% (1.0\u00a0% to 5.0\u00a0%) of the melanomas"
+    assert said in re.sub("<[^>]+>", "", html)
     quick = replace(cleared, views=1)  # what was measured is the full answer
-    assert "melanoma images" not in fragments.outcome_panel(
-        ENGLISH, quick, limits.model_copy(update={"measured": {name: estimate}})
-    )
+    for answer, own in ((cleared, limits), (quick, measured)):
+        assert "In testing" not in fragments.outcome_panel(ENGLISH, answer, own)
 
 
 @pytest.mark.parametrize(
@@ -95,14 +90,14 @@ def test_every_kind_of_set_is_put_in_words(
 
 
 def test_each_warning_is_shown_once_and_only_when_it_holds(analysis: Analysis, limits: Trust) -> None:
-    finding = Finding("blur", "The photo is blurred <b>.", 0.1, 0.2)
+    finding = Finding("blur", "blurred", 0.1, 0.2)
     shares = np.full(7, 0.01)
     worried = changed(analysis, heat_on_lesion=shares, heat_is_outside=True, tone_is_rare=True)
     worried = looked(worried, findings=(finding, finding), tone_angle=-20.0)
     html = fragments.outcome_panel(ENGLISH, worried, limits)
-    assert html.count("The photo is blurred &lt;b&gt;.") == 1
-    assert "Less of the first diagnosis" in html
-    assert "measured as brown" in html
+    assert html.count(ADVICE["blurred"]) == 1
+    assert "Unusually little of the first diagnosis" in html
+    assert "estimated as brown" in html
     calm = changed(analysis, heat_on_lesion=shares, heat_is_outside=False, tone_is_rare=False)
     calm = looked(calm, findings=(), tone_angle=50.0)
     assert words.CHECK_FIRST not in fragments.outcome_panel(ENGLISH, calm, limits)
@@ -149,10 +144,6 @@ def test_maps_are_called_weak_when_they_do_not_beat_the_middle(
     limits: Trust, low: float, weak: bool
 ) -> None:
     estimate = Estimate(value=0.02, interval_95=(low, 0.05), images=70, is_share=False)
-    measured = limits.model_copy(update={"measured": {MAP_AGAINST_CENTRE: estimate}})
+    measured = limits.model_copy(update={"measured": {"map_above_centre": estimate}})
     assert measured.maps_are_weak == weak
     assert limits.maps_are_weak is None
-
-
-def test_the_assessment_is_there(analysis: Analysis) -> None:
-    assert isinstance(analysis.assessment, Assessment)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from skin_app.page import uploads
-from skin_app.page.uploads import PREFIX, delete, private_folder, read, remove_abandoned, sweep
+from skin_app.page import sessions
+from skin_app.page.sessions import PREFIX, delete, private_folder, read, remove_abandoned, sweep
 from skin_app.photo.read import PhotoError
 
 
@@ -68,7 +68,7 @@ def test_sweeping_goes_on_after_a_folder_that_could_not_be_read(
         ended.set()
         return 0
 
-    monkeypatch.setattr(uploads, "SWEEP_EVERY", 0.01)
-    monkeypatch.setattr(uploads, "sweep", broken_once)
-    uploads._sweep_until(tmp_path, ended)
+    monkeypatch.setattr(sessions, "SWEEP_EVERY", 0.01)
+    monkeypatch.setattr(sessions, "sweep", broken_once)
+    sessions._sweep_until(tmp_path, ended)
     assert swept == [tmp_path, tmp_path]

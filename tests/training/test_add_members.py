@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import torch
 from safetensors.torch import save_file
+from train.audit.readings import view_readings
 
 from skin_app.diagnoses import CODES
 from skin_app.ensemble import Ensemble, MemberGroup, input_square
@@ -21,7 +22,6 @@ from train.audit import foreign
 from train.audit.bench import Bench
 from train.audit.heat import first_maps
 from train.audit.novelty import fit_novelty
-from train.audit.readings import view_readings
 from train.data.ham10000 import read_dataset
 from train.engine.fold import train_fold
 from train.engine.run import Run, RunError, open_run, prepare
@@ -181,7 +181,9 @@ def test_novelty_goes_by_each_members_own_unseen_images(bench: Bench) -> None:
     scores = judged.scores([a[0] for a in answers], [a[1] for a in answers], 1)
     assert np.isfinite(scores).all()
     measured = foreign.measure(bench, fitted, None)
-    assert measured["groups"]["noise"]["auroc"]["joint"]["value"] <= 1
+    joint = measured.groups["noise"].auroc.joint.value
+    assert joint is not None
+    assert joint <= 1
 
 
 def test_readings_are_of_every_view_of_both(bench: Bench) -> None:

@@ -23,7 +23,7 @@ from skin_app.photo.read import read_photo
 from skin_app.weights.folder import WeightsError, file_hash, open_weights
 from tests.tiny import MOBILENET, SWIN, write_data
 from train.__main__ import main
-from train.audit.calibrate import calibrate
+from train.audit.audit import audit
 from train.data.ham10000 import DataError, read_dataset
 from train.engine import checkpoint
 from train.engine import fold as fold_module
@@ -495,7 +495,7 @@ def test_weights_of_a_split_by_image_are_not_calibrated(
     training = contract.training.model_copy(update={"recipe": recipe})
     put_into(folder, contract.model_copy(update={"training": training}), {})
     with pytest.raises(DataError, match="split by image"):
-        calibrate(open_weights(folder), read_dataset(data), tmp_path, None, tmp_path / "trust.md")
+        audit(open_weights(folder), read_dataset(data), tmp_path, None, tmp_path / "trust.md")
 
 
 def test_a_faulty_list_of_pictures_to_refuse_is_told_before_any_work(
@@ -503,7 +503,7 @@ def test_a_faulty_list_of_pictures_to_refuse_is_told_before_any_work(
 ) -> None:
     weights, work = open_weights(finished / "weights"), tmp_path / "work"
     with pytest.raises(DataError, match=r"needs manifest\.csv"):
-        calibrate(weights, read_dataset(data), work, tmp_path, tmp_path / "trust.md")
+        audit(weights, read_dataset(data), work, tmp_path, tmp_path / "trust.md")
     assert not work.exists()
 
 

@@ -1,22 +1,21 @@
-"""What every measurement of trust starts from: images, and the members that had not seen each of them.
+"""What every measurement starts from: images, and the members that had not seen each of them.
 
 Each shipped member has a fold that it was not trained on. An image is answered by the members of its
-fold, one of each kind: the ensemble of all members has no images in HAM10000 that it has not seen.
+fold, one of each run: the ensemble of all members has no images in HAM10000 that it has not seen.
 """
 
 import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
+from importlib.metadata import distributions
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.model_selection import StratifiedGroupKFold
-from torch import Tensor
 
 from skin_app.decision import calibrated, prior_adjusted
 from skin_app.ensemble import MemberAnswer, MemberGroup, input_square
@@ -27,14 +26,15 @@ from skin_app.output import replace_file
 from skin_app.photo.read import Photo, read_photo
 from skin_app.weights.evaluation import FILE as OUT_OF_FOLD
 from skin_app.weights.folder import WeightsFolder
-from train.audit.code_version import code_version
 from train.data.ham10000 import DataError, Dataset
+from train.scores.crossfit import Crossfit, stratified_parts
 from train.scores.evidence import weights_evidence
-from train.scores.metrics import lesion_draws, percentiles_95, unanimous_95
 from train.scores.unseen import logits_by_run, unseen_members
 
-PARTS = 5
+REPEATS = 5
 MEMBER_FILES = ("model.safetensors", "config.json")
+ROOT = Path(__file__).parents[2]
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Bench:
 
     `table`: a row an image: image_id, dx, dx_type, age, sex, localization, lesion, fold, member (index
     of the first member that had not seen it), path. `logits`: number of views -> (images, 7), averaged
-    over the members that had not seen the image; `of_kinds`: the same apart, (images, kinds, 7).
+    over the members that had not seen the image; `by_run`: the same of each run, (images, runs, 7).
     `work`: folder for results that take long.
     """
 
@@ -53,7 +53,7 @@ class Bench:
     logits: dict[int, np.ndarray]
     labels: np.ndarray
     work: Path
-    of_kinds: dict[int, np.ndarray] = field(default_factory=dict)
+    by_run: dict[int, np.ndarray] = field(default_factory=dict)
 
     @classmethod
     def open(cls, weights: WeightsFolder, data: Dataset, work: Path) -> "Bench":
@@ -70,9 +70,8 @@ class Bench:
         evidence = weights_evidence(weights.folder)
         place = {fold: index for index, fold in enumerate(training.shipped)}
         kept = np.isin(evidence.folds, training.shipped)
-        apart = logits_by_run(
-            weights.folder / OUT_OF_FOLD, evidence.logits, len(weights.contract.trainings)
-        )
+        runs = len(weights.contract.trainings)
+        by_run = logits_by_run(weights.folder / OUT_OF_FOLD, evidence.logits, runs)
         table = evidence.table[kept].reset_index(drop=True)
         paths = data.table.set_index("image_id")["path"]
         table = table.assign(
@@ -88,7 +87,7 @@ class Bench:
             logits={views: logits[kept] for views, logits in evidence.logits.items()},
             labels=evidence.labels[kept],
             work=work,
-            of_kinds={views: logits[kept] for views, logits in apart.items()},
+            by_run={views: logits[kept] for views, logits in by_run.items()},
         )
 
     @cached_property
@@ -99,7 +98,22 @@ class Bench:
     @cached_property
     def parts(self) -> np.ndarray:
         """(images,) the lesion-grouped part of each image: fit on the others, measure on it."""
-        return parts(self.labels, self.lesions)
+        return stratified_parts(self.labels, self.lesions)
+
+    @cached_property
+    def crossfits(self) -> dict[int, tuple[Crossfit, ...]]:
+        """Number of views -> `REPEATS` crossfits with other parts; the first is by `parts`.
+
+        With few images of a class a single one is a lottery.
+        """
+        base = self.weights.contract.calibration
+        return {
+            views: tuple(
+                Crossfit.of(base, logits, self.labels, self.lesions, views, seed)
+                for seed in range(REPEATS)
+            )
+            for views, logits in self.logits.items()
+        }
 
     @cached_property
     def readers(self) -> tuple[MemberGroup, ...]:
@@ -108,32 +122,32 @@ class Bench:
 
     @cached_property
     def unseen(self) -> np.ndarray:
-        """(images, kinds) indices of the members that had not seen each image, one of each kind."""
-        firsts = np.arange(self.kinds) * self._of_one_kind
+        """(images, runs) indices of the members that had not seen each image, one of each run."""
+        firsts = np.arange(self.runs) * self._members_of_a_run
         return self.table["member"].to_numpy()[:, None] + firsts
 
     def held_out_of(self, member: int) -> tuple[np.ndarray, int]:
-        """(images,) bool: which images this member had not seen; and which kind of member it is."""
-        kind = member // self._of_one_kind
-        return self.unseen[:, kind] == member, kind
+        """(images,) bool: which images this member had not seen; and the index of its run."""
+        run = member // self._members_of_a_run
+        return self.unseen[:, run] == member, run
 
     @property
-    def kinds(self) -> int:
-        """How many kinds of members there are."""
+    def runs(self) -> int:
+        """How many runs the members come from."""
         return len(self.weights.contract.trainings)
 
     @property
-    def _of_one_kind(self) -> int:
-        return len(self.members) // self.kinds
+    def _members_of_a_run(self) -> int:
+        return len(self.members) // self.runs
 
     @property
     def answered_by(self) -> str:
         """Who answers an image, in words."""
-        return unseen_members(self.kinds)
+        return unseen_members(self.runs)
 
     def apart(self, views: int) -> np.ndarray:
-        """(images, kinds, 7) logits averaged over `views` views, of each kind of member alone."""
-        return self.of_kinds[views] if self.of_kinds else self.logits[views][:, None]
+        """(images, runs, 7) logits averaged over `views` views, of the members of each run alone."""
+        return self.by_run[views] if self.by_run else self.logits[views][:, None]
 
     def photo(self, row: int) -> Photo:
         """The image of one row of `table`."""
@@ -153,53 +167,41 @@ class Bench:
     def read(self, rows: np.ndarray, photos: Sequence[Photo], views: int = 1) -> list[MemberAnswer]:
         """Answers to one photo for each of `rows`, by the members that had not seen that image.
 
-        One answer of each kind of member.
+        One answer of each run.
         """
-        return [self._read(members, photos, views) for members in self.unseen[rows].T]
+
+        def answers(index: int, places: np.ndarray) -> list[tuple[torch.Tensor, torch.Tensor]]:
+            reader = self.readers[index]
+            inputs = reader.inputs([photos[place] for place in places], views)
+            (found,) = reader.read(inputs, best_device())
+            return list(zip(found.by_view, found.embedding, strict=True))
+
+        found = [_by_member(members, answers) for members in self.unseen[rows].T]
+        return [MemberAnswer(*map(torch.stack, zip(*of_run, strict=True))) for of_run in found]
 
     def read_logits(self, rows: np.ndarray, photos: Sequence[Photo], views: int = 1) -> np.ndarray:
-        """What `read` gives, averaged over views and kinds: (photos, 7)."""
+        """What `read` gives, averaged over views and runs: (photos, 7)."""
         answers = self.read(rows, photos, views)
         return np.mean([answer.logits.double().numpy() for answer in answers], axis=0)
-
-    def _read(self, members: np.ndarray, photos: Sequence[Photo], views: int) -> MemberAnswer:
-        """The answer to each of `photos` by its own one of `members`, (photos,) indices."""
-        answers: dict[int, MemberAnswer] = {}
-        for index in np.unique(members):
-            reader = self.readers[index]
-            own = [photo for photo, of in zip(photos, members, strict=True) if of == index]
-            (answers[index],) = reader.read(reader.inputs(own, views), best_device())
-        place = {index: iter(range(len(answer.by_view))) for index, answer in answers.items()}
-        order = [(index, next(place[index])) for index in members]
-        return MemberAnswer(
-            *(
-                torch.stack([getattr(answers[index], part)[row] for index, row in order])
-                for part in ("by_view", "embedding")
-            )
-        )
 
     def explain(
         self, rows: np.ndarray, photos: Sequence[Photo], probabilities: np.ndarray
     ) -> np.ndarray:
         """The positive map of each photo's first diagnosis, (photos, rows, columns), as `read` reads.
 
-        `probabilities`: (photos, 7) calibrated. Averaged over kinds of members, as the page does.
+        `probabilities`: (photos, 7) calibrated. Averaged over runs, as the page averages members.
         """
         shares = torch.from_numpy(probabilities).float()
         scores = against_the_others(shares.argmax(dim=1), shares)
-        signed = [self._signed(members, photos, scores) for members in self.unseen[rows].T]
-        return averaged_over_members(signed)[:, 0].double().clamp(min=0).numpy()
 
-    def _signed(self, members: np.ndarray, photos: Sequence[Photo], scores: Tensor) -> Tensor:
-        """Signed maps (photos, 1, rows, columns) of each photo by its own one of `members`."""
-        maps: dict[int, Tensor] = {}
-        device = best_device()
-        for index in np.unique(members):
-            member, own = self.members[index], np.flatnonzero(members == index)
-            squares = torch.stack([input_square(photos[int(place)], member.config) for place in own])
-            signed = attributions(member, squares.to(device), scores[own].to(device)).float().cpu()
-            maps |= dict(zip(own.tolist(), signed, strict=True))
-        return torch.stack([maps[place] for place in range(len(photos))])
+        def maps(index: int, places: np.ndarray) -> list[torch.Tensor]:
+            member, device = self.members[index], best_device()
+            squares = torch.stack([input_square(photos[place], member.config) for place in places])
+            signed = attributions(member, squares.to(device), scores[places].to(device))
+            return list(signed.float().cpu())
+
+        signed = [torch.stack(_by_member(members, maps)) for members in self.unseen[rows].T]
+        return averaged_over_members(signed)[:, 0].double().clamp(min=0).numpy()
 
     def calibrated(self, logits: np.ndarray, views: int) -> np.ndarray:
         """Probabilities (images, 7) by the weights' own calibration."""
@@ -209,82 +211,59 @@ class Bench:
         """Probabilities (images, 7) as if all seven diagnoses were equally common."""
         return prior_adjusted(probabilities, self.weights.contract.calibration.frequencies)
 
-    def kept(self, name: str, compute: Callable[[], dict[str, Any]], views: int = 1) -> dict[str, Any]:
-        """What `compute` gives of answers from `views` views, kept as JSON and reused.
+    def kept(self, name: str, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """What `compute` gives, kept as JSON so that a stopped audit can go on: see `kept_path`.
 
-        It is reused for the same images, members, code (`code_version`), calibration of one view, and,
-        for more, sizes of the views: a `compute` may not go by the calibration of more, and
-        `name` holds what else it is called with.
+        `name` holds what else `compute` is called with.
         """
-        own = self.weights.contract.calibration
-        one = own.model_copy(
-            update={
-                "temperatures": {1: own.temperatures[1]},
-                "biases": {1: own.biases[1]} if 1 in own.biases else {},
-                "fitted_on": "",
-            }
-        )
-        decisive = one.model_dump_json()
-        if views > 1:
-            decisive += json.dumps([m.config.sizes for m in self.members])
-        path = self.kept_path(name, ".json", compute, decisive)
-        if path.is_file():
-            return json.loads(path.read_text())
-        text = json.dumps(compute())
-        replace_file(path, text)
-        return json.loads(text)
+        path = self.kept_path(name, ".json")
+        if not path.is_file():
+            replace_file(path, json.dumps(compute()))
+        return json.loads(path.read_text())
 
-    def kept_path(
-        self, name: str, suffix: str, compute: Callable[..., object], decisive: str = ""
-    ) -> Path:
-        """Where what `compute` gives is kept: the file's name holds a hash of all that decides it.
-
-        That is the images and who answers them, the members, the code, and what else is `decisive`.
-        """
+    def kept_path(self, name: str, suffix: str) -> Path:
+        """Where a result is kept for these members, images, calibration and code, and for no other."""
         contract = self.weights.contract
         files = [f"{member}/{file}" for member in contract.members for file in MEMBER_FILES]
-        hashes = {file: contract.files.get(file) for file in (*files, "gallery.csv", OUT_OF_FOLD)}
-        parts = [contract.training.data_fingerprint, hashes, code_version(compute), decisive]
-        digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+        decisive = [
+            contract.training.data_fingerprint,
+            [contract.files.get(file) for file in (*files, "gallery.csv", OUT_OF_FOLD)],
+            contract.calibration.model_dump_json(),
+            code_version(),
+        ]
+        digest = hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:16]
         return self.work / f"{name}-{digest}{suffix}"
 
 
-def parts(labels: np.ndarray, lesions: np.ndarray, count: int = PARTS) -> np.ndarray:
-    """(images,) a number in [0, `count`): stratified parts of whole lesions."""
-    result = np.zeros(len(labels), dtype=np.int64)
-    division = StratifiedGroupKFold(count, shuffle=True, random_state=0)
-    for part, (_, held_out) in enumerate(division.split(labels, labels, lesions)):
-        result[held_out] = part
-    return result
+@cache
+def code_version() -> str:
+    """SHA-256, in hex, of the sources of `skin_app` and `train` and of all installed versions."""
+    sources = sorted(path for own in ("skin_app", "train") for path in (ROOT / own).rglob("*.py"))
+    versions = sorted(f"{package.name} {package.version}" for package in distributions())
+    digest = hashlib.sha256(repr(versions).encode())
+    for path in sources:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
-def measured_mean(values: np.ndarray, lesions: np.ndarray) -> dict[str, Any]:
-    """Mean of (images,) values with its 95 % interval from bootstraps over lesions.
+def random_lesions(lesions: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """Rows, sorted: one random image each of up to `count` lesions. `lesions`: (images,).
 
-    Returns value, interval_95 and images; value and interval_95 are None without images. Truth values
-    that are all alike get an exact interval, see `unanimous_95`.
+    Lesions are taken as their first image comes up, so lesions with several images are more often
+    among them.
     """
-    if not len(values):
-        return {"value": None, "interval_95": None, "images": 0}
-    numbers = np.asarray(values, dtype=np.float64)
-    if values.dtype == bool and (values == values[0]).all():
-        share = float(numbers[0])
-        interval = unanimous_95(share, len(np.unique(lesions)))
-        return {"value": share, "interval_95": interval, "images": len(numbers)}
-    drawn = [
-        (weights @ numbers) / weights.sum(axis=1)
-        for weights in lesion_draws(lesions, np.unique(lesions))
-    ]
-    return {
-        "value": float(numbers.mean()),
-        "interval_95": percentiles_95(np.concatenate(drawn)),
-        "images": len(numbers),
-    }
+    order = np.random.default_rng(seed).permutation(len(lesions))
+    _, first = np.unique(lesions[order], return_index=True)
+    return np.sort(order[np.sort(first)[:count]])
 
 
-def in_percent(measured: dict[str, Any]) -> str:
-    """What `measured_mean` gave, as "24.4% (95 % interval 23.5% to 25.3%)"; "none" without images."""
-    if measured["value"] is None:
-        return "none"
-    low, high = measured["interval_95"]
-    return f"{measured['value']:.1%} (95 % interval {low:.1%} to {high:.1%})"
+def _by_member(members: np.ndarray, answers: Callable[[int, np.ndarray], list[Found]]) -> list[Found]:
+    """What each photo's own one of `members`, (photos,) indices, gives for it.
+
+    `answers(member, places)`: one result for each of the photos at `places`.
+    """
+    found: dict[int, Found] = {}
+    for index in np.unique(members):
+        places = np.flatnonzero(members == index)
+        found |= dict(zip(places.tolist(), answers(int(index), places), strict=True))
+    return [found[place] for place in range(len(members))]

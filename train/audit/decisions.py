@@ -1,55 +1,73 @@
-"""Calibration, prediction sets, operating points, outcomes and abstention: fitted, measured, told."""
+"""Calibration, prediction sets, operating points, agreement and abstention: fitted and measured."""
 
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from skin_app.decision import Calibration, calibrated
+from skin_app.decision import calibrated
 from skin_app.outcome import DecisionLimits, ViewLimits
 from train.audit import abstention, agreement, calibration, conformal, operating, outcomes
-from train.audit.agreement import limit_of
+from train.audit.abstention import Abstention
+from train.audit.agreement import Agreement, Readings, crossfit_disagreement, fit_agreement
 from train.audit.bench import Bench
-from train.audit.nested import Nested, nested
-from train.audit.readings import Readings, view_readings
+from train.audit.calibration import Calibrated
+from train.audit.conformal import Sets
+from train.audit.operating import Point
+from train.audit.outcomes import Outcomes
 from train.scores.crossfit import chosen_calibration
 
 
-def fit_calibration(bench: Bench) -> Calibration:
-    """The calibration to ship with `fit_decisions`: temperatures, and biases where they help."""
-    return chosen_calibration(
-        bench.weights.contract.calibration, bench.logits, bench.labels, bench.lesions, _fitted_on(bench)
-    )
+@dataclass(frozen=True)
+class Decisions:
+    """All numbers of this section; the dictionaries are by number of views.
 
-
-def divisions(bench: Bench) -> dict[int, Nested]:
-    """Number of views -> its nested divisions; they take a minute, so both below can be given them."""
-    return {views: nested(bench, views) for views in bench.logits}
-
-
-def fit_decisions(
-    bench: Bench, readings: Readings | None = None, divided: dict[int, Nested] | None = None
-) -> DecisionLimits:
-    """Limits for each number of views, fitted on all out-of-fold images under `fit_calibration`.
-
-    `readings`: by default `view_readings(bench)`; `divided`: by default `divisions(bench)`. Raises
-    `DataError` when no image is malignant, or none benign.
+    `repeats`: how many crossfits are averaged; `read_view_by_view`: how many lesions have readings.
     """
-    fitted, singles = fit_calibration(bench), readings or view_readings(bench)
-    parted = divided or divisions(bench)
+
+    images: int
+    lesions: int
+    members: int
+    repeats: int
+    read_view_by_view: int
+    rule_in_use: str
+    calibration: dict[str, Calibrated]
+    sets: dict[str, dict[str, Sets]]
+    operating_points: dict[str, dict[str, Point]]
+    agreement: dict[str, Agreement]
+    outcomes: dict[str, dict[str, Outcomes]]
+    outcomes_with_agreement: dict[str, dict[str, Outcomes]]
+    abstention: dict[str, Abstention]
+
+
+def with_calibration(bench: Bench) -> Bench:
+    """The bench with the calibration to ship: temperatures, and biases where they help."""
+    contract = bench.weights.contract
+    fitted = chosen_calibration(
+        contract.calibration, bench.logits, bench.labels, bench.lesions, _fitted_on(bench)
+    )
+    contract = contract.model_copy(update={"calibration": fitted})
+    return replace(bench, weights=replace(bench.weights, contract=contract))
+
+
+def fit_decisions(bench: Bench, readings: Readings) -> DecisionLimits:
+    """Limits for each number of views, fitted on all out-of-fold images under the bench's calibration.
+
+    Raises `DataError` when no image is malignant, or none benign.
+    """
+    own = bench.weights.contract.calibration
     every = np.ones(len(bench.labels), dtype=bool)
     by_views: dict[int, ViewLimits] = {}
     most = max(bench.logits)
     for views in sorted(bench.logits, reverse=True):
-        probabilities = calibrated(bench.logits[views], fitted, views)
-        least = (
-            limit_of(singles, probabilities, bench.labels, views, fitted, every)[1]
-            if views > 1
-            else by_views[most].least_agreement  # too few readings: one alone agrees with itself
-        )
+        probabilities = calibrated(bench.logits[views], own, views)
+        if views > 1:
+            least, _ = fit_agreement(readings, probabilities, bench.labels, views, own, every)
+        else:  # too few readings: a single one agrees with itself
+            least = by_views[most].least_agreement
         ninety, ninety_five = (
             conformal.fit_sets(probabilities, bench.labels, share) for share in conformal.COVERAGES
         )
-        first, second, third = operating.fit_points(parted[views], probabilities)
+        first, second, third = operating.fit_points(bench.crossfits[views], probabilities)
         by_views[views] = ViewLimits(
             sets=(ninety, ninety_five),
             operating_points=(first, second, third),
@@ -58,55 +76,38 @@ def fit_decisions(
     return DecisionLimits(by_views=dict(sorted(by_views.items())), fitted_on=_fitted_on(bench))
 
 
-def measure(
-    bench: Bench, readings: Readings | None = None, divided: dict[int, Nested] | None = None
-) -> dict[str, Any]:
-    """All numbers of this section, nested; arguments as those of `fit_decisions`."""
-    singles, parted = readings or view_readings(bench), divided or divisions(bench)
+def measure(bench: Bench, readings: Readings) -> Decisions:
+    """All on other lesions than it was fitted on.
+
+    Sets, points and outcomes are means over all crossfits; agreement and abstention use the first.
+    """
+    of = {str(views): crossfits for views, crossfits in bench.crossfits.items()}
     frequencies = bench.weights.contract.calibration.frequencies
-    several = {views: one for views, one in parted.items() if views > 1}
-    return {
-        "images": len(bench.labels),
-        "lesions": len(np.unique(bench.lesions)),
-        "members": len(bench.members),
-        "repeats": len(parted[1].divisions),
-        "read_view_by_view": len(singles.rows),
-        "calibration": calibration.measure(bench),
-        "sets": {str(v): conformal.measure(one, bench.table) for v, one in parted.items()},
-        "operating_points": {str(v): operating.measure(one) for v, one in parted.items()},
-        "agreement": {str(v): agreement.measure(one, parted[1], singles) for v, one in several.items()},
-        "outcomes": {str(v): outcomes.measure(one) for v, one in parted.items()},
-        "outcomes_with_agreement": {
-            str(v): outcomes.measure_with_agreement(one, parted[1], singles)
-            for v, one in several.items()
+    singles = bench.crossfits[1][0].calibrations
+    agreements, agreed_outcomes = {}, {}
+    for views, (first, *_) in bench.crossfits.items():
+        if views > 1:
+            disagree, limits = crossfit_disagreement(first, singles, readings, views)
+            agreements[str(views)] = agreement.measure(first, readings, disagree, limits)
+            agreed_outcomes[str(views)] = outcomes.measure_with_agreement(
+                first, readings.rows, disagree
+            )
+    return Decisions(
+        images=len(bench.labels),
+        lesions=len(np.unique(bench.lesions)),
+        members=len(bench.members),
+        repeats=len(of["1"]),
+        read_view_by_view=len(readings.rows),
+        rule_in_use=outcomes.rule_name(),
+        calibration=calibration.measure(bench),
+        sets={views: conformal.measure(several, bench.table) for views, several in of.items()},
+        operating_points={views: operating.measure(several) for views, several in of.items()},
+        agreement=agreements,
+        outcomes={views: outcomes.measure(several) for views, several in of.items()},
+        outcomes_with_agreement=agreed_outcomes,
+        abstention={
+            views: abstention.measure(several[0], frequencies) for views, several in of.items()
         },
-        "abstention": {str(v): abstention.measure(one, frequencies) for v, one in parted.items()},
-    }
-
-
-def render(numbers: dict[str, Any]) -> str:
-    """The section of docs/trust.md on what is decided."""
-    return "\n".join(
-        [
-            "## Decisions",
-            "",
-            f"Measured on {numbers['images']} out-of-fold images of {numbers['lesions']} lesions, each "
-            f"answered by those of {numbers['members']} shipped members that had not seen its "
-            "lesion; the average of all members, which the program shows, has no images here that it "
-            "has not seen, so how it does is not known. Everything is nested: calibration, thresholds "
-            "and limits are fitted on four of five lesion-grouped, stratified parts and measured on "
-            f"the fifth. Sets, operating points and outcomes are means over {numbers['repeats']} such "
-            "divisions with other seeds (calibration, agreement and abstention use the first); "
-            "intervals are 95 % bootstraps over lesions, with the fitted limits held. All of it holds "
-            "for images like these.",
-            "",
-            calibration.render(numbers["calibration"]),
-            conformal.render(numbers["sets"]),
-            operating.render(numbers["operating_points"]),
-            agreement.render(numbers["agreement"]),
-            outcomes.render(numbers["outcomes"], numbers["outcomes_with_agreement"]),
-            abstention.render(numbers["abstention"]),
-        ]
     )
 
 

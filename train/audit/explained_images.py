@@ -42,10 +42,10 @@ def _case(bench: Bench, row: int) -> Case:
     index = int(bench.table["member"].iloc[row])
     member = bench.members[index]
     square = input_square(bench.photo(row), member.config)
-    reading = read_once(member, square[None])
-    probabilities = bench.calibrated(reading.logits.double().cpu().numpy(), 1)
+    output = read_once(member, square[None])
+    probabilities = bench.calibrated(output.logits.double().cpu().numpy(), 1)
     label = int(probabilities[0].argmax())
-    by_method = maps_by_method(member, square[None], reading, np.array([label]), probabilities)
+    by_method = maps_by_method(member, square[None], output, np.array([label]), probabilities)
     maps = {name: heat[0] for name, heat in by_method.items()}
     rows_of_map, columns = maps[OURS].shape
     maps[CENTRE] = centre_gaussian(rows_of_map, columns)
@@ -57,8 +57,8 @@ def read_once(member: Member, images: Tensor) -> MemberOutput:
     """What `member` says of one batch, in the precision of the app, as float32 without gradients."""
     device = best_device()
     with torch.no_grad(), precision(device):
-        reading = member(images.to(device))
-    return MemberOutput(*(part.float() for part in reading))
+        output = member(images.to(device))
+    return MemberOutput(*(part.float() for part in output))
 
 
 def known_mean(values: np.ndarray, lesions: np.ndarray) -> Estimate:

@@ -54,7 +54,7 @@ class ExplanationScores:
 
     images: int
     right: int
-    architectures: int
+    runs: int
     places: list[int]
     blank: int
     same_as_ours: dict[str, int]
@@ -73,7 +73,7 @@ def measure(bench: Bench, images: int = IMAGES, randomised: int = RANDOMISED) ->
     return ExplanationScores(
         images=len(rows),
         right=int((bench.labels[rows] == labels).sum()),
-        architectures=bench.kinds,
+        runs=bench.runs,
         places=list(tested[0].maps[OURS].shape),
         blank=int(sum(np.ptp(case.maps[OURS]) == 0 for case in tested)),
         same_as_ours={

@@ -18,6 +18,7 @@ from train.audit.bench import Bench
 from train.audit.novelty import FALSE_ALARMS, FittedNovelty
 from train.data.ham10000 import DataError
 from train.data.made_pictures import blank, noise, text_screenshot
+from train.scores.crossfit import held_out
 from train.scores.estimate import Estimate, mean_estimate
 from train.scores.metrics import RESAMPLES, interval_95, lesion_draws, weighted_auc
 
@@ -97,9 +98,8 @@ def measure(bench: Bench, fitted: FittedNovelty, not_dermoscopy: Path | None) ->
 def _limits_of_other_parts(bench: Bench, scores: np.ndarray) -> np.ndarray:
     """(images,) the limit that the other parts' scores would set."""
     limits = np.zeros(len(scores))
-    for part in np.unique(bench.parts):
-        inside = bench.parts == part
-        limits[inside] = np.quantile(scores[~inside], 1 - FALSE_ALARMS)
+    for fit, apply in held_out(bench.parts):
+        limits[apply] = np.quantile(scores[fit], 1 - FALSE_ALARMS)
     return limits
 
 

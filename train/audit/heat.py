@@ -8,9 +8,9 @@ from scipy.stats import rankdata
 
 from skin_app.lesion import HeatLimit, heat_on_lesion, lesion_mask, standard_square
 from skin_app.photo.read import Photo
-from train.audit.bench import Bench
+from train.audit.bench import Bench, random_lesions
 from train.audit.changed_photos import by_rule, chunks
-from train.audit.readings import random_lesions
+from train.scores.crossfit import held_out
 from train.scores.estimate import Estimate, mean_estimate
 
 IMAGES = 1000
@@ -113,11 +113,10 @@ def measure(bench: Bench) -> HeatOnLesion:
     share, area, known = _with_mask(heat)
     concentration = share / area
     rows = np.array(heat["rows"])[known]
-    lesions, parts = bench.lesions[rows], bench.parts[rows]
+    lesions = bench.lesions[rows]
     below = np.zeros(len(rows), dtype=bool)
-    for part in np.unique(parts):
-        others = parts != part
-        below[~others] = concentration[~others] < _limit(concentration[others])
+    for fit, apply in held_out(bench.parts[rows]):
+        below[apply] = concentration[apply] < _limit(concentration[fit])
     small = area <= np.median(area)
     wrong = {
         rule: probabilities.argmax(axis=1) != bench.labels[rows]

@@ -19,6 +19,7 @@ from skin_app.novelty import (
 )
 from skin_app.output import beside
 from train.audit.bench import Bench
+from train.scores.crossfit import held_out
 
 FALSE_ALARMS = 0.05
 CHUNK = 16
@@ -28,8 +29,8 @@ CHUNK = 16
 class FittedNovelty:
     """What goes into the weights folder, and the out-of-fold scores that the limits come from.
 
-    `distance`: (images, kinds of members) log distance, `scores`: number of views -> (images,), the
-    mean over kinds; each image by statistics of other lesions.
+    `distance`: (images, runs) log distance, `scores`: number of views -> (images,), the
+    mean over runs; each image by statistics of other lesions.
     """
 
     members: tuple[ClassDistances, ...]
@@ -70,18 +71,18 @@ def fit_distances(embeddings: np.ndarray, labels: np.ndarray) -> ClassDistances:
 
 def fit_novelty(bench: Bench) -> FittedNovelty:
     """Statistics from all out-of-fold images; limits from scores by other lesions' statistics."""
-    by_kind = _embeddings(bench)
-    distance = np.zeros((len(bench.table), bench.kinds))
+    by_run = _embeddings(bench)
+    distance = np.zeros((len(bench.table), bench.runs))
     distances, far = [], []
     for index in range(len(bench.members)):
-        own, kind = bench.held_out_of(index)
-        embeddings = by_kind[kind]
+        own, run = bench.held_out_of(index)
+        embeddings = by_run[run]
         distances.append(fit_distances(embeddings[own], bench.labels[own]))
-        for part in np.unique(bench.parts):
-            inside, outside = own & (bench.parts == part), own & (bench.parts != part)
+        for fit, apply in held_out(bench.parts):
+            inside, outside = own & apply, own & fit
             fitted = fit_distances(embeddings[outside], bench.labels[outside])
-            distance[inside, kind] = fitted.nearest(torch.from_numpy(embeddings[inside])).numpy()
-        far.append(_spread(distance[own, kind]))
+            distance[inside, run] = fitted.nearest(torch.from_numpy(embeddings[inside])).numpy()
+        far.append(_spread(distance[own, run]))
     energies = {views: _energies(bench.apart(views)) for views in bench.logits}
     unsure = {
         views: tuple(_spread(values[bench.held_out_of(index)]) for index in range(len(bench.members)))
@@ -102,7 +103,7 @@ def fit_novelty(bench: Bench) -> FittedNovelty:
 
 
 def _energies(logits: np.ndarray) -> np.ndarray:
-    """Free energy (images, kinds) of logits (images, kinds, 7)."""
+    """Free energy (images, runs) of logits (images, runs, 7)."""
     return energy(torch.from_numpy(logits).flatten(0, 1)).numpy().reshape(logits.shape[:2])
 
 
@@ -113,7 +114,7 @@ def _scores(
     far: Sequence[Spread],
     unsure: Sequence[Spread],
 ) -> np.ndarray:
-    """(images,) the mean over kinds, as the app takes it over members; others (images, kinds)."""
+    """(images,) the mean over runs, as the app takes it over members; others (images, runs)."""
     result = np.zeros(distance.shape)
     for index in range(len(bench.members)):
         place = bench.held_out_of(index)
@@ -127,17 +128,15 @@ def _spread(values: np.ndarray) -> Spread:
 
 
 def _embeddings(bench: Bench) -> list[np.ndarray]:
-    """(images, channels) of view 0 for each kind of member, by the one that had not seen the image;
-    kept on disk."""
-    path = bench.kept_path("embeddings", ".npz", _embeddings)
+    """(images, channels) of view 0, of each run by the member that had not seen the image; kept."""
+    path = bench.kept_path("embeddings", ".npz")
     if not path.is_file():
         rows = np.arange(len(bench.table))
         pieces = [
             [a.embedding.numpy() for a in bench.read(chunk, [bench.photo(int(r)) for r in chunk])]
             for chunk in np.split(rows, range(CHUNK, len(rows), CHUNK))
         ]
-        kinds = [np.concatenate(kind) for kind in zip(*pieces, strict=True)]
         with beside(path) as partial, partial.open("wb") as file:
-            np.savez(file, *kinds)
+            np.savez(file, *(np.concatenate(of_run) for of_run in zip(*pieces, strict=True)))
     with np.load(path) as kept:
         return [kept[name] for name in kept.files]

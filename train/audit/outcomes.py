@@ -1,172 +1,126 @@
 """How often each outcome is given, and what is wrong with it then."""
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from skin_app.decision import malignant_probability, prediction_set
+from skin_app.decision import malignant_probability
 from skin_app.diagnoses import CODES
 from skin_app.outcome import COVERAGE, GROUNDS, SENSITIVITY, grounds
-from train.audit.agreement import nested_disagreement
-from train.audit.conformal import COVERAGES, fit_sets, with_interval
-from train.audit.nested import Nested, ratios_with_intervals
-from train.audit.operating import SENSITIVITIES, fit_threshold, is_malignant
-from train.audit.readings import Readings
-from train.documents.tables import table
+from train.audit.conformal import COVERAGES, crossfit_sets
+from train.audit.operating import SENSITIVITIES, crossfit_thresholds, is_malignant
+from train.scores.crossfit import Crossfit
+from train.scores.estimate import Estimate, ratio_estimates
 
 MELANOMA = CODES.index("mel")
-OUTCOMES = ("suspicious", "not suspicious", "uncertain")
 
 
-def nested_grounds(
-    nested: Nested, coverage: float, sensitivity: float, disagree: np.ndarray | None = None
+@dataclass(frozen=True)
+class Outcomes:
+    """Shares of the outcomes, and of what is right or wrong among them.
+
+    `missed_melanomas`: melanoma images that end in "not suspicious", a mean over crossfits;
+    `missed_melanoma_lesions`: their lesions. `grounds`: share of the images by reason.
+    """
+
+    suspicious: Estimate
+    not_suspicious: Estimate
+    uncertain: Estimate
+    malignant_not_cleared: Estimate
+    benign_among_not_suspicious: Estimate
+    malignant_among_suspicious: Estimate
+    malignant_called_suspicious: Estimate
+    benign_not_called_suspicious: Estimate
+    melanomas_cleared: Estimate
+    melanomas: int
+    missed_melanomas: float
+    missed_melanoma_lesions: float
+    grounds: dict[str, float]
+
+
+def rule_name(coverage: float = COVERAGE, sensitivity: float = SENSITIVITY) -> str:
+    """A pair of prediction set and operating point; by default the one in use."""
+    return f"{coverage:g} set, {sensitivity:g} point"
+
+
+def crossfit_grounds(
+    crossfits: Sequence[Crossfit],
+    coverage: float,
+    sensitivity: float,
+    disagree: np.ndarray | None = None,
 ) -> np.ndarray:
-    """(divisions, images) index into `GROUNDS`, by limits fitted outside each image's part.
+    """(crossfits, images) index into `GROUNDS`, by limits fitted outside each image's part.
 
     `disagree`: (images,) bool; none do where it is None.
     """
-    result = np.zeros((len(nested.divisions), len(nested.labels)), dtype=np.int64)
-    apart = np.zeros(len(nested.labels), dtype=bool) if disagree is None else disagree
-    for own, division in zip(result, nested.divisions, strict=True):
-        for inside, probabilities in division.halves():
-            outside = probabilities[~inside], nested.labels[~inside]
-            own[inside] = grounds(
-                malignant_probability(probabilities[inside]),
-                prediction_set(probabilities[inside], fit_sets(*outside, coverage)),
-                fit_threshold(*outside, sensitivity),
-                disagree=apart[inside],
-                novel=np.array(False),
-            )
-    return result
+    no = np.array(False)
+    return grounds(
+        malignant_probability(np.stack([crossfit.own for crossfit in crossfits])),
+        crossfit_sets(crossfits, coverage),
+        crossfit_thresholds(crossfits, sensitivity),
+        disagree=no if disagree is None else disagree,
+        novel=no,
+    )
 
 
-def outcome_scores(found: np.ndarray, labels: np.ndarray, lesions: np.ndarray) -> dict[str, Any]:
-    """Shares of the outcomes and their errors, with 95 % intervals over lesions.
-
-    `found`: (divisions, images) index into `GROUNDS`. `missed_melanomas`: images a division that end
-    in "not suspicious", a mean over divisions; `missed_melanoma_lesions`: their lesions.
-    """
+def outcome_scores(found: np.ndarray, labels: np.ndarray, lesions: np.ndarray) -> Outcomes:
+    """`found`: (crossfits, images) index into `GROUNDS`; `labels`, `lesions`: (images,)."""
     names = np.array([outcome for outcome, _ in GROUNDS])[found]
-    given = {name: (names == name).mean(axis=0) for name in OUTCOMES}
+    called, cleared, unsure = (
+        (names == name).mean(axis=0) for name in ("suspicious", "not suspicious", "uncertain")
+    )
     malignant, melanoma = is_malignant(labels), labels == MELANOMA
     every = np.ones(len(labels))
-    called, cleared = given["suspicious"], given["not suspicious"]
     ratios = {
-        **{f"share {name}": (share, every) for name, share in given.items()},
-        "malignant not cleared": (malignant * (1 - cleared), malignant),
-        "benign among not suspicious": (cleared * ~malignant, cleared),
-        "malignant among suspicious": (called * malignant, called),
-        "malignant called suspicious": (called * malignant, malignant),
-        "benign not called suspicious": ((1 - called) * ~malignant, ~malignant),
-        "melanomas cleared": (cleared * melanoma, melanoma),
+        "suspicious": (called, every),
+        "not_suspicious": (cleared, every),
+        "uncertain": (unsure, every),
+        "malignant_not_cleared": (malignant * (1 - cleared), malignant),
+        "benign_among_not_suspicious": (cleared * ~malignant, cleared),
+        "malignant_among_suspicious": (called * malignant, called),
+        "malignant_called_suspicious": (called * malignant, malignant),
+        "benign_not_called_suspicious": ((1 - called) * ~malignant, ~malignant),
+        "melanomas_cleared": (cleared * melanoma, melanoma),
     }
     above, below = (np.column_stack(columns) for columns in zip(*ratios.values(), strict=True))
-    measured = dict(zip(ratios, ratios_with_intervals(above, below, lesions), strict=True))
-    lost = [(row == "not suspicious") & melanoma for row in names]
-    return {
+    measured = dict(zip(ratios, ratio_estimates(above, below, lesions), strict=True))
+    missed = [(row == "not suspicious") & melanoma for row in names]
+    return Outcomes(
         **measured,
-        "melanomas": int(melanoma.sum()),
-        "missed_melanomas": float(np.mean([rows.sum() for rows in lost])),
-        "missed_melanoma_lesions": float(np.mean([len(np.unique(lesions[rows])) for rows in lost])),
-        "grounds": {
-            reason: float((found == place).mean()) for place, (_, reason) in enumerate(GROUNDS)
-        },
-    }
+        melanomas=int(melanoma.sum()),
+        missed_melanomas=float(np.mean([rows.sum() for rows in missed])),
+        missed_melanoma_lesions=float(np.mean([len(np.unique(lesions[rows])) for rows in missed])),
+        grounds={reason: float((found == place).mean()) for place, (_, reason) in enumerate(GROUNDS)},
+    )
 
 
-def measure(nested: Nested) -> dict[str, Any]:
-    """Outcomes on all images, without the readings' agreement, for every pair of set and point."""
+def measure(crossfits: Sequence[Crossfit]) -> dict[str, Outcomes]:
+    """Outcomes of all images, without the readings' agreement, for every pair of set and point."""
+    labels, lesions = crossfits[0].labels, crossfits[0].lesions
     return {
-        f"{coverage:g} set, {sensitivity:g} point": outcome_scores(
-            nested_grounds(nested, coverage, sensitivity), nested.labels, nested.lesions
+        rule_name(coverage, sensitivity): outcome_scores(
+            crossfit_grounds(crossfits, coverage, sensitivity), labels, lesions
         )
         for coverage in COVERAGES
         for sensitivity in SENSITIVITIES
     }
 
 
-def measure_with_agreement(nested: Nested, one_view: Nested, readings: Readings) -> dict[str, Any]:
-    """Outcomes of the lesions that were read view by view, without and with their agreement."""
-    rows = readings.rows
-    below = np.zeros(len(nested.labels), dtype=bool)
-    below[rows] = nested_disagreement(nested, one_view, readings)[1]
-    first = Nested(nested.views, nested.labels, nested.lesions, nested.divisions[:1])
+def measure_with_agreement(
+    crossfit: Crossfit, rows: np.ndarray, disagree: np.ndarray
+) -> dict[str, Outcomes]:
+    """Outcomes of the images `rows`, without and with their readings' agreement.
+
+    `disagree`: (n,) bool, of these images.
+    """
+    below = np.zeros(len(crossfit.labels), dtype=bool)
+    below[rows] = disagree
     return {
         name: outcome_scores(
-            nested_grounds(first, COVERAGE, SENSITIVITY, disagree)[:, rows],
-            nested.labels[rows],
-            nested.lesions[rows],
+            crossfit_grounds([crossfit], COVERAGE, SENSITIVITY, asked)[:, rows],
+            crossfit.labels[rows],
+            crossfit.lesions[rows],
         )
-        for name, disagree in (("without agreement", None), ("with agreement", below))
+        for name, asked in (("without agreement", None), ("with agreement", below))
     }
-
-
-COLUMNS = {
-    "suspicious": "share suspicious",
-    "not suspicious": "share not suspicious",
-    "uncertain": "share uncertain",
-    "benign among not suspicious (NPV)": "benign among not suspicious",
-    "malignant among suspicious (PPV)": "malignant among suspicious",
-    "malignant called suspicious": "malignant called suspicious",
-    "malignant not cleared": "malignant not cleared",
-    "benign not called suspicious": "benign not called suspicious",
-    "melanomas cleared": "melanomas cleared",
-}
-
-
-def render(by_views: dict[str, dict[str, Any]], with_readings: dict[str, dict[str, Any]]) -> str:
-    """The part on outcomes.
-
-    `by_views`: number of views -> what `measure` gave; `with_readings`: -> `measure_with_agreement`.
-    """
-    used = f"{COVERAGE:g} set, {SENSITIVITY:g} point"
-    rows = [
-        [views, f"**{name}** (in use)" if name == used else name, *_cells(found)]
-        for views, rules in by_views.items()
-        for name, found in rules.items()
-    ]
-    lines = [
-        "### Outcomes",
-        "",
-        "Nested, on all out-of-fold images, none of which is novel and whose readings' agreement is "
-        "not asked (that can only turn further answers into uncertain ones). Predictive values are "
-        f"those of this collection's mix of lesions. Uncertain is no all-clear{_held_back(by_views)}. "
-        "**The rule in use was chosen on this table of the project's first weights** (few melanomas "
-        "cleared, and still some lesions called suspicious), which flatters its row where the images "
-        "are the same: its thresholds are nested, the choice of the pair is not.",
-        "",
-        table(["views", "rule", *COLUMNS], rows),
-        "",
-    ]
-    for views, rules in by_views.items():
-        found = rules[used]
-        lines.append(
-            f"- {views} view(s), the rule in use: of {found['melanomas']} melanoma images "
-            f"{found['missed_melanomas']:.1f} ({found['missed_melanoma_lesions']:.1f} lesions; mean "
-            "over "
-            'the repeated divisions) end in "not suspicious": '
-            f"{with_interval(found['melanomas cleared'])}."
-        )
-        lines += [f"  - {share:.1%}: {reason}" for reason, share in found["grounds"].items() if share]
-    lines += ["", "With the readings' agreement, on the lesions that were read view by view:", ""]
-    rows = [
-        [views, name, *_cells(found)]
-        for views, rules in with_readings.items()
-        for name, found in rules.items()
-    ]
-    return "\n".join([*lines, table(["views", "rule", *COLUMNS], rows), ""])
-
-
-def _held_back(by_views: dict[str, dict[str, Any]]) -> str:
-    """What share of the malignant images that are not called suspicious end in uncertain."""
-    most = by_views[max(by_views, key=int)][f"{COVERAGE:g} set, {SENSITIVITY:g} point"]
-    called = most["malignant called suspicious"]["value"]
-    not_cleared = most["malignant not cleared"]["value"]
-    if called is None or not_cleared is None or called == 1:
-        return ""
-    share = (not_cleared - called) / (1 - called)
-    return f": {share:.0%} of the malignant images that are not called suspicious are there"
-
-
-def _cells(found: dict[str, Any]) -> list[str]:
-    return [with_interval(found[name]) for name in COLUMNS.values()]

@@ -13,8 +13,8 @@ import pandas as pd
 
 from skin_app.output import replace_file
 from skin_app.photo.read import read_photo
-from skin_app.quality import CHECKS, KINDS, QualityLimits, judged, measurements
-from train.audit.bench import Bench, parts
+from skin_app.quality import CHECKS, NAMES, QualityLimits, judged, measurements
+from train.audit.bench import Bench, code_version
 from train.audit.changed_photos import (
     answers,
     balanced_accuracy,
@@ -22,9 +22,9 @@ from train.audit.changed_photos import (
     right,
     unchanged,
 )
-from train.audit.code_version import code_version
 from train.data.damage import DAMAGE, GRADES, damaged
 from train.data.ham10000 import Dataset
+from train.scores.crossfit import held_out, stratified_parts
 from train.scores.estimate import Estimate, mean_estimate
 
 RATE = 0.005  # of each limit; there are a dozen, so about 5 % of good photos have a finding
@@ -72,7 +72,7 @@ def measured_images(data: Dataset, work: Path) -> pd.DataFrame:
 
     They are kept in `work` for the same images and the same code, as they take minutes.
     """
-    path = work / f"quality-{data.fingerprint[:12]}-{code_version(measured_images)[:12]}.csv"
+    path = work / f"quality-{data.fingerprint[:12]}-{code_version()[:12]}.csv"
     if not path.is_file():
         rows = [measurements(read_photo(image)) for image in data.table["path"]]
         replace_file(path, pd.DataFrame(rows).to_csv(index=False))
@@ -98,12 +98,12 @@ def fit_quality(measured: pd.DataFrame, input_size: int, rate: float = RATE) -> 
 
 def crossfit_alarms(measured: pd.DataFrame, input_size: int, rate: float) -> dict[str, np.ndarray]:
     """(images,) bool by finding and for "any": found by limits that were fitted on other lesions."""
-    alarms = {name: np.zeros(len(measured), dtype=bool) for name in (*KINDS, "any")}
-    part = parts(measured["label"].to_numpy(), measured["lesion"].to_numpy())
+    alarms = {name: np.zeros(len(measured), dtype=bool) for name in (*NAMES, "any")}
+    parts = stratified_parts(measured["label"].to_numpy(), measured["lesion"].to_numpy())
     values = measured.to_dict("records")
-    for held_out in np.unique(part):
-        limits = _limits(measured.loc[part != held_out], input_size, rate)
-        for row in np.flatnonzero(part == held_out):
+    for fit, apply in held_out(parts):
+        limits = _limits(measured.loc[fit], input_size, rate)
+        for row in np.flatnonzero(apply):
             for name in _findings(values[row], limits):
                 alarms[name][row] = True
     return alarms
@@ -121,7 +121,7 @@ def _limits(measured: pd.DataFrame, input_size: int, rate: float) -> QualityLimi
 
 def _findings(values: dict[str, float], limits: QualityLimits) -> set[str]:
     """Names of the findings, and "any" where there is one."""
-    found = {finding.kind for finding in judged(values, limits)}
+    found = {finding.name for finding in judged(values, limits)}
     return found | {"any"} if found else found
 
 
@@ -137,7 +137,7 @@ def measure(bench: Bench, data: Dataset, images: int = IMAGES, scored: int = SCO
     lesions = measured["lesion"].to_numpy()
     alarms = crossfit_alarms(measured, input_size, limits.false_alarm_rate)
     return QualityMeasured(
-        checks=[(check.kind, check.measurement, check.side) for check in CHECKS],
+        checks=[(check.name, check.measurement, check.side) for check in CHECKS],
         limits=limits.model_dump(),
         images=len(measured),
         lesions=int(measured["lesion"].nunique()),
@@ -175,7 +175,7 @@ def detection(bench: Bench, rows: np.ndarray, measured: pd.DataFrame, input_size
 
 
 def _shares_found(findings: list[set[str]]) -> dict[str, float]:
-    return {name: sum(name in own for own in findings) / len(findings) for name in (*KINDS, "any")}
+    return {name: sum(name in own for own in findings) / len(findings) for name in (*NAMES, "any")}
 
 
 def damaged_answers(bench: Bench, rows: np.ndarray) -> Answers:

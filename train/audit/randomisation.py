@@ -147,9 +147,9 @@ def after_randomising(bench: Bench, tested: Sequence[Case], seeds: Sequence[int]
         labels = np.array([case.label for case in own])
         for turn, seed in enumerate(seeds):
             for part, changed in cascade(member, seed):
-                reading = read_once(changed, squares)
-                said = bench.calibrated(reading.logits.double().cpu().numpy(), 1)
-                drawn = maps_by_method(changed, squares, reading, labels, said)
+                output = read_once(changed, squares)
+                said = bench.calibrated(output.logits.double().cpu().numpy(), 1)
+                drawn = maps_by_method(changed, squares, output, labels, said)
                 for name, maps in drawn.items():
                     blank = np.full((len(seeds), len(tested), len(MEASURES)), np.nan)
                     table = found.setdefault(name, {}).setdefault(part, blank)

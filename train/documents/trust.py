@@ -4,14 +4,15 @@
 `templates/trust/NAME.md`, filled with `numbers`, the part NAME of the JSON.
 """
 
-import importlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
+from skin_app.decision import predictive_values
 from skin_app.output import replace_file
 from train.documents import deletion_figure
-from train.documents.template import environment, filled
+from train.documents.template import filled
 from train.scores.evidence import read_json
 
 SECTIONS = {  # name in the JSON and of the template -> title, of letters and blanks alone
@@ -26,6 +27,7 @@ SECTIONS = {  # name in the JSON and of the template -> title, of letters and bl
     "explanations": "Explanations tested",
     "skin_tone": "Skin tone",
 }
+NUMBERS = re.compile(r"\[[^\[\]{}\"]*\]")  # lists of numbers alone: one line each in the JSON
 FIGURE = "figures/trust-deletion.png"
 
 
@@ -38,7 +40,8 @@ def write_document(numbers: dict[str, Any], path: Path) -> None:
 
 def write_text(numbers: dict[str, Any], path: Path) -> None:
     """Write `numbers` beside `path` as JSON, and the text made of them to `path`."""
-    replace_file(path.with_suffix(".json"), json.dumps(numbers, indent=1) + "\n")
+    text = re.sub(NUMBERS, lambda found: " ".join(found[0].split()), json.dumps(numbers, indent=1))
+    replace_file(path.with_suffix(".json"), text + "\n")
     replace_file(path, document(numbers))
 
 
@@ -49,27 +52,10 @@ def read_document(path: Path) -> dict[str, Any]:
 
 def document(numbers: dict[str, Any]) -> str:
     """The whole text; raises `jinja2.UndefinedError` for a number that is missing."""
-    templates = environment().list_templates()
-    rendered = {n: rendered_by_module(n, numbers) for n in SECTIONS if f"trust/{n}.md" not in templates}
-    return filled("trust.md", sections=SECTIONS, rendered=rendered, figure=FIGURE, all=numbers)
-
-
-OLD = {  # sections without a template yet -> the module whose `render` writes them, heading and all
-    "decisions": "train.audit.decisions",
-    "novelty": "train.audit.foreign",
-    "quality": "train.documents.quality",
-    "corrections": "train.audit.corrections",
-    "lesion": "train.audit.lesion",
-    "heat": "train.audit.heat",
-    "artefacts": "train.audit.artefacts",
-    "files": "train.audit.files",
-    "explanations": "train.documents.explanations",
-    "skin_tone": "train.audit.skin_tone",
-}
-
-
-def rendered_by_module(name: str, numbers: dict[str, Any]) -> str:
-    """The text below the heading of a section that has no template yet."""
-    text = importlib.import_module(OLD[name]).render(numbers[name]).strip().partition("\n")[2]
-    figure = f"\n\n![Deletion and insertion]({FIGURE})" if name == "explanations" else ""
-    return text.strip() + figure + "\n"
+    return filled(
+        "trust.md",
+        sections=SECTIONS,
+        all=numbers,
+        figure=FIGURE,
+        predictive_values=predictive_values,
+    )

@@ -5,6 +5,7 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 
 from skin_app.weights.folder import Contract
+from skin_app.words.evidence import MEASURED
 from train.data.ham10000 import DataError
 from train.documents.members import epochs_kept, input_sizes
 from train.documents.template import filled
@@ -50,7 +51,7 @@ def model_card(contract: Contract) -> str:
     return filled(
         "card.md",
         front_matter=front_matter(contract),
-        measured={name: estimate.model_dump() for name, estimate in measured.items()},
+        measured={MEASURED[name]: estimate.model_dump() for name, estimate in measured.items()},
         input_sizes=input_sizes,
         epochs_kept=epochs_kept,
         **_scores(contract),

@@ -4,12 +4,13 @@ The images are divided into parts of whole lesions; for each part something (a t
 threshold) is fitted on the other parts and applied to it. `held_out` gives the two sides of each part.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
-from skin_app.decision import Calibration, softmax
+from skin_app.decision import Calibration, calibrated, softmax
 from train.data.ham10000 import DataError
 from train.recipes.recipe import Bias
 from train.scores.temperature import fit_temperature, fit_temperature_and_bias, negative_log_likelihood
@@ -126,3 +127,61 @@ def _fitted(
     if bias == "always" or (bias == "chosen" and bias_helps(shifted, labels, lesions)):
         return fit_temperature_and_bias(shifted, labels)
     return fit_temperature(shifted, labels), np.zeros(shifted.shape[1])
+
+
+@dataclass(frozen=True)
+class Crossfit:
+    """Images in parts of whole lesions, and all of them calibrated by a fit on the others of each part.
+
+    `labels`, `lesions`, `parts`: (images,). `calibrations`: one a part, fitted outside it.
+    `probabilities`: (parts, images, 7), of all images by each of these.
+    """
+
+    labels: np.ndarray
+    lesions: np.ndarray
+    parts: np.ndarray
+    calibrations: tuple[Calibration, ...]
+    probabilities: np.ndarray
+
+    @classmethod
+    def of(
+        cls,
+        base: Calibration,
+        logits: np.ndarray,
+        labels: np.ndarray,
+        lesions: np.ndarray,
+        views: int,
+        seed: int = 0,
+    ) -> "Crossfit":
+        """`logits`: (images, 7) averaged over `views` views; `seed`: of `stratified_parts`."""
+        parts = stratified_parts(labels, lesions, seed=seed)
+        fits = tuple(
+            chosen_calibration(base, {views: logits[fit]}, labels[fit], lesions[fit], "other parts")
+            for fit, _ in held_out(parts)
+        )
+        probabilities = np.stack([calibrated(logits, fit, views) for fit in fits])
+        return cls(labels, lesions, parts, fits, probabilities)
+
+    @property
+    def own(self) -> np.ndarray:
+        """(images, 7) each image by the calibration that was fitted outside its own part."""
+        return self.probabilities[self.parts, np.arange(len(self.parts))]
+
+    def each_part(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """For each part: the two sides as `held_out` gives them, and its (images, 7) probabilities."""
+        for (fit, apply), probabilities in zip(held_out(self.parts), self.probabilities, strict=True):
+            yield fit, apply, probabilities
+
+    def apply(self, rule: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:
+        """(images, ...) what `rule` gives, fitted outside each image's own part.
+
+        `rule(probabilities, labels, own)` fits on the first two; for (n, 7) `own` it gives (n, ...).
+        """
+        pieces = [
+            (apply, rule(probabilities[fit], self.labels[fit], probabilities[apply]))
+            for fit, apply, probabilities in self.each_part()
+        ]
+        result = np.zeros((len(self.parts), *pieces[0][1].shape[1:]), pieces[0][1].dtype)
+        for apply, values in pieces:
+            result[apply] = values
+        return result

@@ -37,3 +37,34 @@ def mean_estimate(values: np.ndarray, lesions: np.ndarray) -> Estimate:
     ]
     interval = percentiles_95(np.concatenate(drawn))
     return Estimate(float(numbers.mean()), interval, len(numbers))
+
+
+def mean_estimates(values: np.ndarray, lesions: np.ndarray) -> list[Estimate]:
+    """Mean of each column of (images, columns) `values`, NaN left out: see `ratio_estimates`."""
+    known = ~np.isnan(values)
+    return ratio_estimates(np.where(known, values, 0.0), known, lesions)
+
+
+def ratio_estimates(
+    numerators: np.ndarray, denominators: np.ndarray, lesions: np.ndarray
+) -> list[Estimate]:
+    """Sum of each numerator over the sum of its denominator, for all columns by the same drawn lesions.
+
+    Both (images, columns), not negative. `images` is the sum of the denominator, rounded. Where every
+    ratio is 0, or every one 1, the interval is the exact one of a share, see `unanimous_95`.
+    """
+    above, below = numerators.astype(np.float64), denominators.astype(np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratios = above.sum(axis=0) / below.sum(axis=0)
+        drawn = [(w @ above) / (w @ below) for w in lesion_draws(lesions, np.unique(lesions))]
+    resampled = np.concatenate(drawn)
+    found = []
+    for column, rows in enumerate(below.T > 0):
+        ratio, images = float(ratios[column]), round(below[:, column].sum())
+        if np.isnan(ratio):
+            found.append(Estimate(None, None, images))
+        elif ratio in (0.0, 1.0) and (above[rows, column] == ratio * below[rows, column]).all():
+            found.append(Estimate(ratio, unanimous_95(ratio, len(np.unique(lesions[rows]))), images))
+        else:
+            found.append(Estimate(ratio, percentiles_95(resampled[:, column]), images))
+    return found

@@ -7,16 +7,19 @@ import numpy as np
 from skin_app.diagnoses import DIAGNOSES, Diagnosis
 from skin_app.language import Say
 from skin_app.page.evidence import plots
-from skin_app.page.evidence.measured import (
+from skin_app.page.evidence.measured import scores_by_rule
+from skin_app.page.html import (
     area,
     figure,
     folded,
-    scores_by_rule,
+    named,
+    percent,
+    said,
     share,
     share_with_interval,
+    table,
     with_interval,
 )
-from skin_app.page.fragments import named, percent, said, table
 from skin_app.views import VIEWS
 from skin_app.weights.evaluation import Evaluation, Reliability, confusions
 from skin_app.weights.folder import WeightsFolder
@@ -53,12 +56,12 @@ def reliability_section(say: Say, weights: WeightsFolder, evaluation: Evaluation
     reliability = evaluation.reliability
     scores = scores_by_rule(weights).get("calibrated", {})
     key = "expected_calibration_error"
-    nested = with_interval(say, scores, key, share) if key in scores else None
-    note = say(
-        words.RELIABILITY_ALONE if nested is None else words.RELIABILITY_NOTE,
-        shipped=percent(say, reliability.error),
-        **({} if nested is None else {"nested": nested}),
-    )
+    shipped = percent(say, reliability.error)
+    if key in scores:
+        crossfit = with_interval(say, scores, key, share)
+        note = say(words.RELIABILITY_NOTE, shipped=shipped, crossfit=crossfit)
+    else:
+        note = say(words.RELIABILITY_ALONE, shipped=shipped)
     drawn = figure(
         plots.reliability_figure(say, reliability),
         say(words.RELIABILITY_ALT),

@@ -7,26 +7,15 @@ import numpy as np
 
 from skin_app.diagnoses import CODES, DIAGNOSES
 from skin_app.language import Say
-from skin_app.page.evidence.measured import estimate, scores_by_rule, share, with_interval
+from skin_app.page.evidence.measured import scores_by_rule
+from skin_app.page.html import estimate, share, with_interval
 from skin_app.skin_tone import TONES
-from skin_app.trust import MIRRORED, PAINTED_CORNERS, PAINTED_HAIR, Trust
+from skin_app.trust import Measured, Trust
 from skin_app.weights.evaluation import confusions
 from skin_app.weights.folder import WeightsFolder
 from skin_app.words import evidence as words
 
 FEW_IMAGES = 100
-# Name of a share in `Trust.measured` -> the sentence that says it.
-SHARES = {
-    "melanomas that end in not suspicious": words.CLEARED,
-    "malignant images called suspicious": words.SUSPICIOUS,
-    "answers that are uncertain": words.UNCERTAIN,
-}
-REFUSED = (
-    "clinical skin photos refused (by all members, 1 view)",
-    "dermatoscopic images refused",
-)
-CHANGED = {"hair": PAINTED_HAIR, "corners": PAINTED_CORNERS, "mirrored": MIRRORED}
-HEAT = ("heat on the lesion", "area of the lesion")
 
 
 def failures_section(say: Say, weights: WeightsFolder) -> str:
@@ -34,13 +23,24 @@ def failures_section(say: Say, weights: WeightsFolder) -> str:
     trust = weights.contract.trust
     sentences = [
         say(words.OUTSIDE_UNKNOWN),
-        *_of_decisions(say, trust),
+        *_measured(say, trust, words.CLEARED, share="melanomas_not_suspicious"),
+        *_measured(say, trust, words.SUSPICIOUS, share="malignant_suspicious"),
+        *_measured(say, trust, words.UNCERTAIN, share="uncertain"),
         *_of_diagnoses(say, weights),
         say(words.FORCED),
-        *_together(say, trust, words.REFUSED, dict(zip(("refused", "wrongly"), REFUSED, strict=True))),
+        *_measured(
+            say, trust, words.REFUSED, refused="refused_clinical", wrongly="refused_dermatoscopic"
+        ),
         *([say(words.WEAK_MAPS)] if trust and trust.maps_are_weak else []),
-        *_together(say, trust, words.HEAT, dict(zip(("share", "area"), HEAT, strict=True))),
-        *_together(say, trust, words.ARTEFACTS, CHANGED),
+        *_measured(say, trust, words.HEAT, share="heat_on_lesion", area="lesion_area"),
+        *_measured(
+            say,
+            trust,
+            words.ARTEFACTS,
+            hair="changed_by_dark_hair",
+            corners="changed_by_dark_corners",
+            mirrored="changed_by_mirroring",
+        ),
         *_of_skin(say, trust),
         say(words.MISLEADS),
     ]
@@ -50,17 +50,10 @@ def failures_section(say: Say, weights: WeightsFolder) -> str:
     )
 
 
-def _of_decisions(say: Say, trust: Trust | None) -> Iterator[str]:
-    for name, sentence in SHARES.items():
-        yield from _together(say, trust, sentence, {"share": name})
-
-
-def _together(say: Say, trust: Trust | None, sentence: str, names: dict[str, str]) -> Iterator[str]:
-    """`sentence` with measured shares in its places (place -> name), if all of them were measured."""
-    measured = {} if trust is None else trust.measured
-    if set(names.values()) <= set(measured):
-        values = {place: estimate(say, measured[name]) for place, name in names.items()}
-        yield say(sentence, **values)
+def _measured(say: Say, trust: Trust | None, sentence: str, **names: Measured) -> Iterator[str]:
+    """`sentence` with measured shares in its named places, if all of them were measured."""
+    if trust is not None and set(names.values()) <= set(trust.measured):
+        yield say(sentence, **{place: estimate(say, trust.measured[n]) for place, n in names.items()})
 
 
 def _of_skin(say: Say, trust: Trust | None) -> Iterator[str]:

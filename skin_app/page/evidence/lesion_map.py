@@ -10,7 +10,7 @@ from skin_app.gallery.lesion_map import NEIGHBOURS, LesionMap
 from skin_app.language import Say
 from skin_app.page.evidence import plots
 from skin_app.page.evidence.measured import Asked
-from skin_app.page.fragments import BY_CODE, named, percent, status
+from skin_app.page.html import BY_CODE, named, percent, status
 from skin_app.weights.folder import WeightsError, WeightsFolder
 from skin_app.words import evidence as words
 
@@ -31,7 +31,7 @@ def map_panel(say: Say, weights: WeightsFolder, analysis: Analysis | None) -> st
     try:
         drawn = _drawn(Asked(weights.hash, "any", weights, say))
     except WeightsError as error:
-        return status(str(error), kind="error")
+        return status(str(error), level="error")
     title = f"<h2>{say(words.MAP)}</h2>"
     if drawn is None:
         return f'<section class="panel evidence">{title}<p>{say(words.NO_MAP)}</p></section>'
@@ -64,7 +64,7 @@ def _photo(say: Say, lesions: LesionMap, analysis: Analysis) -> tuple[str, str]:
         for code, number in counts
     )
     novel = analysis.assessment is not None and analysis.assessment.novelty.is_novel
-    warning = status(say(words.MAP_NOVEL), kind="note") if novel else ""
+    warning = status(say(words.MAP_NOVEL), level="note") if novel else ""
     heading = say(words.MAP_NEIGHBOURS, count=len(place.neighbours))
     return mark, f'{warning}<p>{heading}</p><ul class="counts">{items}</ul>'
 

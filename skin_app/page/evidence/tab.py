@@ -1,7 +1,6 @@
 """The Evidence tab: what was measured about the loaded weights. Every number comes from them."""
 
 from functools import lru_cache
-from html import escape
 
 from skin_app.diagnoses import DIAGNOSES
 from skin_app.language import Say
@@ -9,16 +8,8 @@ from skin_app.page.evidence.cohort import cohort_section
 from skin_app.page.evidence.curves import confusion_section, reliability_section, roc_section
 from skin_app.page.evidence.failures import failures_section
 from skin_app.page.evidence.lesion_map import map_panel
-from skin_app.page.evidence.measured import (
-    Asked,
-    area,
-    count,
-    estimate,
-    scores_by_rule,
-    share,
-    with_interval,
-)
-from skin_app.page.fragments import named, said, status, table
+from skin_app.page.evidence.measured import Asked, scores_by_rule
+from skin_app.page.html import area, count, estimate, named, said, share, status, table, with_interval
 from skin_app.views import VIEWS
 from skin_app.weights.evaluation import read_evaluation
 from skin_app.weights.folder import WeightsError, WeightsFolder
@@ -34,7 +25,7 @@ def panel(say: Say, weights: WeightsFolder) -> str:
     try:
         return _panel(Asked.of(say, weights))
     except WeightsError as error:
-        return status(str(error), kind="error")
+        return status(str(error), level="error")
 
 
 @lru_cache(maxsize=8)
@@ -58,7 +49,7 @@ def _panel(asked: Asked) -> str:
 
 
 def _scores(say: Say, weights: WeightsFolder) -> str:
-    scores, by_rule = weights.contract.scores, scores_by_rule(weights)
+    by_rule = scores_by_rule(weights)
     rules = [rule for rule in words.RULES if rule in by_rule]
     title = f"<h2>{say(words.INSIDE)}</h2>"
     if not rules:
@@ -70,29 +61,25 @@ def _scores(say: Say, weights: WeightsFolder) -> str:
     ]
     columns = (say(words.SCORE_COLUMN), *(say(words.RULES[rule]) for rule in rules))
     numbers = tuple(range(1, len(columns)))
-    return f"{title}{_origin(say, weights)}{table(columns, rows, numbers=numbers, stacked=True)}" + (
-        f'<p class="quiet">{say(words.NOT_THE_AVERAGE, members=len(weights.contract.members))}</p>'
-        if len(weights.contract.members) > 1 and "predicted_by" in scores
-        else ""
+    members = len(weights.contract.members)
+    average = say(words.NOT_THE_AVERAGE, members=members) if members > 1 else ""
+    return (
+        f"{title}{_origin(say, weights)}{table(columns, rows, numbers=numbers, stacked=True)}"
+        f'<p class="quiet">{average}</p>'
     )
 
 
 def _origin(say: Say, weights: WeightsFolder) -> str:
-    scores = weights.contract.scores
-    sentences = [
-        say(
-            words.ORIGIN,
-            images=count(say, scores.get("images")),
-            lesions=count(say, scores.get("lesions")),
-            views=VIEWS,
-        )
-    ]
-    sentences += [
-        say(sentence, text=escape(say(scores[key])))
-        for key, sentence in words.ORIGIN_PARTS.items()
-        if key in scores
-    ]
-    return f"<p>{' '.join(sentences)}</p><p class='quiet'>{say(words.EPOCH_CHOSEN)}</p>"
+    scores, split = weights.contract.scores, weights.contract.training.recipe.get("split", "lesion")
+    origin = say(
+        words.ORIGIN,
+        images=count(say, scores.get("images")),
+        lesions=count(say, scores.get("lesions")),
+        views=VIEWS,
+    )
+    return (
+        f"<p>{origin} {say(words.PREDICTED[split])}</p><p class='quiet'>{say(words.EPOCH_CHOSEN)}</p>"
+    )
 
 
 def _outside(say: Say) -> str:
@@ -133,7 +120,7 @@ def _trust(say: Say, weights: WeightsFolder) -> str:
         return f"{title}<p>{say(words.NOTHING_MEASURED)}</p>"
     rows = [
         (
-            say(words.MEASURED[name]) if name in words.MEASURED else escape(name),
+            say(words.MEASURED[name]),
             estimate(say, own),
             say.number(own.images),
         )

@@ -10,11 +10,11 @@ from skin_app.drawing import data_url
 from skin_app.ensemble import Ensemble
 from skin_app.gallery.pictures import shrunk
 from skin_app.language import Say
-from skin_app.page.fragments import named, percent, said, status, table
+from skin_app.page.html import named, percent, said, status, table
 from skin_app.page.one_photo.handlers import HELD_PIXELS, Shown
 from skin_app.photo.read import Photo
-from skin_app.words import corrected as words_corrected
 from skin_app.words import page as words
+from skin_app.words.outcome import OUTCOMES
 
 LONG_SIDE = 480
 
@@ -24,23 +24,23 @@ def compare(say: Say, ensemble: Ensemble, shown: Shown | None, name: str | None)
     if name is None:
         return ""
     if shown is None or shown.held is None:
-        return status(say(words.NO_LONGER_HELD), kind="error")
+        return status(say(words.NO_LONGER_HELD), level="error")
     original = shown.held
     corrected = CORRECTIONS[name](original)
     if np.array_equal(corrected.pixels, original.pixels):
-        return status(say(words_corrected.UNCHANGED), kind="note")
+        return status(say(words.UNCHANGED), level="note")
     before, after = ensemble([original, corrected])
-    title = say(words_corrected.CORRECTED, name=say(words_corrected.CORRECTIONS[name]))
+    title = say(words.CORRECTED, name=say(words.CORRECTIONS[name]))
     notes, frame = [], None
     if name == "field of view":
-        notes.append(say(words_corrected.CROP_DRAWN))
+        notes.append(say(words.CROP_DRAWN))
         frame = view_square(original)
     if shown.is_copy:
-        notes.append(say(words_corrected.FROM_COPY, megapixels=say.number(HELD_PIXELS / 1e6, ".1f")))
+        notes.append(say(words.FROM_COPY, megapixels=say.number(HELD_PIXELS / 1e6, ".1f")))
     note = f'<p class="quiet">{" ".join(notes)}</p>' if notes else ""
     return (
         '<section class="panel corrected"><div class="pair">'
-        f"{_picture(original, say(words_corrected.AS_IT_CAME), frame)}"
+        f"{_picture(original, say(words.ORIGINAL), frame)}"
         f"{_picture(corrected, title)}</div>{note}{_answers(say, before, after)}</section>"
     )
 
@@ -63,18 +63,18 @@ def _picture(photo: Photo, title: str, frame: tuple[int, int, int] | None = None
 def _answers(say: Say, before: Analysis, after: Analysis) -> str:
     """What is said of both, row by row."""
     columns = [_column(say, analysis) for analysis in (before, after)]
-    titles = said(say, words_corrected.COMPARED_ROWS)
+    titles = said(say, words.COMPARED_ROWS)
     rows = [(title, one, other) for title, one, other in zip(titles, *columns, strict=True)]
-    return table(said(say, words_corrected.COMPARED), rows)
+    return table(said(say, words.COMPARED), rows)
 
 
 def _column(say: Say, analysis: Analysis) -> tuple[str, ...]:
-    outcome = findings = say(words_corrected.NO_OUTCOME)
+    outcome = findings = say(words.NO_OUTCOME)
     if analysis.outcome is not None:
-        outcome = say(words.OUTCOMES[analysis.outcome])
+        outcome = say(OUTCOMES[analysis.outcome])
     if analysis.to_check is not None:
         kinds = ", ".join(say(check.name) for check in analysis.to_check)
-        findings = escape(kinds) or say(words_corrected.NOTHING_TO_CHECK)
+        findings = escape(kinds) or say(words.NOTHING_TO_CHECK)
     first_three = [
         f"{named(say, entry.diagnosis)} {percent(say, entry.probability)}"
         for entry in analysis.ranked[:3]

@@ -15,9 +15,9 @@ from skin_app.drawing import DisplayPhoto, data_url, for_display
 from skin_app.ensemble import Ensemble
 from skin_app.gallery.pictures import shrunk
 from skin_app.language import Say
-from skin_app.page.desk import Desk
-from skin_app.page.fragments import answer_status, status
-from skin_app.page.uploads import read
+from skin_app.page.html import status
+from skin_app.page.one_photo.ranking import answer_status
+from skin_app.page.sessions import Desk, read
 from skin_app.photo.read import Photo, PhotoError, read_photo
 from skin_app.views import VIEWS
 from skin_app.words import page as words
@@ -85,7 +85,7 @@ def _decoded(say: Say, source: Callable[[], bytes]) -> Received:
         data = source()
         photo = read_photo(data)
     except PhotoError as error:
-        return Received(None, status(say.refusal(error), kind="error"))
+        return Received(None, status(say.refusal(error), level="error"))
     preview = data_url(for_display(photo).pixels)
     return Received(preview, status(say(words.READ)), data)
 
@@ -111,7 +111,7 @@ def answer(say: Say, ensemble: Ensemble, desk: Desk, visitor: str) -> Iterator[A
             remembered = Shown(display, kept, held, held is not photo, waiting.token)
             yield Answered(answer_status(say, analysis, refining), remembered)
     except Exception:
-        yield Answered(status(say(words.FAULT), kind="error"))
+        yield Answered(status(say(words.FAULT), level="error"))
         raise
 
 
@@ -123,7 +123,7 @@ def again(say: Say, desk: Desk, visitor: str, shown: Shown | None) -> Answered |
         return None
     # chosen, but no result: not held for so long, or there was a fault
     sentence = words.NO_LONGER_HELD if desk.knows(visitor) else words.NOTHING_CHOSEN
-    return Answered(status(say(sentence), kind="error"))
+    return Answered(status(say(sentence), level="error"))
 
 
 def held_copy(photo: Photo) -> Photo:

@@ -8,14 +8,14 @@ from skin_app.drawing import data_url
 from skin_app.gallery.index import NOT_STATED, SimilarLesion
 from skin_app.gallery.pictures import LesionPictures
 from skin_app.language import Say
-from skin_app.page.fragments import BY_CODE, named, status
+from skin_app.page.html import BY_CODE, named, status
 from skin_app.words import page as words
 
 
 def similar_lesions(say: Say, lesions: Sequence[SimilarLesion], pictures: LesionPictures) -> str:
     """Counts by diagnosis, then one card a lesion with its picture where there is one."""
     known = next((lesion for lesion in lesions if lesion.is_the_same_photo), None)
-    warning = status(say(words.TRAINING_IMAGE, image_id=known.image_id), kind="note") if known else ""
+    warning = status(say(words.TRAINING_IMAGE, image_id=known.image_id), level="note") if known else ""
     notes = [say(words.SIMILAR_NOTE)]
     if len(pictures) == 0:
         notes.append(say(words.SIMILAR_WITHOUT_PICTURES))
@@ -72,7 +72,7 @@ def _card(say: Say, lesion: SimilarLesion, pictures: LesionPictures) -> str:
         f'<li class="{"bad" if diagnosis.malignant else ""}">{picture}'
         f"<strong>{named(say, diagnosis)}</strong>"
         f"<span>{escape(say(lesion.confirmed))}</span>"
-        f"<span>{say(words.LIKENESS, likeness=say.number(lesion.similarity, '.3f'))}</span>"
+        f"<span>{say(words.SIMILARITY, similarity=say.number(lesion.similarity, '.3f'))}</span>"
         f'<span class="quiet">{escape(stated)}</span>'
         f'<a href="{escape(lesion.link)}" target="_blank" rel="noopener">'
         f"{escape(say(words.IN_ARCHIVE, image_id=lesion.image_id))}</a></li>"

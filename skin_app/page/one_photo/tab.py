@@ -14,19 +14,24 @@ from skin_app.drawing import data_url, for_display
 from skin_app.ensemble import Ensemble
 from skin_app.gallery.pictures import LesionPictures
 from skin_app.language import Say
-from skin_app.page import fragments
-from skin_app.page.desk import Desk
+from skin_app.page import html
+from skin_app.page.events import NETWORKS, QUIET, UNDECODED, UPLOADS, Fragment, spoken, visitor_of
 from skin_app.page.labels import Labels
-from skin_app.page.one_photo import handlers, trust
+from skin_app.page.one_photo import handlers
 from skin_app.page.one_photo.corrected import compare
 from skin_app.page.one_photo.handlers import Answered, Received, Shown
 from skin_app.page.one_photo.heat import map_figure
-from skin_app.page.one_photo.report_form import REPORT_FIELDS, build_report
+from skin_app.page.one_photo.outcome import (
+    has_points,
+    in_set,
+    operating_points,
+    outcome_panel,
+)
+from skin_app.page.one_photo.ranking import members_panel, ranking_panel
+from skin_app.page.one_photo.report import REPORT_FIELDS, build_report
 from skin_app.page.one_photo.similar import similar_lesions
-from skin_app.page.uploads import delete
-from skin_app.page.wiring import NETWORKS, QUIET, UNDECODED, UPLOADS, Fragment, spoken, visitor_of
+from skin_app.page.sessions import Desk, delete
 from skin_app.photo.read import read_photo
-from skin_app.words import corrected as words_corrected
 from skin_app.words import page as words
 
 EXAMPLE_CLICK = """
@@ -60,9 +65,7 @@ def build_one_photo(
             figure = Fragment(visible=False, elem_id="map")
             examples = Fragment(labels.html(_examples), js_on_load=EXAMPLE_CLICK, elem_id="examples")
         with gr.Column(scale=7, min_width=280, elem_classes="side"):
-            status = Fragment(
-                labels.html(lambda say: fragments.status(say(words.IDLE))), elem_id="status"
-            )
+            status = Fragment(labels.html(lambda say: html.status(say(words.IDLE))), elem_id="status")
             intro = Fragment(f'<section class="panel">{labels(words.INTRO)}</section>', elem_id="intro")
             outcome = Fragment(visible=False, elem_id="outcome")
             ranking = Fragment(visible=False, elem_id="ranking")
@@ -79,11 +82,11 @@ def build_one_photo(
     with gr.Column(visible=False) as details:
         similar = Fragment(elem_id="similar")
         members = Fragment(elem_id="members")
-        with gr.Accordion(labels(words_corrected.CORRECTIONS_TITLE), open=False, elem_id="corrections"):
-            Fragment(f'<p class="quiet">{labels(words_corrected.CORRECTIONS_INTRO)}</p>')
+        with gr.Accordion(labels(words.CORRECTIONS_TITLE), open=False, elem_id="corrections"):
+            Fragment(f'<p class="quiet">{labels(words.CORRECTIONS_INTRO)}</p>')
             correction = gr.Radio(
-                [(labels(words_corrected.CORRECTIONS[name]), name) for name in CORRECTIONS],
-                label=labels(words_corrected.CORRECTION),
+                [(labels(words.CORRECTIONS[name]), name) for name in CORRECTIONS],
+                label=labels(words.CORRECTION),
                 elem_id="correction",
             )
             comparison = Fragment(elem_id="comparison")
@@ -95,13 +98,13 @@ def build_one_photo(
     def on_points(shown: Shown | None, percent: float, request: gr.Request) -> str:
         say = spoken(request)
         if shown is None:
-            return fragments.status(say(words.NO_LONGER_HELD), kind="error")
-        return trust.operating_points(say, shown.analysis, ensemble.trust, percent / 100)
+            return html.status(say(words.NO_LONGER_HELD), level="error")
+        return operating_points(say, shown.analysis, ensemble.trust, percent / 100)
 
     def render(say: Say, answered: Answered, percent: float) -> list[Any]:
         if answered.shown is None:
             return [answered.status, *_empty()]
-        points = trust.operating_points(say, answered.shown.analysis, ensemble.trust, percent / 100)
+        points = operating_points(say, answered.shown.analysis, ensemble.trust, percent / 100)
         return [answered.status, *_filled(say, answered.shown, points, ensemble, pictures)]
 
     def drawn(say: Say, answered: Answered, percent: float, request: gr.Request) -> Any:
@@ -154,7 +157,7 @@ def build_one_photo(
 
     def on_correction(shown: Shown | None, name: str | None, request: gr.Request) -> Iterator[Any]:
         say = spoken(request)
-        yield fragments.status(say(words_corrected.CORRECTING))
+        yield html.status(say(words.CORRECTING))
         compared = compare(say, ensemble, shown, name)
         newest = shown is None or desk.wants(visitor_of(request), shown.token)
         yield compared if newest else gr.skip()
@@ -189,8 +192,8 @@ def whole_result(say: Say, shown: Shown, ensemble: Ensemble, pictures: LesionPic
     return "".join(
         (
             f'<div class="whole" data-for="{shown.token}">',
-            trust.outcome_panel(say, analysis, ensemble.trust),
-            fragments.ranking(say, analysis, trust.in_set(analysis)),
+            outcome_panel(say, analysis, ensemble.trust),
+            ranking_panel(say, analysis, in_set(analysis)),
             map_figure(say, shown.photo, analysis, shown.token, weak),
             similar_lesions(say, analysis.similar, pictures),
             "</div>",
@@ -221,17 +224,17 @@ def _filled(
 ) -> list[Any]:
     """Outputs from the introduction to the memory with a result."""
     analysis = shown.analysis
-    ranked = fragments.ranking(say, analysis, trust.in_set(analysis))
+    ranked = ranking_panel(say, analysis, in_set(analysis))
     weak = bool(ensemble.trust and ensemble.trust.maps_are_weak)
     return [
         gr.HTML(visible=False),
-        gr.HTML(trust.outcome_panel(say, analysis, ensemble.trust), visible=True),
+        gr.HTML(outcome_panel(say, analysis, ensemble.trust), visible=True),
         gr.HTML(f'<div data-for="{shown.token}">{ranked}</div>', visible=True),
         gr.Column(visible=True),
         gr.HTML(map_figure(say, shown.photo, analysis, shown.token, weak), visible=True),
-        fragments.members(say, analysis),
+        members_panel(say, analysis),
         gr.HTML(points, visible=bool(points)),
-        gr.Slider(visible=trust.has_points(analysis)),
+        gr.Slider(visible=has_points(analysis)),
         similar_lesions(say, analysis.similar, pictures),
         *(gr.skip(), gr.skip()),  # what was chosen and typed while the full answer was made stays
         *([gr.skip()] * (REPORT_FIELDS - 1)),

@@ -8,11 +8,12 @@ from skin_app.angles import LEAST, MOST, JointAnalysis, join
 from skin_app.diagnoses import DIAGNOSES
 from skin_app.ensemble import Ensemble
 from skin_app.language import Say
-from skin_app.page.fragments import named, percent, said, status, table
-from skin_app.page.one_photo.trust import MARKS
+from skin_app.page.html import named, percent, said, status, table
+from skin_app.page.one_photo.outcome import MARKS
 from skin_app.page.several.batch import Row
 from skin_app.page.several.table import download, outcome_name, outcome_of, results_table, unusable
 from skin_app.words import several as words
+from skin_app.words.outcome import REASONS
 
 
 def refusal(say: Say, count: int) -> str | None:
@@ -35,10 +36,10 @@ def result(say: Say, ensemble: Ensemble, rows: Sequence[Row]) -> str:
         for row in rows
         if row.analysis is None
     ] + [say(words.SAME_PICTURE, file=file, other=other) for file, other in repeated.items()]
-    told = "".join(status(note, kind="note") for note in notes)
+    told = "".join(status(note, level="note") for note in notes)
     if len(answered) < LEAST:
         sentence = say(words.ANGLES_LEFT, least=LEAST, count=len(answered))
-        return told + status(sentence, kind="error") + _each(say, rows)
+        return told + status(sentence, level="error") + _each(say, rows)
     limits = ensemble.trust and ensemble.trust.decisions
     analyses = [row.analysis for row in answered if row.analysis]
     joint = join(analyses, ensemble.calibration.frequencies, limits)
@@ -65,7 +66,7 @@ def _outcome(say: Say, joint: JointAnalysis, answered: Sequence[Row]) -> str:
     )
     sentences = [_rests_on(say, joint)]
     if decision:
-        sentences.insert(0, say(decision.reason))
+        sentences.insert(0, say(REASONS[decision.reason]))
     left_out = [answered[place].file for place in joint.refused if place not in joint.used]
     if left_out:
         sentences.append(say(words.LEFT_OUT, files=", ".join(left_out)))

@@ -23,7 +23,7 @@ from skin_app.drawing import for_display
 from skin_app.ensemble import Ensemble
 from skin_app.gallery.pictures import shrunk
 from skin_app.page.one_photo.handlers import Shown
-from skin_app.page.uploads import delete, keep, read
+from skin_app.page.sessions import delete, keep, read
 from skin_app.photo.read import Photo, PhotoError, read_photo
 
 MOST = 200

@@ -12,14 +12,14 @@ import gradio as gr
 from skin_app.angles import LEAST, MOST
 from skin_app.ensemble import Ensemble
 from skin_app.language import Say
-from skin_app.page.fragments import status
+from skin_app.page.events import BATCHES, QUIET, UPLOADS, Fragment, spoken
+from skin_app.page.html import status
 from skin_app.page.labels import Labels
 from skin_app.page.one_photo.handlers import Shown
+from skin_app.page.sessions import keep
 from skin_app.page.several import angles, batch
 from skin_app.page.several import table as batch_table
 from skin_app.page.several.batch import Progress, Row, Upload
-from skin_app.page.uploads import keep
-from skin_app.page.wiring import BATCHES, QUIET, UPLOADS, Fragment, spoken
 from skin_app.words import several as words
 
 FILES: dict[str, Any] = {"preprocess": False}  # gradio would copy each file; we read the checked path
@@ -156,7 +156,7 @@ def _build(
         say, found = spoken(request), batch.uploads_of(chosen)
         refused = kind.refusal(say, len(found))
         if refused:
-            yield [*[gr.skip()] * 3, status(refused, kind="error"), *[gr.skip()] * 3]
+            yield [*[gr.skip()] * 3, status(refused, level="error"), *[gr.skip()] * 3]
             return
         session, stop = str(request.session_hash), threading.Event()
         if stops.setdefault(session, stop) is not stop:  # a double click
@@ -219,7 +219,7 @@ def opened_html(say: Say, rows: Sequence[Row] | None, place: int, open_photo: Op
     """The whole result of the photo at `place`, from 0, under its name."""
     row = batch.opened(rows, place)
     if row is None:
-        return status(say(words.NO_LONGER_HELD), kind="error")
+        return status(say(words.NO_LONGER_HELD), level="error")
     return (
         f'<section class="several-opened">{batch_table.opened_heading(say, place, row)}'
         f"{open_photo(say, batch.shown(row))}</section>"

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from skin_app.language import ENGLISH, Say
 from skin_app.outcome import Outcome
-from skin_app.page.fragments import named, percent, said, status, table
-from skin_app.page.one_photo.trust import MARKS
+from skin_app.page.html import named, percent, said, status, table
+from skin_app.page.one_photo.outcome import MARKS
+from skin_app.page.sessions import FORGOTTEN_AFTER
 from skin_app.page.several.batch import MOST, Progress, Row, ranked
-from skin_app.page.uploads import FORGOTTEN_AFTER
 from skin_app.report.files import csv_row, csv_text, error_row
 from skin_app.words import several as words
 
@@ -38,12 +38,12 @@ def progress_status(say: Say, progress: Progress) -> str:
     done, total = len(progress.rows), progress.total
     counts = {"done": done - progress.failed if progress.end else done, "total": total}
     if progress.end == "fault":
-        return status(say(words.FAULT, **counts), kind="error")
+        return status(say(words.FAULT, **counts), level="error")
     if progress.end == "stopped":
-        return status(say(words.STOPPED, **counts), kind="note")
+        return status(say(words.STOPPED, **counts), level="note")
     if progress.end and progress.failed:
         sentence = say(words.DONE_WITH_ERRORS, failed=progress.failed, **counts)
-        return status(sentence, kind="note")
+        return status(sentence, level="note")
     if progress.end:
         return status(say(words.DONE_ONE if total == 1 else words.DONE, total=total))
     if progress.seconds_left is None:

@@ -1,23 +1,34 @@
-"""The form of the report: what the clinician states, all optional, and the downloads."""
+"""The report of one photo: a form for what the clinician states, and PDF, JSON and CSV to download.
 
+The files are made in memory and are part of the page; nothing is stored."""
+
+import base64
+from collections.abc import Mapping
+from datetime import datetime
+from html import escape
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import numpy as np
 
+from skin_app.analysis import NOTHING
 from skin_app.gallery.pictures import LesionPictures
-from skin_app.page.desk import Desk
-from skin_app.page.fragments import status
+from skin_app.language import Say
+from skin_app.page.events import QUIET, UPLOADS, Fragment, spoken, visitor_of
+from skin_app.page.html import status
 from skin_app.page.labels import Labels
-from skin_app.page.one_photo.downloads import downloads
 from skin_app.page.one_photo.handlers import Shown
-from skin_app.page.wiring import QUIET, UPLOADS, Fragment, spoken, visitor_of
-from skin_app.report.record import Notes
+from skin_app.page.sessions import Desk
+from skin_app.report.files import csv_row, csv_text
+from skin_app.report.record import NO_NOTES, Notes
 from skin_app.views import VIEWS
 from skin_app.words import page as words
 
 REPORT_FIELDS = 6  # what `build_report` returns
 LONGEST, LONGEST_NOTES = 80, 20_000  # characters
 PRIVATE = gr.InputHTMLAttributes(autocomplete="off")  # browsers keep what was typed elsewhere
+CSV_NAME = Path("photo")  # the photo's own name is not kept
 
 
 def build_report(shown: gr.State, pictures: LesionPictures, labels: Labels, desk: Desk) -> list[Any]:
@@ -53,7 +64,7 @@ def build_report(shown: gr.State, pictures: LesionPictures, labels: Labels, desk
     ) -> str:
         say = spoken(request)
         if shown is not None and shown.analysis.views < VIEWS:
-            return status(say(words.REPORT_TOO_EARLY), kind="error")
+            return status(say(words.REPORT_TOO_EARLY), level="error")
         thumbnails = {}
         for lesion in shown.analysis.similar if shown is not None else ():
             thumbnail = pictures.thumbnail(lesion.image_id)
@@ -66,3 +77,42 @@ def build_report(shown: gr.State, pictures: LesionPictures, labels: Labels, desk
 
     make.click(on_make, [shown, *stated, notes], files, trigger_mode="once", **UPLOADS, **QUIET)
     return [*stated, notes, files]
+
+
+def downloads(
+    say: Say,
+    shown: Shown | None,
+    notes: Notes = NO_NOTES,
+    thumbnails: Mapping[str, np.ndarray] = NOTHING,
+    made_at: datetime | None = None,
+) -> str:
+    """HTML of three download links, or of a sentence where the photo is no longer held.
+
+    `thumbnails`, `made_at`: as for `Analysis.to_pdf`.
+    """
+    if shown is None:
+        return status(say(words.NO_LONGER_HELD), level="error")
+    made_at = made_at or datetime.now().astimezone()
+    analysis = shown.analysis
+    pdf = analysis.to_pdf(say, notes, made_at, thumbnails)
+    json = analysis.to_json(notes, made_at).encode()
+    csv = csv_text([csv_row(CSV_NAME, analysis)]).encode("utf-8-sig")
+    name = f"lesion-report-{made_at:%Y-%m-%d}"
+    links = (
+        link(say(words.REPORT_PDF), f"{name}.pdf", "application/pdf", pdf),
+        link(say(words.REPORT_JSON), f"{name}.json", "application/json", json),
+        link(say(words.REPORT_CSV), f"{name}.csv", "text/csv", csv),
+    )
+    return (
+        f'<section class="panel downloads" aria-label="{escape(say(words.REPORT_TITLE))}">'
+        f'<p>{" ".join(links)}</p><p class="quiet">{escape(say(words.REPORT_NOT_STORED))}</p></section>'
+    )
+
+
+def link(label: str, name: str, media_type: str, content: bytes) -> str:
+    """A download link that holds its file."""
+    data = base64.b64encode(content).decode()
+    return (
+        f'<a class="button" download="{escape(name)}" href="data:{media_type};base64,{data}">'
+        f"{escape(label)}</a>"
+    )

@@ -9,12 +9,12 @@ from skin_app.decision import OperatingPoint, predictive_values
 from skin_app.diagnoses import DIAGNOSES
 from skin_app.language import Say
 from skin_app.outcome import Outcome
-from skin_app.page.evidence.measured import estimate as estimated
-from skin_app.page.evidence.measured import share_with_interval
-from skin_app.page.fragments import percent, said, table
-from skin_app.trust import Trust
+from skin_app.page.html import estimate as estimated
+from skin_app.page.html import percent, said, share_with_interval, table
+from skin_app.trust import Measured, Trust
 from skin_app.views import VIEWS
 from skin_app.words import page as words
+from skin_app.words.outcome import OUTCOME_MEANING, OUTCOMES, REASONS
 
 MARKS: dict[Outcome, str] = {
     "suspicious": "▲",
@@ -22,7 +22,11 @@ MARKS: dict[Outcome, str] = {
     "uncertain": "?",
     "not dermatoscopic": "⊘",
 }
-COVERAGE = 0.9
+MEASURED: dict[Outcome, Measured] = {
+    "suspicious": "ppv_of_suspicious",
+    "not suspicious": "melanomas_not_suspicious",
+    "uncertain": "uncertain",
+}
 
 
 def outcome_panel(say: Say, analysis: Analysis, trust: Trust | None) -> str:
@@ -33,7 +37,7 @@ def outcome_panel(say: Say, analysis: Analysis, trust: Trust | None) -> str:
         return f'<section class="panel outcome missing"><p>{say(words.NO_TRUST)}</p>{checks}</section>'
     decision = assessment.decision
     kind = decision.outcome.replace(" ", "-")
-    details = [escape(say(decision.reason)), say(words.OUTCOME_MEANING[decision.outcome])]
+    details = [escape(say(REASONS[decision.reason])), say(OUTCOME_MEANING[decision.outcome])]
     if analysis.views == VIEWS:  # what was measured is the full answer
         details.append(_measured_meaning(say, decision.outcome, trust))
     facts = [_set_sentence(say, decision.set_90)]
@@ -46,15 +50,16 @@ def outcome_panel(say: Say, analysis: Analysis, trust: Trust | None) -> str:
     return (
         f'<section class="panel outcome {kind}" aria-label="{say(words.OUTCOME)}"><h2>'
         f'<span class="mark" aria-hidden="true">{MARKS[decision.outcome]}</span> '
-        f"{say(words.OUTCOMES[decision.outcome])}</h2><p>{' '.join(details)}</p>"
+        f"{say(OUTCOMES[decision.outcome])}</h2><p>{' '.join(details)}</p>"
         f'<p class="quiet">{" ".join(facts)}</p>{_to_check(say, analysis)}</section>'
     )
 
 
 def _measured_meaning(say: Say, outcome: Outcome, trust: Trust) -> str:
-    name, sentence = words.OUTCOME_MEASURED.get(outcome, ("", ""))
-    estimate = trust.measured.get(name)
-    return "" if estimate is None else say(sentence, share=estimated(say, estimate))
+    name = MEASURED.get(outcome)
+    if name is None or name not in trust.measured:
+        return ""
+    return say(words.OUTCOME_MEASURED[outcome], share=estimated(say, trust.measured[name]))
 
 
 def in_set(analysis: Analysis) -> tuple[bool, ...] | None:
@@ -102,7 +107,7 @@ def _point(say: Say, point: OperatingPoint, probability: float, prevalence: floa
         share_with_interval(say, point.sensitivity, point.sensitivity_interval),
         share_with_interval(say, point.specificity, point.specificity_interval),
         *(say(words.NOT_DEFINED) if value is None else percent(say, value) for value in values),
-        say(words.ABOVE if above else words.BELOW, line=percent(say, point.threshold)),
+        say(words.ABOVE if above else words.BELOW, threshold=percent(say, point.threshold)),
     )
 
 

@@ -1,39 +1,15 @@
-"""An `Analysis` as fragments of HTML: text from outside is escaped, numbers are labelled."""
+"""The ranked diagnoses of one photo, the networks' own answers, and the status line above them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
 
 import numpy as np
 
 from skin_app.analysis import Analysis
-from skin_app.diagnoses import DIAGNOSES, MALIGNANT, Diagnosis
+from skin_app.diagnoses import DIAGNOSES, MALIGNANT
 from skin_app.language import Say
+from skin_app.page.html import named, percent, said, status, table
 from skin_app.words import page as words
-
-BY_CODE = {diagnosis.code: diagnosis for diagnosis in DIAGNOSES}
-
-
-def percent(say: Say, share: float) -> str:
-    """A share in [0, 1] for people: 71.3 %, < 0.1 %, > 99.9 %; as HTML."""
-    return escape(say.percent(share))
-
-
-def named(say: Say, diagnosis: Diagnosis) -> str:
-    """Full name, code, and whether it is malignant, in words."""
-    mark = f' <span class="malignant">{say(words.MALIGNANT)}</span>' if diagnosis.malignant else ""
-    return f'{escape(say(diagnosis.name))} <span class="code">{diagnosis.code}</span>{mark}'
-
-
-def said(say: Say, sentences: Sequence[str]) -> tuple[str, ...]:
-    """Several constants, such as a table's columns, in the reader's language."""
-    return tuple(say(sentence) for sentence in sentences)
-
-
-def status(sentence: str, detail: str = "", kind: str = "") -> str:
-    """The status line. `kind`: "", "error" (announced at once by screen readers) or "note"."""
-    role = "alert" if kind == "error" else "status"
-    small = f'<span class="quiet">{escape(detail)}</span>' if detail else ""
-    return f'<div class="status {kind}" role="{role}">{escape(sentence)}{small}</div>'
 
 
 def answer_status(say: Say, analysis: Analysis, refining: bool) -> str:
@@ -49,7 +25,7 @@ def answer_status(say: Say, analysis: Analysis, refining: bool) -> str:
     )
 
 
-def ranking(say: Say, analysis: Analysis, in_set: Sequence[bool] | None = None) -> str:
+def ranking_panel(say: Say, analysis: Analysis, in_set: Sequence[bool] | None = None) -> str:
     """The seven diagnoses, most probable first; each is a button for its map. And the malignant total.
 
     `in_set`: whether each of them, in that order, is in the prediction set; None where there is none.
@@ -92,7 +68,7 @@ def _mark(say: Say, inside: bool) -> str:
     )
 
 
-def members(say: Say, analysis: Analysis) -> str:
+def members_panel(say: Say, analysis: Analysis) -> str:
     """Each member's own first two answers, beside the ensemble's."""
     answers = [(say(words.ALL_TOGETHER), analysis.probabilities)]
     answers += [(say(words.MEMBER, number=i + 1), row) for i, row in enumerate(analysis.members)]
@@ -109,36 +85,4 @@ def members(say: Say, analysis: Analysis) -> str:
     return (
         f'<section class="panel members"><h2>{say(words.DO_MEMBERS_AGREE)}</h2>'
         f"{table(said(say, words.MEMBER_COLUMNS), rows, stacked=True)}</section>"
-    )
-
-
-def table(
-    columns: Sequence[str],
-    rows: Iterable[Sequence[str]],
-    numbers: Sequence[int] = (),
-    caption: str = "",
-    stacked: bool = False,
-) -> str:
-    """A table of ready HTML cells; `numbers`: columns set flush right; the first heads its row.
-
-    `stacked`: on a phone each row becomes a block of labelled lines.
-    """
-
-    def kind(column: int) -> str:
-        return ' class="number"' if column in numbers else ""
-
-    head = "".join(f'<th scope="col"{kind(i)}>{name}</th>' for i, name in enumerate(columns))
-    body = "".join(
-        f'<tr><th scope="row">{row[0]}</th>'
-        + "".join(
-            f'<td{kind(i)} data-label="{columns[i]}">{cell}</td>'
-            for i, cell in enumerate(row[1:], start=1)
-        )
-        + "</tr>"
-        for row in rows
-    )
-    label = f"<caption>{caption}</caption>" if caption else ""
-    return (
-        f'<div class="wide"><table class="facts{" stacked" if stacked else ""}">{label}'
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )

@@ -1,4 +1,4 @@
-"""What all tabs share: how events are queued, how HTML is shown, which language a visitor reads."""
+"""How events are queued, how their HTML is shown, and who sent them in which language."""
 
 from functools import partial
 from typing import Any
@@ -7,7 +7,6 @@ import gradio as gr
 
 from skin_app.language import Say, preferred
 
-HELD_FOR = 15 * 60  # seconds after the last that a visitor did
 NETWORKS: dict[str, Any] = {"concurrency_id": "networks", "concurrency_limit": 1}
 # Not in turn with single photos: those would wait for the last photo of a batch. `batch.TURNS` lets the
 # batches of all visitors pass a few photos at a time.

@@ -1,3 +1,5 @@
+"""Nothing is measured on lesions that it was fitted on."""
+
 from dataclasses import replace
 
 import numpy as np
@@ -5,18 +7,19 @@ import pytest
 from scipy.special import softmax
 
 from skin_app.decision import calibrated
-from tests.predictions import BASE, made, nested_predictions
-from train.audit import abstention, outcomes
-from train.audit.conformal import nested_sets
-from train.audit.nested import Nested, divided, means_with_intervals, ratios_with_intervals
-from train.audit.operating import nested_calls
-from train.scores.crossfit import bias_helps, chosen_calibration, cross_fitted
+from tests.predictions import BASE, crossfit_predictions, made
+from train.audit.abstention import crossfit_answers
+from train.audit.conformal import crossfit_sets
+from train.audit.operating import crossfit_calls
+from train.audit.outcomes import crossfit_grounds
+from train.scores.crossfit import Crossfit, bias_helps, chosen_calibration, cross_fitted
+from train.scores.estimate import mean_estimates, ratio_estimates
 from train.scores.temperature import fit_temperature, fit_temperature_and_bias, negative_log_likelihood
 
 
 @pytest.fixture(scope="module")
-def nested() -> Nested:
-    return nested_predictions()
+def crossfit() -> Crossfit:
+    return crossfit_predictions()[0]
 
 
 def test_temperature_and_bias_are_found_again() -> None:
@@ -55,36 +58,34 @@ def test_a_bias_stays_finite_for_a_class_without_images() -> None:
     assert bias[3] == bias.min()
 
 
-def test_what_lies_inside_a_part_does_not_move_its_own_thresholds(nested: Nested) -> None:
+def test_what_lies_inside_a_part_does_not_move_its_own_thresholds(crossfit: Crossfit) -> None:
     """Poison: inside one part every diagnosis becomes another; only the other parts may notice."""
-    parts = nested.divisions[0].parts
-    inside = parts == 2
-    poisoned = replace(nested, labels=np.where(inside, (nested.labels + 3) % 7, nested.labels))
+    inside = crossfit.parts == 2
+    poisoned = replace(crossfit, labels=np.where(inside, (crossfit.labels + 3) % 7, crossfit.labels))
     for measured in (
-        lambda one: nested_sets(one, 0.9)[0],
-        lambda one: nested_calls(one, 0.95)[0],
-        lambda one: outcomes.nested_grounds(one, 0.9, 0.98)[0],
+        lambda one: crossfit_sets([one], 0.9)[0],
+        lambda one: crossfit_calls([one], 0.95)[0],
+        lambda one: crossfit_grounds([one], 0.9, 0.98)[0],
     ):
-        before, after = measured(nested), measured(poisoned)
+        before, after = measured(crossfit), measured(poisoned)
         assert np.array_equal(before[inside], after[inside])
         assert not np.array_equal(before[~inside], after[~inside])
 
 
-def test_doubtful_images_inside_a_part_do_not_move_its_own_cut_offs(nested: Nested) -> None:
-    division = nested.divisions[0]
-    inside = np.flatnonzero(division.parts == 2)
+def test_doubtful_images_inside_a_part_do_not_move_its_own_cut_offs(crossfit: Crossfit) -> None:
+    inside = np.flatnonzero(crossfit.parts == 2)
     poisoned, spared = inside[::2], inside[1::2]
-    probabilities = division.probabilities.copy()
+    probabilities = crossfit.probabilities.copy()
     probabilities[2, poisoned] = 1 / 7
-    worse = replace(nested, divisions=(replace(division, probabilities=probabilities),))
-    before, after = (abstention.nested_answers(one, BASE.frequencies)[0] for one in (nested, worse))
+    worse = replace(crossfit, probabilities=probabilities)
+    before, after = (crossfit_answers(one, BASE.frequencies)[0] for one in (crossfit, worse))
     assert np.array_equal(before[:, spared], after[:, spared])
     assert not after[1:, poisoned].any()
 
 
 def test_what_lies_inside_a_part_does_not_move_its_own_calibration() -> None:
     logits, labels, lesions = made(300)
-    before = divided(BASE, logits, labels, lesions, 1, 0)
+    before = Crossfit.of(BASE, logits, labels, lesions, 1)
     inside = before.parts == 1
     poisoned = np.where(inside[:, None], -logits, logits)
     for part, calibration in enumerate(before.calibrations):
@@ -96,19 +97,19 @@ def test_what_lies_inside_a_part_does_not_move_its_own_calibration() -> None:
     assert all(len(np.unique(before.parts[lesions == one])) == 1 for one in lesions)
 
 
-def test_ratios_and_means_draw_whole_lesions() -> None:
+def test_estimates_draw_whole_lesions() -> None:
     lesions = np.repeat(np.arange(50), 2)
     values = np.random.default_rng(0).normal(size=(100, 2)) + 5
     values[lesions < 20, 1] = np.nan
-    both, some = means_with_intervals(values, lesions)
-    assert both["value"] == pytest.approx(values[:, 0].mean())
-    assert (some["value"], some["lesions"]) == (pytest.approx(np.nanmean(values[:, 1])), 30)
+    both, some = mean_estimates(values, lesions)
+    assert both.value == pytest.approx(values[:, 0].mean())
+    assert (some.value, some.images) == (pytest.approx(np.nanmean(values[:, 1])), 60)
     doubled = np.repeat(values[::2, :1], 2, axis=0)
-    single = means_with_intervals(values[::2, :1], lesions[::2])[0]["interval_95"]
-    assert means_with_intervals(doubled, lesions)[0]["interval_95"] == pytest.approx(single)
+    single = mean_estimates(values[::2, :1], lesions[::2])[0].interval_95
+    assert mean_estimates(doubled, lesions)[0].interval_95 == pytest.approx(single)
     lower = 0.025 ** (1 / 50)  # resampled, equal values would give an interval without width
-    all_of_them, none_of_them = means_with_intervals(np.array([[1.0, 0.0]] * 100), lesions)
-    assert all_of_them["interval_95"] == pytest.approx((lower, 1))
-    assert none_of_them["interval_95"] == pytest.approx((0, 1 - lower))
-    (none,) = ratios_with_intervals(np.zeros((100, 1)), np.zeros((100, 1)), lesions)
-    assert (none["value"], none["interval_95"], none["images"]) == (None, None, 0)
+    all_of_them, none_of_them = mean_estimates(np.array([[1.0, 0.0]] * 100), lesions)
+    assert all_of_them.interval_95 == pytest.approx((lower, 1))
+    assert none_of_them.interval_95 == pytest.approx((0, 1 - lower))
+    (none,) = ratio_estimates(np.zeros((100, 1)), np.zeros((100, 1)), lesions)
+    assert (none.value, none.interval_95, none.images) == (None, None, 0)
