@@ -86,9 +86,9 @@ def _published(accuracy: float, precision: float, recall: float, f1: float) -> d
 
 
 BY_IMAGE = (
-    "The published numbers come from a split by image, which leaks, and are those of the networks' own "
-    "highest output. Ours are of two rules that take off first what class weights add to a class: they "
-    "show how well the classes are told apart, not how far weights shift the output to the rare ones."
+    "The published numbers come from a split by image, which leaks, and from the highest raw output of "
+    "the networks. Ours are calibrated, with the effect of class weights taken off: they show how well "
+    "the classes are told apart, not how far weights push the output towards rare classes."
 )
 
 ONE_SIZE = member_with(view_sizes=())(FLAGSHIP)
@@ -115,7 +115,7 @@ STUDIES: dict[str, Study] = {
             ),
             notes=(
                 BY_IMAGE,
-                "The published row of the full system is its test score: five ResNet-50 with "
+                "The published row of full is the test score of the whole system: five ResNet-50 with "
                 "test-time augmentation.",
             ),
         ),
@@ -127,7 +127,7 @@ STUDIES: dict[str, Study] = {
                 Setting(name, with_backbone(name))
                 for name in ("resnet50", "vgg16", "mobilenetv1_100", "efficientnet_b1")
             ),
-            notes=("Of this table of the publication we could read no numbers.",),
+            notes=("The numbers of this table of the publication could not be read.",),
             ensemble=True,
         ),
         Study(
@@ -175,8 +175,8 @@ STUDIES: dict[str, Study] = {
             ),
             notes=(
                 "The published numbers are of other data: photographs by users.",
-                "Rates fall from block to block, so the first layers of a deeper network train at "
-                "lower rates than those of a shallower one.",
+                "Learning rates fall from block to block, so the first layers of a deeper network "
+                "train at lower rates.",
             ),
         ),
         Study(
@@ -188,20 +188,19 @@ STUDIES: dict[str, Study] = {
                 Setting("three-sizes", viewed_at(160, 192, 224), after="one-size"),
             ),
             notes=(
-                "The same networks, trained at 160 px: three-sizes reads the views at 160, 192 and "
-                "224 px in turn. The first has 160 px in both: answers from one view are the same.",
-                "The sizes were chosen on fold 0, where 192 and 224 px alone, pairs of sizes, 192 px "
-                "trained for one epoch more, and zoomed views were looked at too; fold 1 was not "
-                "looked at before.",
-                "Malignant AUC and negative log-likelihood have counted in docs/flagship.md's rule "
-                "since this study was measured: by accuracy and balanced accuracy alone, as before, "
-                "three-sizes would not have earned its place.",
+                "Both settings use the same networks, trained at 160 px. three-sizes reads the views "
+                "at 160, 192 and 224 px in turn. The first view has 160 px in both, so answers from "
+                "one view are equal.",
+                "The sizes were chosen on fold 0, after a look at 192 and 224 px alone, pairs of "
+                "sizes, one more epoch at 192 px, and zoomed views. Fold 1 was not looked at before.",
+                "Malignant AUC and negative log-likelihood joined the verdict after this study was "
+                "measured. By accuracy and balanced accuracy alone, three-sizes would not be better.",
             ),
             untouched=(1,),
         ),
         Study(
             name="unlike-members",
-            title="The flagship: a second member of another kind for each fold",
+            title="The flagship: a second member of another architecture for each fold",
             recipe=FLAGSHIP,
             settings=(
                 Setting("swin", unchanged),
@@ -209,9 +208,9 @@ STUDIES: dict[str, Study] = {
             ),
             ensemble=True,
             notes=(
-                "swin is the flagship as it ships, with the predictions of three-sizes in the study of "
-                "views. The kind of the second member, its size and its epochs were fixed before a "
-                "prediction of it was looked at; after fold 0 it was given up.",
+                "swin is the flagship as it ships: the predictions of three-sizes in the study of "
+                "views. The architecture, size and epochs of the second member were fixed before any "
+                "of its predictions was seen. It was given up after fold 0.",
             ),
         ),
         Study(
@@ -225,12 +224,12 @@ STUDIES: dict[str, Study] = {
             ),
             ensemble=True,
             notes=(
-                "today is the flagship as it ships, with the predictions of three-sizes in the study "
-                "of views. 192-px-conditions changes several things at once: input size, all layers "
-                "trained, logit adjustment in place of class weights and focusing, more stochastic "
-                "depth, a little mixup, and augmentation by artefacts, light, colour, blur and JPEG. "
-                "192-px-longer goes on from it for ten epochs at 192 px, "
-                "without mixup and with less damage.",
+                "today is the flagship as it ships: the predictions of three-sizes in the study of "
+                "views. 192-px-conditions changes several things at once: 192 px, all layers trained, "
+                "logit adjustment in place of class weights and focal loss, more stochastic depth, a "
+                "little mixup, and augmentation by artefacts, light, colour, blur and JPEG.",
+                "192-px-longer continues it for ten epochs at 192 px, without mixup and with less "
+                "damage.",
             ),
         ),
         Study(
@@ -256,15 +255,14 @@ STUDIES: dict[str, Study] = {
                 ),
             ),
             notes=(
-                "What to try was chosen with a look at fold 0, whose images are scored here too.",
-                f"All but 3-epochs and {LONG} are one epoch more, from the member that {LONG} left "
-                f"(rounded to float16, as it ships), at a quarter of its rates; {MORE} changes nothing "
-                "else. They were trained one after the other on one machine that did other work at "
-                f"times, 3-epochs and {LONG} on slower ones that also paused the training. Minutes are "
-                "those of the added epoch.",
-                "3-epochs was trained by an earlier version of this code, with the same settings; its "
-                "training losses and times by epoch were not kept, and its validation measured other "
-                "quantities than now, so they are not shown.",
+                "The settings were chosen after a look at fold 0, whose images are scored here.",
+                f"All settings but 3-epochs continue the member of {LONG} (rounded to float16, as it "
+                f"ships) for one epoch at a quarter of its learning rates. {MORE} changes nothing "
+                "else.",
+                "Minutes are those of the added epoch, on a machine that did other work at times; "
+                f"3-epochs and {LONG} ran on slower machines that paused the training.",
+                "3-epochs was trained by an earlier version of this code with the same settings. Its "
+                "losses by epoch were not kept.",
             ),
             views=1,
         ),

@@ -31,7 +31,8 @@ from train.engine.run import Run, RunError
 from train.release.card import model_card
 from train.release.gallery_index import gallery_embeddings, gallery_table, same_photo
 from train.scores.crossfit import CALIBRATED_ON, Bias, cross_fitted
-from train.scores.metrics import score_report
+from train.scores.metrics import scores_by_rule
+from train.scores.plain import plain
 from train.scores.temperature import fit_calibration
 from train.scores.unseen import predicted_by
 
@@ -160,9 +161,9 @@ def out_of_fold_scores(
     for views, logits in predictions.logits.items():
         probabilities = cross_fitted(logits, predictions.labels, predictions.lesions, shift, bias)
         adjusted = prior_adjusted(probabilities, calibration.frequencies)
-        report[f"views_{views}"] = score_report(
-            probabilities, adjusted, predictions.labels, predictions.lesions
-        )
+        by_rule = {"calibrated": probabilities, "prior_adjusted": adjusted}
+        scores = scores_by_rule(by_rule, predictions.labels, predictions.lesions)
+        report[f"views_{views}"] = plain(scores)
     return report
 
 
