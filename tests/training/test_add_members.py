@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 import torch
 from safetensors.torch import save_file
-from train.audit.readings import view_readings
 
 from skin_app.diagnoses import CODES
 from skin_app.ensemble import Ensemble, MemberGroup, input_square
