@@ -42,18 +42,18 @@ from skin_app.diagnoses import CODES
 from skin_app.hardware import best_device, describe, precision
 from skin_app.network import Member
 from skin_app.output import OutputError, check_output, replace_file
-from train.data.drawings import Kind, draw_lesion
+from train.data.drawings import Pattern, draw_lesion
 from train.data.ham10000 import Dataset, read_dataset
 from train.data.pixels import Pixels
 from train.data.subset import stratified_part
-from train.engine.learner import Learner, memory_format
+from train.engine.fold import Learner, memory_format
 from train.engine.processes import new_accelerator
 from train.engine.run import Run, prepare
 from train.recipes.overrides import changed
 from train.recipes.published import FLAGSHIP
 from train.recipes.recipe import Recipe
 
-KINDS: tuple[Kind, ...] = ("network", "globules", "patchy", "vessels")
+KINDS: tuple[Pattern, ...] = ("network", "globules", "patchy", "vessels")
 WORKERS = (0, 2)
 
 

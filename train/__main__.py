@@ -9,56 +9,41 @@ import os
 import sys
 from pathlib import Path
 
-import torch
-
-from skin_app.diagnoses import ClassOrderError
-from skin_app.output import OutputError
-from skin_app.photo.read import PhotoError
-from skin_app.weights.folder import WeightsError
-from train import verbs
-from train.data.ham10000 import DataError
-from train.documents.trust import SECTIONS
-from train.engine.run import RunError
-from train.engine.start import StartError
-from train.recipes.backbones import PRESETS
-from train.recipes.published import RECIPES
-from train.recipes.studies import STUDIES
-from train.release.publish import PublishError
-
 FULL_DISK = (
     "Nothing finished is lost; free some space or choose another --out, and start the same command "
     "again."
 )
-BACKBONE = f"a timm name, or one of {', '.join(PRESETS)}"
-
-
-KNOWN = (
-    DataError,
-    OutputError,
-    PhotoError,
-    PublishError,
-    RunError,
-    StartError,
-    WeightsError,
-    ClassOrderError,
-)
+BACKBONE = "a timm name, or a preset such as swin_tiny_stages123"
+TRAINER_ALONE = ("accelerate", "jinja2")  # the packages of the extra `train`
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one verb; returns 0, or 2 after one sentence on what went wrong."""
+    """Run one verb; returns 0, or 2 after one sentence on what went wrong.
+
+    The trainer is imported here, not above, so that `--help` answers at once.
+    """
     arguments = sys.argv[1:] if arguments is None else arguments
     options = _parser().parse_args(arguments)
     options.command = ["python", "-m", "train", *arguments]
     try:
-        options.run_verb(options)
-    except KNOWN as error:
+        from train import verbs
+
+        getattr(verbs, options.function)(options)
+    except ModuleNotFoundError as error:
+        if error.name not in TRAINER_ALONE:
+            raise
+        _say(f"error: {error.name} is not installed: training needs `pip install -e '.[train]'`.")
+        return 2
+    except _known_errors() as error:
         _say(f"error: {error}")
         return 2
     except OSError as error:
         full = f" {FULL_DISK}" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
         _say(f"error: {error.filename or options.out}: {error.strerror or error}.{full}")
         return 2
-    except torch.OutOfMemoryError:
+    except RuntimeError as error:
+        if type(error).__name__ != "OutOfMemoryError":  # torch's own, known without importing torch
+            raise
         _say(
             "error: the memory of the GPU is full: start anew with more --micro-batches, a smaller "
             "--set batch=N, or a smaller --size."
@@ -68,6 +53,19 @@ def main(arguments: list[str] | None = None) -> int:
         _say("stopped; the same command goes on from the last checkpoint.")
         return 130
     return 0
+
+
+def _known_errors() -> tuple[type[Exception], ...]:
+    """The errors whose message is a sentence that says what to do; called once something is raised."""
+    from skin_app.diagnoses import ClassOrderError
+    from skin_app.output import OutputError
+    from skin_app.photo.read import PhotoError
+    from skin_app.weights.folder import WeightsError
+    from train.data.ham10000 import DataError
+    from train.recipes.recipe import RunError
+    from train.release.publish import PublishError
+
+    return (DataError, OutputError, PhotoError, PublishError, RunError, WeightsError, ClassOrderError)
 
 
 def _say(sentence: str) -> None:
@@ -83,29 +81,27 @@ def _parser() -> argparse.ArgumentParser:
     )
     verbs_of = parser.add_subparsers(required=True, metavar="VERB")
 
-    def verb(name: str, run_verb: object, about: str) -> argparse.ArgumentParser:
+    def verb(name: str, function: str, about: str) -> argparse.ArgumentParser:
         added = verbs_of.add_parser(name, help=about, description=about)
-        added.set_defaults(run_verb=run_verb)
+        added.set_defaults(function=function)
         return added
 
-    split = verb("split", verbs.split, "write lesion-grouped stratified folds as CSV")
+    split = verb("split", "split", "write lesion-grouped stratified folds as CSV")
     _data(split)
     split.add_argument("--folds", type=int, default=5)
     split.add_argument("--seed", type=int, default=0)
     split.add_argument("--by-image", action="store_true", help="ignore lesions, as in 2020 (leaks)")
 
-    run = verb(
-        "run", verbs.train_run, "train members, predict held-out folds, write the weights folder"
-    )
+    run = verb("run", "train_run", "train members, predict held-out folds, write the weights folder")
     _training(run)
-    run.add_argument("--recipe", choices=sorted(RECIPES), default="flagship")
+    run.add_argument("--recipe", help="of train/recipes/published.py", default="flagship")
     run.add_argument("--init", type=Path, help="start weights (safetensors, timm's key names)")
     run.add_argument(
         "--after", type=Path, metavar="RUN", help="go on from the members of this finished run"
     )
 
     about = "write a weights folder from the finished folds of one or more runs on the same folds"
-    joined = verb("assemble", verbs.assemble_runs, about)
+    joined = verb("assemble", "assemble_runs", about)
     joined.add_argument("run", nargs="+", type=Path, metavar="RUN", help="the --out folder of a `run`")
     joined.add_argument(
         "--out", type=Path, help="the weights folder (default: weights in the first RUN)"
@@ -113,9 +109,9 @@ def _parser() -> argparse.ArgumentParser:
     joined.add_argument("--int8", action="store_true", help="store 8-bit integers: half the size")
     _images(joined, required=True)
 
-    study = verb("study", verbs.run_study, "train a study's settings and compare them in pairs")
+    study = verb("study", "run_study", "train a study's settings and compare them in pairs")
     _training(study)
-    study.add_argument("--study", choices=sorted(STUDIES), required=True)
+    study.add_argument("--study", help="of train/recipes/studies.py", required=True)
     study.add_argument("--only", action="append", metavar="SETTING", help="may be repeated")
     study.add_argument(
         "--views", type=int, choices=(1, 4, 8), help="of held-out images (default: the study's)"
@@ -126,10 +122,10 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     rate = verb(
-        "range-test", verbs.range_test, "learning-rate range test with its plot and the chosen rate"
+        "range-test", "range_test", "learning-rate range test with its plot and the chosen rate"
     )
     _training(rate)
-    rate.add_argument("--recipe", choices=sorted(RECIPES), default="mishra2019")
+    rate.add_argument("--recipe", help="of train/recipes/published.py", default="mishra2019")
     rate.add_argument("--init", type=Path)
     rate.add_argument(
         "--stage", type=int, default=0, help="number of the recipe's stage, tried on the start weights"
@@ -138,7 +134,7 @@ def _parser() -> argparse.ArgumentParser:
     rate.add_argument("--highest", type=float, default=1.0)
     rate.add_argument("--steps", type=int, default=100)
 
-    trial = verb("trial", verbs.trial, "score a frozen backbone on cached bottleneck features")
+    trial = verb("trial", "trial", "score a frozen backbone on cached bottleneck features")
     _data(trial)
     trial.add_argument("--backbone", required=True, help=BACKBONE)
     trial.add_argument("--size", type=int)
@@ -147,22 +143,22 @@ def _parser() -> argparse.ArgumentParser:
     trial.add_argument("--seed", type=int, default=0)
     trial.add_argument("--evidence", type=Path, help="keep the report under EVIDENCE/trials, too")
 
-    pairs = verb("pairs", verbs.pairs, "the leading confused pairs, with cases and two explanations")
+    pairs = verb("pairs", "pairs", "the leading confused pairs, with cases and two explanations")
     _finished_run(pairs)
     pairs.add_argument("--pairs", type=int, default=5)
     pairs.add_argument("--cases", type=int, default=4)
 
-    saliency = verb("saliency", verbs.saliency, "gradient saliency of single images")
+    saliency = verb("saliency", "saliency", "gradient saliency of single images")
     _finished_run(saliency)
     saliency.add_argument("--image", action="append", required=True, help="image id; may be repeated")
 
-    tsne = verb("tsne", verbs.tsne, "t-SNE map of the last hidden layer of one fold's member")
+    tsne = verb("tsne", "tsne", "t-SNE map of the last hidden layer of one fold's member")
     _finished_run(tsne)
     tsne.add_argument("--fold", type=int, default=0)
     tsne.add_argument("--images", type=int, help="a stratified part of the images")
 
     about = "score weights on labelled images, or rebuild every table and figure from kept evidence"
-    evaluation = verb("evaluate", verbs.score, about)
+    evaluation = verb("evaluate", "score", about)
     evaluation.add_argument("--weights", help="a folder, or owner/name@revision")
     _data(evaluation, required=False)
     evaluation.add_argument("--views", type=int, choices=(1, 8), default=8)
@@ -170,7 +166,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluation.add_argument("--figures", type=Path, default=Path("docs/figures"))
 
     about = "fit and measure how far a weights folder's answers can be trusted"
-    auditing = verb("audit", verbs.audit_weights, about)
+    auditing = verb("audit", "audit_weights", about)
     auditing.add_argument("--weights", help="a folder (default: the embedded weights)")
     auditing.add_argument(
         "--not-dermoscopy",
@@ -181,16 +177,16 @@ def _parser() -> argparse.ArgumentParser:
     auditing.add_argument(
         "--work", type=Path, default=Path("runs/trust/work"), help="where slow results are kept"
     )
-    auditing.add_argument("--only", choices=SECTIONS, help="measure this section of --out again")
+    auditing.add_argument("--only", metavar="SECTION", help="measure this section of --out again")
     _data(auditing)
 
     about = "put the t-SNE map of member 0's held-out images into a weights folder"
-    lesion_map = verb("map", verbs.map_of_weights, about)
+    lesion_map = verb("map", "map_of_weights", about)
     lesion_map.add_argument("--weights", help="a folder (default: the embedded weights)")
     lesion_map.set_defaults(out=None)
 
     about = "upload a weights folder to the Hugging Face Hub, and a Space that serves it"
-    publishing = verb("publish", verbs.publish_weights, about)
+    publishing = verb("publish", "publish_weights", about)
     publishing.add_argument("--weights", help="a folder (default: the embedded weights)")
     publishing.add_argument(
         "--repo", required=True, metavar="OWNER/NAME", help="model repo; its files are replaced"
@@ -200,7 +196,7 @@ def _parser() -> argparse.ArgumentParser:
     publishing.add_argument("--public", action="store_true", help="new repos are visible to all")
     publishing.set_defaults(out=None)
 
-    readme = verb("readme", verbs.readme, "write the score table of a weights folder into README.md")
+    readme = verb("readme", "readme", "write the score table of a weights folder into README.md")
     readme.add_argument("--weights", help="a folder (default: the embedded weights)")
     readme.add_argument("--out", type=Path, default=Path("README.md"))
     return parser

@@ -13,18 +13,18 @@ from skin_app.weights.folder import open_weights
 from train.audit.audit import audit
 from train.data.findings import findings
 from train.data.folds import image_folds, lesion_folds, write_folds
-from train.data.ham10000 import Dataset, read_dataset
+from train.data.ham10000 import DataError, Dataset, read_dataset
 from train.documents.figures import draw_range_test
 from train.documents.results import write_results, write_study
 from train.documents.tables import score_cell
 from train.documents.template import filled, plain
-from train.documents.trust import FIGURE
+from train.documents.trust import FIGURE, SECTIONS
+from train.engine import outputs
 from train.engine.checkpoint import write_json
-from train.engine.fit import fit_fold
+from train.engine.fold import train_fold
 from train.engine.processes import in_turn, new_accelerator
 from train.engine.range_test import find_rate, write_range_test
 from train.engine.run import Run, RunError, check_before, check_folds, counts_scc, open_run, prepare
-from train.engine.trial import quick_trial
 from train.explain.pairs import confused_pairs
 from train.explain.saliency import saliency_sheet
 from train.explain.tsne import map_embeddings
@@ -33,7 +33,6 @@ from train.recipes.overrides import changed
 from train.recipes.published import RECIPES
 from train.recipes.recipe import Recipe
 from train.recipes.studies import STUDIES
-from train.release import outputs
 from train.release.assemble import assemble
 from train.release.card import with_scores
 from train.release.gallery_index import tells_photos_apart
@@ -43,6 +42,7 @@ from train.release.weights_folder import open_to_change
 from train.scores.compare import Plan, compare
 from train.scores.evaluate import evaluate
 from train.scores.evidence import finished_folds
+from train.scores.trial import quick_trial
 
 TRIAL_SCORES = (
     ("prior_adjusted", "balanced_accuracy"),
@@ -71,7 +71,7 @@ def train_run(options: Namespace) -> None:
     run = in_turn(accelerator, lambda: _prepared(options, recipe))
     check_before(run, folds)
     for fold in folds:
-        fit_fold(run, fold, accelerator)
+        train_fold(run, fold, accelerator)
     if not accelerator.is_main_process:
         return
     begun = {int(path.name.removeprefix("fold-")) for path in run.folder.glob("fold-*")}
@@ -95,7 +95,9 @@ def assemble_runs(options: Namespace) -> None:
 
 
 def run_study(options: Namespace) -> None:
-    study = STUDIES[options.study]
+    study = STUDIES.get(options.study)
+    if study is None:
+        raise RunError(f"There is no study {options.study}: use {', '.join(sorted(STUDIES))}.")
     evidence = options.evidence or options.out / "evidence"
     outputs.check_folder(options.out, {f"{study.name}.md": outputs.STUDY_PAGE})
     outputs.check_folder(evidence / study.name, {"study.json": outputs.STUDY})
@@ -219,6 +221,8 @@ def score(options: Namespace) -> None:
 
 
 def audit_weights(options: Namespace) -> None:
+    if options.only not in (None, *SECTIONS):
+        raise DataError(f"--only takes one of {', '.join(SECTIONS)}, not {options.only}.")
     beside = {FIGURE: outputs.PICTURE}
     outputs.check_document(options.out, outputs.TRUST, outputs.TRUST_JSON, beside)
     outputs.check_folder(options.work)
@@ -259,7 +263,10 @@ def readme(options: Namespace) -> None:
 
 def recipe_of(options: Namespace) -> Recipe:
     """The named recipe with what the command line changes in it."""
-    return changed(RECIPES[options.recipe], options.backbone, options.size, options.set)
+    recipe = RECIPES.get(options.recipe)
+    if recipe is None:
+        raise RunError(f"There is no recipe {options.recipe}: use {', '.join(sorted(RECIPES))}.")
+    return changed(recipe, options.backbone, options.size, options.set)
 
 
 def _prepared(options: Namespace, recipe: Recipe) -> Run:

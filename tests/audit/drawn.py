@@ -12,7 +12,7 @@ from skin_app.network import MemberConfig
 from skin_app.weights.folder import open_weights
 from tests.tiny import MOBILENET, write_weights
 from train.audit.bench import Bench
-from train.data.drawings import Kind, draw_lesion
+from train.data.drawings import Pattern, draw_lesion
 
 
 def drawn_table(folder: Path, images: int, size: tuple[int, int], suffix: str = "png") -> pd.DataFrame:
@@ -20,7 +20,7 @@ def drawn_table(folder: Path, images: int, size: tuple[int, int], suffix: str = 
     rows = []
     for row in range(images):
         path = folder / f"ISIC_{row}.{suffix}"
-        pattern = get_args(Kind)[row % len(get_args(Kind))]
+        pattern = get_args(Pattern)[row % len(get_args(Pattern))]
         Image.fromarray(draw_lesion(row % 14, pattern, *size)).save(path, quality=95)
         turn, lesion = row % 2, f"L{row:02d}"
         rows.append((path.stem, CODES[row % 7], lesion, turn, turn, str(path), lesion))

@@ -12,9 +12,9 @@ from train.audit.abstention import crossfit_answers
 from train.audit.conformal import crossfit_sets
 from train.audit.operating import crossfit_calls
 from train.audit.outcomes import crossfit_grounds
-from train.engine.temperature import fit_temperature, fit_temperature_and_bias, negative_log_likelihood
 from train.scores.crossfit import Crossfit, bias_helps, chosen_calibration, cross_fitted
 from train.scores.estimate import mean_estimates, ratio_estimates
+from train.scores.temperature import fit_temperature, fit_temperature_and_bias, negative_log_likelihood
 
 
 @pytest.fixture(scope="module")

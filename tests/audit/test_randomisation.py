@@ -24,10 +24,10 @@ from train.audit.randomisation import (
     similarity,
     structural_similarity,
 )
-from train.data.drawings import Kind, draw_lesion
+from train.data.drawings import Pattern, draw_lesion
 from train.explain.maps import EXPLAINING, OURS, centre_gaussian, maps_by_method, random_map
 
-KINDS = get_args(Kind)
+KINDS = get_args(Pattern)
 
 
 def member_of(config: MemberConfig) -> Member:

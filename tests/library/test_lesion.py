@@ -19,7 +19,7 @@ from skin_app.lesion import (
 )
 from skin_app.photo.read import Photo
 from train.audit.lesion import overlap
-from train.data.drawings import Kind, draw_lesion, lesion_outline
+from train.data.drawings import Pattern, draw_lesion, lesion_outline
 
 SKIN, BROWN = (222, 176, 158), (120, 76, 58)
 
@@ -59,8 +59,8 @@ def test_square_is_the_centre_of_the_photo_resized() -> None:
     assert np.abs(square.astype(int) - np.asarray(expected, dtype=int)).max() <= 1
 
 
-@pytest.mark.parametrize("kind", get_args(Kind))
-def test_mask_covers_drawn_lesions(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", get_args(Pattern))
+def test_mask_covers_drawn_lesions(kind: Pattern) -> None:
     for seed in range(2):
         drawing = Photo(draw_lesion(seed, kind, height=135, width=180))
         outline = lesion_outline(seed, kind, 135, 180)

@@ -23,7 +23,7 @@ from train.audit.bench import Bench
 from train.audit.heat import first_maps
 from train.audit.novelty import fit_novelty
 from train.data.ham10000 import read_dataset
-from train.engine.fit import fit_fold
+from train.engine.fold import train_fold
 from train.engine.run import Run, RunError, prepare
 from train.recipes.recipe import Recipe, Stage
 from train.release.assemble import assemble
@@ -45,7 +45,7 @@ def fitted(
     save_file({key: value.contiguous() for key, value in backbone.items()}, start)
     run = prepare(folder, read_dataset(data), recipe, 0, start)
     for fold in folds:
-        fit_fold(run, fold, views=views)
+        train_fold(run, fold, views=views)
     return run
 
 

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from skin_app.photo.read import read_photo
-from train.data.drawings import EXAMPLES, PIGMENT, Kind, draw_lesion, write_examples
+from train.data.drawings import EXAMPLES, PIGMENT, Pattern, draw_lesion, write_examples
 
 SHIPPED = Path(__file__).parents[2] / "skin_app" / "page" / "examples"
 
 
 @pytest.mark.parametrize("kind", list(PIGMENT))
-def test_drawing_is_deterministic(kind: Kind) -> None:
+def test_drawing_is_deterministic(kind: Pattern) -> None:
     first = draw_lesion(5, kind, height=90, width=120)
     assert first.shape == (90, 120, 3)
     assert first.dtype == np.uint8

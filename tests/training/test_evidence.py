@@ -21,7 +21,6 @@ from train.documents.figures import draw_learning_curves, draw_range_test, draw_
 from train.documents.results import write_results
 from train.documents.results_page import study_page
 from train.engine.run import _read_folds
-from train.engine.temperature import fit_temperature
 from train.recipes.published import FLAGSHIP
 from train.scores.crossfit import cross_fitted
 from train.scores.evidence import (
@@ -33,6 +32,7 @@ from train.scores.evidence import (
 )
 from train.scores.paired import Side, compare, has_sibling_in_training
 from train.scores.summary import differences
+from train.scores.temperature import fit_temperature
 
 SHIFT = (0.5, 0.2, 0.0, 0.8, 0.0, -0.4, 0.6)
 

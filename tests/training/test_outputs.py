@@ -15,7 +15,7 @@ from skin_app.weights.folder import EMBEDDED
 from tests.tiny import picture
 from train.__main__ import main
 from train.documents.trust import FIGURE
-from train.release import outputs
+from train.engine import outputs
 
 ROOT = Path(__file__).parents[2]
 # the options that a verb needs beside where it writes; nothing of it is read before the refusal

@@ -17,15 +17,15 @@ from skin_app.network import Member
 from tests.tiny import MOBILENET, write_data
 from train.data.ham10000 import read_dataset
 from train.documents.template import filled, plain
+from train.engine import outputs
 from train.engine.checkpoint import save_member, write_json
-from train.engine.predict import predict_held_out
+from train.engine.fold import predict_held_out
 from train.engine.run import Run, RunError, prepare
 from train.explain.pairs import activation_maps, confused_pairs, confusions, randomisation_check
 from train.explain.saliency import gradient_saliency, saliency_sheet, smooth_saliency
 from train.explain.sheets import refuse_tracked
 from train.explain.tsne import chance_agreement, map_embeddings, neighbour_agreement
 from train.recipes.recipe import Recipe
-from train.release import outputs
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ import pytest
 import timm
 
 from train.engine.run import RunError
-from train.engine.start import StartError
 from train.recipes.backbones import PRESETS, member_config
 from train.recipes.overrides import changed
 from train.recipes.published import FLAGSHIP, RECIPES, changed_fields
@@ -117,15 +116,15 @@ def test_any_timm_backbone_brings_its_own_normalisation() -> None:
     assert vit.mean == (0.5, 0.5, 0.5)
     assert vit.arguments == {"img_size": 64}
     assert member_config("efficientnet_b1").size == 240
-    with pytest.raises(StartError, match=r"no backbone resnet50x.*swin_tiny_stages123"):
+    with pytest.raises(RunError, match=r"no backbone resnet50x.*swin_tiny_stages123"):
         member_config("resnet50x")
     for name, size, sentence in (
         ("resnet50", -5, "use 32 or more"),
         ("resnet50.typo", None, "no weights called"),
     ):
-        with pytest.raises(StartError, match=sentence):
+        with pytest.raises(RunError, match=sentence):
             member_config(name, size)
-    with pytest.raises(StartError, match="needs a size such as"):
+    with pytest.raises(RunError, match="needs a size such as"):
         PRESETS["swin_tiny_stages123"](100)
 
 

@@ -14,10 +14,12 @@ from skin_app.network import Member
 from tests.tiny import MOBILENET, SWIN
 from train.data.augment import Augmentation, augment, mix
 from train.engine.losses import class_weights, focal_loss
+from train.engine.priors import log_prior_shift
 from train.engine.schedules import cosine_with_warmup, parameter_groups
-from train.engine.start import StartError, started_member
-from train.engine.temperature import fit_temperature, log_prior_shift
+from train.engine.start import started_member
 from train.recipes.published import FLAGSHIP
+from train.recipes.recipe import RunError, Stage
+from train.scores.temperature import fit_temperature
 
 LABELS = np.random.default_rng(0).integers(0, 7, 300)
 PROBABILITIES = softmax(np.random.default_rng(1).normal(size=(300, 7)) + 2 * np.eye(7)[LABELS])
@@ -62,7 +64,9 @@ def test_deeper_layers_learn_more_slowly() -> None:
     member = Member(SWIN)
     for name, parameter in member.backbone.named_parameters():
         parameter.requires_grad_(not name.startswith("patch_embed"))
-    groups = parameter_groups(member, 1e-4, 1e-3, layer_decay=0.5, weight_decay=0.05)
+    groups = parameter_groups(
+        member, Stage(backbone_rate=1e-4, head_rate=1e-3, layer_decay=0.5, weight_decay=0.05)
+    )
     rate = {id(p): group["peak_rate"] for group in groups for p in group["params"]}
     decay = {id(p): group["weight_decay"] for group in groups for p in group["params"]}
     trained = [p for p in member.parameters() if p.requires_grad]
@@ -133,10 +137,10 @@ def test_start_weights_fill_the_backbone(tmp_path: Path) -> None:
 def test_unfit_start_weights_are_one_sentence(tmp_path: Path) -> None:
     state = {k: v.contiguous() for k, v in Member(SWIN).backbone.state_dict().items()}
     save_file(state, tmp_path / "swin.safetensors")
-    with pytest.raises(StartError, match=r"does not hold .* weights of mobilenetv3"):
+    with pytest.raises(RunError, match=r"does not hold .* weights of mobilenetv3"):
         started_member(MOBILENET, tmp_path / "swin.safetensors")
     (tmp_path / "text.safetensors").write_text("hello")
-    with pytest.raises(StartError, match="not a readable safetensors file"):
+    with pytest.raises(RunError, match="not a readable safetensors file"):
         started_member(SWIN, tmp_path / "text.safetensors")
 
 

@@ -17,8 +17,8 @@ from skin_app.network import Member
 from tests.tiny import MOBILENET, write_data
 from train.data.ham10000 import DataError, Dataset, read_dataset
 from train.data.subset import stratified_part, stratified_rows
-from train.engine import trial
-from train.engine.trial import out_of_fold_logits, quick_trial
+from train.scores import trial
+from train.scores.trial import out_of_fold_logits, quick_trial
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from skin_app.photo.read import Photo, read_photo
 from skin_app.skin_tone import skin_colour
 from skin_app.views import VIEWS, turn, turn_back
 from train.audit.bench import Bench
-from train.data.drawings import PIGMENT, Kind, draw_lesion, lesion_outline
+from train.data.drawings import PIGMENT, Pattern, draw_lesion, lesion_outline
 from train.data.ham10000 import Dataset
 from train.scores.estimate import Estimate, mean_estimate
 
@@ -129,12 +129,12 @@ def _cut(mask: np.ndarray) -> bool:
     return bool(mask[[0, -1]].any() or mask[:, [0, -1]].any())
 
 
-def _on_drawings(pattern: Kind) -> OnDrawings:
+def _on_drawings(pattern: Pattern) -> OnDrawings:
     values = [_drawing_overlap(seed, pattern) for seed in range(DRAWINGS)]
     return OnDrawings(DRAWINGS, float(np.mean(values)), min(values))
 
 
-def _drawing_overlap(seed: int, pattern: Kind) -> float:
+def _drawing_overlap(seed: int, pattern: Pattern) -> float:
     inside = lesion_outline(seed, pattern, *DRAWN)[..., None] * np.uint8(255)
     true = standard_square(Photo(np.repeat(inside, 3, axis=2)))[..., 0] >= 128
     return overlap(lesion_mask(standard_square(Photo(draw_lesion(seed, pattern, *DRAWN)))), true)

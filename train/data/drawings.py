@@ -12,17 +12,17 @@ import numpy as np
 import torch
 from torchvision.io import encode_jpeg
 
-Kind = Literal["network", "globules", "patchy", "vessels"]
+Pattern = Literal["network", "globules", "patchy", "vessels"]
 HEIGHT, WIDTH = 450, 600
 QUALITY = 88
-EXAMPLES: dict[str, tuple[int, Kind]] = {
+EXAMPLES: dict[str, tuple[int, Pattern]] = {
     "pigment-network.jpg": (11, "network"),
     "globules.jpg": (4, "globules"),
     "irregular-patchy.jpg": (7, "patchy"),
     "red-lacunae.jpg": (3, "vessels"),
 }
 SKIN = np.array([(226, 178, 158), (214, 160, 140), (232, 190, 168), (222, 170, 158)], float)
-PIGMENT: dict[Kind, tuple[tuple[int, int, int], ...]] = {
+PIGMENT: dict[Pattern, tuple[tuple[int, int, int], ...]] = {
     "network": ((150, 98, 72), (104, 62, 44)),
     "globules": ((166, 112, 82), (110, 68, 48)),
     "patchy": ((132, 84, 66), (58, 40, 38), (112, 112, 128), (168, 84, 74)),
@@ -30,7 +30,7 @@ PIGMENT: dict[Kind, tuple[tuple[int, int, int], ...]] = {
 }
 
 
-def draw_lesion(seed: int, kind: Kind, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
+def draw_lesion(seed: int, kind: Pattern, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
     """One drawing, (height, width, 3) RGB uint8; the same for the same arguments.
 
     `kind` chooses pattern and colours; `seed` the shape, the skin, whether hairs lie across it, and
@@ -54,14 +54,14 @@ def draw_lesion(seed: int, kind: Kind, height: int = HEIGHT, width: int = WIDTH)
     return np.clip(np.round(picture), 0, 255).astype(np.uint8)
 
 
-def lesion_outline(seed: int, kind: Kind, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
+def lesion_outline(seed: int, kind: Pattern, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
     """(height, width) bool: where `draw_lesion` with the same arguments puts the lesion."""
     generator = np.random.default_rng([seed, sorted(PIGMENT).index(kind)])
     return _skin_and_shape(generator, kind, *_coordinates(height, width))[1] >= 0.5
 
 
 def _skin_and_shape(
-    generator: np.random.Generator, kind: Kind, y: np.ndarray, x: np.ndarray
+    generator: np.random.Generator, kind: Pattern, y: np.ndarray, x: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The skin (height, width, 3), and mask and depth of the lesion, see `_lesion_shape`."""
     skin = _skin(generator, *x.shape)
@@ -123,7 +123,7 @@ def _lesion_shape(
 
 
 def _body(
-    generator: np.random.Generator, colours: np.ndarray, depth: np.ndarray, kind: Kind
+    generator: np.random.Generator, colours: np.ndarray, depth: np.ndarray, kind: Pattern
 ) -> np.ndarray:
     """The lesion's ground colours, (height, width, 3): darker inwards, with blots of colour."""
     height, width = depth.shape
@@ -138,7 +138,7 @@ def _body(
     return body
 
 
-def _pattern(generator: np.random.Generator, kind: Kind, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+def _pattern(generator: np.random.Generator, kind: Pattern, y: np.ndarray, x: np.ndarray) -> np.ndarray:
     """Strength of the dark pattern in [0, 1]: a net of lines, or separate round spots."""
     if kind in ("network", "patchy"):
         warp = 0.03 * _noise(generator, *x.shape, cells=12)

@@ -14,9 +14,9 @@ from accelerate import Accelerator
 from tqdm import tqdm
 
 from skin_app.output import replace_file
-from train.data.sampling import epoch_rows
-from train.engine.learner import Learner, seed_of
+from train.engine.fold import Learner, seed_of
 from train.engine.run import Run, RunError, check_folds
+from train.engine.sampling import epoch_rows
 from train.engine.start import started_member
 
 SMOOTHING = 0.9  # decay of the running mean of the loss

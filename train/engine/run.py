@@ -16,18 +16,14 @@ from skin_app.output import replace_file
 from skin_app.weights.folder import file_hash
 from train.data.folds import image_folds, lesion_folds, write_folds
 from train.data.ham10000 import TEXT, Dataset, cached_squares
-from train.data.sampling import steps_per_epoch
+from train.engine.outputs import check_run_folder
+from train.engine.priors import log_prior_shift
+from train.engine.sampling import steps_per_epoch
 from train.engine.start import built
-from train.engine.temperature import log_prior_shift
-from train.recipes.recipe import Recipe
-from train.release.outputs import check_run_folder
+from train.recipes.recipe import Recipe, RunError
 
 PACKAGES = ("torch", "torchvision", "timm", "accelerate", "numpy", "scikit-learn")
 CHECKED = ("recipe", "seed", "micro_batches", "data_fingerprint", "init", "after")
-
-
-class RunError(RuntimeError):
-    """The run cannot start or go on; the message is one sentence that says what to do."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +67,8 @@ def prepare(
     """Decode the images, fix folds and settings in `folder`, or check that they are what they were.
 
     `before`: as in `Run`; its settings are kept among this run's, so `init` is then its own. Writes
-    `folds.csv` and `run.json`. Raises `RunError` when the folder holds another run, and `StartError`
-    for a backbone that cannot be a member.
+    `folds.csv` and `run.json`. Raises `RunError` when the folder holds another run, and for a
+    backbone that cannot be a member.
     """
     if init is not None and before is not None:
         raise RunError(

@@ -62,27 +62,24 @@ def optimiser_of(stage: Stage, groups: list[dict[str, Any]]) -> torch.optim.Opti
     """The optimiser of `stage` over `groups`; rates are set from outside at every step."""
     if stage.optimiser == "sgd":
         return torch.optim.SGD(groups, lr=0.0, momentum=stage.momentum)
-    kind = torch.optim.AdamW if stage.optimiser == "adamw" else torch.optim.Adam
-    return kind(groups, lr=0.0)
+    adam = torch.optim.AdamW if stage.optimiser == "adamw" else torch.optim.Adam
+    return adam(groups, lr=0.0)
 
 
-def parameter_groups(
-    member: Member, backbone_rate: float, head_rate: float, layer_decay: float, weight_decay: float
-) -> list[dict[str, Any]]:
-    """Optimiser groups with the key `peak_rate`: lower towards the input (per-depth rates).
+def parameter_groups(member: Member, stage: Stage) -> list[dict[str, Any]]:
+    """Optimiser groups of the trainable parameters of `member`, each with the key `peak_rate`.
 
     A parameter `d` layers below the top of the backbone gets `backbone_rate * layer_decay ** d`; the
-    dense layers get `head_rate`. Biases and norms are not decayed. Parameters that need no gradient are
-    left out.
+    dense layers get `head_rate`. Biases and norms are not decayed.
     """
     groups: list[dict[str, Any]] = []
     if any(parameter.requires_grad for parameter in member.backbone.parameters()):
         groups = timm.optim.param_groups_layer_decay(  # pyright: ignore[reportPrivateImportUsage]
-            member.backbone, weight_decay=weight_decay, layer_decay=layer_decay
+            member.backbone, weight_decay=stage.weight_decay, layer_decay=stage.layer_decay
         )
         for group in groups:
-            group["peak_rate"] = backbone_rate * group.pop("lr_scale")
-    groups += head_groups([member.dense, member.classifier], head_rate, weight_decay)
+            group["peak_rate"] = stage.backbone_rate * group.pop("lr_scale")
+    groups += head_groups([member.dense, member.classifier], stage.head_rate, stage.weight_decay)
     return [{key: group[key] for key in ("params", "weight_decay", "peak_rate")} for group in groups]
 
 

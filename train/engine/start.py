@@ -7,24 +7,19 @@ import timm
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from timm.layers.pos_embed_rel import resize_rel_pos_bias_table
 from torch import Tensor
 
-from skin_app.network import Member, MemberConfig
+from skin_app.network import POSITION_TABLE, Member, MemberConfig, at_window
+from train.recipes.recipe import RunError
 
-FRESH = ("norm.",)  # a cut backbone gets a new norm
-HEADS = ("head.", "head_dist.", "classifier.", "fc.", "last_linear.")
-
-
-class StartError(ValueError):
-    """The start weights cannot be used; the message is one sentence that says what to do."""
+FRESH = ("norm.",)  # a cut backbone gets a new last norm
 
 
 def started_member(config: MemberConfig, init: Path | None) -> Member:
     """A member with a pretrained backbone and a fresh head.
 
     `init`: a safetensors file with timm's key names; None loads timm's pretrained weights, which
-    needs a network. Raises `StartError`.
+    needs a network. Raises `RunError`.
     """
     member = built(config)
     if init is None:
@@ -33,32 +28,31 @@ def started_member(config: MemberConfig, init: Path | None) -> Member:
         try:
             state = load_file(init)
         except (OSError, SafetensorError) as error:
-            raise StartError(f"{init} is not a readable safetensors file: {error}.") from error
+            raise RunError(f"{init} is not a readable safetensors file: {error}.") from error
     _load(member, state, str(init or config.architecture))
     return member
 
 
 def continued_member(config: MemberConfig, trained: Path) -> Member:
-    """A member that goes on from one trained before, head included, at another input size if need be.
+    """A member with the weights of a trained one, its head included, perhaps at another input size.
 
-    `trained`: the `member.safetensors` of a fold. Raises `StartError`.
+    `trained`: the `member.safetensors` of a fold. Raises `RunError`.
     """
     member = built(config)
     try:
         state = load_file(trained)
     except (OSError, SafetensorError) as error:
-        raise StartError(
+        raise RunError(
             f"{trained} cannot be gone on from ({error}): finish that fold of the earlier run first."
         ) from error
     wanted = member.state_dict()
-    state = {
-        key: _fitted(key, value, wanted[key]) if key in wanted else value
-        for key, value in state.items()
-    }
+    for key in wanted:
+        if key.endswith(POSITION_TABLE) and key in state:
+            state[key] = at_window(state[key], wanted[key].shape)
     try:
         member.load_state_dict(state)
     except RuntimeError as error:
-        raise StartError(
+        raise RunError(
             f"{trained} does not fit {config.architecture} with this head: go on with the same "
             f"backbone, pooling and dense layers ({str(error).splitlines()[-1].strip()})."
         ) from error
@@ -66,62 +60,52 @@ def continued_member(config: MemberConfig, trained: Path) -> Member:
 
 
 def built(config: MemberConfig) -> Member:
-    """A new member that was seen to answer; raises `StartError` for a backbone that cannot be one."""
+    """A new member, tried on a blank image. Raises `RunError` for a backbone that cannot be one."""
     try:
         member = Member(config)
         with torch.no_grad():
             member.eval()(torch.zeros(1, 3, config.size, config.size))
     except (AssertionError, AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
-        raise StartError(
+        raise RunError(
             f"{config.architecture} cannot be a member at {config.size} px "
             f"({type(error).__name__}: {error}): choose another --backbone or --size."
         ) from error
     return member.train()
 
 
-def _fitted(key: str, value: Tensor, wanted: Tensor) -> Tensor:
-    """A table of relative positions resized to another window; all else as it is."""
-    if not key.endswith("relative_position_bias_table") or value.shape == wanted.shape:
-        return value
-    side = round((wanted.shape[0] ** 0.5 + 1) / 2)
-    return resize_rel_pos_bias_table(value, (side, side), tuple(wanted.shape))
-
-
 def _from_hub(config: MemberConfig) -> dict[str, Tensor]:
     try:
-        # timm fits position tables to another size; a cut backbone's are fitted below
+        # timm resizes the position tables of a whole backbone; `_load` those of a cut one
         fitting: dict[str, Any] = dict(config.arguments) if config.stages is None else {}
         return timm.create_model(
             config.architecture, pretrained=True, num_classes=0, **fitting
         ).state_dict()
     except (OSError, RuntimeError, ValueError) as error:
-        raise StartError(
+        raise RunError(
             f"The pretrained weights of {config.architecture} could not be downloaded ({error}): "
             "connect to a network, or pass --init FILE."
         ) from error
 
 
 def _load(member: Member, state: dict[str, Tensor], source: str) -> None:
-    wanted = member.backbone.state_dict()
-    chosen: dict[str, Tensor] = {}
-    for key, value in state.items():
-        if key not in wanted or (member.config.stages is not None and key.startswith(FRESH)):
-            continue
-        value = _fitted(key, value, wanted[key])
-        if value.shape != wanted[key].shape:
-            raise StartError(
-                f"{source} does not fit {member.config.architecture}: {key} is "
-                f"{tuple(value.shape)} and should be {tuple(wanted[key].shape)}."
-            )
-        chosen[key] = value
-    missing = [
-        key
-        for key in wanted
-        if key not in chosen and not (member.config.stages is not None and key.startswith(FRESH))
-    ]
+    """Load `state` into the backbone; a cut backbone keeps its new last norm."""
+    architecture, fresh = member.config.architecture, FRESH if member.config.stages is not None else ()
+    wanted = {
+        key: value for key, value in member.backbone.state_dict().items() if not key.startswith(fresh)
+    }
+    missing = [key for key in wanted if key not in state]
     if missing:
-        raise StartError(
-            f"{source} does not hold {len(missing)} weights of {member.config.architecture} "
+        raise RunError(
+            f"{source} does not hold {len(missing)} weights of {architecture} "
             f"({', '.join(missing[:3])}, ...): pass the file made for this architecture."
         )
+    chosen: dict[str, Tensor] = {}
+    for key, place in wanted.items():
+        value = at_window(state[key], place.shape) if key.endswith(POSITION_TABLE) else state[key]
+        if value.shape != place.shape:
+            raise RunError(
+                f"{source} does not fit {architecture}: {key} is {tuple(value.shape)} and should be "
+                f"{tuple(place.shape)}."
+            )
+        chosen[key] = value
     member.backbone.load_state_dict(chosen, strict=False)

@@ -8,7 +8,7 @@ import timm
 from timm.models import is_model
 
 from skin_app.network import MemberConfig, largest_window
-from train.engine.start import StartError
+from train.recipes.recipe import RunError
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 HALF = (0.5, 0.5, 0.5)
@@ -17,15 +17,15 @@ HALF = (0.5, 0.5, 0.5)
 def member_config(name: str, size: int | None = None) -> MemberConfig:
     """The member of backbone `name` (a preset or any timm name) for squares of `size` pixels.
 
-    `size`: None takes the size of timm's pretrained weights. Raises `StartError` for an unknown name.
+    `size`: None takes the size of timm's pretrained weights. Raises `RunError` for an unknown name.
     """
     if size is not None and size < 32:
-        raise StartError(f"A backbone cannot read squares of {size} pixels: use 32 or more.")
+        raise RunError(f"A backbone cannot read squares of {size} pixels: use 32 or more.")
     if name in PRESETS:
         return PRESETS[name](size)
     if not is_model(name):
         near = timm.list_models(f"*{name}*")[:3]
-        raise StartError(
+        raise RunError(
             f"There is no backbone {name}: use a timm name"
             + (f" such as {', '.join(near)}" if near else "")
             + f", or one of {', '.join(sorted(PRESETS))}."
@@ -33,9 +33,9 @@ def member_config(name: str, size: int | None = None) -> MemberConfig:
     try:
         known = timm.get_pretrained_cfg(name)
     except RuntimeError as error:
-        raise StartError(f"timm has no weights called {name}: {error}.") from error
+        raise RunError(f"timm has no weights called {name}: {error}.") from error
     if known is None:
-        raise StartError(f"timm has no configuration for {name}: use one that timm has weights for.")
+        raise RunError(f"timm has no configuration for {name}: use one that timm has weights for.")
     return MemberConfig(
         architecture=name,
         arguments={"img_size": size} if size and known.fixed_input_size else {},
@@ -54,7 +54,7 @@ def swin_stages_123(size: int | None) -> MemberConfig:
     try:
         window = largest_window(side, 3)
     except ValueError as error:
-        raise StartError(f"{error}.") from error
+        raise RunError(f"{error}.") from error
     return MemberConfig(
         architecture="swin_tiny_patch4_window7_224",
         arguments={"img_size": side, "window_size": window, "drop_path_rate": 0.1},

@@ -5,9 +5,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from train.engine.run import RunError
 from train.recipes.backbones import member_config
-from train.recipes.recipe import Recipe
+from train.recipes.recipe import Recipe, RunError
 
 
 def changed(

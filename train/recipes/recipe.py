@@ -9,6 +9,13 @@ from skin_app.diagnoses import CODES
 from skin_app.network import MemberConfig
 from train.data.augment import Augmentation
 
+# of a calibration: a bias for each class, or only where it predicts other lesions better
+Bias = Literal["none", "always", "chosen"]
+
+
+class RunError(RuntimeError):
+    """A training cannot start or go on; the message is one sentence that says what to do."""
+
 
 @dataclass(frozen=True)
 class Stage:

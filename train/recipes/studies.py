@@ -12,8 +12,7 @@ from train.data.augment import Augmentation
 from train.recipes.backbones import member_config, swin_stages_123
 from train.recipes.overrides import changed
 from train.recipes.published import FLAGSHIP, LE2020, MISHRA2019, SUPERCON2022
-from train.recipes.recipe import Recipe
-from train.scores.crossfit import Bias
+from train.recipes.recipe import Bias, Recipe
 
 Change = Callable[[Recipe], Recipe]
 

@@ -21,13 +21,13 @@ from skin_app.weights.folder import Contract, Training
 from skin_app.weights.packed import Stored, packed
 from train.engine.predict import COUNTS, load_fold_member, views_label
 from train.engine.run import Run, RunError
-from train.engine.temperature import fit_calibration
 from train.release.gallery_index import gallery_embeddings, gallery_table
 from train.release.licences import start_licence
 from train.release.rounding import as_loaded, measure_rounding
 from train.release.weights_folder import write_folder
 from train.scores.evidence import Evidence, finished_folds, run_evidence
 from train.scores.summary import out_of_fold_scores
+from train.scores.temperature import fit_calibration
 from train.scores.unseen import columns_of_run, unseen_members
 
 LICENCE = "CC BY-NC 4.0 (trained on HAM10000, which is CC BY-NC 4.0)"

@@ -13,7 +13,7 @@ from skin_app.weights.folder import file_hash
 from train.data.augment import Augmentation
 from train.data.ham10000 import Dataset
 from train.engine.checkpoint import write_json
-from train.engine.fit import fit_fold
+from train.engine.fold import train_fold
 from train.engine.processes import in_turn
 from train.engine.run import Run, RunError, check_folds, prepare
 from train.recipes.published import leaves
@@ -77,7 +77,7 @@ def _fitted(plan: Plan, setting: Setting, accelerator: Accelerator, views: int) 
     run = in_turn(accelerator, lambda: prepared(plan, setting.change(plan.recipe), before))
     check_folds(plan.folds, run.recipe)
     for fold in plan.folds or range(run.recipe.folds):
-        fit_fold(run, fold, accelerator, views)
+        train_fold(run, fold, accelerator, views)
     return run
 
 

@@ -6,19 +6,17 @@ threshold) is fitted on the other parts and applied to it. `held_out` gives the 
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
 from skin_app.decision import Calibration, calibrated, softmax
 from train.data.ham10000 import DataError
-from train.engine.temperature import fit_temperature, fit_temperature_and_bias, negative_log_likelihood
+from train.recipes.recipe import Bias
+from train.scores.temperature import fit_temperature, fit_temperature_and_bias, negative_log_likelihood
 
 PARTS = 5
 CALIBRATED_ON = f"the other {PARTS - 1} of {PARTS} lesion-grouped parts of the predicted images"
-# Beside the temperature: no bias of each class, one, or one where it predicts other lesions better.
-Bias = Literal["none", "always", "chosen"]
 CALIBRATORS: dict[Bias, str] = {  # in words
     "none": "a temperature",
     "always": "a temperature and a bias of each class",

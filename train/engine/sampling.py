@@ -9,6 +9,11 @@ from skin_app.diagnoses import CODES
 from train.recipes.recipe import Recipe
 
 
+def seed_of(*parts: int) -> int:
+    """One seed from several numbers; neighbours do not collide."""
+    return int(np.random.SeedSequence(parts).generate_state(1)[0])
+
+
 def epoch_rows(
     recipe: Recipe, rows: np.ndarray, labels: np.ndarray, generator: np.random.Generator
 ) -> np.ndarray:

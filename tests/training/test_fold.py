@@ -26,11 +26,10 @@ from train.__main__ import main
 from train.audit.audit import audit
 from train.data.ham10000 import DataError, read_dataset
 from train.engine import checkpoint
-from train.engine import fit as fit_module
-from train.engine.fit import fit_fold
-from train.engine.learner import Learner
+from train.engine import fold as fold_module
+from train.engine.fold import Learner, train_fold
 from train.engine.run import Run, RunError, counts_scc, open_run, prepare
-from train.engine.start import StartError, continued_member, started_member
+from train.engine.start import continued_member, started_member
 from train.recipes.overrides import changed
 from train.recipes.published import RECIPES, contrastive_stages
 from train.recipes.recipe import Recipe, Stage
@@ -70,10 +69,10 @@ def fit_stopped_at(step: int, run: Run, stage: int = 0) -> None:
         return original(learner, number, rows, rate)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(fit_module, "CHECKPOINT_STEPS", 2)
+        patched.setattr(fold_module, "CHECKPOINT_STEPS", 2)
         patched.setattr(Learner, "step", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            fit_fold(run, 0)
+            train_fold(run, 0)
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +102,7 @@ def two_stages(tmp_path_factory: pytest.TempPathFactory, data: Path, init: Path)
     """A contrastive stage of two epochs, then a classifier stage of two, never interrupted."""
     recipe = dataclasses.replace(TINY, stages=contrastive_stages(Stage(epochs=2), epochs=2))
     run = prepare(tmp_path_factory.mktemp("s") / "run", read_dataset(data), recipe, 0, init)
-    fit_fold(run, 0)
+    train_fold(run, 0)
     return run
 
 
@@ -159,13 +158,13 @@ def test_the_app_answers_like_the_member_that_was_trained(finished: Path, data: 
 KILLED = """
 import sys
 import torch
-from tests.training.test_fit import TINY, _fit
-from train import fit
+from tests.training.test_fold import TINY, _fit
+from train.engine import fold
 from train.__main__ import main
 from train.recipes.published import RECIPES
 from pathlib import Path
 torch.cpu._is_avx512_bf16_supported = lambda: False
-fit.CHECKPOINT_STEPS = 2
+fold.CHECKPOINT_STEPS = 2
 RECIPES["tiny"] = TINY
 raise SystemExit(main(_fit(*map(Path, sys.argv[1:]))))
 """
@@ -202,7 +201,7 @@ def test_stopping_at_any_step_changes_nothing(
     """Steps 1, 4 and 7 lie before the first checkpoint, after an epoch's end, and between two."""
     run = prepare(tmp_path / "run", read_dataset(data), TINY, 0, init)
     fit_stopped_at(stop, run)
-    fit_fold(run, 0)
+    train_fold(run, 0)
     name = "fold-0/member.safetensors"
     assert file_hash(run.folder / name) == file_hash(finished / name)
 
@@ -220,10 +219,10 @@ def test_a_swin_with_frozen_stages_also_resumes_bit_for_bit(
         sizes=sizes,
     )
     whole = prepare(tmp_path / "whole", read_dataset(data), recipe, 0, path)
-    fit_fold(whole, 0)
+    train_fold(whole, 0)
     broken = prepare(tmp_path / "broken", read_dataset(data), recipe, 0, path)
     fit_stopped_at(stop, broken)
-    fit_fold(broken, 0)
+    train_fold(broken, 0)
     name = "fold-0/member.safetensors"
     assert file_hash(broken.folder / name) == file_hash(whole.folder / name)
     started = Member(member)
@@ -246,10 +245,10 @@ def test_stopping_between_the_last_step_and_the_end_changes_nothing(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(fit_module, "write_json", interrupted)
+        patched.setattr(fold_module, "write_json", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            fit_fold(run, 0)
-    fit_fold(run, 0)
+            train_fold(run, 0)
+    train_fold(run, 0)
     name = "fold-0/member.safetensors"
     assert file_hash(run.folder / name) == file_hash(finished / name)
 
@@ -261,7 +260,7 @@ def test_a_two_stage_recipe_resumes_bit_for_bit(
     """Inside the contrastive stage, between the stages, and inside the classifier's."""
     broken = prepare(tmp_path / "broken", read_dataset(data), two_stages.recipe, 0, init)
     fit_stopped_at(stop, broken, stage)
-    fit_fold(broken, 0)
+    train_fold(broken, 0)
     name = "fold-0/member.safetensors"
     assert file_hash(broken.folder / name) == file_hash(two_stages.folder / name)
     assert not list((broken.folder / "fold-0").glob("stage-*"))
@@ -291,10 +290,10 @@ def test_every_recipe_resumes_bit_for_bit(name: str, data: Path, init: Path, tmp
     )
     recipe = dataclasses.replace(recipe, stages=stages, folds=2, batch=8, cache_side=72)
     whole = prepare(tmp_path / "whole", read_dataset(data), recipe, 0, init)
-    fit_fold(whole, 0)
+    train_fold(whole, 0)
     broken = prepare(tmp_path / "broken", read_dataset(data), recipe, 0, init)
     fit_stopped_at(5, broken, len(stages) - 1)
-    fit_fold(broken, 0)
+    train_fold(broken, 0)
     member = "fold-0/member.safetensors"
     assert file_hash(broken.folder / member) == file_hash(whole.folder / member)
 
@@ -303,7 +302,7 @@ def test_frozen_batch_statistics_stay_what_they_were(data: Path, init: Path, tmp
     run = prepare(
         tmp_path / "run", read_dataset(data), with_stage(TINY, frozen=("conv_stem", "bn1")), 0, init
     )
-    fit_fold(run, 0)
+    train_fold(run, 0)
     start, end = load_file(init), load_file(run.folder / "fold-0" / "member.safetensors")
     assert torch.equal(end["backbone.bn1.running_mean"], start["bn1.running_mean"])
     later = "blocks.0.0.bn1.running_mean"
@@ -331,7 +330,7 @@ def test_a_damaged_checkpoint_is_one_sentence(data: Path, init: Path, tmp_path: 
     path = run.folder / "fold-0" / "checkpoint.pt"
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(RunError, match="is damaged: delete it"):
-        fit_fold(run, 0)
+        train_fold(run, 0)
 
 
 def test_early_stopping_ends_a_run_that_does_not_improve(data: Path, tmp_path: Path) -> None:
@@ -344,7 +343,7 @@ def test_early_stopping_ends_a_run_that_does_not_improve(data: Path, tmp_path: P
         head_rate=0.0,
     )
     run = prepare(tmp_path / "run", read_dataset(data), still, 0, path)
-    fit_fold(run, 1)
+    train_fold(run, 1)
     history = json.loads((run.folder / "fold-1" / "history.json").read_text())
     assert history["stages"][0]["kept"] == 0
     assert len(history["stages"][0]["epochs"]) == 3
@@ -354,7 +353,7 @@ def test_a_loss_that_is_no_number_stops_with_a_sentence(data: Path, init: Path, 
     wild = with_stage(dataclasses.replace(TINY, clip=1e30), backbone_rate=1e30, head_rate=1e30)
     run = prepare(tmp_path / "run", read_dataset(data), wild, 0, init)
     with pytest.raises(RunError, match="lower the learning rates"):
-        fit_fold(run, 0)
+        train_fold(run, 0)
 
 
 def test_a_validation_loss_that_is_no_number_stops_before_it_is_kept(
@@ -362,9 +361,9 @@ def test_a_validation_loss_that_is_no_number_stops_before_it_is_kept(
 ) -> None:
     run = prepare(tmp_path / "run", read_dataset(data), TINY, 0, init)
     with monkeypatch.context() as patched:
-        patched.setattr(fit_module, "_validate", lambda _: {"validation_loss": float("nan")})
+        patched.setattr(fold_module, "validate", lambda _: {"validation_loss": float("nan")})
         with pytest.raises(RunError, match=r"validation loss of fold 0 became nan in epoch 0"):
-            fit_fold(run, 0)
+            train_fold(run, 0)
     assert not (run.folder / "fold-0" / "best.safetensors").exists()
 
 
@@ -372,7 +371,7 @@ def test_a_full_disk_keeps_the_last_checkpoint(
     data: Path, init: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = prepare(tmp_path / "run", read_dataset(data), TINY, 0, init)
-    monkeypatch.setattr(fit_module, "CHECKPOINT_STEPS", 1)
+    monkeypatch.setattr(fold_module, "CHECKPOINT_STEPS", 1)
     real_save, calls = checkpoint.torch.save, []
 
     def full(state: object, path: Path) -> None:
@@ -384,9 +383,9 @@ def test_a_full_disk_keeps_the_last_checkpoint(
 
     monkeypatch.setattr(checkpoint.torch, "save", full)
     with pytest.raises(RunError, match="free some space"):
-        fit_fold(run, 0)
+        train_fold(run, 0)
     monkeypatch.setattr(checkpoint.torch, "save", real_save)
-    fit_fold(run, 0)  # goes on from the first checkpoint
+    train_fold(run, 0)  # goes on from the first checkpoint
 
 
 def test_another_recipe_in_the_same_folder_is_refused(finished: Path, data: Path, init: Path) -> None:
@@ -398,10 +397,10 @@ def test_a_run_goes_on_from_the_members_of_another(finished: Path, data: Path, t
     again = prepare(
         tmp_path / "again", read_dataset(data), with_stage(TINY, epochs=1), 0, None, before=finished
     )
-    start = fit_module._stage_start(again, 1, 0).state_dict()
+    start = fold_module.stage_start(again, 1, 0).state_dict()
     before = load_file(finished / "fold-1" / "member.safetensors")
     assert all(torch.equal(start[key], value) for key, value in before.items())
-    fit_fold(again, 1, views=4)
+    train_fold(again, 1, views=4)
     after = load_file(again.fold_folder(1) / "member.safetensors")
     assert any(not torch.equal(after[key], before[key]) for key in before)
     settings = json.loads((again.folder / "run.json").read_text())
@@ -412,7 +411,7 @@ def test_a_run_goes_on_from_the_members_of_another(finished: Path, data: Path, t
     assert "logit_8views_mel" not in columns
     with pytest.raises(RunError, match="fewer than 8 views"):
         assemble([again])
-    fit_fold(again, 1)  # trains nothing, but predicts from all views
+    train_fold(again, 1)  # trains nothing, but predicts from all views
     assert (again.folder / "fold-1" / "history.json").is_file()
     assert "logit_8views_mel" in pd.read_csv(again.fold_folder(1) / "predictions.csv").columns
     assert all(
@@ -422,7 +421,7 @@ def test_a_run_goes_on_from_the_members_of_another(finished: Path, data: Path, t
     wider = TINY.member.model_copy(update={"view_sizes": (64, 96)})
     resized = dataclasses.replace(TINY, member=wider, stages=())
     same = prepare(tmp_path / "same", read_dataset(data), resized, 0, None, before=finished)
-    fit_fold(same, 1)
+    train_fold(same, 1)
     kept, own = (pd.read_csv(run / "fold-1" / "predictions.csv") for run in (finished, same.folder))
     assert np.array_equal(kept["logit_1view_mel"], own["logit_1view_mel"])
     assert not np.array_equal(kept["logit_8views_mel"], own["logit_8views_mel"])
@@ -433,8 +432,8 @@ def test_a_run_goes_on_from_the_members_of_another(finished: Path, data: Path, t
         prepare(tmp_path / "none", read_dataset(data), resized, 0, None)
     third = prepare(tmp_path / "third", read_dataset(data), TINY, 0, None, before=again.folder)
     assert third.start_weights.endswith(", then 3 epochs at 64 px, then 1 epoch at 64 px")
-    with pytest.raises(StartError, match="finish that fold"):
-        fit_fold(third, 0)
+    with pytest.raises(RunError, match="finish that fold"):
+        train_fold(third, 0)
     folds = pd.read_csv(again.folder / "folds.csv")
     folds.assign(fold=1 - folds["fold"]).to_csv(again.folder / "folds.csv", index=False)
     (third.folder / "fold-0" / "something").touch()  # begun, so the folds are not drawn again
@@ -453,8 +452,8 @@ def test_a_run_does_not_go_on_from_what_does_not_fit(
     with pytest.raises(RunError, match="holds no run"):
         prepare(other, read_dataset(data), TINY, 0, None, before=tmp_path / "nowhere")
     wider = dataclasses.replace(TINY, member=TINY.member.model_copy(update={"hidden": 99}))
-    with pytest.raises(StartError, match="same backbone, pooling and dense layers"):
-        fit_fold(prepare(other, read_dataset(data), wider, 0, None, before=finished), 0)
+    with pytest.raises(RunError, match="same backbone, pooling and dense layers"):
+        train_fold(prepare(other, read_dataset(data), wider, 0, None, before=finished), 0)
 
 
 def test_what_was_added_to_the_weights_stays_when_they_are_assembled_again(
@@ -509,10 +508,10 @@ def test_a_faulty_list_of_pictures_to_refuse_is_told_before_any_work(
 
 
 def test_a_backbone_that_cannot_be_a_member_is_one_sentence() -> None:
-    with pytest.raises(StartError, match="cannot be a member at 64 px"):
+    with pytest.raises(RunError, match="cannot be a member at 64 px"):
         started_member(MemberConfig(**{**MOBILENET.model_dump(), "architecture": "no_such"}), None)
     misfit = {**SWIN.model_dump(), "size": 2 * SWIN.size}  # its arguments are those of another size
-    with pytest.raises(StartError, match=f"cannot be a member at {2 * SWIN.size} px"):
+    with pytest.raises(RunError, match=f"cannot be a member at {2 * SWIN.size} px"):
         started_member(MemberConfig(**misfit), None)
 
 

@@ -1,41 +1,16 @@
-"""Fit what is shown to what was measured: one temperature per number of views, and perhaps a bias.
+"""Fits the calibration to out-of-fold predictions: a temperature per number of views, perhaps a bias.
 
-Fitted on out-of-fold predictions only. A class-weighted loss or uneven sampling shifts the priors, so
-its log is taken off first (Guo et al. 2017 for the temperature; Menon et al. 2021 for the shift).
+The prior shift of the recipe (`train.engine.priors`) is subtracted from the logits first.
+Source: Guo et al., "On Calibration of Modern Neural Networks" (2017).
 """
 
 import numpy as np
-import torch
 from scipy.optimize import minimize, minimize_scalar
 
 from skin_app.decision import Calibration, softmax
 from skin_app.diagnoses import CODES
-from train.data.sampling import emphasis
-from train.engine.losses import class_weights
-from train.recipes.recipe import Recipe
 
 RIDGE = 1e-4
-
-
-def log_prior_shift(labels: np.ndarray, recipe: Recipe) -> np.ndarray:
-    """(7,) log of how much the recipe's loss and sampling stress each class, to be subtracted."""
-    counts = np.bincount(labels, minlength=len(CODES))
-    stressed = np.log(training_weights(counts, recipe) * emphasis(recipe, counts))
-    return stressed - recipe.logit_adjustment * log_prior(counts)
-
-
-def log_prior(counts: np.ndarray) -> np.ndarray:
-    """(7,) log share of each class among `counts`, (7,) images; a class without any counts as one."""
-    counts = np.maximum(counts, 1)
-    return np.log(counts / counts.sum())
-
-
-def training_weights(counts: np.ndarray, recipe: Recipe) -> np.ndarray:
-    """(7,) class weights of the recipe's loss, `class_boost` included, mean 1 over the images."""
-    weights = class_weights(torch.from_numpy(counts), recipe.class_weight_power).double().numpy()
-    for code, factor in recipe.class_boost:
-        weights[CODES.index(code)] *= factor
-    return weights * counts.sum() / (weights * counts).sum()
 
 
 def negative_log_likelihood(probabilities: np.ndarray, labels: np.ndarray) -> float:

@@ -69,7 +69,7 @@ def quick_trial(
     class-weighted logistic regression on standardised features, out of fold in 5 lesion-grouped folds.
     Writes `trial.json` and the features into a folder of `out` that is named for backbone, size, start
     weights and images, and returns the report. Times are clock readings on the machine at hand.
-    Raises `DataError` and `StartError`.
+    Raises `DataError` and `RunError`.
     """
     if images is not None and images < len(data.table):
         data = stratified_part(data, images, seed)

@@ -1,0 +1,396 @@
+"""Trains the member of one fold, from its start weights to its held-out predictions. Read from the top.
+
+    python -m train run --data HAM10000 --init START.safetensors --out runs/mine --fold 0
+    accelerate launch --num_processes 2 -m train run ... --micro-batches 2
+
+A fold trains the stages of its recipe one after the other, and keeps of each the epoch with the lowest
+validation loss. Every random draw depends only on (seed, fold, stage, step, part of the batch). A run
+that was killed goes on from its last checkpoint and ends, on the same CPU, in the same weights bit for
+bit.
+"""
+
+import copy
+import json
+import math
+import time
+from contextlib import nullcontext
+
+import numpy as np
+import pandas as pd
+import torch
+from accelerate import Accelerator
+from safetensors.torch import load_file
+from torch import Generator, Tensor, nn
+from torch.nn import functional as F
+from torch.nn.modules.batchnorm import _BatchNorm
+from tqdm import tqdm
+
+from skin_app.diagnoses import CODES
+from skin_app.ensemble import MemberGroup
+from skin_app.hardware import precision
+from skin_app.network import Member
+from skin_app.output import replace_file
+from skin_app.photo.read import read_photo
+from skin_app.views import VIEWS
+from train.data.augment import augment, mix
+from train.data.pixels import Pixels
+from train.engine.checkpoint import Progress, restore, save_checkpoint, save_member, write_json
+from train.engine.losses import ContrastiveNetwork, contrastive_loss, focal_loss, one_vs_rest_loss
+from train.engine.predict import CHUNK, COUNTS, load_fold_member, mean_logits, views_label
+from train.engine.priors import log_prior, log_prior_shift, training_weights
+from train.engine.processes import gathered, hardware, new_accelerator
+from train.engine.run import Run, RunError
+from train.engine.sampling import epoch_rows, seed_of
+from train.engine.schedules import head_groups, optimiser_of, parameter_groups, rate_share
+from train.engine.start import continued_member, started_member
+
+CHECKPOINT_STEPS = 50
+VALIDATION_BATCH = 64
+
+
+def train_fold(run: Run, fold: int, accelerator: Accelerator | None = None, views: int = VIEWS) -> None:
+    """Train the member of `fold` and predict the held-out images from `views` views.
+
+    Writes `member.safetensors`, `history.json` and `predictions.csv` into the fold's folder, and skips
+    what is already there. Raises `RunError`.
+    """
+    accelerator = accelerator or new_accelerator()
+    torch.use_deterministic_algorithms(accelerator.device.type == "cpu")
+    folder = run.fold_folder(fold)
+    folder.mkdir(parents=True, exist_ok=True)
+    trained = (folder / "history.json").is_file()
+    stages = range(len(run.recipe.stages))
+    ahead = [index for index in stages if not (folder / f"stage-{index}.json").is_file()]
+    predictions = folder / "predictions.csv"
+    wanted = f"logit_{views_label(views)}_{CODES[0]}"
+    predicted = predictions.is_file() and wanted in pd.read_csv(predictions, nrows=0).columns
+    accelerator.wait_for_everyone()  # all processes have looked before one of them writes
+    if not trained:
+        for index in ahead:
+            train_stage(run, fold, index, accelerator)
+            accelerator.wait_for_everyone()
+        if accelerator.is_main_process:
+            _finish(run, fold, accelerator)
+        accelerator.wait_for_everyone()
+    if not predicted:
+        predict_held_out(run, fold, accelerator, views)
+    accelerator.wait_for_everyone()
+
+
+def train_stage(run: Run, fold: int, index: int, accelerator: Accelerator) -> None:
+    """Train stage `index` from its last checkpoint, or from the weights that the stage before left.
+
+    Writes `stage-N.safetensors` (the weights of the best epoch) and `stage-N.json` (its history).
+    """
+    folder, stage, batch = run.fold_folder(fold), run.recipe.stages[index], run.recipe.batch
+    learner = Learner(run, fold, index, stage_start(run, fold, index), accelerator)
+    progress = restore(folder, index, learner.network, learner.averaged, learner.optimiser)
+    training = np.flatnonzero(run.assignment != fold)
+    per_epoch = run.steps_per_epoch(fold)
+    steps = per_epoch * stage.epochs
+    rows, rows_epoch = np.empty(0, dtype=np.int64), -1
+    bar = tqdm(
+        total=steps,
+        initial=progress.step,
+        desc=f"fold {fold}, {stage.name}",
+        unit="step",
+        mininterval=10,
+        disable=not accelerator.is_main_process,
+    )
+    started = time.monotonic()
+    while progress.step < steps and not progress.stopped(stage.patience):
+        epoch, position = divmod(progress.step, per_epoch)
+        if epoch != rows_epoch:
+            generator = np.random.default_rng([run.seed, fold, index, epoch])
+            rows = epoch_rows(run.recipe, training, run.data.labels[training], generator)
+            rows_epoch = epoch
+            learner.train_at(stage.size_of_epoch(epoch))
+        share = rate_share(stage, progress.step, per_epoch, progress.validation_losses)
+        images = rows[position * batch : (position + 1) * batch]
+        progress.loss_sum += learner.step(progress.step, images, share)
+        progress.step += 1
+        bar.update()
+        if progress.step % per_epoch == 0:
+            measured = validate(learner) if stage.objective == "classify" else {}
+            progress.seconds += time.monotonic() - started
+            started = time.monotonic()
+            _end_epoch(learner, progress, measured, share)
+        if progress.step % per_epoch == 0 or progress.step % CHECKPOINT_STEPS == 0:
+            progress.seconds += time.monotonic() - started
+            started = time.monotonic()
+            if accelerator.is_main_process:
+                save_checkpoint(
+                    folder, index, learner.network, learner.averaged, learner.optimiser, progress
+                )
+    bar.close()
+    if accelerator.is_main_process:
+        if (folder / "best.safetensors").is_file():  # a run killed after this line has it no more
+            (folder / "best.safetensors").replace(folder / f"stage-{index}.safetensors")
+        history = {"name": stage.name, "kept": progress.best_epoch, "epochs": progress.history}
+        write_json(folder / f"stage-{index}.json", history)
+        (folder / "checkpoint.pt").unlink(missing_ok=True)
+    accelerator.free_memory()
+
+
+def stage_start(run: Run, fold: int, index: int) -> Member:
+    """The member that stage `index` starts from: start weights, an earlier run, or the stage before."""
+    torch.manual_seed(seed_of(run.seed, fold))
+    if index == 0 and run.before is not None:
+        return continued_member(run.recipe.member, run.before / f"fold-{fold}" / "member.safetensors")
+    if index == 0:
+        return started_member(run.recipe.member, run.init)
+    member = Member(run.recipe.member)
+    member.load_state_dict(load_file(run.fold_folder(fold) / f"stage-{index - 1}.safetensors"))
+    return member
+
+
+class Learner:
+    """`member` while stage number `index` of `fold` trains it.
+
+    `network`: what is trained (the member, or its backbone with a projection head). `averaged`: the
+    running mean of the member's weights, which is validated and kept.
+    """
+
+    def __init__(
+        self, run: Run, fold: int, index: int, member: Member, accelerator: Accelerator
+    ) -> None:
+        if run.micro_batches % accelerator.num_processes:
+            raise RunError(
+                f"{run.micro_batches} micro-batches cannot be shared by {accelerator.num_processes} "
+                f"processes: pass --micro-batches {accelerator.num_processes} (or a multiple of it)."
+            )
+        self.run, self.fold, self.index, self.member = run, fold, index, member
+        self.stage = stage = run.recipe.stages[index]
+        self.accelerator, self.device = accelerator, accelerator.device
+        contrastive = stage.objective == "contrast"
+        for name, parameter in member.backbone.named_parameters():
+            parameter.requires_grad_(not name.startswith(stage.frozen))
+        for part in (member.dense, member.classifier):
+            part.requires_grad_(not contrastive)
+        self.memory_format = memory_format(member)
+        member.to(device=self.device, memory_format=self.memory_format)  # pyright: ignore[reportCallIssue]
+        self.averaged = copy.deepcopy(member).eval().requires_grad_(False)
+        torch.manual_seed(seed_of(run.seed, fold, index))
+        self.network: nn.Module = member
+        heads = []
+        if contrastive:
+            self.network = ContrastiveNetwork(member, run.recipe.projection).to(self.device)
+            heads = head_groups([self.network.project], stage.head_rate, stage.weight_decay)
+        self.optimiser = optimiser_of(stage, parameter_groups(member, stage) + heads)
+        counts = np.bincount(run.data.labels[run.assignment != fold], minlength=len(CODES))
+        self.class_weights = torch.from_numpy(training_weights(counts, run.recipe)).float()
+        self.class_weights = self.class_weights.to(self.device)
+        prior = torch.from_numpy(log_prior(counts)).float().to(self.device)
+        self.added_to_logits = run.recipe.logit_adjustment * prior
+        self.size = run.recipe.member.size
+        self.pixels = Pixels(run.squares, self.device)
+        self.labels = torch.tensor(run.data.labels)
+        self.steps_before = {
+            module: module.num_batches_tracked.clone()
+            for module in member.modules()
+            if isinstance(module, _BatchNorm) and module.num_batches_tracked is not None
+        }
+        self.prepared = accelerator.prepare_model(self.network)
+        # of several processes, `prepare_model` replaces the buffers: list them after it
+        self.statistics = [b for b in member.buffers() if b.is_floating_point() and b.ndim == 1]
+
+    def train_at(self, size: int | None) -> None:
+        """Train on squares of `size` pixels from now on; None: the member's own size."""
+        wanted = size or self.run.recipe.member.size
+        if wanted != self.size:
+            self.member.resize(wanted)
+            self.size = wanted
+
+    def step(self, number: int, rows: np.ndarray, share: float) -> float:
+        """One optimiser step on the images `rows` at `share` of the peak rates; returns the loss.
+
+        The batch has `micro_batches` equal parts, each with its own random draws and batch statistics;
+        gradients and statistics are the means over the parts. So one process and several end in the
+        same weights, up to the order of a sum. Raises `RunError`, before any weight changes, when loss
+        or gradient is not finite.
+        """
+        run, accelerator = self.run, self.accelerator
+        parts = range(accelerator.process_index, run.micro_batches, accelerator.num_processes)
+        self.network.train()
+        for module in self.member.backbone.modules():  # frozen layers keep their batch statistics
+            if isinstance(module, _BatchNorm) and not module.weight.requires_grad:
+                module.eval()
+        self.optimiser.zero_grad(set_to_none=True)
+        before = [buffer.clone() for buffer in self.statistics]
+        after = [torch.zeros_like(buffer) for buffer in self.statistics]
+        total = torch.zeros((), device=self.device)
+        for part in parts:
+            for buffer, value in zip(self.statistics, before, strict=True):
+                buffer.copy_(value)
+            seed = seed_of(run.seed, self.fold, self.index, number, part)
+            last = part == parts[-1]  # processes exchange gradients once per step
+            with nullcontext() if last else accelerator.no_sync(self.prepared):
+                loss = self._loss(rows[part :: run.micro_batches], seed)
+                accelerator.backward(loss / len(parts))
+            total += loss.detach() / len(parts)
+            for buffer, value in zip(after, self.statistics, strict=True):
+                buffer.add_(value / len(parts))
+        if accelerator.num_processes > 1:
+            mean = accelerator.reduce(torch.cat([total.view(1), *after]), "mean")
+            assert isinstance(mean, Tensor)
+            total, *after = mean.split([1, *(len(buffer) for buffer in after)])
+        for buffer, value in zip(self.statistics, after, strict=True):
+            buffer.copy_(value)
+        for module, steps in self.steps_before.items():  # one step counts once, however many parts
+            assert module.num_batches_tracked is not None
+            module.num_batches_tracked.copy_(steps + module.training * (number + 1))
+        norm = accelerator.clip_grad_norm_(self.network.parameters(), run.recipe.clip)
+        if not (torch.isfinite(total) and (norm is None or torch.isfinite(norm))):
+            raise RunError(
+                f"The loss of fold {self.fold} became {float(total)} at step {number} "
+                f"(gradient {norm if norm is None else float(norm)}): lower the learning rates of the "
+                "recipe; the last checkpoint is kept and loadable."
+            )
+        for group in self.optimiser.param_groups:
+            group["lr"] = group["peak_rate"] * share
+        self.optimiser.step()
+        decay = min(run.recipe.averaging, (1 + number) / (10 + number))
+        with torch.no_grad():
+            states = (network.state_dict().values() for network in (self.averaged, self.member))
+            for mean, value in zip(*states, strict=True):
+                mean.lerp_(value, 1 - decay) if mean.is_floating_point() else mean.copy_(value)
+        return float(total)
+
+    def _loss(self, rows: np.ndarray, seed: int) -> Tensor:
+        recipe, generator = self.run.recipe, Generator().manual_seed(seed)
+        torch.manual_seed(seed)  # dropout and stochastic depth
+        images, labels = self.pixels.take(rows), self.labels[rows]
+        if self.stage.objective == "contrast":
+            views = [augment(images, self.size, recipe.augmentation, generator) for _ in range(2)]
+            vectors = self.prepared(torch.cat(views).contiguous(memory_format=self.memory_format))
+            return contrastive_loss(vectors, labels.repeat(2).to(self.device), recipe.temperature)
+        targets = F.one_hot(labels, len(CODES)).float().to(self.device)
+        images = augment(images, self.size, recipe.augmentation, generator)
+        images, targets = mix(images, targets, recipe.augmentation.mixup, generator)
+        logits = self.prepared(images.contiguous(memory_format=self.memory_format)).logits.float()
+        if recipe.loss == "one_vs_rest":
+            return one_vs_rest_loss(logits, targets, self.class_weights, recipe.smoothing)
+        logits = logits + self.added_to_logits
+        return focal_loss(logits, targets, self.class_weights, recipe.focal_gamma, recipe.smoothing)
+
+
+def validate(learner: Learner) -> dict[str, float]:
+    """Loss and accuracies of the averaged weights on the held-out fold, from one view per image.
+
+    The shift of the recipe's loss and sampling is subtracted from the logits first. Accuracy is that of
+    the most probable class, balanced accuracy that of the prior-adjusted rule.
+    """
+    accelerator, run = learner.accelerator, learner.run
+    size = run.recipe.member.size
+    held_out = np.flatnonzero(run.assignment == learner.fold)
+    own = held_out[accelerator.process_index :: accelerator.num_processes]
+    logits = []
+    for start in range(0, len(own), VALIDATION_BATCH):
+        images = learner.pixels.take(own[start : start + VALIDATION_BATCH])
+        images = F.interpolate(images, (size, size), mode="bilinear", antialias=True)
+        images = images.contiguous(memory_format=learner.memory_format)
+        with torch.inference_mode(), precision(learner.device):
+            logits += learner.averaged(images).logits.float().cpu().tolist()
+    pairs = gathered(accelerator, list(zip(own.tolist(), logits, strict=True)))
+    pairs.sort(key=lambda pair: pair[0])
+    shift = torch.from_numpy(log_prior_shift(run.data.labels, run.recipe))
+    all_logits = torch.tensor([pair[1] for pair in pairs], dtype=torch.float64) - shift
+    labels = torch.from_numpy(run.data.labels[held_out])
+    counts = torch.from_numpy(np.bincount(run.data.labels, minlength=len(CODES)))
+    adjusted = torch.where(counts > 0, all_logits - counts.clamp(min=1).log(), -torch.inf)
+    hits = adjusted.argmax(dim=1) == labels
+    recalls = [float(hits[labels == label].double().mean()) for label in labels.unique()]
+    return {
+        "validation_loss": float(F.cross_entropy(all_logits, labels)),
+        "accuracy": float((all_logits.argmax(dim=1) == labels).double().mean()),
+        "balanced_accuracy": float(np.mean(recalls)),
+    }
+
+
+def _end_epoch(learner: Learner, progress: Progress, measured: dict[str, float], share: float) -> None:
+    """Write the epoch into the history, and keep its weights when they are the best so far."""
+    run, fold, epoch = learner.run, learner.fold, len(progress.history)
+    loss = measured.get("validation_loss")
+    if loss is not None and not math.isfinite(loss):
+        raise RunError(
+            f"The validation loss of fold {fold} became {loss} in epoch {epoch}: lower the learning "
+            "rates of the recipe; the last checkpoint is kept and loadable."
+        )
+    entry = {
+        "epoch": epoch,
+        "train_loss": progress.loss_sum / run.steps_per_epoch(fold),
+        "validation_loss": loss,
+        "accuracy": measured.get("accuracy"),
+        "balanced_accuracy": measured.get("balanced_accuracy"),
+        "rate": share * max(group["peak_rate"] for group in learner.optimiser.param_groups),
+        "seconds": round(progress.seconds, 1),
+    }
+    progress.history.append(entry)
+    progress.loss_sum, progress.seconds = 0.0, 0.0
+    if learner.accelerator.is_main_process:
+        tqdm.write(f"fold {fold}, {learner.stage.name}, epoch {epoch}: {entry}")
+    if loss is None or loss < progress.best_loss:
+        progress.best_loss = progress.best_loss if loss is None else loss
+        progress.best_epoch = epoch
+        if learner.accelerator.is_main_process:
+            save_member(learner.averaged, run.fold_folder(fold) / "best.safetensors")
+
+
+def _finish(run: Run, fold: int, accelerator: Accelerator) -> None:
+    """Name the last stage's weights `member.safetensors`, and join the histories of the stages."""
+    folder = run.fold_folder(fold)
+    if not run.recipe.stages:  # nothing is trained: the member and its history are the earlier run's
+        assert run.before is not None
+        save_member(stage_start(run, fold, 0), folder / "member.safetensors")
+        earlier = run.before / f"fold-{fold}" / "history.json"
+        write_json(folder / "history.json", json.loads(earlier.read_text()))
+        return
+    last = folder / f"stage-{len(run.recipe.stages) - 1}.safetensors"
+    if last.is_file():  # a run killed after this line has it no more
+        last.replace(folder / "member.safetensors")
+    parts = [folder / f"stage-{index}.json" for index in range(len(run.recipe.stages))]
+    stages = [json.loads(part.read_text()) for part in parts]
+    seconds = sum(entry["seconds"] for stage in stages for entry in stage["epochs"])
+    history = {
+        "stages": stages,
+        "minutes": round(seconds / 60, 2),
+        "hardware": hardware(accelerator),
+        "processes": accelerator.num_processes,
+    }
+    write_json(folder / "history.json", history)
+    for path in [*parts, *folder.glob("stage-*.safetensors")]:
+        path.unlink()
+
+
+def predict_held_out(run: Run, fold: int, accelerator: Accelerator, views: int = VIEWS) -> None:
+    """Write `predictions.csv`: the held-out images' logits, averaged over each of `COUNTS` views.
+
+    Reads the images from their files, as the app does, not from the training cache. The processes
+    share the images.
+    """
+    device = accelerator.device
+    group = MemberGroup([load_fold_member(run, fold).to(device)])
+    counts = [count for count in COUNTS if count <= views]
+    held_out = np.flatnonzero(run.assignment == fold)
+    own = held_out[accelerator.process_index :: accelerator.num_processes]
+    records = []
+    for start in tqdm(range(0, len(own), CHUNK), f"predict fold {fold}", mininterval=10):
+        rows = own[start : start + CHUNK]
+        photos = [read_photo(str(path)) for path in run.data.table["path"].iloc[rows]]
+        for row, means in zip(rows, mean_logits(group, photos, counts, device), strict=True):
+            image = run.data.table.iloc[row]
+            values = means.flatten().tolist()
+            records.append((int(row), [image["image_id"], image["dx"], fold, *values]))
+    records = sorted(gathered(accelerator, records))
+    if accelerator.is_main_process:
+        columns = ["image_id", "dx", "fold"]
+        columns += [f"logit_{views_label(count)}_{code}" for count in counts for code in CODES]
+        table = pd.DataFrame([record for _, record in records], columns=columns)
+        text = table.to_csv(index=False, float_format="%.6g")
+        replace_file(run.fold_folder(fold) / "predictions.csv", text)
+
+
+def memory_format(member: Member) -> torch.memory_format:
+    """Channels-last for convolutional backbones; it slows transformers (one convolution) down."""
+    convolutions = sum(isinstance(module, nn.Conv2d) for module in member.backbone.modules())
+    return torch.channels_last if convolutions > 3 else torch.contiguous_format
