@@ -41,11 +41,11 @@ def test_a_report_is_downloaded_as_pdf_json_and_csv(
             visit.get_by_role("link", name=label).click()
         download.value.save_as(tmp_path / download.value.suggested_filename)
     visit.locator("#report").screenshot(path=screenshots / "report.png")
-    pdf, table, numbers = (next(tmp_path.glob(f"*.{kind}")) for kind in ("pdf", "csv", "json"))
+    pdf, table, numbers = (next(tmp_path.glob(f"*.{ending}")) for ending in ("pdf", "csv", "json"))
     assert pdf.read_bytes().startswith(b"%PDF-")
     assert table.read_text().lstrip("\ufeff").startswith("file,")
     record = json.loads(numbers.read_text())
-    assert record["reader"]["own_diagnosis"] == "naevus, watch it"
+    assert record["notes"]["own_diagnosis"] == "naevus, watch it"
     first = visit.locator("#ranking button.pick").first.get_attribute("data-code")
     assert record["diagnoses"][0]["code"] == first
     assert served.files() == []
