@@ -3,7 +3,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 SHELL := /bin/bash
 
-.PHONY: app test format clean
+.PHONY: app test test-fast format clean
 
 app: $(VENV)/app.done
 	$(RUN) app.py
@@ -13,6 +13,10 @@ test: $(VENV)/test.done
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/pyright
 	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadfile
+
+# The library and the trainer's parts; no browser, no training run.
+test-fast: $(VENV)/test.done
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 -m "not slow" tests/library tests/training
 
 format: $(VENV)/test.done
 	$(VENV)/bin/ruff check --fix .

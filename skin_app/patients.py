@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 
+import numpy as np
 import pandas as pd
 
 UNKNOWN = "unknown"
@@ -70,6 +71,12 @@ def age_bands(ages: pd.Series) -> pd.Series:
     for name, (low, high) in AGE_BANDS.items():
         names[(ages >= low) & (ages < high)] = name
     return names.astype(str)
+
+
+def groups_of(table: pd.DataFrame, column: str) -> list[tuple[str, np.ndarray]]:
+    """Name and (rows,) bool of each group of `column` (ages by band), `UNKNOWN` last, none empty."""
+    names = (age_bands(table[column]) if column == "age" else table[column]).to_numpy(str)
+    return [(name, names == name) for name in sorted(set(names), key=lambda n: (n == UNKNOWN, n))]
 
 
 def _plain(value: object) -> str:

@@ -10,14 +10,12 @@ from pathlib import Path
 from skin_app.ensemble import Ensemble
 from skin_app.output import check_output, counted, replace_file
 from skin_app.weights.folder import open_weights
-from train.audit.audit import audit
 from train.data.findings import findings
 from train.data.folds import image_folds, lesion_folds, write_folds
 from train.data.ham10000 import DataError, Dataset, read_dataset
 from train.documents.figures import draw_range_test
 from train.documents.results import write_results, write_study
-from train.documents.tables import score_cell
-from train.documents.template import filled, plain
+from train.documents.template import filled
 from train.documents.trust import FIGURE, SECTIONS
 from train.engine import outputs
 from train.engine.checkpoint import write_json
@@ -34,14 +32,16 @@ from train.recipes.published import RECIPES
 from train.recipes.recipe import Recipe
 from train.recipes.studies import STUDIES
 from train.release.assemble import assemble
+from train.release.audit import audit
 from train.release.card import with_scores
 from train.release.gallery_index import tells_photos_apart
 from train.release.lesion_map import map_weights
 from train.release.publish import publish
 from train.release.weights_folder import open_to_change
-from train.scores.compare import Plan, compare
 from train.scores.evaluate import evaluate
 from train.scores.evidence import finished_folds
+from train.scores.plain import plain
+from train.scores.study import Plan, train_settings
 from train.scores.trial import quick_trial
 
 TRIAL_SCORES = (
@@ -117,7 +117,7 @@ def run_study(options: Namespace) -> None:
         command=_whole_study(options.command),
         views=options.views or study.views,
     )
-    folder = compare(plan, accelerator, options.only)
+    folder = train_settings(plan, accelerator, options.only)
     if accelerator.is_main_process:
         document = options.out / f"{study.name}.md"
         print(write_study(folder, document).partition("<details>")[0])
@@ -209,14 +209,14 @@ def score(options: Namespace) -> None:
     options.out.parent.mkdir(parents=True, exist_ok=True)  # not after hours of scoring
     ensemble = Ensemble.load(options.weights)
     report = evaluate(ensemble, _read(options), options.views)
-    replace_file(options.out, json.dumps(report, indent=1) + "\n")
-    for rule, values in report["rules"].items():
+    replace_file(options.out, json.dumps(plain(report), indent=1) + "\n")
+    for rule, scores in report.rules.items():
         print(
-            f"{rule}: accuracy {values['accuracy']:.3f}, balanced accuracy "
-            f"{score_cell(values, 'balanced_accuracy')}, top-3 {values['top_3']:.3f}"
+            f"{rule}: accuracy {scores.accuracy:.3f}, balanced accuracy "
+            f"{scores.balanced_accuracy:.3f}, top-3 {scores.top_3:.3f}"
         )
-    if report["warning"]:
-        print(f"warning: {report['warning']}", file=sys.stderr)
+    if report.warning:
+        print(f"warning: {report.warning}", file=sys.stderr)
     print(f"written to {options.out}")
 
 

@@ -42,7 +42,10 @@ def _card(say: Say, weights: WeightsFolder) -> list[tuple[str, str]]:
         (words_about.MEMBERS, _members(say, contract)),
         (words_about.RECIPE, _recipe(say, contract)),
         (words_about.EPOCHS, _epochs(say, contract)),
-        (words_about.START, escape("; ".join(kind.start_weights for kind in contract.trainings))),
+        (
+            words_about.START,
+            escape("; ".join(own.start_weights for own in contract.trainings)),
+        ),
         (
             words_about.DATA,
             say(
@@ -64,8 +67,8 @@ def _card(say: Say, weights: WeightsFolder) -> list[tuple[str, str]]:
 
 
 def _members(say: Say, contract: Contract) -> str:
-    kinds = [training.recipe.get("member", {}) for training in contract.trainings]
-    if not all({"architecture", "size"} <= set(member) for member in kinds):
+    members = [training.recipe.get("member", {}) for training in contract.trainings]
+    if not all({"architecture", "size"} <= set(member) for member in members):
         return say(words_about.MEMBERS_ONLY, count=len(contract.members))
     told = [
         say(
@@ -74,7 +77,7 @@ def _members(say: Say, contract: Contract) -> str:
             architecture=_code(str(member["architecture"])),
             size=member["size"],
         )
-        for training, member in zip(contract.trainings, kinds, strict=True)
+        for training, member in zip(contract.trainings, members, strict=True)
     ]
     return "; ".join([*told, say(words_about.STORED[contract.stored])])
 

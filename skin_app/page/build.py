@@ -24,7 +24,7 @@ from skin_app.words import page as words
 def build_page(
     ensemble: Ensemble, uploads: Path, pictures: LesionPictures | None = None
 ) -> tuple[gr.Blocks, Labels]:
-    """The whole page for one ensemble, and its labels for `serving.serve`.
+    """The whole page for one ensemble, and its labels for `serve.serve`.
 
     `uploads`: the private folder of gradio's uploads; `pictures`: of the gallery's lesions (default:
     those of the weights).
@@ -79,7 +79,7 @@ def _loading(say: Say) -> str:
 
 
 def _forgetting(page: gr.Blocks, desk: Desk, uploads: Path) -> Callable[[gr.Request], None]:
-    """gradio keeps a closed page's session for an hour, values of its fields included: drop it."""
+    """Drop a closed page's session, which gradio would keep for an hour with all its values."""
 
     def forget(request: gr.Request) -> None:
         if request.session_hash:

@@ -1,4 +1,4 @@
-"""How events are queued, how their HTML is shown, and who sent them in which language."""
+"""How events are queued, and which visitor sent them in which language."""
 
 from functools import partial
 from typing import Any
@@ -8,14 +8,14 @@ import gradio as gr
 from skin_app.language import Say, preferred
 
 NETWORKS: dict[str, Any] = {"concurrency_id": "networks", "concurrency_limit": 1}
-# Not in turn with single photos: those would wait for the last photo of a batch. `batch.TURNS` lets the
-# batches of all visitors pass a few photos at a time.
+# Apart from single photos, which would otherwise wait for a whole batch. `batch.TURNS` makes the
+# batches of all visitors take turns, a few photos each.
 BATCHES: dict[str, Any] = {"concurrency_id": "batches", "concurrency_limit": None}
 UPLOADS: dict[str, Any] = {"concurrency_id": "uploads", "concurrency_limit": 2}
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-# Even with type="filepath", gr.Image opens every upload with Pillow, which parses untrusted bytes
-# and ends in an error of its own for a file that is no image; what it is given to show it writes to
-# disk. Without its pre- and postprocessing we get the checked path and give a `data:` URL.
+# Even with type="filepath", gr.Image opens every upload with Pillow, which parses untrusted bytes, and
+# writes what it shows to disk. Without its pre- and postprocessing we get the checked path and give a
+# `data:` URL.
 UNDECODED: dict[str, Any] = {"preprocess": False, "postprocess": False}
 # gradio's own styles for HTML would draw boxes around every table cell.
 Fragment = partial(gr.HTML, apply_default_css=False)

@@ -70,20 +70,19 @@ def table(
 
 
 def share(say: Say, value: float | None) -> str:
-    """A counted share in [0, 1] in per cent; None was not measured. Unlike a probability it can be
-    0 or 1."""
+    """A counted share in [0, 1], which unlike a probability can be 0 or 1; None: not measured."""
     if value is None:
         return say(words_evidence.NOT_MEASURED)
     return escape(say.counted(value))
 
 
 def area(say: Say, value: float | None) -> str:
-    """An area under a curve, in [0, 1]; None was not measured."""
+    """An area under a curve, in [0, 1]; None: not measured."""
     return say(words_evidence.NOT_MEASURED) if value is None else say.number(value, ".3f")
 
 
 def count(say: Say, value: int | None) -> str:
-    """A whole number; None was not measured."""
+    """A whole number; None: not measured."""
     return say(words_evidence.NOT_MEASURED) if value is None else say.number(value)
 
 
@@ -125,5 +124,5 @@ def figure(source: str, alt: str, caption: str) -> str:
 
 
 def folded(summary: str, content: str) -> str:
-    """Something long that opens by a click; both HTML."""
+    """A long part, folded until its summary is clicked; both HTML."""
     return f'<details class="more"><summary>{summary}</summary>{content}</details>'

@@ -15,19 +15,19 @@ class Labels:
         self._texts: list[Callable[[Say], str]] = []
 
     def __call__(self, sentence: str) -> str:
-        """A marker that the browser replaces by the English `sentence` in its reader's language.
+        """A marker that the browser replaces by `sentence` in its own language.
 
-        gradio replaces one marker in a string, so a string may hold one.
+        gradio replaces one marker per string, so a string may hold only one.
         """
         return self.html(lambda say: say(sentence))
 
     def html(self, render: Callable[[Say], str]) -> str:
-        """A marker for a text that is made anew for every language."""
+        """A marker for a text that is rendered for every language."""
         self._texts.append(render)
         return str(gr.I18n()(f"skin_{len(self._texts) - 1}"))
 
     def translations(self) -> gr.I18n:
-        """All texts asked for so far, in every language; for `launch(i18n=...)`."""
+        """All texts so far, in every language, for `launch(i18n=...)`."""
         return gr.I18n(
             **{
                 code: {

@@ -59,9 +59,9 @@ def listening(name: str, port: str | int) -> Listening:
         found = []
     if not found:
         raise _wrong_name(name, "there is no such host")
-    for family, kind, protocol, _, address in found:
+    for family, type_, protocol, _, address in found:
         try:
-            with socket.socket(family, kind, protocol) as probe:
+            with socket.socket(family, type_, protocol) as probe:
                 _try(probe, address)
         except OSError as error:
             if error.errno == errno.EACCES:

@@ -25,13 +25,13 @@ from skin_app.photo.read import MAX_BYTES
 NO_ADDRESSES = "Files are not fetched from addresses here: upload the photo itself."
 # Before 6.24 `launch` knows no `run_history`; of what lies between, only the newest was run.
 FROM, TESTED = "6.24", "6.31"
-# A session of the page holds a photo of up to 4.5 MB and its analysis, or a batch of small ones; each
-# client of the API counts as a session too, and holds nothing.
+# A session holds a photo of up to 4.5 MB with its analysis, or a batch of small photos. Each client of
+# the API counts as a session, too, and holds nothing.
 SESSIONS = 256
-# Above what a photo may have, so that one file that is too large is refused alone, in a sentence.
+# More than a photo may have, so that our own sentence refuses a file that is slightly too large.
 LARGEST_UPLOAD = 5 * MAX_BYTES
 LOOK_EVERY = 30.0  # seconds between two looks for sessions that nobody uses any more
-# Fixed for every page. Static workers would take uploads in processes of their own, without the guards.
+# Workers in other processes would take uploads without the guards, so there are none.
 SETTINGS: dict[str, Any] = {
     "share": False,
     "ssr_mode": False,
@@ -48,14 +48,14 @@ SETTINGS: dict[str, Any] = {
 
 
 def serve(page: gr.Blocks, where: Listening, block: bool = True, labels: Labels | None = None) -> str:
-    """Launch the page with its fixed settings; returns its address, for a browser here.
+    """Launch the page with its fixed settings; returns its address, for a browser on this machine.
 
-    `where`: spared by proxies already, as gradio asks its own page whether it can be reached; `labels`:
-    the page's fixed texts, in every language; `block`: stay until interrupted. Raises `PortError` where
-    another program listens by now, `ServeError` for a gradio that has no place for the page's guards.
+    `where`: must bypass proxies already, because gradio requests its own page; `labels`: the page's
+    fixed texts; `block`: stay until interrupted. Raises `PortError` if another program listens there by
+    now, `ServeError` if the guards do not fit this gradio.
     """
     put_up(SETTINGS)
-    # a step that is refused would leave an older result, or "analysing", on the page
+    # a refused step would leave an older result, or "analysing", on the page
     page.queue(max_size=SESSIONS)
     try:
         page.launch(
@@ -81,14 +81,14 @@ def serve(page: gr.Blocks, where: Listening, block: bool = True, labels: Labels 
 def _forget_while_running(page: gr.Blocks) -> None:
     stopped = threading.Event()
     while page.is_running and not stopped.wait(LOOK_EVERY):
-        forget_idle(page, datetime.now(), HELD_FOR - LOOK_EVERY)  # held until the next look at most
+        forget_idle(page, datetime.now(), HELD_FOR - LOOK_EVERY)  # at most until the next look
 
 
 def put_up(settings: Iterable[str]) -> None:
-    """Replace gradio's upload and its download by the page's own.
+    """Replace gradio's upload and download by the page's own.
 
-    `settings`: the names of what `launch` will be given. Raises `ServeError` where this gradio has no
-    place for a guard: it would be left out without a word.
+    `settings`: names of the arguments for `launch`. Raises `ServeError` if a guard does not fit this
+    gradio, where it would silently have no effect.
     """
     unknown = set(settings) - set(_parameters(gr.Blocks.launch))
     missing = [*_missing(), *sorted(unknown)]
@@ -104,7 +104,7 @@ def put_up(settings: Iterable[str]) -> None:
 
 
 def _missing() -> Iterator[str]:
-    """What of gradio's insides is not as the guards need it."""
+    """Names of what is missing or different inside this gradio."""
     download = getattr(processing_utils, "async_ssrf_protected_download", None)
     if not inspect.iscoroutinefunction(download) or _parameters(download) != ["url", "cache_dir"]:
         yield "async_ssrf_protected_download"

@@ -5,8 +5,8 @@ import struct
 from collections.abc import Iterator
 
 HEAD_BYTES = 4096
-READ = ("JPEG", "PNG", "WebP", "HEIC", "AVIF", "TIFF", "BMP")  # kinds that `read_photo` can decode
-PICTURES = frozenset(  # kinds that hold pictures, read or refused: a folder's listing must name them
+READ = ("JPEG", "PNG", "WebP", "HEIC", "AVIF", "TIFF", "BMP")  # types that `read_photo` can decode
+PICTURES = frozenset(  # types that hold pictures, read or refused: a folder's listing must name them
     {*READ, "GIF", "DICOM", "JPEG 2000", "JPEG XL", "JPEG XR", "SVG", "raw", "layers"}
 )
 STARTS = (
@@ -56,16 +56,16 @@ SENSOR_DATA = (32803, 34892)  # photometric: colour filter array, linear raw
 RAW_COMPRESSIONS = (32767, 32769, 32770, 34713, 65535)  # Sony, Epson, Samsung, Nikon, Pentax
 
 
-def kind_of(head: bytes) -> str | None:
+def type_of(head: bytes) -> str | None:
     """Short name of what a file holds, by its first `HEAD_BYTES` bytes; None for what is not known.
 
     One of `READ`, another of `PICTURES`, or "PDF", "video", "HTML", "archive", "AppleDouble".
     """
     if head[128:132] == b"DICM" or BARE_DICOM.match(head):
         return "DICOM"
-    for start, kind in STARTS:
+    for start, found in STARTS:
         if head.startswith(start):
-            return "raw" if kind == "TIFF" and _is_raw(head) else kind
+            return "raw" if found == "TIFF" and _is_raw(head) else found
     if head[:4] == b"RIFF":
         return {b"WEBP": "WebP", b"AVI ": "video"}.get(head[8:12])
     if head[:2] == b"BM":

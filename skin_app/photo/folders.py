@@ -5,7 +5,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from skin_app.photo.file_type import HEAD_BYTES, PICTURES, kind_of
+from skin_app.photo.file_type import HEAD_BYTES, PICTURES, type_of
 from skin_app.photo.read import PhotoError
 
 IMAGE_SUFFIXES = frozenset(
@@ -116,7 +116,7 @@ def _is_photo(path: Path) -> bool:
         if has_image_suffix(path):
             return True
         with path.open("rb") as file:
-            return kind_of(file.read(HEAD_BYTES)) in PICTURES
+            return type_of(file.read(HEAD_BYTES)) in PICTURES
     except FileNotFoundError:
         return has_image_suffix(path)  # a link to nothing
     except OSError:

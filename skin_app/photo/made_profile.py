@@ -75,8 +75,8 @@ def made_profile(primaries: Primaries, gamma: float | None) -> bytes:
     for name, data in tags:
         table += struct.pack(">4sII", name, start + len(body), len(data))
         body += data + bytes(-len(data) % 4)
-    kind = struct.pack(">4sI4s4s4s", bytes(4), 0x04200000, b"mntr", b"RGB ", b"XYZ ")
-    head = struct.pack(">I", start + len(body)) + kind + struct.pack(">6H", 2024, 1, 1, 0, 0, 0)
+    device = struct.pack(">4sI4s4s4s", bytes(4), 0x04200000, b"mntr", b"RGB ", b"XYZ ")
+    head = struct.pack(">I", start + len(body)) + device + struct.pack(">6H", 2024, 1, 1, 0, 0, 0)
     head += b"acsp" + bytes(28) + _xyz(D50)[8:]
     return head.ljust(128, b"\0") + struct.pack(">I", len(tags)) + table + body
 
@@ -97,8 +97,8 @@ def _xyz(values: np.ndarray) -> bytes:
     return b"XYZ \0\0\0\0" + b"".join(_fixed(float(value)) for value in values)
 
 
-def _para(kind: int, values: tuple[float, ...]) -> bytes:
-    return b"para\0\0\0\0" + struct.pack(">HH", kind, 0) + b"".join(map(_fixed, values))
+def _para(form: int, values: tuple[float, ...]) -> bytes:
+    return b"para\0\0\0\0" + struct.pack(">HH", form, 0) + b"".join(map(_fixed, values))
 
 
 def _fixed(value: float) -> bytes:

@@ -1,6 +1,6 @@
 """Untrusted bytes or a path in, a `Photo` out: the only place where an image file is decoded.
 
-What a file is goes by its content (`file_kind`), how it is read by its module in `formats`. JPEG and
+What a file is goes by its content (`file_type`), how it is read by its module in `formats`. JPEG and
 WebP are decoded by `torchvision.io` from bytes, because Pillow before 13 has a critical flaw in its
 JPEG reader (CVE-2026-112403) and gradio still pins an older one; HEIC by libheif; PNG, AVIF, TIFF and
 BMP each by Pillow's one reader for it. Colours are converted to sRGB by the profile that the file
@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from skin_app.photo.colour_profile import ProfileError, to_srgb
-from skin_app.photo.file_type import HEAD_BYTES, kind_of
+from skin_app.photo.file_type import HEAD_BYTES, type_of
 from skin_app.photo.formats import bmp, heif, jpeg, png, tiff, webp
 from skin_app.photo.formats.opened import Decoded, Opened, PhotoError, damaged
 from skin_app.words.file_types import REFUSED, UNKNOWN
@@ -121,13 +121,13 @@ def _check_length(length: int) -> None:
 
 def _opened(data: bytes) -> Opened:
     """The file's header, before any pixel is decoded."""
-    kind = kind_of(data[:HEAD_BYTES])
-    if kind is None:
+    found = type_of(data[:HEAD_BYTES])
+    if found is None:
         raise PhotoError(UNKNOWN)
-    if kind in REFUSED:
-        raise PhotoError(REFUSED[kind], kind=kind)
+    if found in REFUSED:
+        raise PhotoError(REFUSED[found], kind=found)
     try:
-        return FORMATS[kind](data)
+        return FORMATS[found](data)
     except PhotoError:
         raise
     except FAULTS:

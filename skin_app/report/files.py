@@ -80,21 +80,20 @@ def csv_row(file: Path, analysis: Analysis) -> dict[str, str]:
 
 
 def _trust(analysis: Analysis) -> dict[str, str]:
-    assessment = analysis.assessment
-    found, checks = analysis.findings, analysis.to_check
-    checked = {
-        "quality": "" if found is None else _joined(own.name for own in found),
-        "to_check": "" if checks is None else _joined(check.name for check in checks),
-    }
-    if assessment is None:
-        return dict.fromkeys(("outcome", "prediction_set", "novelty", "agreement"), "") | checked
-    return {
-        "outcome": assessment.decision.outcome,
-        "prediction_set": _codes(assessment.decision.set_90),
-        "novelty": f"{assessment.novelty.score - assessment.novelty.limit:.3f}",
-        "agreement": f"{assessment.decision.agreement:.3f}",
-        **checked,
-    }
+    columns = ("outcome", "prediction_set", "novelty", "quality", "to_check", "agreement")
+    cells: dict[str, str] = dict.fromkeys(columns, "")
+    if analysis.findings is not None:
+        cells["quality"] = _joined(finding.name for finding in analysis.findings)
+    if analysis.to_check is not None:
+        cells["to_check"] = _joined(check.name for check in analysis.to_check)
+    if (assessment := analysis.assessment) is not None:
+        cells |= {
+            "outcome": assessment.decision.outcome,
+            "prediction_set": _codes(assessment.decision.set_90),
+            "novelty": f"{assessment.novelty.score - assessment.novelty.limit:.3f}",
+            "agreement": f"{assessment.decision.agreement:.3f}",
+        }
+    return cells
 
 
 def _joined(names: Iterable[str]) -> str:

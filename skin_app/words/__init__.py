@@ -1,4 +1,6 @@
-"""Every English sentence of the page, the report and the errors, and their translations.
+"""The English sentences of page and report, and their translations.
 
-A module for each place where they are shown; `de.json` maps each sentence to its translation. Imports
-nothing but the diagnoses and outcomes that it names. Begin with the module of the place you look at."""
+One module per place, or per set of identifiers (outcomes and reasons, faults of a photo); `de.json`
+maps sentences to German. A sentence that refuses a photo stands where it is raised (`PhotoError`), but
+its translation is here. Imports only the identifiers that it puts into words. Begin with the module of
+the place that you look at."""

@@ -1,4 +1,4 @@
-"""What is said of a file that is no photo, or of a kind that is not read, by its kind (`file_kind`)."""
+"""Why a file is refused that is no photo, or of a type that is not read."""
 
 OTHER_PICTURE = "This is a {kind} image, which is not read here: export the photo as JPEG or PNG."
 UNKNOWN = (

@@ -59,22 +59,11 @@ CHECKS = "Check first"
 NO_CHECKS = "The checks found nothing wrong with this photo."
 MORE_CHECKS = " … There is more, in the JSON report."
 NOT_CHECKED = "These weights cannot check the photo."
-NOVEL = "The photo is unlike the training images."
-NO_LESION = "No lesion was found, so the place of the heat cannot be checked."
-HEAT_OUTSIDE = "Unusually little of the first diagnosis's heat lies on the lesion: {share}."
 NO_TONE = "The skin tone could not be estimated, so it was not compared with the training data."
-RARE_TONE = (
-    "The skin is estimated as {tone}. The training data hold too little such skin for the "
-    "scores to hold."
-)
 SIMILAR_HEADING = "Similar confirmed lesions"
 SIMILAR_FACTS = "{how}; similarity {similarity}"
 SIMILAR_NOTE = "Similarity is a cosine, 1 at most; it is not a probability."
 THUMBNAILS_FROM = "Pictures: HAM10000 (Tschandl et al. 2018), CC BY-NC 4.0."
-TRAINING_IMAGE = (
-    "This photo is most likely a training image ({image_id}): the networks have seen it, so the "
-    "answer says little about new patients."
-)
 READER = "As stated by the clinician; not used by the networks"
 READER_FIELDS = ("Age", "Sex", "Site", "Own diagnosis")
 NOTES = "Notes"

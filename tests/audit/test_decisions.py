@@ -14,6 +14,7 @@ from skin_app.decision import calibrated, prediction_set, predictive_values
 from skin_app.diagnoses import CODES
 from skin_app.outcome import DecisionLimits
 from skin_app.weights.folder import WeightsFolder
+from skin_app.words.outcome import REASONS
 from tests.predictions import BASE, crossfit_predictions, made
 from train.audit import abstention, bench, decisions, outcomes
 from train.audit.agreement import Readings, agreements_of, error_ratios, fit_least_agreement
@@ -153,4 +154,5 @@ def test_all_is_fitted_and_told(made_up: Bench) -> None:
 
 
 def section(numbers: dict[str, object]) -> str:
-    return filled("trust/decisions.md", numbers=numbers, predictive_values=predictive_values)
+    values = {"predictive_values": predictive_values, "reasons": REASONS}
+    return filled("trust/decisions.md", numbers=numbers, **values)

@@ -211,33 +211,35 @@ def test_scores_of_one_photo_and_of_the_average_are_those_of_scikit_learn() -> N
     kept = counts[lesions] > 1
     weights, malignant = 1 / counts[lesions][kept], np.array(MALIGNANT)
     one, own = probabilities[kept], labels[kept]
-    assert measured["lesions"] == (counts > 1).sum()
-    assert measured["images"] == kept.sum()
+    assert measured.lesions == (counts > 1).sum()
+    assert measured.images == kept.sum()
     expected = {
         "accuracy": accuracy_score(own, one.argmax(1), sample_weight=weights),
         "balanced_accuracy": balanced_accuracy_score(own, one.argmax(1), sample_weight=weights),
         "malignant_auc": roc_auc_score(malignant[own], one[:, malignant].sum(1), sample_weight=weights),
         "negative_log_likelihood": log_loss(own, one, sample_weight=weights),
     }
-    assert measured["one_photo"] == pytest.approx(expected)
+    assert measured.one_photo == pytest.approx(expected)
     logs = np.log(probabilities)
     names = np.flatnonzero(counts > 1)
     joint = softmax([logs[lesions == name].mean(axis=0) for name in names], axis=1)
     truth = [labels[lesions == name][0] for name in names]
-    assert measured["average"]["accuracy"] == pytest.approx(accuracy_score(truth, joint.argmax(1)))
-    assert measured["average"]["negative_log_likelihood"] == pytest.approx(log_loss(truth, joint))
+    assert measured.average["accuracy"] == pytest.approx(accuracy_score(truth, joint.argmax(1)))
+    assert measured.average["negative_log_likelihood"] == pytest.approx(log_loss(truth, joint))
 
 
 def test_averaging_independent_photos_helps_clearly() -> None:
-    difference = gain_of_averaging(*noisy_photos(), resamples=200)["difference"]
-    assert difference["accuracy"]["interval_95"][0] > 0
-    assert difference["negative_log_likelihood"]["interval_95"][1] < 0
+    difference = gain_of_averaging(*noisy_photos(), resamples=200).difference
+    for score, gain in (("accuracy", 1), ("negative_log_likelihood", -1)):
+        interval = difference[score].interval_95
+        assert interval is not None
+        assert min(gain * end for end in interval) > 0
 
 
 def test_averaging_copies_of_one_photo_changes_nothing() -> None:
     probabilities, labels, _ = noisy_photos()
     twice = [np.repeat(part, 2, axis=0) for part in (probabilities, labels, np.arange(len(labels)))]
-    difference = gain_of_averaging(*twice, resamples=20)["difference"]
+    difference = gain_of_averaging(*twice, resamples=20).difference
     for score in difference.values():
-        assert score["value"] == pytest.approx(0, abs=1e-9)
-        assert score["interval_95"] == pytest.approx((0, 0), abs=1e-9)
+        assert score.value == pytest.approx(0, abs=1e-9)
+        assert score.interval_95 == pytest.approx((0, 0), abs=1e-9)

@@ -6,7 +6,7 @@ import struct
 import pytest
 from PIL import Image
 
-from skin_app.photo.file_type import HEAD_BYTES, PICTURES, READ, kind_of
+from skin_app.photo.file_type import HEAD_BYTES, PICTURES, READ, type_of
 from skin_app.photo.read import FORMATS
 from skin_app.words.file_types import REFUSED
 
@@ -64,7 +64,7 @@ def tiff(*tags: tuple[int, int]) -> bytes:
     ],
 )
 def test_a_file_is_known_by_its_first_bytes(data: bytes, kind: str) -> None:
-    assert kind_of(data[:HEAD_BYTES]) == kind
+    assert type_of(data[:HEAD_BYTES]) == kind
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_file_is_known_by_its_first_bytes(data: bytes, kind: str) -> None:
     [b"", b"B", b"BMW drives on", b"not a photo\n", bytes(400), b"RIFF\0\1\0\0WAVE", b"II", b"<3"],
 )
 def test_what_is_not_known_has_no_kind(data: bytes) -> None:
-    assert kind_of(data) is None
+    assert type_of(data) is None
 
 
 def test_every_kind_of_picture_is_read_or_refused_by_name() -> None:

@@ -95,7 +95,7 @@ def test_analyse_gives_the_record_of_the_photo(
         by_code = {entry["code"]: entry["probability"] for entry in answer["diagnoses"]}
         assert [by_code[code] for code in CODES] == pytest.approx(expected.probabilities.tolist())
         assert len(answer["operating_points"]) == 3
-        assert answer["reader"] is None
+        assert answer["notes"] is None
     assert machine_api.files() == []
 
 

@@ -20,10 +20,10 @@ def difference(one: Photo, other: Photo) -> float:
     return float(np.abs(one.pixels.astype(int) - other.pixels.astype(int)).mean())
 
 
-@pytest.mark.parametrize("kind", DAMAGE)
-def test_it_grows_with_the_grade_and_leaves_the_photo_alone(photo: Photo, kind: str) -> None:
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_it_grows_with_the_grade_and_leaves_the_photo_alone(photo: Photo, damage: str) -> None:
     before = photo.pixels.copy()
-    worse = [damaged(photo, kind, grade, seed=5) for grade in GRADES]
+    worse = [damaged(photo, damage, grade, seed=5) for grade in GRADES]
     assert all(p.pixels.shape == before.shape and p.pixels.dtype == np.uint8 for p in worse)
     assert np.array_equal(photo.pixels, before)
     changes = [difference(photo, p) for p in worse]
@@ -31,15 +31,15 @@ def test_it_grows_with_the_grade_and_leaves_the_photo_alone(photo: Photo, kind: 
     assert changes == sorted(changes)
 
 
-@pytest.mark.parametrize("kind", DAMAGE)
-def test_the_same_seed_gives_the_same_damage(photo: Photo, kind: str) -> None:
-    one, same = (damaged(photo, kind, 3, seed=8) for _ in range(2))
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_the_same_seed_gives_the_same_damage(photo: Photo, damage: str) -> None:
+    one, same = (damaged(photo, damage, 3, seed=8) for _ in range(2))
     assert np.array_equal(one.pixels, same.pixels)
 
 
-@pytest.mark.parametrize("kind", ["motion blur", "colour cast", "uneven illumination", "off centre"])
-def test_another_seed_gives_another_direction(photo: Photo, kind: str) -> None:
-    assert difference(damaged(photo, kind, 3, seed=1), damaged(photo, kind, 3, seed=2)) > 0.2
+@pytest.mark.parametrize("damage", ["motion blur", "colour cast", "uneven illumination", "off centre"])
+def test_another_seed_gives_another_direction(photo: Photo, damage: str) -> None:
+    assert difference(damaged(photo, damage, 3, seed=1), damaged(photo, damage, 3, seed=2)) > 0.2
 
 
 def test_gaussian_blur_is_that_of_opencv(photo: Photo) -> None:

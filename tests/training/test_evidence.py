@@ -18,8 +18,7 @@ from train.data.folds import write_folds
 from train.data.ham10000 import DataError, Dataset, read_dataset
 from train.documents import results
 from train.documents.figures import draw_learning_curves, draw_range_test, draw_tsne
-from train.documents.results import write_results
-from train.documents.results_page import study_page
+from train.documents.results import write_results, write_study
 from train.engine.run import _read_folds
 from train.recipes.published import FLAGSHIP
 from train.scores.crossfit import cross_fitted
@@ -30,8 +29,8 @@ from train.scores.evidence import (
     read_evidence,
     weights_evidence,
 )
-from train.scores.paired import Side, compare, has_sibling_in_training
-from train.scores.summary import differences
+from train.scores.measure import has_sibling_in_training, measure_study, read_study
+from train.scores.paired import differences
 from train.scores.temperature import fit_temperature
 
 SHIFT = (0.5, 0.2, 0.0, 0.8, 0.0, -0.4, 0.6)
@@ -124,7 +123,7 @@ def test_exporting_again_gives_the_same_bytes_and_no_pixels(tmp_path: Path, data
 
 def test_unfit_evidence_is_one_sentence(tmp_path: Path, data: Dataset) -> None:
     out = kept(tmp_path, data, "one")
-    with pytest.raises(DataError, match="is finished: run"):
+    with pytest.raises(DataError, match="is finished: train"):
         export_evidence(tmp_path, data.table, out)
     with pytest.raises(DataError, match="other images"):
         export_evidence(tmp_path / "runs" / "one", data.table.iloc[:-1], out)
@@ -161,7 +160,7 @@ def test_a_lesions_temperature_comes_from_others_of_all_folds(tmp_path: Path, da
     assert np.array_equal(changed.calibrated(8)[own], found[own])
     assert not np.array_equal(changed.calibrated(8), found)
     adjusted = prior_adjusted(found, evidence.frequencies)
-    assert np.array_equal(evidence.adjusted(8), adjusted)
+    assert np.array_equal(evidence.by_rule(8)["prior_adjusted"], adjusted)
 
 
 def test_a_lesion_is_calibrated_by_others() -> None:
@@ -232,10 +231,8 @@ def test_siblings_in_training_are_found_by_image_and_never_by_lesion(
     by_image = read_evidence(kept(tmp_path, data, "image", folds=1, split="image"))
     assert not has_sibling_in_training(by_lesion).any()
     assert has_sibling_in_training(by_image).all()
-    one, other = (Side.of(e, e.calibrated(8)) for e in (by_image, by_lesion))
-    comparison = compare(one, other, resamples=50)
-    assert comparison.images == (42, 84)
-    assert comparison.shared_images == 42
+    compared = differences(by_image, by_lesion)
+    assert (compared.images, compared.shared_images) == ((42, 84), 42)
 
 
 def test_the_shipped_weights_keep_evidence_too() -> None:
@@ -270,7 +267,7 @@ def documents(tmp_path: Path, data: Dataset, monkeypatch: pytest.MonkeyPatch) ->
     split |= {"baseline": "lesion", "published": {}, "ensemble": False}
     (tmp_path / "evidence" / "split" / "study.json").write_text(json.dumps(split))
     shipped = dataclasses.replace(read_evidence(folder / "one"), histories={})
-    monkeypatch.setattr(results, "weights_evidence", lambda _: shipped)
+    monkeypatch.setattr(results, "shipped_evidence", lambda _: shipped)
     return tmp_path
 
 
@@ -284,52 +281,40 @@ def test_the_document_says_what_was_run_and_what_was_not(documents: Path) -> Non
     docs = write(documents, "docs")
     text = (docs / "results.md").read_text()
     numbers = json.loads((docs / "results.json").read_text())
-    study = numbers["studies"][0]
-    assert study["title"] == "One against two"
+    study, split = numbers["studies"]
+    assert "[One against two](#one-against-two): " in text
     assert "**Not run:** `three`." in text
-    assert "A single fold" in text
-    assert "two was run on fold 0 alone, one on 0, 1: scores are of each one's own images" in text
-    assert "differences of those that both have, calibrated on them alone." in text
-    assert "- All are calibrated with a temperature." in text
-    assert "*published* | *0.123*" in text
-    assert "`folds` 5 → 2" in text
-    score = study["settings"]["two"]["views_8"]["calibrated"]["accuracy"]
+    assert "Calibrated with a temperature. " in text
+    assert "*0.123*" in text
+    assert "one changes `folds` 5 → 2" in text
+    two = study["settings"][1]
     evidence = read_evidence(documents / "evidence" / "s" / "two")
     hits = evidence.calibrated(8).argmax(axis=1) == evidence.labels
-    assert score == pytest.approx(hits.mean(), abs=1e-5)
-    assert f"| **two** | {score:.3f} [" in text
-    compared = study["differences"]["two"]["calibrated"]
-    assert compared["shared_images"] == 42
-    assert set(study["average"]["against"]) == {"one", "two"}
-    split = numbers["studies"][1]
-    assert split["siblings"]["image"]["with_sibling"] == 42
-    assert split["differences"]["image"]["calibrated"]["images"] == [42, 84]
+    assert two["scores"]["accuracy"]["value"] == pytest.approx(hits.mean(), abs=1e-5)
+    assert f"| **two** | – | 0 | 2 (1) | 2 | {hits.mean():.3f} [" in text
+    assert [pair["shared_images"] for pair in study["compared"]] == [42]
+    assert [pair["reference"] for pair in study["average"]["compared"]] == ["one", "two"]
+    assert "image: 42 of 42 held-out images (100.0 %) have another image of their lesion" in text
+    assert split["compared"][0]["images"] == [42, 84]
+
+
+def write_study_json(folder: Path, **changed: object) -> None:
+    study = {"study": "s", "title": "Three", "baseline": "one", "settings": ["one", "two", "three"]}
+    study |= {"published": {}, "notes": []}
+    (folder / "study.json").write_text(json.dumps(study | changed))
 
 
 def test_settings_are_compared_on_the_untouched_fold_alone_too(tmp_path: Path, data: Dataset) -> None:
     for name, run in (("one", {}), ("two", {"seed": 1}), ("three", {"seed": 2, "folds": 1})):
         kept(tmp_path, data, name, **run)
     folder = tmp_path / "evidence" / "s"
-    study = {
-        "study": "s",
-        "title": "Chosen on fold 0",
-        "baseline": "one",
-        "settings": ["one", "two", "three"],
-        "published": {},
-        "notes": [],
-        "untouched": [1],
-    }
-    (folder / "study.json").write_text(json.dumps(study))
-    (tmp_path / "figures").mkdir()
-    report = results.measure_study(folder, tmp_path / "figures")
+    write_study_json(folder, untouched=[1])
     one, two = (read_evidence(folder / name) for name in ("one", "two"))
     alone = [evidence.only(np.flatnonzero(evidence.folds == 1)) for evidence in (two, one)]
-    assert report["untouched"] == {"folds": [1], "differences": {"two": differences(*alone)}}
-    assert "On fold 1 alone, not looked at when" in study_page(
-        report, tmp_path / "s.md", tmp_path / "figures"
-    )
-    (folder / "study.json").write_text(json.dumps(study | {"untouched": [0, 1]}))
-    assert results.measure_study(folder, tmp_path / "figures")["untouched"] is None
+    assert measure_study(read_study(folder)).untouched == (differences(*alone),)
+    assert "| **two** minus one, fold 1 alone |" in write_study(folder, tmp_path / "s.md")
+    write_study_json(folder, untouched=[0, 1])
+    assert not measure_study(read_study(folder)).untouched
 
 
 def test_a_setting_with_a_reference_of_its_own_is_compared_with_the_baseline_too(
@@ -338,28 +323,18 @@ def test_a_setting_with_a_reference_of_its_own_is_compared_with_the_baseline_too
     for seed, name in enumerate(("one", "two", "three")):
         kept(tmp_path, data, name, seed=seed)
     folder = tmp_path / "evidence" / "s"
-    study = {
-        "study": "s",
-        "title": "Two references",
-        "baseline": "one",
-        "settings": ["one", "two", "three"],
-        "published": {},
-        "notes": [],
-        "against": {"three": "two"},
-    }
-    (folder / "study.json").write_text(json.dumps(study))
-    (tmp_path / "figures").mkdir()
-    report = results.measure_study(folder, tmp_path / "figures")
-    one, two, three = (read_evidence(folder / name) for name in study["settings"])
-    assert report["differences"] == {"two": differences(two, one), "three": differences(three, two)}
-    assert report["to_baseline"] == {"three": differences(three, one)}
+    write_study_json(folder, against={"three": "two"})
+    one, two, three = (read_evidence(folder / name) for name in ("one", "two", "three"))
+    found = measure_study(read_study(folder))
+    assert found.compared == (differences(two, one), differences(three, two))
+    assert found.to_baseline == (differences(three, one),)
 
 
 def test_all_figures_are_there_linked_and_small(documents: Path) -> None:
     docs = write(documents, "docs")
     text = (docs / "results.md").read_text()
     drawn = sorted(path.name for path in (docs / "figures").iterdir())
-    assert {"weights-roc.png", "s-learning.png", "s-two-tsne.png", "split-confusion.png"} <= set(drawn)
+    assert {"weights-roc.png", "weights-confusion.png", "s-two-tsne.png"} <= set(drawn)
     for name in drawn:
         path = docs / "figures" / name
         assert f"(figures/{name})" in text

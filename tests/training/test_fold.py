@@ -23,7 +23,6 @@ from skin_app.photo.read import read_photo
 from skin_app.weights.folder import WeightsError, file_hash, open_weights
 from tests.tiny import MOBILENET, SWIN, write_data
 from train.__main__ import main
-from train.audit.audit import audit
 from train.data.ham10000 import DataError, read_dataset
 from train.engine import checkpoint
 from train.engine import fold as fold_module
@@ -34,6 +33,7 @@ from train.recipes.overrides import changed
 from train.recipes.published import RECIPES, contrastive_stages
 from train.recipes.recipe import Recipe, Stage
 from train.release.assemble import assemble
+from train.release.audit import audit
 from train.release.weights_folder import open_to_change, put_into
 
 TINY = Recipe(

@@ -24,18 +24,19 @@ from sklearn.metrics import (
 from skin_app.decision import softmax
 from skin_app.diagnoses import CODES, MALIGNANT
 from train.scores.metrics import (
+    RULES,
     lesion_draws,
     percentiles_95,
     resampled_scores,
-    score_report,
     scores,
+    scores_by_rule,
     unanimous_95,
     weighted_auc,
     weighted_scores,
     weighted_specificity,
 )
 from train.scores.paired import Side, compare
-from train.scores.strata import FEWEST_LESIONS, strata_scores
+from train.scores.strata import AXES, FEWEST_LESIONS, strata
 
 LABELS = np.random.default_rng(0).integers(0, 7, 300)
 PROBABILITIES = softmax(np.random.default_rng(1).normal(size=(300, 7)) + 2 * np.eye(7)[LABELS])
@@ -85,16 +86,13 @@ def test_weighted_scores_agree_with_scikit_learn(row: int) -> None:
 
 
 def test_scores_agree_with_scikit_learn() -> None:
-    ours = scores(PROBABILITIES, LABELS)
+    ours = scores(PROBABILITIES, LABELS, LESIONS)
     for name, expected in by_scikit_learn(np.ones(300)).items():
-        assert ours[name] == pytest.approx(expected), name
-    predicted = PROBABILITIES.argmax(axis=1)
-    expected = confusion_matrix(LABELS, predicted)
-    assert ours["confusion_matrix"]["counts"] == expected.tolist()
-    assert ours["per_class"]["mel"]["images"] == (LABELS == 4).sum()
-    assert ours["per_class"]["mel"]["auc"] == pytest.approx(
-        roc_auc_score(LABELS == 4, PROBABILITIES[:, 4])
-    )
+        assert getattr(ours, name) == pytest.approx(expected), name
+    expected = confusion_matrix(LABELS, PROBABILITIES.argmax(axis=1))
+    assert np.array_equal(ours.confusion_matrix.counts, expected)
+    assert ours.per_class["mel"].images == (LABELS == 4).sum()
+    assert ours.per_class["mel"].auc == pytest.approx(roc_auc_score(LABELS == 4, PROBABILITIES[:, 4]))
 
 
 def gap_by_bin(hit: np.ndarray, probability: np.ndarray) -> float:
@@ -105,19 +103,19 @@ def gap_by_bin(hit: np.ndarray, probability: np.ndarray) -> float:
 
 
 def test_calibration_errors_agree_with_scikit_learns_reliability_curve() -> None:
-    ours = scores(PROBABILITIES, LABELS)
+    ours = scores(PROBABILITIES, LABELS, LESIONS)
     top = PROBABILITIES.argmax(axis=1) == LABELS
     expected = gap_by_bin(top, PROBABILITIES.max(axis=1))
-    assert ours["expected_calibration_error"] == pytest.approx(expected)
+    assert ours.expected_calibration_error == pytest.approx(expected)
     for k, code in enumerate(CODES):
         expected = gap_by_bin(np.equal(LABELS, k), PROBABILITIES[:, k])
-        assert ours["per_class"][code]["calibration_error"] == pytest.approx(expected), code
+        assert ours.per_class[code].calibration_error == pytest.approx(expected), code
 
 
 def test_calibration_error_of_a_known_case() -> None:
     probabilities = np.tile([0.8, 0.2, 0, 0, 0, 0, 0], (10, 1))
     labels = np.array([0] * 6 + [1] * 4)
-    assert scores(probabilities, labels)["expected_calibration_error"] == pytest.approx(0.2)
+    assert scores(probabilities, labels, np.arange(10)).expected_calibration_error == pytest.approx(0.2)
 
 
 def test_a_weight_counts_like_that_many_copies() -> None:
@@ -149,28 +147,26 @@ def test_exactly_95_percent_is_enough() -> None:
 
 def test_one_class_alone_leaves_out_what_is_undefined() -> None:
     only = LABELS == 4
-    report = score_report(
-        PROBABILITIES[only], PROBABILITIES[only], LABELS[only], np.arange(only.sum())
-    )["calibrated"]
-    assert report["macro_auc"] is None
-    assert report["malignant_auc"] is None
-    assert report["specificity_at_95_sensitivity"] is None
-    assert report["per_class"]["nv"]["recall"] is None
-    assert "malignant_auc" not in report["intervals_95"]
-    assert report["per_class"]["nv"]["intervals_95"] == {}
-    low, high = report["intervals_95"]["accuracy"]
-    assert low <= report["accuracy"] <= high
-    assert report["balanced_accuracy"] == report["accuracy"]
+    found = scores(PROBABILITIES[only], LABELS[only], np.arange(only.sum()))
+    assert found.macro_auc is None
+    assert found.malignant_auc is None
+    assert found.specificity_at_95_sensitivity is None
+    assert found.per_class["nv"].recall is None
+    assert "malignant_auc" not in found.intervals_95
+    assert found.per_class["nv"].intervals_95 == {}
+    low, high = found.intervals_95["accuracy"]
+    assert low <= found.accuracy <= high
+    assert found.balanced_accuracy == found.accuracy
 
 
 def test_every_score_has_an_interval_around_it() -> None:
-    report = score_report(PROBABILITIES, PROBABILITIES, LABELS, LESIONS)
-    assert list(report) == ["calibrated", "prior_adjusted"]
-    for part in (report["calibrated"], *report["calibrated"]["per_class"].values()):
-        numbers = {k: v for k, v in part.items() if isinstance(v, float)}
-        assert numbers.keys() == part["intervals_95"].keys()
+    found = scores_by_rule({"calibrated": PROBABILITIES}, LABELS, LESIONS)["calibrated"]
+    assert found.decision_rule == RULES["calibrated"]
+    for part in (found, *found.per_class.values()):
+        numbers = {name: value for name, value in vars(part).items() if isinstance(value, float)}
+        assert numbers.keys() == part.intervals_95.keys()
         for name, value in numbers.items():
-            low, high = part["intervals_95"][name]
+            low, high = part.intervals_95[name]
             assert low < high, name
             # a resampled calibration error sits above the measured one: noise adds to absolute gaps
             assert "calibration" in name or low <= value <= high, name
@@ -178,16 +174,17 @@ def test_every_score_has_an_interval_around_it() -> None:
 
 def test_no_interval_is_without_width() -> None:
     """All is right, and nv is never called: exact intervals of shares, and none of the rest."""
-    sure = np.eye(7)[np.where(LABELS == 5, 4, LABELS)] * 0.93 + 0.01
-    for probabilities in (np.eye(7)[LABELS] * 0.93 + 0.01, sure):
-        report = score_report(probabilities, probabilities, LABELS, LESIONS)["calibrated"]
-        for part in (report, *report["per_class"].values()):
-            assert all(low < high for low, high in part["intervals_95"].values())
+    right = np.eye(7)[LABELS] * 0.93 + 0.01
+    never_nv = np.eye(7)[np.where(LABELS == 5, 4, LABELS)] * 0.93 + 0.01
+    for probabilities in (right, never_nv):
+        found = scores(probabilities, LABELS, LESIONS)
+        for part in (found, *found.per_class.values()):
+            assert all(low < high for low, high in part.intervals_95.values())
     bound = unanimous_95(1.0, len(np.unique(LESIONS[LABELS == 4])))
-    assert report["per_class"]["mel"]["intervals_95"]["recall"] == bound
-    assert "precision" not in report["per_class"]["nv"]["intervals_95"]
-    assert "auc" not in report["per_class"]["akiec"]["intervals_95"]
-    assert report["per_class"]["akiec"]["auc"] == 1
+    assert found.per_class["mel"].intervals_95["recall"] == bound
+    assert "precision" not in found.per_class["nv"].intervals_95
+    assert "auc" not in found.per_class["akiec"].intervals_95
+    assert found.per_class["akiec"].auc == 1
 
 
 def test_draws_take_whole_lesions_and_all_of_them_on_average() -> None:
@@ -228,12 +225,12 @@ def test_a_worse_system_is_found_and_lower_is_better_where_it_is() -> None:
     noise = np.random.default_rng(5).normal(size=(300, 7)) * 3
     worse = side(softmax(np.log(PROBABILITIES) + noise))
     there, back = compare(worse, side(), 200), compare(side(), worse, 200)
-    for name in ("accuracy", "macro_auc", "brier", "negative_log_likelihood", "auc mel"):
+    for name in ("accuracy", "macro_auc", "brier", "negative_log_likelihood"):
         assert there.differences[name].verdict == "worse", name
         assert back.differences[name].verdict == "better", name
         assert there.differences[name].value == -back.differences[name].value
-    expected = scores(worse.probabilities, LABELS)["brier"] - scores(PROBABILITIES, LABELS)["brier"]
-    assert there.differences["brier"].value == pytest.approx(expected)
+    expected = worse.scores["brier"] - side().scores["brier"]
+    assert there.differences["brier"].value == pytest.approx(expected[0])
 
 
 def test_pairing_narrows_the_interval_of_a_difference() -> None:
@@ -267,19 +264,20 @@ def test_strata_hold_every_image_once_and_small_ones_have_no_scores() -> None:
             "dx_type": "unknown",
         }
     )
-    report = strata_scores(table, PROBABILITIES, LABELS)
-    for strata in report.values():
-        assert sum(stratum["images"] for stratum in strata.values()) == 300
-    assert list(report["age"]) == ["0-29", "75+", "unknown"]
-    assert report["sex"]["male"]["lesions"] == 10 < FEWEST_LESIONS
-    assert "accuracy" not in report["sex"]["male"]
+    found = {(group.axis, group.name): group for group in strata(table, PROBABILITIES, LABELS)}
+    for axis in AXES.values():
+        assert sum(group.images for group in found.values() if group.axis == axis) == 300
+    assert [name for axis, name in found if axis == "age band"] == ["0-29", "75+", "unknown"]
+    men = found["sex", "male"]
+    assert men.lesions == 10 < FEWEST_LESIONS
+    assert not men.scores
     women = np.arange(300) < 280
     expected = balanced_accuracy_score(LABELS[women], PROBABILITIES[women].argmax(axis=1))
-    assert report["sex"]["female"]["balanced_accuracy"] == pytest.approx(expected)
-    whole = scores(PROBABILITIES, LABELS)
-    assert report["dx_type"]["unknown"]["malignant_auc"] == pytest.approx(whole["malignant_auc"])
-    low, high = report["dx_type"]["unknown"]["intervals_95"]["accuracy"]
-    assert low < whole["accuracy"] < high
+    assert found["sex", "female"].scores["balanced_accuracy"].value == pytest.approx(expected)
+    whole = scores(PROBABILITIES, LABELS, LESIONS.astype(str))
+    everyone = found["diagnosis made by", "unknown"].scores
+    assert everyone["malignant_auc"].value == pytest.approx(whole.malignant_auc)
+    assert everyone["accuracy"].interval_95 == whole.intervals_95["accuracy"]
 
 
 def test_percentiles_leave_out_undefined_resamples() -> None:

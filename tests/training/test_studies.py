@@ -94,7 +94,7 @@ def test_every_table_is_rebuilt_from_the_evidence_alone(
     command = ["evaluate", "--evidence", str(studies / "evidence"), "--figures", str(tmp_path / "f")]
     assert main([*command, "--out", str(tmp_path / "results.md")]) == 0
     text = (tmp_path / "results.md").read_text()
-    for phrase in ("no-pooling", "by-image", "stages.0.epochs", "Quick trials", "`mishra2019-depths`"):
+    for phrase in ("no-pooling", "by-image", "member.hidden", "Quick trials", "`mishra2019-depths`"):
         assert phrase in text
     first = file_hash(tmp_path / "results.md")
     assert main([*command, "--out", str(tmp_path / "results.md")]) == 0
@@ -121,16 +121,18 @@ def test_a_setting_goes_on_from_another_and_is_compared_with_its_own(
     assert main([*evaluate, "--figures", str(tmp_path / "f")]) == 0
     numbers = json.loads(out.with_suffix(".json").read_text())
     (study,) = numbers["studies"]
-    assert set(study["differences"]) == {"one-more", "half-the-naevi"}
-    assert [key for key in study["settings"]["one-more"] if key.startswith("views_")] == ["views_1"]
+    assert [(pair["name"], pair["reference"]) for pair in study["compared"]] == [
+        ("one-more", "8-epochs"),
+        ("half-the-naevi", "one-more"),
+    ]
+    by_name = {setting["name"]: setting for setting in study["settings"]}
+    assert by_name["8-epochs"]["epochs"][0]["ran"] == [8]
+    assert by_name["half-the-naevi"]["changed"] == {"sampling": ["shuffle", "thinned"]}
     text = (tmp_path / "docs" / "flagship.md").read_text()
-    assert "**half-the-naevi** less one-more" in text
-    assert "| 8-epochs | 0 | 8 |" in text
-    assert "**Not run:** `3-epochs`" in text
-    reached = numbers["weights"]["shown"]["views_8"]["calibrated"]["accuracy"]
-    line = next(line for line in text.splitlines() if line.startswith("| accuracy, calibrated"))
-    assert f"{reached:.3f} [" in line
-    assert line.endswith("| yes |" if reached >= 0.89 else "| no |")
+    assert "| **half-the-naevi** minus one-more |" in text
+    assert "Not run: 3-epochs" in text
+    shipped = numbers["weights"]["scores"]["8"]["accuracy"]["value"]
+    assert f"accuracy {shipped:.3f} [" in text
 
 
 def test_an_unknown_setting_is_refused(

@@ -6,6 +6,7 @@ from jinja2 import UndefinedError
 
 from train.documents.template import environment, plain
 from train.scores.estimate import Estimate, mean_estimate
+from train.scores.paired import Difference
 
 
 def filled(text: str, **values: object) -> str:
@@ -19,6 +20,13 @@ def test_an_estimate_is_written_with_its_interval() -> None:
         "0.361 [0.342, 0.379] of 4,007"
     )
     assert filled("{{ empty | estimate }}", empty=plain(Estimate(None, None, 0))) == "n/a"
+
+
+def test_a_difference_is_bold_unless_its_interval_spans_zero() -> None:
+    worse = plain(Difference(-0.0211, (-0.034, -0.008), "worse"))
+    assert filled("{{ worse | difference }}", worse=worse) == "**-0.021 [-0.034, -0.008]**"
+    spans = plain(Difference(0.0211, (-0.004, 0.046), "none"))
+    assert filled("{{ spans | difference }}", spans=spans) == "+0.021 [-0.004, +0.046]"
 
 
 def test_a_table_is_markdown() -> None:
@@ -38,6 +46,11 @@ def test_plain_values_go_through_json() -> None:
         "0.9": {"value": 0.5, "interval_95": [0.25, 0.75], "images": 3},
         "rows": [1, None],
     }
+    assert plain({"a": [0.123456, 7]}, digits=3) == {"a": [0.123, 7]}
+
+
+def test_a_heading_has_the_anchor_that_github_gives_it() -> None:
+    assert filled("{{ 'Le et al. 2020: its parts' | anchor }}") == "le-et-al-2020-its-parts"
 
 
 def test_the_mean_is_that_of_numpy_and_its_interval_holds_it() -> None:

@@ -5,18 +5,36 @@ shot rather than other angles, so the gain in the clinic can be larger or smalle
 here. Temperature and biases are fitted on other lesions: the shipped ones saw these images.
 """
 
+import json
 import sys
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from skin_app.angles import joint_probabilities
 from train.scores.crossfit import cross_fitted
+from train.scores.estimate import Estimate
 from train.scores.evidence import weights_evidence
 from train.scores.metrics import RESAMPLES, lesion_draws, percentiles_95, weighted_scores
 
 SCORES = ("accuracy", "balanced_accuracy", "malignant_auc", "negative_log_likelihood")
+
+
+@dataclass(frozen=True)
+class Gain:
+    """Scores of lesions with two photos or more, by score.
+
+    `one_photo`: the mean over a lesion's photos, each of which counts 1 / their number; `average`: of
+    all its photos; `difference`: the average less that, paired.
+    """
+
+    lesions: int
+    images: int
+    one_photo: dict[str, float]
+    average: dict[str, float]
+    difference: dict[str, Estimate]
 
 
 class _Side(NamedTuple):
@@ -40,7 +58,7 @@ class _Side(NamedTuple):
         return {score: np.concatenate([piece[score] for piece in pieces]) for score in SCORES}
 
 
-def measure(weights: Path, views: int = 8) -> dict[str, Any]:
+def measure(weights: Path, views: int = 8) -> Gain:
     """`gain_of_averaging` of a weights folder's own out-of-fold predictions.
 
     Raises `WeightsError` or `DataError` when the folder does not hold them.
@@ -53,13 +71,8 @@ def measure(weights: Path, views: int = 8) -> dict[str, Any]:
 
 def gain_of_averaging(
     probabilities: np.ndarray, labels: np.ndarray, lesions: np.ndarray, resamples: int = RESAMPLES
-) -> dict[str, Any]:
-    """Scores of one photo and of the average of all photos, on lesions of two photos or more.
-
-    `probabilities`: (images, 7) calibrated; `labels`, `lesions`: (images,), all images of a lesion of
-    one label. "one_photo" is the mean over the lesion's photos: each counts 1 / their number.
-    "difference": the average less that, paired, with a 95 % interval from bootstraps over lesions.
-    """
+) -> Gain:
+    """`probabilities`: (images, 7) calibrated; `labels`, `lesions`: (images,), one label a lesion."""
     names, inverse, counts = np.unique(lesions, return_inverse=True, return_counts=True)
     several, among = counts[inverse] >= 2, names[counts >= 2]
     single = _Side(
@@ -73,20 +86,15 @@ def gain_of_averaging(
     )
     one, average = single.scores(), joint.scores()
     drawn = [side.resampled(among, resamples) for side in (joint, single)]
-    return {
-        "lesions": len(among),
-        "images": int(several.sum()),
-        "one_photo": one,
-        "average": average,
-        "difference": {
-            score: {
-                "value": average[score] - one[score],
-                "interval_95": percentiles_95(drawn[0][score] - drawn[1][score]),
-            }
-            for score in SCORES
-        },
+    images = int(several.sum())
+    difference = {
+        score: Estimate(
+            average[score] - one[score], percentiles_95(drawn[0][score] - drawn[1][score]), images
+        )
+        for score in SCORES
     }
+    return Gain(len(among), images, one, average, difference)
 
 
 if __name__ == "__main__":
-    print(measure(Path(sys.argv[1] if len(sys.argv) > 1 else "weights")))
+    print(json.dumps(asdict(measure(Path(sys.argv[1] if len(sys.argv) > 1 else "weights"))), indent=1))

@@ -13,7 +13,7 @@ import pandas as pd
 
 from skin_app.decision import SetThresholds, prediction_set
 from skin_app.diagnoses import CODES
-from skin_app.patients import UNKNOWN, age_bands
+from skin_app.patients import groups_of
 from train.scores.crossfit import Crossfit
 from train.scores.estimate import Estimate, mean_estimates
 
@@ -86,7 +86,7 @@ def _measured(crossfits: Sequence[Crossfit], images: pd.DataFrame, coverage: flo
     sizes = sets.sum(axis=2)
     covered = sets[:, np.arange(len(labels)), labels].mean(axis=0)
     size, empty, full = (of.mean(axis=0) for of in (sizes, sizes == 0, sizes == len(CODES)))
-    named = [(axis, name, rows) for axis in AXES for name, rows in groups_of(images, axis)]
+    named = [(axis, name, rows) for axis in AXES for name, rows in groups_of(images, AXES[axis])]
     columns = [np.where(rows, values, np.nan) for *_, rows in named for values in (covered, size)]
     found = iter(mean_estimates(np.column_stack([covered, size, empty, full, *columns]), lesions))
     overall = [next(found) for _ in range(4)]
@@ -106,11 +106,3 @@ def _measured(crossfits: Sequence[Crossfit], images: pd.DataFrame, coverage: flo
         missed=sorted(code for code, value in judged.items() if abs(value - coverage) > TOLERANCE),
         always_in=[code for code, least in zip(CODES, fitted.least, strict=True) if least == 0],
     )
-
-
-def groups_of(images: pd.DataFrame, axis: str) -> list[tuple[str, np.ndarray]]:
-    """Name and (images,) bool of each group of one of `AXES`, the unknown last, none empty."""
-    values = images[AXES[axis]]
-    names = (age_bands(values) if axis == "age band" else values).to_numpy(str)
-    order = sorted(set(names), key=lambda name: (name == UNKNOWN, name))
-    return [(name, names == name) for name in order]

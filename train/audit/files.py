@@ -12,7 +12,7 @@ from PIL import Image, ImageCms
 from skin_app.decision import malignant_probability, prediction_set
 from skin_app.diagnoses import MALIGNANT
 from skin_app.outcome import COVERAGE, GROUNDS, SENSITIVITY, grounds
-from skin_app.photo.file_type import HEAD_BYTES, kind_of
+from skin_app.photo.file_type import HEAD_BYTES, type_of
 from skin_app.photo.formats.jpeg_damage import is_damaged
 from skin_app.photo.made_profile import ADOBE_RGB, CODED, made_profile
 from skin_app.photo.read import Photo, PhotoError, read_photo
@@ -191,7 +191,7 @@ def of_damage(data: Dataset, files: int) -> DamageFound:
 
 def _is_jpeg(path: str | Path) -> bool:
     with Path(path).open("rb") as file:
-        return kind_of(file.read(HEAD_BYTES)) == "JPEG"
+        return type_of(file.read(HEAD_BYTES)) == "JPEG"
 
 
 def _noticed(sound: list[bytes], lesions: np.ndarray, damage: str) -> Noticed:

@@ -104,7 +104,7 @@ def _limits_of_other_parts(bench: Bench, scores: np.ndarray) -> np.ndarray:
 
 
 def _measure_group(bench: Bench, fitted: FittedNovelty, title: str, photos: list[Photo]) -> Group:
-    read = [_answers(member, photos) for member in bench.members]
+    read = [answers_of(member, photos) for member in bench.members]
     embeddings, logits = [a[0] for a in read], [a[1] for a in read]
     judged = fitted.detector().judge(embeddings, logits, 1)
     refused = np.array([novelty.is_novel for novelty in judged])
@@ -116,7 +116,8 @@ def _measure_group(bench: Bench, fitted: FittedNovelty, title: str, photos: list
     )
 
 
-def _answers(member: Member, photos: list[Photo]) -> tuple[Tensor, Tensor]:
+def answers_of(member: Member, photos: list[Photo]) -> tuple[Tensor, Tensor]:
+    """Embeddings (photos, channels) and logits (photos, 7) of one member, 1 view."""
     read = [
         read_batches(
             [member],

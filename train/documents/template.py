@@ -1,20 +1,27 @@
-"""Documents are Jinja2 templates in `templates/`: filled here, with numbers as people read them.
+"""Documents are Jinja2 templates in `templates/`, filled here with numbers as people read them.
 
-A measurement returns frozen dataclasses; `plain` makes JSON of them, and a template reads that JSON,
-so that a document can be written anew from its kept numbers alone.
+A measurement returns frozen dataclasses; `plain` makes JSON of them, and a template reads that JSON. So
+a document can be written again from its kept numbers alone.
 """
 
+import re
 from collections.abc import Iterable, Sequence
-from dataclasses import fields, is_dataclass
 from typing import Any
 
-import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from train.scores.plain import plain
+
+__all__ = ["environment", "filled", "plain"]
 
 
 def filled(template: str, **values: Any) -> str:
-    """The text of `templates/TEMPLATE`. Raises `jinja2.UndefinedError` for a value that is missing."""
-    return environment().get_template(template).render(**values)
+    """The text of `templates/TEMPLATE`, without runs of empty lines.
+
+    Raises `jinja2.UndefinedError` for a value that is missing.
+    """
+    text = environment().get_template(template).render(**values)
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
 def environment() -> Environment:
@@ -27,26 +34,9 @@ def environment() -> Environment:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    made.filters |= {
-        "count": count,
-        "decimal": decimal,
-        "percent": percent,
-        "estimate": estimate,
-        "percent_estimate": percent_estimate,
-        "table": table,
-    }
+    filters = (count, decimal, percent, estimate, percent_estimate, score, difference, anchor, table)
+    made.filters |= {each.__name__: each for each in filters}
     return made
-
-
-def plain(value: Any) -> Any:
-    """Dataclasses, tuples and numpy numbers as JSON has them: dicts, lists, numbers."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, dict):
-        return {str(key): plain(part) for key, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(part) for part in value]
-    return value.item() if isinstance(value, np.generic) else value
 
 
 def count(value: int) -> str:
@@ -73,6 +63,11 @@ def estimate(measured: dict[str, Any], digits: int = 3) -> str:
     return f"{measured['value']:.{digits}f}{between}"
 
 
+def score(scores: dict[str, Any], name: str) -> str:
+    """One score of a `Scores` or `ClassScores`, as `estimate` writes it."""
+    return estimate({"value": scores[name], "interval_95": scores["intervals_95"].get(name)})
+
+
 def percent_estimate(measured: dict[str, Any], digits: int = 1) -> str:
     """What `Estimate` holds of a share, as "36.1 % [34.2, 37.9]"; n/a without images."""
     if measured["value"] is None:
@@ -80,6 +75,20 @@ def percent_estimate(measured: dict[str, Any], digits: int = 1) -> str:
     interval = measured.get("interval_95")
     between = f" [{', '.join(f'{end * 100:.{digits}f}' for end in interval)}]" if interval else ""
     return f"{percent(measured['value'], digits)}{between}"
+
+
+def difference(measured: dict[str, Any] | None) -> str:
+    """What `Difference` holds, as "-0.021 [-0.034, -0.008]"; bold unless the interval spans zero."""
+    if measured is None:
+        return "n/a"
+    low, high = measured["interval_95"]
+    text = f"{measured['value']:+.3f} [{low:+.3f}, {high:+.3f}]"
+    return text if measured["verdict"] == "none" else f"**{text}**"
+
+
+def anchor(heading: str) -> str:
+    """The anchor that GitHub gives a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 def table(rows: Iterable[Sequence[object]], header: Sequence[str]) -> str:

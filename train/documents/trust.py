@@ -11,6 +11,7 @@ from typing import Any
 
 from skin_app.decision import predictive_values
 from skin_app.output import replace_file
+from skin_app.words.outcome import REASONS
 from train.documents import deletion_figure
 from train.documents.template import filled
 from train.scores.evidence import read_json
@@ -27,7 +28,8 @@ SECTIONS = {  # name in the JSON and of the template -> title, of letters and bl
     "explanations": "Explanations tested",
     "skin_tone": "Skin tone",
 }
-NUMBERS = re.compile(r"\[[^\[\]{}\"]*\]")  # lists of numbers alone: one line each in the JSON
+# in the JSON: lists of numbers, and estimates
+ONE_LINE = (r"\[[^\[\]{}\"]*\]", r"\{\s*\"value\"[^{}]*\}")
 FIGURE = "figures/trust-deletion.png"
 
 
@@ -40,7 +42,9 @@ def write_document(numbers: dict[str, Any], path: Path) -> None:
 
 def write_text(numbers: dict[str, Any], path: Path) -> None:
     """Write `numbers` beside `path` as JSON, and the text made of them to `path`."""
-    text = re.sub(NUMBERS, lambda found: " ".join(found[0].split()), json.dumps(numbers, indent=1))
+    text = json.dumps(numbers, indent=1)
+    for pattern in ONE_LINE:
+        text = re.sub(pattern, lambda found: " ".join(found[0].split()), text)
     replace_file(path.with_suffix(".json"), text + "\n")
     replace_file(path, document(numbers))
 
@@ -58,4 +62,5 @@ def document(numbers: dict[str, Any]) -> str:
         all=numbers,
         figure=FIGURE,
         predictive_values=predictive_values,
+        reasons=REASONS,
     )

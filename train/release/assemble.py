@@ -26,7 +26,7 @@ from train.release.licences import start_licence
 from train.release.rounding import as_loaded, measure_rounding
 from train.release.weights_folder import write_folder
 from train.scores.evidence import Evidence, finished_folds, run_evidence
-from train.scores.summary import out_of_fold_scores
+from train.scores.shipped import out_of_fold_scores
 from train.scores.temperature import fit_calibration
 from train.scores.unseen import columns_of_run, unseen_members
 

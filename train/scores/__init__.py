@@ -1,4 +1,5 @@
-"""How good the predictions are: scores with intervals, paired differences, groups of patients.
+"""How good the predictions are: scores with intervals, studies and their paired differences.
 
-Begin at `metrics.scores`; `evidence.py` keeps a run's predictions so that all of it can be computed
-again without images. Imports `data`, `recipes` and `engine`."""
+Begin at `metrics.scores`. `evidence.py` reads and keeps the predictions of a run; `study.py` runs a
+study, `measure.py` gives its numbers, `shipped.py` those of the weights. Imports `data`, `recipes` and
+`engine`."""

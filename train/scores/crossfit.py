@@ -17,11 +17,6 @@ from train.scores.temperature import fit_temperature, fit_temperature_and_bias, 
 
 PARTS = 5
 CALIBRATED_ON = f"the other {PARTS - 1} of {PARTS} lesion-grouped parts of the predicted images"
-CALIBRATORS: dict[Bias, str] = {  # in words
-    "none": "a temperature",
-    "always": "a temperature and a bias of each class",
-    "chosen": "a temperature, and a bias of each class where that predicts other lesions better",
-}
 
 
 def lesion_parts(lesions: np.ndarray) -> np.ndarray:

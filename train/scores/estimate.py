@@ -1,10 +1,27 @@
-"""An estimated number with its interval: what every measurement returns."""
+"""A measured number with its interval."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from train.scores.metrics import lesion_draws, percentiles_95, unanimous_95
+from train.scores.metrics import Scores, lesion_draws, percentiles_95, unanimous_95
+
+# What is shown of the scores of both decision rules: name -> the rule and its score.
+SHOWN = {
+    "accuracy": ("calibrated", "accuracy"),
+    "balanced_accuracy": ("prior_adjusted", "balanced_accuracy"),
+    "top_2": ("calibrated", "top_2"),
+    "top_3": ("calibrated", "top_3"),
+    "macro_precision": ("calibrated", "macro_precision"),
+    "macro_recall": ("calibrated", "macro_recall"),
+    "macro_f1": ("calibrated", "macro_f1"),
+    "macro_auc": ("calibrated", "macro_auc"),
+    "malignant_auc": ("calibrated", "malignant_auc"),
+    "specificity_at_95_sensitivity": ("calibrated", "specificity_at_95_sensitivity"),
+    "brier": ("calibrated", "brier"),
+    "negative_log_likelihood": ("calibrated", "negative_log_likelihood"),
+    "expected_calibration_error": ("calibrated", "expected_calibration_error"),
+}
 
 
 @dataclass(frozen=True)
@@ -22,7 +39,7 @@ class Estimate:
 def mean_estimate(values: np.ndarray, lesions: np.ndarray) -> Estimate:
     """Mean of (images,) values. `lesions`: (images,) lesion of each image.
 
-    Truth values that are all alike get an exact interval, see `unanimous_95`.
+    Truth values that are all equal get an exact interval, see `unanimous_95`.
     """
     if not len(values):
         return Estimate(None, None, 0)
@@ -68,3 +85,14 @@ def ratio_estimates(
         else:
             found.append(Estimate(ratio, percentiles_95(resampled[:, column]), images))
     return found
+
+
+def estimate_of(scores: Scores, name: str) -> Estimate:
+    """One of the scores with its interval."""
+    images = sum(own.images for own in scores.per_class.values())
+    return Estimate(getattr(scores, name), scores.intervals_95.get(name), images)
+
+
+def shown(by_rule: dict[str, Scores]) -> dict[str, Estimate]:
+    """The scores of `SHOWN`, from the scores of both rules."""
+    return {key: estimate_of(by_rule[rule], score) for key, (rule, score) in SHOWN.items()}

@@ -1,8 +1,8 @@
-"""What is kept of a run, so that every number can be recomputed without images or GPU.
+"""Evidence: what is kept of a run so that its scores can be computed again without images or a GPU.
 
-A folder of evidence holds `images.csv.gz` (ids and public metadata of all images) and, per study and
-setting, the run's settings, histories and out-of-fold logits. Probabilities are always cross-fitted:
-the temperature that an image is read with was fitted on other lesions.
+A folder of evidence holds `images.csv.gz` (ids and public metadata of all images) and, for each study
+and setting, the run's settings, histories and out-of-fold logits. Probabilities are always crossfit:
+an image is calibrated by a fit on other lesions.
 """
 
 import gzip
@@ -27,6 +27,7 @@ from train.data.ham10000 import TEXT, DataError
 from train.engine.priors import log_prior_shift
 from train.engine.run import Run
 from train.scores.crossfit import Bias, cross_fitted
+from train.scores.metrics import RULES
 
 IMAGES = "images.csv.gz"
 METADATA = ("image_id", "lesion", "dx", "dx_type", "age", "sex", "localization")
@@ -35,12 +36,12 @@ EXTRAS = ("tsne.csv.gz", "range-test.csv")
 
 @dataclass(frozen=True)
 class Evidence:
-    """Out-of-fold predictions of one setting, with how they came about.
+    """Out-of-fold predictions of one setting, and how it was trained.
 
     `settings`: `run.json`; `histories`: fold -> its `history.json`; `table`: one row an image with the
     columns `METADATA`; `logits`: number of views -> (images, 7); `labels`, `lesions`, `folds`:
-    (images,); `shift`: (7,) what the loss's class weights added to the logits; `images`: the table of
-    the whole data, and `frequencies`: (7,) share of each class in it. `bias`: as in `cross_fitted`.
+    (images,); `shift`: (7,) what the class weights of the loss added to the logits; `images`: the table
+    of the whole data; `frequencies`: (7,) share of each class in it. `bias`: as in `cross_fitted`.
     """
 
     study: str
@@ -67,8 +68,18 @@ class Evidence:
     def frequencies(self) -> tuple[float, ...]:
         return tuple(float((self.images["dx"] == code).mean()) for code in CODES)
 
+    @property
+    def fold_numbers(self) -> tuple[int, ...]:
+        """The folds whose held-out images are here."""
+        return tuple(np.unique(self.folds).tolist())
+
+    @property
+    def views(self) -> int:
+        """The largest number of views that was predicted."""
+        return max(self.logits)
+
     def only(self, rows: np.ndarray) -> "Evidence":
-        """The images of `rows` (their numbers), which are then calibrated by one another alone."""
+        """The images of `rows` (row numbers); only these then calibrate each other."""
         return replace(
             self,
             table=self.table.iloc[rows].reset_index(drop=True),
@@ -76,20 +87,23 @@ class Evidence:
             folds=self.folds[rows],
         )
 
-    def calibrated(self, views: int) -> np.ndarray:
-        """Cross-fitted probabilities under the data's class frequencies, (images, 7)."""
+    def calibrated(self, views: int | None = None) -> np.ndarray:
+        """Crossfit probabilities (images, 7) under the data's class frequencies; from most views."""
+        views = self.views if views is None else views
+        if views not in self._calibrated:
+            fitted = cross_fitted(self.logits[views], self.labels, self.lesions, self.shift, self.bias)
+            self._calibrated[views] = fitted
         return self._calibrated[views]
 
     @cached_property
     def _calibrated(self) -> dict[int, np.ndarray]:
-        return {
-            views: cross_fitted(logits, self.labels, self.lesions, self.shift, self.bias)
-            for views, logits in self.logits.items()
-        }
+        return {}
 
-    def adjusted(self, views: int) -> np.ndarray:
-        """`calibrated` as if all seven diagnoses were equally common, (images, 7)."""
-        return prior_adjusted(self.calibrated(views), self.frequencies)
+    def by_rule(self, views: int | None = None) -> dict[str, np.ndarray]:
+        """Probabilities (images, 7) by decision rule: `calibrated`, and those with equal priors."""
+        calibrated = self.calibrated(views)
+        adjusted = prior_adjusted(calibrated, self.frequencies)
+        return dict(zip(RULES, (calibrated, adjusted), strict=True))
 
 
 def read_evidence(folder: Path) -> Evidence:
@@ -170,7 +184,7 @@ def run_evidence(run: Run, folds: Sequence[int]) -> Evidence:
 
 
 def export_evidence(run_folder: Path, data: pd.DataFrame, out: Path) -> None:
-    """Keep what `run_folder` says about its finished folds in `out`, `.../<study>/<setting>`.
+    """Keep the evidence of the finished folds of `run_folder` in `out`, `.../<study>/<setting>`.
 
     `data`: the table of a `Dataset`; its public columns become `images.csv.gz` two levels above `out`.
     The same run gives the same bytes. Raises `DataError` when no fold is finished, or other images are
@@ -178,7 +192,9 @@ def export_evidence(run_folder: Path, data: pd.DataFrame, out: Path) -> None:
     """
     folds = finished_folds(run_folder)
     if not folds:
-        raise DataError(f"No fold of {run_folder} is finished: run `train run` on it first.")
+        raise DataError(
+            f"No fold of {run_folder} is finished: train it with `python -m train run` first."
+        )
     out.mkdir(parents=True, exist_ok=True)
     images = gzipped_csv(_public(data), "%g")
     kept = out.parent.parent / IMAGES
@@ -197,29 +213,26 @@ def export_evidence(run_folder: Path, data: pd.DataFrame, out: Path) -> None:
             replace_file(out / extra, (run_folder / extra).read_bytes())
 
 
-def on_common_views(settings: Sequence[Evidence]) -> dict[str, Evidence]:
-    """Setting -> its evidence, with only the numbers of views that all of them were predicted from.
+def at_common_views(settings: Sequence[Evidence]) -> dict[str, Evidence]:
+    """Setting -> its predictions from the largest number of views that all settings have.
 
-    Raises `DataError` when there is none.
+    Raises `DataError` when they have none in common.
     """
-    views = [v for v in settings[0].logits if all(v in other.logits for other in settings)]
+    views = set.intersection(*(set(evidence.logits) for evidence in settings))
     if not views:
         names = ", ".join(evidence.setting for evidence in settings)
         raise DataError(f"The settings {names} have no number of views in common: predict them anew.")
-    return {
-        evidence.setting: replace(evidence, logits={v: evidence.logits[v] for v in views})
-        for evidence in settings
-    }
+    return {e.setting: replace(e, logits={max(views): e.logits[max(views)]}) for e in settings}
 
 
 def on_shared_images(one: Evidence, other: Evidence) -> tuple[Evidence, Evidence]:
-    """Both reduced to the images that both predicted, in the same order.
+    """Both, reduced to the images that both predicted, in the same order.
 
-    Raises `DataError` when there is none.
+    Raises `DataError` when no image is in both.
     """
     ids, others = (evidence.table["image_id"].to_numpy(str) for evidence in (one, other))
     if np.array_equal(ids, others):
-        return one, other  # what was calibrated already is kept
+        return one, other  # with their calibrated probabilities
     _, of_one, of_other = np.intersect1d(ids, others, return_indices=True)
     if not len(of_one):
         raise DataError("The two settings predicted no image in common: train the same folds of both.")
@@ -227,10 +240,10 @@ def on_shared_images(one: Evidence, other: Evidence) -> tuple[Evidence, Evidence
 
 
 def ensemble_of(members: Sequence[Evidence]) -> Evidence:
-    """The equal-weight average of several settings' logits, on the images that all of them predicted.
+    """The mean logits of several settings, on the images that all of them predicted.
 
-    Each member's own shift is taken off first, so that the average has none. Raises `DataError` when
-    no image or no number of views is common to all.
+    The shift of each setting is taken off first, so the average has none. Raises `DataError` when they
+    have no image or no number of views in common.
     """
     first = members[0]
     rows = [pd.Index(member.table["image_id"]) for member in members]
@@ -271,7 +284,7 @@ def _with_metadata(table: pd.DataFrame, images: pd.DataFrame, folder: Path) -> p
 
 
 def _logits(table: pd.DataFrame, folder: Path) -> dict[int, np.ndarray]:
-    """Number of views -> (images, 7), for all numbers of views that the columns name."""
+    """Number of views -> (images, 7), for each number of views that the columns name."""
     labels = dict.fromkeys(re.findall(r"logit_(\d+)(views?)_", " ".join(table.columns)))
     columns = {int(n): [f"logit_{n}{word}_{code}" for code in CODES] for n, word in labels}
     if not columns or not set().union(*columns.values()) <= set(table.columns):
@@ -304,7 +317,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def gzipped_csv(table: pd.DataFrame, numbers: str) -> bytes:
-    """The same bytes for the same table, whenever and wherever it is written."""
+    """`table` as compressed CSV; the same table gives the same bytes."""
     text = io.StringIO()
     table.to_csv(text, index=False, float_format=numbers)
     return gzip.compress(text.getvalue().encode(), mtime=0)

@@ -1,11 +1,12 @@
 """Scores of seven-class predictions, each with an interval from bootstraps over lesions.
 
-One implementation serves both: `weighted_scores` scores many weightings of the images at once. Weights
-of one give the estimate; how often each image's lesion was drawn gives the resamples.
+Begin at `scores`. One implementation serves scores and intervals: `weighted_scores` scores many
+weightings of the images at once. Weights of 1 give the score; how often the lesion of each image was
+drawn gives the resamples.
 """
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import csc_array
@@ -20,6 +21,116 @@ RULES = {
 CLASS_SCORES = ("precision", "recall", "f1", "auc", "calibration_error")
 SHARES = ("accuracy", "top_1", "top_2", "top_3")  # of all images
 RESAMPLES, CHUNK, BINS = 1000, 100, 15
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class ClassScores:
+    """Scores of one class; None where undefined. `intervals_95`: score -> its 95 % interval."""
+
+    images: int
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    auc: float | None
+    calibration_error: float | None
+    intervals_95: dict[str, Interval]
+
+
+@dataclass(frozen=True)
+class ConfusionMatrix:
+    """`counts`: (7, 7) images, by true class (rows) and predicted class (columns)."""
+
+    rows: str
+    columns: str
+    codes: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """All scores of one decision rule, as they are kept in the weights; None where undefined.
+
+    `per_class`: code -> its scores. `intervals_95`: score -> its 95 % interval, where there is one.
+    """
+
+    decision_rule: str
+    accuracy: float
+    top_1: float
+    top_2: float
+    top_3: float
+    balanced_accuracy: float
+    macro_precision: float
+    macro_recall: float
+    macro_f1: float
+    macro_auc: float | None
+    malignant_auc: float | None
+    specificity_at_95_sensitivity: float | None
+    brier: float
+    negative_log_likelihood: float
+    expected_calibration_error: float
+    per_class: dict[str, ClassScores]
+    confusion_matrix: ConfusionMatrix
+    intervals_95: dict[str, Interval]
+
+
+def scores_by_rule(
+    by_rule: Mapping[str, np.ndarray], labels: np.ndarray, lesions: np.ndarray
+) -> dict[str, Scores]:
+    """`scores` for each decision rule. `by_rule`: name of `RULES` -> (images, 7) probabilities."""
+    return {rule: scores(own, labels, lesions, RULES[rule]) for rule, own in by_rule.items()}
+
+
+def scores(
+    probabilities: np.ndarray, labels: np.ndarray, lesions: np.ndarray, decision_rule: str = ""
+) -> Scores:
+    """All scores of one decision rule with their 95 % intervals.
+
+    `probabilities`: (images, 7); `labels`, `lesions`: (images,). A class without images is left out of
+    the macro averages.
+    """
+    measured = weighted_scores(probabilities, labels, np.ones((1, len(labels))))
+    drawn = resampled_scores(probabilities, labels, lesions)
+    predicted = probabilities.argmax(axis=1)
+    overall = [name for name in measured if name not in CLASS_SCORES]
+    every = len(np.unique(lesions))
+    per_class = {}
+    for k, code in enumerate(CODES):
+        shares_of = {"recall": lesions[labels == k], "precision": lesions[predicted == k]}
+        per_class[code] = ClassScores(
+            images=int((labels == k).sum()),
+            **{name: _known(measured[name][0, k]) for name in CLASS_SCORES},
+            intervals_95=_intervals(
+                {name: drawn[name][:, k] for name in CLASS_SCORES},
+                {name: len(np.unique(asked)) for name, asked in shares_of.items()},
+            ),
+        )
+    return Scores(
+        decision_rule=decision_rule,
+        **{name: _known(measured[name][0]) for name in overall},  # pyright: ignore[reportArgumentType]
+        per_class=per_class,
+        confusion_matrix=ConfusionMatrix(
+            "true", "predicted", CODES, tuple(map(tuple, confusion_counts(labels, predicted).tolist()))
+        ),
+        intervals_95=_intervals({name: drawn[name] for name in overall}, dict.fromkeys(SHARES, every)),
+    )
+
+
+def confusion_counts(labels: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """(7, 7) images, by true class (rows) and predicted class (columns)."""
+    counts = np.zeros((len(CODES), len(CODES)), dtype=int)
+    np.add.at(counts, (labels, predicted), 1)
+    return counts
+
+
+def _intervals(drawn: dict[str, np.ndarray], lesions: dict[str, int]) -> dict[str, Interval]:
+    """`interval_95` of each score, where there is one. `lesions`: of those that are shares."""
+    found = {name: interval_95(values, lesions.get(name, 0)) for name, values in drawn.items()}
+    return {name: interval for name, interval in found.items() if interval is not None}
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
 
 
 def weighted_scores(
@@ -183,7 +294,7 @@ def resampled_scores(
     return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
 
 
-def percentiles_95(values: np.ndarray) -> tuple[float, float] | None:
+def percentiles_95(values: np.ndarray) -> Interval | None:
     """95 % percentile interval of (resamples,) values.
 
     Resamples that leave the score undefined are left out; None when all do.
@@ -195,7 +306,7 @@ def percentiles_95(values: np.ndarray) -> tuple[float, float] | None:
     return float(low), float(high)
 
 
-def interval_95(values: np.ndarray, lesions: int = 0) -> tuple[float, float] | None:
+def interval_95(values: np.ndarray, lesions: int = 0) -> Interval | None:
     """`percentiles_95`, where (resamples,) `values` differ at all.
 
     Where they do not: `unanimous_95` for a share of `lesions` that is 0 or 1; None for any other score,
@@ -207,80 +318,10 @@ def interval_95(values: np.ndarray, lesions: int = 0) -> tuple[float, float] | N
     return unanimous_95(found[0], lesions) if lesions and found[0] in (0.0, 1.0) else None
 
 
-def unanimous_95(share: float, lesions: int) -> tuple[float, float]:
+def unanimous_95(share: float, lesions: int) -> Interval:
     """Exact 95 % interval (Clopper and Pearson 1934) of a share that is 0 or 1 in all of `lesions`.
 
-    Resampled, values that are all alike would give an interval without any width.
+    Resampled, values that are all equal would give an interval without any width.
     """
     bound = 0.025 ** (1 / lesions)
     return (bound, 1.0) if share else (0.0, 1 - bound)
-
-
-def scores(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
-    """All scores of one decision rule, per class too, and the confusion matrix.
-
-    `probabilities`: (images, 7); `labels`: (images,). A class without images gets None where a score
-    is undefined, and is left out of the macro averages.
-    """
-    measured = weighted_scores(probabilities, labels, np.ones((1, len(labels))))
-    counts = np.zeros((len(CODES), len(CODES)), dtype=int)
-    np.add.at(counts, (labels, probabilities.argmax(axis=1)), 1)
-    return {
-        **{name: _known(v[0]) for name, v in measured.items() if name not in CLASS_SCORES},
-        "per_class": {
-            code: {
-                "images": int(counts[k].sum()),
-                **{name: _known(measured[name][0, k]) for name in CLASS_SCORES},
-            }
-            for k, code in enumerate(CODES)
-        },
-        "confusion_matrix": {
-            "rows": "true",
-            "columns": "predicted",
-            "codes": list(CODES),
-            "counts": counts.tolist(),
-        },
-    }
-
-
-def _known(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)
-
-
-def score_report(
-    calibrated: np.ndarray, adjusted: np.ndarray, labels: np.ndarray, lesions: np.ndarray
-) -> dict[str, Any]:
-    """Both decision rules side by side, each named, with scores and 95 % intervals."""
-    return {
-        rule: {"decision_rule": RULES[rule], **scores_with_intervals(probabilities, labels, lesions)}
-        for rule, probabilities in (("calibrated", calibrated), ("prior_adjusted", adjusted))
-    }
-
-
-def scores_with_intervals(
-    probabilities: np.ndarray, labels: np.ndarray, lesions: np.ndarray
-) -> dict[str, Any]:
-    """`scores` with `intervals_95` of all scores, and of each class inside `per_class`.
-
-    A score without an `interval_95` is left out of them.
-    """
-    report = scores(probabilities, labels)
-    drawn = resampled_scores(probabilities, labels, lesions)
-    every = len(np.unique(lesions))
-    overall = {
-        name: interval_95(values, every if name in SHARES else 0)
-        for name, values in drawn.items()
-        if name not in CLASS_SCORES
-    }
-    report["intervals_95"] = {name: pair for name, pair in overall.items() if pair is not None}
-    predicted = probabilities.argmax(axis=1)
-    for k, code in enumerate(CODES):
-        asked = {"recall": lesions[labels == k], "precision": lesions[predicted == k]}
-        of_class = {
-            name: interval_95(drawn[name][:, k], len(np.unique(asked.get(name, []))))
-            for name in CLASS_SCORES
-        }
-        report["per_class"][code]["intervals_95"] = {
-            name: pair for name, pair in of_class.items() if pair is not None
-        }
-    return report

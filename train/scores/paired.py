@@ -1,47 +1,39 @@
-"""Differences between two sets of predictions, with an interval that knows what they share.
+"""Differences between the scores of two sets of predictions, with paired intervals.
 
-Lesions are drawn from the union of both sides, and each side's images count as often as their lesion
-was drawn. So the comparison is paired where both sides hold the same images, and joint where they hold
-other images of the same lesions (a split by lesion against one by image).
+Lesions are drawn from the union of both sides, and an image counts as often as its lesion was drawn. So
+the comparison is paired where both sides hold the same images, and joint where they hold other images
+of the same lesions (a split by lesion against one by image).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from skin_app.diagnoses import CODES
-from train.scores.evidence import Evidence
+from train.scores.estimate import SHOWN
+from train.scores.evidence import Evidence, on_shared_images
 from train.scores.metrics import (
     CLASS_SCORES,
     RESAMPLES,
+    RULES,
+    Interval,
     percentiles_95,
     resampled_scores,
     weighted_scores,
 )
 
-LOWER_IS_BETTER = (
-    "brier",
-    "negative_log_likelihood",
-    "expected_calibration_error",
-    "calibration_error",
-)
+LOWER_IS_BETTER = ("brier", "negative_log_likelihood", "expected_calibration_error")
+DECISIVE = ("accuracy", "balanced_accuracy", "malignant_auc", "negative_log_likelihood")
 
 
 @dataclass(frozen=True)
 class Side:
-    """Predictions to compare: `probabilities` (images, 7), all others (images,)."""
+    """Predictions to compare: `probabilities` (images, 7), the others (images,)."""
 
     image_ids: np.ndarray
     lesions: np.ndarray
     labels: np.ndarray
     probabilities: np.ndarray
-
-    @classmethod
-    def of(cls, evidence: Evidence, probabilities: np.ndarray) -> "Side":
-        """One decision rule's `probabilities` of `evidence`."""
-        ids = evidence.table["image_id"].to_numpy(str)
-        return cls(ids, evidence.lesions, evidence.labels, probabilities)
 
     @property
     def scores(self) -> dict[str, np.ndarray]:
@@ -61,43 +53,54 @@ class Side:
 
 @dataclass(frozen=True)
 class Difference:
-    """`value` is one side minus the other; `interval_95` its 95 % interval.
+    """One side minus the other, with its 95 % interval.
 
-    `verdict` on the first side: "better", "worse", or "none" when the interval spans zero.
+    `verdict` on the first side: "better", "worse", or "none" where the interval spans zero.
     """
 
     value: float
-    interval_95: tuple[float, float]
+    interval_95: Interval
     verdict: str
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Differences by score ("accuracy", "recall mel"), and how many images the sides share."""
+    """Differences by score, and how many images each side and both have."""
 
     images: tuple[int, int]
     shared_images: int
     differences: dict[str, Difference]
 
-    def to_dict(self) -> dict[str, Any]:
-        """As plain values, for JSON."""
-        return {
-            "images": list(self.images),
-            "shared_images": self.shared_images,
-            "differences": {name: vars(difference) for name, difference in self.differences.items()},
-        }
+
+@dataclass(frozen=True)
+class Compared:
+    """The setting `name` minus the setting `reference`.
+
+    `images`: of each side; `verdict`: "better" where one of the `DECISIVE` differences is better and
+    none is worse, "worse" the other way round, "mixed" where both occur, "none" where neither does.
+    """
+
+    name: str
+    reference: str
+    images: tuple[int, int]
+    shared_images: int
+    differences: dict[str, Difference]
+    verdict: str
 
 
 def compare(one: Side, other: Side, resamples: int = RESAMPLES) -> Comparison:
-    """All scores of `one` minus those of `other`, leaving out what is undefined on either side."""
+    """The scores of all classes together, `one` minus `other`, where both are defined."""
     among = np.union1d(one.lesions, other.lesions)
-    drawn = _differences(*(side.resampled(among, resamples) for side in (one, other)))
-    measured = _differences(*(side.scores for side in (one, other)))
+    measured, minus = one.scores, other.scores
+    drawn, drawn_minus = (side.resampled(among, resamples) for side in (one, other))
     differences = {}
-    for name, (value,) in measured.items():
-        interval = percentiles_95(drawn[name])
+    for name in measured:
+        if name in CLASS_SCORES:
+            continue
+        value = float((measured[name] - minus[name])[0])
+        interval = percentiles_95(drawn[name] - drawn_minus[name])
         if interval is not None and not np.isnan(value):
-            differences[name] = Difference(float(value), interval, _verdict(name, interval))
+            differences[name] = Difference(value, interval, _verdict(name, interval))
     return Comparison(
         images=(len(one.labels), len(other.labels)),
         shared_images=len(np.intersect1d(one.image_ids, other.image_ids)),
@@ -105,27 +108,41 @@ def compare(one: Side, other: Side, resamples: int = RESAMPLES) -> Comparison:
     )
 
 
-def has_sibling_in_training(evidence: Evidence) -> np.ndarray:
-    """(images,) bool: another image of the same lesion was in the training data of the image's fold.
+def differences(one: Evidence, other: Evidence) -> Compared:
+    """`one` minus `other`, on the images that both have, on which alone both are calibrated.
 
-    Training data are all images that the fold did not hold out. Always False for a split by lesion.
+    Settings that were split in different ways are compared on all images of each.
     """
-    total = evidence.images["lesion"].value_counts()
-    held_out = evidence.table.groupby(["lesion", evidence.folds])["image_id"].transform("size")
-    return evidence.table["lesion"].map(total).to_numpy() > held_out.to_numpy()
+    splits = {evidence.settings.get("recipe", {}).get("split") for evidence in (one, other)} - {None}
+    both = (one, other) if len(splits) > 1 else on_shared_images(one, other)
+    return compared(one.setting, other.setting, *map(sides, both))
 
 
-def _differences(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """By score, and by "score class" for the scores of a class."""
-    both = {name: one[name] - other[name] for name in one}
-    overall = {name: values for name, values in both.items() if name not in CLASS_SCORES}
-    return overall | {
-        f"{name} {code}": both[name][:, k] for name in CLASS_SCORES for k, code in enumerate(CODES)
+def compared(name: str, reference: str, one: Mapping[str, Side], other: Mapping[str, Side]) -> Compared:
+    """`one` minus `other`, each by decision rule as `sides` gives them."""
+    found = {rule: compare(one[rule], other[rule]) for rule in RULES}
+    shown = {
+        key: found[rule].differences[score]
+        for key, (rule, score) in SHOWN.items()
+        if score in found[rule].differences
+    }
+    verdicts = {shown[key].verdict for key in DECISIVE if key in shown} - {"none"}
+    first = found["calibrated"]
+    verdict = "mixed" if len(verdicts) > 1 else next(iter(verdicts), "none")
+    return Compared(name, reference, first.images, first.shared_images, shown, verdict)
+
+
+def sides(evidence: Evidence, views: int | None = None) -> dict[str, Side]:
+    """Decision rule -> the predictions of `evidence` from `views` views, by default from most."""
+    ids = evidence.table["image_id"].to_numpy(str)
+    return {
+        rule: Side(ids, evidence.lesions, evidence.labels, probabilities)
+        for rule, probabilities in evidence.by_rule(views).items()
     }
 
 
-def _verdict(name: str, interval: tuple[float, float]) -> str:
+def _verdict(name: str, interval: Interval) -> str:
     low, high = interval
     if low <= 0 <= high:
         return "none"
-    return "better" if (low > 0) != (name.split()[0] in LOWER_IS_BETTER) else "worse"
+    return "better" if (low > 0) != (name in LOWER_IS_BETTER) else "worse"

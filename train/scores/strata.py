@@ -1,54 +1,52 @@
 """Scores within groups of patients and lesions: sex, age, site, how the diagnosis was made."""
 
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from skin_app.diagnoses import CODES
-from skin_app.patients import UNKNOWN, age_bands
-from train.scores.metrics import scores_with_intervals
+from skin_app.patients import groups_of
+from train.scores.estimate import Estimate, estimate_of
+from train.scores.metrics import scores
 
 AXES = {"sex": "sex", "age": "age band", "localization": "site", "dx_type": "diagnosis made by"}
 SHOWN = ("accuracy", "balanced_accuracy", "malignant_auc")
 FEWEST_LESIONS = 30
 
 
-def strata_scores(
-    table: pd.DataFrame, probabilities: np.ndarray, labels: np.ndarray
-) -> dict[str, dict[str, dict[str, Any]]]:
-    """Scores by axis and stratum, each with `intervals_95`.
+@dataclass(frozen=True)
+class Stratum:
+    """One group of `axis`. `diagnoses`: how many it holds; balanced accuracy is over these alone.
+
+    `scores`: by name of `SHOWN`; none for fewer than 30 lesions.
+    """
+
+    axis: str
+    name: str
+    images: int
+    lesions: int
+    diagnoses: int
+    scores: dict[str, Estimate]
+
+
+def strata(table: pd.DataFrame, probabilities: np.ndarray, labels: np.ndarray) -> tuple[Stratum, ...]:
+    """All groups of `AXES`.
 
     `table`: one row an image with the columns lesion, sex, age (years), localization, dx_type, as
-    `normalised` gives them;
-    `probabilities`: (images, 7); `labels`: (images,). `balanced_accuracy` is over the `classes` that a
-    stratum holds. A stratum of fewer than 30 lesions has its counts and no scores.
+    `normalised` gives them; `probabilities`: (images, 7); `labels`: (images,).
     """
     lesions = table["lesion"].to_numpy(str)
-    report: dict[str, dict[str, dict[str, Any]]] = {}
-    for axis in AXES:
-        names = (age_bands(table[axis]) if axis == "age" else table[axis]).to_numpy(str)
-        report[axis] = {
-            name: _stratum(probabilities[rows], labels[rows], lesions[rows])
-            for name in sorted(set(names), key=lambda name: (name == UNKNOWN, name))
-            for rows in [names == name]
-        }
-    return report
+    return tuple(
+        _stratum(AXES[column], name, probabilities[rows], labels[rows], lesions[rows])
+        for column in AXES
+        for name, rows in groups_of(table, column)
+    )
 
 
-def _stratum(probabilities: np.ndarray, labels: np.ndarray, lesions: np.ndarray) -> dict[str, Any]:
+def _stratum(
+    axis: str, name: str, probabilities: np.ndarray, labels: np.ndarray, lesions: np.ndarray
+) -> Stratum:
     count = len(np.unique(lesions))
-    stratum: dict[str, Any] = {
-        "images": len(labels),
-        "lesions": count,
-        "classes": [CODES[k] for k in np.unique(labels)],
-    }
-    if count < FEWEST_LESIONS:
-        return stratum
-    report = scores_with_intervals(probabilities, labels, lesions)
-    drawn = report["intervals_95"]
-    return {
-        **stratum,
-        **{name: report[name] for name in SHOWN},
-        "intervals_95": {name: drawn[name] for name in SHOWN if name in drawn},
-    }
+    found = scores(probabilities, labels, lesions) if count >= FEWEST_LESIONS else None
+    shown = {score: estimate_of(found, score) for score in SHOWN} if found else {}
+    return Stratum(axis, name, len(labels), count, len(np.unique(labels)), shown)

@@ -37,7 +37,8 @@ from train.engine.checkpoint import write_json
 from train.engine.losses import class_weights
 from train.engine.start import started_member
 from train.scores.crossfit import cross_fitted
-from train.scores.metrics import score_report
+from train.scores.metrics import scores_by_rule
+from train.scores.plain import plain
 
 FOLDS = 5
 PENALTIES = (0.001, 0.01, 0.1)  # scikit-learn's C, chosen inside each training part
@@ -92,7 +93,8 @@ def quick_trial(
     probabilities = cross_fitted(logits, data.labels, data.groups, shift)
     frequencies = np.bincount(data.labels, minlength=len(CODES)) / len(data.labels)
     adjusted = prior_adjusted(probabilities, tuple(frequencies.tolist()))
-    scores = score_report(probabilities, adjusted, data.labels, data.groups)
+    by_rule = {"calibrated": probabilities, "prior_adjusted": adjusted}
+    scores = plain(scores_by_rule(by_rule, data.labels, data.groups))
     answer = answer_seconds(member, classifier, data.table["path"].tolist()[:ANSWERS])
     count = len(data.table)
     report = {

@@ -25,7 +25,7 @@ from skin_app.words import evidence as words
 
 GREY, BLUE, INK = "#64748b", "#1d4ed8", "#0f172a"
 SMALL, NORMAL = 9, 10.5  # points; a figure of 4.2 inches is shown at 290 to 480 pixels
-# One sign a diagnosis, and one kind of line: colour alone does not reach every reader.
+# One sign a diagnosis, and one line style: colour alone does not reach every reader.
 SIGNS = dict(zip(CODES, ("s", "D", "^", "P", "X", "o", "v"), strict=True))
 LINES = dict(
     zip(CODES, ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)), (0, (7, 2, 1, 2))), strict=True)
@@ -73,7 +73,7 @@ def malignant_roc_figure(say: Say, curve: Curve, points: Sequence[OperatingPoint
 
 
 def class_roc_figure(say: Say, curves: Mapping[Diagnosis, Curve]) -> str:
-    """ROC of each diagnosis against the other six, each in its colour and its kind of line."""
+    """ROC of each diagnosis against the other six, each in its colour and its line style."""
     figure, panel = _roc_panel(say, words.ROC_CLASS_AXES)
     for diagnosis, curve in curves.items():
         look = {"color": diagnosis.colour, "linestyle": LINES[diagnosis.code], "linewidth": 1.5}

@@ -73,8 +73,8 @@ def _column(say: Say, analysis: Analysis) -> tuple[str, ...]:
     if analysis.outcome is not None:
         outcome = say(OUTCOMES[analysis.outcome])
     if analysis.to_check is not None:
-        kinds = ", ".join(say(check.name) for check in analysis.to_check)
-        findings = escape(kinds) or say(words.NOTHING_TO_CHECK)
+        names = ", ".join(say(check.name) for check in analysis.to_check)
+        findings = escape(names) or say(words.NOTHING_TO_CHECK)
     first_three = [
         f"{named(say, entry.diagnosis)} {percent(say, entry.probability)}"
         for entry in analysis.ranked[:3]

@@ -67,7 +67,7 @@ class Answered:
 def receive(say: Say, path: str | None, uploads: Path) -> Received:
     """Read and decode an upload inside the folder `uploads`.
 
-    Its file stays: until its own preview has arrived, the browser shows that (`Desk.hold`).
+    Its file stays, because the browser shows it until the preview arrives (`Desk.hold`).
     """
     if path is None:
         return Received(None, status(say(words.IDLE)))
@@ -91,11 +91,10 @@ def _decoded(say: Say, source: Callable[[], bytes]) -> Received:
 
 
 def answer(say: Say, ensemble: Ensemble, desk: Desk, visitor: str) -> Iterator[Answered]:
-    """The quick answer, then the full one, of the photo that waits on the desk for `visitor`.
+    """The quick, then the full answer to the photo that waits for `visitor`; nothing if none waits.
 
-    Nothing where none waits. Ends without a further word when the visitor has chosen another one
-    meanwhile. After a fault in the program the result is cleared and said to be missing, and the
-    exception goes on to gradio's log.
+    Ends silently once the visitor has chosen another photo. After a fault in the program the result is
+    cleared, a sentence says so, and the exception goes on to gradio's log.
     """
     waiting = desk.take(visitor)
     if waiting is None:
@@ -116,12 +115,12 @@ def answer(say: Say, ensemble: Ensemble, desk: Desk, visitor: str) -> Iterator[A
 
 
 def again(say: Say, desk: Desk, visitor: str, shown: Shown | None) -> Answered | None:
-    """What "Analyse" says: the result again, or what to do; None where a newer photo waits."""
+    """The answer to "Analyse": the result again, or what to do; None if a newer photo waits."""
     if shown is not None:
         return Answered(answer_status(say, shown.analysis, shown.analysis.views < VIEWS), shown)
     if desk.waits(visitor):
         return None
-    # chosen, but no result: not held for so long, or there was a fault
+    # chosen, but without a result: it expired, or there was a fault
     sentence = words.NO_LONGER_HELD if desk.knows(visitor) else words.NOTHING_CHOSEN
     return Answered(status(say(sentence), level="error"))
 

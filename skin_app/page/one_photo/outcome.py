@@ -1,4 +1,4 @@
-"""How far to trust the answer, as fragments of HTML; every number comes from the weights."""
+"""The outcome and the thresholds of one photo as HTML; every number comes from the weights."""
 
 from html import escape
 
@@ -30,13 +30,13 @@ MEASURED: dict[Outcome, Measured] = {
 
 
 def outcome_panel(say: Say, analysis: Analysis, trust: Trust | None) -> str:
-    """The outcome in one line with its reason, and whatever speaks against relying on it."""
+    """The outcome with its reason, and what to check before relying on it."""
     assessment = analysis.assessment
     if assessment is None or trust is None:
         checks = _to_check(say, analysis)
         return f'<section class="panel outcome missing"><p>{say(words.NO_TRUST)}</p>{checks}</section>'
     decision = assessment.decision
-    kind = decision.outcome.replace(" ", "-")
+    style = decision.outcome.replace(" ", "-")
     details = [escape(say(REASONS[decision.reason])), say(OUTCOME_MEANING[decision.outcome])]
     if analysis.views == VIEWS:  # what was measured is the full answer
         details.append(_measured_meaning(say, decision.outcome, trust))
@@ -48,7 +48,7 @@ def outcome_panel(say: Say, analysis: Analysis, trust: Trust | None) -> str:
     if assessment.look.tone is None:
         facts.append(say(words.NO_TONE))
     return (
-        f'<section class="panel outcome {kind}" aria-label="{say(words.OUTCOME)}"><h2>'
+        f'<section class="panel outcome {style}" aria-label="{say(words.OUTCOME)}"><h2>'
         f'<span class="mark" aria-hidden="true">{MARKS[decision.outcome]}</span> '
         f"{say(OUTCOMES[decision.outcome])}</h2><p>{' '.join(details)}</p>"
         f'<p class="quiet">{" ".join(facts)}</p>{_to_check(say, analysis)}</section>'
@@ -72,7 +72,7 @@ def in_set(analysis: Analysis) -> tuple[bool, ...] | None:
 
 
 def operating_points(say: Say, analysis: Analysis, trust: Trust | None, prevalence: float) -> str:
-    """Where the line can be drawn through the malignant probability, and what it would mean.
+    """The thresholds for the malignant probability: what each finds and misses, and this photo's side.
 
     `prevalence`: share of malignant lesions among those that the reader sees, in [0, 1].
     """
@@ -95,7 +95,7 @@ def operating_points(say: Say, analysis: Analysis, trust: Trust | None, prevalen
 
 
 def has_points(analysis: Analysis) -> bool:
-    """Whether a line is drawn between malignant and benign: not for photos unlike those learnt from."""
+    """Whether there are thresholds: not for photos unlike the training images."""
     return analysis.assessment is not None and not analysis.assessment.novelty.is_novel
 
 

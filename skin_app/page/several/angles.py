@@ -1,4 +1,4 @@
-"""One lesion from several angles: what is asked, and the joint answer as fragments of HTML."""
+"""Several photos of one lesion: what is refused, and the joint answer as HTML."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -59,7 +59,7 @@ def repetitions(rows: Sequence[Row]) -> dict[str, str]:
 def _outcome(say: Say, joint: JointAnalysis, answered: Sequence[Row]) -> str:
     """The joint outcome and what it rests on; `answered`: the rows that `joint` was made of."""
     decision = joint.decision
-    kind = decision.outcome.replace(" ", "-") if decision else "missing"
+    style = decision.outcome.replace(" ", "-") if decision else "missing"
     title = say(words.OUTCOMES[decision.outcome] if decision else words.NO_OUTCOME)
     mark = (
         f'<span class="mark" aria-hidden="true">{MARKS[decision.outcome]}</span> ' if decision else ""
@@ -74,7 +74,7 @@ def _outcome(say: Say, joint: JointAnalysis, answered: Sequence[Row]) -> str:
     if decision:
         limits = f'<p class="quiet">{escape(say(words.JOINT_LIMITS, views=joint.views))}</p>'
     return (
-        f'<section class="panel several outcome {kind}" aria-label="{say(words.JOINT)}">'
+        f'<section class="panel several outcome {style}" aria-label="{say(words.JOINT)}">'
         f"<h2>{mark}{escape(title)}</h2><p>{escape(' '.join(sentences))}</p>"
         f"{_agreement(say, joint, answered)}{limits}</section>"
     )

@@ -55,12 +55,11 @@ OpenPhoto = Callable[[Say, Shown], str]
 
 
 @dataclass(frozen=True)
-class Kind:
+class Mode:
     """One of the two ways to ask about several photos.
 
-    `limits`: least and most photos, where there is such a limit. `refusal`: why so many photos cannot
-    be analysed, or None; `in_order`: the rows as they are listed; `result`: HTML of them; `so_far`:
-    HTML while more are coming.
+    `limits`: least and most photos, if limited. `refusal`: why a number of photos is refused, or None;
+    `in_order`: sorts the rows; `result`: HTML of all rows; `so_far`: HTML during the run.
     """
 
     name: str
@@ -75,7 +74,7 @@ class Kind:
     so_far: Callable[[Say, Progress], str]
 
 
-ANGLES = Kind(
+ANGLES = Mode(
     "angles",
     {"least": LEAST, "most": MOST},
     words.ANGLES_TAB,
@@ -87,7 +86,7 @@ ANGLES = Kind(
     angles.result,
     lambda _say, _progress: "",
 )
-BATCH = Kind(
+BATCH = Mode(
     "batch",
     {"most": batch.MOST},
     words.BATCH_TAB,
@@ -107,32 +106,32 @@ def build_tab(ensemble: Ensemble, uploads: Path, labels: Labels, open_photo: Ope
     `uploads`: the private folder of gradio's uploads; `open_photo`: a photo's whole result as HTML.
     """
     with gr.Tabs():
-        for kind in (ANGLES, BATCH):
-            with gr.Tab(labels(kind.tab), id=kind.name):
-                _build(kind, ensemble, uploads, labels, open_photo)
+        for mode in (ANGLES, BATCH):
+            with gr.Tab(labels(mode.tab), id=mode.name):
+                _build(mode, ensemble, uploads, labels, open_photo)
 
 
 def _build(
-    kind: Kind, ensemble: Ensemble, uploads: Path, labels: Labels, open_photo: OpenPhoto
+    mode: Mode, ensemble: Ensemble, uploads: Path, labels: Labels, open_photo: OpenPhoto
 ) -> None:
-    """Fields and events of one way; its elements are named "several-{kind}-...".
+    """Fields and events of one mode; its elements are named "several-{mode}-...".
 
-    While a run goes on, its own stop signal is found under the visitor's session, and what was chosen
-    meanwhile for the next one, which is not swept away as long.
+    During a run, `stops` holds its stop signal by session, and `following` the files that were chosen
+    meanwhile for the next run, which are not swept away.
     """
-    name = f"several-{kind.name}"
+    name = f"several-{mode.name}"
     stops: dict[str, threading.Event] = {}
     following: dict[str, tuple[Upload, ...]] = {}
-    intro = labels.html(lambda say: say(kind.intro, **kind.limits))
+    intro = labels.html(lambda say: say(mode.intro, **mode.limits))
     Fragment(f'<p class="intro">{intro}</p>')
     files = gr.File(
-        label=labels.html(lambda say: say(kind.files, **kind.limits)),
+        label=labels.html(lambda say: say(mode.files, **mode.limits)),
         file_count="multiple",
         height=180,
         elem_id=f"{name}-files",
     )
     with gr.Row():
-        start = gr.Button(labels(kind.start), variant="primary", elem_id=f"{name}-start")
+        start = gr.Button(labels(mode.start), variant="primary", elem_id=f"{name}-start")
         cancel = gr.Button(labels(words.CANCEL), visible=False, elem_id=f"{name}-cancel")
     said = Fragment(
         labels.html(lambda say: batch_table.held_status(say, 0)),
@@ -154,7 +153,7 @@ def _build(
 
     def on_start(chosen: list[dict[str, Any]] | None, request: gr.Request) -> Iterator[list[Any]]:
         say, found = spoken(request), batch.uploads_of(chosen)
-        refused = kind.refusal(say, len(found))
+        refused = mode.refusal(say, len(found))
         if refused:
             yield [*[gr.skip()] * 3, status(refused, level="error"), *[gr.skip()] * 3]
             return
@@ -168,7 +167,7 @@ def _build(
                     after = following.get(session, ())
                     for upload in after:
                         keep(upload.path, uploads)
-                    yield _outputs(say, kind, ensemble, progress, len(after))
+                    yield _outputs(say, mode, ensemble, progress, len(after))
         finally:
             stops.pop(session, None)
             following.pop(session, None)
@@ -198,7 +197,7 @@ def _build(
     result.click(on_open, rows, opened, trigger_mode="always_last", **UPLOADS, **QUIET)
 
 
-def _outputs(say: Say, kind: Kind, ensemble: Ensemble, progress: Progress, following: int) -> list[Any]:
+def _outputs(say: Say, mode: Mode, ensemble: Ensemble, progress: Progress, following: int) -> list[Any]:
     """Files, start and stop buttons, status, result, opened photo and held rows.
 
     `following`: how many photos were chosen meanwhile for the next run.
@@ -208,11 +207,11 @@ def _outputs(say: Say, kind: Kind, ensemble: Ensemble, progress: Progress, follo
         # what is chosen for the next run while this one goes on stays chosen
         files = gr.skip() if progress.rows else None
         buttons = gr.Button(interactive=False), gr.Button(visible=True)
-        return [files, *buttons, told, kind.so_far(say, progress), "", None]
-    rows = kind.in_order(progress.rows)
+        return [files, *buttons, told, mode.so_far(say, progress), "", None]
+    rows = mode.in_order(progress.rows)
     told += batch_table.held_status(say, following) if following else ""
     buttons = gr.Button(interactive=True), gr.Button(visible=False)
-    return [gr.skip(), *buttons, told, kind.result(say, ensemble, rows), "", rows]
+    return [gr.skip(), *buttons, told, mode.result(say, ensemble, rows), "", rows]
 
 
 def opened_html(say: Say, rows: Sequence[Row] | None, place: int, open_photo: OpenPhoto) -> str:

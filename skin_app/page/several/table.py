@@ -85,8 +85,8 @@ def results(say: Say, rows: Sequence[Row]) -> str:
     """Counts, download, table and gallery of `rows`, in their order; empty without rows."""
     if not rows:
         return ""
-    kinds = Counter(outcome_name(say, row) for row in rows)
-    counts = ", ".join(say(words.COUNTED, count=number, what=kind) for kind, number in kinds.items())
+    outcomes = Counter(outcome_name(say, row) for row in rows)
+    counts = ", ".join(say(words.COUNTED, count=number, what=name) for name, number in outcomes.items())
     return (
         f'<section class="panel several"><h2>{say(words.RESULTS)}</h2><p>{escape(counts)}.</p>'
         f"<p>{download(say, rows)}</p>{results_table(say, rows, say(words.RESULTS))}"
@@ -135,7 +135,7 @@ def _to_check(say: Say, row: Row) -> str:
     if not checks:
         return say(words.NO_FINDING)
     names = dict.fromkeys(say(check.name) for check in checks)
-    return say(words.COUNTED_KINDS, count=len(names), kinds=", ".join(names))
+    return say(words.COUNTED_CHECKS, count=len(names), names=", ".join(names))
 
 
 def unusable(say: Say, row: Row) -> str:

@@ -49,13 +49,13 @@ def _decoded(data: bytes, size: tuple[int, int], header: int) -> Decoded:
 
 
 def _profile(data: bytes, header: int) -> bytes | None:
-    (kind,) = struct.unpack_from("<I", data, 14 + 56)
-    if kind == EMBEDDED and header == V5:
+    (space,) = struct.unpack_from("<I", data, 14 + 56)
+    if space == EMBEDDED and header == V5:
         start, length = struct.unpack_from("<II", data, 14 + 112)
         return data[14 + start : 14 + start + length]
-    if kind == LINKED:
+    if space == LINKED:
         return b""
-    return _calibrated(struct.unpack_from("<9i3I", data, 14 + 60)) if kind == CALIBRATED else None
+    return _calibrated(struct.unpack_from("<9i3I", data, 14 + 60)) if space == CALIBRATED else None
 
 
 def _calibrated(numbers: tuple[int, ...]) -> bytes | None:

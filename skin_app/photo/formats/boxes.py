@@ -8,7 +8,7 @@ MOST = 10_000  # boxes looked at in one place
 
 def has_movie(data: bytes) -> bool:
     """Whether the file holds a track of pictures, not one only."""
-    return any(kind == b"moov" for kind, _, _ in inside(data, 0, len(data)))
+    return any(name == b"moov" for name, _, _ in inside(data, 0, len(data)))
 
 
 def colour_codes(data: bytes) -> tuple[int, int] | None:
@@ -27,8 +27,8 @@ def _colour_codes(data: bytes) -> tuple[int, int] | None:
     for number in _associated(data, found(data, b"ipma", start, end)[0], main):
         if number == 0:  # no property
             continue
-        kind, at, _ = properties[number - 1]
-        if kind == b"colr" and data[at : at + 4] == b"nclx":
+        name, at, _ = properties[number - 1]
+        if name == b"colr" and data[at : at + 4] == b"nclx":
             return struct.unpack_from(">HH", data, at + 4)
     return None
 
@@ -55,9 +55,9 @@ def main_item(data: bytes, start: int, end: int) -> int:
     return struct.unpack_from(">I" if data[at] else ">H", data, at + 4)[0]
 
 
-def found(data: bytes, kind: bytes, start: int, end: int) -> tuple[int, int]:
-    """Begin and end of the content of the first box of a kind. Raises `StopIteration`."""
-    return next((begin, stop) for own, begin, stop in inside(data, start, end) if own == kind)
+def found(data: bytes, name: bytes, start: int, end: int) -> tuple[int, int]:
+    """Begin and end of the content of the first box of a type. Raises `StopIteration`."""
+    return next((begin, stop) for own, begin, stop in inside(data, start, end) if own == name)
 
 
 def inside(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
@@ -65,12 +65,12 @@ def inside(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]
     for _ in range(MOST):
         if start + 8 > end:
             return
-        length, kind = struct.unpack_from(">I4s", data, start)
+        length, name = struct.unpack_from(">I4s", data, start)
         head = 8
         if length == 1 and start + 16 <= end:
             (length,), head = struct.unpack_from(">Q", data, start + 8), 16
         stop = end if length == 0 else start + length
         if stop < start + head or stop > end:
             return
-        yield kind, start + head, stop
+        yield name, start + head, stop
         start = stop

@@ -26,36 +26,36 @@ def has_zeroed_pixels(data: bytes) -> bool:
         return False
     if sum(end - start for _, start, end in stretches) > len(data):  # they overlap
         return False
-    return any(data.find(bytes(ZEROS[kind]), start, end) >= 0 for kind, start, end in stretches)
+    return any(data.find(bytes(ZEROS[name]), start, end) >= 0 for name, start, end in stretches)
 
 
 def _coded(data: bytes) -> list[tuple[bytes, int, int]]:
     """Kind, begin and end of what is stored of the main picture and of the tiles that it is made of."""
     start, end = found(data, b"meta", 0, len(data))
-    within = {kind: (begin, stop) for kind, begin, stop in inside(data, start + 4, end)}
-    kinds = _kinds(data, within.get(b"iinf", (0, 0)))
+    within = {name: (begin, stop) for name, begin, stop in inside(data, start + 4, end)}
+    types = _item_types(data, within.get(b"iinf", (0, 0)))
     parts = _parts(data, within.get(b"iref", (0, 0)))
     wanted, items = [main_item(data, start, end)], set[int]()
     while wanted:
         item = wanted.pop()
-        if item not in items and kinds.get(item) in DERIVED:
+        if item not in items and types.get(item) in DERIVED:
             wanted += parts.get(item, [])
         items.add(item)
     return [
-        (kinds[item], begin, stop)
+        (types[item], begin, stop)
         for item, begin, stop in _extents(data, within)
-        if item in items and kinds.get(item) in ZEROS
+        if item in items and types.get(item) in ZEROS
     ]
 
 
-def _kinds(data: bytes, box: Box) -> dict[int, bytes]:
+def _item_types(data: bytes, box: Box) -> dict[int, bytes]:
     """What each item is, by the content of "iinf"."""
     start, end = box
-    kinds = {}
+    types = {}
     for _, at, _ in inside(data, start + (8 if data[start] else 6), end):
-        number, _, kind = struct.unpack_from(">HH4s" if data[at] < 3 else ">IH4s", data, at + 4)
-        kinds[number] = kind
-    return kinds
+        number, _, name = struct.unpack_from(">HH4s" if data[at] < 3 else ">IH4s", data, at + 4)
+        types[number] = name
+    return types
 
 
 def _parts(data: bytes, box: Box) -> dict[int, tuple[int, ...]]:
@@ -63,8 +63,8 @@ def _parts(data: bytes, box: Box) -> dict[int, tuple[int, ...]]:
     start, end = box
     letter, wide = ("I", 4) if data[start] else ("H", 2)
     parts = {}
-    for kind, at, _ in inside(data, start + 4, end):
-        if kind == b"dimg":
+    for name, at, _ in inside(data, start + 4, end):
+        if name == b"dimg":
             number, count = struct.unpack_from(f">{letter}H", data, at)
             parts[number] = struct.unpack_from(f">{count}{letter}", data, at + wide + 2)
     return parts

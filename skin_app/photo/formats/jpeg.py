@@ -44,8 +44,8 @@ def opened(data: bytes) -> Opened:
             stated = segment
     if frame is None:
         raise damaged()
-    kind, bits, height, width, channels = frame
-    if kind not in READ:
+    coding, bits, height, width, channels = frame
+    if coding not in READ:
         raise PhotoError(
             "This is a lossless or rare kind of JPEG, which is not read here: "
             "export the photo as an ordinary JPEG or PNG."

@@ -17,7 +17,7 @@ from skin_app.photo.formats.opened import Decoded, Opened, PhotoError, damaged, 
 from skin_app.photo.made_profile import SRGB, coded_profile, measured_profile
 
 UNIT = 100_000  # cHRM and gAMA are whole numbers of this part
-Chunks = dict[bytes, tuple[int, int]]  # kind -> where its content begins and ends
+Chunks = dict[bytes, tuple[int, int]]  # name -> where its content begins and ends
 
 
 def opened(data: bytes) -> Opened:
@@ -33,13 +33,13 @@ def opened(data: bytes) -> Opened:
 
 
 def _chunks(data: bytes) -> Chunks:
-    """The first of each kind, up to the first pixels."""
+    """The first of each name, up to the first pixels."""
     position, found = 8, {}
     while position + 8 <= len(data):
-        length, kind = struct.unpack_from(">I4s", data, position)
-        if kind == b"IDAT":
+        length, name = struct.unpack_from(">I4s", data, position)
+        if name == b"IDAT":
             break
-        found.setdefault(kind, (position + 8, min(position + 8 + length, len(data))))
+        found.setdefault(name, (position + 8, min(position + 8 + length, len(data))))
         position += 12 + length
     return found
 
@@ -55,7 +55,7 @@ def _decoded(data: bytes, chunks: Chunks, size: tuple[int, int]) -> Decoded:
         image.load()
         stated = image.getexif()
         upright = ImageOps.exif_transpose(image)
-        profile = _profile({kind: data[start:end] for kind, (start, end) in chunks.items()})
+        profile = _profile({name: data[start:end] for name, (start, end) in chunks.items()})
         return Decoded(eight_bit(upright), exif.profile_of(stated) if profile is None else profile)
 
 

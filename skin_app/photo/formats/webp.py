@@ -38,15 +38,15 @@ def opened(data: bytes) -> Opened:
 
 
 def _size(data: bytes) -> tuple[int, int]:
-    kind = data[12:16]
-    if kind == b"VP8X":
+    name = data[12:16]
+    if name == b"VP8X":
         if data[20] & ANIMATED:
             raise PhotoError("This WebP is animated: save the one frame that you mean on its own.")
         return (
             1 + int.from_bytes(data[24:27], "little"),
             1 + int.from_bytes(data[27:30], "little"),
         )
-    if kind == b"VP8L":
+    if name == b"VP8L":
         (bits,) = struct.unpack_from("<I", data, 21)
         return (bits & 0x3FFF) + 1, ((bits >> 14) & 0x3FFF) + 1
     width, height = struct.unpack_from("<HH", data, 26)
@@ -66,19 +66,19 @@ def _decoded(data: bytes) -> Decoded:
 
 def _lacks_sectors(data: bytes) -> bool:
     """Whether whole sectors of a disk, and no byte beside them, are zeros within the pixels."""
-    for kind, start, end in _inside(data):
-        if kind in PIXELS:
+    for name, start, end in _inside(data):
+        if name in PIXELS:
             stretches = (found.span() for found in ZEROS.finditer(data, start, end))
             return any(first % SECTOR == 0 and last % SECTOR == 0 for first, last in stretches)
     return False
 
 
 def _chunks(data: bytes) -> dict[bytes, bytes]:
-    """The first of each kind that is not pixels, as far as the file has them."""
+    """The first of each name that is not pixels, as far as the file has them."""
     found = {}
-    for kind, start, end in _inside(data):
-        if kind in (b"EXIF", b"ICCP"):
-            found.setdefault(kind, data[start:end])
+    for name, start, end in _inside(data):
+        if name in (b"EXIF", b"ICCP"):
+            found.setdefault(name, data[start:end])
     return found
 
 
@@ -86,6 +86,6 @@ def _inside(data: bytes) -> Iterator[tuple[bytes, int, int]]:
     """Kind, begin and end of the content of each chunk."""
     position = 12
     while position + 8 <= len(data):
-        kind, length = struct.unpack_from("<4sI", data, position)
-        yield kind, position + 8, position + 8 + length
+        name, length = struct.unpack_from("<4sI", data, position)
+        yield name, position + 8, position + 8 + length
         position += 8 + length + length % 2

@@ -8,7 +8,7 @@ from train.audit.foreign import pictures_to_refuse
 from train.data.ham10000 import DataError
 
 
-def test_pictures_arepictures_to_refuse_by_kind(tmp_path: Path) -> None:
+def test_pictures_come_by_group(tmp_path: Path) -> None:
     (tmp_path / "manifest.csv").write_text("file,kind\na.jpg,photo\nb.jpg,clinical\nc.jpg,photo\n")
     for name in "abc":
         (tmp_path / f"{name}.jpg").touch()
@@ -27,7 +27,7 @@ def test_pictures_arepictures_to_refuse_by_kind(tmp_path: Path) -> None:
         ("file\na.jpg\n", "needs manifest.csv with the columns file and kind"),
     ],
 )
-def test_a_kind_that_would_be_left_out_is_refused(tmp_path: Path, table: str, sentence: str) -> None:
+def test_a_list_with_a_fault_is_refused(tmp_path: Path, table: str, sentence: str) -> None:
     (tmp_path / "manifest.csv").write_text(table)
     with pytest.raises(DataError, match=sentence):
         pictures_to_refuse(tmp_path)

@@ -1,4 +1,4 @@
-"""Run a study: every setting on the same folds, then one table of paired differences."""
+"""Run a study: train each setting on the same folds, predict the held-out images, keep the evidence."""
 
 import hashlib
 import json
@@ -24,12 +24,12 @@ from train.scores.evidence import export_evidence
 
 @dataclass(frozen=True)
 class Plan:
-    """How a study is run here.
+    """How to run a study on this machine.
 
-    `recipe`: the study's, with what the command line changed; `inits`: start weights by timm
-    architecture (none: timm's own); `folds`: which are trained, all when empty; `runs`: where the
-    training goes on; `evidence`: where what is kept goes; `command`: what to type to do it again;
-    `views`: how many views of the held-out images are predicted.
+    `recipe`: the recipe of the study, with the changes of the command line; `inits`: start weights by
+    timm architecture (where missing, those of timm); `folds`: which to train, all when empty; `runs`:
+    the folder of the run folders; `evidence`: the folder that keeps the evidence; `command`: the
+    command line that runs the whole study; `views`: how many views of the held-out images to predict.
     """
 
     study: Study
@@ -45,35 +45,34 @@ class Plan:
     views: int = VIEWS
 
 
-def compare(plan: Plan, accelerator: Accelerator, only: list[str] | None = None) -> Path:
-    """Train every setting (or those named in `only`), keep the evidence; returns its folder.
+def train_settings(plan: Plan, accelerator: Accelerator, only: list[str] | None = None) -> Path:
+    """Train all settings (or those named in `only`) and keep their evidence; returns its folder.
 
-    Settings that are alike in two studies share one run folder and are trained once. Raises
-    `RunError` for an unknown setting or fold.
+    A setting that two studies share has one run folder and is trained once. Raises `RunError` for an
+    unknown setting or fold, and for options that no setting would use.
     """
     names = [setting.name for setting in plan.study.settings]
     unknown = sorted(set(only or []) - set(names))
     if unknown:
         raise RunError(f"{plan.study.name} has no setting {unknown[0]}: it has {', '.join(names)}.")
-    _check_inits(plan, only)
-    _check_changes(plan, only)
+    chosen = [setting for setting in plan.study.settings if not only or setting.name in only]
+    _check_inits(plan, chosen)
+    _check_changes(plan, chosen)
     folder = plan.evidence / plan.study.name
-    for setting in plan.study.settings:
-        if only and setting.name not in only:
-            continue
-        run = _fitted(plan, setting, accelerator, plan.views)
+    for setting in chosen:
+        run = _trained(plan, setting, accelerator, plan.views)
         if accelerator.is_main_process:
             export_evidence(run.folder, run.data.table, folder / setting.name)
-            _write_study(plan, folder)
+            write_json(folder / "study.json", about(plan.study, plan.command))
         accelerator.wait_for_everyone()
     return folder
 
 
-def _fitted(plan: Plan, setting: Setting, accelerator: Accelerator, views: int) -> Run:
-    """Train `setting`, after the one that it goes on from, and predict from `views` views."""
+def _trained(plan: Plan, setting: Setting, accelerator: Accelerator, views: int) -> Run:
+    """Train `setting`, first the setting that it continues, and predict from `views` views."""
     before = None
     if setting.after is not None:
-        before = _fitted(plan, plan.study.setting(setting.after), accelerator, views=1).folder
+        before = _trained(plan, plan.study.setting(setting.after), accelerator, views=1).folder
     run = in_turn(accelerator, lambda: prepared(plan, setting.change(plan.recipe), before))
     check_folds(plan.folds, run.recipe)
     for fold in plan.folds or range(run.recipe.folds):
@@ -81,13 +80,9 @@ def _fitted(plan: Plan, setting: Setting, accelerator: Accelerator, views: int) 
     return run
 
 
-def _check_inits(plan: Plan, only: list[str] | None) -> None:
-    """Raise `RunError` for start weights that are not there, or that no setting would use."""
-    used = {
-        setting.change(plan.recipe).member.architecture
-        for setting in plan.study.settings
-        if not only or setting.name in only
-    }
+def _check_inits(plan: Plan, settings: list[Setting]) -> None:
+    """Raise `RunError` for start weights that are missing, or that no setting uses."""
+    used = {setting.change(plan.recipe).member.architecture for setting in settings}
     for architecture, path in plan.inits.items():
         if not path.is_file():
             raise RunError(f"There are no start weights at {path}: check the path given as --init.")
@@ -98,15 +93,11 @@ def _check_inits(plan: Plan, only: list[str] | None) -> None:
             )
 
 
-def _check_changes(plan: Plan, only: list[str] | None) -> None:
-    """Raise `RunError` for a change of the study's recipe that every setting would undo."""
+def _check_changes(plan: Plan, settings: list[Setting]) -> None:
+    """Raise `RunError` for a change of the recipe that every setting overrides."""
     recipes = (plan.study.recipe, plan.recipe)
     before, asked = (leaves(recipe.to_dict()) for recipe in recipes)
-    used = [
-        [leaves(setting.change(recipe).to_dict()) for recipe in recipes]
-        for setting in plan.study.settings
-        if not only or setting.name in only
-    ]
+    used = [[leaves(setting.change(recipe).to_dict()) for recipe in recipes] for setting in settings]
     for path in asked:
         if before.get(path) != asked[path] and all(one.get(path) == two.get(path) for one, two in used):
             raise RunError(
@@ -116,7 +107,7 @@ def _check_changes(plan: Plan, only: list[str] | None) -> None:
 
 
 def prepared(plan: Plan, recipe: Recipe, before: Path | None = None) -> Run:
-    """The run of `recipe` (that goes on from `before`), in a folder named after all that decides it."""
+    """The run of `recipe`, which continues `before`; a hash of what decides it names its folder."""
     init = None if before is not None else plan.inits.get(recipe.member.architecture)
     decisive = {
         "recipe": _decisive(recipe),
@@ -137,7 +128,7 @@ def prepared(plan: Plan, recipe: Recipe, before: Path | None = None) -> Run:
 
 
 def _decisive(recipe: Recipe) -> dict[str, Any]:
-    """`recipe` without what has its default: a field added later leaves old runs their names."""
+    """`recipe` without the fields at their defaults: so a field added later renames no old run."""
     values = {
         own.name: getattr(recipe, own.name)
         for own in fields(recipe)
@@ -160,22 +151,18 @@ def _default(own: Field[Any]) -> Any:
     return own.default if own.default_factory is MISSING else own.default_factory()
 
 
-def _write_study(plan: Plan, folder: Path) -> None:
-    """`study.json`: what the study is; settings that did not run yet have no folder beside it."""
-    study = plan.study
-    write_json(
-        folder / "study.json",
-        {
-            "study": study.name,
-            "title": study.title,
-            "baseline": study.baseline,
-            "settings": [setting.name for setting in study.settings],
-            "published": {s.name: s.published for s in study.settings if s.published},
-            "notes": list(study.notes),
-            "against": {s.name: s.against for s in study.settings if s.against},
-            "ensemble": study.ensemble,
-            "bias": study.bias,
-            **({"untouched": list(study.untouched)} if study.untouched else {}),
-            "command": plan.command,
-        },
-    )
+def about(study: Study, command: str) -> dict[str, Any]:
+    """What `study.json` says. A setting that was not run yet has no folder beside it."""
+    return {
+        "study": study.name,
+        "title": study.title,
+        "baseline": study.baseline,
+        "settings": [setting.name for setting in study.settings],
+        "published": {s.name: s.published for s in study.settings if s.published},
+        "notes": list(study.notes),
+        "against": {s.name: s.against for s in study.settings if s.against},
+        "ensemble": study.ensemble,
+        "bias": study.bias,
+        **({"untouched": list(study.untouched)} if study.untouched else {}),
+        "command": command,
+    }

@@ -35,7 +35,7 @@ from train.documents.template import plain
 from train.documents.trust import read_document, write_document
 from train.release.weights_folder import put_into
 from train.scores.evidence import weights_evidence
-from train.scores.summary import out_of_fold_scores
+from train.scores.shipped import out_of_fold_scores
 
 
 def audit(
@@ -66,7 +66,7 @@ def audit(
     bench = decisions.with_calibration(Bench.open(weights, data, work))
     novelty = fit_novelty(bench)
     numbers: dict[str, Any] = {"about": about(weights.contract, bench)}
-    with tqdm(sections(bench, data, novelty, not_dermoscopy).items(), unit="section") as bar:
+    with tqdm(sections(bench, data, not_dermoscopy).items(), unit="section") as bar:
         for name, measure in bar:
             bar.set_description(f"measuring {name}")  # some take a quarter of an hour
             numbers[name] = plain(measure())
@@ -98,20 +98,19 @@ def measure_again(
     if contract.trust is None or numbers["about"]["members"] != member_hashes(contract):
         raise DataError(f"{out} is about other weights: run `python -m train audit` on these.")
     bench = Bench.open(weights, data, work)
-    novelty = fit_novelty(bench) if section == "novelty" else None
-    numbers[section] = plain(sections(bench, data, novelty, not_dermoscopy)[section]())
+    numbers[section] = plain(sections(bench, data, not_dermoscopy)[section]())
     write_document(numbers, out)
     trust = contract.trust.model_copy(update={"measured": summary(numbers)})
     return put_into(weights.folder, contract.model_copy(update={"trust": trust}), {})
 
 
 def sections(
-    bench: Bench, data: Dataset, novelty: FittedNovelty | None, not_dermoscopy: Path | None
-) -> dict[str, Callable[[], Any]]:
-    """What measures each section of docs/trust.json. `novelty`: None where that one is not asked."""
+    bench: Bench, data: Dataset, not_dermoscopy: Path | None
+) -> dict[str, Callable[[], object]]:
+    """What measures each section of docs/trust.json."""
     return {
         "decisions": lambda: decisions.measure(bench, view_readings(bench)),
-        "novelty": lambda: foreign.measure(bench, novelty or fit_novelty(bench), not_dermoscopy),
+        "novelty": lambda: foreign.measure(bench, fit_novelty(bench), not_dermoscopy),
         "quality": lambda: quality.measure(bench, data),
         "corrections": lambda: corrections.measure(bench),
         "lesion": lambda: lesion.measure(bench, data),

@@ -1,0 +1,58 @@
+"""The command line: it answers `--help` without the trainer, and says what is missing or misspelt."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from train.__main__ import main
+
+ROOT = Path(__file__).resolve().parents[2]
+HELP = """
+import sys
+from train.__main__ import main
+try:
+    main(["--help"])
+except SystemExit:
+    pass
+sys.exit("torch" in sys.modules or "numpy" in sys.modules)
+"""
+WITHOUT_EXTRA = """
+import sys
+sys.modules["accelerate"] = None
+from train.__main__ import main
+sys.exit(main(["split", "--data", "DATA", "--out", "folds.csv"]))
+"""
+
+
+def ran(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+
+
+def test_help_imports_nothing_heavy() -> None:
+    help_shown = ran(HELP)
+    assert help_shown.returncode == 0
+    assert "range-test" in help_shown.stdout
+
+
+def test_without_the_extra_one_sentence_says_what_to_install() -> None:
+    refused = ran(WITHOUT_EXTRA)
+    assert refused.returncode == 2
+    assert refused.stderr == (
+        "error: accelerate is not installed: training needs `pip install -e '.[train]'`.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["study", "--study", "splits"], "There is no study splits: use flagship, focal-weights"),
+        (["run", "--recipe", "le2021"], "There is no recipe le2021: use flagship, le2020"),
+    ],
+)
+def test_a_misspelt_name_is_answered_by_those_there_are(
+    command: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command, "--data", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
+    assert said in capsys.readouterr().err

@@ -1,0 +1,274 @@
+"""The numbers of a study, from its evidence: how each setting was trained, scores, differences."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from train.data.ham10000 import DataError
+from train.engine.run import start_name
+from train.recipes.published import changed_fields
+from train.scores.crossfit import Bias
+from train.scores.estimate import Estimate, shown
+from train.scores.evidence import Evidence, at_common_views, ensemble_of, read_evidence, read_json
+from train.scores.metrics import scores, scores_by_rule
+from train.scores.paired import Compared, Side, compared, differences, sides
+
+Changes = dict[str, tuple[Any, Any]]  # field of a recipe -> value before, value now
+
+
+@dataclass(frozen=True)
+class Epochs:
+    """One training stage: how many epochs each fold ran, and which it kept (from 1; None: the last)."""
+
+    stage: str
+    ran: tuple[int, ...]
+    kept: tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
+class SettingNumbers:
+    """How one setting of a study was trained, and its scores from most views.
+
+    `changed`: field of the recipe -> its value in the setting that this one is compared with, and here.
+    `as_published`: nothing of the recipe was changed.
+    """
+
+    name: str
+    recipe: str
+    changed: Changes
+    as_published: bool
+    backbone: str
+    size: int
+    start_weights: str
+    folds: tuple[int, ...]
+    of_folds: int
+    images: int
+    lesions: int
+    epochs: tuple[Epochs, ...]
+    minutes: float
+    hardware: tuple[str, ...]
+    seed: int
+    scores: dict[str, Estimate]
+    published: dict[str, float]
+
+
+@dataclass(frozen=True)
+class AverageNumbers:
+    """The average of all settings, and the differences to each of them."""
+
+    scores: dict[str, Estimate]
+    compared: tuple[Compared, ...]
+
+
+@dataclass(frozen=True)
+class SiblingNumbers:
+    """Held-out images with another image of their lesion in the training data, and those without."""
+
+    setting: str
+    with_sibling: int
+    without: int
+    scores_with: dict[str, Estimate]
+    scores_without: dict[str, Estimate]
+    compared: Compared | None
+
+
+@dataclass(frozen=True)
+class StudyNumbers:
+    """All that is measured of one study.
+
+    `changed`: field of the recipe -> its value as published, and in the baseline. `compared`: each
+    setting minus its own reference; `to_baseline`: minus the baseline where that is another;
+    `untouched`: on `untouched_folds` alone, which were not looked at when the settings were chosen.
+    """
+
+    study: str
+    title: str
+    notes: tuple[str, ...]
+    command: str
+    baseline: str
+    bias: Bias
+    not_run: tuple[str, ...]
+    changed: Changes
+    settings: tuple[SettingNumbers, ...]
+    compared: tuple[Compared, ...]
+    to_baseline: tuple[Compared, ...]
+    untouched_folds: tuple[int, ...]
+    untouched: tuple[Compared, ...]
+    average: AverageNumbers | None
+    siblings: tuple[SiblingNumbers, ...]
+
+
+@dataclass(frozen=True)
+class KeptStudy:
+    """The evidence of a study. `about`: its `study.json`; `settings`: those that were run."""
+
+    about: dict[str, Any]
+    settings: dict[str, Evidence]
+
+
+def read_study(folder: Path) -> KeptStudy:
+    """The evidence in `<evidence>/<study>`. Raises `DataError` where no setting was kept."""
+    about = read_json(folder / "study.json")
+    ran = [name for name in about["settings"] if (folder / name / "run.json").is_file()]
+    if not ran:
+        raise DataError(f"No setting of {folder} was kept: export a run into it first.")
+    bias = about.get("bias", "none")
+    return KeptStudy(
+        about, at_common_views([replace(read_evidence(folder / name), bias=bias) for name in ran])
+    )
+
+
+def measure_study(kept: KeptStudy) -> StudyNumbers:
+    """The numbers of a study: how its settings were trained, their scores and their differences."""
+    about, settings = kept.about, kept.settings
+    baseline = about["baseline"]
+    changes = {name: _changed(evidence) for name, evidence in settings.items()}
+    against = {name: other for name, other in about.get("against", {}).items() if other in settings}
+    references = {
+        name: against.get(name, baseline)
+        for name in settings
+        if baseline in settings and name != against.get(name, baseline)
+    }
+    by_image = [e for e in settings.values() if e.settings["recipe"]["split"] == "image"]
+    untouched_folds = tuple(about.get("untouched", ()))
+    return StudyNumbers(
+        study=about["study"],
+        title=about["title"],
+        notes=tuple(about["notes"]),
+        command=about.get("command", ""),
+        baseline=baseline,
+        bias=about.get("bias", "none"),
+        not_run=tuple(name for name in about["settings"] if name not in settings),
+        changed=changes.get(baseline, {}),
+        settings=tuple(
+            _setting(
+                evidence,
+                changes[name],
+                changes.get(references.get(name, baseline), {}),
+                about["published"].get(name, {}),
+            )
+            for name, evidence in settings.items()
+        ),
+        compared=tuple(differences(settings[n], settings[other]) for n, other in references.items()),
+        to_baseline=tuple(
+            differences(settings[name], settings[baseline])
+            for name, other in references.items()
+            if baseline not in (name, other)
+        ),
+        untouched_folds=untouched_folds,
+        untouched=_on_folds(untouched_folds, settings, references),
+        average=_average(settings) if about.get("ensemble") and len(settings) > 1 else None,
+        siblings=tuple(_siblings(evidence) for evidence in by_image),
+    )
+
+
+def _setting(
+    evidence: Evidence, changed: Changes, of_reference: Changes, published: dict[str, float]
+) -> SettingNumbers:
+    """`changed`, `of_reference`: what the setting and its reference change in the recipe."""
+    settings, recipe = evidence.settings, evidence.settings["recipe"]
+    histories = list(evidence.histories.values())
+    return SettingNumbers(
+        name=evidence.setting,
+        recipe=recipe["name"],
+        changed={
+            field: (before, now)
+            for field in {**of_reference, **changed}
+            for before, now in [
+                (_value(of_reference, changed, field), _value(changed, of_reference, field))
+            ]
+            if before != now
+        },
+        as_published=not changed,
+        backbone=recipe["member"]["architecture"],
+        size=recipe["member"]["size"],
+        start_weights=start_name(settings),
+        folds=evidence.fold_numbers,
+        of_folds=recipe["folds"],
+        images=len(evidence.labels),
+        lesions=len(np.unique(evidence.lesions)),
+        epochs=tuple(
+            Epochs(
+                stages[0]["name"],
+                tuple(len(stage["epochs"]) for stage in stages),
+                tuple(None if stage["kept"] is None else stage["kept"] + 1 for stage in stages),
+            )
+            for stages in zip(*(history["stages"] for history in histories), strict=True)
+        ),
+        minutes=sum(history["minutes"] for history in histories),
+        hardware=tuple(sorted({history["hardware"] for history in histories})),
+        seed=settings["seed"],
+        scores=shown(scores_by_rule(evidence.by_rule(), evidence.labels, evidence.lesions)),
+        published=published,
+    )
+
+
+def _value(own: Changes, other: Changes, field: str) -> Any:
+    """The value of `field`, which `own` changes, or only `other`."""
+    return own[field][1] if field in own else other[field][0]
+
+
+def _changed(evidence: Evidence) -> Changes:
+    try:
+        return changed_fields(evidence.settings["recipe"])
+    except KeyError as error:
+        raise DataError(f"{evidence.folder} was run with the recipe {error}: there is none.") from error
+
+
+def _on_folds(
+    folds: tuple[int, ...], settings: dict[str, Evidence], references: dict[str, str]
+) -> tuple[Compared, ...]:
+    """`differences` on `folds` alone, of settings that were run on these and on other folds."""
+    inside = {name: np.isin(evidence.folds, folds) for name, evidence in settings.items()}
+    parts = {
+        name: settings[name].only(np.flatnonzero(rows)) for name, rows in inside.items() if rows.any()
+    }
+    return tuple(
+        differences(parts[name], parts[other])
+        for name, other in references.items()
+        if name in parts and other in parts and not inside[name].all()
+    )
+
+
+def _average(settings: dict[str, Evidence]) -> AverageNumbers:
+    average = ensemble_of(list(settings.values()))
+    return AverageNumbers(
+        shown(scores_by_rule(average.by_rule(), average.labels, average.lesions)),
+        tuple(differences(average, evidence) for evidence in settings.values()),
+    )
+
+
+def _siblings(evidence: Evidence) -> SiblingNumbers:
+    seen = has_sibling_in_training(evidence)
+    counts = int(seen.sum()), int((~seen).sum())
+    if not all(counts):
+        return SiblingNumbers(evidence.setting, *counts, {}, {}, None)
+    both = sides(evidence)
+    seen_sides, unseen_sides = (
+        {rule: side.only(rows) for rule, side in both.items()} for rows in (seen, ~seen)
+    )
+    return SiblingNumbers(
+        evidence.setting,
+        *counts,
+        _scores_of(seen_sides),
+        _scores_of(unseen_sides),
+        compared("with", "without", seen_sides, unseen_sides),
+    )
+
+
+def _scores_of(by_rule: dict[str, Side]) -> dict[str, Estimate]:
+    return shown(
+        {rule: scores(side.probabilities, side.labels, side.lesions) for rule, side in by_rule.items()}
+    )
+
+
+def has_sibling_in_training(evidence: Evidence) -> np.ndarray:
+    """(images,) bool: the training data of the image's fold held another image of its lesion.
+
+    Always False for a split by lesion.
+    """
+    total = evidence.images["lesion"].value_counts()
+    held_out = evidence.table.groupby(["lesion", evidence.folds])["image_id"].transform("size")
+    return evidence.table["lesion"].map(total).to_numpy() > held_out.to_numpy()
