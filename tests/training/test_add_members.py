@@ -30,6 +30,8 @@ from train.release.add_members import add_members
 from train.release.assemble import assemble
 from train.scores.unseen import columns_of_run
 
+pytestmark = pytest.mark.slow
+
 SHORT = Recipe(
     name="flagship", member=MOBILENET, folds=2, stages=(Stage(epochs=1),), batch=8, cache_side=80
 )

@@ -36,6 +36,8 @@ from train.recipes.recipe import Recipe, Stage
 from train.release.assemble import assemble
 from train.release.put_into import open_to_change, put_into
 
+pytestmark = pytest.mark.slow
+
 TINY = Recipe(
     name="tiny",
     member=MOBILENET,
