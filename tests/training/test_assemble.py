@@ -30,6 +30,8 @@ from train.release.assemble import assemble
 from train.release.licences import BY_SHA256, start_licence
 from train.scores.unseen import columns_of_run
 
+pytestmark = pytest.mark.slow
+
 SHORT = Recipe(
     name="flagship", member=MOBILENET, folds=2, stages=(Stage(epochs=1),), batch=8, cache_side=80
 )

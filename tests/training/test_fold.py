@@ -36,6 +36,8 @@ from train.release.assemble import assemble
 from train.release.audit import audit
 from train.release.weights_folder import open_to_change, put_into
 
+pytestmark = pytest.mark.slow
+
 TINY = Recipe(
     name="tiny",
     member=MOBILENET,

@@ -161,6 +161,7 @@ def test_a_log_in_the_folder_of_a_run_is_no_hindrance(here: Path) -> None:
     outputs.check_weights_folder(here / "run" / "weights")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", ["answer", "training"])
 def test_a_benchmark_refuses_before_it_measures(program: str, here: Path) -> None:
     before = contents(here)

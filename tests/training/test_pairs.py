@@ -27,6 +27,8 @@ from train.explain.sheets import refuse_tracked
 from train.explain.tsne import chance_agreement, map_embeddings, neighbour_agreement
 from train.recipes.recipe import Recipe
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:

@@ -16,6 +16,8 @@ from skin_app.diagnoses import CODES
 from skin_app.network import Member
 from tests.tiny import MOBILENET, write_data
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 # Adam moves a weight whose gradient is all rounding error as far as any other; SGD does not.
 SETTINGS = (

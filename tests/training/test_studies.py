@@ -16,6 +16,8 @@ from tests.tiny import MOBILENET, write_data
 from train.__main__ import main
 from train.engine.range_test import LEAST_STEPS
 
+pytestmark = pytest.mark.slow
+
 SMALL = ["--backbone", "mobilenetv3_small_050", "--size", "64", "--fold", "0"]
 for field in ("folds=2", "batch=8", "cache_side=72", "stages.0.epochs=1", "member.hidden=16"):
     SMALL += ["--set", field]

@@ -20,6 +20,8 @@ from train.data.subset import stratified_part, stratified_rows
 from train.scores import trial
 from train.scores.trial import out_of_fold_logits, quick_trial
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
