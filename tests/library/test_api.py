@@ -30,6 +30,7 @@ def examples() -> list[str]:
     return [block for block in blocks if "from skin_app import" in block]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("here")
 def test_the_examples_of_the_documents_run(capsys: pytest.CaptureFixture[str]) -> None:
     assert examples()
@@ -58,6 +59,7 @@ def test_everything_public_is_there_and_nothing_else_is() -> None:
         _ = skin_app.nonsense
 
 
+@pytest.mark.slow
 def test_importing_the_package_imports_nothing_else_and_an_answer_needs_no_page() -> None:
     code = (
         "import sys, skin_app; early = set(sys.modules)\n"

@@ -61,6 +61,7 @@ def test_good_and_broken_photos_each_get_their_row(weights: str, tmp_path: Path)
         "prediction_set",
         "novelty",
         "quality",
+        "to_check",
         "agreement",
         "error",
     ]

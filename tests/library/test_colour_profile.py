@@ -217,6 +217,7 @@ def test_photos_are_converted_at_once_in_many_threads() -> None:
     assert all((a.pixels == b).all() for a, b in zip(together, alone, strict=True))
 
 
+@pytest.mark.slow
 def test_no_wrong_byte_in_a_profile_escapes() -> None:
     random = np.random.default_rng(5)
     for _ in range(2000):

@@ -90,6 +90,7 @@ def test_card_and_readme_say_what_the_contract_says(ensemble: Ensemble) -> None:
     assert "CC BY-NC 4.0" in contract.licence
 
 
+@pytest.mark.slow
 @needs_shared
 def test_members_say_of_their_held_out_images_what_the_predictions_say(
     ensemble: Ensemble, predictions: pd.DataFrame

@@ -169,6 +169,7 @@ def test_what_is_not_read_is_named_with_what_to_do(data: bytes, words: str) -> N
     assert ": " in str(caught.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["HEIC", "AVIF", "TIFF", "BMP"])
 @pytest.mark.parametrize(("size", "words"), [((8000, 8000), "8000 x 8000"), ((70, 60), "at least 64")])
 def test_limits_hold_before_pixels_are_decoded(

@@ -371,6 +371,6 @@ def test_a_gallery_of_older_weights_with_unreadable_ages_is_read() -> None:
 
 def test_groups_of_ages_are_in_order_and_hold_every_image() -> None:
     images = pd.DataFrame({"age": [80.0, 20.0, np.nan, 31.0]})
-    names, rows = zip(*groups_of(images, "age band"), strict=True)
+    names, rows = zip(*groups_of(images, "age"), strict=True)
     assert names == ("0-29", "30-44", "75+", UNKNOWN)
     assert np.sum(rows, axis=0).tolist() == [1, 1, 1, 1]
