@@ -137,7 +137,7 @@ class Analysis:
 
     def to_json(self, notes: Notes = NO_NOTES, made_at: datetime | None = None) -> str:
         """The report as JSON: all numbers and maps, English (docs/api.md lists the fields)."""
-        from skin_app.report.files import record, record_json  # it reads analyses
+        from skin_app.report.json_and_csv import record, record_json  # it reads analyses
 
         return record_json(record(self, made_at, notes))
 

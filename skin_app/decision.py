@@ -55,7 +55,7 @@ class OperatingPoint(BaseModel):
 
     `threshold`: fitted on all out-of-fold images. `sensitivity` (share of malignant images at or above
     it) and `specificity` (share of benign images below it), with 95 % intervals over lesions, are
-    nested: measured with thresholds that were fitted on other lesions.
+    crossfit: measured with thresholds that were fitted on other lesions.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -52,8 +52,7 @@ class HeatLimit(BaseModel):
 
 
 class Seen(NamedTuple):
-    """A photo's centre square (side, side, 3) RGB uint8; field of view and lesion, (side, side) "
-    "bool."""
+    """The centre square (side, side, 3) RGB uint8; field of view and lesion, (side, side) bool."""
 
     square: np.ndarray
     view: np.ndarray

@@ -1,4 +1,4 @@
-"""Where the page listens: the address is read, tried, and told as one that a browser opens."""
+"""Parses host and port, checks that they can be used, and gives the URL to print."""
 
 import errno
 import socket

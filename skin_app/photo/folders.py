@@ -1,4 +1,4 @@
-"""Which files of folders are photos: by what they hold, or by the image's suffix that they have."""
+"""Which files of folders are photos: by content or by file name."""
 
 import os
 import stat

@@ -1,6 +1,6 @@
 """The record of one analysis: what the JSON report and the machine API give. Types only.
 
-`report.record` fills it in. gradio makes the machine API's JSON schema out of these types.
+`files.record` fills it in. gradio makes the machine API's JSON schema out of these types.
 """
 
 from dataclasses import asdict, dataclass

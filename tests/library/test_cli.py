@@ -17,7 +17,7 @@ from skin_app.cli import main
 from skin_app.diagnoses import CODES
 from skin_app.ensemble import Ensemble
 from skin_app.output import growing_file, unfinished
-from skin_app.report.files import CSV_COLUMNS
+from skin_app.report.json_and_csv import CSV_COLUMNS
 from tests.tiny import give_trust, picture, write_weights
 
 

@@ -4,15 +4,7 @@ from pydantic import ValidationError
 
 from skin_app.decision import OperatingPoint, SetThresholds
 from skin_app.diagnoses import CODES
-from skin_app.outcome import (
-    GROUNDS,
-    Decision,
-    DecisionLimits,
-    ViewLimits,
-    agreement,
-    decide,
-    grounds,
-)
+from skin_app.outcome import GROUNDS, Decision, DecisionLimits, ViewLimits, agreement, decide, grounds
 
 
 def point(target: float, threshold: float) -> OperatingPoint:

@@ -14,7 +14,7 @@ from skin_app.analysis import Analysis
 from skin_app.diagnoses import CODES
 from skin_app.ensemble import Ensemble
 from skin_app.photo.read import Photo
-from skin_app.report.files import CSV_COLUMNS, csv_row, csv_text, error_row, record, record_json
+from skin_app.report.json_and_csv import CSV_COLUMNS, csv_row, csv_text, error_row, record, record_json
 from skin_app.report.record import JudgedRecord, Notes, PointRecord, Record
 from tests.tiny import give_trust, picture, write_weights
 

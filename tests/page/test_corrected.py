@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from skin_app.corrections import CORRECTIONS
-from skin_app.drawing import for_display
+from skin_app.display import for_display
 from skin_app.ensemble import Ensemble
 from skin_app.language import ENGLISH
 from skin_app.page.html import percent

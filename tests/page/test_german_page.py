@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from skin_app.analysis import Analysis
-from skin_app.drawing import for_display
+from skin_app.display import for_display
 from skin_app.ensemble import Ensemble
 from skin_app.gallery.pictures import LesionPictures
 from skin_app.language import GERMAN, Say
@@ -122,7 +122,7 @@ def test_no_english_is_left(ensemble: Ensemble, shown: Shown, name: str) -> None
 def test_english_would_be_found(ensemble: Ensemble, shown: Shown) -> None:
     english = FRAGMENTS["result"](Say("en"), ensemble, shown)
     assert words.MAP_MEANING in english_in(english)
-    assert words.MALIGNANT_TOGETHER in english_in(english)
+    assert words.ON_LESION in english_in(english)
 
 
 # The other tabs, and what is there once they are filled.

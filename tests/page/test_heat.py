@@ -11,7 +11,7 @@ from PIL import Image
 
 from skin_app.analysis import Analysis
 from skin_app.diagnoses import CODES
-from skin_app.drawing import for_display
+from skin_app.display import for_display
 from skin_app.ensemble import Ensemble
 from skin_app.language import ENGLISH
 from skin_app.page.one_photo.handlers import EXAMPLES_FOLDER

@@ -66,7 +66,7 @@ def test_the_outcome_and_what_to_check_first_stand_above_the_ranking(visit: Page
         re.compile("|".join(OUTCOMES.values()))
     )
     expect(outcome).to_contain_text(re.compile(r"90\s% set"))
-    expect(outcome).to_contain_text("of 16 readings")
+    expect(outcome).to_contain_text("of 16 network readings")
     expect(visit.locator("#ranking td.set")).to_have_count(7)
     above = outcome.bounding_box()
     below = visit.locator("#ranking").bounding_box()
@@ -123,7 +123,7 @@ def test_a_full_answer_right_behind_the_quick_one_is_shown_whole(
         expect_full_answer(visit)
         visit.wait_for_timeout(500)
         expect(visit.locator("figure.map")).to_have_count(1)
-        expect(visit.locator("#outcome")).to_contain_text("of 16 readings")
+        expect(visit.locator("#outcome")).to_contain_text("of 16 network readings")
 
 
 def test_text_named_jpg_is_explained_and_the_page_goes_on(

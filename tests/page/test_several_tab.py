@@ -282,7 +282,7 @@ def test_one_lesions_photos_are_averaged_and_their_disagreement_is_shown(
     result = part(visit, "angles", "result")
     expect(result).to_contain_text("Average of 3 photos of one lesion")
     expect(result).to_contain_text(
-        "The limits behind this outcome were fitted on single photos of 8 views"
+        "This outcome uses limits that were fitted on single photos of 8 views"
     )
     expect(result.locator(".agreement")).to_have_count(1)
     expect(result.get_by_role("table").first.locator("tbody tr")).to_have_count(7)

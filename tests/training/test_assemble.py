@@ -17,7 +17,7 @@ from skin_app.photo.read import read_photo
 from skin_app.weights.folder import open_weights
 from tests.tiny import MOBILENET, SWIN, write_data
 from train.__main__ import main
-from train.audit import foreign
+from train.audit import refusals as foreign
 from train.audit.agreement import view_readings
 from train.audit.bench import Bench
 from train.audit.heat import first_maps

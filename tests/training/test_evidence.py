@@ -29,8 +29,8 @@ from train.scores.evidence import (
     read_evidence,
     weights_evidence,
 )
-from train.scores.measure import has_sibling_in_training, measure_study, read_study
 from train.scores.paired import differences
+from train.scores.study_numbers import has_sibling_in_training, measure_study, read_study
 from train.scores.temperature import fit_temperature
 
 SHIFT = (0.5, 0.2, 0.0, 0.8, 0.0, -0.4, 0.6)

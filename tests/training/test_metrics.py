@@ -23,14 +23,12 @@ from sklearn.metrics import (
 
 from skin_app.decision import softmax
 from skin_app.diagnoses import CODES, MALIGNANT
+from train.scores.bootstrap import lesion_draws, percentiles_95, unanimous_95
 from train.scores.metrics import (
     RULES,
-    lesion_draws,
-    percentiles_95,
     resampled_scores,
     scores,
     scores_by_rule,
-    unanimous_95,
     weighted_auc,
     weighted_scores,
     weighted_specificity,

@@ -12,10 +12,10 @@ from skin_app.weights.folder import EMBEDDED
 from train.documents.results import DECIMALS, pages
 from train.recipes.studies import STUDIES
 from train.scores.evidence import read_evidence
-from train.scores.measure import measure_study, read_study
 from train.scores.paired import DECISIVE
 from train.scores.plain import plain
 from train.scores.study import about
+from train.scores.study_numbers import measure_study, read_study
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS, EVIDENCE = ROOT / "docs", ROOT / "docs" / "evidence"

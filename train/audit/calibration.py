@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from train.audit.bench import Bench
+from train.scores.bootstrap import percentiles_95
 from train.scores.crossfit import Bias, cross_fitted
 from train.scores.estimate import Estimate
-from train.scores.metrics import percentiles_95, resampled_scores, weighted_scores
+from train.scores.metrics import resampled_scores, weighted_scores
 
 TARGET = 0.02
 CALIBRATORS: dict[str, Bias] = {"temperature": "none", "temperature and bias, where it helps": "chosen"}

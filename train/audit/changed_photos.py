@@ -10,8 +10,8 @@ import numpy as np
 
 from skin_app.photo.read import Photo
 from train.audit.bench import Bench
+from train.scores.bootstrap import lesion_draws, percentiles_95
 from train.scores.estimate import Estimate
-from train.scores.metrics import lesion_draws, percentiles_95
 
 CHUNK = 16  # photos held at a time
 Change = Callable[[Photo, int], Photo]

@@ -20,8 +20,9 @@ from train.scores.estimate import Estimate, mean_estimate
 
 @dataclass(frozen=True)
 class Case:
-    """One image: its row in the bench's table, the index of its member, what that member sees and says.
+    """One image, explained by the member that had not seen it.
 
+    `row`: in the bench's table; `member`: number of that member.
     `square`: (3, size, size) in [0, 1]; `label`: the diagnosis explained; `maps`: name -> (rows,
     columns) in [0, 1], those of `EXPLAINING`, then the centre Gaussian and the random one.
     """

@@ -1,4 +1,4 @@
-"""Explanations tested: do they follow the weights, find what the answer hangs on, and hold still?
+"""Explanations tested: do maps follow the weights, mark pixels that matter, stay the same by view?
 
 Begin at `measure`. The images and their maps come from `explained_images`; `randomisation` and
 `deletion` are tests of their own; heat on the lesion and stability are measured here.

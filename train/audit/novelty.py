@@ -1,4 +1,4 @@
-"""Fit the novelty statistics on out-of-fold images; measure them on pictures that must be refused."""
+"""Fit the novelty statistics on out-of-fold images; `foreign` measures how often they refuse."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

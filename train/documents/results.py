@@ -24,11 +24,11 @@ from train.engine.range_test import choose
 from train.recipes.published import RECIPES
 from train.recipes.studies import STUDIES
 from train.scores.evidence import Evidence, read_json
-from train.scores.measure import measure_study, read_study
 from train.scores.metrics import confusion_counts
 from train.scores.plain import plain
-from train.scores.shipped import measure_weights, shipped_evidence
+from train.scores.study_numbers import measure_study, read_study
 from train.scores.unseen import unseen_members
+from train.scores.weights_numbers import measure_weights, shipped_evidence
 
 DECIMALS = 7  # rounding these to the 3 that are shown gives the same as rounding once
 CURVE = 5  # epochs that a training needs for its learning curves to be worth a figure

@@ -1,4 +1,4 @@
-"""Where each verb may write: nothing is replaced that an earlier run of the same verb did not leave."""
+"""Where each verb may write: a verb replaces only files that the same verb wrote."""
 
 import json
 from collections.abc import Mapping

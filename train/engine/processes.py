@@ -14,7 +14,7 @@ Result = TypeVar("Result")
 def new_accelerator() -> Accelerator:
     """Accelerate's view of the processes that `accelerate launch` started (or of this one alone).
 
-    bfloat16 where it pays; batch statistics are averaged by `fit`, not broadcast by torch.
+    bfloat16 where it pays; `fold.Learner` averages batch statistics, torch does not broadcast them.
     """
     device = best_device()
     return Accelerator(

@@ -66,7 +66,9 @@ def confused_pairs(run: Run, out: Path, pairs: int = 5, cases: int = 4) -> Confu
     refuse_tracked(out)
     folds = finished_folds(run.folder)
     if not folds:
-        raise RunError(f"No fold of {run.folder} is finished: finish it by `train run` first.")
+        raise RunError(
+            f"No fold of {run.folder} is finished: finish it by `python -m train run` first."
+        )
     evidence = run_evidence(run, folds)
     views = max(evidence.logits)
     probabilities = evidence.calibrated(views)

@@ -26,9 +26,9 @@ from train.release.licences import start_licence
 from train.release.rounding import as_loaded, measure_rounding
 from train.release.weights_folder import write_folder
 from train.scores.evidence import Evidence, finished_folds, run_evidence
-from train.scores.shipped import out_of_fold_scores
 from train.scores.temperature import fit_calibration
 from train.scores.unseen import columns_of_run, unseen_members
+from train.scores.weights_numbers import out_of_fold_scores
 
 LICENCE = "CC BY-NC 4.0 (trained on HAM10000, which is CC BY-NC 4.0)"
 
@@ -89,7 +89,9 @@ def _finished_folds(runs: Sequence[Run]) -> list[int]:
     """The finished folds, which must be the same of all runs."""
     folds = [finished_folds(run.folder) for run in runs]
     if not folds[0]:
-        raise RunError(f"No fold of {runs[0].folder} is finished: finish it by `train run` first.")
+        raise RunError(
+            f"No fold of {runs[0].folder} is finished: finish it by `python -m train run` first."
+        )
     for run, own in zip(runs, folds, strict=True):
         if own != folds[0]:
             raise RunError(

@@ -20,13 +20,13 @@ from train.audit import (
     corrections,
     decisions,
     explanations,
-    files,
-    foreign,
     heat,
     lesion,
     quality,
     skin_tone,
 )
+from train.audit import photo_files as files
+from train.audit import refusals as foreign
 from train.audit.agreement import view_readings
 from train.audit.bench import Bench
 from train.audit.novelty import FittedNovelty, fit_novelty
@@ -35,7 +35,7 @@ from train.documents.template import plain
 from train.documents.trust import read_document, write_document
 from train.release.weights_folder import put_into
 from train.scores.evidence import weights_evidence
-from train.scores.shipped import out_of_fold_scores
+from train.scores.weights_numbers import out_of_fold_scores
 
 
 def audit(

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from train.scores.metrics import Scores, lesion_draws, percentiles_95, unanimous_95
+from train.scores.bootstrap import lesion_draws, percentiles_95, unanimous_95
+from train.scores.metrics import Scores
 
 # What is shown of the scores of both decision rules: name -> the rule and its score.
 SHOWN = {

@@ -5,7 +5,7 @@ weightings of the images at once. Weights of 1 give the score; how often the les
 drawn gives the resamples.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from scipy.sparse import csc_array
 
 from skin_app.decision import malignant_probability
 from skin_app.diagnoses import CODES, MALIGNANT
+from train.scores.bootstrap import RESAMPLES, Interval, interval_95, lesion_draws
 
 RULES = {
     "calibrated": "highest calibrated probability (under HAM10000's class frequencies)",
@@ -20,8 +21,7 @@ RULES = {
 }
 CLASS_SCORES = ("precision", "recall", "f1", "auc", "calibration_error")
 SHARES = ("accuracy", "top_1", "top_2", "top_3")  # of all images
-RESAMPLES, CHUNK, BINS = 1000, 100, 15
-Interval = tuple[float, float]
+BINS = 15
 
 
 @dataclass(frozen=True)
@@ -259,25 +259,6 @@ def top_k(probabilities: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
     return (order == labels[:, None]).any(axis=1)
 
 
-def lesion_draws(
-    lesions: np.ndarray, among: np.ndarray, resamples: int = RESAMPLES, seed: int = 0
-) -> Iterator[np.ndarray]:
-    """Bootstraps of whole lesions: how often each image counts, in pieces of up to (100, images).
-
-    `lesions`: (images,) the lesion of each image; `among`: the lesions that are drawn from, each once
-    and sorted. The same `among` and `seed` give the same draws, whichever images are weighed.
-    """
-    index = np.searchsorted(among, lesions)
-    generator = np.random.default_rng(seed)
-    for start in range(0, resamples, CHUNK):
-        rows = range(start, min(start + CHUNK, resamples))
-        drawn = [
-            np.bincount(generator.integers(0, len(among), len(among)), minlength=len(among))
-            for _ in rows
-        ]
-        yield np.stack(drawn).astype(np.float64)[:, index]
-
-
 def resampled_scores(
     probabilities: np.ndarray,
     labels: np.ndarray,
@@ -292,36 +273,3 @@ def resampled_scores(
         for weights in lesion_draws(lesions, known, resamples)
     ]
     return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
-
-
-def percentiles_95(values: np.ndarray) -> Interval | None:
-    """95 % percentile interval of (resamples,) values.
-
-    Resamples that leave the score undefined are left out; None when all do.
-    """
-    known = values[~np.isnan(values)]
-    if not len(known):
-        return None
-    low, high = np.percentile(known, (2.5, 97.5))
-    return float(low), float(high)
-
-
-def interval_95(values: np.ndarray, lesions: int = 0) -> Interval | None:
-    """`percentiles_95`, where (resamples,) `values` differ at all.
-
-    Where they do not: `unanimous_95` for a share of `lesions` that is 0 or 1; None for any other score,
-    as of an area of 1 no resample says how far below 1 it may be.
-    """
-    found = percentiles_95(values)
-    if found is None or found[0] < found[1]:
-        return found
-    return unanimous_95(found[0], lesions) if lesions and found[0] in (0.0, 1.0) else None
-
-
-def unanimous_95(share: float, lesions: int) -> Interval:
-    """Exact 95 % interval (Clopper and Pearson 1934) of a share that is 0 or 1 in all of `lesions`.
-
-    Resampled, values that are all equal would give an interval without any width.
-    """
-    bound = 0.025 ** (1 / lesions)
-    return (bound, 1.0) if share else (0.0, 1 - bound)

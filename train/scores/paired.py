@@ -10,17 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from train.scores.bootstrap import RESAMPLES, Interval, percentiles_95
 from train.scores.estimate import SHOWN
 from train.scores.evidence import Evidence, on_shared_images
-from train.scores.metrics import (
-    CLASS_SCORES,
-    RESAMPLES,
-    RULES,
-    Interval,
-    percentiles_95,
-    resampled_scores,
-    weighted_scores,
-)
+from train.scores.metrics import CLASS_SCORES, RULES, resampled_scores, weighted_scores
 
 LOWER_IS_BETTER = ("brier", "negative_log_likelihood", "expected_calibration_error")
 DECISIVE = ("accuracy", "balanced_accuracy", "malignant_auc", "negative_log_likelihood")

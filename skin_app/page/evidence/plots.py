@@ -61,7 +61,7 @@ def reliability_figure(say: Say, reliability: Reliability) -> str:
 
 
 def malignant_roc_figure(say: Say, curve: Curve, points: Sequence[OperatingPoint]) -> str:
-    """ROC of malignant against benign, with the nested sensitivity and specificity of `points`."""
+    """ROC of malignant against benign, with the crossfit sensitivity and specificity of `points`."""
     figure, panel = _roc_panel(say, words.ROC_AXES)
     panel.plot(*_visible(curve), color=INK, linewidth=1.8)
     for point in points:

@@ -6,7 +6,7 @@ import numpy as np
 
 from skin_app.analysis import Analysis
 from skin_app.corrections import CORRECTIONS, view_square
-from skin_app.drawing import data_url
+from skin_app.display import data_url
 from skin_app.ensemble import Ensemble
 from skin_app.gallery.pictures import shrunk
 from skin_app.language import Say

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from skin_app.analysis import Analysis
-from skin_app.drawing import DisplayPhoto, data_url, for_display
+from skin_app.display import DisplayPhoto, data_url, for_display
 from skin_app.ensemble import Ensemble
 from skin_app.gallery.pictures import shrunk
 from skin_app.language import Say

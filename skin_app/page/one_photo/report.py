@@ -20,7 +20,7 @@ from skin_app.page.html import status
 from skin_app.page.labels import Labels
 from skin_app.page.one_photo.handlers import Shown
 from skin_app.page.sessions import Desk
-from skin_app.report.files import csv_row, csv_text
+from skin_app.report.json_and_csv import csv_row, csv_text
 from skin_app.report.record import NO_NOTES, Notes
 from skin_app.views import VIEWS
 from skin_app.words import page as words

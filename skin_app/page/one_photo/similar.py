@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from html import escape
 
-from skin_app.drawing import data_url
+from skin_app.display import data_url
 from skin_app.gallery.index import NOT_STATED, SimilarLesion
 from skin_app.gallery.pictures import LesionPictures
 from skin_app.language import Say

@@ -10,7 +10,7 @@ import numpy as np
 
 from skin_app.corrections import CORRECTIONS
 from skin_app.decision import malignant_probability
-from skin_app.drawing import data_url, for_display
+from skin_app.display import data_url, for_display
 from skin_app.ensemble import Ensemble
 from skin_app.gallery.pictures import LesionPictures
 from skin_app.language import Say
@@ -21,12 +21,7 @@ from skin_app.page.one_photo import handlers
 from skin_app.page.one_photo.corrected import compare
 from skin_app.page.one_photo.handlers import Answered, Received, Shown
 from skin_app.page.one_photo.heat import map_figure
-from skin_app.page.one_photo.outcome import (
-    has_points,
-    in_set,
-    operating_points,
-    outcome_panel,
-)
+from skin_app.page.one_photo.outcome import has_points, in_set, operating_points, outcome_panel
 from skin_app.page.one_photo.ranking import members_panel, ranking_panel
 from skin_app.page.one_photo.report import REPORT_FIELDS, build_report
 from skin_app.page.one_photo.similar import similar_lesions

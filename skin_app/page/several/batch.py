@@ -19,7 +19,7 @@ from torch import Tensor
 from torchvision.io import decode_jpeg, encode_jpeg
 
 from skin_app.analysis import Analysis
-from skin_app.drawing import for_display
+from skin_app.display import for_display
 from skin_app.ensemble import Ensemble
 from skin_app.gallery.pictures import shrunk
 from skin_app.page.one_photo.handlers import Shown

@@ -19,7 +19,7 @@ V4, V5 = 108, 124
 def opened(data: bytes) -> Opened:
     """Size in pixels from the header, nothing decoded.
 
-    Raises `PhotoError`, or one of `photo.FAULTS` for a file that is cut off.
+    Raises `PhotoError`, or one of `read.FAULTS` for a file that is cut off.
     """
     (header,) = struct.unpack_from("<I", data, 14)
     if header == 12:

@@ -1,4 +1,4 @@
-"""The boxes of an AVIF or HEIC file (ISO/IEC 14496-12, 23008-12), as far as the readers do not tell."""
+"""The boxes of an AVIF or HEIC file (ISO/IEC 14496-12, 23008-12) that no decoder reports."""
 
 import struct
 from collections.abc import Iterator

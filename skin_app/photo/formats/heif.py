@@ -18,7 +18,7 @@ from skin_app.photo.made_profile import coded_profile
 def opened_heic(data: bytes) -> Opened:
     """Size in pixels from the header, nothing decoded; depth, gain maps and thumbnails are passed over.
 
-    Raises `PhotoError`, or one of `photo.FAULTS` for a file that is cut off.
+    Raises `PhotoError`, or one of `read.FAULTS` for a file that is cut off.
     """
     if boxes.has_movie(data):
         raise PhotoError("This file holds a series of pictures: save the one that you mean on its own.")
@@ -30,7 +30,7 @@ def opened_heic(data: bytes) -> Opened:
 def opened_avif(data: bytes) -> Opened:
     """Size in pixels from the header, nothing decoded.
 
-    Raises `PhotoError`, or one of `photo.FAULTS` for a file that is cut off.
+    Raises `PhotoError`, or one of `read.FAULTS` for a file that is cut off.
     """
     if not features.check("avif"):
         raise PhotoError("AVIF cannot be read by this installation: export the photo as JPEG or PNG.")

@@ -23,7 +23,7 @@ INKS = 4
 def opened(data: bytes) -> Opened:
     """Size in pixels from the header, nothing decoded; what follows the end marker is not looked at.
 
-    Phones put gain maps, second pictures and films there. Raises `PhotoError`, or one of `photo.FAULTS`
+    Phones put gain maps, second pictures and films there. Raises `PhotoError`, or one of `read.FAULTS`
     for a file that is cut off.
     """
     if has_too_many_scans(data):

@@ -23,7 +23,7 @@ Chunks = dict[bytes, tuple[int, int]]  # name -> where its content begins and en
 def opened(data: bytes) -> Opened:
     """Size in pixels from the header, nothing decoded.
 
-    Raises `PhotoError`, or one of `photo.FAULTS` for a file that is cut off.
+    Raises `PhotoError`, or one of `read.FAULTS` for a file that is cut off.
     """
     width, height = struct.unpack_from(">II", data, 16)
     chunks = _chunks(data)

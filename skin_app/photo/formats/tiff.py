@@ -52,7 +52,7 @@ class Directory(NamedTuple):
 def opened(data: bytes) -> Opened:
     """Size in pixels from the header, nothing decoded.
 
-    Raises `PhotoError`, or one of `photo.FAULTS` for a file that is cut off.
+    Raises `PhotoError`, or one of `read.FAULTS` for a file that is cut off.
     """
     order = "<" if data[:2] == b"II" else ">"
     if struct.unpack_from(order + "H", data, 2)[0] != 42:

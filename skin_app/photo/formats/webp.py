@@ -32,7 +32,7 @@ UPRIGHT = {  # EXIF orientation -> what turns the stored pixels upright
 def opened(data: bytes) -> Opened:
     """Size in pixels from the header, nothing decoded.
 
-    Raises `PhotoError`, or one of `photo.FAULTS` for a file that is cut off.
+    Raises `PhotoError`, or one of `read.FAULTS` for a file that is cut off.
     """
     return Opened(*_size(data), partial(_decoded, data))
 
