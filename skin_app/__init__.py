@@ -1,4 +1,4 @@
-"""Photos of skin lesions (dermatoscopic images) to diagnoses. A research demo, not a medical device.
+"""Classify dermatoscopic photos of skin lesions. A research demo, not a medical device.
 
     >>> from skin_app import load, read_photo
     >>> model = load()             # the embedded weights; or a folder, or "owner/name@commit"
@@ -40,7 +40,7 @@ _HOMES = {
 
 
 def load(source: "str | Path | None" = None) -> "Ensemble":
-    """The networks of a weights folder, ready to answer.
+    """Load the networks of a weights folder, ready to answer.
 
     `source`: a folder, "owner/name@commit" on the Hugging Face Hub (40 hex digits), or None for the
     weights that come with this package. Raises `WeightsError`, whose sentence says what to do.

@@ -1,4 +1,4 @@
-"""What is said of one photo: `Analysis`. Every screen, report, file and API answer is a view of it."""
+"""The result for one photo, `Analysis`. Every screen, report, file and API answer is made from it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -35,10 +35,10 @@ class Ranked:
 
 @dataclass(frozen=True)
 class ToCheck:
-    """Something to look at before the answer is relied on.
+    """Something to check before relying on the answer.
 
-    `name`: in a few words, for tables. `sentence`: English, what to look at; `values`: for its named
-    places, shares in [0, 1] or words.
+    `name`: a few words, for tables. `sentence`: what to check, in English; `values`: shares in [0, 1]
+    or words that fill the sentence's placeholders.
     """
 
     name: str
@@ -46,7 +46,7 @@ class ToCheck:
     values: Mapping[str, float | str] = field(default_factory=dict)
 
     def said(self, say: Say) -> str:
-        """The whole sentence in a language."""
+        """The sentence in a language, with its values filled in."""
         values = {
             place: say(value) if isinstance(value, str) else say.percent(value, digits=0)
             for place, value in self.values.items()
@@ -56,17 +56,17 @@ class ToCheck:
 
 @dataclass(frozen=True, eq=False)
 class Analysis:
-    """All that is said of one photo.
+    """The complete result for one photo.
 
     `probabilities`, `prior_adjusted`: (7,) in the order of `DIAGNOSES`; `malignant_probability`: sum
     over akiec, bcc and mel. `members`: (members, 7), each member's own calibrated probabilities.
-    `maps`: (7, rows, columns) in [0, 1] on one shared scale, over the photo's centre square `square`
-    (left, top, side in pixels), of the upright view; None in an answer without maps.
-    `embedding`: (channels,) of the first member, view 0. `similar`: the nearest confirmed lesions, most
-    similar first. `views`: how many views were averaged. `assessment`: how far to trust the answer;
-    None where the weights carry no limits to judge it by. `weights`, `device`: what computed it.
-    `file_findings`: what is wrong with the photo's file, known whatever the weights. `photo`: the photo
-    or a smaller copy, for the PDF; None where it was not kept.
+    `maps`: (7, rows, columns) in [0, 1] on one shared scale, from the upright view; they cover the
+    photo's centre square, `square` (left, top, side in pixels). None in an answer without maps.
+    `embedding`: (channels,), from the first member and view 0. `similar`: the nearest confirmed
+    lesions, most similar first. `views`: how many views were averaged. `assessment`: how far to trust
+    the answer; None where the weights carry no limits to judge it by. `weights`, `device`: what
+    computed it. `file_findings`: faults of the photo's file, which are known without limits. `photo`:
+    the photo or a smaller copy, for the PDF; None where it was not kept.
     """
 
     probabilities: np.ndarray
@@ -97,8 +97,8 @@ class Analysis:
 
     @property
     def operating_points(self) -> tuple[OperatingPoint, ...]:
-        """The measured thresholds for "malignant"; none where they do not hold: without limits, and
-        for photos unlike the training images."""
+        """The measured thresholds for "malignant". Empty where they do not apply: for weights without
+        limits, and for photos unlike the training images."""
         trust = self.weights.contract.trust
         if trust is None or self.assessment is None or self.assessment.novelty.is_novel:
             return ()
@@ -106,16 +106,17 @@ class Analysis:
 
     @property
     def findings(self) -> tuple[Finding, ...] | None:
-        """What is wrong with the photo; None where nothing is known, as these weights judge nothing."""
+        """Faults of the photo; None where the weights carry no limits and the file has no fault."""
         if self.assessment is not None:
             return self.assessment.look.findings
         return self.file_findings or None
 
     @property
     def to_check(self) -> tuple[ToCheck, ...] | None:
-        """What to look at before the answer is relied on, the gravest first; None as for `findings`.
+        """What to check before relying on the answer, most serious first.
 
-        The one rule for the page, the report, the command line and the API.
+        None where the weights carry no limits and nothing is known without them. The page, the report,
+        the command line and the API all use this list.
         """
         found = [ToCheck(own.name, ADVICE[own.fault]) for own in self.file_findings]
         known = [lesion.image_id for lesion in self.similar if lesion.is_the_same_photo]
@@ -136,7 +137,7 @@ class Analysis:
         return tuple({check.sentence: check for check in found}.values())
 
     def to_json(self, notes: Notes = NO_NOTES, made_at: datetime | None = None) -> str:
-        """The report as JSON: all numbers and maps, English (docs/api.md lists the fields)."""
+        """The report as JSON in English: all numbers and maps (docs/api.md lists the fields)."""
         from skin_app.report.json_and_csv import record, record_json  # it reads analyses
 
         return record_json(record(self, made_at, notes))
@@ -151,7 +152,7 @@ class Analysis:
     ) -> bytes:
         """The report as a PDF of one page, in a language of `skin_app.language`.
 
-        `notes`: what the clinician states; `made_at`: time with its zone, now by default; `thumbnails`:
+        `notes`: the clinician's notes; `made_at`: time with its zone, now by default; `thumbnails`:
         image id -> (height, width, 3) uint8 of similar lesions; `opacity`: of the map, in [0, 1].
         Raises `ValueError` where the photo was not kept.
         """

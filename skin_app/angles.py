@@ -1,4 +1,4 @@
-"""One lesion from several angles: the photos' answers averaged, and how far they disagree."""
+"""One lesion from several angles: averages the photos' answers and measures their disagreement."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,15 +18,15 @@ CLEARED: Outcome = "not suspicious"
 
 @dataclass(frozen=True, eq=False)
 class JointAnalysis:
-    """What several photos of one lesion say together.
+    """The joint answer for several photos of one lesion.
 
-    `used`, `refused`: places of the photos that the average holds, and of those that are not like
-    dermatoscopic images and were left out; where all are, all are used and the decision says so.
-    `probabilities`, `prior_adjusted`: (7,) in the order of `DIAGNOSES`. `least`, `greatest`: (7,) over
-    the used photos' own probabilities. `same_first`, `same_outcome`: whether the used photos agree,
-    each on its own. `views`: of each photo. `decision`: by limits that were fitted on single photos,
-    and never "not suspicious" where one photo is suspicious on its own, or any is damaged; None for
-    weights that none were fitted for.
+    `used`: positions of the photos in the average. `refused`: positions of the photos that were left
+    out because they are unlike dermatoscopic images; if all photos are, all are used and the decision
+    says so. `probabilities`, `prior_adjusted`: (7,) in the order of `DIAGNOSES`. `least`, `greatest`:
+    (7,) smallest and largest probability among the used photos. `same_first`, `same_outcome`: whether
+    the used photos have the same most probable diagnosis, and the same outcome. `views`: number of
+    views of each photo. `decision`: by limits that were fitted on single photos; never "not
+    suspicious" where one photo alone is suspicious, or any is damaged; None for weights without limits.
     """
 
     used: tuple[int, ...]
@@ -47,7 +47,7 @@ class JointAnalysis:
 
     @property
     def ranked(self) -> tuple[Ranked, ...]:
-        """The seven diagnoses, most probable (jointly) first."""
+        """The seven diagnoses, highest joint probability first."""
         return ranked(self.probabilities, self.prior_adjusted)
 
 
@@ -57,7 +57,7 @@ def join(
     """Average the answers to 2 to 8 photos of one lesion.
 
     `frequencies`: (7,) share of each class in the training data. Raises `ValueError` for another number
-    of photos, or photos that were answered from different numbers of views.
+    of photos, and for photos that were analysed with different numbers of views.
     """
     if not LEAST <= len(analyses) <= MOST:
         raise ValueError(f"A lesion's photos are averaged {LEAST} to {MOST} at a time.")
@@ -89,10 +89,10 @@ def join(
 def joint_probabilities(probabilities: np.ndarray) -> np.ndarray:
     """Normalised geometric mean over the photos: (photos, 7) calibrated -> (7,).
 
-    The same as averaging the photos' logits before calibration, because what calibration takes off the
-    logarithm of each photo's probabilities is the same for all seven classes.
+    This equals averaging the photos' logits before calibration: the logarithms of a photo's
+    probabilities differ from its scaled and shifted logits by a constant that all seven classes share.
     """
-    least = np.finfo(np.float64).tiny  # the logarithm of nothing is not a number to average
+    least = np.finfo(np.float64).tiny  # the logarithm of 0 cannot be averaged
     return softmax(np.log(np.maximum(probabilities, least)).mean(axis=0))
 
 
@@ -124,7 +124,7 @@ def _decision(
 
 
 def _on_side(analysis: Analysis, above: bool, threshold: float) -> float:
-    """Share of one photo's readings on the joint answer's side of the operating point, in [0, 1]."""
+    """Share in [0, 1] of one photo's readings on the joint answer's side of the operating point."""
     assert analysis.assessment is not None
     shared = analysis.assessment.decision.agreement
     return shared if (analysis.malignant_probability >= threshold) == above else 1 - shared

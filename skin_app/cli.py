@@ -16,7 +16,7 @@ from skin_app.photo.read import Photo, PhotoError, read_photo
 from skin_app.report.json_and_csv import CSV_COLUMNS, csv_row, error_row, without_formulas
 from skin_app.weights.folder import WeightsError
 
-FIRST = 8  # columns that every version wrote: the file, and a probability for each diagnosis
+FIRST = 8  # columns that every version has written: the file, and a probability for each diagnosis
 OUR_CSV = (
     "".join(
         [",".join(CSV_COLUMNS[:FIRST]), *(f"(,{column})?" for column in CSV_COLUMNS[FIRST:]), r"\r?\n"]
@@ -29,7 +29,7 @@ DASHED = (
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run it; returns 0 when done (errors stand in their rows), 2 when not, 130 if stopped."""
+    """Run the command. Returns 0 when done (rows may state errors), 2 on failure, 130 if stopped."""
     options = _options(sys.argv[1:] if arguments is None else arguments)
     try:
         found = find_photos(options.photos)
@@ -96,7 +96,7 @@ def write_scores(ensemble: Ensemble, files: list[Path], file: TextIO) -> int:
     with tqdm(total=len(files), unit="photo", mininterval=2) as bar:
         for few in ensemble.analyse_files(files, _read, with_maps=False):
             if not bar.n:
-                writer.writeheader()  # not before the first rows: without any, no file is left
+                writer.writeheader()  # only once there are rows, so that no file is left without any
             for path, result in few:
                 if isinstance(result, PhotoError):
                     row = error_row(path, str(result))
@@ -110,6 +110,6 @@ def write_scores(ensemble: Ensemble, files: list[Path], file: TextIO) -> int:
 
 
 def _read(path: Path) -> Photo:
-    if is_no_file(path):  # opening a pipe could wait for ever
+    if is_no_file(path):  # opening a pipe could block forever
         raise PhotoError("This is a pipe, a device or a folder: name the photo's own file.")
     return read_photo(path)

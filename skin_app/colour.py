@@ -1,7 +1,7 @@
-"""Colour as the eye orders it: sRGB to CIE L*a*b* under the daylight illuminant D65.
+"""Perceptual colour: converts sRGB to CIE L*a*b* under the daylight illuminant D65.
 
 IEC 61966-2-1 (sRGB transfer curve and primaries) and CIE 15:2004 (L*a*b*). A dermatoscope's camera is
-not calibrated, so the numbers are those of the picture, not of the skin.
+not calibrated, so the numbers describe the picture, not the skin.
 """
 
 import numpy as np
@@ -23,14 +23,14 @@ def to_lab(pixels: np.ndarray) -> np.ndarray:
     """L* in [0, 100], a* and b* (about -128 to 127) of sRGB pixels.
 
     `pixels`: (..., 3) uint8 RGB. Returns (..., 3) float64. Raises `TypeError` for any other type,
-    whose range would have to be guessed.
+    because its value range would be a guess.
     """
     x, y, z = _responses(pixels, (0, 1, 2))
     return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)
 
 
 def lightness(pixels: np.ndarray) -> np.ndarray:
-    """L* alone, (...), in a third of the time of `to_lab`, whose arguments and errors it has."""
+    """L* alone, (...), in a third of the time of `to_lab`; same arguments and errors."""
     (y,) = _responses(pixels, (1,))
     return 116 * y - 16
 
@@ -42,7 +42,7 @@ def lightness_and_yellow(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _responses(pixels: np.ndarray, wanted: tuple[int, ...]) -> list[np.ndarray]:
-    """The cube roots of X, Y, Z (0, 1, 2) that are wanted."""
+    """The cube-root responses of CIE 15 for the `wanted` of X, Y, Z (0, 1, 2)."""
     if pixels.dtype != np.uint8:
         raise TypeError(f"Pixels are {pixels.dtype}: pass uint8 sRGB in [0, 255].")
     red, green, blue = (LINEAR[pixels[..., channel]] for channel in range(3))
@@ -51,5 +51,5 @@ def _responses(pixels: np.ndarray, wanted: tuple[int, ...]) -> list[np.ndarray]:
 
 
 def _response(share: np.ndarray) -> np.ndarray:
-    """The cube root of CIE 15, straight near black; `share` of the white's tristimulus value."""
+    """The cube root of CIE 15, linear near black; `share`: tristimulus value relative to white."""
     return np.where(share > KNEE, np.cbrt(share), share / (3 * (6 / 29) ** 2) + 4 / 29)

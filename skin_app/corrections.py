@@ -1,9 +1,9 @@
-"""Corrections of a photo that a reader may ask for: light, colour, field of view.
+"""Optional corrections of a photo: light, colour, field of view.
 
 The four that Mishra et al. (CVPR Workshops 2019) use on photos of skin. The networks were trained on
-uncorrected images, so a correction can hurt; `docs/trust.md` says where. None is applied unasked.
-Every function takes a `Photo` and gives a new one; the photo that it is given stays as it is, and what
-is wrong with its file is wrong with the new one too.
+uncorrected images, so a correction can make answers worse; `docs/trust.md` says where. None is
+applied unless the user asks for it. Every function takes a `Photo`, leaves it unchanged and returns a
+new one, which keeps the recorded faults of the file.
 """
 
 from collections.abc import Callable
@@ -19,21 +19,21 @@ from skin_app.photo.read import Photo
 
 GAMMA = 1.35  # the middle of the published 1.2 to 1.5
 MINKOWSKI = 6  # Finlayson & Trezzi's best
-GRID = 64  # cells a side at which the illumination is fitted; no photo has fewer pixels
-DARKER = 0.88  # of the fitted light: below that a cell is lesion or hair, not skin in shade
+GRID = 64  # cells per side on which the illumination is fitted; no photo has fewer pixels
+DARKER = 0.88  # of the fitted light: a darker cell is lesion or hair, not shaded skin
 ROUNDS = 8
-STIFFNESS = 0.01  # ridge on all but the mean: a surface that little skin supports stays flat
+STIFFNESS = 0.01  # ridge on all terms but the mean: with little skin, the surface stays flat
 LEAST_SKIN = 0.15  # of the photo
-LEAST, MOST = 0.45, 1.6  # of the mean light: beyond these the fit is not believed
-SURROUND = 0.01  # share of the square that must be black before it is cropped
-SMALLEST = 0.4  # of the square's side that a crop must keep to be believed
+LEAST, MOST = 0.45, 1.6  # of the mean light: a fit beyond these is not trusted
+SURROUND = 0.01  # least share of the square that must be black before it is cropped
+SMALLEST = 0.4  # of the square's side: a smaller crop is not trusted
 
 
 def gamma(photo: Photo, exponent: float = GAMMA) -> Photo:
     """Brighten the mid-tones: 255 * (value / 255) ** (1 / `exponent`), by channel.
 
-    Above 1 brightens, below 1 darkens, 1 changes nothing; black and white stay. Raises `ValueError`
-    unless `exponent` is above 0.
+    An exponent above 1 brightens, below 1 darkens, 1 changes nothing; black and white stay the same.
+    Raises `ValueError` unless `exponent` is above 0.
     """
     if exponent <= 0:
         raise ValueError(f"The gamma is {exponent}: choose one above 0 (1.2 to 1.5 is usual).")
@@ -46,9 +46,9 @@ def even_illumination(photo: Photo) -> Photo:
 
     Brightness is V of HSV, the largest channel. The logarithm of V is fitted by least squares over the
     field of view without the lesion; cells clearly darker than the fit (hair, a lesion that was missed)
-    are left out and it is fitted again. Each pixel is divided by the fitted light over its mean, which
-    stays within `LEAST` to `MOST`. Unchanged where too little skin is seen. After Cavalcanti,
-    Scharcanski & Lopes, "Shading attenuation in human skin color images" (2010).
+    are left out and the surface is fitted again. Each pixel is divided by the ratio of the fitted light
+    to its mean, limited to `LEAST` to `MOST`. Unchanged where too little skin is visible. After
+    Cavalcanti, Scharcanski & Lopes, "Shading attenuation in human skin color images" (2010).
     """
     small = _grid(photo)
     view = ndimage.binary_erosion(field_of_view(small), iterations=1, border_value=1)
@@ -65,10 +65,10 @@ def even_illumination(photo: Photo) -> Photo:
 def colour_constancy(photo: Photo, norm: int = MINKOWSKI) -> Photo:
     """Shades of gray: scale the channels so that their Minkowski means are equal.
 
-    The light's colour is the mean of value ** `norm`, to the power 1 / `norm`, by channel; each channel
-    is divided by its own and multiplied by the root mean square of the three. Finlayson & Trezzi,
-    "Shades of gray and colour constancy" (2004), on the stored sRGB values as usual for skin images
-    (Barata et al. 2015). A photo without light stays as it is.
+    The light's colour is, for each channel, the mean of value ** `norm` to the power 1 / `norm`. Each
+    channel is divided by its own such mean and multiplied by the root mean square of the three.
+    Finlayson & Trezzi, "Shades of gray and colour constancy" (2004), on the stored sRGB values as usual
+    for skin images (Barata et al. 2015). A black photo is unchanged.
     """
     counts = np.stack([np.bincount(photo.pixels[..., c].ravel(), minlength=256) for c in range(3)])
     powers = (np.arange(256) / 255) ** norm
@@ -82,7 +82,7 @@ def colour_constancy(photo: Photo, norm: int = MINKOWSKI) -> Photo:
 
 
 def crop_to_view(photo: Photo) -> Photo:
-    """The largest square inside the bright circle of the centre square; the photo if there is none."""
+    """Crop to the largest square inside the bright circle of the centre square, if there is one."""
     found = view_square(photo)
     if found is None:
         return replace(photo, pixels=photo.pixels.copy())
@@ -93,8 +93,9 @@ def crop_to_view(photo: Photo) -> Photo:
 def view_square(photo: Photo) -> tuple[int, int, int] | None:
     """Left, top and side, in pixels, of what `crop_to_view` keeps; None where it crops nothing.
 
-    Nothing when less than `SURROUND` of the square that the networks see is black surround, or when
-    the crop would keep less than `SMALLEST` of its side: that is then no circle of a dermatoscope.
+    It crops nothing when less than `SURROUND` of the square that the networks see is black surround.
+    It also crops nothing when less than `SMALLEST` of the side would be left, because the bright area
+    is then not a dermatoscope's circle.
     """
     view = field_of_view(standard_square(photo))
     if view.mean() > 1 - SURROUND:
@@ -122,14 +123,14 @@ def _stored(values: np.ndarray) -> np.ndarray:
 
 
 def _grid(photo: Photo) -> np.ndarray:
-    """(GRID, GRID, 3) uint8: the whole photo averaged in cells, whatever its shape."""
+    """(GRID, GRID, 3) uint8: the whole photo, of any shape, averaged in cells."""
     rows = [band.mean(axis=0, dtype=np.float32) for band in np.array_split(photo.pixels, GRID)]
     cells = [band.mean(axis=1) for band in np.array_split(np.stack(rows), GRID, axis=1)]
     return _stored(np.stack(cells, axis=1))
 
 
 def _fitted_light(values: np.ndarray, view: np.ndarray, skin: np.ndarray) -> np.ndarray | None:
-    """Log of the light over its mean in the view, (GRID, GRID); None when too little skin is seen."""
+    """Log of light / mean light in the view, (GRID, GRID); None where too little skin is visible."""
     y, x = (np.indices(values.shape) + 0.5) / GRID * 2 - 1
     terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1)
     ridge = STIFFNESS * np.diag([0, 1, 1, 1, 1, 1])
@@ -146,7 +147,7 @@ def _fitted_light(values: np.ndarray, view: np.ndarray, skin: np.ndarray) -> np.
 
 
 def _largest_square(view: np.ndarray) -> tuple[int, int, int]:
-    """Top, left and side of the largest square of True; of several, the one nearest its centre."""
+    """Top, left and side of the largest square that is all True; the most central one of several."""
     padded = np.asarray(ndimage.distance_transform_cdt(np.pad(view, 1), "chessboard"))
     reach = padded[1:-1, 1:-1]
     candidates = np.argwhere(reach == reach.max())

@@ -1,9 +1,9 @@
-"""From averaged logits to probabilities that mean what they say.
+"""From averaged logits to calibrated probabilities.
 
 Two decision rules, always named: "calibrated" (probabilities under HAM10000's class frequencies) and
 "prior-adjusted" (each divided by its class frequency and renormalised, as if all seven diagnoses were
 equally common; this is the rule that maximises balanced accuracy). Prediction sets and operating points
-are read from the calibrated probabilities.
+use the calibrated probabilities.
 """
 
 from typing import Annotated
@@ -21,10 +21,10 @@ SevenShares = Annotated[tuple[Share, ...], Field(min_length=7, max_length=7)]
 class Calibration(BaseModel):
     """Fitted on out-of-fold predictions, stored in `ensemble.json`.
 
-    `temperatures`: number of views -> temperature of the averaged logits. `log_prior_shift`: (7,)
-    what the class-weighted loss added to the logits (the log of its class weights). `frequencies`:
-    (7,) share of each class in the training data, summing to 1. `fitted_on`: what data, in words.
-    `biases`: number of views -> (7,) added after the temperature, where it was found to help.
+    `temperatures`: number of views -> temperature of the averaged logits. `log_prior_shift`: (7,) the
+    shift that the class-weighted loss adds to the logits (the log of its class weights). `frequencies`:
+    (7,) share of each class in the training data, summing to 1. `fitted_on`: the data, in words.
+    `biases`: number of views -> (7,) bias added after the temperature, where it was found to help.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -37,11 +37,11 @@ class Calibration(BaseModel):
 
 
 class SetThresholds(BaseModel):
-    """Class-conditional prediction sets of one coverage, stored in `ensemble.json`.
+    """Thresholds of class-conditional prediction sets of one coverage, stored in `ensemble.json`.
 
-    `coverage`: share of each diagnosis' own images whose set holds it, such as 0.9; `least`: (7,) least
-    calibrated probability at which a diagnosis is in the set. 0: always in it, because too few images
-    of that diagnosis were there to choose a threshold from.
+    `coverage`: target share of the images of each diagnosis whose set contains that diagnosis, such as
+    0.9. `least`: (7,) smallest calibrated probability at which a diagnosis is in the set. At 0 it is
+    always in the set, because there were too few images of it to choose a threshold.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -51,11 +51,11 @@ class SetThresholds(BaseModel):
 
 
 class OperatingPoint(BaseModel):
-    """From which malignant probability on a lesion is called suspicious, stored in `ensemble.json`.
+    """The malignant probability from which a lesion is called suspicious, stored in `ensemble.json`.
 
-    `threshold`: fitted on all out-of-fold images. `sensitivity` (share of malignant images at or above
-    it) and `specificity` (share of benign images below it), with 95 % intervals over lesions, are
-    crossfit: measured with thresholds that were fitted on other lesions.
+    `threshold`: fitted on all out-of-fold images. `sensitivity`: share of malignant images at or above
+    the threshold; `specificity`: share of benign images below it. Both have 95 % intervals over
+    lesions and are crossfit: measured with thresholds that were fitted on other lesions.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -104,7 +104,7 @@ def malignant_probability(probabilities: np.ndarray) -> np.ndarray:
 
 
 def prediction_set(probabilities: np.ndarray, thresholds: SetThresholds) -> np.ndarray:
-    """Which diagnoses cannot be ruled out, bool of the shape of `probabilities`, (..., 7).
+    """The diagnoses that cannot be ruled out: bool (..., 7), as `probabilities`.
 
     Class-conditional ("Mondrian") split conformal sets: Vovk, ACML 2012; score 1 - p of Sadinle et al.,
     JASA 2019.
@@ -117,9 +117,9 @@ def predictive_values(
 ) -> tuple[float | None, float | None]:
     """Positive and negative predictive value by Bayes' rule, each in [0, 1].
 
-    The share of malignant lesions among those called suspicious, and of benign ones among the others,
-    where `prevalence` of all lesions are malignant. None where nothing is called so. Raises
-    `ValueError` for a number outside [0, 1].
+    The share of malignant lesions among those called suspicious, and of benign lesions among the
+    others; `prevalence` is the share of malignant lesions among all. A value is None where no lesion
+    falls into its group. Raises `ValueError` for a number outside [0, 1].
     """
     if not all(0 <= share <= 1 for share in (sensitivity, specificity, prevalence)):
         raise ValueError("Sensitivity, specificity and prevalence are shares: pass them in [0, 1].")

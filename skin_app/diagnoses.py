@@ -1,7 +1,7 @@
 """The seven diagnoses of HAM10000, in their one fixed order.
 
 Every file that stores numbers per class stores the codes as well, and loading goes through
-`assert_codes`: a wrong class order is the commonest silent bug in this field.
+`assert_codes`, because a wrong class order is the commonest silent bug in this field.
 Source: Tschandl et al., Scientific Data 5, 180161 (2018), table 2.
 """
 
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """One diagnosis: HAM10000 code, full name, whether the group is malignant, a display colour.
+    """One diagnosis: HAM10000 code, full name, whether it counts as malignant, and a display colour.
 
-    akiec holds actinic keratosis and Bowen's disease (intraepithelial carcinoma): it counts as
+    akiec holds actinic keratosis and Bowen's disease (intraepithelial carcinoma). It counts as
     malignant here, as in the ISIC 2018 challenge's malignant grouping.
     """
 
@@ -37,7 +37,7 @@ MALIGNANT: tuple[bool, ...] = tuple(diagnosis.malignant for diagnosis in DIAGNOS
 
 
 class ClassOrderError(ValueError):
-    """A file lists other classes, or the same in another order, than this program."""
+    """A file lists other classes than this program, or lists them in another order."""
 
 
 def assert_codes(codes: Sequence[str], source: str) -> None:

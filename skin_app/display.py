@@ -1,4 +1,4 @@
-"""Pictures drawn in memory: a photo at screen size, and the map of one class over it."""
+"""Pictures drawn in memory: a photo at screen size, and one class's map laid over it."""
 
 import base64
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from skin_app.photo.read import Photo
 
 LONG_SIDE = 900
 OUTSIDE = 0.45
-# Viridis (van der Walt & Smith 2015), five of its colours: even in brightness, and unlike skin.
+# Five colours of viridis (van der Walt & Smith 2015): brightness rises evenly, and none is like skin.
 STOPS = ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37))
 
 
@@ -23,8 +23,8 @@ STOPS = ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 3
 class DisplayPhoto:
     """A photo at screen size.
 
-    `pixels`: (height, width, 3) uint8, at most `LONG_SIDE` a side; `square`: (left, top, side) of
-    what the networks saw, in these pixels.
+    `pixels`: (height, width, 3) uint8, each side at most `LONG_SIDE`; `square`: (left, top, side), in
+    these pixels, of the square that the networks saw.
     """
 
     pixels: np.ndarray
@@ -42,9 +42,9 @@ def for_display(photo: Photo) -> DisplayPhoto:
 def overlay(photo: DisplayPhoto, class_map: np.ndarray, opacity: float) -> np.ndarray:
     """The activation map of one class over the photo, (height, width, 3) uint8.
 
-    `class_map`: (rows, columns) in [0, 1] over the photo's square; `opacity`: in [0, 1], of the
-    places where the map is 1; where it is 0 the photo shows through. Outside the square the photo
-    is darkened, because the networks did not see it.
+    `class_map`: (rows, columns) in [0, 1] over the photo's square; `opacity`: in [0, 1], of the map
+    where it is 1; where it is 0, only the photo is visible. Outside the square the photo is darkened,
+    because the networks did not see it.
     """
     left, top, side = photo.square
     heat = enlarged(class_map, side)
@@ -56,19 +56,19 @@ def overlay(photo: DisplayPhoto, class_map: np.ndarray, opacity: float) -> np.nd
 
 
 def enlarged(class_map: np.ndarray, side: int) -> Tensor:
-    """A map (rows, columns) in [0, 1] on (side, side) pixels, smoothly."""
+    """A map (rows, columns) in [0, 1], smoothly enlarged to (side, side) pixels."""
     coarse = torch.from_numpy(np.asarray(class_map, dtype=np.float32))[None, None]
     size = (side, side)
     return F.interpolate(coarse, size, mode="bicubic", align_corners=False)[0, 0].clamp(0, 1)
 
 
 def cover(heat: Tensor) -> Tensor:
-    """How much of the photo a place hides at full opacity: nothing at 0, all from 0.6 on."""
+    """Share of the photo that heat hides at full opacity: none at heat 0, all from heat 0.6 on."""
     return (heat / 0.6).clamp(max=1)
 
 
 def colours(heat: Tensor) -> Tensor:
-    """Colours (..., 3) in [0, 255] of values in [0, 1], between the `STOPS`."""
+    """Colours (..., 3) in [0, 255] of values in [0, 1], interpolated between the `STOPS`."""
     stops = torch.tensor(STOPS, dtype=torch.float32)
     place = heat * (len(STOPS) - 1)
     below = place.floor().long().clamp(max=len(STOPS) - 2)
@@ -77,7 +77,7 @@ def colours(heat: Tensor) -> Tensor:
 
 
 def legend_gradient() -> str:
-    """The colour scale as a CSS gradient, with the same covering as on the photo at full strength."""
+    """The colour scale as a CSS gradient, as opaque as the map is over the photo at full strength."""
     values = torch.linspace(0, 1, 2 * len(STOPS) - 1)
     covers, shades = cover(values).tolist(), colours(values).round().int().tolist()
     steps = [

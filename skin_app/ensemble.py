@@ -1,6 +1,6 @@
 """Photos in, analyses out: members x views in batches. The only place that runs networks.
 
-`Ensemble.analyse_all` is the way of a photo, from top to bottom; the rest of the file is what it calls.
+`Ensemble.analyse_all` shows all steps of an analysis in order; the rest of the file is what it calls.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -25,7 +25,7 @@ from skin_app.trust import Assessment, Look, assess, look_at
 from skin_app.views import VIEWS, centre_square, photo_views, views_by_size
 from skin_app.weights.folder import WeightsFolder, open_weights
 
-BATCH = 32  # views in one pass
+BATCH = 32  # views in one forward pass
 AT_A_TIME = 4  # photos in memory
 Source = TypeVar("Source")
 
@@ -46,7 +46,7 @@ class Ensemble:
 
     @classmethod
     def load(cls, source: str | Path | None = None, or_embedded: bool = False) -> "Ensemble":
-        """Open weights as `open_weights` does and load them. Raises `WeightsError`."""
+        """Open weights with `open_weights` and load them. Raises `WeightsError`."""
         return cls(open_weights(source, or_embedded))
 
     @overload
@@ -56,13 +56,13 @@ class Ensemble:
     def __call__(
         self, photos: Photo | Sequence[Photo], views: int = VIEWS
     ) -> Analysis | list[Analysis]:
-        """Analyse one photo, or several in shared batches, from 8 views, or quickly from 1."""
+        """Analyse one photo, or several in shared batches: 8 views for the full answer, 1 for speed."""
         if isinstance(photos, Photo):
             return self.analyse_all([photos], views)[0]
         return self.analyse_all(photos, views)
 
     def refine(self, photo: Photo) -> Iterator[Analysis]:
-        """First the quick answer of one view, without maps, then the full one."""
+        """Yield the quick answer from one view, without maps, then the full answer."""
         looks = self._look_at([photo])
         for views in (1, VIEWS):
             yield self.analyse_all([photo], views, views == VIEWS, looks)[0]
@@ -75,19 +75,20 @@ class Ensemble:
         keep_photos: bool = False,
         turn: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> Iterator[list[tuple[Source, Analysis | PhotoError]]]:
-        """Read and analyse any number of photos, a few at a time; yields each few, in their order.
+        """Read and analyse any number of photos, a few at a time; yields small groups, in their order.
 
-        `sources`: paths or encoded bytes, or whatever `read` turns into a photo; each is taken just
-        before it is read. A photo that cannot be used comes with its `PhotoError`; the others go on. At
-        most `AT_A_TIME` photos are in memory, fewer where they are large, unless `keep_photos` puts
-        them into their analyses. `turn`: held while a few are read and analysed, such as a lock.
+        `sources`: paths, encoded bytes, or anything that `read` turns into a photo; each is taken just
+        before it is read. A photo that cannot be used is yielded with its `PhotoError`; the others are
+        analysed. At most `AT_A_TIME` photos are in memory, fewer where they are large, unless
+        `keep_photos` puts them into their analyses. `turn`: a context manager, such as a lock, that is
+        held while one group is read and analysed.
         """
         waiting = iter(sources)
-        for first in waiting:  # taken before the turn: with nothing left, none is waited for
+        for first in waiting:  # before the turn: with no photo left, no turn is needed
             with turn():
                 few = self._answer_few(_read_few(chain([first], waiting), read), with_maps, keep_photos)
             yield few
-            del few  # the caller's alone while the next are read
+            del few  # only the caller may keep them while the next are read
 
     def _answer_few(
         self, few: list[tuple[Source, Photo | PhotoError]], with_maps: bool, keep_photos: bool
@@ -106,12 +107,12 @@ class Ensemble:
     ) -> list[Analysis]:
         """Analyse several photos in shared batches; one `Analysis` each, in their order.
 
-        `with_maps`: the maps take longer than one view of the photos does. `looks`: what `look_at` gave
-        for them, if it was asked before.
+        `with_maps`: whether to compute maps, which takes longer than reading one view. `looks`: what
+        `look_at` returned for the photos, if it was called before.
         """
         # Every member reads every view.
         answers: list[MemberAnswer] = []
-        squares: list[Tensor] = []  # of each member, the upright view
+        squares: list[Tensor] = []  # the upright view, as each member sees it
         for group in self.groups:
             inputs = group.inputs(photos, views)
             answers += group.read(inputs, self.device)
@@ -123,7 +124,7 @@ class Ensemble:
         probabilities = calibrated(logits.mean(axis=1), self.calibration, views)
         adjusted = prior_adjusted(probabilities, self.calibration.frequencies)
 
-        # Where the answer comes from, and how far it can be trusted.
+        # Then come the maps, and how far the answer can be trusted.
         maps = self._maps(squares, probabilities) if with_maps else [None] * len(photos)
         looks = looks or self._look_at(photos)
         assessments = self._assess(answers, probabilities, maps, views, looks)
@@ -157,7 +158,7 @@ class Ensemble:
         return [on_shared_scale(own).numpy() for own in maps]
 
     def _look_at(self, photos: Sequence[Photo]) -> list[Look] | None:
-        """What is measured without networks; None for weights without limits to judge it by."""
+        """What is measured without networks; None where the weights carry no limits to judge it by."""
         return None if self.trust is None else [look_at(photo, self.trust) for photo in photos]
 
     def _assess(
@@ -183,7 +184,7 @@ class Ensemble:
 def _read_few(
     waiting: Iterable[Source], read: Callable[[Source], Photo]
 ) -> list[tuple[Source, Photo | PhotoError]]:
-    """The first few of `waiting`, with their photos or why they cannot be used."""
+    """The next few of `waiting`, each with its photo or its `PhotoError`."""
     few: list[tuple[Source, Photo | PhotoError]] = []
     pixels = 0
     for source in waiting:
@@ -192,7 +193,7 @@ def _read_few(
             pixels += photo.width * photo.height
             few.append((source, photo))
         except PhotoError as error:
-            few.append((source, error.with_traceback(None)))  # it would hold the photos before it
+            few.append((source, error.with_traceback(None)))  # it would keep photos in memory
         if len(few) == AT_A_TIME or pixels >= MAX_PIXELS:
             break
     return few
@@ -202,8 +203,8 @@ def _read_few(
 class MemberAnswer:
     """One member's answer for several photos, on the CPU.
 
-    `by_view` (photos, views, 7): logits of each view; `embedding` (photos, channels), of view 0 alone,
-    as the gallery index has it.
+    `by_view` (photos, views, 7): logits of each view; `embedding` (photos, channels): of view 0 alone,
+    as in the gallery index.
     """
 
     by_view: Tensor
@@ -217,10 +218,10 @@ class MemberAnswer:
 
 @dataclass(frozen=True)
 class Inputs:
-    """What the members of one group get of photos.
+    """The input of one group of members.
 
-    `by_size`: size -> which views have it, and those, (photos * own views, 3, size, size) in [0, 1];
-    the first is the size of view 0.
+    `by_size`: size in pixels -> the numbers of the views of that size, and their pixels, (photos *
+    views of that size, 3, size, size) in [0, 1]; the first key is the size of view 0.
     """
 
     by_size: dict[int, tuple[list[int], Tensor]]
@@ -232,15 +233,15 @@ class Inputs:
         return inputs[:: len(views)]
 
     def to(self, device: torch.device) -> "Inputs":
-        """The same on `device`."""
+        """The same input on `device`."""
         return Inputs({size: (views, own.to(device)) for size, (views, own) in self.by_size.items()})
 
 
 class MemberGroup:
-    """Members whose views have the same sizes: they share inputs and equal first stages.
+    """Members whose views have the same sizes. They share inputs, and any first stages that are equal.
 
-    `stages`: how many first stages they share (`network.shared_stages`). `members_at`: size -> the
-    members at that size, in the same order.
+    `stages`: how many first stages they share (`network.shared_stages`). `members_at`: size in pixels
+    -> the members for that size, in the same order.
     """
 
     def __init__(self, members: Sequence[Member], stages: int = 0) -> None:
@@ -277,7 +278,7 @@ class MemberGroup:
 
 
 def groups_of(members: Sequence[Member]) -> list[MemberGroup]:
-    """All `members` in their order; neighbours whose views have the same sizes form a group."""
+    """All `members` in their order; consecutive ones whose views have the same sizes form a group."""
     groups = [list(own) for _, own in groupby(members, lambda member: member.config.sizes)]
     return [MemberGroup(own, shared_stages(own)) for own in groups]
 

@@ -1,4 +1,4 @@
-"""Which device answers: CUDA, Apple's MPS, or the CPU; and in which precision."""
+"""Chooses the device (CUDA, Apple's MPS, or the CPU) and the precision for inference."""
 
 import platform
 from contextlib import AbstractContextManager, nullcontext
@@ -16,7 +16,7 @@ def best_device() -> torch.device:
 
 
 def describe(device: torch.device) -> str:
-    """Words for the page, such as "GPU (NVIDIA H200)" or "CPU (x86_64, 2 threads)"."""
+    """The device in words, for the page, such as "GPU (NVIDIA H200)" or "CPU (x86_64, 2 threads)"."""
     if device.type == "cuda":
         return f"GPU ({torch.cuda.get_device_name(device)})"
     if device.type == "mps":
@@ -26,12 +26,12 @@ def describe(device: torch.device) -> str:
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Whether bfloat16 pays: on CUDA, and on processors with AVX512-bf16 or AMX."""
+    """Whether bfloat16 is faster: on CUDA, and on processors with AVX512-bf16 or AMX."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
 
 
 def precision(device: torch.device) -> AbstractContextManager[object]:
-    """bfloat16 autocast where it pays."""
+    """bfloat16 autocast where `has_bfloat16`; else a context that changes nothing."""
     return torch.autocast(device.type, dtype=torch.bfloat16) if has_bfloat16(device) else nullcontext()

@@ -1,16 +1,17 @@
-"""Heatmaps: which places of a photo a class's score came from.
+"""Heatmaps: the places of a photo that contribute to a class's score.
 
 The page shows `attributions`: for Swin members, gradient times activation of the stage before the last
-(HiResCAM, Draelos and Carin 2020), with each activation taken less its mean over the photo. That is the
-first-order estimate of what a score would lose if a place looked like the photo's average; uncentred,
-the constant part of every feature spreads the heat evenly. `of_probabilities` makes maps of the
-probabilities of those of the logits. `docs/trust.md` measures them against Grad-CAM and others.
+(HiResCAM, Draelos and Carin 2020), after subtracting each activation's mean over the photo. This is the
+first-order estimate of how much a score would fall if a place looked like the photo's average. Without
+the subtraction, the constant part of every feature would spread the heat evenly. `of_probabilities`
+turns maps of the logits into maps of the probabilities. `docs/trust.md` compares them with Grad-CAM and
+other methods.
 
-`class_maps` is Grad-CAM (Selvaraju et al. 2017) in closed form: for an average-pooled head the gradient
-with respect to the last feature map is the same at every position, the head's Jacobian at the pooled
-vector divided by the number of positions. No hooks, no backward pass, nothing kept on the shared
-network. Members without stages of their own, such as a ViT or a MobileNet, are explained by it, less
-its mean over the photo as above.
+`class_maps` is Grad-CAM (Selvaraju et al. 2017) in closed form. With an average-pooled head, the
+gradient with respect to the last feature map is the same at every position: the head's Jacobian at the
+pooled vector, divided by the number of positions. This needs no hooks and no backward pass, and leaves
+nothing on the shared network. Members without Swin-like stages, such as a ViT or a MobileNet, are
+explained by `class_maps`, also minus its mean over the photo.
 """
 
 import torch
@@ -24,9 +25,9 @@ from skin_app.network import Member, MemberOutput, has_stages
 def attributions(member: Member, images: Tensor, scores: Tensor | None = None) -> Tensor:
     """Signed maps of `images`, (batch, 3, size, size) in [0, 1]: what each place adds to each score.
 
-    `scores`: (batch, k, 7), weights of the logits in k scores a photo; None for the seven logits
-    themselves. Returns (batch, k, rows, columns). Needs no gradient of the weights and leaves nothing
-    on the member.
+    `scores`: (batch, k, 7), weights of the logits in k scores per photo; None for the seven logits
+    themselves. Returns (batch, k, rows, columns). Computes no gradient of the weights and leaves
+    nothing on the member.
     """
     if scores is None:
         scores = torch.eye(len(CODES)).to(images).expand(len(images), -1, -1)
@@ -41,7 +42,7 @@ def attributions(member: Member, images: Tensor, scores: Tensor | None = None) -
     with torch.inference_mode(False), torch.enable_grad():
         entered, weights = trunk.detach().clone().requires_grad_(True), scores.clone()
         logits = member.output_of(backbone.norm(backbone.layers[-1](entered))).logits
-        wanted = torch.einsum("bsk,bk->s", weights, logits)  # photos do not touch each other
+        wanted = torch.einsum("bsk,bk->s", weights, logits)  # the photos of a batch are independent
         gradients = [
             torch.autograd.grad(score, entered, retain_graph=place + 1 < len(wanted))[0]
             for place, score in enumerate(wanted)
@@ -51,20 +52,20 @@ def attributions(member: Member, images: Tensor, scores: Tensor | None = None) -
 
 
 def of_probabilities(maps: Tensor, probabilities: Tensor) -> Tensor:
-    """Maps of the probabilities, (batch, 7, rows, columns), of those of the logits, the same shape.
+    """Turn maps of the logits, (batch, 7, rows, columns), into maps of the probabilities, same shape.
 
-    `probabilities`: (batch, 7). By the derivative of the softmax: p_k (map_k - sum_j p_j map_j), so a
-    map says what speaks for its class against the others, and an improbable class's map is pale.
+    `probabilities`: (batch, 7). By the derivative of the softmax: p_k (map_k - sum_j p_j map_j). So a
+    map shows the evidence for its class against the others, and the map of an improbable class is weak.
     """
     shares = probabilities.to(maps)[:, :, None, None]
     return shares * (maps - (shares * maps).sum(dim=1, keepdim=True))
 
 
 def against_the_others(labels: Tensor, probabilities: Tensor) -> Tensor:
-    """`scores` for `attributions` of one class a photo: its logit less the mean by `probabilities`.
+    """`scores` for `attributions` of one class per photo: its logit minus the weighted mean logit.
 
-    `labels`: (batch,); `probabilities`: (batch, 7). Returns (batch, 1, 7). The map of that class in
-    `of_probabilities`, but for its factor, at a seventh of the cost.
+    `labels`: (batch,); `probabilities`: (batch, 7), the weights. Returns (batch, 1, 7). Gives the map
+    of that class in `of_probabilities`, without the factor p_k, at a seventh of the cost.
     """
     chosen = F.one_hot(labels, len(CODES)).to(probabilities)
     return (chosen - probabilities)[:, None]
@@ -98,10 +99,10 @@ def averaged_over_members(maps: list[Tensor]) -> Tensor:
 
 
 def on_shared_scale(maps: Tensor) -> Tensor:
-    """Positive part of one photo's (7, rows, columns), 1 where any class is strongest: [0, 1].
+    """Positive part of one photo's maps (7, rows, columns), scaled to [0, 1].
 
-    One scale for all seven classes, so that they can be compared. All zero when no class has a
-    positive place.
+    All seven classes share one scale, so that they can be compared: 1 is the largest value of any
+    class. All zero when no class has a positive value.
     """
     positive = maps.clamp(min=0)
     peak = positive.max()

@@ -1,8 +1,8 @@
-"""Sentences in the reader's language: English as written in the code, others from a catalogue.
+"""Sentences in the user's language: English as written in the code, others from a catalogue.
 
-`words/CODE.json` maps every English sentence to its translation, as gettext does; numbers go into
-named places ({share}) of the sentence. What has no translation stays English; a test holds the
-catalogues complete.
+`words/CODE.json` maps every English sentence to its translation, as gettext does; numbers fill
+the sentence's placeholders, such as {share}. A sentence without translation stays English; a test
+checks that the catalogues are complete.
 """
 
 import json
@@ -27,17 +27,17 @@ class Say:
     thousands: str = ","
 
     def __call__(self, sentence: str, /, **values: object) -> str:
-        """The sentence in this language, with `values` in its named places."""
+        """The sentence in this language, with `values` in its placeholders."""
         spoken = self.catalogue.get(sentence, sentence)
         return spoken.format(**values) if values else spoken
 
     def number(self, value: float, form: str = ",.0f") -> str:
-        """A number by Python's format `form`, with this language's marks: 4,007 or 4.007."""
+        """A number in Python's format `form`, with this language's separators: 4,007 or 4.007."""
         marks = str.maketrans({".": self.decimal, ",": self.thousands})
         return format(value, form).translate(marks)
 
     def percent(self, share: float, digits: int = 1) -> str:
-        """A share in [0, 1] for people: 71.3 %, < 0.1 %, > 99.9 %; plain text, no line break inside."""
+        """A share in [0, 1] as plain text without line breaks: 71.3 %, < 0.1 %, > 99.9 %."""
         least = 10.0 ** -(digits + 2)
         if share < least:
             return f"<{NO_BREAK}{self.number(100 * least, f'.{digits}f')}{NO_BREAK}%"
@@ -46,7 +46,7 @@ class Say:
         return f"{self.number(100 * share, f'.{digits}f')}{NO_BREAK}%"
 
     def counted(self, share: float) -> str:
-        """A counted share in [0, 1]: unlike a probability it can be 0 or 1."""
+        """A counted share in [0, 1] as text: unlike a probability, it can be exactly 0 or 1."""
         if share in (0, 1):
             return f"{self.number(100 * share)}{NO_BREAK}%"
         return self.percent(share)
@@ -66,6 +66,6 @@ LANGUAGES = {say.code: say for say in (ENGLISH, GERMAN)}
 
 
 def preferred(accept_language: str | None) -> Say:
-    """The language that a browser asks for first (its Accept-Language header); English if not ours."""
+    """The first language of a browser's Accept-Language header; English if there is no catalogue."""
     first = (accept_language or "").split(",")[0].split(";")[0].strip().lower()
     return LANGUAGES.get(first.partition("-")[0], ENGLISH)

@@ -1,8 +1,8 @@
-"""Where the lesion is, roughly: what differs in colour from the skin around it.
+"""Finds the lesion roughly: the region that differs in colour from the skin around it.
 
-No network and nothing learnt: a colour distance, Otsu's threshold (1979), the region nearest the
-centre. Good enough to say whether heat or skin lies inside or outside; it is no segmentation to
-measure a lesion by. `docs/trust.md` says how good it is.
+It uses no network and nothing learnt: a colour distance, Otsu's threshold (1979), and the region
+nearest the centre. This is good enough to tell whether heat or skin lies inside or outside the lesion,
+but not to measure a lesion. `docs/trust.md` says how accurate it is.
 """
 
 from typing import NamedTuple, cast
@@ -19,22 +19,22 @@ from skin_app.photo.read import Photo
 from skin_app.views import centre_square
 
 SIDE = 256
-WORK = 128  # side at which the region is sought: hair and noise are gone, and it is quick
-BLACK = 18.0  # L* below which a pixel that hangs together with a corner is the surround
-RIM = 10  # working pixels along the edge of the view that are taken for skin
+WORK = 128  # working side in pixels: so small, hair and noise vanish and the search is fast
+BLACK = 18.0  # L*: darker pixels that are connected to a corner are the surround
+RIM = 10  # working pixels: width of the band along the view's edge that is taken for skin
 CONTRAST = 6.0  # least difference (CIE76) between the lesion and the skin around it
 LEAST_VIEW = 0.2  # share of the square that must not be black surround
-ROUND = np.ones((3, 3), bool)  # narrower bridges and specks are cut off
-SMALLEST, LARGEST = 0.0015, 0.92  # shares of the field of view between which a region is believed
+ROUND = np.ones((3, 3), bool)  # removes narrower bridges and specks
+SMALLEST, LARGEST = 0.0015, 0.92  # shares of the field of view: other regions are rejected
 
 
 class HeatLimit(BaseModel):
     """When too little heat lies on the lesion; fitted on out-of-fold images, stored in `ensemble.json`.
 
-    A larger lesion has more of any map on it, so what is limited is not the share of heat on the lesion
-    but its concentration: that share divided by the mask's share of the square, 1 for an even map.
+    A larger lesion covers more of any map. So the limit applies to the concentration of heat: the share
+    of heat on the lesion divided by the mask's share of the square, which is 1 for an even map.
     `least_concentration`: below it the page warns. `false_alarm_rate`: share of the out-of-fold images
-    below it. `fitted_on`: what data, in words.
+    below it. `fitted_on`: the data, in words.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -44,15 +44,16 @@ class HeatLimit(BaseModel):
     fitted_on: str
 
     def warns(self, share: float, area: float) -> bool:
-        """True when the lesion draws too little heat for its size.
+        """True when too little heat lies on the lesion for its size.
 
-        `share`: of the heat, from `heat_on_lesion`; `area`: the mask's share of the square, above 0.
+        `share`: of the heat on the lesion, from `heat_on_lesion`; `area`: the mask's share of the
+        square, above 0.
         """
         return share < self.least_concentration * area
 
 
 class Seen(NamedTuple):
-    """The centre square (side, side, 3) RGB uint8; field of view and lesion, (side, side) bool."""
+    """The centre square, (side, side, 3) RGB uint8; field of view and lesion, (side, side) bool."""
 
     square: np.ndarray
     view: np.ndarray
@@ -75,7 +76,7 @@ def standard_square(photo: Photo, side: int = SIDE) -> np.ndarray:
 
 
 def field_of_view(square: np.ndarray) -> np.ndarray:
-    """(side, side) bool: False on the black surround of a dermatoscope, seen from the corners.
+    """(side, side) bool: False on the black surround of a dermatoscope, found from the corners.
 
     `square`: (side, side, 3) RGB uint8. All True where no corner is black.
     """
@@ -86,7 +87,7 @@ def lesion_mask(square: np.ndarray) -> np.ndarray:
     """(side, side) bool: True on the lesion; all False when nothing stands out from the skin.
 
     `square`: (side, side, 3) RGB uint8, the centre square. The surround of a dermatoscope is never
-    part of the mask; thin hairs are closed over first.
+    part of the mask; thin hairs are removed first.
     """
     small = _resized(square, WORK)
     return _enlarged(_lesion(small, _field_of_view(small)), len(square))
@@ -95,7 +96,7 @@ def lesion_mask(square: np.ndarray) -> np.ndarray:
 def heat_on_lesion(class_map: np.ndarray, mask: np.ndarray) -> float:
     """Share in [0, 1] of the map's sum that lies inside the mask; NaN when the map is all zero.
 
-    `class_map`: (rows, columns), at least 0 everywhere; bilinearly enlarged to the mask's size.
+    `class_map`: (rows, columns), no value below 0; enlarged bilinearly to the mask's size.
     `mask`: (side, side) bool.
     """
     heat = torch.from_numpy(np.ascontiguousarray(class_map, dtype=np.float64))[None, None]
@@ -118,13 +119,13 @@ def otsu(values: np.ndarray, bins: int = 128) -> float:
 
 
 def _shrunk(photo: Photo, side: int) -> Photo:
-    """The centre square of a large photo, averaged in blocks to at least twice `side`: for speed."""
+    """The centre square of a large photo, for speed averaged in blocks to at least twice `side`."""
     length = min(photo.height, photo.width)
     factor = length // (2 * side)
     if factor < 2:
         return photo
     top, left = (photo.height - length) // 2, (photo.width - length) // 2
-    every = max(1, factor // 3)  # of very large photos a part of the pixels says as much
+    every = max(1, factor // 3)  # a subset of a very large photo's pixels is enough
     square = photo.pixels[top : top + length : every, left : left + length : every]
     return Photo(np.array(Image.fromarray(square).reduce(factor // every)))
 
@@ -143,13 +144,13 @@ def _enlarged(mask: np.ndarray, side: int) -> np.ndarray:
 
 
 def _labelled(mask: np.ndarray) -> tuple[np.ndarray, int]:
-    """Connected parts numbered from 1, and how many."""
+    """Connected parts, numbered from 1, and their count."""
     return cast(tuple[np.ndarray, int], ndimage.label(mask))
 
 
 def eroded(mask: np.ndarray, steps: int) -> np.ndarray:
-    """`mask` without what lies within `steps` pixels (in city blocks) of False or of the border."""
-    if mask.all():  # the usual case, at once
+    """`mask` without pixels within `steps` (city-block distance) of a False pixel or the border."""
+    if mask.all():  # the usual case, without work
         inner = np.zeros_like(mask)
         inner[steps:-steps, steps:-steps] = True
         return inner
@@ -172,7 +173,7 @@ def _field_of_view(small: np.ndarray) -> np.ndarray:
 
 
 def _distance_from_skin(small: np.ndarray, view: np.ndarray) -> np.ndarray:
-    """CIE76 distance of each smoothed pixel from the skin at the rim; lighter counts half."""
+    """CIE76 distance of each smoothed pixel from the skin at the rim; half for lighter pixels."""
     closed = np.stack([ndimage.grey_closing(small[..., c], size=(5, 5)) for c in range(3)], axis=-1)
     smooth = ndimage.gaussian_filter(closed.astype(np.float32), (1.5, 1.5, 0))
     lab = to_lab(np.clip(np.round(smooth), 0, 255).astype(np.uint8))
@@ -183,7 +184,7 @@ def _distance_from_skin(small: np.ndarray, view: np.ndarray) -> np.ndarray:
 
 
 def _region(distance: np.ndarray, view: np.ndarray) -> np.ndarray:
-    """The part above Otsu's threshold that is large and near the centre, without holes."""
+    """The large region above Otsu's threshold that is near the centre, with its holes filled."""
     nothing = np.zeros_like(view)
     region = view & (distance > otsu(distance[view]))
     region = ndimage.binary_opening(region, ROUND)

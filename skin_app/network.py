@@ -19,15 +19,15 @@ POSITION_TABLE = "relative_position_bias_table"
 
 
 class MemberConfig(BaseModel):
-    """What is needed to build one member and to prepare its input.
+    """Everything needed to build one member and to prepare its input.
 
     `architecture`: a timm name. `arguments`: keyword arguments for `timm.create_model`. `stages`:
-    keep only that many leading stages of a Swin-like backbone (its `layers`), or all when None.
-    `pool`: "average" over positions, or "flatten" (no pooling, an ablation of Le et al. 2020).
-    `hidden`: width of the first dense layer; 0 leaves it out (the other ablation). `size`: side of the
+    number of leading stages to keep of a Swin-like backbone (its `layers`); None keeps all. `pool`:
+    "average" over positions, or "flatten" (no pooling, an ablation of Le et al. 2020). `hidden`: width
+    of the first dense layer; 0 leaves it out (another ablation of Le et al.). `size`: side of the
     square input in pixels; `mean`, `std`: per channel, after scaling to [0, 1]. `view_sizes`: the side
-    of each view in pixels, repeated in turn when there are more views; the first, which the maps and
-    the gallery use, is `size`. Empty: all views have `size`. Larger inputs than in training can help a
+    of each view in pixels, repeated in turn when there are more views. The first must be `size`; the
+    maps and the gallery use it. Empty: all views have `size`. Larger inputs than in training can help a
     network that was trained on enlarged crops (Touvron et al. 2019); docs/flagship.md measures it.
     """
 
@@ -48,7 +48,7 @@ class MemberConfig(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _without_zooms(cls, values: Any) -> Any:
-        """Weights and runs made before November 2026 hold `zooms`, which was always [1.0]."""
+        """Drop `zooms`, which weights and runs made before November 2026 hold; it was always [1.0]."""
         if not isinstance(values, dict) or "zooms" not in values:
             return values
         if list(values["zooms"]) != [1.0]:
@@ -69,9 +69,9 @@ class MemberConfig(BaseModel):
         return self.view_sizes or (self.size,)
 
     def at(self, size: int) -> "MemberConfig":
-        """The same member for squares of `size` pixels alone.
+        """The same member for squares of `size` pixels only.
 
-        Raises `ValueError` for a size that windows of attention (of at most 7) cannot tile.
+        Raises `ValueError` for a size that attention windows (of at most 7) cannot tile.
         """
         arguments = dict(self.arguments)
         if "img_size" in arguments:
@@ -81,7 +81,7 @@ class MemberConfig(BaseModel):
         return self.model_copy(update={"arguments": arguments, "size": size, "view_sizes": ()})
 
     def check_training_size(self, size: int) -> None:
-        """Raise `ValueError` for a size that the same weights cannot be trained at."""
+        """Raise `ValueError` for a size at which the same weights cannot be trained."""
         if size == self.size or "img_size" not in self.arguments:
             return
         refused = f"{self.architecture} cannot be trained at {size} px"
@@ -95,7 +95,7 @@ class MemberConfig(BaseModel):
 def largest_window(size: int, stages: int) -> int:
     """The largest window of at most 7 that tiles all stages (sides size/4, /8, ...) of a Swin.
 
-    Raises `ValueError` when none of 3 or more does.
+    Raises `ValueError` when no window of 3 or more does.
     """
     windows = [window for window in range(7, 2, -1) if size % (2 ** (stages + 1) * window) == 0]
     if not windows:
@@ -104,7 +104,7 @@ def largest_window(size: int, stages: int) -> int:
 
 
 class MemberOutput(NamedTuple):
-    """What a member gives for a batch of images.
+    """A member's output for a batch of images.
 
     `features`: (batch, channels, rows, columns), the last feature map. `embedding`: (batch,
     channels), its mean over positions. `logits`: (batch, 7).
@@ -116,7 +116,7 @@ class MemberOutput(NamedTuple):
 
 
 class Member(nn.Module):
-    """A backbone, a pooling and a small dense head; `forward` gives a `MemberOutput`."""
+    """A backbone, a pooling and a small dense head; `forward` returns a `MemberOutput`."""
 
     backbone: Any
     mean: Tensor
@@ -140,9 +140,9 @@ class Member(nn.Module):
     def at(self, size: int) -> "Member":
         """This member for squares of `size` pixels; the weights are shared, not copied.
 
-        Attention keeps its bias for each relative position; positions further apart than any in
-        training get the bias of the furthest. Raises `RuntimeError` for a backbone that cannot run at
-        another size.
+        Attention keeps its learnt bias for each relative position. Pairs of positions further apart
+        than any in training get the bias of the largest trained distance. Raises `RuntimeError` for a
+        backbone that cannot run at another size.
         """
         if size == self.config.size:
             return self
@@ -157,13 +157,13 @@ class Member(nn.Module):
         return other.to(device).train(self.training).requires_grad_(False)
 
     def resize(self, size: int) -> None:
-        """Take squares of `size` pixels from now on, in place; attention windows stay as they are."""
+        """Change the input size to `size` pixels a side, in place; attention windows stay the same."""
         window = self.config.arguments.get("window_size")
         if window is None:
             return
         embed = self.backbone.patch_embed
         embed.set_input_size(img_size=(size, size))
-        for number, stage in enumerate(self.backbone.layers):  # each gets the grid before its merging
+        for number, stage in enumerate(self.backbone.layers):  # takes the grid before its merging
             grid = tuple(side // 2 ** max(number - 1, 0) for side in embed.grid_size)
             stage.set_input_size(feat_size=grid, window_size=(window, window))
 
@@ -172,12 +172,12 @@ class Member(nn.Module):
         return self.output_of(self.backbone.forward_features((images - self.mean) / self.std))
 
     def output_of(self, tokens: Tensor) -> MemberOutput:
-        """Pool and classify what the backbone's `forward_features` gave."""
+        """Pool and classify `tokens`, the output of the backbone's `forward_features`."""
         features = self.as_map(tokens)
         return MemberOutput(features, features.mean(dim=(2, 3)), self.head(self.pooled(features)))
 
     def pooled(self, features: Tensor) -> Tensor:
-        """What the dense layers get of a feature map: (batch, channels), or all of it, flattened."""
+        """The dense layers' input from a feature map: its mean (batch, channels), or all of it."""
         return features.mean(dim=(2, 3)) if self.config.pool == "average" else features.flatten(1)
 
     def feature_map(self, normalised: Tensor) -> Tensor:
@@ -195,7 +195,7 @@ class Member(nn.Module):
         return features
 
     def head(self, pooled: Tensor) -> Tensor:
-        """Logits (batch, 7) of what `pooled` gave."""
+        """Logits (batch, 7) of the output of `pooled`."""
         return self.classifier(self.dropout(self.last_hidden(self.dropout(pooled))))
 
     def last_hidden(self, pooled: Tensor) -> Tensor:
@@ -203,7 +203,7 @@ class Member(nn.Module):
         return self.activation(self.dense(pooled))
 
     def head_jacobian(self, pooled: Tensor) -> Tensor:
-        """Derivative of each logit by each input of the head, (batch, 7, inputs), dropout off."""
+        """Derivative of each logit with respect to each head input, (batch, 7, inputs); no dropout."""
         if isinstance(self.dense, nn.Identity):
             return self.classifier.weight.expand(len(pooled), -1, -1)
         sloped = self.dense(pooled)
@@ -224,8 +224,8 @@ class Member(nn.Module):
 def shared_stages(members: Sequence[Member]) -> int:
     """How many leading stages have the same weights in all members, bit for bit; 0 for none.
 
-    Fine-tuning that leaves the first stages of a Swin frozen gives such members; `run_members` then
-    runs these stages once for all.
+    Members share stages when fine-tuning leaves the first stages of a Swin frozen. `run_members` then
+    runs these stages once for all members.
     """
     first = members[0]
     if len(members) < 2 or not has_stages(first):
@@ -272,7 +272,7 @@ def _equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
 
 
 def at_window(table: Tensor, shape: torch.Size) -> Tensor:
-    """A table of biases by relative position, ((2 w - 1)^2, heads), for another window's `shape`."""
+    """Fit a table of relative position biases, ((2 w - 1)^2, heads), to another window's `shape`."""
     half, wanted = ((round(rows**0.5) - 1) // 2 for rows in (table.shape[0], shape[0]))
     near = torch.arange(-wanted, wanted + 1, device=table.device).clamp(-half, half) + half
     return table.unflatten(0, (2 * half + 1, -1))[near][:, near].flatten(0, 1)

@@ -1,9 +1,9 @@
-"""How unlike the training images a photo is: a distance in embedding space joined with a confidence.
+"""How unlike the training images a photo is, from a distance in embedding space and a free energy.
 
-The distance finds foreign pictures and artefacts, the confidence finds images that fit no diagnosis;
-one of them is enough, so the larger one is the score.
+The distance detects foreign pictures and artefacts; the energy detects images that fit no diagnosis.
+Either is enough, so the score is the larger of the two.
 Distance: Mahalanobis distance to the nearest class mean with one shared covariance (Lee et al. 2018),
-in logarithm. Confidence: free energy, the negative log-sum-exp of the logits (Liu et al. 2020).
+as a logarithm. Energy: free energy, the negative log-sum-exp of the logits (Liu et al. 2020).
 """
 
 from collections.abc import Sequence
@@ -33,11 +33,11 @@ class Spread(BaseModel):
 
 
 class NoveltyLimits(BaseModel):
-    """Stored in `ensemble.json`; the means and covariances lie in `novelty.safetensors`.
+    """Stored in `ensemble.json`; the means and covariances are in `novelty.safetensors`.
 
-    `distance`: one entry a member; `energy`: number of views -> one entry a member; `limits`: number
-    of views -> the score above which a photo counts as novel. `false_alarm_rate`: share of
-    out-of-fold images that the limits were set to refuse. `fitted_on`: what data, in words.
+    `distance`: one entry per member; `energy`: number of views -> one entry per member; `limits`:
+    number of views -> the score above which a photo counts as novel. `false_alarm_rate`: share of
+    out-of-fold images that the limits were set to refuse. `fitted_on`: the data, in words.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -58,13 +58,13 @@ class Novelty:
 
     @property
     def is_novel(self) -> bool:
-        """Whether the photo is unlike the images that the networks learnt from."""
+        """Whether the photo is unlike the training images."""
         return self.score > self.limit
 
 
 @dataclass(frozen=True)
 class ClassDistances:
-    """One member's embeddings in brief: `means` (7, channels) and `whitening` (channels, channels).
+    """Statistics of one member's embeddings: `means` (7, channels), `whitening` (channels, channels).
 
     The squared distance of x to class k is the squared length of `whitening @ (x - means[k])`.
     """
@@ -80,7 +80,7 @@ class ClassDistances:
 
 
 def energy(logits: Tensor) -> Tensor:
-    """Free energy (images,) of logits (images, 7): high where no class is confident."""
+    """Free energy (images,) of logits (images, 7): high where no class has a high logit."""
     return -torch.logsumexp(logits.double(), dim=1)
 
 
@@ -93,7 +93,7 @@ def member_score(distance: Tensor, energies: Tensor, far: Spread, unsure: Spread
 
 
 class NoveltyDetector:
-    """The statistics of all members; asked once a photo."""
+    """Scores photos by the statistics of all members."""
 
     def __init__(self, members: Sequence[ClassDistances], limits: NoveltyLimits) -> None:
         counts = {len(members), len(limits.distance), *map(len, limits.energy.values())}
@@ -106,7 +106,7 @@ class NoveltyDetector:
 
     @classmethod
     def load(cls, folder: Path, members: Sequence[str], limits: NoveltyLimits) -> "NoveltyDetector":
-        """Read `novelty.safetensors` of a weights folder, `members` in their order."""
+        """Read `novelty.safetensors` of a weights folder; `members`: their names, in order."""
         tensors = load_file(folder / FILE)
         return cls(
             [
@@ -119,8 +119,8 @@ class NoveltyDetector:
     def scores(self, embeddings: Sequence[Tensor], logits: Sequence[Tensor], views: int) -> np.ndarray:
         """Scores (photos,) of each member's embeddings (photos, channels) and logits (photos, 7).
 
-        `views`: how many views the logits were averaged over. Raises `ValueError` when nothing was
-        fitted for this number.
+        `views`: how many views the logits were averaged over. Raises `ValueError` when no limits
+        were fitted for this number.
         """
         if views not in self.limits.limits:
             raise ValueError(f"These weights have no novelty limit for {views} views.")
@@ -140,6 +140,6 @@ class NoveltyDetector:
     def judge(
         self, embeddings: Sequence[Tensor], logits: Sequence[Tensor], views: int
     ) -> list[Novelty]:
-        """One `Novelty` a photo; arguments as in `scores`."""
+        """One `Novelty` per photo; arguments as in `scores`."""
         limit = self.limits.limits[views]
         return [Novelty(float(score), limit) for score in self.scores(embeddings, logits, views)]

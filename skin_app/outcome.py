@@ -1,10 +1,10 @@
-"""What the page says in one word: suspicious, not suspicious, uncertain, or not dermatoscopic.
+"""The outcome of an answer: suspicious, not suspicious, uncertain, or not dermatoscopic.
 
-The rule reads the 90 % prediction set and the operating point of 98 % sensitivity together: an answer
-is given only where every diagnosis in the set is of one group and the point does not contradict it. The
-pair of set and point was chosen among six on out-of-fold images: docs/trust.md has their table.
-Clearing a melanoma is the error that matters most, so the pair clears few and still calls some
-malignant lesions suspicious. "uncertain" is no all-clear.
+The rule combines the 90 % prediction set with the operating point of 98 % sensitivity. The outcome is
+"suspicious" or "not suspicious" only where the diagnoses in the set are all malignant or all benign and
+the point agrees. This pair of set and point was chosen among six on out-of-fold images; docs/trust.md
+has their table. Calling a melanoma "not suspicious" is the worst error, so the pair clears few
+melanomas and still calls some malignant lesions suspicious. "uncertain" is no all-clear.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from skin_app.diagnoses import MALIGNANT
 COVERAGE, SENSITIVITY = 0.9, 0.98
 Outcome = Literal["suspicious", "not suspicious", "uncertain", "not dermatoscopic"]
 
-# Why an outcome is given; `skin_app.words.outcome.REASONS` says each in words.
+# Reasons for an outcome; `skin_app.words.outcome.REASONS` puts each into words.
 Reason = Literal[
     "not_dermatoscopic",
     "disagreement",
@@ -40,7 +40,7 @@ Reason = Literal[
     "one_photo_damaged",
 ]
 
-# In the order in which they are asked; the first that holds decides.
+# In order: the first ground that applies decides.
 GROUNDS: tuple[tuple[Outcome, Reason], ...] = (
     ("not dermatoscopic", "not_dermatoscopic"),
     ("uncertain", "disagreement"),
@@ -54,10 +54,10 @@ GROUNDS: tuple[tuple[Outcome, Reason], ...] = (
 
 
 class ViewLimits(BaseModel):
-    """Limits for answers of one number of views, stored in `ensemble.json`.
+    """Limits for answers from one number of views, stored in `ensemble.json`.
 
     `sets`: thresholds of the 90 % and the 95 % set; `operating_points`: for 90, 95 and 98 %
-    sensitivity; `least_agreement`: below this share of agreeing readings the answer is uncertain.
+    sensitivity; `least_agreement`: with a smaller share of agreeing readings, the answer is uncertain.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -67,14 +67,14 @@ class ViewLimits(BaseModel):
     least_agreement: Share
 
     def set_of(self, coverage: float) -> SetThresholds:
-        """The thresholds of one coverage; raises `ValueError` when there are none."""
+        """The thresholds for one coverage; raises `ValueError` when there are none."""
         for thresholds in self.sets:
             if thresholds.coverage == coverage:
                 return thresholds
         raise ValueError(f"These weights have no prediction sets of {coverage:.0%} coverage.")
 
     def point_of(self, sensitivity: float) -> OperatingPoint:
-        """The point of one target sensitivity; raises `ValueError` when there is none."""
+        """The point for one target sensitivity; raises `ValueError` when there is none."""
         for point in self.operating_points:
             if point.target_sensitivity == sensitivity:
                 return point
@@ -84,7 +84,7 @@ class ViewLimits(BaseModel):
 class DecisionLimits(BaseModel):
     """Fitted on out-of-fold predictions, stored in `ensemble.json`.
 
-    `by_views`: number of views -> its limits; `fitted_on`: what data, in words.
+    `by_views`: number of views -> its limits; `fitted_on`: the data, in words.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -93,7 +93,7 @@ class DecisionLimits(BaseModel):
     fitted_on: str
 
     def of(self, views: int) -> ViewLimits:
-        """Raises `ValueError` when none were fitted for this number of views."""
+        """The limits for a number of views; raises `ValueError` when none were fitted for it."""
         if views not in self.by_views:
             fitted = ", ".join(str(count) for count in sorted(self.by_views))
             raise ValueError(f"These weights have decision limits for {fitted} views, not for {views}.")
@@ -102,10 +102,10 @@ class DecisionLimits(BaseModel):
 
 @dataclass(frozen=True, eq=False)
 class Decision:
-    """What is made of one answer.
+    """The outcome of one answer, with what it is based on.
 
-    `set_90`, `set_95`: (7,) bool, which diagnoses cannot be ruled out; None for a novel image, for
-    which coverage means nothing. `operating_point`: the one that the outcome is read at. `agreement`:
+    `set_90`, `set_95`: (7,) bool, which diagnoses cannot be ruled out; None for a novel image, to
+    which coverage does not apply. `operating_point`: the one that decides the outcome. `agreement`:
     share of readings on the answer's side of it, in [0, 1]. `reason`: why this outcome.
     """
 
@@ -129,9 +129,9 @@ def decide(
 
     `probabilities`: (7,) calibrated, of the average over members and `views` views; `readings`:
     (members x views, 7) calibrated probabilities of each member's answer to each view, by the
-    calibration for one view; `novel`: the image is unlike those the networks learnt from; `damaged`:
-    part of its pixels is not what was taken, so it is never "not suspicious". Raises `ValueError` when
-    no limits were fitted for `views`.
+    calibration for one view; `novel`: the image is unlike the training images; `damaged`: some of its
+    pixels are not as the camera recorded them, so it is never "not suspicious". Raises `ValueError`
+    when no limits were fitted for `views`.
     """
     point = limits.of(views).point_of(SENSITIVITY)
     shared = float(agreement(probabilities, readings, point.threshold))
@@ -146,7 +146,7 @@ def decide_by(
     novel: bool,
     damaged: bool = False,
 ) -> Decision:
-    """`decide` where the agreement of the readings is known: `shared`, in [0, 1]."""
+    """As `decide`, when the agreement of the readings is already known: `shared`, in [0, 1]."""
     own = limits.of(views)
     point = own.point_of(SENSITIVITY)
     set_90, set_95 = (prediction_set(probabilities, own.set_of(share)) for share in (COVERAGE, 0.95))
@@ -166,7 +166,7 @@ def decide_by(
 
 
 def agreement(probabilities: np.ndarray, readings: np.ndarray, threshold: float) -> np.ndarray:
-    """(...,) share of readings on the same side of the operating point as the answer, in [0, 1].
+    """(...,) share in [0, 1] of readings on the same side of the operating point as the answer.
 
     `probabilities`: (..., 7); `readings`: (..., readings, 7).
     """
@@ -181,7 +181,7 @@ def grounds(
     disagree: np.ndarray,
     novel: np.ndarray,
 ) -> np.ndarray:
-    """(...,) index into `GROUNDS` of each answer.
+    """(...,) index into `GROUNDS` of the first ground that applies to each answer.
 
     `malignant`: (...,) malignant probability; `sets`: (..., 7) bool; `disagree`, `novel`: bool.
     """

@@ -1,4 +1,4 @@
-"""Where results go: never over a file that this program did not write, and in one step once whole."""
+"""Writes results: never over a file of another program, and in one step, once they are complete."""
 
 import errno
 import io
@@ -18,7 +18,7 @@ from skin_app.photo.file_type import HEAD_BYTES
 from skin_app.photo.folders import has_image_suffix
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-# drawn by matplotlib at 100 dots an inch, with its name or without
+# the head of a PNG by matplotlib at 100 dots per inch, with or without its name
 PICTURE = (
     rb"\x89PNG\r\n\x1a\n\0\0\0\rIHDR.{8}\x08\x06\0\0\0.{4}"
     rb"(....tEXtSoftware\0Matplotlib|\0\0\0\tpHYs\0\0\x0f\x61\0\0\x0f\x61)"
@@ -26,19 +26,19 @@ PICTURE = (
 
 
 class OutputError(ValueError):
-    """Nothing may be written there; the message is one sentence that says what to do."""
+    """The output cannot be written there; the message is one sentence that says what to do."""
 
 
 def counted(number: int, what: str) -> str:
-    """As "1 image" or "1,234 images"."""
+    """A number with its noun, such as "1 image" or "1,234 images"."""
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def check_output(out: Path, ours: bytes, inputs: Iterable[Path] = ()) -> None:
-    """Raise `OutputError` unless `out` can be written without loss, before any slow work.
+    """Raise `OutputError` unless `out` can be written without loss. Call it before any slow work.
 
-    `ours`: pattern of how a file begins that an earlier run of the same command left; only such a one,
-    or an empty one, is replaced. `inputs`: files that are read.
+    `ours`: pattern for the beginning of a file from an earlier run of the same command; only such a
+    file, or an empty one, may be replaced. `inputs`: files that the command reads.
     """
     if out.is_dir():
         raise OutputError(f"{out} is a folder: give --out the name of a file, such as one in it.")
@@ -77,7 +77,7 @@ def _named_like_an_image(out: Path) -> str:
 
 
 def is_stream(out: Path) -> bool:
-    """Whether `out` is a pipe or a device such as /dev/stdout, in whose place nothing can be put."""
+    """Whether `out` is a pipe or a device such as /dev/stdout, which no file can replace."""
     try:
         mode = out.stat().st_mode
     except OSError:
@@ -86,7 +86,7 @@ def is_stream(out: Path) -> bool:
 
 
 def is_ours(path: Path, ours: bytes) -> bool:
-    """Whether the file `path` begins as `ours` says, packed or not, or is empty."""
+    """Whether the file `path`, compressed or not, begins with the pattern `ours`, or is empty."""
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
     if head.startswith(b"\x1f\x8b"):
@@ -98,7 +98,7 @@ def is_ours(path: Path, ours: bytes) -> bool:
 
 
 def replace_file(out: Path, content: str | bytes) -> None:
-    """Write `content` beside `out`, then put it in its place: if that fails, what was there stays."""
+    """Write `content` beside `out`, then rename it; if that fails, the earlier file stays."""
     data = content.encode() if isinstance(content, str) else content
     if is_stream(out):
         out.write_bytes(data)
@@ -109,7 +109,7 @@ def replace_file(out: Path, content: str | bytes) -> None:
 
 @contextmanager
 def beside(out: Path) -> Iterator[Path]:
-    """A fresh path beside `out` to write to; renamed to it when the block ends well, else deleted."""
+    """A new path beside `out` to write to; renamed to `out` if the block succeeds, else deleted."""
     place = _behind_link(out)
     partial = place.with_name(f"{place.name}.{uuid.uuid4().hex}.partial")
     try:
@@ -121,11 +121,11 @@ def beside(out: Path) -> Iterator[Path]:
 
 @contextmanager
 def growing_file(out: Path, ours: bytes) -> Iterator[TextIO]:
-    """A text file beside `out` that takes its place when the block ends well; else it stays there.
+    """A text file beside `out`, renamed to `out` if the block succeeds; else it stays where it is.
 
-    It begins with a byte-order mark, without which Excel takes UTF-8 for another encoding; names need
-    not be UTF-8: bytes that are none are written as \\udcff. Raises `OutputError` where nothing more
-    can be written, and says in a `KeyboardInterrupt` where the file is.
+    It begins with a byte-order mark, without which Excel takes UTF-8 for another encoding. File names
+    need not be UTF-8: invalid bytes are written as \\udcff. Raises `OutputError` when writing fails. A
+    `KeyboardInterrupt` carries the place of the unfinished file.
     """
     place = _behind_link(out)
     partial, raw = (out, _Written(out, "w", out)) if is_stream(out) else _fresh(place, out)
@@ -135,12 +135,12 @@ def growing_file(out: Path, ours: bytes) -> Iterator[TextIO]:
         with io.TextIOWrapper(buffer, "utf-8-sig", "backslashreplace", newline="") as file:
             yield file
         if partial != out:
-            check_output(out, ours)  # anything can have been put there meanwhile
+            check_output(out, ours)  # another file may have appeared there meanwhile
             with _told_of(out):
                 _put_in_place(partial, place)
     except (OSError, OutputError) as error:
         why = error
-        if isinstance(error, OSError):  # not of `out`, but of what was to be written
+        if isinstance(error, OSError):  # raised by the work in the block, not by writing `out`
             why = f"{error.filename or 'A file'} cannot be used ({error.strerror or error})."
         raise OutputError(f"{why} {told[0].upper()}{told[1:]}.") from error
     except KeyboardInterrupt:
@@ -151,14 +151,14 @@ def growing_file(out: Path, ours: bytes) -> Iterator[TextIO]:
 
 
 def unfinished(out: Path) -> list[Path]:
-    """What runs into `out` that did not end have left beside it."""
+    """Files that unfinished runs with the output `out` have left beside it."""
     place = _behind_link(out)
     near = (path for path in place.parent.iterdir() if path.stem == place.name)
     return sorted(path for path in near if re.fullmatch(r"\.partial\d*", path.suffix))
 
 
 class _Written(io.FileIO):
-    """The file at `path`, to become `out`: its faults are told apart from others by `OutputError`."""
+    """The file at `path` that will become `out`; turns its own errors into `OutputError`."""
 
     def __init__(self, path: Path, mode: str, out: Path) -> None:
         self.out = out
@@ -182,14 +182,14 @@ def _told_of(out: Path) -> Iterator[None]:
 
 
 def _fresh(place: Path, out: Path) -> tuple[Path, _Written]:
-    """A new file beside `place`, and not another run's."""
+    """A new file beside `place`, never that of another run."""
     for number in count(1):
         partial = place.with_name(f"{place.name}.partial{number if number > 1 else ''}")
         try:
             return partial, _Written(partial, "x", out)
         except FileExistsError:
             continue
-    raise AssertionError  # numbers do not end
+    raise AssertionError  # unreachable: the numbers never end
 
 
 def _behind_link(out: Path) -> Path:

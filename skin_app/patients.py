@@ -1,6 +1,7 @@
-"""What a table says of the patient and of how the diagnosis was made, however its author wrote it.
+"""Reads patient data and the way of diagnosis from a table, in the spellings that authors use.
 
-HAM10000's own words are kept: ages in years, `male`, `female`, `unknown`, `histo`, `follow_up`, ...
+The results use HAM10000's own words: ages in years, `male`, `female`, `unknown`, `histo`, `follow_up`,
+...
 """
 
 import math
@@ -19,7 +20,7 @@ OLDEST = 120
 AGE_BANDS = {"0-29": (0, 30), "30-44": (30, 45), "45-59": (45, 60), "60-74": (60, 75), "75+": (75, 200)}
 YEARS = re.compile(r"(\d+(?:\.\d*)?)\s*(?:\+|(?:years?|yrs?|y)(?:\s+old)?)?")
 SEXES = {"m": "male", "male": "male", "f": "female", "female": "female"}
-OF_ARCHIVE = {  # words of the ISIC Archive and its challenges -> those of HAM10000
+OF_ARCHIVE = {  # terms of the ISIC Archive and its challenges -> HAM10000's
     "histopathology": "histo",
     "serial imaging showing no change": "follow_up",
     "single image expert consensus": "consensus",
@@ -32,7 +33,7 @@ Unreadable = Mapping[str, tuple[str, ...]]
 def years(text: str) -> float | None:
     """The age that `text` states, in years from 0 to 120; None for any other text.
 
-    "85+", which stands for 85 or older, is 85.
+    "85+" (85 or older) gives 85.
     """
     stated = YEARS.fullmatch(text)
     value = float(stated[1]) if stated else math.nan
@@ -40,11 +41,11 @@ def years(text: str) -> float | None:
 
 
 def normalised(table: pd.DataFrame) -> tuple[pd.DataFrame, Unreadable]:
-    """`table` with age, sex, localization and dx_type in one spelling, and what could not be read.
+    """`table` with age, sex, localization and dx_type in one spelling, and the unreadable values.
 
-    Ages become numbers, NaN where missing; the other three lower case, `UNKNOWN` where missing. An age
-    or a sex that cannot be read is missing. A column that the table lacks stays away. The second
-    result holds, by column, each value that could not be read, as often as it stands there.
+    Ages become numbers, NaN where missing; the other three become lower case, `UNKNOWN` where missing.
+    An unreadable age or sex counts as missing. A column that the table lacks is not added. The second
+    result holds the unreadable values by column, each as often as it occurs.
     """
     table, unreadable = table.copy(), {}
     for column, read in READ.items():
@@ -74,13 +75,13 @@ def age_bands(ages: pd.Series) -> pd.Series:
 
 
 def groups_of(table: pd.DataFrame, column: str) -> list[tuple[str, np.ndarray]]:
-    """Name and (rows,) bool of each group of `column` (ages by band), `UNKNOWN` last, none empty."""
+    """Name and (rows,) bool mask of each non-empty group of `column` (ages by band), `UNKNOWN` last."""
     names = (age_bands(table[column]) if column == "age" else table[column]).to_numpy(str)
     return [(name, names == name) for name in sorted(set(names), key=lambda n: (n == UNKNOWN, n))]
 
 
 def _plain(value: object) -> str:
-    """`value` as text: lower case, single blanks, a point before decimals."""
+    """`value` as lower-case text with single blanks and a decimal point."""
     text = " ".join(str(value).lower().split()) if not _is_none(value) else ""
     return re.sub(r"^(\d+),(\d+)$", r"\1.\2", text)
 

@@ -1,10 +1,9 @@
-"""What is wrong with a photo or its file, and how to get a better one.
+"""Faults of a photo or its file, and how to take a better photo.
 
-Size, blur, exposure, dark corners, framing, colour cast; no network. A photo is measured on the centre
-square that the networks see; each measurement has limits that were fitted on HAM10000 at a stated
-false-alarm rate and are stored with the weights. A finding
-says that few images in HAM10000 look like that, not that the answer is wrong. What is wrong with the
-file itself is known without limits (`file_findings`).
+Measures size, blur, exposure, dark corners, framing and colour cast, without a network, on the centre
+square that the networks see. Each measurement has limits that were fitted on HAM10000 at a stated
+false-alarm rate and are stored with the weights. A finding means that few images in HAM10000 look like
+this, not that the answer is wrong. Faults of the file itself need no limits (`file_findings`).
 """
 
 from dataclasses import dataclass
@@ -18,13 +17,13 @@ from skin_app.colour import to_lab
 from skin_app.lesion import Seen, eroded, see
 from skin_app.photo.read import Photo
 
-BLURRING = 9  # pixels of the mean that a photo is compared with, as published
-WHITE = 254  # a channel that is stored at or above this value is clipped
-LEAST_VIEW = 0.05  # share of the square below which black is taken for darkness, not for a surround
-RIM = 3  # pixels beside the edge of the view in which a lesion counts as cut off
+BLURRING = 9  # length in pixels of the mean filter, as published
+WHITE = 254  # a channel at or above this stored value is clipped
+LEAST_VIEW = 0.05  # share of the square: with a smaller view, black is darkness, not a surround
+RIM = 3  # pixels: a lesion this close to the edge of the view counts as cut off
 
 Side = Literal["low", "high"]
-# What can be wrong with a photo or its file; `skin_app.words.quality.ADVICE` says what to do about it.
+# Possible faults of a photo or its file; `skin_app.words.quality.ADVICE` says what to do about each.
 Fault = Literal[
     "small",
     "blurred",
@@ -46,7 +45,7 @@ Fault = Literal[
 
 @dataclass(frozen=True)
 class Check:
-    """`fault` is found where `measurement` is beyond its limit on one side; `name` groups faults."""
+    """Reports `fault` when `measurement` exceeds its limit on one side; `name` groups faults."""
 
     name: str
     measurement: str
@@ -75,9 +74,9 @@ MEASUREMENTS = tuple(dict.fromkeys(check.measurement for check in CHECKS))
 
 @dataclass(frozen=True)
 class Finding:
-    """A fault that was found. `name`: one of `NAMES`, or what is wrong with the file.
+    """A fault that was found. `name`: one of `NAMES`, or a fault of the file.
 
-    `value`, measured on the pixels, is beyond `limit`; both are None for a fault of the file.
+    `value`: measured on the pixels, beyond `limit`; both are None for a fault of the file.
     """
 
     name: str
@@ -86,7 +85,7 @@ class Finding:
     limit: float | None = None
 
 
-# `Photo`'s field -> its finding. Faults of the file, not of its picture: no limit is fitted.
+# Field of `Photo` -> its finding. These are faults of the file, so no limit is fitted.
 FILE_FINDINGS = {
     "damaged": Finding("damaged file", "damaged_file"),
     "unknown_profile": Finding("colour profile", "unknown_profile"),
@@ -94,11 +93,11 @@ FILE_FINDINGS = {
 
 
 class QualityLimits(BaseModel):
-    """Limits by measurement, stored in `ensemble.json`; a measurement without a limit is not judged.
+    """Limits by measurement, stored in `ensemble.json`; a measurement without limits gives no finding.
 
-    `low`, `high`: a value below or above is a finding. `false_alarm_rate`: share of HAM10000's images
-    that each limit was set to find. `measured_false_alarms`: share that was found among images of
-    other lesions, by name and for "any" of them. `fitted_on`: what data, in words.
+    `low`, `high`: a value below `low` or above `high` is a finding. `false_alarm_rate`: share of
+    HAM10000's images that each limit was set to flag. `measured_false_alarms`: share of images of other
+    lesions that was flagged, by name and for "any" finding. `fitted_on`: the data, in words.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -111,20 +110,20 @@ class QualityLimits(BaseModel):
 
 
 def findings(photo: Photo, limits: QualityLimits, seen: Seen | None = None) -> tuple[Finding, ...]:
-    """What is wrong with the file and, in the order of `CHECKS`, with the photo; empty when nothing is.
+    """Faults of the file and then, in the order of `CHECKS`, of the photo; empty when there are none.
 
-    `seen`: what `see` gave of the photo, if it was asked before.
+    `seen`: the result of `see` for the photo, if it was called before.
     """
     return file_findings(photo) + judged(measurements(photo, seen), limits)
 
 
 def file_findings(photo: Photo) -> tuple[Finding, ...]:
-    """What is wrong with the photo's file, whatever its pixels show."""
+    """Faults of the photo's file, independent of what its pixels show."""
     return tuple(finding for field, finding in FILE_FINDINGS.items() if getattr(photo, field))
 
 
 def judged(values: dict[str, float], limits: QualityLimits) -> tuple[Finding, ...]:
-    """The findings of known `measurements`; what could not be measured (NaN) is no finding."""
+    """The findings for known `measurements`; a value that could not be measured (NaN) gives none."""
     found = []
     for check in CHECKS:
         value = values[check.measurement]
@@ -135,16 +134,16 @@ def judged(values: dict[str, float], limits: QualityLimits) -> tuple[Finding, ..
 
 
 def measurements(photo: Photo, seen: Seen | None = None) -> dict[str, float]:
-    """All of `MEASUREMENTS`, of the centre square at 256 pixels a side.
+    """All `MEASUREMENTS` of the centre square, at 256 pixels a side.
 
-    `seen`: what `see` gave of the photo, if it was asked before.
+    `seen`: the result of `see` for the photo, if it was called before.
 
-    shorter side: pixels of the photo as it came. sharpness: 0 to 1, see `sharpness`. skin lightness,
-    skin a*, skin b*: medians outside the lesion (CIE L*a*b*). clipped: share of the view with a
-    channel at white. dark corners: share of the square outside the field of view. lesion share: of the
-    view. cut off: share of the lesion's outline that lies on the edge of the view. off centre: distance
-    of the lesion's middle from the square's, 1 is half a side. The last three are NaN when no lesion
-    stands out from the skin, the skin's colour when no skin is seen.
+    shorter side: in pixels, of the original photo. sharpness: 0 to 1, see `sharpness`. skin lightness,
+    skin a*, skin b*: medians outside the lesion (CIE L*a*b*). clipped: share of the view in which a
+    channel is clipped. dark corners: share of the square outside the field of view. lesion share: of
+    the view. cut off: share of the lesion's outline that lies on the edge of the view. off centre:
+    distance of the lesion's middle from the square's; 1 is half a side. The last three are NaN when no
+    lesion stands out from the skin; the skin's colour is NaN when no skin is visible.
     """
     square, view, mask = seen or see(photo)
     dark = 1 - float(view.mean())
@@ -162,10 +161,10 @@ def measurements(photo: Photo, seen: Seen | None = None) -> dict[str, float]:
 
 
 def sharpness(square: np.ndarray, view: np.ndarray) -> float:
-    """How much of the change from pixel to pixel is lost by blurring it further, in [0, 1]; 0 is flat.
+    """Share in [0, 1] of the change from pixel to pixel that further blurring removes; 0 is flat.
 
-    In the direction of the lesser loss, so that motion blur counts. Independent of contrast and of
-    brightness. `square`: (side, side, 3) uint8; `view`: (side, side) bool, whose rim is left out.
+    The smaller of the losses in the two directions, so that motion blur counts. Independent of contrast
+    and brightness. `square`: (side, side, 3) uint8; `view`: (side, side) bool, whose rim is left out.
     Crété-Roffet et al., "The blur effect" (2007), whose blur is 1 minus this.
     """
     grey = square.astype(np.float32) @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
@@ -182,7 +181,7 @@ def _loss(grey: np.ndarray, inside: np.ndarray) -> float:
 
 
 def _skin_colour(square: np.ndarray, skin: np.ndarray) -> dict[str, float]:
-    """Medians of every second row and column, which is as good and four times as quick."""
+    """Medians over every second row and column: as accurate, and four times as fast."""
     pixels = square[::2, ::2][skin[::2, ::2]]
     if not len(pixels):
         return dict.fromkeys(("skin lightness", "skin a*", "skin b*"), float("nan"))

@@ -1,9 +1,9 @@
-"""Skin tone around the lesion, as the individual typology angle, and whether there was data for it.
+"""Skin tone around the lesion, as the individual typology angle, and how much data there was for it.
 
 ITA = arctan((L* - 50) / b*) in degrees (Chardon et al. 1991), in the bands of Del Bino & Bernerd
-(British Journal of Dermatology, 2013). It was made for a colorimeter on clean skin. From a photo it
-moves with lighting, polarisation, contact gel and the camera's white balance, all unknown here, and
-redness lowers it: the band is one of the picture, and says little of one person.
+(British Journal of Dermatology, 2013). It was made for a colorimeter on clean skin. In a photo it
+also depends on lighting, polarisation, contact gel and the camera's white balance, all unknown here,
+and redness lowers it. So the band describes the picture and says little about the person.
 """
 
 import numpy as np
@@ -12,21 +12,21 @@ from scipy import ndimage
 
 from skin_app.colour import lightness_and_yellow
 
-# Least angle of each band, lightest first.
+# Smallest angle of each band, in degrees, lightest skin first.
 BANDS = (("very light", 55.0), ("light", 41.0), ("intermediate", 28.0), ("tan", 10.0), ("brown", -30.0))
 DARKEST = "dark"
 TONES = (*(name for name, _ in BANDS), DARKEST)
-MARGIN = 0.05  # of the side: how far from the mask skin begins
+MARGIN = 0.05  # of the side: skin begins this far from the mask
 LEAST_SKIN = 0.05  # share of the square that must be skin
-LEAST_YELLOW = 1.0  # of b*: in a nearly grey picture rounding would decide the angle
-TYPICAL = 10.0  # in L*: further from the skin's median are hairs, shadows and specular spots
+LEAST_YELLOW = 1.0  # b*: in a nearly grey picture, rounding would decide the angle
+TYPICAL = 10.0  # L*: pixels further from the skin's median are hairs, shadows or specular spots
 
 
 class ToneBands(BaseModel):
     """How much training data lies in each band; stored in `ensemble.json`.
 
     `images`, `lesions`: counts by band; `unknown`: images without an angle. `least_lesions`: a band
-    with fewer has too little data. `fitted_on`: what data, in words.
+    with fewer lesions has too little data. `fitted_on`: the data, in words.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -45,7 +45,7 @@ class ToneBands(BaseModel):
 
 
 def skin_colour(square: np.ndarray, mask: np.ndarray, view: np.ndarray) -> tuple[float, float] | None:
-    """Median L* and b* of the skin around the lesion; None when too little of it is seen.
+    """Median L* and b* of the skin around the lesion; None when too little of it is visible.
 
     `square`: (side, side, 3) RGB uint8; `mask`: (side, side) bool, the lesion; `view`: (side, side)
     bool, the field of view. A margin around the lesion, and pixels far from the skin's median L*, are
@@ -60,10 +60,10 @@ def skin_colour(square: np.ndarray, mask: np.ndarray, view: np.ndarray) -> tuple
 
 
 def _grown(mask: np.ndarray, distance: float) -> np.ndarray:
-    """`mask` and what lies within `distance` pixels of it."""
+    """`mask`, and all pixels within `distance` pixels of it."""
     grown = np.zeros_like(mask)
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if len(rows):  # further away than the frame around the mask nothing can be near
+    if len(rows):  # outside this frame around the mask, no pixel is near enough
         reach = int(distance) + 1
         part = (
             slice(max(0, rows[0] - reach), rows[-1] + reach + 1),
@@ -76,8 +76,8 @@ def _grown(mask: np.ndarray, distance: float) -> np.ndarray:
 def typology_angle(square: np.ndarray, mask: np.ndarray, view: np.ndarray) -> float | None:
     """Individual typology angle in degrees, in (-90, 90), of the skin around the lesion.
 
-    Arguments as for `skin_colour`. None when too little skin is seen, and when that "skin" is grey or
-    bluer (b* below 1), which no skin is: there the white balance is off, and the angle means nothing.
+    Arguments as for `skin_colour`. None when too little skin is visible. Also None when that "skin" is
+    grey or bluish (b* below 1): no skin is, so the white balance is off and the angle is meaningless.
     """
     colour = skin_colour(square, mask, view)
     return None if colour is None else angle_of(*colour)

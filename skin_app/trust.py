@@ -1,4 +1,4 @@
-"""How far an answer can be trusted: the limits stored in the weights, and what they say of a photo."""
+"""How far an answer can be trusted: the limits stored in the weights, applied to a photo."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -14,7 +14,7 @@ from skin_app.quality import Finding, QualityLimits, findings
 from skin_app.skin_tone import ToneBands, tone_band, typology_angle
 
 NO_LESION, HEAT_OUTSIDE, RARE_TONE = "no lesion found", "heat beside the lesion", "rare skin tone"
-# What is measured of the limits; `skin_app.words.evidence.MEASURED` says each in words.
+# The measured results; `skin_app.words.evidence.MEASURED` puts each into words.
 Measured = Literal[
     "ppv_of_suspicious",
     "npv_of_not_suspicious",
@@ -48,9 +48,9 @@ class Estimate(BaseModel):
 
 
 class Trust(BaseModel):
-    """What `python -m train audit` fitted, stored in `ensemble.json`.
+    """The limits that `python -m train audit` fitted, stored in `ensemble.json`.
 
-    `measured`: the main results of `docs/trust.json`, by limits that were fitted on other lesions.
+    `measured`: the main results of `docs/trust.json`, with limits that were fitted on other lesions.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -64,7 +64,7 @@ class Trust(BaseModel):
 
     @property
     def maps_are_weak(self) -> bool | None:
-        """Whether the maps were not shown to beat a spot in the photo's middle; None: not measured."""
+        """True when the audit did not show that maps beat a central spot; None when not measured."""
         estimate = self.measured.get("map_above_centre")
         return None if estimate is None else estimate.interval_95[0] <= 0
 
@@ -74,9 +74,9 @@ class Look:
     """What is measured on a photo without any network.
 
     `mask`: (side, side) bool, the lesion on the centre square, all False where none stands out;
-    `findings`: what to change about the photo; `tone`: band of the skin around the lesion, None
-    where too little skin is seen, or it is grey or bluer; `tone_angle`: its ITA in degrees; `damaged`:
-    as in `photo.read.Photo`.
+    `findings`: faults of the photo; `tone`: band of the skin around the lesion, None where too
+    little skin is visible, or it is grey or bluish; `tone_angle`: its ITA in degrees; `damaged`: as in
+    `photo.read.Photo`.
     """
 
     mask: np.ndarray
@@ -99,9 +99,9 @@ class Assessment:
     """How far to trust one answer.
 
     `heat_on_lesion`: (7,) share of each class's map that lies on the lesion, NaN where the map is all
-    zero; None where no lesion stands out, and in a quick answer, which has no maps.
-    `heat_is_outside`: whether the first diagnosis's share is too small for the lesion's size.
-    `tone_is_rare`: whether the training data hold too little of the skin's band.
+    zero. None where no lesion stands out, and in a quick answer, which has no maps.
+    `heat_is_outside`: whether this share, for the most probable diagnosis, is too small for the
+    lesion's size. `tone_is_rare`: whether the training data have too few lesions in the skin's band.
     """
 
     decision: Decision
@@ -113,7 +113,7 @@ class Assessment:
 
 
 def look_at(photo: Photo, trust: Trust) -> Look:
-    """Quality, lesion and skin of a photo, by the limits of `trust`."""
+    """Measure quality, lesion and skin of a photo, with the limits of `trust`."""
     seen = see(photo)
     angle = typology_angle(seen.square, seen.mask, seen.view)
     return Look(seen.mask, findings(photo, trust.quality, seen), angle, photo.damaged)
@@ -128,11 +128,11 @@ def assess(
     look: Look,
     trust: Trust,
 ) -> Assessment:
-    """Join all parts for one answer.
+    """Assess one answer from all its parts.
 
     `probabilities`: (7,) calibrated; `readings`: (members x views, 7) calibrated, of each member's
-    answer to each view; `maps`: (7, rows, columns) in [0, 1], or None. Raises `ValueError` when nothing
-    was fitted for `views`.
+    answer to each view; `maps`: (7, rows, columns) in [0, 1], or None. Raises `ValueError` when no
+    limits were fitted for `views`.
     """
     shares = None if maps is None else shares_on_lesion(maps, look.mask)
     first = None if shares is None else shares[int(probabilities.argmax())]

@@ -1,7 +1,7 @@
-"""The square that the networks see, its eight symmetric views, and maps turned back.
+"""The square that the networks see, its eight symmetric views, and the inverse for maps.
 
 A dermatoscopic image has no up or down, so its four rotations, each plain and mirrored, show the
-same lesion: averaging over them is the test-time augmentation.
+same lesion. Averaging over these views is the test-time augmentation (TTA).
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ def centre_square(image: Tensor, size: int) -> Tensor:
     """The largest centred square of `image`, resized.
 
     `image`: (3, height, width) uint8. Returns (3, size, size) float32 in [0, 1]; bilinear with
-    antialiasing. Nothing is squashed: what lies outside the square is not seen.
+    antialiasing. The aspect ratio is kept; pixels outside the square are dropped.
     """
     height, width = image.shape[1:]
     side = min(height, width)
@@ -26,7 +26,7 @@ def centre_square(image: Tensor, size: int) -> Tensor:
     resized = F.interpolate(
         square[None], (size, size), mode="bilinear", antialias=True, align_corners=False
     )
-    # The pixels come channels-last, in which the first convolution of a Swin is three times slower.
+    # The pixels arrive channels-last, which makes the first convolution of a Swin three times slower.
     return resized[0].clamp(0, 1).contiguous()
 
 
@@ -48,7 +48,7 @@ def all_views(images: Tensor, count: int = VIEWS) -> Tensor:
 
 
 def photo_views(image: Tensor, size: int, views: Sequence[int]) -> Tensor:
-    """The `views` of a photo as a network gets them, (views, 3, size, size) in [0, 1].
+    """The `views` of a photo as network input, (views, 3, size, size) in [0, 1].
 
     `image`: (3, height, width) uint8.
     """
@@ -57,9 +57,9 @@ def photo_views(image: Tensor, size: int, views: Sequence[int]) -> Tensor:
 
 
 def views_by_size(sizes: Sequence[int], count: int) -> dict[int, list[int]]:
-    """Size in pixels -> which of the first `count` views have it: number k has `sizes[k % len(sizes)]`.
+    """Size in pixels -> which of the first `count` views have it: view k has `sizes[k % len(sizes)]`.
 
-    The first is the size of view 0.
+    The first key is the size of view 0.
     """
     found: dict[int, list[int]] = {}
     for view in range(count):

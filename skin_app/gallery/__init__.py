@@ -1,4 +1,4 @@
-"""Confirmed lesions: the nearest ones to a photo, their pictures, whom they represent, and their map.
+"""Confirmed lesions: those nearest to a photo, their pictures, the patients they represent, their map.
 
-Begin at `index.Gallery`. The index comes from the weights folder, pictures also from a local HAM10000.
-Imports `weights`; no network is run."""
+Begin at `index.Gallery`. The index comes from the weights folder; pictures may also come from a local
+HAM10000. Imports `weights`; runs no network."""

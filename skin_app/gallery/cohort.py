@@ -1,4 +1,4 @@
-"""Whom the training data represents: images and lesions by diagnosis, sex, age and site."""
+"""Which patients the training data represents: images and lesions by diagnosis, sex, age and site."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,8 +25,8 @@ class Group:
 class Cohort:
     """`images`, `lesions`: of all the data; `groups`: axis of `AXES` -> its groups, in their order.
 
-    Ages are in bands of years, youngest first; on the other axes the largest group comes first. What
-    the data does not say is in the group `UNKNOWN`, last.
+    Ages are in bands of years, youngest first; on the other axes the largest group comes first. Missing
+    values form the group `UNKNOWN`, which comes last.
     """
 
     images: int
@@ -35,7 +35,7 @@ class Cohort:
 
 
 def read_cohort(weights: WeightsFolder) -> Cohort:
-    """The data of the gallery, which is all that the members learnt from. Raises `WeightsError`."""
+    """The gallery's data, which are all training data of the members. Raises `WeightsError`."""
     try:
         table, _ = normalised(pd.read_csv(weights.folder / FILE, usecols=["lesion", *AXES]))
     except (OSError, ValueError) as error:

@@ -34,7 +34,7 @@ class SimilarLesion:
 
     `similarity`: cosine similarity of the embeddings, at most 1. `confirmed`: how the diagnosis was
     made, in words. `age` in years, `sex` and `site` as the data set gives them, or None.
-    `is_the_same_photo`: whether the photo that was asked about is most likely this very image.
+    `is_the_same_photo`: whether the analysed photo is most likely this very image.
     """
 
     image_id: str
@@ -58,7 +58,7 @@ class Gallery:
     def __init__(
         self, embeddings: np.ndarray, table: pd.DataFrame, same_photo: float = SAME_PHOTO
     ) -> None:
-        """`same_photo`: similarity from which a photo is taken for an image of the index."""
+        """`same_photo`: similarity from which a photo counts as an image of the index."""
         if len(embeddings) != len(table) or not set(table["dx"]) <= set(CODES):
             raise GalleryError(
                 "The gallery's embeddings and its table do not fit each other: get the weights anew."
@@ -71,7 +71,7 @@ class Gallery:
     def load(cls, folder: Path) -> "Gallery":
         """Read `gallery.safetensors` and `gallery.csv` of a weights folder.
 
-        Older ones do not hold `same_photo`: then it is `SAME_PHOTO`.
+        Older folders do not state `same_photo`; they get `SAME_PHOTO`.
         """
         text = {"image_id": str, "lesion": str, "sex": str, "localization": str, "dx_type": str}
         table = pd.read_csv(folder / "gallery.csv", dtype=text)

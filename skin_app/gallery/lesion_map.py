@@ -1,7 +1,7 @@
 """A map of held-out lesions (t-SNE, made by `python -m train map`), and a new photo's place on it.
 
-t-SNE (van der Maaten & Hinton 2008) cannot place new points. A photo is put between its nearest
-held-out images instead, and how well that works is measured on the map's own images.
+t-SNE (van der Maaten & Hinton 2008) cannot place new points. A photo is placed between its nearest
+held-out images instead; how well this works is measured on the map's own images.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class LesionMapError(ValueError):
 
 @dataclass(frozen=True)
 class Place:
-    """Where a photo lies: `x`, `y` in the map's units.
+    """A photo's position on the map: `x`, `y` in the map's units.
 
     `neighbours`: (up to `NEIGHBOURS`,) codes of its nearest held-out images' diagnoses, nearest first,
     one image of each lesion.
@@ -37,12 +37,12 @@ class Place:
 
 @dataclass(frozen=True)
 class Placing:
-    """How well placing works, on the map's own images, each as if it were new (its lesion left out).
+    """How well placing works: each image of the map is placed as if new, with its lesion left out.
 
-    `distance`: median from the place it is given to its own; `by_chance`: median between two images of
-    the map; both in the map's units. `agreement`: share of the neighbours with its own diagnosis, mean
-    over the images; `agreement_of_classes`: mean over the diagnoses; `agreement_by_chance`: mean over
-    the images for neighbours drawn at random.
+    `distance`: median distance from the computed place to the true one; `by_chance`: median distance
+    between two images of the map; both in the map's units. `agreement`: share of neighbours with the
+    image's own diagnosis, mean over the images; `agreement_of_classes`: mean over the diagnoses;
+    `agreement_by_chance`: mean over the images for neighbours drawn at random.
     """
 
     distance: float
@@ -80,7 +80,7 @@ class LesionMap:
         return len(self.points)
 
     def place(self, embedding: np.ndarray) -> Place:
-        """The place of a photo by its embedding (channels,) of member 0, view 0: the mean of its
+        """The place of a photo, from its embedding (channels,) by member 0, view 0: the mean of its
         neighbours' places, weighted by similarity."""
         unit = torch.from_numpy(np.asarray(embedding, dtype=np.float32))
         similarity = self._similarity(unit[None] / unit.norm().clamp(min=1e-12))[0]
@@ -121,6 +121,6 @@ class LesionMap:
         return order[np.sort(first)[:NEIGHBOURS]]
 
     def _between(self, rows: np.ndarray, similarity: np.ndarray) -> np.ndarray:
-        """The mean of their places, (2,), weighted by similarity; below 0 it weighs nothing."""
+        """The mean place (2,) of `rows`, weighted by similarity; negative similarity has weight 0."""
         weights = np.maximum(similarity[rows], 1e-6)
         return (weights[:, None] * self.points[rows]).sum(axis=0) / weights.sum()

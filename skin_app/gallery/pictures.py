@@ -1,6 +1,6 @@
-"""Pictures of the gallery's lesions: from the weights where they may be shared, or a local HAM10000.
+"""Pictures of the gallery's lesions, from the weights folder or a local copy of HAM10000.
 
-The repository holds none (licence); the page then links to the public archive.
+This repository holds none, for licence reasons; the page then links to the public archive.
 """
 
 from functools import lru_cache
@@ -22,7 +22,7 @@ class PicturesError(ValueError):
 
 
 class LesionPictures:
-    """Thumbnails by image id, of the weights' `thumbnails/` and of a `folder` with ID.jpg in it.
+    """Thumbnails by image id, from the weights' `thumbnails/` and from a `folder` of ID.jpg files.
 
     Raises `PicturesError` when `folder` is given and holds no image files.
     """
@@ -51,7 +51,7 @@ class LesionPictures:
         return len(self._paths)
 
     def _thumbnail(self, image_id: str) -> np.ndarray | None:
-        """(height, width, 3) uint8, at most `LONG_SIDE` a side; None where there is no such picture."""
+        """(height, width, 3) uint8, each side at most `LONG_SIDE`; None if there is no picture."""
         path = self._paths.get(image_id)
         if path is None:
             return None
@@ -63,7 +63,7 @@ class LesionPictures:
 
 
 def shrunk(pixels: np.ndarray, long_side: int) -> np.ndarray:
-    """(height, width, 3) uint8, made smaller, if need be, until no side is longer than `long_side`."""
+    """(height, width, 3) uint8, shrunk if needed until no side is longer than `long_side`."""
     scale = long_side / max(pixels.shape[:2])
     if scale >= 1:
         return pixels

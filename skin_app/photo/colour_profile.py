@@ -1,7 +1,7 @@
-"""Pixels of any colour profile as sRGB: LittleCMS through Pillow, relative colorimetric.
+"""Converts pixels of any colour profile to sRGB: LittleCMS through Pillow, relative colorimetric.
 
-A profile comes from outside. LittleCMS is fuzzed and keeps no state between threads as used here; only
-profiles of cameras, scanners, screens and printers reach it, whole and of a sane size.
+Profiles are untrusted input. LittleCMS is fuzz-tested and, as used here, shares no state between
+threads. Only complete profiles of cameras, scanners, screens and printers, of limited size, reach it.
 """
 
 import io
@@ -11,10 +11,10 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image, ImageCms
 
-MAX_PROFILE = 4_000_000  # bytes; those of presses have about 2 million
+MAX_PROFILE = 4_000_000  # bytes; profiles of printing presses have about 2 million
 CLASSES = (b"scnr", b"mntr", b"prtr", b"spac")
-ROWS = 512  # converted at a time: Pillow needs a third more room for pixels than they have
-SAME = 2  # a profile that moves no colour of the grid by more than this is one of sRGB
+ROWS = 512  # rows per conversion: Pillow needs a third more memory than the pixels
+SAME = 2  # largest change of any grid colour by a profile that counts as sRGB
 INTENT = ImageCms.Intent.RELATIVE_COLORIMETRIC
 
 
@@ -23,9 +23,9 @@ class ProfileError(ValueError):
 
 
 def to_srgb(pixels: np.ndarray, profile: bytes) -> np.ndarray:
-    """(height, width, 3) uint8 RGB as sRGB; the same array where the profile is sRGB already.
+    """Convert (height, width, 3) uint8 RGB to sRGB; returns the same array if the profile is sRGB.
 
-    A profile of greys fits pixels that are all grey. Raises `ProfileError`.
+    A grey profile fits only pixels that are all grey. Raises `ProfileError`.
     """
     space = _space(profile)
     if space == b"RGB ":
@@ -33,21 +33,21 @@ def to_srgb(pixels: np.ndarray, profile: bytes) -> np.ndarray:
         return pixels if _is_srgb(change) else _changed(pixels, change)
     if space == b"GRAY" and all((pixels[..., 0] == pixels[..., c]).all() for c in (1, 2)):
         change = _transform(profile, "L")
-        # a table: exact, and grey in gives grey out
+        # a lookup table is exact and keeps greys grey
         table = _changed(np.arange(256, dtype=np.uint8)[None], change)[0]
         return pixels if _close(table[:, 1], np.arange(256)) else table[pixels[..., 0]]
     raise ProfileError("The profile is not one of these pixels.")
 
 
 def ink_to_srgb(ink: np.ndarray, profile: bytes) -> np.ndarray:
-    """CMYK (height, width, 4) uint8, 255 is full ink, as sRGB of 3. Raises `ProfileError`."""
+    """Convert CMYK (height, width, 4) uint8, 255 = full ink, to RGB. Raises `ProfileError`."""
     if _space(profile) != b"CMYK":
         raise ProfileError("The profile is not one of inks.")
     return _changed(ink, _transform(profile, "CMYK"))
 
 
 def _space(profile: bytes) -> bytes:
-    """The colour space that the profile's header states, when the header is sound."""
+    """The colour space in the profile's header; checks the header."""
     if not 132 <= len(profile) <= MAX_PROFILE:
         raise ProfileError("The profile is empty, cut off or too large.")
     (length,) = struct.unpack_from(">I", profile)
@@ -85,5 +85,5 @@ def _strips(pixels: np.ndarray, change: ImageCms.ImageCmsTransform) -> Iterator[
         changed = ImageCms.applyTransform(
             Image.frombytes(change.input_mode, size, strip.tobytes()), change
         )
-        assert changed is not None  # None is of changes in place
+        assert changed is not None  # it is None only for changes in place
         yield np.asarray(changed)

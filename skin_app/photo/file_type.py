@@ -1,4 +1,4 @@
-"""What a file is by its first bytes, whatever its name says."""
+"""Recognises a file's type by its first bytes, not by its name."""
 
 import re
 import struct
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 HEAD_BYTES = 4096
 READ = ("JPEG", "PNG", "WebP", "HEIC", "AVIF", "TIFF", "BMP")  # types that `read_photo` can decode
-PICTURES = frozenset(  # types that hold pictures, read or refused: a folder's listing must name them
+PICTURES = frozenset(  # types that hold pictures, readable or not: a folder scan must report them
     {*READ, "GIF", "DICOM", "JPEG 2000", "JPEG XL", "JPEG XR", "SVG", "raw", "layers"}
 )
 STARTS = (
@@ -48,7 +48,7 @@ HEIC_BRANDS = {
     b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"mif2", b"msf1",
 }  # fmt: skip
 AVIF_BRANDS = {b"avif", b"avis"}
-MOVIE_BOXES = (b"moov", b"mdat", b"wide", b"skip")  # QuickTime's files need not begin with "ftyp"
+MOVIE_BOXES = (b"moov", b"mdat", b"wide", b"skip")  # QuickTime files need not begin with "ftyp"
 # DICOM without its preamble begins with a data element of group 2 or 8
 BARE_DICOM = re.compile(rb"[\x02\x08]\0.\0([A-Z]{2}|\x04\0\0\0|.\0\0\0ISO_IR)", re.DOTALL)
 DNG_VERSION, SUB_FILES, NEW_SUBFILE, COMPRESSION, PHOTOMETRIC = 50706, 330, 254, 259, 262
@@ -57,7 +57,7 @@ RAW_COMPRESSIONS = (32767, 32769, 32770, 34713, 65535)  # Sony, Epson, Samsung, 
 
 
 def type_of(head: bytes) -> str | None:
-    """Short name of what a file holds, by its first `HEAD_BYTES` bytes; None for what is not known.
+    """Short name of a file's type, by its first `HEAD_BYTES` bytes; None if unknown.
 
     One of `READ`, another of `PICTURES`, or "PDF", "video", "HTML", "archive", "AppleDouble".
     """
@@ -74,7 +74,7 @@ def type_of(head: bytes) -> str | None:
 
 
 def _media(head: bytes) -> str | None:
-    """Files made of ISO boxes: still pictures by their brands, else films."""
+    """The type of a file made of ISO boxes: a still picture by its brands, else a video."""
     if head[4:8] in MOVIE_BOXES:
         return "video"
     if head[4:8] != b"ftyp":
@@ -95,13 +95,13 @@ def _text(head: bytes) -> str | None:
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if not text.startswith(b"<"):
         return None
-    # whichever comes first: a web page may hold drawings
+    # the first one decides: a web page may contain drawings
     found = re.search(rb"<(?:!doctype )?(html|head|body|svg)\b", text)
     return None if found is None else "SVG" if found[1] == b"svg" else "HTML"
 
 
 def _is_raw(head: bytes) -> bool:
-    """Whether what looks like a TIFF holds a sensor's data, which cameras store in the same layout."""
+    """Whether an apparent TIFF holds raw sensor data, which cameras store in the same layout."""
     if head[8:10] == b"CR":
         return True
     tags = dict(first_tags(head))
@@ -109,14 +109,14 @@ def _is_raw(head: bytes) -> bool:
         DNG_VERSION in tags
         or tags.get(PHOTOMETRIC) in SENSOR_DATA
         or tags.get(COMPRESSION) in RAW_COMPRESSIONS
-        or (SUB_FILES in tags and tags.get(NEW_SUBFILE) == 1)  # a preview first, as Nikon's
+        or (SUB_FILES in tags and tags.get(NEW_SUBFILE) == 1)  # preview first, as Nikon's files
     )
 
 
 def first_tags(data: bytes) -> Iterator[tuple[int, int]]:
-    """Number and first value of each tag of a TIFF's first directory, as far as `data` has it.
+    """Number and first value of each tag in a TIFF's first directory, as far as `data` reaches.
 
-    Of a tag whose values lie elsewhere in the file, the value is where they begin.
+    If a tag's values are stored elsewhere in the file, the value is their offset.
     """
     order = "<" if data[:2] == b"II" else ">"
     if len(data) < 8 or struct.unpack_from(order + "H", data, 2)[0] != 42:

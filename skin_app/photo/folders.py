@@ -1,4 +1,4 @@
-"""Which files of folders are photos: by content or by file name."""
+"""Finds the photos in folders, by content or by file name."""
 
 import os
 import stat
@@ -17,19 +17,19 @@ IMAGE_SUFFIXES = frozenset(
     )
     for name in names.split()
 )
-CLUTTER = (".ds_store", "thumbs.db", "desktop.ini")  # of file managers, as are ._NAME, in lower case
+CLUTTER = (".ds_store", "thumbs.db", "desktop.ini")  # in lower case; ._NAME too
 CLUTTER_FOLDERS = ("__macosx", ".appledouble")
-NAMED = 3  # files that a sentence names
+NAMED = 3  # most files that one sentence names
 
-Placed = dict[tuple[str, str], Path]  # by the real folder and the name in it
+Placed = dict[tuple[str, str], Path]  # (real folder, name in it) -> path
 
 
 @dataclass(frozen=True)
 class Found:
-    """What lies at the paths that were named.
+    """What was found at the given paths.
 
-    `photos`: files to be read, each once; `passed_over`: how many others lie in the folders;
-    `closed`: for each folder that could not be listed, its name and why.
+    `photos`: files to read, each once; `passed_over`: how many other files the folders hold; `closed`:
+    name and reason for each folder that could not be listed.
     """
 
     photos: list[Path]
@@ -38,27 +38,27 @@ class Found:
 
 
 def has_image_suffix(path: Path) -> bool:
-    """Whether the name claims to be that of an image."""
+    """Whether the name has the suffix of an image."""
     return path.suffix.lower() in IMAGE_SUFFIXES
 
 
 def is_clutter(path: Path) -> bool:
-    """Whether the file is one that a file manager leaves wherever it looks."""
+    """Whether the file is one that file managers leave in folders."""
     return path.name.startswith("._") or path.name.lower() in CLUTTER
 
 
 def is_no_file(path: Path) -> bool:
-    """Whether this is a pipe, a device or the like, which may never end once it is opened."""
+    """Whether this is a pipe, a device or the like, whose reading may never end."""
     try:
         return not stat.S_ISREG(path.stat().st_mode)
     except OSError:
-        return False  # reading it says why
+        return False  # reading it later will raise the reason
 
 
 def find_photos(paths: list[Path]) -> Found:
-    """Named files as they are; of folders, every file below them that is an image or is called one.
+    """All given files, and every file below given folders that is an image by content or by suffix.
 
-    Links to folders are followed. A file that is reached twice under its name counts once. Raises
+    Links to folders are followed. A file that is found twice under the same name counts once. Raises
     `PhotoError` for a missing path or a folder without images.
     """
     photos: Placed = {}
@@ -81,7 +81,7 @@ def find_photos(paths: list[Path]) -> Found:
 
 
 def _below(folder: Path) -> tuple[Placed, Placed, list[str]]:
-    """Photos below `folder`, other files, and the folders that cannot be listed."""
+    """Photos and other files below `folder`, and the folders that cannot be listed."""
     photos: Placed = {}
     others: Placed = {}
     closed: list[str] = []
@@ -100,14 +100,14 @@ def _below(folder: Path) -> tuple[Placed, Placed, list[str]]:
         folders.sort(key=lambda name: ((place / name).is_symlink(), name))  # links last
         for name in list(folders):
             target = os.path.realpath(place / name)
-            if target in walked:  # links can run in circles
+            if target in walked:  # links can form cycles
                 folders.remove(name)
             walked.add(target)
     return photos, others, closed
 
 
 def _is_photo(path: Path) -> bool:
-    """Whether the file is an image, is called one, or cannot be looked into and so is to be told of."""
+    """Whether the file is an image by content or suffix, or is unreadable and must be reported."""
     if is_clutter(path):
         return False
     try:

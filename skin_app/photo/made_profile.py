@@ -1,4 +1,4 @@
-"""ICC profiles of colours that a file states by numbers: primaries and a curve, or a code for both."""
+"""Makes ICC profiles for files that state their colours by numbers: primaries and a curve, or codes."""
 
 import struct
 
@@ -23,19 +23,19 @@ CODED: dict[int, Primaries] = {
     12: ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060), D65),
     22: ((0.630, 0.340), (0.295, 0.605), (0.155, 0.077), D65),
 }
-# 1, 6, 7, 14 and 15 are curves of cameras; what they film is looked at through the one of sRGB
+# 1, 6, 7, 14 and 15 are camera curves; their pictures are displayed with the curve of sRGB
 LIKE_SRGB = (1, 2, 6, 7, 13, 14, 15)
 GAMMAS = {4: 2.2, 5: 2.8, 8: 1.0}
 D50 = np.array([0.96422, 1.0, 0.82521])
 BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
 DISPLAY_GAMMA = 2.2
-# share by which a gamma may differ from 2.2, and points by a tenth of it, and still be sRGB
+# largest relative difference of gamma from 2.2 that still counts as sRGB; a tenth of it for points
 NEAR = 0.02
 
 
 def coded_profile(primaries: int, transfer: int) -> bytes | None:
-    """By the codes of ITU-T H.273: None for sRGB, b"" for what is unknown or brighter than white."""
+    """The profile for ITU-T H.273 codes: None for sRGB, b"" for unknown codes and HDR curves."""
     if transfer not in LIKE_SRGB and transfer not in GAMMAS:
         return b""
     if primaries not in CODED:
@@ -45,8 +45,8 @@ def coded_profile(primaries: int, transfer: int) -> bytes | None:
 
 
 def measured_profile(primaries: Primaries, gamma: float) -> bytes | None:
-    """By points and a gamma that a file writes out: None where they are those of sRGB as people write
-    it (2.2), b"" where they are impossible."""
+    """The profile for primaries and a gamma that a file states: None where they are those of sRGB
+    (commonly written as gamma 2.2), b"" where they are impossible."""
     off = np.abs(np.array(primaries) - np.array(SRGB)).max()
     if off < NEAR / 10 and abs(gamma / DISPLAY_GAMMA - 1) < NEAR:
         return None
@@ -57,9 +57,9 @@ def measured_profile(primaries: Primaries, gamma: float) -> bytes | None:
 
 
 def made_profile(primaries: Primaries, gamma: float | None) -> bytes:
-    """A profile of three primaries and a curve; `gamma` None is the curve of sRGB.
+    """A profile from primaries and a gamma curve; `gamma` None is the curve of sRGB.
 
-    Raises `ValueError` where the points span no colours, `struct.error` where a number is too large.
+    Raises `ValueError` when the points span no gamut, `struct.error` when a number is too large.
     """
     columns = _adapted(primaries)
     curve = _para(3, SRGB_CURVE) if gamma is None else _para(0, (gamma,))
@@ -82,7 +82,7 @@ def made_profile(primaries: Primaries, gamma: float | None) -> bytes:
 
 
 def _adapted(primaries: Primaries) -> np.ndarray:
-    """(3, 3), the primaries in columns as X, Y, Z under D50 (Bradford)."""
+    """(3, 3): one primary per column, as X, Y, Z adapted to D50 (Bradford)."""
     points = np.array(primaries)
     if not np.isfinite(points).all() or (points[:, 1] <= 0).any():
         raise ValueError("A point of colour lies outside the plane.")

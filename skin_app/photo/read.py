@@ -1,10 +1,10 @@
-"""Untrusted bytes or a path in, a `Photo` out: the only place where an image file is decoded.
+"""Turns untrusted bytes or a path into a `Photo`. Image files are decoded nowhere else.
 
-What a file is goes by its content (`file_type`), how it is read by its module in `formats`. JPEG and
+A file's content decides its type (`file_type`); the type's module in `formats` reads it. JPEG and
 WebP are decoded by `torchvision.io` from bytes, because Pillow before 13 has a critical flaw in its
 JPEG reader (CVE-2026-112403) and gradio still pins an older one; HEIC by libheif; PNG, AVIF, TIFF and
-BMP each by Pillow's one reader for it. Colours are converted to sRGB by the profile that the file
-carries, orientation is applied, every other metadata (camera, date, GPS) is dropped.
+BMP each by Pillow's one reader for it. Colours are converted to sRGB with the file's own
+profile, the orientation is applied, and all other metadata (camera, date, GPS) are dropped.
 """
 
 import struct
@@ -25,7 +25,7 @@ from skin_app.words.file_types import REFUSED, UNKNOWN
 MAX_BYTES = 40_000_000
 MAX_PIXELS = 60_000_000
 MIN_SIDE = 64
-READ_SUFFIXES = (  # of files that are named by an id; what a file is goes by its content
+READ_SUFFIXES = (  # suffixes of image files named by an id; the content decides the type
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".heic", ".heif", ".hif", ".avif"),
     *(".tif", ".tiff", ".bmp"),
 )
@@ -41,16 +41,16 @@ FORMATS: dict[str, Callable[[bytes], Opened]] = {
 FAULTS = (
     *(RuntimeError, OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, KeyError),
     *(OverflowError, struct.error, zlib.error),
-)  # what decoders raise on damaged files
+)  # errors that decoders raise on damaged files
 
 
 @dataclass(frozen=True)
 class Photo:
     """A decoded photo: `pixels` is (height, width, 3) sRGB uint8 in [0, 255].
 
-    Of the file, only what speaks against its pixels is kept. `unknown_profile`: the colours are as
-    stored, since the file's colour profile cannot be read; `damaged`: some pixels are not those that
-    were taken, which is judged of JPEGs, and of HEIC, AVIF and WebP by zeroed stretches alone.
+    Of the file, only its faults are recorded. `unknown_profile`: the colours are as stored, because the
+    file's colour profile cannot be read. `damaged`: some pixels are not as the camera recorded them.
+    Damage is checked in JPEGs, and in HEIC, AVIF and WebP by zeroed stretches only.
     """
 
     pixels: np.ndarray
@@ -69,7 +69,7 @@ class Photo:
 def read_photo(source: bytes | str | Path) -> Photo:
     """Decode a photo from its bytes or its path: JPEG, PNG, WebP, HEIC, AVIF, TIFF or BMP.
 
-    Raises `PhotoError` for everything that is not one whole, single-frame image within the limits
+    Raises `PhotoError` for anything but a complete, single-frame image within the limits
     (`MAX_BYTES`, `MAX_PIXELS`, `MIN_SIDE`).
     """
     data = source if isinstance(source, bytes) else _read_bytes(Path(source))
@@ -144,7 +144,7 @@ def _decoded(opened: Opened) -> Decoded:
 
 
 def _as_srgb(decoded: Decoded) -> Photo:
-    """Colours first, then transparent parts on white."""
+    """Convert colours to sRGB, then put transparent parts on white."""
     colours, unknown = decoded.pixels[..., :3], False
     if decoded.profile is not None:
         try:

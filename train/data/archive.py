@@ -1,4 +1,4 @@
-"""The ISIC Archive's names of diagnoses, and which of HAM10000's seven each one is.
+"""Maps the ISIC Archive's names of diagnoses to HAM10000's seven classes.
 
 HAM10000's classes as their authors describe them (Tschandl et al., Scientific Data 5, 180161): akiec
 holds Bowen's disease, a squamous cell carcinoma in situ, beside actinic keratoses; bkl holds
@@ -37,9 +37,9 @@ CLASS_OF = {name: code for code, names in NAMES.items() for name in names}
 
 
 def diagnosis(names: Iterable[str]) -> str:
-    """The class (`SCC` among them) of an image by its names from general to special; "" for none.
+    """The class (possibly `SCC`) of an image, from its names, general to specific; "" for none.
 
-    The most special name that is known decides: "Nevus" where "Nevus, of some new kind" stands below.
+    The most specific known name decides: "Nevus" when "Nevus, of some new kind" follows it.
     """
     for name in reversed(list(names)):
         # "Melanoma, NOS" is a melanoma; "Nevus sebaceous" would be no naevus

@@ -1,7 +1,7 @@
-"""Things that are not the lesion, painted onto a photo: hair, ruler, ink, gel bubbles, dark corners.
+"""Paints things that are not the lesion onto a photo: hair, ruler, ink, gel bubbles, dark corners.
 
-Drawings, not photographs of the real things: they show whether an answer follows something that says
-nothing of the lesion, not how often that happens in a clinic. The same seed paints the same.
+These are drawings, not photographs of real artefacts. They test whether an answer depends on something
+unrelated to the lesion, not how often that happens in a clinic. Equal seeds paint equal pictures.
 """
 
 from collections.abc import Callable
@@ -14,13 +14,13 @@ from scipy import ndimage
 
 from skin_app.photo.read import Photo
 
-FINE = 3  # strokes are drawn so many times finer, then averaged: soft edges
+FINE = 3  # strokes are drawn at this multiple of the resolution, then averaged for soft edges
 Painter = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 
 @dataclass(frozen=True)
 class Painted:
-    """A painted photo, and where: `changed` (height, width) bool, True on every pixel that differs."""
+    """A painted photo; `changed`: (height, width) bool, True on every pixel that differs."""
 
     photo: Photo
     changed: np.ndarray
@@ -65,7 +65,7 @@ def ruler(picture: np.ndarray, generator: np.random.Generator) -> np.ndarray:
             pencil.text((place * FINE, 0.78 * depth * FINE), str(tick), 255, font, anchor="mm")
     marks, strip = _coverage(canvas), np.zeros((side, length))
     strip[: round(depth)] = 0.55 if generator.random() < 0.4 else 0
-    if generator.random() < 0.5:  # at the other border, the numbers upside down
+    if generator.random() < 0.5:  # at the opposite border, with the numbers upside down
         marks, strip = marks[::-1, ::-1], strip[::-1]
     picture = _blend(picture, np.array([236.0, 232.0, 226.0]), strip)
     return _blend(picture, np.array([30.0, 28.0, 30.0]), 0.85 * marks)
@@ -82,7 +82,7 @@ def ink_marks(picture: np.ndarray, generator: np.random.Generator) -> np.ndarray
     uneven = ndimage.gaussian_filter(generator.normal(size=(height, width)), 0.012 * side)
     uneven = np.clip(0.8 + 0.18 * uneven / uneven.std(), 0, 1)
     let_through = (np.array([0.42, 0.30, 0.66]), np.array([0.34, 0.44, 0.72]))[generator.integers(2)]
-    # Ink is seen through: it takes its share of each colour, so the skin's texture stays.
+    # Ink is translucent: it absorbs a share of each colour, so the skin's texture stays visible.
     return _blend(
         picture, picture * let_through, ndimage.gaussian_filter(_coverage(canvas), 0.6) * uneven
     )

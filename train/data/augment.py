@@ -1,7 +1,7 @@
 """Augmentation of whole batches: rotation, flips, crops, shifts, cutout, colour, mixing.
 
-Geometry is one affine resampling, so a batch is interpolated once. Every draw comes from the
-generator passed in, so a batch can be rebuilt exactly after a restart.
+All geometry is one affine resampling, so a batch is interpolated only once. Every random draw comes
+from the generator passed in, so a batch can be rebuilt exactly after a restart.
 """
 
 import math
@@ -70,7 +70,7 @@ def mix(images: Tensor, targets: Tensor, alpha: float, generator: Generator) -> 
 
 
 def _seen_through(images: Tensor, settings: Augmentation, generator: Generator) -> Tensor:
-    """What lies on the skin and around it; a part that is off draws nothing from the generator."""
+    """Artefacts on and around the skin; a part that is off draws nothing from the generator."""
     if settings.painted:
         images = conditions.paint(images, settings.painted, generator)
     if settings.surround:
@@ -81,7 +81,7 @@ def _seen_through(images: Tensor, settings: Augmentation, generator: Generator) 
 
 
 def _stored(images: Tensor, settings: Augmentation, generator: Generator) -> Tensor:
-    """What camera and file do; a part that is off draws nothing from the generator."""
+    """Effects of camera and file; a part that is off draws nothing from the generator."""
     if settings.cast:
         images = conditions.colour_cast(images, settings.cast, generator)
     if settings.constancy:

@@ -1,4 +1,4 @@
-"""What a camera, a dermatoscope and a body add to a lesion's image, as augmentation of whole batches.
+"""Effects of camera, dermatoscope and body on a lesion's image, as augmentation of whole batches.
 
 Painted hair, rulers, ink, bubbles and dark corners (the drawings of `train.data.artefacts`), a dark
 surround, uneven light, colour casts, colour constancy, blur and JPEG compression, each on a share of
@@ -20,14 +20,14 @@ from skin_app.corrections import MINKOWSKI
 from train.data.artefacts import ARTEFACTS
 
 LAYERS_OF_A_KIND = 40
-RADIUS = (0.75, 1.25)  # of the dark surround's circle, of half the side
+RADIUS = (0.75, 1.25)  # of the dark surround's circle, as shares of half the side
 STOPS = 1.5  # of light between two opposite corners, at most
 BLUR = (0.4, 2.0)  # standard deviation in pixels
 QUALITY = (20, 80)  # of the JPEG files
 
 
 class Layers(NamedTuple):
-    """Painted things without a photo below: a photo x becomes x * `passed` + `added`.
+    """Drawn artefacts without a photo: a photo x becomes x * `passed` + `added`.
 
     Both (layers, 3, side, side) float16 in [0, 1].
     """
@@ -40,7 +40,7 @@ class Layers(NamedTuple):
 def painted_layers(side: int, of_a_kind: int = LAYERS_OF_A_KIND) -> Layers:
     """`of_a_kind` drawings of each of `ARTEFACTS` on squares of `side` pixels, always the same.
 
-    Every drawing is linear in the photo below, so that black and white paper show all of it.
+    Each drawing is linear in the photo, so painting it on black and on white determines it.
     """
     passed, added = [], []
     for number, paint in enumerate(ARTEFACTS.values()):
@@ -59,7 +59,7 @@ def _planes(pictures: np.ndarray) -> Tensor:
 
 
 def chosen(count: int, share: float, generator: Generator) -> Tensor:
-    """Which of `count` images, each by the chance `share`: their numbers."""
+    """Numbers of the images chosen from `count`, each with probability `share`."""
     return torch.nonzero(torch.rand(count, generator=generator) < share).flatten()
 
 
@@ -103,14 +103,14 @@ def uneven_light(images: Tensor, share: float, generator: Generator) -> Tensor:
     stops = between(len(rows), 0, STOPS, generator).view(-1, 1, 1)
     place = torch.linspace(-1, 1, images.shape[-1])
     along = (place[None, :, None] * angle.sin() + place[None, None] * angle.cos()) / math.sqrt(2)
-    gain = 2 ** (stops * along / 2 / 2.2)  # of stored values, which are about light to the power 1/2.2
+    gain = 2 ** (stops * along / 2 / 2.2)  # gain of stored values, which are about light ** (1 / 2.2)
     return _replaced(images, rows, lambda own: (own * gain[:, None].to(own)).clamp(0, 1))
 
 
 def colour_cast(images: Tensor, strength: float, generator: Generator) -> Tensor:
     """Another camera's white balance: log gains of the channels, up to `strength` long, in any hue.
 
-    Most are weak: the length is `strength` times the square of an even draw.
+    Most casts are weak: the length is `strength` times the square of a uniform draw.
     """
     hue = between(len(images), 0, 2 * math.pi, generator)
     length = strength * torch.rand(len(images), generator=generator) ** 2
@@ -152,7 +152,7 @@ def blur(images: Tensor, share: float, generator: Generator) -> Tensor:
 
 
 def compressed(images: Tensor, share: float, generator: Generator) -> Tensor:
-    """Through a JPEG file of low quality, a `share` of the images."""
+    """JPEG compression at low quality on a `share` of the images."""
     rows = chosen(len(images), share, generator)
     quality = torch.randint(*QUALITY, (len(rows),), generator=generator)
 
@@ -168,7 +168,7 @@ def compressed(images: Tensor, share: float, generator: Generator) -> Tensor:
 
 
 def _replaced(images: Tensor, rows: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
-    """`images` with those of numbers `rows` changed."""
+    """`images`, with `change` applied to those numbered `rows`."""
     if not len(rows):
         return images
     rows = rows.to(images.device)
@@ -176,5 +176,5 @@ def _replaced(images: Tensor, rows: Tensor, change: Callable[[Tensor], Tensor]) 
 
 
 def between(count: int, low: float, high: float, generator: Generator) -> Tensor:
-    """(count,) even draws from [low, high)."""
+    """(count,) uniform draws from [low, high)."""
     return torch.rand(count, generator=generator) * (high - low) + low

@@ -1,8 +1,8 @@
-"""Graded damage to real photos: what a hurried photographer, a poor camera or a wrong setting does.
+"""Graded damage to real photos, as by a hurried photographer, a poor camera or a wrong setting.
 
-Grades 1 (hardly seen) to 5 (useless). Lengths are shares of the photo's shorter side, so that a grade
-means the same at every resolution. Every function is pure: photo, grade and a seeded generator in, a
-new photo of the same shape out.
+Grades run from 1 (hardly visible) to 5 (useless). Lengths are shares of the photo's shorter side, so
+that a grade means the same at every resolution. Every function is pure: it takes a photo, a grade and a
+seeded generator, and returns a new photo of the same shape.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ BRIGHT_STOPS = (0.33, 0.67, 1.0, 1.5, 2.0)
 CAST = (0.06, 0.12, 0.20, 0.30, 0.45)  # length of the channels' log gains, in a random hue
 RADIUS = (1.30, 1.15, 1.00, 0.85, 0.70)  # of the circle, of half the shorter side
 SHIFT = (0.10, 0.20, 0.30, 0.40, 0.50)  # of the shorter side, in a random direction
-DISTANCE = (0.70, 0.50, 0.35, 0.25, 0.15)  # size of everything against before
+DISTANCE = (0.70, 0.50, 0.35, 0.25, 0.15)  # size of everything relative to the original
 SHORTER_SIDE = (128, 96, 64, 48, 32)  # pixels left of the shorter side before it is enlarged again
 JPEG_QUALITY = (40, 25, 15, 8, 4)
 GRADIENT_STOPS = (0.5, 1.0, 1.5, 2.0, 3.0)  # between two opposite corners of the centre square
@@ -56,7 +56,7 @@ def under_exposure(photo: Photo, grade: int, _: np.random.Generator) -> Photo:
 
 
 def over_exposure(photo: Photo, grade: int, _: np.random.Generator) -> Photo:
-    """Too much light: linear light raised by `BRIGHT_STOPS`; what is above white is lost."""
+    """Too much light: linear light raised by `BRIGHT_STOPS`; values above white are clipped."""
     return _lit(photo, 2.0 ** BRIGHT_STOPS[_index(grade)])
 
 
@@ -84,7 +84,7 @@ def uneven_illumination(photo: Photo, grade: int, generator: np.random.Generator
 
 
 def off_centre(photo: Photo, grade: int, generator: np.random.Generator) -> Photo:
-    """Pointed beside the lesion: everything moves by `SHIFT` in a random direction; skin follows."""
+    """Pointed beside the lesion: all moves by `SHIFT` in a random direction; mirrored skin fills in."""
     by = SHIFT[_index(grade)] * _shorter(photo)
     angle = generator.uniform(0, 2 * np.pi)
     down, right = round(by * np.sin(angle)), round(by * np.cos(angle))
@@ -187,7 +187,7 @@ def _mirrored(photo: Photo, rows: np.ndarray, columns: np.ndarray) -> np.ndarray
 
 
 def _folded(places: np.ndarray, length: int, strip: int) -> np.ndarray:
-    """Each place inside [0, `length`): those beyond run to and fro in the strip at that end."""
+    """Places mapped into [0, `length`): those beyond are reflected to and fro in the end strip."""
     beyond = np.where(places < 0, -places - 1, places - length)
     wave = beyond % (2 * strip)
     depth = np.where(wave < strip, wave, 2 * strip - 1 - wave)

@@ -1,4 +1,4 @@
-"""Ways in which copying and storing spoils a JPEG file that still opens afterwards."""
+"""Damages JPEG files as faulty copying and storage do, so that they still open."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ Spoil = Callable[[bytes, bytes, np.random.Generator], bytes | None]
 
 
 def spoilt(file: bytes, other: bytes, damage: str, seed: int) -> bytes | None:
-    """`file` after one of `FILE_DAMAGE`; None where it is too small for that.
+    """`file` after one kind of `FILE_DAMAGE`; None if the file is too small for it.
 
     `other`: another JPEG, from which foreign blocks come. Raises `KeyError` for an unknown damage.
     """
@@ -24,7 +24,7 @@ def _data(file: bytes) -> tuple[int, int]:
 
 
 def _overwritten(length: int, content: Callable[[bytes, np.random.Generator], bytes]) -> Spoil:
-    """Whole sectors within the compressed data, at a place as files lie on disks."""
+    """Overwrite whole sectors within the compressed data, aligned as on a disk."""
 
     def spoil(file: bytes, other: bytes, generator: np.random.Generator) -> bytes | None:
         start, end = _data(file)
@@ -56,7 +56,7 @@ def _cut_anywhere(file: bytes, other: bytes, generator: np.random.Generator) -> 
 
 
 def _zeros_to_the_end(file: bytes, _: bytes, generator: np.random.Generator) -> bytes:
-    """As a copy that broke off leaves it where the whole length was reserved before."""
+    """As after an interrupted copy for which the whole length had been reserved."""
     start, end = _data(file)
     place = start + int(generator.uniform(0.02, 0.98) * (end - start))
     return file[:place] + bytes(end - place) + file[end:]

@@ -1,7 +1,7 @@
-"""Drawings of skin lesions, made by numbers alone: examples for the page that show no patient.
+"""Procedural drawings of skin lesions: examples for the page that show no patient.
 
 `python -m train.data.drawings OUT_FOLDER` writes the pictures that ship with the page. They look a
-little like dermatoscopic photos; what the networks say of them means nothing.
+little like dermatoscopic photos; the networks' answers for them mean nothing.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""What there is to know about the labelled images of a folder before hours are spent on them."""
+"""Reports what is found in a folder of labelled images, before hours of training are spent on it."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ STATED = {"age": "age", "sex": "sex", "localization": "site", "dx_type": "way of
 
 
 def findings(data: Dataset) -> list[str]:
-    """A sentence each: how much was read, and what is missing, unreadable or contradictory."""
+    """Sentences on how much was read, and what is missing, unreadable or contradictory."""
     lesions = len(set(data.groups.tolist()))
     images = counted(len(data.table), "image")
     sentences = [f"read {data.source}: {images} of {counted(lesions, 'lesion')}", *data.notes]
@@ -29,7 +29,7 @@ def findings(data: Dataset) -> list[str]:
 
 
 def _unstated(data: Dataset) -> list[str]:
-    """What the table leaves open; what is there and cannot be read is told by itself."""
+    """Values that the table does not state; unreadable values are reported separately."""
     absent: list[tuple[str, int]] = []
     for column, name in STATED.items():
         values = data.table[column]
@@ -44,7 +44,7 @@ def _unstated(data: Dataset) -> list[str]:
 
 
 def _lesions(data: Dataset) -> list[str]:
-    """Lesions of which the table says two things."""
+    """Lesions for which the table contradicts itself."""
     of_lesion: dict[int, set[str]] = {}
     for row, dx in zip(data.groups.tolist(), data.table["dx"], strict=True):
         of_lesion.setdefault(row, set()).add(str(dx))

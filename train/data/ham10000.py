@@ -26,7 +26,7 @@ from skin_app.photo.read import READ_SUFFIXES, PhotoError, read_photo
 from skin_app.views import centre_square
 from train.data.layouts import COLUMNS, DataError, Labels, read_labels, without_suffix
 
-# read as text wherever they stand: an id such as 0012 is no number
+# always read as text: an id such as 0012 is no number
 TEXT = dict.fromkeys(("image_id", "lesion_id", "lesion", "lesion_group", "dx"), str)
 
 USUAL_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
@@ -44,12 +44,12 @@ SAME_LESION = """
 class Dataset:
     """Labelled images.
 
-    `table`: one row an image with the columns `COLUMNS`, `path`, `label` (0 to 6, in the order of
-    `CODES`) and `group` (one number per lesion, published duplicates joined).
-    `missing`: ids of images that the CSV names and that were not found. `fingerprint`: SHA-256 over
-    ids, diagnoses, groups and file sizes. `source`: name of the table that was read, and `notes`: what
-    to say of how it was read. `unreadable`: column -> its values that count as missing, since they
-    cannot be read. `scc_as_akiec`: whether squamous cell carcinomas were counted as akiec.
+    `table`: one row per image with the columns `COLUMNS`, `path`, `label` (0 to 6, in the order of
+    `CODES`) and `group` (one number per lesion, published duplicates joined). `missing`: ids of images
+    that the CSV names and that were not found. `fingerprint`: SHA-256 over ids, diagnoses, groups and
+    file sizes. `source`: name of the table that was read; `notes`: sentences on how it was read.
+    `unreadable`: column -> its unreadable values, which count as missing. `scc_as_akiec`: whether
+    squamous cell carcinomas were counted as akiec.
     """
 
     table: pd.DataFrame
@@ -72,7 +72,7 @@ class Dataset:
 def read_dataset(folder: Path, allow_missing: bool = False, scc_as_akiec: bool = False) -> Dataset:
     """Read the folder's metadata table and find its images.
 
-    `scc_as_akiec`: count squamous cell carcinomas as akiec, where they would be left out. Raises
+    `scc_as_akiec`: count squamous cell carcinomas as akiec instead of leaving them out. Raises
     `DataError` for a missing or ambiguous table, missing columns, unknown diagnoses, duplicate ids, two
     different images of one id and (unless `allow_missing`) missing images.
     """
@@ -140,8 +140,8 @@ def _checked(labels: Labels) -> tuple[pd.DataFrame, tuple[str, ...]]:
 def _image_paths(folder: Path, ids: set[str]) -> dict[str, Path]:
     """Where the image of each id is, in `folder` or below it.
 
-    Of several, one of the usual formats goes before one of the others. A copy to the byte is passed
-    over (a common download holds every image twice); raises `DataError` for two different files of one
+    If there are several, a usual format is preferred. Byte-identical copies are ignored (a common
+    download holds every image twice); raises `DataError` for two different files of one
     id.
     """
     found: dict[bool, dict[str, Path]] = {True: {}, False: {}}
@@ -207,7 +207,7 @@ def cached_squares(data: Dataset, side: int, folder: Path) -> np.ndarray:
     if pixels.is_file():
         return np.load(pixels, mmap_mode="r")
     shape = (len(data.table), 3, side, side)
-    # a mapped file is filled page by page: a full disk would end the process without a word
+    # a mapped file is filled page by page: a full disk would kill the process silently
     needed, free = int(np.prod(shape)), shutil.disk_usage(folder).free
     if free < needed:
         raise DataError(

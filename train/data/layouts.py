@@ -1,4 +1,4 @@
-"""The metadata of labelled images as HAM10000's sources serve them, in HAM10000's own columns.
+"""Reads the metadata of labelled images, as their sources serve it, into HAM10000's columns.
 
 HAM10000's table (Harvard Dataverse, copies of it, tables like it); the one-hot tables of the challenges
 ISIC 2018 and 2019, with the tables of lesions or patients beside them; the ISIC Archive's metadata.
@@ -42,9 +42,9 @@ class DataError(ValueError):
 
 @dataclass(frozen=True)
 class Labels:
-    """A row an image, with those of `COLUMNS` that the source has, as text; and what to say of it.
+    """One row per image, as text, with those of `COLUMNS` that the source has; and notes on it.
 
-    `dx` is one of the seven codes or what stands in its place in a table of HAM10000's kind.
+    `dx` is one of the seven codes, or in a table like HAM10000's whatever value it states.
     """
 
     path: Path
@@ -53,7 +53,7 @@ class Labels:
 
 
 def read_labels(folder: Path, scc_as_akiec: bool, of_ham10000: frozenset[str]) -> Labels:
-    """Read the metadata table of `folder`, and of a challenge the tables beside it.
+    """Read the metadata table of `folder`, and for a challenge also the tables beside it.
 
     `scc_as_akiec`: count squamous cell carcinomas as akiec, instead of leaving them out.
     `of_ham10000`: ids of HAM10000's images, whose squamous cell carcinomas count as akiec, as
@@ -91,10 +91,10 @@ def read_labels(folder: Path, scc_as_akiec: bool, of_ham10000: frozenset[str]) -
 
 
 def _find(folder: Path) -> tuple[Path, list[Path], list[Path]]:
-    """The table of labels, tables that say more of the same images, and other tables of labels.
+    """The table of labels, tables with more data on the same images, and other tables of labels.
 
-    One in `folder` itself goes before those in the folders directly below it, and HAM10000's own name
-    before others. Raises `DataError` where that leaves none or several.
+    A table in `folder` itself is preferred to those in folders directly below it, and HAM10000's own
+    file name to others. Raises `DataError` if no table or several remain.
     """
     below = sorted(path for path in folder.iterdir() if path.is_dir())
     found = {path: column_names(path) for level in (folder, *below) for path in _tables(level)}
@@ -149,7 +149,7 @@ def _image_column(names: Sequence[str] | pd.Index) -> str | None:
 
 
 def _kind(names: Sequence[str] | pd.Index) -> str | None:
-    """How the diagnoses stand there: "dx", "one-hot", "names"; None where there are none."""
+    """The form of the diagnoses: "dx", "one-hot", "names"; None where there are none."""
     if "dx" in names:
         return "dx"
     if {*CODES} - {"akiec"} <= {*names} and {"akiec", "ak"} & {*names}:
@@ -158,7 +158,7 @@ def _kind(names: Sequence[str] | pd.Index) -> str | None:
 
 
 def _is_of_a_run(names: Sequence[str]) -> bool:
-    """Whether a verb wrote it (folds, predictions, gallery of weights); others have folds, too."""
+    """Whether a verb of the trainer wrote the table (folds, predictions, gallery of weights)."""
     predicted = any(name.startswith("logit_") for name in names)
     return "lesion_group" in names or predicted or tuple(names) == GALLERY
 
@@ -211,7 +211,7 @@ def _named(table: pd.DataFrame) -> pd.Series:
 
 
 def _joined(table: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, list[str]]:
-    """`table` with what the table at `path` says more of its images, and a sentence on it."""
+    """`table` with the further data on its images from the table at `path`, and a sentence on it."""
     other = _read(path)
     other = _renamed(other, str(_image_column(other.columns)))
     more = [name for name in COLUMNS if name in other.columns and name not in table.columns]
@@ -276,7 +276,7 @@ def _dermatoscopic(table: pd.DataFrame) -> pd.Series:
 
 
 def _left_out(table: pd.DataFrame) -> Iterator[str]:
-    """For each row what it is instead: its kind of picture, or its most special diagnosis."""
+    """For each row, why it is left out: its kind of picture, or its most specific diagnosis."""
     texts = [name for name in TEXTS if name in table.columns]
     rows = zip(table["dx"], _dermatoscopic(table), table.index, strict=True)
     for dx, dermatoscopic, row in rows:

@@ -1,4 +1,4 @@
-"""Pictures of nothing: one colour, noise, lines of text; a dermatoscopy classifier must refuse them."""
+"""Pictures without a lesion (one colour, noise, text), which a dermatoscopy classifier must refuse."""
 
 import numpy as np
 from PIL import Image, ImageDraw

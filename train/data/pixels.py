@@ -1,4 +1,4 @@
-"""Decoded pixels at hand: on the GPU where they fit, else memory-mapped from the cache."""
+"""Decoded pixels for training: on the GPU if they fit, else memory-mapped from the cache."""
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ class Pixels:
         """The images `rows` as (len(rows), 3, side, side) float32 in [0, 1] on the device."""
         if self.resident is not None:
             return self.resident[torch.from_numpy(rows).to(self.device)].float().div_(255)
-        order = np.argsort(rows, kind="stable")  # the disk is read forwards
+        order = np.argsort(rows, kind="stable")  # reads the disk in ascending order
         chosen = np.empty((len(rows), *self.squares.shape[1:]), dtype=np.uint8)
         chosen[order] = self.squares[rows[order]]
         return torch.from_numpy(chosen).to(self.device).float().div_(255)

@@ -1,4 +1,4 @@
-"""A part of the images: whole lesions, the rarest diagnoses first, the same ones for the same seed."""
+"""Selects a part of the images: whole lesions, rare diagnoses first, reproducible by seed."""
 
 import numpy as np
 

@@ -1,7 +1,7 @@
-"""Read a table of text as people and programs write it: any usual separator and encoding.
+"""Reads text tables with any usual separator and encoding.
 
 Comma, semicolon or tab; UTF-8 and UTF-16 with or without a byte order mark, and what Windows calls
-ANSI. Column names are compared in lower case, without blanks around.
+ANSI. Column names are compared in lower case, without surrounding blanks.
 """
 
 import codecs
@@ -33,7 +33,7 @@ def column_names(path: Path) -> list[str]:
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """All rows as text without blanks around, "" where a cell is empty. Raises `TableError`."""
+    """All rows as text without surrounding blanks, "" for an empty cell. Raises `TableError`."""
     rows = _rows(_decoded(path.read_bytes(), final=True))
     names = _names(rows[0][1]) if rows else []
     twice = sorted({name for name in names if name and names.count(name) > 1})
@@ -56,7 +56,7 @@ def _names(row: list[str]) -> list[str]:
 
 
 def _rows(text: str, only_first: bool = False) -> list[tuple[int, list[str]]]:
-    """Number of the line in which it ends, and cells, of each row that is not blank."""
+    """Number of its last line, and the cells, of each row that is not blank."""
     named = NAMED.match(text)
     lines = io.StringIO(text[named.end() :] if named else text.removeprefix("\ufeff"), newline="")
     first = next((line for line in lines if line.strip()), "")

@@ -1,3 +1,3 @@
-"""Training itself: a run's folder, and one fold from start weights to held-out predictions.
+"""Trains: the folder of a run, and one fold from start weights to held-out predictions.
 
 Begin at `fold.train_fold`. Imports `train.data` and `train.recipes`."""

@@ -1,4 +1,4 @@
-"""What a fold leaves on disk while it trains, each file replaced in one step."""
+"""The files that a fold writes while it trains, each replaced in one step."""
 
 import json
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from train.engine.run import RunError
 class Progress:
     """Where a stage of a fold stands; kept in its checkpoint.
 
-    `history`: one entry an epoch; `best_epoch` (from 0) has the lowest validation loss so far, or is
+    `history`: one entry per epoch; `best_epoch` (from 0) has the lowest validation loss so far, or is
     the last where there is no validation. `loss_sum`, `seconds`: of the epoch under way.
     """
 
@@ -89,7 +89,7 @@ def restore(
     averaged: Member,
     optimiser: torch.optim.Optimizer,
 ) -> Progress:
-    """Load the checkpoint of `stage` into the three, if there is one; returns where it stood.
+    """Load any checkpoint of `stage` into the three objects; returns the progress stored in it.
 
     Raises `RunError` for a damaged checkpoint.
     """

@@ -3,10 +3,10 @@
     python -m train run --data HAM10000 --init START.safetensors --out runs/mine --fold 0
     accelerate launch --num_processes 2 -m train run ... --micro-batches 2
 
-A fold trains the stages of its recipe one after the other, and keeps of each the epoch with the lowest
-validation loss. Every random draw depends only on (seed, fold, stage, step, part of the batch). A run
-that was killed goes on from its last checkpoint and ends, on the same CPU, in the same weights bit for
-bit.
+A fold trains the stages of its recipe one after the other, and keeps the weights of each stage's epoch
+with the lowest validation loss. Every random draw depends only on (seed, fold, stage, step, part of the
+batch). A run that was killed resumes from its last checkpoint. On the same CPU its final weights are
+identical, bit for bit.
 """
 
 import copy
@@ -205,9 +205,9 @@ class Learner:
         """One optimiser step on the images `rows` at `share` of the peak rates; returns the loss.
 
         The batch has `micro_batches` equal parts, each with its own random draws and batch statistics;
-        gradients and statistics are the means over the parts. So one process and several end in the
-        same weights, up to the order of a sum. Raises `RunError`, before any weight changes, when loss
-        or gradient is not finite.
+        gradients and statistics are the means over the parts. So the number of processes does not
+        change the weights, apart from rounding in the order of sums. Raises `RunError`, before any
+        weight changes, when loss or gradient is not finite.
         """
         run, accelerator = self.run, self.accelerator
         parts = range(accelerator.process_index, run.micro_batches, accelerator.num_processes)

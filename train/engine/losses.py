@@ -1,4 +1,4 @@
-"""What a stage minimises: focal loss, one-vs-rest, or the supervised contrastive loss.
+"""The losses that a stage can minimise: focal, one-vs-rest, or supervised contrastive.
 
 Sources: Lin et al., "Focal Loss for Dense Object Detection" (2017), equation 5; Le et al., "Transfer
 learning with class-weighted and focal loss function for automatic skin cancer classification" (2020);

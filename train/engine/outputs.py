@@ -42,7 +42,7 @@ def check_folder(folder: Path, files: Mapping[str, bytes] | None = None) -> None
 
 
 def check_run_folder(folder: Path) -> None:
-    """Raise `OutputError` where training would go on from, or over, what is no run of ours."""
+    """Raise `OutputError` if training would continue from, or replace, files that are not a run's."""
     check_folder(folder, RUN)
     begun = next(folder.glob("fold-*/*"), None)
     if begun and not (folder / "run.json").exists():
@@ -50,7 +50,7 @@ def check_run_folder(folder: Path) -> None:
 
 
 def check_weights_folder(folder: Path) -> None:
-    """Raise `OutputError` where a new weights folder would take the place of other things."""
+    """Raise `OutputError` if a new weights folder would replace other files."""
     check_folder(folder)
     inside = {
         path.relative_to(folder).as_posix()
@@ -80,6 +80,6 @@ def check_document(out: Path, page: bytes, numbers: bytes, beside: Mapping[str, 
 
 
 def check_figures(folder: Path) -> None:
-    """Raise `OutputError` where a figure would take the place of a picture that is none."""
+    """Raise `OutputError` if a figure would replace a picture that the trainer did not draw."""
     ours = {path.name: PICTURE for kind in DRAWN for path in folder.glob(f"*-{kind}.png")}
     check_folder(folder, ours)

@@ -26,7 +26,7 @@ def load_fold_member(run: Run, fold: int) -> Member:
 def mean_logits(
     reader: MemberGroup, photos: Sequence[Photo], counts: Sequence[int], device: torch.device
 ) -> Tensor:
-    """The one member's logits averaged over the first views, (photos, counts, 7).
+    """One member's logits, averaged over the first views, (photos, counts, 7).
 
     `counts`: numbers of views, the highest last.
     """
@@ -35,5 +35,5 @@ def mean_logits(
 
 
 def views_label(count: int) -> str:
-    """The part of a column's name that says over how many views its logits were averaged."""
+    """The part of a column's name that states the number of views averaged."""
     return f"{count}view{'s' if count > 1 else ''}"

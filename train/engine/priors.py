@@ -1,7 +1,7 @@
-"""How much a recipe's class weights and sampling stress each diagnosis.
+"""How much a recipe's class weights and sampling emphasise each diagnosis.
 
 A class-weighted loss or uneven sampling shifts the priors that a network learns. The log of that shift
-is subtracted from its logits before anything else is done with them (Menon et al. 2021).
+is subtracted from its logits before any other step (Menon et al. 2021).
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ from train.recipes.recipe import Recipe
 
 
 def log_prior_shift(labels: np.ndarray, recipe: Recipe) -> np.ndarray:
-    """(7,) log of how much the recipe's loss and sampling stress each class, to be subtracted."""
+    """(7,) log emphasis of each class by the recipe's loss and sampling, to be subtracted."""
     counts = np.bincount(labels, minlength=len(CODES))
     stressed = np.log(training_weights(counts, recipe) * emphasis(recipe, counts))
     return stressed - recipe.logit_adjustment * log_prior(counts)

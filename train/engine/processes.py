@@ -1,4 +1,4 @@
-"""Which process computes what: one CPU, one GPU, several of them, several machines (Accelerate)."""
+"""Divides the work between processes: one CPU or GPU, several, or several machines (Accelerate)."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -14,7 +14,8 @@ Result = TypeVar("Result")
 def new_accelerator() -> Accelerator:
     """Accelerate's view of the processes that `accelerate launch` started (or of this one alone).
 
-    bfloat16 where it pays; `fold.Learner` averages batch statistics, torch does not broadcast them.
+    bfloat16 where it is faster; `fold.Learner` averages batch statistics, torch does not broadcast
+    them.
     """
     device = best_device()
     return Accelerator(
@@ -28,7 +29,7 @@ def new_accelerator() -> Accelerator:
 
 
 def in_turn(accelerator: Accelerator, action: Callable[[], Result]) -> Result:
-    """`action` in one process after the other: what the first writes, the later ones find."""
+    """Run `action` in one process after another, so that later ones find what the first wrote."""
     results: list[Result] = []
     for turn in range(accelerator.num_processes):
         if turn == accelerator.process_index:
@@ -38,12 +39,12 @@ def in_turn(accelerator: Accelerator, action: Callable[[], Result]) -> Result:
 
 
 def gathered(accelerator: Accelerator, own: list[Any]) -> list[Any]:
-    """The lists of all processes, one after the other."""
+    """The lists of all processes, concatenated."""
     return gather_object(own) if accelerator.num_processes > 1 else own
 
 
 def hardware(accelerator: Accelerator) -> str:
-    """Words for a results table, such as "2 x CPU (x86_64, 2 threads), float32"."""
+    """The hardware in words, for a results table, such as "2 x CPU (x86_64, 2 threads), float32"."""
     kind = "bfloat16" if accelerator.mixed_precision == "bf16" else "float32"
     count = f"{accelerator.num_processes} x " if accelerator.num_processes > 1 else ""
     return f"{count}{describe(accelerator.device)}, {kind}"

@@ -26,7 +26,7 @@ LEAST_STEPS = 10
 
 @dataclass(frozen=True)
 class RangeTest:
-    """`table`: one row a step with rate, loss and smoothed loss. `chosen`: the rate, for the fastest
+    """`table`: one row per step with rate, loss and smoothed loss. `chosen`: the rate, for the fastest
     group of parameters; the others keep their proportion to it. `diverged`: whether the loss climbed
     before the last rate."""
 

@@ -32,8 +32,8 @@ class Run:
 
     `squares`: (images, 3, side, side) uint8; `assignment`: (images,) fold of each image. `init`: file
     of start weights (None takes timm's own), `start_weights` their name. `before`: folder of an earlier
-    run on the same folds, each of whose members its fold goes on from, instead of from start weights.
-    `micro_batches`: parts of a batch that are computed by themselves (by one process or by several)
+    run on the same folds; each fold then continues from that run's member, not from start weights.
+    `micro_batches`: parts of a batch that are computed separately (by one process or several)
     and averaged; the result depends on it, not on the number of processes.
     """
 
@@ -64,7 +64,7 @@ def prepare(
     micro_batches: int = 1,
     before: Path | None = None,
 ) -> Run:
-    """Decode the images, fix folds and settings in `folder`, or check that they are what they were.
+    """Decode the images, and write folds and settings into `folder`, or check that they are unchanged.
 
     `before`: as in `Run`; its settings are kept among this run's, so `init` is then its own. Writes
     `folds.csv` and `run.json`. Raises `RunError` when the folder holds another run, and for a
@@ -177,7 +177,7 @@ def open_run(folder: Path, data: Dataset) -> Run:
 
 
 def _after(before: Path, settings: dict[str, Any]) -> dict[str, Any]:
-    """What `run.json` says of the run gone on from. Raises `RunError` when it does not fit."""
+    """What `run.json` states about the earlier run. Raises `RunError` when that run does not fit."""
     earlier = _settings(before)
     if earlier["data_fingerprint"] != settings["data_fingerprint"]:
         raise RunError(f"{before} was trained on other data: go on after a run on the same images.")
@@ -186,7 +186,7 @@ def _after(before: Path, settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def _same_folds(own: np.ndarray, earlier: np.ndarray | None, before: Path | None) -> np.ndarray:
-    """`own`; raises `RunError` where the members gone on from may have seen what is held out here."""
+    """`own`; raises `RunError` if the earlier members may have seen held-out images."""
     if earlier is not None and (earlier != own).any():
         raise RunError(f"{before} has other folds: go on after a run of the same split and seed.")
     return own

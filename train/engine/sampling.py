@@ -1,6 +1,6 @@
 """Which images a step takes: shuffled, balanced in the batch, rare ones repeated, common ones thinned.
 
-Every draw depends only on (seed, fold, stage, epoch), so an interrupted run goes on with the same.
+Every draw depends only on (seed, fold, stage, epoch), so a resumed run draws the same images.
 """
 
 import numpy as np
@@ -44,7 +44,7 @@ def steps_per_epoch(recipe: Recipe, labels: np.ndarray) -> int:
 
 
 def emphasis(recipe: Recipe, counts: np.ndarray) -> np.ndarray:
-    """(7,) how much more often than in the data `recipe.sampling` shows each class, mean 1 over images.
+    """(7,) frequency of each class in `recipe.sampling` relative to the data, mean 1 over images.
 
     `counts`: (7,) images per class; a class without any has emphasis 1.
     """
@@ -62,7 +62,7 @@ def emphasis(recipe: Recipe, counts: np.ndarray) -> np.ndarray:
 def _balanced(
     rows: np.ndarray, labels: np.ndarray, batch: int, generator: np.random.Generator
 ) -> np.ndarray:
-    """Batches in which the classes are as equal as the batch allows; the odd places rotate."""
+    """Batches with classes as equal as possible; the classes take turns at the left-over places."""
     present = np.unique(labels)
     places = len(rows) // batch * batch or batch
     classes = present[np.arange(places) % len(present)]

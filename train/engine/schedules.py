@@ -14,7 +14,7 @@ from train.recipes.recipe import Stage
 def rate_share(stage: Stage, step: int, per_epoch: int, losses: list[float]) -> float:
     """Share of the peak rate at `step` of `stage`, in [0, 1].
 
-    `per_epoch`: steps an epoch; `losses`: validation losses of the finished epochs.
+    `per_epoch`: steps per epoch; `losses`: validation losses of the finished epochs.
     """
     if stage.schedule == "restarts":
         return warm_restarts(step, stage.cycle_epochs * per_epoch, stage.cycle_growth)
@@ -46,9 +46,9 @@ def warm_restarts(step: int, first: int, growth: int) -> float:
 
 
 def plateaus(losses: list[float], patience: int) -> int:
-    """How often `losses` went more than `patience` epochs without a new least one.
+    """How often `losses` had no new minimum for more than `patience` epochs.
 
-    The count starts anew after each, as in torch's ReduceLROnPlateau.
+    The count restarts after each, as in torch's ReduceLROnPlateau.
     """
     best, waited, reduced = math.inf, 0, 0
     for loss in losses:

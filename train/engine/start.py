@@ -34,7 +34,7 @@ def started_member(config: MemberConfig, init: Path | None) -> Member:
 
 
 def continued_member(config: MemberConfig, trained: Path) -> Member:
-    """A member with the weights of a trained one, its head included, perhaps at another input size.
+    """A member with the weights of a trained one, including its head, perhaps at another input size.
 
     `trained`: the `member.safetensors` of a fold. Raises `RunError`.
     """
@@ -60,7 +60,7 @@ def continued_member(config: MemberConfig, trained: Path) -> Member:
 
 
 def built(config: MemberConfig) -> Member:
-    """A new member, tried on a blank image. Raises `RunError` for a backbone that cannot be one."""
+    """A new member, tested on a blank image. Raises `RunError` for a backbone that cannot be used."""
     try:
         member = Member(config)
         with torch.no_grad():

@@ -1,7 +1,7 @@
 """Backbones by name: any timm architecture, with the input normalisation that its weights expect.
 
-The presets say what a file of start weights alone does not: how its network differs from timm's
-default. Their normalisation is that of the files named in each line.
+A preset states what a file of start weights does not: how its network differs from timm's default. Its
+normalisation is that of the files named in each line.
 """
 
 import timm

@@ -1,4 +1,4 @@
-"""What a setting of a study changes: functions from the study's recipe to the setting's."""
+"""The changes that a study's settings make: functions from the study's recipe to the setting's."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -166,7 +166,7 @@ def rebuilt(recipe: Recipe) -> Recipe:
 
 
 def longer(recipe: Recipe) -> Recipe:
-    """`rebuilt`, ten epochs more at 192 px with half the damage, no mixup and less stochastic depth."""
+    """`rebuilt`, ten more epochs at 192 px with half the damage, no mixup, less stochastic depth."""
     whole = rebuilt(recipe)
     stage = replace(whole.stages[0], epochs=10, backbone_rate=2e-4, patience=10, sizes=())
     augmentation = replace(

@@ -29,7 +29,7 @@ def changed(
         values["member"] |= member_config(name, size).model_dump(
             include={"architecture", "arguments", "stages", "size", "mean", "std", "view_sizes"}
         )
-        # trained on no coarser pixels than are answered
+        # train on pixels at least as fine as those of the answer
         values["cache_side"] = max(values["cache_side"], values["member"]["size"])
     for setting in fields or []:
         path, equals, text = setting.partition("=")

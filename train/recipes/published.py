@@ -1,7 +1,7 @@
 """The recipes: four published systems and our own.
 
-What a publication leaves open (in what we could read of it) is our choice; `ours` of each recipe names
-those fields.
+We chose the fields that a publication, as far as we could read it, leaves open; each recipe's `ours`
+lists them.
 """
 
 import json
@@ -178,7 +178,7 @@ def changed_fields(recipe: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
     )
     fields = [*named, *(field for field in used if field not in named)]
     pairs = {field: (named.get(field), used.get(field)) for field in fields}
-    if not recipe["stages"]:  # one line for what is not there, not one for each of its fields
+    if not recipe["stages"]:  # one line for missing stages, not one for each of their fields
         pairs = {field: pair for field, pair in pairs.items() if not field.startswith("stages")}
         pairs["stages"] = ([stage.name for stage in RECIPES[recipe["name"]].stages], [])
     return {field: pair for field, pair in pairs.items() if pair[0] != pair[1]}

@@ -9,7 +9,7 @@ from skin_app.diagnoses import CODES
 from skin_app.network import MemberConfig
 from train.data.augment import Augmentation
 
-# of a calibration: a bias for each class, or only where it predicts other lesions better
+# bias of the calibration: for each class, or only where it improves predictions of other lesions
 Bias = Literal["none", "always", "chosen"]
 
 
@@ -21,13 +21,13 @@ class RunError(RuntimeError):
 class Stage:
     """One stretch of training with its own trainable part, optimiser and schedule.
 
-    `objective`: "classify", or "contrast" (supervised contrastive; no validation, its last weights go
-    on). `frozen`: prefixes of backbone parameter names that are not trained ("" is all of them).
-    `backbone_rate`, `head_rate`: peak rates; `layer_decay`: rate factor per layer towards the input.
-    `schedule`: "cosine" (linear warm-up over `warmup_share` of the steps, then half a cosine),
-    "restarts" (SGDR: cosine cycles, the first `cycle_epochs` long, each `cycle_growth` times the one
-    before), "plateau" (times `plateau_factor` after more than `plateau_patience` epochs without a
-    better validation loss) or "constant". `patience`: epochs without a better validation loss before
+    `objective`: "classify", or "contrast" (supervised contrastive; no validation, the next stage starts
+    from its last weights). `frozen`: prefixes of backbone parameter names that are not trained ("" is
+    all of them). `backbone_rate`, `head_rate`: peak rates; `layer_decay`: rate factor per layer towards
+    the input. `schedule`: "cosine" (linear warm-up over `warmup_share` of the steps, then half a
+    cosine), "restarts" (SGDR: cosine cycles, the first `cycle_epochs` long, each `cycle_growth` times
+    the one before), "plateau" (times `plateau_factor` after more than `plateau_patience` epochs without
+    a better validation loss) or "constant". `patience`: epochs without a better validation loss before
     stopping. `sizes`: side of the training images in pixels, epoch by epoch (the last goes on), as in
     progressive learning (Tan and Le 2021); none: the member's size.
     """
@@ -76,7 +76,7 @@ class Recipe:
     `temperature`, `projection`: of the contrastive stage.
     `averaging`: decay of the running mean of the weights (EMA), which is what is validated and shipped;
     0 is none. `cache_side`: side of the cached squares in pixels. `shipped`: how many members go into
-    the weights folder. `stages`: none for a run that goes on from another and trains nothing, but
+    the weights folder. `stages`: empty for a run that continues another one without training, and only
     predicts in another way. `source`: the publication; `ours`: the fields that it leaves open and that
     we chose.
     """

@@ -34,8 +34,8 @@ class Setting:
     """One row of a study: what it changes in the study's recipe, and the published scores, if any.
 
     `published`: score name -> value in [0, 1]. `after`: the setting of the same study whose members it
-    goes on from; none starts from the start weights. `against`: the setting that it is compared with;
-    none is the study's baseline.
+    continues from; if empty, it begins with the start weights. `against`: the setting that it is
+    compared with; if empty, the study's baseline.
     """
 
     name: str
@@ -52,9 +52,9 @@ class Study:
     `ensemble`: whether the average of all settings is a row of its own. `views`: how many views the
     held-out images are predicted from. `untouched`: folds that were not looked at when the settings
     were chosen, on which alone they are compared too. `bias`: of the calibration, as in
-    `cross_fitted`. The log of class weights and sampling is taken off in full, and trainings shorter
-    than the published ones shift to it part of the way: without a bias, settings that change them
-    differ by that alone.
+    `cross_fitted`. The log of class weights and sampling is subtracted in full, but trainings shorter
+    than the published ones learn only part of that shift. Without a bias, settings that change class
+    weights or sampling would differ by this alone.
     """
 
     name: str

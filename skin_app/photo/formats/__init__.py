@@ -1,3 +1,3 @@
-"""A module for each format: what its header says (`opened`), how its pixels and profile are read.
+"""One module per format: reads the header (`opened`), then pixels and colour profile.
 
-Begin at `opened.py`, what every format gives; `read.py` names the formats."""
+Begin at `opened.py`, which defines what every format returns; `read.py` lists the formats."""

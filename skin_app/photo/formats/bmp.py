@@ -10,14 +10,14 @@ from PIL import Image
 from skin_app.photo.formats.opened import Decoded, Opened, PhotoError, damaged, eight_bit
 from skin_app.photo.made_profile import D65, Point, measured_profile
 
-OS2 = (12, 16, 64)  # lengths of headers of another family
+OS2 = (12, 16, 64)  # header lengths of the OS/2 family
 PLAIN, MASKS, JPEG, PNG = 0, 3, 4, 5
 CALIBRATED, EMBEDDED, LINKED = 0, 0x4D424544, 0x4C494E4B  # else sRGB, or what the screen has
 V4, V5 = 108, 124
 
 
 def opened(data: bytes) -> Opened:
-    """Size in pixels from the header, nothing decoded.
+    """Size in pixels from the header, without decoding.
 
     Raises `PhotoError`, or one of `read.FAULTS` for a file that is cut off.
     """
@@ -43,7 +43,7 @@ def _decoded(data: bytes, size: tuple[int, int], header: int) -> Decoded:
             raise damaged()
         image.load()
         pixels = eight_bit(image)
-    if pixels.shape[2] == 4 and not pixels[..., 3].any():  # the opacity was never filled in
+    if pixels.shape[2] == 4 and not pixels[..., 3].any():  # the alpha channel was never filled in
         pixels = np.ascontiguousarray(pixels[..., :3])
     return Decoded(pixels, _profile(data, header) if header in (V4, V5) else None)
 
@@ -59,7 +59,7 @@ def _profile(data: bytes, header: int) -> bytes | None:
 
 
 def _calibrated(numbers: tuple[int, ...]) -> bytes | None:
-    """By x, y, z of red, green and blue and their gammas; many programs leave them all at zero."""
+    """The profile from x, y, z of the primaries and their gammas; many programs leave all at zero."""
     if not any(numbers[:9]):
         return None
     points: list[Point] = []
@@ -68,5 +68,5 @@ def _calibrated(numbers: tuple[int, ...]) -> bytes | None:
             return b""
         points.append((x / (x + y + z), y / (x + y + z)))
     gamma = (numbers[10] / 65536) or 2.2
-    gamma = gamma if gamma >= 1 else 1 / gamma  # some write the exponent of the storing
+    gamma = gamma if gamma >= 1 else 1 / gamma  # some programs write the encoding exponent
     return measured_profile((points[0], points[1], points[2], D65), gamma)

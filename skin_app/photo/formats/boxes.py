@@ -1,13 +1,13 @@
-"""The boxes of an AVIF or HEIC file (ISO/IEC 14496-12, 23008-12) that no decoder reports."""
+"""Reads the boxes of an AVIF or HEIC file (ISO/IEC 14496-12, 23008-12) that no decoder reports."""
 
 import struct
 from collections.abc import Iterator
 
-MOST = 10_000  # boxes looked at in one place
+MOST = 10_000  # most boxes to read at one level
 
 
 def has_movie(data: bytes) -> bool:
-    """Whether the file holds a track of pictures, not one only."""
+    """Whether the file holds a track of several pictures."""
     return any(name == b"moov" for name, _, _ in inside(data, 0, len(data)))
 
 
@@ -34,7 +34,7 @@ def _colour_codes(data: bytes) -> tuple[int, int] | None:
 
 
 def _associated(data: bytes, at: int, item: int) -> Iterator[int]:
-    """Numbers, from 1, of an item's properties, by the content of an "ipma" box at `at`."""
+    """Numbers, from 1, of an item's properties, from the "ipma" box whose content is at `at`."""
     version, wide = data[at], data[at + 3] & 1
     (entries,) = struct.unpack_from(">I", data, at + 4)
     at += 8
@@ -50,18 +50,18 @@ def _associated(data: bytes, at: int, item: int) -> Iterator[int]:
 
 
 def main_item(data: bytes, start: int, end: int) -> int:
-    """Number of the main picture, by the content of the "meta" box. Raises as `found`."""
+    """Item number of the main picture, from the content of the "meta" box. Raises as `found`."""
     at, _ = found(data, b"pitm", start + 4, end)
     return struct.unpack_from(">I" if data[at] else ">H", data, at + 4)[0]
 
 
 def found(data: bytes, name: bytes, start: int, end: int) -> tuple[int, int]:
-    """Begin and end of the content of the first box of a type. Raises `StopIteration`."""
+    """Start and end of the content of the first box `name`; raises `StopIteration` if there is none."""
     return next((begin, stop) for own, begin, stop in inside(data, start, end) if own == name)
 
 
 def inside(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Kind, begin and end of the content of the boxes between `start` and `end`."""
+    """Type, and start and end of the content, of each box between `start` and `end`."""
     for _ in range(MOST):
         if start + 8 > end:
             return

@@ -1,7 +1,7 @@
-"""Zeroed stretches in the pixels of an AVIF or HEIC file (ISO/IEC 14496-12, 23008-12).
+"""Detects zeroed stretches in the pixel data of an AVIF or HEIC file (ISO/IEC 14496-12, 23008-12).
 
-A lost disk sector, or a download into reserved space that broke off, leaves zeros, which decoders turn
-into wrong pixels in silence.
+A lost disk sector, or an interrupted download into reserved space, leaves zeros, which decoders
+silently turn into wrong pixels.
 """
 
 import io
@@ -9,16 +9,16 @@ import struct
 
 from skin_app.photo.formats.boxes import MOST, found, inside, main_item
 
-# HEVC forbids 3 zeros in a row, and a length makes 4; the most seen in AV1 is 49 (sparse white dots).
+# HEVC forbids 3 zeros in a row, a length field can add a 4th; AV1 reached 49 (sparse white dots).
 ZEROS = {b"hvc1": 8, b"av01": 400}
 DERIVED = (b"grid", b"iden", b"iovl")  # made of other items, which their "dimg" reference names
 Box = tuple[int, int]
 
 
 def has_zeroed_pixels(data: bytes) -> bool:
-    """Whether more zeros follow each other in the main picture's coded data than sound data can hold.
+    """Whether the main picture's coded data have a longer run of zeros than intact data can have.
 
-    Not judged, so False: hidden pictures, other ways of coding, and files whose boxes cannot be read.
+    Hidden pictures, other codings, and files with unreadable boxes are not judged: they give False.
     """
     try:
         stretches = _coded(data)
@@ -30,7 +30,7 @@ def has_zeroed_pixels(data: bytes) -> bool:
 
 
 def _coded(data: bytes) -> list[tuple[bytes, int, int]]:
-    """Kind, begin and end of what is stored of the main picture and of the tiles that it is made of."""
+    """Type, start and end of each stored part of the main picture and of its tiles."""
     start, end = found(data, b"meta", 0, len(data))
     within = {name: (begin, stop) for name, begin, stop in inside(data, start + 4, end)}
     types = _item_types(data, within.get(b"iinf", (0, 0)))
@@ -49,7 +49,7 @@ def _coded(data: bytes) -> list[tuple[bytes, int, int]]:
 
 
 def _item_types(data: bytes, box: Box) -> dict[int, bytes]:
-    """What each item is, by the content of "iinf"."""
+    """Type of each item, from the content of "iinf"."""
     start, end = box
     types = {}
     for _, at, _ in inside(data, start + (8 if data[start] else 6), end):
@@ -59,7 +59,7 @@ def _item_types(data: bytes, box: Box) -> dict[int, bytes]:
 
 
 def _parts(data: bytes, box: Box) -> dict[int, tuple[int, ...]]:
-    """Of which items an item is made, by the content of "iref"."""
+    """The items from which each item is derived, from the content of "iref"."""
     start, end = box
     letter, wide = ("I", 4) if data[start] else ("H", 2)
     parts = {}
@@ -71,7 +71,7 @@ def _parts(data: bytes, box: Box) -> dict[int, tuple[int, ...]]:
 
 
 def _extents(data: bytes, within: dict[bytes, Box]) -> list[tuple[int, int, int]]:
-    """Item, begin and end of all that is stored in this file, by the content of "iloc"."""
+    """Item, start and end of all data stored in this file, from the content of "iloc"."""
     begin, stop = within.get(b"iloc", (0, 0))
     box = io.BytesIO(data[begin:stop])
     version, _, sizes = _number(box, 1), _number(box, 3), _number(box, 2)

@@ -1,6 +1,6 @@
 """HEIC by pillow-heif (libheif), AVIF by Pillow's AVIF reader alone (libavif): photos of phones.
 
-Both turn the photo as the file's own boxes say; the orientation in EXIF only repeats that.
+Both decoders rotate the photo as the file's boxes say; the EXIF orientation only repeats that.
 """
 
 import io
@@ -16,7 +16,7 @@ from skin_app.photo.made_profile import coded_profile
 
 
 def opened_heic(data: bytes) -> Opened:
-    """Size in pixels from the header, nothing decoded; depth, gain maps and thumbnails are passed over.
+    """Size in pixels from the header, without decoding; depth, gain maps and thumbnails are ignored.
 
     Raises `PhotoError`, or one of `read.FAULTS` for a file that is cut off.
     """
@@ -28,7 +28,7 @@ def opened_heic(data: bytes) -> Opened:
 
 
 def opened_avif(data: bytes) -> Opened:
-    """Size in pixels from the header, nothing decoded.
+    """Size in pixels from the header, without decoding.
 
     Raises `PhotoError`, or one of `read.FAULTS` for a file that is cut off.
     """

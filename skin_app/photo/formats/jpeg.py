@@ -14,17 +14,17 @@ from skin_app.photo.formats.jpeg_segments import END, SCAN, has_too_many_scans, 
 from skin_app.photo.formats.opened import Decoded, Opened, PhotoError, damaged
 
 FRAMES = frozenset({*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC})  # 0xF7 is JPEG-LS
-READ = (0xC0, 0xC1, 0xC2, 0xC9, 0xCA)  # Huffman or arithmetic coding, in one go or progressive
+READ = (0xC0, 0xC1, 0xC2, 0xC9, 0xCA)  # Huffman or arithmetic coding, sequential or progressive
 EXIF, ICC = 0xE1, 0xE2
 EXIF_MARK, ICC_MARK = b"Exif\0\0", b"ICC_PROFILE\0"
 INKS = 4
 
 
 def opened(data: bytes) -> Opened:
-    """Size in pixels from the header, nothing decoded; what follows the end marker is not looked at.
+    """Size in pixels from the header, without decoding; data after the end marker are ignored.
 
-    Phones put gain maps, second pictures and films there. Raises `PhotoError`, or one of `read.FAULTS`
-    for a file that is cut off.
+    Phones store gain maps, second pictures and films there. Raises `PhotoError`, or one of
+    `read.FAULTS` for a file that is cut off.
     """
     if has_too_many_scans(data):
         raise PhotoError(
@@ -61,7 +61,7 @@ def opened(data: bytes) -> Opened:
 
 
 def _joined(parts: list[bytes]) -> bytes | None:
-    """The profile of its segments, each stating its number and their count; b"" if not whole."""
+    """The profile joined from its numbered segments; b"" if one is missing."""
     if not parts:
         return None
     numbered = sorted((part[:2], part[2:]) for part in parts)
@@ -78,7 +78,7 @@ def _coloured(data: bytes, channels: int, profile: bytes | None) -> Decoded:
     if channels != INKS:
         return Decoded(_read(data, ImageReadMode.RGB), profile)
     try:
-        # stored inverted, as Adobe does and every reader expects
+        # inverted, as Adobe stores it and every reader expects
         return Decoded(ink_to_srgb(255 - _read(data, ImageReadMode.UNCHANGED), profile or b""), None)
     except ProfileError:
         return Decoded(_read(data, ImageReadMode.RGB), b"")

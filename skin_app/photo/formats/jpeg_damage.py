@@ -1,9 +1,9 @@
-"""Damage inside a JPEG's compressed data, which `torchvision.io` decodes to wrong pixels in silence.
+"""Detects damage in a JPEG's compressed data, which `torchvision.io` silently decodes to wrong pixels.
 
-A lost disk sector or a copy that broke off leaves a file that still opens. libjpeg notices that the
-data end early, go on too long or hold impossible codes, but torchvision drops its warnings, on which
-`simplejpeg` raises. Damage that leaves a valid stream of the right length, as most single wrong bytes
-do, cannot be seen this way: docs/trust.md has the share found.
+A lost disk sector or an interrupted copy leaves a file that still opens. libjpeg warns when the data
+end early, are too long or hold impossible codes. torchvision drops these warnings; `simplejpeg` raises
+on them. Damage that leaves a valid stream of the right length, as most single wrong bytes do, cannot be
+detected this way; docs/trust.md states the share that is detected.
 """
 
 import re
@@ -14,7 +14,7 @@ from skin_app.photo.formats.jpeg_segments import END, SCAN, SOI, Segment, segmen
 
 SEQUENTIAL, PROGRESSIVE = (0xC0, 0xC1), 0xC2
 QUANTISATION = 0xDB
-TABLES = (0xC4, QUANTISATION, 0xDD)  # Huffman's, quantisation's, how often the coding starts anew
+TABLES = (0xC4, QUANTISATION, 0xDD)  # Huffman tables, quantisation tables, restart interval
 KEPT = (*SEQUENTIAL, PROGRESSIVE, *TABLES, SCAN)
 COEFFICIENTS = 64
 LEFT = 4  # bytes that look like padding but may be the end of the data
@@ -27,9 +27,9 @@ TOO_SHORT = re.compile("premature end of data segment")
 def is_damaged(data: bytes) -> bool:
     """Whether the first picture of a JPEG, whose header was checked, is damaged or incomplete.
 
-    What follows its end marker (a phone's second picture, padding) does not count, nor does padding
-    just before it. Not judged, so False: arithmetic and lossless coding, and what `simplejpeg` cannot
-    decode at all.
+    Data after its end marker (a phone's second picture, padding) are ignored, and so is padding just
+    before it. Arithmetic and lossless coding, and files that `simplejpeg` cannot decode at all, are not
+    judged: they give False.
     """
     try:
         kept = [s for s in segments(data) if s.marker in KEPT]
@@ -50,13 +50,13 @@ def is_damaged(data: bytes) -> bool:
 
 
 def _is_whole_but_for_padding(kept: list[Segment], frame: Segment) -> bool:
-    """Whether the last scan is whole without the zeros or ones at its end, and just so."""
+    """Whether the last scan is complete exactly up to the zeros or ones at its end."""
     *before, last = kept
     end = len(last.scan.rstrip(PADDING))
     whole, shorter = (last._replace(scan=last.scan[:place]) for place in (end + LEFT, end - 1))
     warning = _warning([*before, whole], frame)
     if DAMAGE.search(warning) and not AT_THE_END.search(warning):
-        return False  # zeros stand in the place of data
+        return False  # zeros have replaced data
     return TOO_SHORT.search(_warning([*before, shorter], frame)) is not None
 
 
@@ -88,21 +88,21 @@ def _complete(frame: Segment, scans: list[Segment]) -> bool:
 
 
 def _plain(segment: Segment, frame: Segment) -> Segment:
-    """A scan's header as the standard wants it: some encoders leave what only progressive ones need."""
+    """A scan's header as the standard requires: resets fields that only progressive scans use."""
     if segment.marker != SCAN or frame.marker == PROGRESSIVE:
         return segment
     return segment._replace(body=segment.body[:-3] + bytes((0, COEFFICIENTS - 1, 0)))
 
 
 def _warning(kept: list[Segment], frame: Segment) -> str:
-    """What libjpeg says against a file of these segments alone; empty when nothing.
+    """libjpeg's warning for a file of these segments only; empty when there is none.
 
-    Without the others, which hold no pixels and would bring warnings of their own.
+    Other segments are left out: they hold no pixels and could cause warnings of their own.
     """
     parts = b"".join(segment.encoded for segment in kept)
     file = bytes((0xFF, SOI)) + parts + bytes((0xFF, END))
     space = "CMYK" if frame.body[5] == 4 else "GRAY"
-    try:  # at an eighth of the size all data are read all the same
+    try:  # even at an eighth of the size, all data are read
         simplejpeg.decode_jpeg(file, space, min_height=1, min_width=1, min_factor=8, strict=True)
     except ValueError as error:
         return str(error)

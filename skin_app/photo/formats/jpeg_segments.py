@@ -8,15 +8,15 @@ from typing import NamedTuple
 SOI, END, SCAN = 0xD8, 0xD9, 0xDA
 RESTARTS = range(0xD0, 0xD8)
 MOST_SEGMENTS = 10_000
-MOST_SCANS = 100  # of a progressive photo 10 are usual, and each is decoded over the whole picture
-# with the lengths that libjpeg takes, by the number of components: a bare FF DA stands in any film
+MOST_SCANS = 100  # a progressive photo usually has 10; each covers the whole picture
+# with the header lengths that libjpeg accepts: a bare FF DA occurs by chance in embedded films
 SCAN_HEADER = re.compile(rb"\xff\xda\0(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")
 MARKER = re.compile(rb"\xff+([^\xff])")  # fill bytes may stand before it
 AFTER_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 
 
 class Segment(NamedTuple):
-    """`body`: without marker and length, from `place` on; `scan`: what follows a scan's header."""
+    """`body`: content without marker and length, at byte `place`; `scan`: data after a scan header."""
 
     marker: int
     place: int
@@ -32,13 +32,13 @@ class Segment(NamedTuple):
 def has_too_many_scans(data: bytes) -> bool:
     """Whether libjpeg might read more than `MOST_SCANS` scans.
 
-    Headers are counted wherever they stand, since it passes over bytes at which `segments` gives up.
+    Headers are counted anywhere in the file, because libjpeg skips bytes at which `segments` raises.
     """
     return next(islice(SCAN_HEADER.finditer(data), MOST_SCANS, None), None) is not None
 
 
 def segments(data: bytes) -> Iterator[Segment]:
-    """All segments up to the end marker. Raises `ValueError` where they do not fit, or are too many."""
+    """All segments up to the end marker. Raises `ValueError` if inconsistent or too many."""
     position = 2
     for _ in range(MOST_SEGMENTS):
         found = MARKER.match(data, position)

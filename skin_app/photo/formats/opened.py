@@ -1,4 +1,4 @@
-"""What every format's module gives and raises."""
+"""What every format's module returns and raises."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from PIL import Image
 class PhotoError(ValueError):
     """The file cannot be used as a photo; the message is one sentence that says what to do.
 
-    `sentence`, `values`: the message with named places, and what stands in them, for translation.
+    `sentence`, `values`: the message with placeholders, and their values, for translation.
     """
 
     def __init__(self, sentence: str, **values: str | int) -> None:
@@ -19,12 +19,12 @@ class PhotoError(ValueError):
 
 
 class Decoded(NamedTuple):
-    """A file's pixels as stored, and what its colours are.
+    """A file's pixels as stored, and its colour profile.
 
-    `pixels`: (height, width, 3 or 4) uint8, upright, RGB and an opacity, not multiplied;
-    `profile`: ICC bytes, None for sRGB and where nothing is stated, b"" for colours that are not known;
-    `damaged`: some of the pixels are not those that were taken; judged of
-    JPEGs, and of HEIC, AVIF and WebP by zeroed stretches alone.
+    `pixels`: (height, width, 3 or 4) uint8, upright, RGB and optional alpha, not
+    premultiplied; `profile`: ICC bytes, None for sRGB and where nothing is stated, b"" for unknown
+    colours; `damaged`: some pixels are not as the camera recorded them. Damage is checked in JPEGs, and
+    in HEIC, AVIF and WebP by zeroed stretches only.
     """
 
     pixels: np.ndarray
@@ -33,7 +33,7 @@ class Decoded(NamedTuple):
 
 
 class Opened(NamedTuple):
-    """A file whose header was read: `decode` reads the rest."""
+    """A file whose header was read; `decode` reads the pixels."""
 
     width: int
     height: int
@@ -46,7 +46,7 @@ def damaged() -> PhotoError:
 
 
 def eight_bit(image: Image.Image) -> np.ndarray:
-    """(height, width, 3 or 4) uint8 of an image of whole numbers; of 16 bits the upper 8 are taken."""
+    """(height, width, 3 or 4) uint8 of an integer image; of 16-bit values, the upper 8 bits."""
     if image.mode.startswith("I"):
         grey = (np.asarray(image).astype(np.uint32) >> 8).astype(np.uint8)
         return np.repeat(grey[:, :, None], 3, axis=2)

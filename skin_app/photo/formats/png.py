@@ -1,7 +1,7 @@
 """PNG, decoded by Pillow's PNG reader alone.
 
-torchvision's (0.29) ends the whole process with a segmentation fault on a PNG with one wrong byte, and
-Pillow's open flaw is in its JPEG reader.
+torchvision's reader (0.29) crashes the process with a segmentation fault on a PNG with one wrong byte.
+Pillow's open flaw is only in its JPEG reader.
 """
 
 import io
@@ -16,12 +16,12 @@ from skin_app.photo.formats import exif
 from skin_app.photo.formats.opened import Decoded, Opened, PhotoError, damaged, eight_bit
 from skin_app.photo.made_profile import SRGB, coded_profile, measured_profile
 
-UNIT = 100_000  # cHRM and gAMA are whole numbers of this part
+UNIT = 100_000  # cHRM and gAMA store whole numbers, 1 / `UNIT` each
 Chunks = dict[bytes, tuple[int, int]]  # name -> where its content begins and ends
 
 
 def opened(data: bytes) -> Opened:
-    """Size in pixels from the header, nothing decoded.
+    """Size in pixels from the header, without decoding.
 
     Raises `PhotoError`, or one of `read.FAULTS` for a file that is cut off.
     """
@@ -33,7 +33,7 @@ def opened(data: bytes) -> Opened:
 
 
 def _chunks(data: bytes) -> Chunks:
-    """The first of each name, up to the first pixels."""
+    """The first chunk of each name, up to the first pixel data."""
     position, found = 8, {}
     while position + 8 <= len(data):
         length, name = struct.unpack_from(">I4s", data, position)
@@ -50,7 +50,7 @@ def _decoded(data: bytes, chunks: Chunks, size: tuple[int, int]) -> Decoded:
         start, end = chunks[b"iCCP"]
         pixels = data[: start - 8] + data[end + 4 :]
     with Image.open(io.BytesIO(pixels), formats=["PNG"]) as image:
-        if image.size != size:  # a second header, larger than the one that was checked
+        if image.size != size:  # a second header may be larger than the one that was checked
             raise damaged()
         image.load()
         stated = image.getexif()
@@ -60,7 +60,7 @@ def _decoded(data: bytes, chunks: Chunks, size: tuple[int, int]) -> Decoded:
 
 
 def _profile(chunks: dict[bytes, bytes]) -> bytes | None:
-    """By the first of cICP, iCCP, sRGB, and cHRM with gAMA, as the standard ranks them."""
+    """The profile from the first of cICP, iCCP, sRGB, and cHRM with gAMA, the standard's order."""
     if len(coded := chunks.get(b"cICP", b"")) == 4:
         profile = coded_profile(coded[0], coded[1])
         if profile != b"" or b"iCCP" not in chunks:
@@ -73,7 +73,7 @@ def _profile(chunks: dict[bytes, bytes]) -> bytes | None:
 
 
 def _inflated(chunk: bytes) -> bytes:
-    """Of a name, a zero, the method (0) and the compressed profile; b"" where that is broken."""
+    """Decompress an iCCP chunk: name, zero byte, method 0, compressed profile; b"" if broken."""
     packed = chunk[chunk.find(b"\0") + 2 :]
     try:
         return zlib.decompressobj().decompress(packed, MAX_PROFILE + 1)

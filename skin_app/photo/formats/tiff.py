@@ -1,6 +1,6 @@
 """TIFF as scanners, microscopes and photo programs write it, decoded by Pillow's TIFF reader alone.
 
-What is not plain is refused by the file's own tags first. Compressed data go on to libtiff, but only as
+Files with unusual tags are refused before decoding. Compressed data go on to libtiff, but only as
 LZW, Deflate and PackBits: JPEG data in a TIFF would reach the decoder that is not to be trusted.
 """
 
@@ -35,7 +35,7 @@ MOST_TILE = 16_777_216  # pixels
 
 
 class Directory(NamedTuple):
-    """A page's tags: `numbers` of those that are whole numbers, `places` of all: offset and bytes."""
+    """A page's tags. `numbers`: values of integer tags; `places`: offset and bytes of all tags."""
 
     numbers: dict[int, tuple[int, ...]]
     places: dict[int, tuple[int, int]]
@@ -45,12 +45,12 @@ class Directory(NamedTuple):
         return (self.numbers.get(tag) or (otherwise,))[0]
 
     def is_page(self) -> bool:
-        """Not a preview or a mask of another page."""
+        """Whether this is neither a preview nor a mask of another page."""
         return not self.first(SUBFILE, 0) & (PREVIEW | MASK) and self.first(OLD_SUBFILE, 1) != 2
 
 
 def opened(data: bytes) -> Opened:
-    """Size in pixels from the header, nothing decoded.
+    """Size in pixels from the header, without decoding.
 
     Raises `PhotoError`, or one of `read.FAULTS` for a file that is cut off.
     """
@@ -91,13 +91,13 @@ def _check_compression(page: Directory) -> None:
 
 
 def _is_plain(page: Directory) -> bool:
-    """Whole numbers of 1, 4, 8 or 16 bits, as greys, RGB or a palette, in tiles of a sane size."""
+    """Integers of 1, 4, 8 or 16 bits, as greys, RGB or a palette, in tiles of a reasonable size."""
     bits, samples = page.numbers.get(BITS, (1,)), page.first(SAMPLES, 1)
     photometric = page.first(PHOTOMETRIC, WHITE_IS_ZERO)
     planes = page.first(PLANES, 1)
     least, most = (3, 4) if photometric == RGB else (1, 2)
     return (
-        # stored as another type, it would be read by Pillow, but not here
+        # Pillow would read it as another type, this module would not
         all(tag in page.numbers for tag in SHAPING if tag in page.places)
         and photometric <= PALETTE
         and least <= samples <= most
@@ -131,7 +131,7 @@ def _directory(data: bytes, order: str, start: int) -> Directory:
         length = SIZES.get(form, 0) * values
         place = at + 8 if length <= 4 else offset
         if tag in places or place + length > len(data):
-            raise damaged()  # the same tag twice: Pillow and libtiff would not read the same
+            raise damaged()  # the same tag twice: Pillow and libtiff could differ
         places[tag] = (place, length)
         if form in (SHORT, LONG) and values <= 16:
             numbers[tag] = read(f"{order}{values}{'H' if form == SHORT else 'I'}", data, place)
@@ -142,14 +142,14 @@ def _directory(data: bytes, order: str, start: int) -> Directory:
 def _decoded(data: bytes, size: tuple[int, int], inverted: bool, profile: bytes | None) -> Decoded:
     try:
         image = Image.open(io.BytesIO(data), formats=["TIFF"])
-    except UnidentifiedImageError:  # a combination of tags that it does not know
+    except UnidentifiedImageError:  # a combination of tags that Pillow does not know
         raise _unusual() from None
     with image:
         if image.size != size:
             raise damaged()
         if profile is None:
             profile = exif.profile_of(image.getexif())
-        image.load()  # which turns it upright
+        image.load()  # this turns it upright
         pixels = eight_bit(image)
         if inverted and image.mode.startswith("I"):  # Pillow does it for 8 bits only
             pixels = np.bitwise_not(pixels)

@@ -16,9 +16,9 @@ from skin_app.photo.formats.opened import Decoded, Opened, PhotoError
 ANIMATED = 0x02
 PIXELS = (b"VP8 ", b"VP8L")
 SECTOR = 512
-# By length alone none is safe: sound pictures with flat parts hold up to 114,182 zeros (measured).
+# Length alone does not prove damage: intact pictures with flat parts had up to 114,182 zeros.
 ZEROS = re.compile(rb"\0{%d,}" % SECTOR)
-UPRIGHT = {  # EXIF orientation -> what turns the stored pixels upright
+UPRIGHT = {  # EXIF orientation -> the operation that turns the pixels upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -30,7 +30,7 @@ UPRIGHT = {  # EXIF orientation -> what turns the stored pixels upright
 
 
 def opened(data: bytes) -> Opened:
-    """Size in pixels from the header, nothing decoded.
+    """Size in pixels from the header, without decoding.
 
     Raises `PhotoError`, or one of `read.FAULTS` for a file that is cut off.
     """
@@ -65,7 +65,7 @@ def _decoded(data: bytes) -> Decoded:
 
 
 def _lacks_sectors(data: bytes) -> bool:
-    """Whether whole sectors of a disk, and no byte beside them, are zeros within the pixels."""
+    """Whether the pixel data have a run of zeros that covers exactly whole disk sectors."""
     for name, start, end in _inside(data):
         if name in PIXELS:
             stretches = (found.span() for found in ZEROS.finditer(data, start, end))
@@ -74,7 +74,7 @@ def _lacks_sectors(data: bytes) -> bool:
 
 
 def _chunks(data: bytes) -> dict[bytes, bytes]:
-    """The first of each name that is not pixels, as far as the file has them."""
+    """The first chunk of each name, pixel data excepted, as far as the file reaches."""
     found = {}
     for name, start, end in _inside(data):
         if name in (b"EXIF", b"ICCP"):
@@ -83,7 +83,7 @@ def _chunks(data: bytes) -> dict[bytes, bytes]:
 
 
 def _inside(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Kind, begin and end of the content of each chunk."""
+    """Type, and start and end of the content, of each chunk."""
     position = 12
     while position + 8 <= len(data):
         name, length = struct.unpack_from("<4sI", data, position)
