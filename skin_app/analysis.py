@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from skin_app.decision import OperatingPoint
+from skin_app.calibration import OperatingPoint
 from skin_app.diagnoses import DIAGNOSES, Diagnosis
 from skin_app.gallery.index import SimilarLesion
 from skin_app.language import ENGLISH, Say

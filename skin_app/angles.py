@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from skin_app.analysis import Analysis, Ranked, ranked
-from skin_app.decision import malignant_probability, prior_adjusted, softmax
+from skin_app.calibration import malignant_probability, prior_adjusted, softmax
 from skin_app.outcome import SENSITIVITY, Decision, DecisionLimits, Outcome, decide_by
 
 LEAST, MOST = 2, 8

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from skin_app.analysis import Analysis
-from skin_app.decision import calibrated, malignant_probability, prior_adjusted
+from skin_app.calibration import calibrated, malignant_probability, prior_adjusted
 from skin_app.hardware import best_device, describe, precision
 from skin_app.heatmap import attributions, averaged_over_members, of_probabilities, on_shared_scale
 from skin_app.network import Member, MemberConfig, run_members, shared_stages

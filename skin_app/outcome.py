@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from skin_app.decision import (
+from skin_app.calibration import (
     OperatingPoint,
     SetThresholds,
     Share,

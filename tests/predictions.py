@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 from scipy.special import softmax
 
-from skin_app.decision import Calibration
+from skin_app.calibration import Calibration
 from train.scores.crossfit import Crossfit
 
 BASE = Calibration(

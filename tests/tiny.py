@@ -7,7 +7,7 @@ import pandas as pd
 import torch
 from PIL import Image
 
-from skin_app.decision import Calibration, OperatingPoint, SetThresholds
+from skin_app.calibration import Calibration, OperatingPoint, SetThresholds
 from skin_app.diagnoses import CODES, MALIGNANT
 from skin_app.lesion import HeatLimit
 from skin_app.network import Member, MemberConfig

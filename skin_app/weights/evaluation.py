@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from skin_app.decision import calibrated, malignant_probability
+from skin_app.calibration import calibrated, malignant_probability
 from skin_app.diagnoses import CODES, DIAGNOSES, MALIGNANT, Diagnosis
 from skin_app.views import VIEWS
 from skin_app.weights.folder import WeightsError, WeightsFolder

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from skin_app.decision import Calibration
+from skin_app.calibration import Calibration
 from skin_app.diagnoses import ClassOrderError, assert_codes
 from skin_app.gallery.index import Gallery
 from skin_app.gallery.lesion_map import FILE as MAP_FILE

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from skin_app.decision import calibrated
+from skin_app.calibration import calibrated
 from tests.predictions import BASE, crossfit_predictions, made
 from train.audit.abstention import crossfit_answers
 from train.audit.conformal import crossfit_sets

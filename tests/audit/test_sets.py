@@ -8,7 +8,7 @@ from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import roc_curve
 
-from skin_app.decision import SetThresholds, malignant_probability, prediction_set
+from skin_app.calibration import SetThresholds, malignant_probability, prediction_set
 from skin_app.diagnoses import CODES
 from tests.predictions import crossfit_predictions, made, uncalibrated
 from train.audit import conformal

@@ -10,7 +10,7 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss, r
 
 from skin_app.analysis import Analysis
 from skin_app.angles import join, joint_probabilities
-from skin_app.decision import (
+from skin_app.calibration import (
     Calibration,
     OperatingPoint,
     SetThresholds,

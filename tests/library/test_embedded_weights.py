@@ -11,7 +11,7 @@ import yaml
 from safetensors.torch import load_file
 from sklearn.metrics import balanced_accuracy_score
 
-from skin_app.decision import prior_adjusted
+from skin_app.calibration import prior_adjusted
 from skin_app.diagnoses import CODES
 from skin_app.ensemble import Ensemble, MemberGroup
 from skin_app.gallery.index import SAME_PHOTO

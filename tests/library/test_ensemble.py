@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from skin_app import ensemble as ensemble_module
 from skin_app.analysis import Analysis
-from skin_app.decision import calibrated
+from skin_app.calibration import calibrated
 from skin_app.ensemble import Ensemble, MemberGroup, groups_of, input_square
 from skin_app.network import Member, MemberConfig, at_window, run_members, shared_stages
 from skin_app.photo.read import Photo, PhotoError

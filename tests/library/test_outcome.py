@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from skin_app.decision import OperatingPoint, SetThresholds
+from skin_app.calibration import OperatingPoint, SetThresholds
 from skin_app.diagnoses import CODES
 from skin_app.outcome import GROUNDS, Decision, DecisionLimits, ViewLimits, agreement, decide, grounds
 

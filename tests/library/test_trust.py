@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from skin_app.decision import calibrated
+from skin_app.calibration import calibrated
 from skin_app.ensemble import Ensemble, input_square
 from skin_app.lesion import heat_on_lesion, lesion_mask, standard_square
 from skin_app.outcome import agreement

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from skin_app.decision import prior_adjusted, softmax
+from skin_app.calibration import prior_adjusted, softmax
 from skin_app.diagnoses import CODES
 from skin_app.weights.folder import EMBEDDED
 from tests.tiny import write_data

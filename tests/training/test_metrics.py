@@ -21,7 +21,7 @@ from sklearn.metrics import (
     top_k_accuracy_score,
 )
 
-from skin_app.decision import softmax
+from skin_app.calibration import softmax
 from skin_app.diagnoses import CODES, MALIGNANT
 from train.scores.bootstrap import lesion_draws, percentiles_95, unanimous_95
 from train.scores.metrics import (

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from sklearn.utils.class_weight import compute_class_weight
 from torch.nn import functional as F
 
-from skin_app.decision import softmax
+from skin_app.calibration import softmax
 from skin_app.network import Member
 from tests.tiny import MOBILENET, SWIN
 from train.data.augment import Augmentation, augment, mix

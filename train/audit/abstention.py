@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skin_app.decision import prior_adjusted
+from skin_app.calibration import prior_adjusted
 from skin_app.diagnoses import CODES
 from train.scores.bootstrap import lesion_draws, percentiles_95
 from train.scores.crossfit import Crossfit

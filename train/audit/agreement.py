@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from skin_app.decision import Calibration, calibrated, malignant_probability
+from skin_app.calibration import Calibration, calibrated, malignant_probability
 from skin_app.outcome import SENSITIVITY, agreement
 from skin_app.views import VIEWS
 from train.audit.bench import Bench, random_lesions

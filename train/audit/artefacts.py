@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torchvision.io import encode_jpeg
 
-from skin_app.decision import malignant_probability
+from skin_app.calibration import malignant_probability
 from skin_app.diagnoses import MALIGNANT
 from skin_app.lesion import HeatLimit, standard_square
 from skin_app.photo.read import Photo, read_photo

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from skin_app.decision import calibrated, prior_adjusted
+from skin_app.calibration import calibrated, prior_adjusted
 from skin_app.ensemble import MemberAnswer, MemberGroup, input_square
 from skin_app.hardware import best_device
 from skin_app.heatmap import against_the_others, attributions, averaged_over_members

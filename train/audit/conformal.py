@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from skin_app.decision import SetThresholds, prediction_set
+from skin_app.calibration import SetThresholds, prediction_set
 from skin_app.diagnoses import CODES
 from skin_app.patients import groups_of
 from train.scores.crossfit import Crossfit

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from skin_app.decision import calibrated
+from skin_app.calibration import calibrated
 from skin_app.outcome import DecisionLimits, ViewLimits
 from train.audit import abstention, agreement, calibration, conformal, operating, outcomes
 from train.audit.abstention import Abstention

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skin_app.decision import OperatingPoint, malignant_probability
+from skin_app.calibration import OperatingPoint, malignant_probability
 from skin_app.diagnoses import CODES, MALIGNANT
 from train.audit.conformal import kept_share_threshold
 from train.data.ham10000 import DataError

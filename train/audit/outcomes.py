@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skin_app.decision import malignant_probability
+from skin_app.calibration import malignant_probability
 from skin_app.diagnoses import CODES
 from skin_app.outcome import COVERAGE, GROUNDS, SENSITIVITY, grounds
 from train.audit.conformal import COVERAGES, crossfit_sets

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from skin_app.decision import malignant_probability
+from skin_app.calibration import malignant_probability
 from skin_app.diagnoses import CODES, DIAGNOSES, MALIGNANT
 from skin_app.output import beside
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
-from skin_app.decision import Calibration, calibrated, softmax
+from skin_app.calibration import Calibration, calibrated, softmax
 from train.data.ham10000 import DataError
 from train.recipes.recipe import Bias
 from train.scores.temperature import fit_temperature, fit_temperature_and_bias, negative_log_likelihood

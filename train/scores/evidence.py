@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from skin_app.decision import prior_adjusted
+from skin_app.calibration import prior_adjusted
 from skin_app.diagnoses import CODES
 from skin_app.output import replace_file
 from skin_app.patients import normalised

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csc_array
 
-from skin_app.decision import malignant_probability
+from skin_app.calibration import malignant_probability
 from skin_app.diagnoses import CODES, MALIGNANT
 from train.scores.bootstrap import RESAMPLES, Interval, interval_95, lesion_draws
 

@@ -7,7 +7,7 @@ Source: Guo et al., "On Calibration of Modern Neural Networks" (2017).
 import numpy as np
 from scipy.optimize import minimize, minimize_scalar
 
-from skin_app.decision import Calibration, softmax
+from skin_app.calibration import Calibration, softmax
 from skin_app.diagnoses import CODES
 
 RIDGE = 1e-4

@@ -23,7 +23,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 from tqdm import tqdm
 
-from skin_app.decision import prior_adjusted
+from skin_app.calibration import prior_adjusted
 from skin_app.diagnoses import CODES
 from skin_app.ensemble import input_square
 from skin_app.hardware import best_device, describe, precision

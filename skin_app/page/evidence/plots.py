@@ -16,7 +16,7 @@ from matplotlib.markers import MarkerStyle
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 from PIL import Image
 
-from skin_app.decision import OperatingPoint
+from skin_app.calibration import OperatingPoint
 from skin_app.diagnoses import CODES, DIAGNOSES, Diagnosis
 from skin_app.gallery.lesion_map import LesionMap, Place
 from skin_app.language import Say

@@ -5,7 +5,7 @@ from html import escape
 import numpy as np
 
 from skin_app.analysis import Analysis
-from skin_app.decision import OperatingPoint, predictive_values
+from skin_app.calibration import OperatingPoint, predictive_values
 from skin_app.diagnoses import DIAGNOSES
 from skin_app.language import Say
 from skin_app.outcome import Outcome

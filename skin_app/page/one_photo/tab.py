@@ -8,8 +8,8 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
+from skin_app.calibration import malignant_probability
 from skin_app.corrections import CORRECTIONS
-from skin_app.decision import malignant_probability
 from skin_app.display import data_url, for_display
 from skin_app.ensemble import Ensemble
 from skin_app.gallery.pictures import LesionPictures

@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 from scipy.special import softmax
 
-from skin_app.decision import (
+from skin_app.calibration import (
     Calibration,
     SetThresholds,
     calibrated,

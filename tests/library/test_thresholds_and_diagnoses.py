@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax as scipy_softmax
 
-from skin_app.decision import Calibration, calibrated, malignant_probability, prior_adjusted, softmax
+from skin_app.calibration import Calibration, calibrated, malignant_probability, prior_adjusted, softmax
 from skin_app.diagnoses import CODES, DIAGNOSES, ClassOrderError, assert_codes
 
 
