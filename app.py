@@ -1,6 +1,6 @@
 """The page: `python app.py`, then open http://127.0.0.1:7860. Also the Space's entry.
 
-SKIN_APP_WEIGHTS: other weights (folder or owner/name@revision); SKIN_APP_HAM10000: its images, to show
+SKIN_APP_WEIGHTS: other weights (folder or owner/name@commit); SKIN_APP_HAM10000: its images, to show
 similar lesions; GRADIO_SERVER_PORT or PORT, GRADIO_SERVER_NAME: where to listen; GRADIO_TEMP_DIR: where
 uploads are kept briefly."""
 

@@ -74,7 +74,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     score = verbs.add_parser("score", help=about, description=about)
     score.add_argument("photos", nargs="+", type=Path, help="image files, or folders of them")
     score.add_argument("--out", required=True, type=Path, help="the CSV file to write")
-    score.add_argument("--weights", help="a weights folder, or owner/name@revision on the Hub")
+    score.add_argument("--weights", help="a weights folder, or owner/name@commit on the Hub")
     return parser.parse_args(arguments)
 
 

@@ -159,7 +159,7 @@ def _parser() -> argparse.ArgumentParser:
 
     about = "score weights on labelled images, or rebuild every table and figure from kept evidence"
     evaluation = verb("evaluate", "score", about)
-    evaluation.add_argument("--weights", help="a folder, or owner/name@revision")
+    evaluation.add_argument("--weights", help="a folder, or owner/name@commit")
     _data(evaluation, required=False)
     evaluation.add_argument("--views", type=int, choices=(1, 8), default=8)
     evaluation.add_argument("--evidence", type=Path, help="folder of kept evidence: rebuild --out")

@@ -187,7 +187,7 @@ class WeightsFolder:
 
 
 def open_weights(source: str | Path | None = None, or_embedded: bool = False) -> WeightsFolder:
-    """Open the embedded weights (None), a local folder, or a Hub repo "owner/name@revision".
+    """Open the embedded weights (None), a local folder, or a Hub repo "owner/name@commit".
 
     The revision of a Hub repo must be a full commit hash (40 hex digits), so that the same weights
     are loaded every time. `or_embedded`: take the embedded weights where the Hub gives none, and say so
@@ -200,7 +200,7 @@ def open_weights(source: str | Path | None = None, or_embedded: bool = False) ->
     repo, _, revision = str(source).partition("@")
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", repo):
         raise WeightsError(
-            f"{source} is neither a folder nor a Hub repo: pass a folder, or owner/name@revision."
+            f"{source} is neither a folder nor a Hub repo: pass a folder, or owner/name@commit."
         )
     if not re.fullmatch(r"[0-9a-f]{40}", revision):
         raise WeightsError(

@@ -1,4 +1,4 @@
-"""Bootstraps over lesions: how often each lesion was drawn, and the 95 % intervals that result."""
+"""Bootstraps over lesions: resampling weights and 95 % intervals."""
 
 from collections.abc import Iterator
 
@@ -11,10 +11,10 @@ Interval = tuple[float, float]
 def lesion_draws(
     lesions: np.ndarray, among: np.ndarray, resamples: int = RESAMPLES, seed: int = 0
 ) -> Iterator[np.ndarray]:
-    """Bootstraps of whole lesions: how often each image counts, in pieces of up to (100, images).
+    """Bootstraps of whole lesions: yields how often each image counts, up to (100, images) at a time.
 
-    `lesions`: (images,) the lesion of each image; `among`: the lesions that are drawn from, each once
-    and sorted. The same `among` and `seed` give the same draws, whichever images are weighed.
+    `lesions`: (images,) the lesion of each image; `among`: the lesions to draw from, sorted and without
+    duplicates. The draws depend only on `among` and `seed`, not on the images.
     """
     index = np.searchsorted(among, lesions)
     generator = np.random.default_rng(seed)
@@ -30,7 +30,7 @@ def lesion_draws(
 def percentiles_95(values: np.ndarray) -> Interval | None:
     """95 % percentile interval of (resamples,) values.
 
-    Resamples that leave the score undefined are left out; None when all do.
+    Ignores resamples in which the score is undefined (NaN); None if it is undefined in all.
     """
     known = values[~np.isnan(values)]
     if not len(known):
@@ -40,10 +40,10 @@ def percentiles_95(values: np.ndarray) -> Interval | None:
 
 
 def interval_95(values: np.ndarray, lesions: int = 0) -> Interval | None:
-    """`percentiles_95`, where (resamples,) `values` differ at all.
+    """95 % interval of (resamples,) `values`: `percentiles_95` unless all values are equal.
 
-    Where they do not: `unanimous_95` for a share of `lesions` that is 0 or 1; None for any other score,
-    as of an area of 1 no resample says how far below 1 it may be.
+    If all are equal: `unanimous_95` for a share of `lesions` that is 0 or 1, else None. For example, if
+    every resample has an area under the curve of 1, none shows how far below 1 the true area may lie.
     """
     found = percentiles_95(values)
     if found is None or found[0] < found[1]:
@@ -52,9 +52,9 @@ def interval_95(values: np.ndarray, lesions: int = 0) -> Interval | None:
 
 
 def unanimous_95(share: float, lesions: int) -> Interval:
-    """Exact 95 % interval (Clopper and Pearson 1934) of a share that is 0 or 1 in all of `lesions`.
+    """Exact 95 % interval (Clopper and Pearson 1934) of a share of `lesions` that is 0 or 1.
 
-    Resampled, values that are all equal would give an interval without any width.
+    A bootstrap of values that are all equal would give an interval of width 0.
     """
     bound = 0.025 ** (1 / lesions)
     return (bound, 1.0) if share else (0.0, 1 - bound)

@@ -1,7 +1,7 @@
-"""Crossfit: what is applied to a lesion was fitted on other lesions.
+"""Crossfit: fits parameters on some lesions and applies them to others.
 
-The images are divided into parts of whole lesions; for each part something (a temperature, a bias, a
-threshold) is fitted on the other parts and applied to it. `held_out` gives the two sides of each part.
+Whole lesions are divided into parts. For each part, a parameter (a temperature, a bias, a threshold) is
+fitted on the other parts and applied to this one. `held_out` gives both sets of images for each part.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ CALIBRATED_ON = f"the other {PARTS - 1} of {PARTS} lesion-grouped parts of the p
 
 
 def lesion_parts(lesions: np.ndarray) -> np.ndarray:
-    """(images,) a number in [0, 5): parts of whole lesions with about equally many images.
+    """Divides whole lesions into 5 parts of about equally many images: (images,) part in [0, 5).
 
     Raises `DataError` for fewer than 5 lesions.
     """
@@ -39,9 +39,9 @@ def lesion_parts(lesions: np.ndarray) -> np.ndarray:
 def stratified_parts(
     labels: np.ndarray, lesions: np.ndarray, count: int = PARTS, seed: int = 0
 ) -> np.ndarray:
-    """(images,) a number in [0, `count`): parts of whole lesions, each with its share of every class.
+    """Divides whole lesions into parts stratified by class: (images,) part in [0, `count`).
 
-    With few images of a class, one division is a lottery: other seeds give other divisions.
+    If a class has few images, results depend on the division; other seeds give other divisions.
     """
     parts = np.zeros(len(labels), dtype=np.int64)
     division = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
@@ -51,7 +51,7 @@ def stratified_parts(
 
 
 def held_out(parts: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """For each part, from 0: the images to fit on and those to apply it to, (images,) bool each."""
+    """For each part, from 0: the images to fit on and the images to apply to, (images,) bool each."""
     for part in np.unique(parts):
         yield parts != part, parts == part
 
@@ -66,8 +66,8 @@ def cross_fitted(
 ) -> np.ndarray:
     """Probabilities (images, 7), each image calibrated by a fit on other lesions.
 
-    `logits`: (images, 7); `labels`, `lesions`: (images,); `shift`: (7,) what class weights added to the
-    logits. `parts`: (images,) parts of whole lesions, by default `lesion_parts`. Raises `DataError` for
+    `logits`: (images, 7); `labels`, `lesions`: (images,); `shift`: (7,) shift of the logits by the
+    loss's class weights. `parts`: (images,) parts of whole lesions, by default `lesion_parts`. Raises `DataError` for
     fewer than 5 lesions.
     """
     parts = lesion_parts(lesions) if parts is None else parts
@@ -80,7 +80,7 @@ def cross_fitted(
 
 
 def bias_helps(shifted: np.ndarray, labels: np.ndarray, lesions: np.ndarray) -> bool:
-    """Whether a bias of each class lowers the crossfit negative log-likelihood.
+    """Whether a bias for each class lowers the crossfit negative log-likelihood.
 
     `shifted`: (images, 7) logits without the prior shift; `labels`, `lesions`: (images,). Raises
     `DataError` for fewer than 5 lesions.
@@ -97,10 +97,10 @@ def chosen_calibration(
     lesions: np.ndarray,
     fitted_on: str,
 ) -> Calibration:
-    """`base` with temperatures fitted on all these predictions, and biases where `bias_helps` says so.
+    """`base` with temperatures fitted on all these predictions, and biases if `bias_helps`.
 
-    `logits_by_views`: number of views -> (images, 7); `labels`, `lesions`: (images,). Prior shift and
-    frequencies stay those of `base`. Raises `DataError` for fewer than 5 lesions.
+    `logits_by_views`: number of views -> (images, 7); `labels`, `lesions`: (images,). Keeps prior
+    shift and frequencies of `base`. Raises `DataError` for fewer than 5 lesions.
     """
     shift = np.array(base.log_prior_shift)
     fits = {
@@ -126,10 +126,10 @@ def _fitted(
 
 @dataclass(frozen=True)
 class Crossfit:
-    """Images in parts of whole lesions, and all of them calibrated by a fit on the others of each part.
+    """Predictions divided into parts of whole lesions, with one calibration fitted outside each part.
 
-    `labels`, `lesions`, `parts`: (images,). `calibrations`: one a part, fitted outside it.
-    `probabilities`: (parts, images, 7), of all images by each of these.
+    `labels`, `lesions`, `parts`: (images,). `calibrations`: one per part, fitted on the other parts.
+    `probabilities`: (parts, images, 7), all images under each of these calibrations.
     """
 
     labels: np.ndarray
@@ -148,7 +148,7 @@ class Crossfit:
         views: int,
         seed: int = 0,
     ) -> "Crossfit":
-        """`logits`: (images, 7) averaged over `views` views; `seed`: of `stratified_parts`."""
+        """`logits`: (images, 7) averaged over `views` views; `seed`: passed to `stratified_parts`."""
         parts = stratified_parts(labels, lesions, seed=seed)
         fits = tuple(
             chosen_calibration(base, {views: logits[fit]}, labels[fit], lesions[fit], "other parts")
@@ -159,18 +159,19 @@ class Crossfit:
 
     @property
     def own(self) -> np.ndarray:
-        """(images, 7) each image by the calibration that was fitted outside its own part."""
+        """(images, 7) probabilities of each image under the calibration fitted outside its part."""
         return self.probabilities[self.parts, np.arange(len(self.parts))]
 
     def each_part(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """For each part: the two sides as `held_out` gives them, and its (images, 7) probabilities."""
+        """For each part: both sets of images from `held_out`, and its (images, 7) probabilities."""
         for (fit, apply), probabilities in zip(held_out(self.parts), self.probabilities, strict=True):
             yield fit, apply, probabilities
 
     def apply(self, rule: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:
-        """(images, ...) what `rule` gives, fitted outside each image's own part.
+        """Applies `rule` to each image, fitted outside the image's part: (images, ...).
 
-        `rule(probabilities, labels, own)` fits on the first two; for (n, 7) `own` it gives (n, ...).
+        `rule(probabilities, labels, own)` fits on `probabilities` and `labels`, and returns (n, ...) for
+        `own`, (n, 7).
         """
         pieces = [
             (apply, rule(probabilities[fit], self.labels[fit], probabilities[apply]))

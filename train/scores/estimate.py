@@ -7,7 +7,7 @@ import numpy as np
 from train.scores.bootstrap import lesion_draws, percentiles_95, unanimous_95
 from train.scores.metrics import Scores
 
-# What is shown of the scores of both decision rules: name -> the rule and its score.
+# The scores that the documents show: name -> decision rule and score.
 SHOWN = {
     "accuracy": ("calibrated", "accuracy"),
     "balanced_accuracy": ("prior_adjusted", "balanced_accuracy"),
@@ -27,7 +27,7 @@ SHOWN = {
 
 @dataclass(frozen=True)
 class Estimate:
-    """`value` with its 95 % interval, from bootstraps over lesions; `images`: how many it rests on.
+    """`value` with its 95 % interval from bootstraps over lesions; `images`: their number.
 
     `value` and `interval_95` are None where there are no images.
     """
@@ -40,7 +40,7 @@ class Estimate:
 def mean_estimate(values: np.ndarray, lesions: np.ndarray) -> Estimate:
     """Mean of (images,) values. `lesions`: (images,) lesion of each image.
 
-    Truth values that are all equal get an exact interval, see `unanimous_95`.
+    If all values are 0, or all are 1, the interval is exact: see `unanimous_95`.
     """
     if not len(values):
         return Estimate(None, None, 0)
@@ -58,7 +58,7 @@ def mean_estimate(values: np.ndarray, lesions: np.ndarray) -> Estimate:
 
 
 def mean_estimates(values: np.ndarray, lesions: np.ndarray) -> list[Estimate]:
-    """Mean of each column of (images, columns) `values`, NaN left out: see `ratio_estimates`."""
+    """Mean of each column of (images, columns) `values`, without NaN: see `ratio_estimates`."""
     known = ~np.isnan(values)
     return ratio_estimates(np.where(known, values, 0.0), known, lesions)
 
@@ -66,10 +66,11 @@ def mean_estimates(values: np.ndarray, lesions: np.ndarray) -> list[Estimate]:
 def ratio_estimates(
     numerators: np.ndarray, denominators: np.ndarray, lesions: np.ndarray
 ) -> list[Estimate]:
-    """Sum of each numerator over the sum of its denominator, for all columns by the same drawn lesions.
+    """For each column, the sum of the numerator over the sum of the denominator.
 
-    Both (images, columns), not negative. `images` is the sum of the denominator, rounded. Where every
-    ratio is 0, or every one 1, the interval is the exact one of a share, see `unanimous_95`.
+    Both (images, columns), not negative. All columns share the same bootstrap draws. `images` is the sum
+    of the denominator, rounded. If every ratio is 0, or every ratio is 1, the interval is the exact one
+    of a share: see `unanimous_95`.
     """
     above, below = numerators.astype(np.float64), denominators.astype(np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -35,10 +35,10 @@ class Evaluation:
 
 
 def evaluate(ensemble: Ensemble, data: Dataset, views: int = VIEWS) -> Evaluation:
-    """Scores of the whole ensemble on every image of `data`.
+    """Scores of the full ensemble on every image of `data`.
 
-    Warns of images that the weights were trained on: scores on these prove nothing. Raises `DataError`
-    when an image cannot be decoded.
+    Warns if the weights were trained on some of the images, because scores on those prove nothing.
+    Raises `DataError` when an image cannot be decoded.
     """
     by_rule = _predict(ensemble, data, views)
     gallery = pd.read_csv(ensemble.weights.folder / "gallery.csv", dtype=TEXT)

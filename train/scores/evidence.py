@@ -1,8 +1,8 @@
-"""Evidence: what is kept of a run so that its scores can be computed again without images or a GPU.
+"""Evidence: the files of a run from which its scores can be recomputed without images or a GPU.
 
-A folder of evidence holds `images.csv.gz` (ids and public metadata of all images) and, for each study
-and setting, the run's settings, histories and out-of-fold logits. Probabilities are always crossfit:
-an image is calibrated by a fit on other lesions.
+An evidence folder holds `images.csv.gz` (ids and public metadata of all images) and, for each study and
+setting, the run's settings, histories and out-of-fold logits. Probabilities are always crossfit: the
+calibration of an image is fitted on other lesions.
 """
 
 import gzip
@@ -38,10 +38,10 @@ EXTRAS = ("tsne.csv.gz", "range-test.csv")
 class Evidence:
     """Out-of-fold predictions of one setting, and how it was trained.
 
-    `settings`: `run.json`; `histories`: fold -> its `history.json`; `table`: one row an image with the
+    `settings`: `run.json`; `histories`: fold -> its `history.json`; `table`: one row per image with the
     columns `METADATA`; `logits`: number of views -> (images, 7); `labels`, `lesions`, `folds`:
-    (images,); `shift`: (7,) what the class weights of the loss added to the logits; `images`: the table
-    of the whole data; `frequencies`: (7,) share of each class in it. `bias`: as in `cross_fitted`.
+    (images,); `shift`: (7,) shift of the logits by the loss's class weights; `images`: the table of the
+    whole data set; `frequencies`: (7,) share of each class in it. `bias`: as in `cross_fitted`.
     """
 
     study: str
@@ -70,16 +70,16 @@ class Evidence:
 
     @property
     def fold_numbers(self) -> tuple[int, ...]:
-        """The folds whose held-out images are here."""
+        """The folds whose held-out images were predicted."""
         return tuple(np.unique(self.folds).tolist())
 
     @property
     def views(self) -> int:
-        """The largest number of views that was predicted."""
+        """The largest number of views that was used for predictions."""
         return max(self.logits)
 
     def only(self, rows: np.ndarray) -> "Evidence":
-        """The images of `rows` (row numbers); only these then calibrate each other."""
+        """The evidence of the images `rows` (row numbers); calibration is then fitted on these alone."""
         return replace(
             self,
             table=self.table.iloc[rows].reset_index(drop=True),
@@ -88,7 +88,10 @@ class Evidence:
         )
 
     def calibrated(self, views: int | None = None) -> np.ndarray:
-        """Crossfit probabilities (images, 7) under the data's class frequencies; from most views."""
+        """Crossfit probabilities (images, 7) under the data's class frequencies.
+
+        `views`: number of views, by default the largest.
+        """
         views = self.views if views is None else views
         if views not in self._calibrated:
             fitted = cross_fitted(self.logits[views], self.labels, self.lesions, self.shift, self.bias)
@@ -100,7 +103,7 @@ class Evidence:
         return {}
 
     def by_rule(self, views: int | None = None) -> dict[str, np.ndarray]:
-        """Probabilities (images, 7) by decision rule: `calibrated`, and those with equal priors."""
+        """Probabilities (images, 7) by decision rule: calibrated, and prior-adjusted (equal priors)."""
         calibrated = self.calibrated(views)
         adjusted = prior_adjusted(calibrated, self.frequencies)
         return dict(zip(RULES, (calibrated, adjusted), strict=True))
@@ -184,11 +187,11 @@ def run_evidence(run: Run, folds: Sequence[int]) -> Evidence:
 
 
 def export_evidence(run_folder: Path, data: pd.DataFrame, out: Path) -> None:
-    """Keep the evidence of the finished folds of `run_folder` in `out`, `.../<study>/<setting>`.
+    """Write the evidence of the finished folds of `run_folder` to `out`, `.../<study>/<setting>`.
 
     `data`: the table of a `Dataset`; its public columns become `images.csv.gz` two levels above `out`.
-    The same run gives the same bytes. Raises `DataError` when no fold is finished, or other images are
-    already kept there.
+    The same run gives the same bytes. Raises `DataError` when no fold is finished, or `images.csv.gz`
+    there lists other images.
     """
     folds = finished_folds(run_folder)
     if not folds:
@@ -216,7 +219,7 @@ def export_evidence(run_folder: Path, data: pd.DataFrame, out: Path) -> None:
 def at_common_views(settings: Sequence[Evidence]) -> dict[str, Evidence]:
     """Setting -> its predictions from the largest number of views that all settings have.
 
-    Raises `DataError` when they have none in common.
+    Raises `DataError` when no number of views is common to all.
     """
     views = set.intersection(*(set(evidence.logits) for evidence in settings))
     if not views:
@@ -226,13 +229,13 @@ def at_common_views(settings: Sequence[Evidence]) -> dict[str, Evidence]:
 
 
 def on_shared_images(one: Evidence, other: Evidence) -> tuple[Evidence, Evidence]:
-    """Both, reduced to the images that both predicted, in the same order.
+    """Both, restricted to the images that both predicted, in the same order.
 
     Raises `DataError` when no image is in both.
     """
     ids, others = (evidence.table["image_id"].to_numpy(str) for evidence in (one, other))
     if np.array_equal(ids, others):
-        return one, other  # with their calibrated probabilities
+        return one, other  # keeps calibrated probabilities that they have cached
     _, of_one, of_other = np.intersect1d(ids, others, return_indices=True)
     if not len(of_one):
         raise DataError("The two settings predicted no image in common: train the same folds of both.")
@@ -242,8 +245,8 @@ def on_shared_images(one: Evidence, other: Evidence) -> tuple[Evidence, Evidence
 def ensemble_of(members: Sequence[Evidence]) -> Evidence:
     """The mean logits of several settings, on the images that all of them predicted.
 
-    The shift of each setting is taken off first, so the average has none. Raises `DataError` when they
-    have no image or no number of views in common.
+    The prior shift of each setting is subtracted first, so the average has none. Raises `DataError` when
+    the settings share no image or no number of views.
     """
     first = members[0]
     rows = [pd.Index(member.table["image_id"]) for member in members]

@@ -1,8 +1,8 @@
 """Scores of seven-class predictions, each with an interval from bootstraps over lesions.
 
 Begin at `scores`. One implementation serves scores and intervals: `weighted_scores` scores many
-weightings of the images at once. Weights of 1 give the score; how often the lesion of each image was
-drawn gives the resamples.
+weightings of the images at once. Weights of 1 give the score itself. For a bootstrap resample, the
+weight of an image is how often its lesion was drawn.
 """
 
 from collections.abc import Mapping
@@ -49,7 +49,7 @@ class ConfusionMatrix:
 
 @dataclass(frozen=True)
 class Scores:
-    """All scores of one decision rule, as they are kept in the weights; None where undefined.
+    """All scores of one decision rule, as the weights store them; None where undefined.
 
     `per_class`: code -> its scores. `intervals_95`: score -> its 95 % interval, where there is one.
     """
@@ -86,8 +86,8 @@ def scores(
 ) -> Scores:
     """All scores of one decision rule with their 95 % intervals.
 
-    `probabilities`: (images, 7); `labels`, `lesions`: (images,). A class without images is left out of
-    the macro averages.
+    `probabilities`: (images, 7); `labels`, `lesions`: (images,). Macro averages skip classes without
+    images.
     """
     measured = weighted_scores(probabilities, labels, np.ones((1, len(labels))))
     drawn = resampled_scores(probabilities, labels, lesions)
@@ -124,7 +124,7 @@ def confusion_counts(labels: np.ndarray, predicted: np.ndarray) -> np.ndarray:
 
 
 def _intervals(drawn: dict[str, np.ndarray], lesions: dict[str, int]) -> dict[str, Interval]:
-    """`interval_95` of each score, where there is one. `lesions`: of those that are shares."""
+    """`interval_95` of each score that has one. `lesions`: score that is a share -> its lesions."""
     found = {name: interval_95(values, lesions.get(name, 0)) for name, values in drawn.items()}
     return {name: interval for name, interval in found.items() if interval is not None}
 
@@ -140,11 +140,11 @@ def weighted_scores(
 
     `probabilities`: (images, 7); `labels`: (images,); `weights`: (resamples, images), whole numbers
     from 0. The scores of `CLASS_SCORES` are (resamples, 7), all others (resamples,). NaN where a score
-    is undefined; classes without any image are left out of the macro averages.
+    is undefined; macro averages skip classes without images.
 
     Brier: squared error summed over the classes (Brier 1950). Negative log-likelihood in nats.
-    Calibration errors: 15 equal-width bins, of the top class (Guo et al. 2017), and one against the
-    rest for each class (Nixon et al. 2019).
+    Calibration errors use 15 equal-width bins: for the top class (Guo et al. 2017), and for each class
+    against the rest (Nixon et al. 2019).
     """
     classes = len(CODES)
     true = np.eye(classes)[labels]
@@ -200,7 +200,10 @@ def weighted_scores(
 
 
 def _by_bin(certain: np.ndarray, correct: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """(resamples, bins, columns): summed `certain` minus `correct`, both (images, columns), by bin."""
+    """Weighted sum of `certain` minus `correct` in each bin: (resamples, bins, columns).
+
+    `certain`, `correct`: (images, columns).
+    """
     images, columns = certain.shape
     which = np.minimum((certain * BINS).astype(int), BINS - 1) * columns + np.arange(columns)
     places = (np.repeat(np.arange(images), columns), which.ravel())
@@ -234,7 +237,7 @@ def weighted_specificity(
     negatives, below = _negatives_below(positive, score, weights)
     falling = np.sort(score[positive])[::-1]
     caught = np.cumsum(weights[:, positive][:, np.argsort(-score[positive], kind="stable")], axis=1)
-    # whole numbers on both sides: 0.95 times a count would not be exact
+    # compares whole numbers, because 0.95 times a count would not be exact
     enough = (caught * 100 >= caught[:, -1:] * percent).argmax(axis=1)
     passed = np.searchsorted(negatives, falling[enough], "left")
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -245,7 +248,7 @@ def weighted_specificity(
 def _negatives_below(
     positive: np.ndarray, score: np.ndarray, weights: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The negatives' sorted scores, and the weight of the first 0, 1, 2, ... of them in each row."""
+    """The negatives' sorted scores, and for each row the weight of the first 0, 1, 2, ... of them."""
     rows = np.flatnonzero(~positive)
     rows = rows[np.argsort(score[rows], kind="stable")]
     below = np.zeros((len(weights), len(rows) + 1))
@@ -254,7 +257,7 @@ def _negatives_below(
 
 
 def top_k(probabilities: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
-    """(images,) bool: the true class is among the `k` most probable."""
+    """(images,) bool: whether the true class is among the `k` most probable."""
     order = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
     return (order == labels[:, None]).any(axis=1)
 
@@ -266,7 +269,7 @@ def resampled_scores(
     among: np.ndarray | None = None,
     resamples: int = RESAMPLES,
 ) -> dict[str, np.ndarray]:
-    """`weighted_scores` of `resamples` bootstraps over the lesions `among` (by default the images')."""
+    """`weighted_scores` of `resamples` bootstraps over the lesions `among` (default: all)."""
     known = np.unique(lesions) if among is None else among
     pieces = [
         weighted_scores(probabilities, labels, weights)

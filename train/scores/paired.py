@@ -1,8 +1,8 @@
 """Differences between the scores of two sets of predictions, with paired intervals.
 
-Lesions are drawn from the union of both sides, and an image counts as often as its lesion was drawn. So
-the comparison is paired where both sides hold the same images, and joint where they hold other images
-of the same lesions (a split by lesion against one by image).
+Lesions are drawn from the union of both sides; an image counts as often as its lesion was drawn. If both
+sides hold the same images, the comparison is paired by image. If they hold different images of the same
+lesions (a split by lesion against a split by image), both sides still share the drawn lesions.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ DECISIVE = ("accuracy", "balanced_accuracy", "malignant_auc", "negative_log_like
 
 @dataclass(frozen=True)
 class Side:
-    """Predictions to compare: `probabilities` (images, 7), the others (images,)."""
+    """Predictions to compare: `probabilities` (images, 7); all other fields (images,)."""
 
     image_ids: np.ndarray
     lesions: np.ndarray
@@ -30,11 +30,11 @@ class Side:
 
     @property
     def scores(self) -> dict[str, np.ndarray]:
-        """Each score, with one row."""
+        """Every score, as arrays with one row."""
         return weighted_scores(self.probabilities, self.labels, np.ones((1, len(self.labels))))
 
     def resampled(self, among: np.ndarray, resamples: int) -> dict[str, np.ndarray]:
-        """Each score by bootstraps over the lesions `among`; the draws depend on nothing else."""
+        """Every score in bootstraps over the lesions `among`; other images do not change the draws."""
         return resampled_scores(self.probabilities, self.labels, self.lesions, among, resamples)
 
     def only(self, rows: np.ndarray) -> "Side":
@@ -46,9 +46,9 @@ class Side:
 
 @dataclass(frozen=True)
 class Difference:
-    """One side minus the other, with its 95 % interval.
+    """The first side minus the second, with a 95 % interval.
 
-    `verdict` on the first side: "better", "worse", or "none" where the interval spans zero.
+    `verdict` on the first side: "better", "worse", or "none" if the interval spans zero.
     """
 
     value: float
@@ -58,7 +58,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Differences by score, and how many images each side and both have."""
+    """Differences by score, and the numbers of images: of each side, and shared by both."""
 
     images: tuple[int, int]
     shared_images: int
@@ -69,8 +69,8 @@ class Comparison:
 class Compared:
     """The setting `name` minus the setting `reference`.
 
-    `images`: of each side; `verdict`: "better" where one of the `DECISIVE` differences is better and
-    none is worse, "worse" the other way round, "mixed" where both occur, "none" where neither does.
+    `images`: of each side; `verdict`: "better" if at least one `DECISIVE` difference is better and none
+    is worse; "worse" in the opposite case; "mixed" if both occur; "none" if neither does.
     """
 
     name: str
@@ -82,7 +82,7 @@ class Compared:
 
 
 def compare(one: Side, other: Side, resamples: int = RESAMPLES) -> Comparison:
-    """The scores of all classes together, `one` minus `other`, where both are defined."""
+    """`one` minus `other` for every overall (not per-class) score that is defined on both sides."""
     among = np.union1d(one.lesions, other.lesions)
     measured, minus = one.scores, other.scores
     drawn, drawn_minus = (side.resampled(among, resamples) for side in (one, other))
@@ -102,9 +102,9 @@ def compare(one: Side, other: Side, resamples: int = RESAMPLES) -> Comparison:
 
 
 def differences(one: Evidence, other: Evidence) -> Compared:
-    """`one` minus `other`, on the images that both have, on which alone both are calibrated.
+    """`one` minus `other` on their shared images; both are calibrated on these alone.
 
-    Settings that were split in different ways are compared on all images of each.
+    Settings with different kinds of split are compared on all images of each.
     """
     splits = {evidence.settings.get("recipe", {}).get("split") for evidence in (one, other)} - {None}
     both = (one, other) if len(splits) > 1 else on_shared_images(one, other)
@@ -112,7 +112,7 @@ def differences(one: Evidence, other: Evidence) -> Compared:
 
 
 def compared(name: str, reference: str, one: Mapping[str, Side], other: Mapping[str, Side]) -> Compared:
-    """`one` minus `other`, each by decision rule as `sides` gives them."""
+    """`one` minus `other`; both map decision rule -> `Side`, as `sides` returns them."""
     found = {rule: compare(one[rule], other[rule]) for rule in RULES}
     shown = {
         key: found[rule].differences[score]
@@ -126,7 +126,7 @@ def compared(name: str, reference: str, one: Mapping[str, Side], other: Mapping[
 
 
 def sides(evidence: Evidence, views: int | None = None) -> dict[str, Side]:
-    """Decision rule -> the predictions of `evidence` from `views` views, by default from most."""
+    """Decision rule -> predictions of `evidence` from `views` views (default: the largest number)."""
     ids = evidence.table["image_id"].to_numpy(str)
     return {
         rule: Side(ids, evidence.lesions, evidence.labels, probabilities)

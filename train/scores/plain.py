@@ -1,4 +1,4 @@
-"""Measurements as JSON has them."""
+"""Converts measurements to what JSON can hold."""
 
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 
 
 def plain(value: Any, digits: int | None = None) -> Any:
-    """Dataclasses, tuples and numpy numbers as JSON has them; floats rounded to `digits` decimals."""
+    """Dataclasses, tuples and numpy numbers as JSON types; floats rounded to `digits` decimals."""
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name), digits) for field in fields(value)}
     if isinstance(value, dict):

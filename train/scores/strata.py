@@ -1,4 +1,4 @@
-"""Scores within groups of patients and lesions: sex, age, site, how the diagnosis was made."""
+"""Scores within groups of patients and lesions: sex, age, site, and how the diagnosis was confirmed."""
 
 from dataclasses import dataclass
 
@@ -16,9 +16,9 @@ FEWEST_LESIONS = 30
 
 @dataclass(frozen=True)
 class Stratum:
-    """One group of `axis`. `diagnoses`: how many it holds; balanced accuracy is over these alone.
+    """One group of `axis`. `diagnoses`: how many occur in it; balanced accuracy averages over these.
 
-    `scores`: by name of `SHOWN`; none for fewer than 30 lesions.
+    `scores`: by name of `SHOWN`; empty for fewer than 30 lesions.
     """
 
     axis: str
@@ -32,7 +32,7 @@ class Stratum:
 def strata(table: pd.DataFrame, probabilities: np.ndarray, labels: np.ndarray) -> tuple[Stratum, ...]:
     """All groups of `AXES`.
 
-    `table`: one row an image with the columns lesion, sex, age (years), localization, dx_type, as
+    `table`: one row per image with the columns lesion, sex, age (years), localization, dx_type, as
     `normalised` gives them; `probabilities`: (images, 7); `labels`: (images,).
     """
     lesions = table["lesion"].to_numpy(str)

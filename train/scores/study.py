@@ -1,4 +1,4 @@
-"""Run a study: train each setting on the same folds, predict the held-out images, keep the evidence."""
+"""Runs a study: trains each setting on the same folds, predicts held-out images, stores the evidence."""
 
 import hashlib
 import json
@@ -26,10 +26,10 @@ from train.scores.evidence import export_evidence
 class Plan:
     """How to run a study on this machine.
 
-    `recipe`: the recipe of the study, with the changes of the command line; `inits`: start weights by
-    timm architecture (where missing, those of timm); `folds`: which to train, all when empty; `runs`:
-    the folder of the run folders; `evidence`: the folder that keeps the evidence; `command`: the
-    command line that runs the whole study; `views`: how many views of the held-out images to predict.
+    `recipe`: the study's recipe, with the changes from the command line; `inits`: timm architecture ->
+    file of start weights (default: timm's own); `folds`: which to train, all if empty; `runs`: parent
+    of the run folders; `evidence`: folder for the evidence; `command`: the command line that runs the
+    whole study; `views`: number of views from which held-out images are predicted.
     """
 
     study: Study
@@ -46,9 +46,9 @@ class Plan:
 
 
 def train_settings(plan: Plan, accelerator: Accelerator, only: list[str] | None = None) -> Path:
-    """Train all settings (or those named in `only`) and keep their evidence; returns its folder.
+    """Train all settings (or those named in `only`), store their evidence, and return its folder.
 
-    A setting that two studies share has one run folder and is trained once. Raises `RunError` for an
+    Studies that share a setting share its run folder, so it is trained once. Raises `RunError` for an
     unknown setting or fold, and for options that no setting would use.
     """
     names = [setting.name for setting in plan.study.settings]
@@ -69,7 +69,7 @@ def train_settings(plan: Plan, accelerator: Accelerator, only: list[str] | None 
 
 
 def _trained(plan: Plan, setting: Setting, accelerator: Accelerator, views: int) -> Run:
-    """Train `setting`, first the setting that it continues, and predict from `views` views."""
+    """Train `setting` (after the setting that it continues, if any) and predict from `views` views."""
     before = None
     if setting.after is not None:
         before = _trained(plan, plan.study.setting(setting.after), accelerator, views=1).folder
@@ -107,7 +107,7 @@ def _check_changes(plan: Plan, settings: list[Setting]) -> None:
 
 
 def prepared(plan: Plan, recipe: Recipe, before: Path | None = None) -> Run:
-    """The run of `recipe`, which continues `before`; a hash of what decides it names its folder."""
+    """The run of `recipe`, which continues `before`; its folder is named by a hash of its inputs."""
     init = None if before is not None else plan.inits.get(recipe.member.architecture)
     decisive = {
         "recipe": _decisive(recipe),
@@ -128,7 +128,7 @@ def prepared(plan: Plan, recipe: Recipe, before: Path | None = None) -> Run:
 
 
 def _decisive(recipe: Recipe) -> dict[str, Any]:
-    """`recipe` without the fields at their defaults: so a field added later renames no old run."""
+    """`recipe` without fields at their defaults, so that a field added later renames no old run."""
     values = {
         own.name: getattr(recipe, own.name)
         for own in fields(recipe)
@@ -152,7 +152,7 @@ def _default(own: Field[Any]) -> Any:
 
 
 def about(study: Study, command: str) -> dict[str, Any]:
-    """What `study.json` says. A setting that was not run yet has no folder beside it."""
+    """The content of `study.json`. Settings that were not run yet have no folder beside it."""
     return {
         "study": study.name,
         "title": study.title,

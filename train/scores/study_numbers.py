@@ -1,4 +1,4 @@
-"""The numbers of a study, from its evidence: how each setting was trained, scores, differences."""
+"""Measures a study from its evidence: how each setting was trained, scores, paired differences."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +20,7 @@ Changes = dict[str, tuple[Any, Any]]  # field of a recipe -> value before, value
 
 @dataclass(frozen=True)
 class Epochs:
-    """One training stage: how many epochs each fold ran, and which it kept (from 1; None: the last)."""
+    """One training stage: the epochs each fold ran, and the epoch kept (from 1; None: the last)."""
 
     stage: str
     ran: tuple[int, ...]
@@ -29,10 +29,10 @@ class Epochs:
 
 @dataclass(frozen=True)
 class SettingNumbers:
-    """How one setting of a study was trained, and its scores from most views.
+    """How one setting of a study was trained, and its scores from the largest number of views.
 
-    `changed`: field of the recipe -> its value in the setting that this one is compared with, and here.
-    `as_published`: nothing of the recipe was changed.
+    `changed`: field of the recipe -> its value in the reference setting, and its value here.
+    `as_published`: the recipe is unchanged.
     """
 
     name: str
@@ -56,7 +56,7 @@ class SettingNumbers:
 
 @dataclass(frozen=True)
 class AverageNumbers:
-    """The average of all settings, and the differences to each of them."""
+    """The average of all settings, and its difference from each of them."""
 
     scores: dict[str, Estimate]
     compared: tuple[Compared, ...]
@@ -76,11 +76,12 @@ class SiblingNumbers:
 
 @dataclass(frozen=True)
 class StudyNumbers:
-    """All that is measured of one study.
+    """All measurements of one study.
 
     `changed`: field of the recipe -> its value as published, and in the baseline. `compared`: each
-    setting minus its own reference; `to_baseline`: minus the baseline where that is another;
-    `untouched`: on `untouched_folds` alone, which were not looked at when the settings were chosen.
+    setting minus its reference; `to_baseline`: each setting minus the baseline, if that is not its
+    reference; `untouched`: differences on `untouched_folds` alone, which played no part in choosing the
+    settings.
     """
 
     study: str
@@ -109,7 +110,7 @@ class KeptStudy:
 
 
 def read_study(folder: Path) -> KeptStudy:
-    """The evidence in `<evidence>/<study>`. Raises `DataError` where no setting was kept."""
+    """Reads the evidence in `<evidence>/<study>`. Raises `DataError` if it holds no setting."""
     about = read_json(folder / "study.json")
     ran = [name for name in about["settings"] if (folder / name / "run.json").is_file()]
     if not ran:
@@ -121,7 +122,7 @@ def read_study(folder: Path) -> KeptStudy:
 
 
 def measure_study(kept: KeptStudy) -> StudyNumbers:
-    """The numbers of a study: how its settings were trained, their scores and their differences."""
+    """All measurements of a study: how its settings were trained, their scores and differences."""
     about, settings = kept.about, kept.settings
     baseline = about["baseline"]
     changes = {name: _changed(evidence) for name, evidence in settings.items()}
@@ -167,7 +168,7 @@ def measure_study(kept: KeptStudy) -> StudyNumbers:
 def _setting(
     evidence: Evidence, changed: Changes, of_reference: Changes, published: dict[str, float]
 ) -> SettingNumbers:
-    """`changed`, `of_reference`: what the setting and its reference change in the recipe."""
+    """`changed`, `of_reference`: the fields that the setting and its reference change in the recipe."""
     settings, recipe = evidence.settings, evidence.settings["recipe"]
     histories = list(evidence.histories.values())
     return SettingNumbers(
@@ -206,7 +207,7 @@ def _setting(
 
 
 def _value(own: Changes, other: Changes, field: str) -> Any:
-    """The value of `field`, which `own` changes, or only `other`."""
+    """The value of `field` under `own`, which may leave it unchanged if `other` changes it."""
     return own[field][1] if field in own else other[field][0]
 
 
@@ -220,7 +221,7 @@ def _changed(evidence: Evidence) -> Changes:
 def _on_folds(
     folds: tuple[int, ...], settings: dict[str, Evidence], references: dict[str, str]
 ) -> tuple[Compared, ...]:
-    """`differences` on `folds` alone, of settings that were run on these and on other folds."""
+    """`differences` on `folds` alone, for settings that were run on these and on other folds."""
     inside = {name: np.isin(evidence.folds, folds) for name, evidence in settings.items()}
     parts = {
         name: settings[name].only(np.flatnonzero(rows)) for name, rows in inside.items() if rows.any()
@@ -265,7 +266,7 @@ def _scores_of(by_rule: dict[str, Side]) -> dict[str, Estimate]:
 
 
 def has_sibling_in_training(evidence: Evidence) -> np.ndarray:
-    """(images,) bool: the training data of the image's fold held another image of its lesion.
+    """(images,) bool: whether the training data of the image's fold held another image of its lesion.
 
     Always False for a split by lesion.
     """

@@ -1,4 +1,4 @@
-"""Fits the calibration to out-of-fold predictions: a temperature per number of views, perhaps a bias.
+"""Fits the calibration to out-of-fold predictions: a temperature per number of views, optional biases.
 
 The prior shift of the recipe (`train.engine.priors`) is subtracted from the logits first.
 Source: Guo et al., "On Calibration of Modern Neural Networks" (2017).
@@ -32,10 +32,11 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
 def fit_temperature_and_bias(logits: np.ndarray, labels: np.ndarray) -> tuple[float, np.ndarray]:
     """Temperature and (7,) bias with the least negative log-likelihood of softmax(logits / t + bias).
 
-    `logits`: (images, 7), prior shift taken off. L-BFGS from the best temperature alone. The bias is
-    held near 0 by 0.5 * `RIDGE` * its squared length, added to the mean log-likelihood's loss: enough
-    to settle its free constant and that of a class without images, too little to move one with 20.
-    Vector scaling with one common scale (Guo et al. 2017, bias-corrected in Alexandari et al. 2020).
+    `logits`: (images, 7) without the prior shift. L-BFGS starts from the best temperature without bias.
+    The loss is the mean negative log-likelihood plus the penalty 0.5 * `RIDGE` * squared length of the
+    bias. The penalty fixes the bias's free constant and the bias of a class without images; it is too
+    weak to move the bias of a class with 20. The method is vector scaling with one common scale (Guo et
+    al. 2017; bias-corrected in Alexandari et al. 2020).
     """
     true = np.eye(logits.shape[1])[labels]
 
@@ -56,7 +57,7 @@ def fit_temperature_and_bias(logits: np.ndarray, labels: np.ndarray) -> tuple[fl
 def fit_calibration(
     logits_by_views: dict[int, np.ndarray], labels: np.ndarray, shift: np.ndarray, fitted_on: str
 ) -> Calibration:
-    """Temperatures for each number of views, with the class frequencies of `labels`."""
+    """A temperature for each number of views, with the class frequencies of `labels`."""
     frequencies = np.bincount(labels, minlength=len(CODES)) / len(labels)
     return Calibration(
         temperatures={

@@ -1,7 +1,7 @@
-"""A quick trial of a backbone: features embedded once, then a linear classifier in lesion-clean folds.
+"""A quick trial of a backbone: embeds all images once, then fits a linear classifier in lesion-grouped folds.
 
-After tees3r/HAM10K (2019), which kept the bottleneck features of a frozen MobileNet on disk and tried
-its last layers on them. Embedding can be stopped at any time; what is on disk is not done again.
+After tees3r/HAM10K (2019), which stored the bottleneck features of a frozen MobileNet and tried last
+layers on them. Embedding can be stopped at any time; it resumes after the features already on disk.
 """
 
 import hashlib
@@ -45,12 +45,12 @@ PENALTIES = (0.001, 0.01, 0.1)  # scikit-learn's C, chosen inside each training 
 CHUNK = 256  # images that a stopped trial can lose
 BATCH = 8
 ANSWERS = 9  # timed answers, of which the median is reported
-TARGET_TOP_3, TARGET_SECONDS = 0.70, 3.0  # what tees3r/HAM10K set out to reach
+TARGET_TOP_3, TARGET_SECONDS = 0.70, 3.0  # the goals of tees3r/HAM10K
 
 
 @dataclass(frozen=True)
 class Features:
-    """Embedded images: `values` (images, channels) float32, `seconds` that it took to make them."""
+    """Embedded images: `values` (images, channels) float32; `seconds`: time to compute them."""
 
     values: np.ndarray
     seconds: float
@@ -68,9 +68,8 @@ def quick_trial(
 
     The features are the last feature map averaged over positions, from one view. The classifier is a
     class-weighted logistic regression on standardised features, out of fold in 5 lesion-grouped folds.
-    Writes `trial.json` and the features into a folder of `out` that is named for backbone, size, start
-    weights and images, and returns the report. Times are clock readings on the machine at hand.
-    Raises `DataError` and `RunError`.
+    Writes `trial.json` and the features into a folder of `out` that is named after backbone, size, start
+    weights and images, and returns the report. Times are wall-clock times on this machine. Raises `DataError` and `RunError`.
     """
     if images is not None and images < len(data.table):
         data = stratified_part(data, images, seed)
@@ -130,7 +129,7 @@ def quick_trial(
 
 
 def _identity(data: Dataset, member: Member) -> dict[str, Any]:
-    """What the features depend on: backbone with its weights, preprocessing, and which images."""
+    """All that the features depend on: backbone with its weights, preprocessing, and the images."""
     weights = hashlib.sha256()
     for name, value in sorted(member.backbone.state_dict().items()):
         weights.update(name.encode() + value.cpu().contiguous().numpy().tobytes())
@@ -143,7 +142,7 @@ def _identity(data: Dataset, member: Member) -> dict[str, Any]:
 
 
 def embedded(member: Member, data: Dataset, folder: Path) -> Features:
-    """The pooled features of every image; chunks of 256 images that are in `folder` are read back.
+    """The pooled features of every image; reads back the chunks of 256 images already in `folder`.
 
     Raises `DataError` naming the first image that cannot be decoded.
     """
@@ -187,11 +186,11 @@ def _embedding(member: Member, squares: Tensor) -> np.ndarray:
 def out_of_fold_logits(
     features: np.ndarray, labels: np.ndarray, lesions: np.ndarray, assignment: np.ndarray, seed: int
 ) -> tuple[np.ndarray, GridSearchCV]:
-    """Each image's logits (images, 7) by the classifier of its fold; and the last fold's classifier.
+    """Logits (images, 7) of each image by its fold's classifier, and the last fold's classifier.
 
-    `labels`: (images,) with all seven classes in every training part; `lesions`: (images,). The
-    strength of the penalty is chosen by balanced accuracy in two lesion-grouped halves of each
-    training part, so that no image helps to choose what it is scored by.
+    `labels`: (images,) with all seven classes in every training part; `lesions`: (images,). The penalty
+    is chosen by balanced accuracy in two lesion-grouped halves of each training part, so no image takes
+    part in choosing the classifier that scores it.
     """
     logits = np.zeros((len(labels), len(CODES)))
     pipeline = make_pipeline(

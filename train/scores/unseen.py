@@ -1,8 +1,8 @@
-"""Who answers an image out of fold: the members that had not seen its lesion.
+"""Out-of-fold answers: which members had not seen the lesion of an image.
 
-A weights folder holds one run, or several of other architectures on the same folds. Each run has one
-member that had not seen the lesion; their logits are averaged. The evaluation table keeps the logits of
-each run beside the average where there are several.
+A weights folder holds one run, or several runs of different architectures on the same folds. Each run has
+one member that had not seen the lesion; the logits of these members are averaged. With several runs, the
+evaluation table holds the logits of each run beside the average.
 """
 
 from collections.abc import Iterable
@@ -17,14 +17,14 @@ from train.engine.predict import views_label
 
 
 def unseen_members(runs: int) -> str:
-    """Who answers an image, in words."""
+    """In words, the members that answer an image."""
     if runs == 1:
         return "the one member that was not trained on its lesion"
     return f"the {runs} members that were not trained on its lesion"
 
 
 def predicted_by(runs: int) -> str:
-    """Who predicted the images that scores are of, as the weights say it."""
+    """In words, the members that predicted the scored images, as the weights state it."""
     if runs == 1:
         return "one member an image: the one that was not trained on its lesion"
     return f"{runs} members an image, averaged: those that were not trained on its lesion"
@@ -36,7 +36,7 @@ def columns_of_run(views: int, run: int) -> list[str]:
 
 
 def logits_by_run(table: Path, views: Iterable[int], runs: int) -> dict[int, np.ndarray]:
-    """Number of views -> (images, runs, 7), of the `out_of_fold.csv` of a weights folder."""
+    """Number of views -> (images, runs, 7), from the `out_of_fold.csv` of a weights folder."""
     read = pd.read_csv(table, dtype=TEXT)
     found = {}
     for count in views:

@@ -1,4 +1,4 @@
-"""The numbers of the shipped weights, from the predictions that they hold."""
+"""Measures the shipped weights from the out-of-fold predictions stored in them."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,7 +34,7 @@ class Members:
 
 @dataclass(frozen=True)
 class Confused:
-    """Images of class `true` that were predicted as `called`; `share`: of all images of `true`."""
+    """Images of class `true` predicted as `called`; `share`: of all images of class `true`."""
 
     true: str
     called: str
@@ -44,10 +44,11 @@ class Confused:
 
 @dataclass(frozen=True)
 class WeightsNumbers:
-    """How the shipped weights were trained, and what their out-of-fold predictions are worth.
+    """How the shipped weights were trained, and the scores of their out-of-fold predictions.
 
-    `scores`: number of views -> the scores shown; `by_rule`: all scores from most views;
-    `confused`: the most frequent errors; `gain_of_views`: most views minus one.
+    `scores`: number of views -> the scores shown; `by_rule`: all scores from the largest number of
+    views; `confused`: the most frequent errors; `gain_of_views`: the largest number of views minus one
+    view.
     """
 
     name: str
@@ -109,14 +110,14 @@ def measure_weights(folder: Path, evidence: Evidence) -> WeightsNumbers:
 
 
 def shipped_evidence(folder: Path) -> Evidence:
-    """The evidence in a weights folder, calibrated as `train audit` calibrated it, if it did."""
+    """The evidence in a weights folder; uses the calibration of `train audit` if that was run."""
     evidence = weights_evidence(folder)
     audited = open_weights(folder).contract.trust is not None
     return replace(evidence, bias="chosen") if audited else evidence
 
 
 def out_of_fold_scores(evidence: Evidence, runs: int = 1) -> dict[str, Any]:
-    """What a weights folder says of its scores: who predicted the images, and all scores as JSON.
+    """The scores block of a weights folder: which members predicted the images, all scores as JSON.
 
     `runs`: how many members, each of another run, answered an image on average.
     """
