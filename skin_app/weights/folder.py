@@ -118,11 +118,6 @@ class Contract(Stated):
         """How the members were trained, one for each run."""
         return (self.training, *self.further)
 
-    @property
-    def folds_of_members(self) -> tuple[int, ...]:
-        """The fold that each of `members` was not trained on."""
-        return tuple(fold for training in self.trainings for fold in training.shipped)
-
 
 @dataclass(frozen=True)
 class WeightsFolder:

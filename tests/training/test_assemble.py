@@ -90,7 +90,7 @@ def bench(place: Path, data: Path, both: Path) -> Bench:
 def test_the_folder_says_which_member_is_of_which_fold_and_run(both: Path) -> None:
     contract = open_weights(both).contract
     assert contract.members == ("member-0", "member-1", "member-2", "member-3")
-    assert contract.folds_of_members == (0, 1, 0, 1)
+    assert [run.shipped for run in contract.trainings] == [(0, 1), (0, 1)]
     assert [t.recipe["member"]["architecture"] for t in contract.trainings] == [
         SWIN.architecture,
         MOBILENET.architecture,

@@ -10,7 +10,6 @@ from train.scores.crossfit import Bias, cross_fitted
 from train.scores.estimate import Estimate
 from train.scores.metrics import resampled_scores, weighted_scores
 
-TARGET = 0.02
 CALIBRATORS: dict[str, Bias] = {"temperature": "none", "temperature and bias, where it helps": "chosen"}
 SCORES = ("expected_calibration_error", "negative_log_likelihood", "accuracy", "malignant_auc")
 
