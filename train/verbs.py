@@ -287,7 +287,7 @@ def _opened(options: Namespace) -> Run:
 
 
 def _told_of(folder: Path) -> None:
-    """Say where the weights are, and what of them is not as it should be."""
+    """Print where the weights are, and any problem with them."""
     if not tells_photos_apart(folder):
         print(
             "warning: two lesions of the gallery look as alike to member 0 as a photo and itself, so a "
@@ -302,7 +302,7 @@ def _read(options: Namespace) -> Dataset:
 
 
 def _told(data: Dataset) -> Dataset:
-    """`data`, after saying what there is to know about it."""
+    """Print the findings about `data` to stderr, and return `data`."""
     if os.environ.get("RANK", "0") == "0":  # the first of several processes speaks
         print(*findings(data), sep="\n", file=sys.stderr)
     return data

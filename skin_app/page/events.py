@@ -8,7 +8,7 @@ import gradio as gr
 from skin_app.language import Say, preferred
 
 NETWORKS: dict[str, Any] = {"concurrency_id": "networks", "concurrency_limit": 1}
-# Apart from single photos, which would otherwise wait for a whole batch. `batch.TURNS` makes the
+# A separate queue, so that single photos need not wait for a whole batch. `batch.TURNS` makes the
 # batches of all visitors take turns, a few photos each.
 BATCHES: dict[str, Any] = {"concurrency_id": "batches", "concurrency_limit": None}
 UPLOADS: dict[str, Any] = {"concurrency_id": "uploads", "concurrency_limit": 2}

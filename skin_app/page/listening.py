@@ -8,11 +8,11 @@ EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # listens to all -> reaches 
 
 
 class ServeError(ValueError):
-    """The page cannot be served as it was told to; the message is one sentence."""
+    """The page cannot be served with the given settings; the message is one sentence."""
 
 
 class PortError(ServeError):
-    """The page cannot listen where it was told to."""
+    """The page cannot listen on the given host and port."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Listening:
 
     @property
     def told(self) -> str:
-        """The same for people, who learn here that other machines reach the page too."""
+        """The URL as a message, which says if other machines can reach the page too."""
         others = f" (other machines reach it by this one's name, port {self.port})"
         return self.url + (others if self.host in EVERYWHERE else "")
 
@@ -42,8 +42,8 @@ class Listening:
 def listening(name: str, port: str | int) -> Listening:
     """Whether the page can listen on host `name`, an IPv6 address with or without brackets.
 
-    Raises `PortError`: for a port that is taken, not allowed or none at all with advice about the port,
-    for a name that this machine does not have with advice about the name.
+    Raises `PortError` with advice for a port that is taken, not allowed or not a port number, and for a
+    host name that this machine does not have.
     """
     port = str(port).strip()
     if not port.isdecimal() or not 0 < int(port) < 65536:

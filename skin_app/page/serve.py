@@ -1,6 +1,6 @@
-"""How the page is served: nothing leaves this machine, nothing is kept.
+"""Serves the page: no data leaves this machine, and nothing is stored.
 
-The page's guards replace parts of gradio; where those are not as expected, there is no page.
+The page's guards replace parts of gradio. If this gradio lacks them, `serve` refuses to start.
 """
 
 import inspect
@@ -23,12 +23,12 @@ from skin_app.page.theme import head, theme
 from skin_app.photo.read import MAX_BYTES
 
 NO_ADDRESSES = "Files are not fetched from addresses here: upload the photo itself."
-# Before 6.24 `launch` knows no `run_history`; of what lies between, only the newest was run.
+# `launch` has `run_history` from 6.24 on; of the versions allowed, only the newest was tested.
 FROM, TESTED = "6.24", "6.31"
 # A session holds a photo of up to 4.5 MB with its analysis, or a batch of small photos. Each client of
 # the API counts as a session, too, and holds nothing.
 SESSIONS = 256
-# More than a photo may have, so that our own sentence refuses a file that is slightly too large.
+# Larger than the limit for photos, so that our own sentence refuses a file slightly above that limit.
 LARGEST_UPLOAD = 5 * MAX_BYTES
 LOOK_EVERY = 30.0  # seconds between two looks for sessions that nobody uses any more
 # Workers in other processes would take uploads without the guards, so there are none.
@@ -55,7 +55,7 @@ def serve(page: gr.Blocks, where: Listening, block: bool = True, labels: Labels 
     now, `ServeError` if the guards do not fit this gradio.
     """
     put_up(SETTINGS)
-    # a refused step would leave an older result, or "analysing", on the page
+    # if a step were refused, the page would still show an older result or "analysing"
     page.queue(max_size=SESSIONS)
     try:
         page.launch(
@@ -137,7 +137,7 @@ def _parameters(called: Any) -> list[str]:
 
 
 def _uses(owner: object, method: str, name: str) -> bool:
-    """Whether `method` of `owner` looks `name` up when it runs, so that a replacement is found."""
+    """Whether `method` of `owner` looks up `name` at run time, so that replacing it takes effect."""
     code = getattr(getattr(owner, method, None), "__code__", None)
     return code is not None and name in code.co_names
 
@@ -152,7 +152,7 @@ def _apart(base: Any) -> Any:
     class Apart(base):
         is_ours = True
 
-        # the very parameters that are checked: a second page in this program checks these
+        # must repeat gradio's parameters: for a second page in this program, the check sees these
         def __init__(
             self, file: BinaryIO, *, size: Any = None, filename: Any = None, headers: Any = None
         ) -> None:

@@ -1,7 +1,8 @@
-"""What is kept of a visitor, and when it goes: the newest photo, uploaded files, gradio's session.
+"""A visitor's data, and when it is deleted: the newest photo, uploaded files, gradio's session.
 
-An uploaded file is read once and deleted; what nobody asks for is swept away. gradio's own
-`delete_cache` leaves files behind, so uploads lie in a folder of their own, in which nothing else is.
+An uploaded file is read once and deleted; files that are never read are deleted after a time. gradio's
+own `delete_cache` leaves files behind, so uploads lie in a folder of their own, in which nothing else
+is.
 """
 
 import os
@@ -46,7 +47,7 @@ class Waiting:
 
 @dataclass(eq=False)
 class _Newest:
-    """What a visitor did last with the photo field. `token`: "" where they emptied it."""
+    """A visitor's last action in the photo field. `token`: "" where they emptied it."""
 
     turn: int
     token: str
@@ -56,7 +57,7 @@ class _Newest:
 class Desk:
     """The newest photo of each of the last `VISITORS` visitors.
 
-    A visitor may choose another photo before the answer comes. What an older run still says must then
+    A visitor may choose another photo before the answer comes. Output of the older run must then
     neither be shown nor replace the newer photo.
     """
 

@@ -1,4 +1,4 @@
-"""An `Analysis` as files: a record for JSON, a row for CSV, a PDF of one page; the same numbers.
+"""Writes an `Analysis` as JSON record, CSV row and one-page PDF, all with the same numbers.
 
-Begin at `record.py`, the types of every field, and at `files.record`, which fills them. Imports the
+Begin at `record.py`, the types of every field, and `json_and_csv.record`, which fills them. Imports the
 library, never the page."""

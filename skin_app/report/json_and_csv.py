@@ -1,7 +1,7 @@
-"""An `Analysis` as files: a record for JSON, a row for CSV; `pdf.py` prints the record. Same numbers.
+"""Writes an `Analysis` as JSON record and CSV row, with the same numbers; `pdf.py` prints the record.
 
-The record is also the machine API's answer, so it is always English. What the
-weights were not fitted for, or what is not seen in the photo, is null: nothing is made up.
+The machine API returns the record too, so it is always English. A value is null if the weights have no
+limits for it, or if it cannot be measured in the photo.
 """
 
 import csv
@@ -134,7 +134,7 @@ def _no_formula(cell: str) -> str:
     if not cell.startswith(FORMULA_MARKS):
         return cell
     try:
-        float(cell)  # a negative number is one
+        float(cell)  # a negative number starts like a formula but is none
     except ValueError:
         return f"'{cell}"
     return cell

@@ -122,7 +122,7 @@ def _ranking(say: Say, sheet: Sheet, record: Record) -> None:
 
 
 def _agreement(say: Say, record: Record) -> str:
-    """Nothing where the page says nothing: without limits, and for a photo that is novel."""
+    """Empty, as on the page, for weights without limits and for novel photos."""
     if record["agreement"] is None or record["novelty"] is None or record["novelty"]["is_novel"]:
         return ""
     readings = len(record["members"]) * record["views"]

@@ -1,4 +1,4 @@
-"""One A4 sheet on which every text fits its box: smaller type first, then fewer lines."""
+"""One A4 sheet. Text that does not fit its box gets smaller type, and is cut if still too long."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -20,7 +20,7 @@ CUT = " …"
 LEADING = 0.42  # mm of line height a point of type
 LEAST_SIZE, STEP = 5.0, 0.25  # points
 LONGEST_WORD = 40  # letters; longer ones, such as addresses, may be broken
-NARROWEST = 0.2  # of the type's size: no letter that takes room takes less
+NARROWEST = 0.2  # of the type's size: the least width of a letter that has any
 RESOLUTION = 8  # pixels a mm, about 200 an inch
 
 Colour = tuple[int, int, int]
@@ -52,7 +52,7 @@ class Sheet:
         self._pdf.set_image_filter("DCTDecode")
         self._pdf.add_page()
         fonts = [font for font in self._pdf.fonts.values() if isinstance(font, TTFFont)]
-        # What takes no room, such as an accent on its own, would make lines without end.
+        # Characters without width, such as a lone accent, would make lines of unlimited length.
         wide = ({code for code in font.cmap if font.cw[code] > 0} for font in fonts)
         self._glyphs = set.intersection(*wide)
 
@@ -139,7 +139,7 @@ class Sheet:
         return size, [*kept, last + cut]
 
     def _hoped_for(self, text: str, box: Box, size: float, bold: bool) -> float:
-        """The largest size at which the text has room in sum, and no word is broken."""
+        """The largest size at which the text's total width fits and no word is broken."""
         self._font(1, bold)
         words = [word for word in text.split() if len(word) <= LONGEST_WORD]
         longest = max(map(self._pdf.get_string_width, words), default=0.0)
@@ -151,7 +151,7 @@ class Sheet:
         return size
 
     def _start(self, text: str, box: Box) -> str:
-        """As much of the text as the box can hold at most, which spares the wrapping of a book."""
+        """The most text that the box could hold, so that very long texts need not be wrapped."""
         a_line = int(box.width / (NARROWEST * LEAST_SIZE * 0.3528)) + 1
         return text[: a_line * self._line_count(box, LEAST_SIZE)]
 

@@ -1,6 +1,6 @@
-"""The record of one analysis: what the JSON report and the machine API give. Types only.
+"""Types of the record of one analysis, which the JSON report and the machine API return.
 
-`files.record` fills it in. gradio makes the machine API's JSON schema out of these types.
+`json_and_csv.record` fills it. gradio derives the machine API's JSON schema from these types.
 """
 
 from dataclasses import asdict, dataclass

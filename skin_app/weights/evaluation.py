@@ -1,7 +1,7 @@
 """The evaluation kept in a weights folder: calibration and separation, image by image.
 
 Each image was predicted by members that were not trained on its lesion, but the shipped
-calibration was fitted on these very images. Scores by calibrations of other lesions are in
+calibration was fitted on these images. Scores with calibrations fitted on other lesions are in
 `Contract.scores`; what is computed here is for curves.
 """
 

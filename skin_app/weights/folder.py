@@ -1,7 +1,7 @@
 """Find a weights folder (embedded, local, or on the Hub), verify it, and read its contract.
 
 The contract is `ensemble.json`: class codes, members, calibration, how it was trained, scores, and
-the SHA-256 of every file. Nothing is used before its hash was checked, and no pickle is ever read.
+the SHA-256 of every file. No file is used before its hash is checked, and no pickle is ever read.
 """
 
 import hashlib
@@ -34,9 +34,9 @@ FORMAT = 2  # 1 keyed `trust.measured` by English sentences
 
 
 def embedded_in(package: Path) -> Path:
-    """The weights that come with the folder `package` of skin_app.
+    """The folder of the weights that ship with `package`, the folder of skin_app.
 
-    Installed, they are inside it (setup.py); in a checkout, beside it.
+    An installation has them inside `package` (setup.py), a checkout beside it.
     """
     installed = package / "embedded"
     return installed if installed.is_dir() else package.parent / "weights"
@@ -56,11 +56,12 @@ class Stated(BaseModel):
 
 
 class Training(Stated):
-    """How the members of one run came about.
+    """How the members of one run were trained.
 
     `recipe`: all its values; `folds`: the folds that were trained; `shipped`: the folds whose members
-    are in the folder; `images`, `lesions`: size of the data; `kept_epochs`: fold -> which epoch's
-    weights early stopping kept, of how many that ran. `start_licence`: SPDX name; "" where unknown.
+    are in the folder; `images`, `lesions`: size of the data; `kept_epochs`: fold -> the epoch whose
+    weights early stopping kept, and the number of epochs that ran. `start_licence`: SPDX name; "" where
+    unknown.
     """
 
     recipe: dict[str, Any]
@@ -78,10 +79,10 @@ class Training(Stated):
 
 
 class Rounding(Stated):
-    """What storing members as int8 changes, measured on held-out images, 8 views.
+    """How storing members as int8 changes their answers to held-out images, 8 views.
 
-    `same_first`: share of the images whose highest logit stayed that of the same diagnosis;
-    `mean_change`, `largest_change`: absolute, of a logit.
+    `same_first`: share of images whose highest logit belongs to the same diagnosis as before;
+    `mean_change`, `largest_change`: absolute change of a logit.
     """
 
     images: int
@@ -96,7 +97,7 @@ class Contract(Stated):
     `members`: those of `training`, then those of each of `further`, by their shipped folds. `further`:
     runs of other architectures on the same folds. `scores`: of the out-of-fold predictions. `trust`:
     what `python -m train audit` fitted; None before. `files`: name -> SHA-256. `stored`: see
-    `weights.packed`; `rounding`: what int8 changes of the predictions, which were made before it.
+    `weights.packed`; `rounding`: effect of int8 storage; the stored predictions were made before it.
     """
 
     format: int = FORMAT
@@ -185,7 +186,7 @@ def open_weights(source: str | Path | None = None, or_embedded: bool = False) ->
     """Open the embedded weights (None), a local folder, or a Hub repo "owner/name@commit".
 
     The revision of a Hub repo must be a full commit hash (40 hex digits), so that the same weights
-    are loaded every time. `or_embedded`: take the embedded weights where the Hub gives none, and say so
+    are loaded every time. `or_embedded`: if the Hub gives no weights, use the embedded ones and say so
     in `instead`. Raises `WeightsError`.
     """
     if source is None:
@@ -243,7 +244,7 @@ def read_folder(folder: Path, source: str) -> WeightsFolder:
 
 
 def _check_format(path: Path, read: object) -> None:
-    """Raise `WeightsError` for another format, in which everything else may differ."""
+    """Raise `WeightsError` for an unsupported format; its other fields may differ too."""
     found = read.get("format") if isinstance(read, dict) else None
     if type(found) is not int:
         raise WeightsError(

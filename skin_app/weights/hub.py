@@ -1,4 +1,4 @@
-"""The Hugging Face Hub: a download pinned to one commit, by a client that gives up in time."""
+"""Downloads weights from the Hugging Face Hub, pinned to one commit, with bounded waiting."""
 
 import logging
 import math
@@ -16,8 +16,8 @@ __all__ = ["HubError", "be_patient", "download"]
 
 FILES = ["*.json", "*.safetensors", "*.csv", "*.md", "thumbnails/*"]
 PASSING = (408, 429, 500, 502, 503, 504)  # the client asks again after these
-PATIENCE = 5.0  # seconds of asking again; by itself the client waits as long as a server says
-SILENCE = float(constants.HF_HUB_ETAG_TIMEOUT)  # seconds; by itself it waits for ever
+PATIENCE = 5.0  # seconds of retries; by default, the client waits as long as a server says
+SILENCE = float(constants.HF_HUB_ETAG_TIMEOUT)  # seconds; by default, the client waits for ever
 
 
 def download(repo: str, commit: str) -> Path:
@@ -31,7 +31,7 @@ def download(repo: str, commit: str) -> Path:
 
 def be_patient(silence: float, patience: float) -> None:
     """Let the Hub's client wait `silence` seconds for an answer, and try for `patience` seconds."""
-    # what it logs about every try would hide the one sentence that counts
+    # its log of every retry would hide our error message
     logging.getLogger("huggingface_hub.utils._http").setLevel(logging.ERROR)
     hooks = get_session().event_hooks  # the client's own: offline mode, numbers of requests
     trouble = _Trouble(patience)
@@ -39,7 +39,7 @@ def be_patient(silence: float, patience: float) -> None:
 
 
 class _Trouble:
-    """Since when all requests have failed; shared by all clients."""
+    """Tracks since when all requests have failed; shared by all clients."""
 
     def __init__(self, patience: float) -> None:
         self.patience, self.since = patience, math.inf
@@ -54,7 +54,7 @@ class _Trouble:
 
 
 class _GaveUp(OfflineModeIsEnabled):
-    """The Hub's client does not try again after this, but looks whether its cache is complete."""
+    """Makes the Hub's client stop retrying and use its cache if that is complete."""
 
 
 class _Client(HTTP.Client):

@@ -1,4 +1,4 @@
-"""What the Hub's client raises, as one sentence that says what to do (`skin_app.words.hub`)."""
+"""Turns errors of the Hub's client into one sentence that says what to do (`skin_app.words.hub`)."""
 
 import errno
 import json
@@ -50,7 +50,7 @@ class HubError(RuntimeError):
 def explained(error: Exception, repo: str, commit: str = "") -> HubError:
     """`error` of the Hub's client as one sentence about `repo`, without any token.
 
-    Raises `error` itself where it is a fault of this program.
+    Re-raises `error` if it is a fault of this program.
     """
     if not isinstance(error, OSError) and not _is_of_the_client(error):
         raise error

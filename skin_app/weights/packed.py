@@ -1,8 +1,8 @@
-"""Weights as they are stored: as float16, or as 8-bit integers of half that size.
+"""Stores weights as float16, or as 8-bit integers in half the space.
 
 As "int8", matrices and convolution kernels (names in `.weight`, two axes or more) are integers with one
-scale for each output channel, `value = integer * scale`; all other tensors are float16. The networks
-run in the precision of the machine, as if they had been stored in full.
+scale for each output channel, `value = integer * scale`; all other tensors are float16. Storage
+does not affect the precision in which the networks run, which depends on the machine.
 """
 
 from typing import Literal

@@ -1,4 +1,4 @@
-"""Proxies that the environment names: for the Hub, never for this machine itself."""
+"""Proxies from the environment: used for the Hub, never for this machine itself."""
 
 from importlib.util import find_spec
 from os import environ
@@ -13,15 +13,15 @@ SCHEMES = ("http", "https", "socks5", "socks5h")
 
 
 def spare(*hosts: str) -> None:
-    """From here on, requests of this process to itself or to `hosts` use no proxy.
+    """Make this process bypass proxies for requests to itself and to `hosts`, by setting NO_PROXY.
 
-    NO_PROXY keeps what it names already. With a proxy that cannot be used it names all hosts: the page
-    asks nobody else, and gradio could not be imported otherwise.
+    NO_PROXY keeps its existing entries. If a proxy is unusable, NO_PROXY names all hosts: otherwise
+    gradio could not be imported, and the page sends no other requests.
     """
     proxies = getproxies()
     if not any(name in proxies for name in NAMES):
         return
-    # where the system names proxies and the environment does not, a NO_PROXY alone would hide them
+    # if only the system names proxies, setting NO_PROXY alone would hide them
     environ.update({f"{name}_proxy": proxies[name] for name in NAMES if name in proxies})
     named = [environ.get(name, "") for name in ("no_proxy", "NO_PROXY")]
     spared = [host.strip() for text in named for host in text.split(",") if host.strip()]

@@ -1,7 +1,7 @@
-"""How much better the answers are when the most doubtful ones are set aside.
+"""How much better the answers are when the most doubtful ones are withheld.
 
-Answers are the diagnoses of the prior-adjusted rule, which is the one for balanced accuracy. The doubt
-measure is chosen, and its cut-offs are set, on other lesions than those that are reported on.
+Answers are the diagnoses of the prior-adjusted rule, which suits balanced accuracy. The doubt measure
+and its cut-offs are chosen on some lesions and reported on others.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ Frequencies = tuple[float, ...]
 
 @dataclass(frozen=True)
 class Answered:
-    """Scores of the answers that are kept; `answered`: their share, which `target_share` intended."""
+    """Scores of the answers given; `answered`: their share, where `target_share` was intended."""
 
     target_share: float
     answered: float
@@ -32,8 +32,9 @@ class Answered:
 
 @dataclass(frozen=True)
 class Abstention:
-    """`measure_of_parts`: the measure chosen outside each part. `rise`: of the balanced accuracy with
-    the share `ANSWERED` answered; `answered_by_class`: share of each diagnosis then."""
+    """`measure_of_parts`: the doubt measure chosen outside each part. `rise`: gain in balanced accuracy
+    when the share `ANSWERED` is answered; `answered_by_class`: share of each diagnosis answered
+    then."""
 
     measure_of_parts: list[str]
     curve: list[Answered]
@@ -63,9 +64,9 @@ MEASURES = tuple(f"{name}, {rule}" for rule in ("calibrated", "prior-adjusted") 
 
 
 def doubt(probabilities: np.ndarray, frequencies: Frequencies, measure: str) -> np.ndarray:
-    """(images,) how doubtful each answer is by one of `MEASURES`; more is more doubtful.
+    """(images,) doubt of each answer by one of `MEASURES`; higher is more doubtful.
 
-    `probabilities`: (images, 7) calibrated; `frequencies`: (7,) of the classes.
+    `probabilities`: (images, 7) calibrated; `frequencies`: (7,) class frequencies.
     """
     name, rule = measure.rsplit(", ", 1)
     if rule == "prior-adjusted":
@@ -94,7 +95,7 @@ def choose(probabilities: np.ndarray, labels: np.ndarray, frequencies: Frequenci
 
 
 def crossfit_answers(crossfit: Crossfit, frequencies: Frequencies) -> tuple[np.ndarray, list[str]]:
-    """(shares, images) bool, answered; and the measure chosen outside each part."""
+    """Which images are answered, (shares, images) bool, and the measure chosen outside each part."""
     chosen: list[str] = []
 
     def rule(probabilities: np.ndarray, labels: np.ndarray, own: np.ndarray) -> np.ndarray:
@@ -107,7 +108,7 @@ def crossfit_answers(crossfit: Crossfit, frequencies: Frequencies) -> tuple[np.n
 
 
 def measure(crossfit: Crossfit, frequencies: Frequencies) -> Abstention:
-    """Scores against the share answered, and the rise at `ANSWERED`: the same drawn lesions."""
+    """Scores by the share answered, and the rise at `ANSWERED`, all with the same bootstrap draws."""
     labels, lesions = crossfit.labels, crossfit.lesions
     answered, chosen = crossfit_answers(crossfit, frequencies)
     right = prior_adjusted(crossfit.own, frequencies).argmax(axis=1) == labels

@@ -1,8 +1,8 @@
 """How many readings must agree: the limit below which an answer is uncertain.
 
-A reading is one member's answer to one view; it agrees when it lies on the answer's side of the
-operating point. On these images only the members that had not seen them can be asked. The weights keep
-the average over the views alone, so the readings of some lesions are made anew.
+A reading is one member's answer to one view. It agrees if it lies on the same side of the operating
+point as the answer. Each image is read only by the members that had not seen it. The weights store only
+averages over views, so the networks run again on a sample of lesions.
 """
 
 from collections.abc import Sequence
@@ -25,9 +25,9 @@ MAJORITY = 0.5
 
 @dataclass(frozen=True)
 class Readings:
-    """Readings of some out-of-fold images, one image a lesion.
+    """Readings of a sample of out-of-fold images, one image per lesion.
 
-    `rows`: (n,) of the bench's table; `logits`: (n, runs, 8, 7), view by view of each run's member.
+    `rows`: (n,) rows of the bench's table; `logits`: (n, runs, 8, 7), by run, then view.
     """
 
     rows: np.ndarray
@@ -42,8 +42,8 @@ class Readings:
 @dataclass(frozen=True)
 class Agreement:
     """`limits_of_parts`: the limit fitted outside each part; `disagreeing`: share of the lesions below
-    it. `wrong`: share of answers on the wrong side of the operating point, by their side and whether
-    their readings agree."""
+    it. `wrong`: share of answers on the wrong side of the operating point, by side of the answer and by
+    whether its readings agree."""
 
     limits_of_parts: list[float]
     disagreeing: Estimate
@@ -51,7 +51,7 @@ class Agreement:
 
 
 def view_readings(bench: Bench, lesions: int = LESIONS, seed: int = 0) -> Readings:
-    """Readings of one image each of `lesions` random lesions; kept in the bench's folder."""
+    """Reads one image of each of `lesions` random lesions; stores the result in the bench's folder."""
     kept = bench.kept(f"readings-{lesions}-{seed}", lambda: _read(bench, lesions, seed))
     return Readings(np.array(kept["rows"]), np.array(kept["logits"], dtype=np.float64))
 
@@ -70,10 +70,10 @@ def _read(bench: Bench, lesions: int, seed: int) -> dict[str, Any]:
 def agreements_of(
     readings: Readings, probabilities: np.ndarray, views: int, one_view: Calibration, threshold: float
 ) -> np.ndarray:
-    """(n,) share of the readings of the first `views` views that are on the answer's side.
+    """(n,) share of the readings of the first `views` views that lie on the answer's side.
 
-    `probabilities`: (images, 7) of all the bench's images by `views` views; `one_view`: the calibration
-    of a single view.
+    `probabilities`: (images, 7) of all the bench's images from `views` views; `one_view`: the
+    calibration for a single view.
     """
     singles = calibrated(readings.of(views), one_view, 1)
     return agreement(probabilities[readings.rows], singles, threshold)
@@ -82,11 +82,11 @@ def agreements_of(
 def error_ratios(
     agreements: np.ndarray, called: np.ndarray, wrong: np.ndarray, count: int
 ) -> list[Estimate]:
-    """How many times as often an answer below each limit 1/count, 2/count, ... 1 is wrong as all
-    answers of its side are.
+    """Relative error rate of the answers below each limit 1/count, 2/count, ... 1.
 
-    `agreements`: (n,) shares of `count` readings, one image a lesion. `called`: (n,) bool, answered at
-    or above the operating point; `wrong`: (n,) bool, on the wrong side of it.
+    Each rate is relative to that of all answers on the same side of the operating point. `agreements`:
+    (n,) shares of `count` readings, one image per lesion. `called`: (n,) bool, answered at or above the
+    operating point; `wrong`: (n,) bool, answered on the wrong side of it.
     """
     usual = np.where(called, *(wrong[rows].mean() if rows.any() else 0.0 for rows in (called, ~called)))
     below = agreements[:, None] < _limits(count) - 1e-9
@@ -96,10 +96,10 @@ def error_ratios(
 def fit_least_agreement(
     agreements: np.ndarray, called: np.ndarray, wrong: np.ndarray, count: int
 ) -> float:
-    """The highest limit below which answers are clearly more often wrong than others of their side.
+    """The highest limit below which answers are clearly more often wrong than all on their side.
 
-    Clearly: the 95 % interval of `error_ratios` lies above 1. Where that holds for no limit it is one
-    half: below it most readings contradict the answer.
+    "Clearly" means that the 95 % interval of `error_ratios` lies above 1. If no limit satisfies this,
+    the limit is one half: below it, most readings contradict the answer.
     """
     ratios = zip(_limits(count), error_ratios(agreements, called, wrong, count), strict=True)
     clear = [float(limit) for limit, ratio in ratios if ratio.interval_95 and ratio.interval_95[0] > 1]
@@ -118,9 +118,9 @@ def fit_agreement(
     one_view: Calibration,
     fit: np.ndarray,
 ) -> tuple[float, np.ndarray]:
-    """The limit fitted on the images `fit`, (images,) bool, and (n,) agreements of all readings.
+    """The limit fitted on the images `fit`, (images,) bool; and the agreement of all readings, (n,).
 
-    The operating point is fitted on all of these images, the limit on those with readings.
+    The operating point is fitted on all images of `fit`, the limit on those of them with readings.
     """
     threshold = fit_threshold(probabilities[fit], labels[fit], SENSITIVITY)
     agreements = agreements_of(readings, probabilities, views, one_view, threshold)
@@ -135,9 +135,9 @@ def fit_agreement(
 def crossfit_disagreement(
     crossfit: Crossfit, one_view: Sequence[Calibration], readings: Readings, views: int
 ) -> tuple[np.ndarray, list[float]]:
-    """(n,) bool: the readings agree less than the limit fitted outside the part; and these limits.
+    """Whether readings agree less than the limit fitted outside the part, (n,) bool; and the limits.
 
-    `one_view`: the calibration of a single view that was fitted outside each part.
+    `one_view`: the calibrations for a single view, one fitted outside each part.
     """
     disagree, limits = np.zeros(len(readings.rows), dtype=bool), []
     for (fit, apply, probabilities), single in zip(crossfit.each_part(), one_view, strict=True):
@@ -151,7 +151,7 @@ def crossfit_disagreement(
 def measure(
     crossfit: Crossfit, readings: Readings, disagree: np.ndarray, limits: list[float]
 ) -> Agreement:
-    """How often answers are wrong; `disagree`, `limits`: as `crossfit_disagreement` gives them."""
+    """How often answers are wrong; `disagree`, `limits`: from `crossfit_disagreement`."""
     called = crossfit_calls([crossfit], SENSITIVITY)[0, readings.rows]
     wrong = (called != is_malignant(crossfit.labels)[readings.rows]).astype(float)
     groups = {

@@ -1,8 +1,8 @@
-"""Whether several photos of a lesion say more than one: averages against single photos, out of fold.
+"""Whether several photos of a lesion give a better answer than one, measured out of fold.
 
-HAM10000 holds two to six images of some lesions. Many of them are other magnifications or crops of one
-shot rather than other angles, so the gain in the clinic can be larger or smaller than what is measured
-here. Temperature and biases are fitted on other lesions: the shipped ones saw these images.
+HAM10000 holds two to six images of some lesions. Many of these are magnifications or crops of one shot,
+not other angles, so the gain in the clinic may be larger or smaller than measured here. Temperature and
+biases are fitted on other lesions, because the shipped calibration was fitted on these images too.
 """
 
 import json
@@ -27,8 +27,8 @@ SCORES = ("accuracy", "balanced_accuracy", "malignant_auc", "negative_log_likeli
 class Gain:
     """Scores of lesions with two photos or more, by score.
 
-    `one_photo`: the mean over a lesion's photos, each of which counts 1 / their number; `average`: of
-    all its photos; `difference`: the average less that, paired.
+    `one_photo`: single photos, each weighted by 1 / number of photos of its lesion; `average`: the
+    average over all photos of a lesion; `difference`: `average` minus `one_photo`, paired.
     """
 
     lesions: int
@@ -51,7 +51,7 @@ class _Side(NamedTuple):
         return {score: float(measured[score][0]) for score in SCORES}
 
     def resampled(self, among: np.ndarray, resamples: int) -> dict[str, np.ndarray]:
-        """Each score of bootstraps over the lesions `among`, the same draws for every side."""
+        """Each score in bootstraps over the lesions `among`; the draws are the same for every side."""
         pieces = [
             weighted_scores(self.probabilities, self.labels, weights * self.shares)
             for weights in lesion_draws(self.lesions, among, resamples)
@@ -60,9 +60,9 @@ class _Side(NamedTuple):
 
 
 def measure(weights: Path, views: int = 8) -> Gain:
-    """`gain_of_averaging` of a weights folder's own out-of-fold predictions.
+    """`gain_of_averaging` on the out-of-fold predictions in a weights folder.
 
-    Raises `WeightsError` or `DataError` when the folder does not hold them.
+    Raises `WeightsError` or `DataError` if the folder does not hold them.
     """
     evidence = weights_evidence(weights)
     logits, labels, lesions = evidence.logits[views], evidence.labels, evidence.lesions
@@ -73,7 +73,7 @@ def measure(weights: Path, views: int = 8) -> Gain:
 def gain_of_averaging(
     probabilities: np.ndarray, labels: np.ndarray, lesions: np.ndarray, resamples: int = RESAMPLES
 ) -> Gain:
-    """`probabilities`: (images, 7) calibrated; `labels`, `lesions`: (images,), one label a lesion."""
+    """`probabilities`: (images, 7) calibrated; `labels`, `lesions`: (images,), one label per lesion."""
     names, inverse, counts = np.unique(lesions, return_inverse=True, return_counts=True)
     several, among = counts[inverse] >= 2, names[counts >= 2]
     single = _Side(

@@ -1,4 +1,4 @@
-"""How much painted hair, rulers, ink, bubbles and dark corners change answers and draw the heat."""
+"""How much painted hair, rulers, ink, bubbles and dark corners change answers and attract heat."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ Variant = Callable[[Photo, int], Painted]
 
 @dataclass(frozen=True)
 class Flips:
-    """How answers change. A flip is another first diagnosis than without the change."""
+    """How answers change. In a flip, the first diagnosis differs from that of the unchanged photo."""
 
     flips_calibrated: Estimate
     flips_prior_adjusted: Estimate
@@ -39,9 +39,9 @@ class Flips:
 
 @dataclass(frozen=True)
 class Effect(Flips):
-    """`area`, `heat_before`, `heat_after`: the changed part's share of the square and of the heat.
+    """`area`: the changed part's share of the square; `heat_before`, `heat_after`: of the heat.
 
-    `warned`: the page would warn of heat off the lesion.
+    `warned`: share of images for which the page would warn of heat off the lesion.
     """
 
     area: Estimate
@@ -71,7 +71,7 @@ def mirrored(photo: Photo, _seed: int) -> Painted:
 
 
 def saved_again(photo: Photo, _seed: int) -> Painted:
-    """Through a JPEG file of quality `JPEG_QUALITY`."""
+    """Saved as a JPEG of quality `JPEG_QUALITY` and read again."""
     pixels = torch.from_numpy(photo.pixels).permute(2, 0, 1).contiguous()
     file = cast(torch.Tensor, encode_jpeg(pixels, quality=JPEG_QUALITY))
     return _unpainted(photo, read_photo(file.numpy().tobytes()).pixels)
@@ -88,7 +88,7 @@ VARIANTS: dict[str, Variant] = CONTROLS | {
 
 
 def measure(bench: Bench) -> ArtefactEffects:
-    """Flips, probability changes and heat, for each of `ARTEFACTS` and the harmless `CONTROLS`."""
+    """Flips, probability changes and heat for each of `ARTEFACTS` and of the harmless `CONTROLS`."""
     rows = bench.sample(IMAGES)
     positive = np.array(MALIGNANT)[bench.labels]
     every = malignant_probability(bench.calibrated(bench.logits[1], 1))
@@ -117,7 +117,7 @@ def measure(bench: Bench) -> ArtefactEffects:
 
 
 def _read_plain(bench: Bench, rows: np.ndarray) -> dict[str, Any]:
-    """Logits, and the positive map of the first diagnosis, of the images as they are."""
+    """Logits and positive map of the first diagnosis for the unchanged images."""
     found: dict[str, Any] = {"logits": [], "maps": []}
     for chunk, photos in chunks(bench, rows):
         logits, maps = first_maps(bench, chunk, photos)
@@ -127,8 +127,8 @@ def _read_plain(bench: Bench, rows: np.ndarray) -> dict[str, Any]:
 
 
 def _read(bench: Bench, rows: np.ndarray, variant: Variant, plain_maps: np.ndarray) -> dict[str, Any]:
-    """After `variant`: logits; the changed part's share of the area, and of the heat before and after;
-    the share of heat on the lesion afterwards."""
+    """After `variant`: logits; the changed part's share of the area, and of the heat before and after
+    the change; the share of heat on the lesion after the change."""
     names = ("logits", "area", "heat_before", "heat_after", "on_lesion", "lesion_area")
     found: dict[str, Any] = {name: [] for name in names}
     before = iter(plain_maps)
@@ -149,7 +149,7 @@ def _read(bench: Bench, rows: np.ndarray, variant: Variant, plain_maps: np.ndarr
 
 
 def changed_square(changed: np.ndarray) -> np.ndarray:
-    """(SIDE, SIDE) bool: the part of (height, width) `changed` that the networks see."""
+    """(SIDE, SIDE) bool: `changed`, (height, width), on the square that the networks see."""
     white = Photo(np.repeat(changed[..., None] * np.uint8(255), 3, axis=2))
     return standard_square(white)[..., 0] >= 128
 
@@ -157,7 +157,7 @@ def changed_square(changed: np.ndarray) -> np.ndarray:
 def flips_between(
     bench: Bench, rows: np.ndarray, before: np.ndarray, after: np.ndarray, threshold: float
 ) -> Flips:
-    """What changes from logits `before` to logits `after`, (images, 7) each."""
+    """How answers change from logits `before` to logits `after`, (images, 7) each."""
     lesions = bench.lesions[rows]
     old, new = by_rule(bench, before), by_rule(bench, after)
     flips = {rule: old[rule].argmax(1) != new[rule].argmax(1) for rule in old}
@@ -175,7 +175,7 @@ def flips_between(
 
 
 def _heat(lesions: np.ndarray, kept: dict[str, Any], limit: HeatLimit) -> dict[str, Estimate]:
-    """The fields of `Effect` beside those of `Flips`."""
+    """The fields that `Effect` adds to `Flips`."""
     on_lesion = zip(kept["on_lesion"], kept["lesion_area"], strict=True)
     warned = [share is not None and limit.warns(share, area) for share, area in on_lesion]
     shares = {

@@ -1,7 +1,8 @@
-"""What every measurement starts from: images, and the members that had not seen each of them.
+"""The basis of every measurement: the images, and for each image the members that had not seen it.
 
-Each shipped member has a fold that it was not trained on. An image is answered by the members of its
-fold, one of each run: the ensemble of all members has no images in HAM10000 that it has not seen.
+Each shipped member has a fold that it was not trained on. The members of an image's fold, one from each
+run, answer the image. Together the members have seen all of HAM10000, so the full ensemble cannot be
+scored on it.
 """
 
 import hashlib
@@ -39,12 +40,12 @@ Found = TypeVar("Found")
 
 @dataclass(frozen=True)
 class Bench:
-    """The weights, their members on the best device, and the images that some had not seen.
+    """The weights, their members on the best device, and the images that some members had not seen.
 
-    `table`: a row an image: image_id, dx, dx_type, age, sex, localization, lesion, fold, member (index
-    of the first member that had not seen it), path. `logits`: number of views -> (images, 7), averaged
-    over the members that had not seen the image; `by_run`: the same of each run, (images, runs, 7).
-    `work`: folder for results that take long.
+    `table`: one row per image: image_id, dx, dx_type, age, sex, localization, lesion, fold, member
+    (index of the first member that had not seen it), path. `logits`: number of views -> (images, 7),
+    averaged over the members that had not seen the image; `by_run`: the same for each run, (images,
+    runs, 7). `work`: folder for stored results of long computations.
     """
 
     weights: WeightsFolder
@@ -59,7 +60,7 @@ class Bench:
     def open(cls, weights: WeightsFolder, data: Dataset, work: Path) -> "Bench":
         """Join the weights' out-of-fold predictions with the images of `data`.
 
-        Raises `DataError` when `data` is not what the weights were trained on.
+        Raises `DataError` when the weights were not trained on `data`.
         """
         training = weights.contract.training
         if data.fingerprint != training.data_fingerprint:
@@ -97,14 +98,14 @@ class Bench:
 
     @cached_property
     def parts(self) -> np.ndarray:
-        """(images,) the lesion-grouped part of each image: fit on the others, measure on it."""
+        """(images,) the lesion-grouped part of each image; parameters are fitted on the other parts."""
         return stratified_parts(self.labels, self.lesions)
 
     @cached_property
     def crossfits(self) -> dict[int, tuple[Crossfit, ...]]:
-        """Number of views -> `REPEATS` crossfits with other parts; the first is by `parts`.
+        """Number of views -> `REPEATS` crossfits with different divisions; the first uses `parts`.
 
-        With few images of a class a single one is a lottery.
+        If a class has few images, the result of one crossfit depends on the division.
         """
         base = self.weights.contract.calibration
         return {
@@ -117,23 +118,23 @@ class Bench:
 
     @cached_property
     def readers(self) -> tuple[MemberGroup, ...]:
-        """Each member alone, at the sizes that its views have."""
+        """Each member as a group of its own, at the sizes of its views."""
         return tuple(MemberGroup([member]) for member in self.members)
 
     @cached_property
     def unseen(self) -> np.ndarray:
-        """(images, runs) indices of the members that had not seen each image, one of each run."""
+        """(images, runs) indices of the members that had not seen each image, one from each run."""
         firsts = np.arange(self.runs) * self._members_of_a_run
         return self.table["member"].to_numpy()[:, None] + firsts
 
     def held_out_of(self, member: int) -> tuple[np.ndarray, int]:
-        """(images,) bool: which images this member had not seen; and the index of its run."""
+        """Which images this member had not seen, (images,) bool; and the index of its run."""
         run = member // self._members_of_a_run
         return self.unseen[:, run] == member, run
 
     @property
     def runs(self) -> int:
-        """How many runs the members come from."""
+        """The number of runs that the members come from."""
         return len(self.weights.contract.trainings)
 
     @property
@@ -142,11 +143,11 @@ class Bench:
 
     @property
     def answered_by(self) -> str:
-        """Who answers an image, in words."""
+        """In words, the members that answer an image."""
         return unseen_members(self.runs)
 
     def apart(self, views: int) -> np.ndarray:
-        """(images, runs, 7) logits averaged over `views` views, of the members of each run alone."""
+        """(images, runs, 7) logits averaged over `views` views, separately for each run."""
         return self.by_run[views] if self.by_run else self.logits[views][:, None]
 
     def photo(self, row: int) -> Photo:
@@ -154,7 +155,7 @@ class Bench:
         return read_photo(str(self.table["path"].iloc[row]))
 
     def sample(self, count: int, seed: int = 0) -> np.ndarray:
-        """About `count` rows, equally many of each diagnosis where there are, one image a lesion."""
+        """About `count` rows, as evenly over the diagnoses as the data allows, one image per lesion."""
         order = np.random.default_rng(seed).permutation(len(self.table))
         _, first = np.unique(self.lesions[order], return_index=True)
         rows = order[np.sort(first)]
@@ -167,7 +168,7 @@ class Bench:
     def read(self, rows: np.ndarray, photos: Sequence[Photo], views: int = 1) -> list[MemberAnswer]:
         """Answers to one photo for each of `rows`, by the members that had not seen that image.
 
-        One answer of each run.
+        Returns one answer for each run.
         """
 
         def answers(index: int, places: np.ndarray) -> list[tuple[torch.Tensor, torch.Tensor]]:
@@ -180,16 +181,17 @@ class Bench:
         return [MemberAnswer(*map(torch.stack, zip(*of_run, strict=True))) for of_run in found]
 
     def read_logits(self, rows: np.ndarray, photos: Sequence[Photo], views: int = 1) -> np.ndarray:
-        """What `read` gives, averaged over views and runs: (photos, 7)."""
+        """The logits from `read`, averaged over views and runs: (photos, 7)."""
         answers = self.read(rows, photos, views)
         return np.mean([answer.logits.double().numpy() for answer in answers], axis=0)
 
     def explain(
         self, rows: np.ndarray, photos: Sequence[Photo], probabilities: np.ndarray
     ) -> np.ndarray:
-        """The positive map of each photo's first diagnosis, (photos, rows, columns), as `read` reads.
+        """The positive map of each photo's first diagnosis, (photos, rows, columns).
 
-        `probabilities`: (photos, 7) calibrated. Averaged over runs, as the page averages members.
+        `probabilities`: (photos, 7) calibrated. Uses the same members as `read`, and averages over runs
+        as the page averages over members.
         """
         shares = torch.from_numpy(probabilities).float()
         scores = against_the_others(shares.argmax(dim=1), shares)
@@ -204,7 +206,7 @@ class Bench:
         return averaged_over_members(signed)[:, 0].double().clamp(min=0).numpy()
 
     def calibrated(self, logits: np.ndarray, views: int) -> np.ndarray:
-        """Probabilities (images, 7) by the weights' own calibration."""
+        """Probabilities (images, 7) under the calibration of the weights."""
         return calibrated(logits, self.weights.contract.calibration, views)
 
     def prior_adjusted(self, probabilities: np.ndarray) -> np.ndarray:
@@ -212,9 +214,9 @@ class Bench:
         return prior_adjusted(probabilities, self.weights.contract.calibration.frequencies)
 
     def kept(self, name: str, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """What `compute` gives, kept as JSON so that a stopped audit can go on: see `kept_path`.
+        """The result of `compute`, stored as JSON so that a stopped audit can resume: see `kept_path`.
 
-        `name` holds what else `compute` is called with.
+        `name` must include any further arguments of `compute`.
         """
         path = self.kept_path(name, ".json")
         if not path.is_file():
@@ -222,7 +224,7 @@ class Bench:
         return json.loads(path.read_text())
 
     def kept_path(self, name: str, suffix: str) -> Path:
-        """Where a result is kept for these members, images, calibration and code, and for no other."""
+        """The file for a result, specific to these members, images, calibration and code."""
         contract = self.weights.contract
         files = [f"{member}/{file}" for member in contract.members for file in MEMBER_FILES]
         decisive = [
@@ -237,7 +239,7 @@ class Bench:
 
 @cache
 def code_version() -> str:
-    """SHA-256, in hex, of the sources of `skin_app` and `train` and of all installed versions."""
+    """SHA-256, in hex, of the sources of `skin_app` and `train` and all installed package versions."""
     sources = sorted(path for own in ("skin_app", "train") for path in (ROOT / own).rglob("*.py"))
     versions = sorted(f"{package.name} {package.version}" for package in distributions())
     digest = hashlib.sha256(repr(versions).encode())
@@ -249,8 +251,8 @@ def code_version() -> str:
 def random_lesions(lesions: np.ndarray, count: int, seed: int) -> np.ndarray:
     """Rows, sorted: one random image each of up to `count` lesions. `lesions`: (images,).
 
-    Lesions are taken as their first image comes up, so lesions with several images are more often
-    among them.
+    Images are shuffled and the first of each lesion is taken, so lesions with several images are more
+    likely to be drawn.
     """
     order = np.random.default_rng(seed).permutation(len(lesions))
     _, first = np.unique(lesions[order], return_index=True)
@@ -258,9 +260,9 @@ def random_lesions(lesions: np.ndarray, count: int, seed: int) -> np.ndarray:
 
 
 def _by_member(members: np.ndarray, answers: Callable[[int, np.ndarray], list[Found]]) -> list[Found]:
-    """What each photo's own one of `members`, (photos,) indices, gives for it.
+    """The result for each photo, from the member that `members`, (photos,) indices, names for it.
 
-    `answers(member, places)`: one result for each of the photos at `places`.
+    `answers(member, places)` returns one result for each of the photos at `places`.
     """
     found: dict[int, Found] = {}
     for index in np.unique(members):

@@ -1,4 +1,4 @@
-"""Whether the probabilities mean what they say: expected calibration error out of fold."""
+"""Whether the probabilities are calibrated: expected calibration error, out of fold."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ SCORES = ("expected_calibration_error", "negative_log_likelihood", "accuracy", "
 class Calibrated:
     """Crossfit scores of both calibrators, by score; which one the weights have, and its numbers.
 
-    Balanced accuracy is that of the same probabilities, prior-adjusted.
+    Balanced accuracy is computed from the same probabilities after prior adjustment.
     """
 
     calibrators: dict[str, dict[str, Estimate]]

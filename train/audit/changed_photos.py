@@ -1,7 +1,8 @@
-"""What a change of the photos does to the answers of members that had not seen their lesions.
+"""How a change to photos alters the answers of members that had not seen their lesions.
 
-The loop that the measurements of artefacts, corrections, files, heat and quality share: photos from the
-bench, a few at a time; one answer (1 view) to each; right answers and first diagnoses compared.
+The measurements of artefacts, corrections, files, heat and quality share this loop: it takes photos
+from the bench, a few at a time, gets one answer (1 view) to each, and compares first diagnoses and
+correctness.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,12 +14,12 @@ from train.audit.bench import Bench
 from train.scores.bootstrap import lesion_draws, percentiles_95
 from train.scores.estimate import Estimate
 
-CHUNK = 16  # photos held at a time
+CHUNK = 16  # photos in memory at a time
 Change = Callable[[Photo, int], Photo]
 
 
 def unchanged(photo: Photo, _row: int) -> Photo:
-    """The photo as it is."""
+    """The photo without any change."""
     return photo
 
 
@@ -30,7 +31,7 @@ def chunks(bench: Bench, rows: np.ndarray) -> Iterator[tuple[np.ndarray, list[Ph
 
 
 def answers(bench: Bench, rows: np.ndarray, change: Change = unchanged) -> np.ndarray:
-    """Logits (rows, 7) of the changed photos. `change` gets each photo and its row, to seed it."""
+    """Logits (rows, 7) of the changed photos. `change` takes a photo and its row, used as a seed."""
     found = [
         bench.read_logits(
             chunk, [change(photo, int(row)) for row, photo in zip(chunk, photos, strict=True)]
@@ -74,7 +75,7 @@ def balanced_accuracy(correct: np.ndarray, labels: np.ndarray) -> float:
 def balanced_accuracy_change(
     after: np.ndarray, before: np.ndarray, labels: np.ndarray, lesions: np.ndarray
 ) -> Estimate:
-    """Balanced accuracy after minus before on the same images, drawn in pairs.
+    """Balanced accuracy after minus before, on the same images, with a paired bootstrap.
 
     `after`, `before`: (images,) 1.0 where right; `labels`, `lesions`: (images,).
     """
@@ -87,7 +88,7 @@ def balanced_accuracy_change(
 
 
 def mean_recall(correct: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Balanced accuracy for each row of `weights`, (resamples, images), over the classes drawn."""
+    """Balanced accuracy for each row of `weights`, (resamples, images), over classes with weight."""
     of_class = np.eye(labels.max() + 1)[labels][:, np.unique(labels)]
     with np.errstate(invalid="ignore", divide="ignore"):
         recall = (weights @ (of_class * correct[:, None])) / (weights @ of_class)

@@ -1,8 +1,9 @@
-"""Prediction sets: which diagnoses cannot be ruled out, and how often the true one is among them.
+"""Prediction sets: which diagnoses cannot be ruled out, and how often the set holds the true one.
 
-Class-conditional (Mondrian) split conformal sets: a diagnosis is in an image's set when its calibrated
-probability is at least the threshold of that diagnosis, which the given share of the diagnosis' own
-images reaches (Vovk, ACML 2012). One threshold for all diagnoses would fail on the rare ones.
+Class-conditional (Mondrian) split conformal sets (Vovk, ACML 2012). A diagnosis is in an image's set if
+its calibrated probability reaches the diagnosis's threshold. The threshold is set so that the desired
+share of the images with this diagnosis reach it. One threshold for all diagnoses would fail on the rare
+ones.
 """
 
 from collections.abc import Sequence
@@ -24,7 +25,7 @@ AXES = {"diagnosis": "dx", "sex": "sex", "age band": "age", "site": "localizatio
 
 @dataclass(frozen=True)
 class Group:
-    """`coverage`: share of the images whose set holds the true diagnosis; `mean_size`: of the sets."""
+    """`coverage`: share of images whose set holds the true diagnosis; `mean_size`: mean set size."""
 
     coverage: Estimate
     mean_size: Estimate
@@ -33,10 +34,11 @@ class Group:
 
 @dataclass(frozen=True)
 class Sets:
-    """The sets of one coverage on other lesions than their thresholds were fitted on.
+    """The sets for one coverage, on other lesions than their thresholds were fitted on.
 
-    `groups`: axis -> name -> group. `judged`: the diagnoses of `FEWEST_LESIONS` or more, `missed`:
-    those of them that are more than `TOLERANCE` off. `always_in`: diagnoses of too few images.
+    `groups`: axis -> name -> group. `judged`: diagnoses with at least `FEWEST_LESIONS` lesions;
+    `missed`: those of them whose coverage is off by more than `TOLERANCE`. `always_in`: diagnoses that
+    are in every set because they have too few images.
     """
 
     coverage: Estimate
@@ -52,10 +54,10 @@ class Sets:
 def kept_share_threshold(scores: np.ndarray, share: float) -> float:
     """The threshold that a new score reaches with a probability of at least `share`.
 
-    It is the floor((1 - share) * (n + 1))-th smallest of the (n,) `scores`; 0 when that is none,
-    because there are too few.
+    It is the floor((1 - share) * (n + 1))-th smallest of the (n,) `scores`; 0 if that rank is 0,
+    because there are too few scores.
     """
-    # 1 - 0.9 is a little less than 0.1: without the rounding 9 scores would be too few for 90 %
+    # 1 - 0.9 is slightly below 0.1: without rounding, 9 scores would be too few for 90 %
     rank = int(np.floor(round((1 - share) * (len(scores) + 1), 9)))
     return float(np.sort(scores)[rank - 1]) if rank else 0.0
 
@@ -76,7 +78,7 @@ def crossfit_sets(crossfits: Sequence[Crossfit], coverage: float) -> np.ndarray:
 
 
 def measure(crossfits: Sequence[Crossfit], images: pd.DataFrame) -> dict[str, Sets]:
-    """The sets of each of `COVERAGES`. `images`: a row an image: dx, sex, age, localization."""
+    """The sets for each of `COVERAGES`. `images`: one row per image: dx, sex, age, localization."""
     return {f"{coverage:g}": _measured(crossfits, images, coverage) for coverage in COVERAGES}
 
 

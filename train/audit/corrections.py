@@ -1,4 +1,4 @@
-"""What each correction of a photo does to the answers: on images as they are, and on damaged ones."""
+"""How each photo correction changes the answers, on undamaged and on damaged images."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ from train.audit.changed_photos import (
 from train.data.damage import damaged
 from train.scores.estimate import Estimate, mean_estimate
 
-UNDAMAGED, DAMAGED = 400, 200  # images: of each of two samples, and of one
+UNDAMAGED, DAMAGED = 400, 200  # images: in each of two undamaged samples, and in the damaged sample
 GRADES = (2, 4)
 MADE_FOR = {
     "gamma": "under-exposure",
@@ -45,7 +45,7 @@ class Gains:
 
 @dataclass(frozen=True)
 class Repair:
-    """Balanced accuracy of damaged photos, of the same corrected, and the paired difference."""
+    """Balanced accuracy of damaged photos, of the same photos corrected, and the paired difference."""
 
     damage: str
     damaged: float
@@ -55,10 +55,10 @@ class Repair:
 
 @dataclass(frozen=True)
 class CorrectionEffects:
-    """`undamaged`: by correction; `damaged`: by correction and grade of the damage it is made for.
+    """`undamaged`: by correction; `damaged`: by correction and grade of the damage that it addresses.
 
-    Balanced accuracy is prior-adjusted, accuracy calibrated. `undamaged_of_damaged`: balanced accuracy
-    of the images that are damaged, before that.
+    Balanced accuracy uses prior-adjusted probabilities, accuracy calibrated ones.
+    `undamaged_of_damaged`: balanced accuracy of the damaged sample before the damage.
     """
 
     images: dict[str, int]
@@ -70,7 +70,7 @@ class CorrectionEffects:
 
 @dataclass(frozen=True)
 class Sample:
-    """Images that are answered after every change: their rows, and the decision rule that is scored."""
+    """Images to be answered after each change: their rows, and the decision rule to score."""
 
     bench: Bench
     name: str
@@ -78,7 +78,7 @@ class Sample:
     rule: str
 
     def correct(self, name: str, change: Change) -> np.ndarray:
-        """(rows,) 1.0 where the answer to the changed photo is right; logits are kept under `name`."""
+        """(rows,) 1.0 where the answer to the changed photo is right; stores logits under `name`."""
         kept = self.bench.kept(
             f"corrections-{self.name}-{len(self.rows)}-{name}",
             lambda: {"logits": answers(self.bench, self.rows, change).tolist()},
@@ -96,7 +96,7 @@ class Sample:
 
 
 def measure(bench: Bench, images: int = UNDAMAGED, harmed: int = DAMAGED) -> CorrectionEffects:
-    """`images`: of each of the two samples answered as they are; `harmed`: images that are damaged."""
+    """`images`: size of each of the two undamaged samples; `harmed`: size of the damaged sample."""
     balanced = Sample(bench, "balanced", bench.sample(images), "prior_adjusted")
     natural = Sample(bench, "natural", random_lesions(bench, images), "calibrated")
     spoilt = Sample(bench, "damaged", bench.sample(harmed, seed=1), "prior_adjusted")
@@ -120,7 +120,7 @@ def measure(bench: Bench, images: int = UNDAMAGED, harmed: int = DAMAGED) -> Cor
 
 
 def repair(sample: Sample, name: str, grade: int) -> Repair:
-    """Correction `name` on the damage that it is made for."""
+    """The effect of correction `name` on the damage that it addresses."""
     harmed = harm(name, grade)
     broken = sample.correct(f"{name}-{grade}", harmed)
     mended = sample.correct(
@@ -132,7 +132,7 @@ def repair(sample: Sample, name: str, grade: int) -> Repair:
 
 
 def harm(name: str, grade: int) -> Change:
-    """The damage that correction `name` is made for."""
+    """The damage that correction `name` addresses."""
     return lambda photo, row: damaged(photo, MADE_FOR[name], grade, row)
 
 
@@ -142,7 +142,7 @@ def corrected(name: str) -> Change:
 
 
 def random_lesions(bench: Bench, count: int) -> np.ndarray:
-    """One image of each of `count` random lesions: the diagnoses in HAM10000's own mix."""
+    """One image of each of `count` random lesions, with HAM10000's mix of diagnoses."""
     order = np.random.default_rng(0).permutation(len(bench.table))
     _, first = np.unique(bench.lesions[order], return_index=True)
     return np.sort(np.random.default_rng(1).permutation(order[first])[:count])

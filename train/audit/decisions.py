@@ -19,9 +19,9 @@ from train.scores.crossfit import chosen_calibration
 
 @dataclass(frozen=True)
 class Decisions:
-    """All numbers of this section; the dictionaries are by number of views.
+    """All numbers of this section; dictionaries are keyed by number of views.
 
-    `repeats`: how many crossfits are averaged; `read_view_by_view`: how many lesions have readings.
+    `repeats`: number of crossfits averaged; `read_view_by_view`: number of lesions with readings.
     """
 
     images: int
@@ -40,7 +40,7 @@ class Decisions:
 
 
 def with_calibration(bench: Bench) -> Bench:
-    """The bench with the calibration to ship: temperatures, and biases where they help."""
+    """The bench with the calibration to ship: temperatures, and biases if they help."""
     contract = bench.weights.contract
     fitted = chosen_calibration(
         contract.calibration, bench.logits, bench.labels, bench.lesions, _fitted_on(bench)
@@ -62,7 +62,7 @@ def fit_decisions(bench: Bench, readings: Readings) -> DecisionLimits:
         probabilities = calibrated(bench.logits[views], own, views)
         if views > 1:
             least, _ = fit_agreement(readings, probabilities, bench.labels, views, own, every)
-        else:  # too few readings: a single one agrees with itself
+        else:  # one view gives too few readings: a single one always agrees with itself
             least = by_views[most].least_agreement
         ninety, ninety_five = (
             conformal.fit_sets(probabilities, bench.labels, share) for share in conformal.COVERAGES
@@ -77,7 +77,7 @@ def fit_decisions(bench: Bench, readings: Readings) -> DecisionLimits:
 
 
 def measure(bench: Bench, readings: Readings) -> Decisions:
-    """All on other lesions than it was fitted on.
+    """Measures everything on other lesions than it was fitted on.
 
     Sets, points and outcomes are means over all crossfits; agreement and abstention use the first.
     """

@@ -1,9 +1,10 @@
 """Deletion and insertion curves: does the answer depend on the pixels that a map calls important?
 
-Petsiuk et al., "RISE" (2018): the most important pixels are taken away first (the probability should
-fall quickly: a small area under the curve is good), or put back first (it should rise quickly: a large
-area is good). What is taken away is replaced by a strongly blurred copy of the image, not by black:
-black areas look like the dark corners of a dermatoscope, and the network would answer to them.
+After Petsiuk et al., "RISE" (2018). Deletion removes the most important pixels first: the probability
+should fall quickly, so a small area under the curve is good. Insertion restores them first: the
+probability should rise quickly, so a large area is good. Removed pixels come from a strongly blurred
+copy of the image. Black pixels would look like the dark corners of a dermatoscope, and the network
+would react.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -24,8 +25,8 @@ from train.scores.estimate import Estimate
 
 STEPS = 10
 BLUR = 1 / 8  # standard deviation of the blur, in sides of the square
-SAME = 1e-3  # maps that differ by less, on the scale of their own range, share their curves
-# The form of our map was chosen, among a dozen, by the curves of so many images: those are not scored.
+SAME = 1e-3  # maps that differ by less, relative to their range, share their curves
+# The curves of this many images chose the form of our map among a dozen, so those are not scored.
 CHOSEN_ON = 28
 CONTROLS = (RANDOM, CENTRE)
 SCORES = ("deletion", "insertion", "insertion less deletion")
@@ -33,10 +34,10 @@ SCORES = ("deletion", "insertion", "insertion less deletion")
 
 @dataclass(frozen=True)
 class CurveScores:
-    """Areas under the curves: map -> score; our map less each control, paired: control -> score.
+    """Areas under the curves: map -> score; our map minus each control, paired: control -> score.
 
-    `first`, `blurred`: mean probability of the whole image and of its blurred copy; `mean`: map -> mean
-    deletion and insertion curve; `left_out`: images that our map was chosen on.
+    `first`, `blurred`: mean probability for the intact image and for its blurred copy; `mean`: map ->
+    mean deletion and insertion curve; `left_out`: number of images that chose our map.
     """
 
     left_out: int
@@ -57,7 +58,7 @@ class Curves(NamedTuple):
 
 
 def blurred(square: Tensor) -> Tensor:
-    """`square`, (3, size, size) in [0, 1], so blurred that colours remain and structure does not."""
+    """`square`, (3, size, size) in [0, 1], blurred until colours remain and structure is gone."""
     sigma = BLUR * square.shape[-1]
     return torch.from_numpy(gaussian_filter(square.numpy(), (0, sigma, sigma), mode="reflect"))
 
@@ -65,14 +66,14 @@ def blurred(square: Tensor) -> Tensor:
 def importance_order(heat: np.ndarray, ties: np.ndarray) -> np.ndarray:
     """Flat indices of the pixels, most important first; both arguments (size, size).
 
-    Where `heat` is equal (all places that a positive part has cut to 0), the higher `ties` comes first:
-    the order of the rows would be a map of its own.
+    Pixels of equal `heat` (such as all that the positive part set to 0) are ordered by `ties`, highest
+    first. Ordering them by row instead would act as a map of its own.
     """
     return np.lexsort((-ties.ravel(), -heat.ravel()))
 
 
 def area(curve: np.ndarray) -> float:
-    """Area under a curve over the share of pixels from 0 to 1, by trapezoids: a mean probability."""
+    """Area under a curve over the share of pixels from 0 to 1, by trapezoids; a mean probability."""
     return float(np.trapezoid(curve, dx=1 / (len(curve) - 1)))
 
 
@@ -85,8 +86,8 @@ def curves(
 ) -> dict[str, Curves]:
     """Both curves of each map of one image.
 
-    `probability`: from (batch, 3, size, size) to (batch,), that of the diagnosis explained. `square`:
-    (3, size, size) in [0, 1]. `maps`: (rows, columns) each. `seed`: of the order among equal pixels.
+    `probability`: maps (batch, 3, size, size) to (batch,) probabilities of the explained diagnosis.
+    `square`: (3, size, size) in [0, 1]. `maps`: (rows, columns) each. `seed`: for the order of ties.
     """
     size = square.shape[-1]
     smooth = blurred(square)
@@ -111,7 +112,7 @@ def curves(
 
 
 def same_map(one: np.ndarray, other: np.ndarray) -> bool:
-    """Whether two maps are the same but for scale and offset."""
+    """Whether two maps are the same up to scale and offset."""
     return one.shape == other.shape and float(np.abs(_spread(one) - _spread(other)).max()) < SAME
 
 
@@ -121,7 +122,7 @@ def _spread(heat: np.ndarray) -> np.ndarray:
 
 
 def _first(order: np.ndarray, size: int, share: float) -> Tensor:
-    """(size, size) bool: the first `share` of the pixels in `order`."""
+    """(size, size) bool: whether a pixel is in the first `share` of `order`."""
     first = np.zeros(size * size, dtype=bool)
     first[order[: round(share * size * size)]] = True
     return torch.from_numpy(first.reshape(size, size))
@@ -139,9 +140,9 @@ def curves_of(bench: Bench, case: Case) -> dict[str, list[list[float]]]:
 
 
 def measure(bench: Bench, tested: Sequence[Case]) -> CurveScores:
-    """Scores of the images on which our map was not chosen; with few images, of all.
+    """Scores of the images that did not choose our map; with few images, of all.
 
-    The curves, thousands of forward passes, are kept in the bench's folder.
+    The curves take thousands of forward passes, so they are stored in the bench's folder.
     """
     kept: dict[str, Any] = bench.kept(
         f"curves-{STEPS}-{len(tested)}", lambda: {"curves": [curves_of(bench, case) for case in tested]}
@@ -157,7 +158,7 @@ def measure(bench: Bench, tested: Sequence[Case]) -> CurveScores:
 def curve_scores(
     found: Sequence[dict[str, list[list[float]]]], lesions: np.ndarray, left_out: int = 0
 ) -> CurveScores:
-    """Scores of what `curves_of` gave for each image; `lesions`: (images,)."""
+    """Scores from the curves that `curves_of` returned for each image; `lesions`: (images,)."""
     names = list(found[0])
     areas: dict[str, dict[str, np.ndarray]] = {}
     for name in names:

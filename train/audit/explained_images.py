@@ -1,7 +1,7 @@
 """The images whose explanations are tested, each with its maps by every method.
 
-Each image is read in the upright view by the first member that had not seen it, and explained for the
-diagnosis that this member's calibrated answer names first, right or wrong: as on the page.
+The first member that had not seen an image reads its upright view. As on the page, the map explains the
+first diagnosis of this member's calibrated answer, right or wrong.
 """
 
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ from train.scores.estimate import Estimate, mean_estimate
 
 @dataclass(frozen=True)
 class Case:
-    """One image, explained by the member that had not seen it.
+    """One image, explained by a member that had not seen it.
 
-    `row`: in the bench's table; `member`: number of that member.
+    `row`: in the bench's table; `member`: index of that member.
     `square`: (3, size, size) in [0, 1]; `label`: the diagnosis explained; `maps`: name -> (rows,
     columns) in [0, 1], those of `EXPLAINING`, then the centre Gaussian and the random one.
     """
@@ -55,7 +55,7 @@ def _case(bench: Bench, row: int) -> Case:
 
 
 def read_once(member: Member, images: Tensor) -> MemberOutput:
-    """What `member` says of one batch, in the precision of the app, as float32 without gradients."""
+    """The output of `member` for one batch, in the app's precision, as float32 without gradients."""
     device = best_device()
     with torch.no_grad(), precision(device):
         output = member(images.to(device))
@@ -63,6 +63,6 @@ def read_once(member: Member, images: Tensor) -> MemberOutput:
 
 
 def known_mean(values: np.ndarray, lesions: np.ndarray) -> Estimate:
-    """`mean_estimate` of the (images,) values that are not NaN; its `images` counts those."""
+    """`mean_estimate` of the (images,) values that are not NaN; `images` counts only these."""
     known = ~np.isnan(values)
     return mean_estimate(values[known], lesions[known])

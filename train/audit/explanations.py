@@ -1,7 +1,7 @@
-"""Explanations tested: do maps follow the weights, mark pixels that matter, stay the same by view?
+"""Tests of explanations: do maps depend on the weights, mark pixels that matter, agree across views?
 
-Begin at `measure`. The images and their maps come from `explained_images`; `randomisation` and
-`deletion` are tests of their own; heat on the lesion and stability are measured here.
+Begin at `measure`. The images and their maps come from `explained_images`. `randomisation` and
+`deletion` hold one test each; this module measures heat on the lesion and stability.
 """
 
 from collections.abc import Sequence
@@ -30,10 +30,10 @@ IMAGES, RANDOMISED = 70, 42
 
 @dataclass(frozen=True)
 class LesionScores:
-    """Share of each map's heat on the lesion, alone and less what two simpler maps would have.
+    """Share of each map's heat on the lesion, alone and minus that of two simpler maps.
 
-    `area`: share of the square that the lesion covers, so also of an even map's heat. Images where the
-    mask finds no lesion are left out, and counted.
+    `area`: share of the square that the lesion covers, which is also the share for a uniform map.
+    Images without a lesion mask are excluded and counted.
     """
 
     without_mask: int
@@ -45,10 +45,10 @@ class LesionScores:
 
 @dataclass(frozen=True)
 class ExplanationScores:
-    """`same_as_ours`: method -> images on which its map is ours but for scale and offset.
+    """`same_as_ours`: method -> images on which its map equals ours up to scale and offset.
 
-    `right`: first diagnoses that are right; `places`: rows and columns of a map; `blank`: images on
-    which ours is; `steadiness`: rank correlations of our map by what it is compared with.
+    `right`: number of right first diagnoses; `places`: rows and columns of a map; `blank`: images on
+    which our map is blank; `steadiness`: rank correlations of our map, by what it is compared with.
     """
 
     images: int
@@ -64,7 +64,7 @@ class ExplanationScores:
 
 
 def measure(bench: Bench, images: int = IMAGES, randomised: int = RANDOMISED) -> ExplanationScores:
-    """All tests on `images` images, `randomised` of them with new weights too."""
+    """All tests on `images` images; `randomised` of them also with randomised weights."""
     rows = bench.sample(images)
     tested = cases(bench, rows)
     some = np.sort(np.random.default_rng(0).permutation(len(rows))[:randomised])
@@ -88,7 +88,7 @@ def measure(bench: Bench, images: int = IMAGES, randomised: int = RANDOMISED) ->
 
 
 def lesion_scores(bench: Bench, tested: Sequence[Case]) -> LesionScores:
-    """Heat of all maps on the lesions of `tested`."""
+    """Heat of all maps on the lesions in `tested`."""
     lesions = bench.lesions[[case.row for case in tested]]
     masks = [lesion_mask(standard_square(bench.photo(case.row))) for case in tested]
     area = np.array([mask.mean() if mask.any() else np.nan for mask in masks])
@@ -113,7 +113,7 @@ def lesion_scores(bench: Bench, tested: Sequence[Case]) -> LesionScores:
 def steadiness(bench: Bench, tested: Sequence[Case]) -> dict[str, Estimate]:
     """Rank correlations of our map, by what it is compared with.
 
-    As in `steadiness_of`; and "another image": the maps of other images by the same member.
+    Adds "another image" to the comparisons of `steadiness_of`: maps of other images by the same member.
     """
     found: dict[str, list[float]] = {}
     for case in tested:
@@ -134,9 +134,9 @@ def steadiness(bench: Bench, tested: Sequence[Case]) -> dict[str, Estimate]:
 def steadiness_of(bench: Bench, case: Case) -> dict[str, float]:
     """Rank correlations of our map: among the eight views, and with the other members' maps.
 
-    "view and mean": each view's map, turned back, with the mean of all; "two views": any two of the
-    eight; "two members": this image's member and each other one whose maps have as many
-    places. NaN where a map is blank or there is no other.
+    "view and mean": each view's map, turned back, against the mean of all; "two views": each pair of
+    the eight; "two members": the image's member against each other member with maps of the same shape.
+    NaN if a map is blank or nothing can be compared.
     """
     member = bench.members[case.member]
     signed = _signed(bench, member, all_views(case.square[None])[0], case.label)
@@ -166,6 +166,6 @@ def _signed(bench: Bench, member: Member, images: Tensor, label: int) -> Tensor:
 
 
 def mean_similarity(pairs: Sequence[tuple[Tensor, Tensor]]) -> float:
-    """Mean rank correlation of pairs of maps; pairs with a blank (constant) map left out; else NaN."""
+    """Mean rank correlation of pairs of maps, without pairs with a constant map; NaN if none remain."""
     known = [rank_correlation(one, other) for one, other in pairs if one.std() > 0 and other.std() > 0]
     return float(np.mean(known)) if known else float("nan")

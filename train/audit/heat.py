@@ -1,4 +1,4 @@
-"""How much of the heat lies on the lesion, and when that is so little that the page warns."""
+"""How much of the heat lies on the lesion, and below which limit the page warns."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,7 @@ FALSE_ALARMS = 0.05
 
 @dataclass(frozen=True)
 class Errors:
-    """Share of wrong first diagnoses below and above the limit."""
+    """Shares of wrong first diagnoses below and above the limit."""
 
     below: Estimate
     above: Estimate
@@ -27,9 +27,9 @@ class Errors:
 
 @dataclass(frozen=True)
 class HeatOnLesion:
-    """`quantiles`: of the concentration, share of heat over share of area; `wrong`: by decision rule.
+    """`quantiles`: of the concentration (share of heat / share of area); `wrong`: by decision rule.
 
-    False alarms are crossfit: each image is judged by a limit that was fitted on other lesions.
+    False alarms are crossfit: the limit for each image is fitted on other lesions.
     """
 
     images: int
@@ -53,7 +53,7 @@ def first_maps(bench: Bench, rows: np.ndarray, photos: list[Photo]) -> tuple[np.
 
 
 def shares_on_lesion(maps: np.ndarray, photos: list[Photo]) -> list[tuple[float | None, float]]:
-    """Share of each map on its lesion (None without mask or heat), and the mask's own share."""
+    """Share of each map's heat on the lesion (None without mask or heat), and the mask's area share."""
     found: list[tuple[float | None, float]] = []
     for own, photo in zip(maps, photos, strict=True):
         mask = lesion_mask(standard_square(photo))
@@ -62,13 +62,13 @@ def shares_on_lesion(maps: np.ndarray, photos: list[Photo]) -> list[tuple[float 
 
 
 def share_inside(heat: np.ndarray, mask: np.ndarray) -> float | None:
-    """Share of the heat inside `mask`; None where the map is blank."""
+    """Share of the heat inside `mask`; None if the map is blank."""
     share = heat_on_lesion(heat, mask)
     return None if np.isnan(share) else share
 
 
 def read_heat(bench: Bench) -> dict[str, Any]:
-    """rows, logits, share and area of `IMAGES` out-of-fold images, kept in the bench's folder."""
+    """rows, logits, share and area of `IMAGES` out-of-fold images, stored in the bench's folder."""
     return bench.kept(
         "heat-on-lesion", lambda: _read_heat(bench, random_lesions(bench.lesions, IMAGES, seed=0))
     )
@@ -86,7 +86,7 @@ def _read_heat(bench: Bench, rows: np.ndarray) -> dict[str, Any]:
 
 
 def fit_heat_limit(bench: Bench) -> HeatLimit:
-    """The concentration of heat that only `FALSE_ALARMS` of out-of-fold images are below."""
+    """The concentration limit; a share `FALSE_ALARMS` of out-of-fold images lies below it."""
     share, area, _ = _with_mask(read_heat(bench))
     return HeatLimit(
         least_concentration=_limit(share / area),
@@ -97,7 +97,7 @@ def fit_heat_limit(bench: Bench) -> HeatLimit:
 
 
 def _with_mask(heat: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Shares and areas of the images that have both a mask and heat, and (images,) which these are."""
+    """Shares and areas of the images that have both mask and heat, and which they are, (images,)."""
     known = np.array([share is not None for share in heat["share"]])
     share = np.array([share for share in heat["share"] if share is not None])
     return share, np.array(heat["area"])[known], known
@@ -108,7 +108,7 @@ def _limit(concentrations: np.ndarray) -> float:
 
 
 def measure(bench: Bench) -> HeatOnLesion:
-    """Heat on the lesion, the limit's false alarms on other lesions, and errors below it."""
+    """Heat on the lesion, false alarms of crossfit limits, and errors below and above the limit."""
     heat = read_heat(bench)
     share, area, known = _with_mask(heat)
     concentration = share / area

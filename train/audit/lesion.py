@@ -1,7 +1,7 @@
-"""How good the lesion mask is: on drawings whose outline is known, and by what needs no outline.
+"""How good the lesion mask is: accuracy on drawings with known outlines, plausibility on photographs.
 
-HAM10000 as published has no outlines, so on photographs only plausibility is measured: how often the
-mask is empty or cut by the border, how large it is, and whether turning or blurring moves it.
+HAM10000 as published has no outlines, so the plausibility checks are how often the mask is empty or cut
+by the border, how large it is, and whether rotating or blurring the photograph changes it.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from train.scores.estimate import Estimate, mean_estimate
 
 DRAWINGS = 25  # of each pattern
 DRAWN = (270, 360)  # height and width of HAM10000's images as published here
-STABLE = 210  # photographs that are turned and blurred
+STABLE = 210  # photographs that are rotated and blurred
 BLUR = 1.0  # standard deviation in pixels of the 256-pixel square
 
 
@@ -47,7 +47,7 @@ class OfClass:
 
 @dataclass(frozen=True)
 class Overlaps:
-    """Intersection over union of the mask before and after."""
+    """Intersection over union of the masks before and after a change."""
 
     mean_iou: float
     lowest_5_percent: float
@@ -55,7 +55,7 @@ class Overlaps:
 
 @dataclass(frozen=True)
 class Stability:
-    """Of `images` photographs with a mask: after turning and mirroring, and after a slight blur."""
+    """On `images` photographs with a mask: after rotation and mirroring, and after a slight blur."""
 
     images: int
     left_out_without_mask: int
@@ -83,7 +83,7 @@ def overlap(first: np.ndarray, second: np.ndarray) -> float:
 
 def survey(data: Dataset) -> pd.DataFrame:
     """One row per image: image_id, dx, area (share of the field of view), cut (by the border),
-    lightness and yellow (L* and b* of the skin, NaN where too little is seen)."""
+    lightness and yellow (L* and b* of the skin, NaN if too little skin is visible)."""
     rows = []
     for path in data.table["path"]:
         square = standard_square(read_photo(str(path)))
@@ -97,12 +97,12 @@ def survey(data: Dataset) -> pd.DataFrame:
 
 
 def kept_survey(bench: Bench, data: Dataset) -> pd.DataFrame:
-    """`survey` of all images, kept in the bench's work folder."""
+    """`survey` of all images, stored in the bench's work folder."""
     return pd.DataFrame(bench.kept("lesion-survey", lambda: survey(data).to_dict("list")))
 
 
 def measure(bench: Bench, data: Dataset) -> MaskMeasured:
-    """IoU on drawings; on all images of `data` empty, cut and area; on a sample the stability."""
+    """IoU on drawings; plausibility of masks on all images of `data`; stability on a sample."""
     table = kept_survey(bench, data)
     groups, area = table["group"].to_numpy(str), table["area"].to_numpy()
     empty, cut = area == 0, table["cut"].to_numpy(bool)
@@ -152,7 +152,7 @@ def _stability(bench: Bench) -> Stability:
 
 
 def _overlaps(bench: Bench, rows: np.ndarray) -> dict[str, list[float]]:
-    """Overlap of each mask with that of the turned, and of the slightly blurred photograph."""
+    """Overlap of each mask with those of the rotated and of the slightly blurred photograph."""
     found: dict[str, list[float]] = {"turned": [], "blurred": []}
     for row in rows:
         square = standard_square(bench.photo(row))

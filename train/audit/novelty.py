@@ -1,4 +1,4 @@
-"""Fit the novelty statistics on out-of-fold images; `foreign` measures how often they refuse."""
+"""Fits the novelty statistics on out-of-fold images; `refusals` measures how often they refuse."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,10 +27,10 @@ CHUNK = 16
 
 @dataclass(frozen=True)
 class FittedNovelty:
-    """What goes into the weights folder, and the out-of-fold scores that the limits come from.
+    """The statistics for the weights folder, and the out-of-fold scores that set the limits.
 
-    `distance`: (images, runs) log distance, `scores`: number of views -> (images,), the
-    mean over runs; each image by statistics of other lesions.
+    `distance`: (images, runs) log distance; `scores`: number of views -> (images,), mean over runs.
+    Each image is scored with statistics fitted on other lesions.
     """
 
     members: tuple[ClassDistances, ...]
@@ -39,11 +39,11 @@ class FittedNovelty:
     scores: dict[int, np.ndarray]
 
     def detector(self) -> NoveltyDetector:
-        """As the app would load it."""
+        """The detector as the app would load it."""
         return NoveltyDetector(self.members, self.limits)
 
     def tensors(self, names: Sequence[str]) -> dict[str, Tensor]:
-        """What `novelty.safetensors` holds."""
+        """The content of `novelty.safetensors`."""
         parts = {}
         for name, member in zip(names, self.members, strict=True):
             parts |= {f"{name}.means": member.means, f"{name}.whitening": member.whitening}
@@ -51,9 +51,9 @@ class FittedNovelty:
 
 
 def fit_distances(embeddings: np.ndarray, labels: np.ndarray) -> ClassDistances:
-    """Class means and one covariance of all, shrunk as Ledoit and Wolf (2004) do.
+    """Class means and one shared covariance, shrunk after Ledoit and Wolf (2004).
 
-    `embeddings`: (images, channels); `labels`: (images,). A class without images takes the mean of all.
+    `embeddings`: (images, channels); `labels`: (images,). A class without images gets the overall mean.
     """
     embeddings = embeddings.astype(np.float64)
     means = np.stack(
@@ -70,7 +70,10 @@ def fit_distances(embeddings: np.ndarray, labels: np.ndarray) -> ClassDistances:
 
 
 def fit_novelty(bench: Bench) -> FittedNovelty:
-    """Statistics from all out-of-fold images; limits from scores by other lesions' statistics."""
+    """Fits the statistics on all out-of-fold images, and sets the limits.
+
+    To set the limits, each image is scored with statistics fitted on other lesions.
+    """
     by_run = _embeddings(bench)
     distance = np.zeros((len(bench.table), bench.runs))
     distances, far = [], []
@@ -114,7 +117,7 @@ def _scores(
     far: Sequence[Spread],
     unsure: Sequence[Spread],
 ) -> np.ndarray:
-    """(images,) the mean over runs, as the app takes it over members; others (images, runs)."""
+    """(images,) mean score over runs, as in the app over members; other arrays: (images, runs)."""
     result = np.zeros(distance.shape)
     for index in range(len(bench.members)):
         place = bench.held_out_of(index)
@@ -128,7 +131,7 @@ def _spread(values: np.ndarray) -> Spread:
 
 
 def _embeddings(bench: Bench) -> list[np.ndarray]:
-    """(images, channels) of view 0, of each run by the member that had not seen the image; kept."""
+    """Stored embeddings of view 0, (images, channels) per run, by members that had not seen each."""
     path = bench.kept_path("embeddings", ".npz")
     if not path.is_file():
         rows = np.arange(len(bench.table))

@@ -1,4 +1,4 @@
-"""Operating points of the malignant probability: from where on a lesion is called suspicious."""
+"""Operating points: the malignant probabilities from which a lesion is called suspicious."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ SENSITIVITIES = (0.9, 0.95, 0.98)
 
 @dataclass(frozen=True)
 class Point:
-    """One operating point on other lesions than it was fitted on.
+    """One operating point, measured on other lesions than it was fitted on.
 
-    `sensitivity_of`: of each malignant diagnosis alone, by its code.
+    `sensitivity_of`: sensitivity for each malignant diagnosis alone, by code.
     """
 
     sensitivity: Estimate
@@ -28,16 +28,16 @@ class Point:
 
 
 def is_malignant(labels: np.ndarray) -> np.ndarray:
-    """(images,) bool."""
+    """(images,) bool: whether the label is a malignant diagnosis."""
     return np.array(MALIGNANT)[labels]
 
 
 def fit_threshold(probabilities: np.ndarray, labels: np.ndarray, sensitivity: float) -> float:
-    """The least malignant probability that is called suspicious.
+    """The lowest malignant probability that is called suspicious.
 
-    A new malignant image reaches it with a probability of at least `sensitivity`; it is 0 when there
-    are too few malignant images. `probabilities`: (images, 7) calibrated. Raises `DataError` when no
-    image is malignant.
+    A new malignant image reaches it with a probability of at least `sensitivity`. It is 0 if there are
+    too few malignant images. `probabilities`: (images, 7) calibrated. Raises `DataError` when no image
+    is malignant.
     """
     malignant = is_malignant(labels)
     if not malignant.any():
@@ -49,7 +49,7 @@ def fit_threshold(probabilities: np.ndarray, labels: np.ndarray, sensitivity: fl
 
 
 def crossfit_thresholds(crossfits: Sequence[Crossfit], sensitivity: float) -> np.ndarray:
-    """(crossfits, images) the threshold of each image, fitted outside its part."""
+    """(crossfits, images) the threshold for each image, fitted outside its part."""
 
     def rule(probabilities: np.ndarray, labels: np.ndarray, own: np.ndarray) -> np.ndarray:
         return np.full(len(own), fit_threshold(probabilities, labels, sensitivity))
@@ -58,7 +58,7 @@ def crossfit_thresholds(crossfits: Sequence[Crossfit], sensitivity: float) -> np
 
 
 def crossfit_calls(crossfits: Sequence[Crossfit], sensitivity: float) -> np.ndarray:
-    """(crossfits, images) bool: called suspicious by a threshold fitted outside the image's part."""
+    """(crossfits, images) bool: suspicious at the threshold fitted outside the image's part."""
     malignant = malignant_probability(np.stack([crossfit.own for crossfit in crossfits]))
     return malignant >= crossfit_thresholds(crossfits, sensitivity)
 
@@ -66,8 +66,8 @@ def crossfit_calls(crossfits: Sequence[Crossfit], sensitivity: float) -> np.ndar
 def fit_points(crossfits: Sequence[Crossfit], probabilities: np.ndarray) -> tuple[OperatingPoint, ...]:
     """One point for each of `SENSITIVITIES`.
 
-    Thresholds are fitted on all of (images, 7) `probabilities`; what they reach is crossfit. Raises
-    `DataError` when there is no malignant or no benign image.
+    Thresholds are fitted on all of `probabilities`, (images, 7); their sensitivity and specificity are
+    crossfit. Raises `DataError` when there is no malignant or no benign image.
     """
     labels = crossfits[0].labels
     if is_malignant(labels).all():
@@ -91,7 +91,7 @@ def fit_points(crossfits: Sequence[Crossfit], probabilities: np.ndarray) -> tupl
 
 
 def measure(crossfits: Sequence[Crossfit]) -> dict[str, Point]:
-    """What each of `SENSITIVITIES` reaches on other lesions."""
+    """Each of `SENSITIVITIES`, measured on other lesions than those its threshold was fitted on."""
     return {f"{target:g}": _measured(crossfits, target) for target in SENSITIVITIES}
 
 

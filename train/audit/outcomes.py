@@ -1,4 +1,4 @@
-"""How often each outcome is given, and what is wrong with it then."""
+"""How often each outcome is given, and how often it is wrong."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ MELANOMA = CODES.index("mel")
 
 @dataclass(frozen=True)
 class Outcomes:
-    """Shares of the outcomes, and of what is right or wrong among them.
+    """Shares of the outcomes, and of right and wrong answers among them.
 
-    `missed_melanomas`: melanoma images that end in "not suspicious", a mean over crossfits;
-    `missed_melanoma_lesions`: their lesions. `grounds`: share of the images by reason.
+    `missed_melanomas`: number of melanoma images called "not suspicious"; `missed_melanoma_lesions`:
+    number of their lesions; both are means over crossfits. `grounds`: share of the images by reason.
     """
 
     suspicious: Estimate
@@ -40,7 +40,7 @@ class Outcomes:
 
 
 def rule_name(coverage: float = COVERAGE, sensitivity: float = SENSITIVITY) -> str:
-    """A pair of prediction set and operating point; by default the one in use."""
+    """The name of a pair of prediction set and operating point; by default the pair in use."""
     return f"{coverage:g} set, {sensitivity:g} point"
 
 
@@ -50,9 +50,9 @@ def crossfit_grounds(
     sensitivity: float,
     disagree: np.ndarray | None = None,
 ) -> np.ndarray:
-    """(crossfits, images) index into `GROUNDS`, by limits fitted outside each image's part.
+    """(crossfits, images) index into `GROUNDS`, from limits fitted outside each image's part.
 
-    `disagree`: (images,) bool; none do where it is None.
+    `disagree`: (images,) bool, whether the readings disagree; None counts as False for all images.
     """
     no = np.array(False)
     return grounds(
@@ -96,7 +96,7 @@ def outcome_scores(found: np.ndarray, labels: np.ndarray, lesions: np.ndarray) -
 
 
 def measure(crossfits: Sequence[Crossfit]) -> dict[str, Outcomes]:
-    """Outcomes of all images, without the readings' agreement, for every pair of set and point."""
+    """Outcomes of all images for every pair of set and point; ignores the agreement of readings."""
     labels, lesions = crossfits[0].labels, crossfits[0].lesions
     return {
         rule_name(coverage, sensitivity): outcome_scores(
@@ -110,9 +110,9 @@ def measure(crossfits: Sequence[Crossfit]) -> dict[str, Outcomes]:
 def measure_with_agreement(
     crossfit: Crossfit, rows: np.ndarray, disagree: np.ndarray
 ) -> dict[str, Outcomes]:
-    """Outcomes of the images `rows`, without and with their readings' agreement.
+    """Outcomes of the images `rows`, without and with the agreement of their readings.
 
-    `disagree`: (n,) bool, of these images.
+    `disagree`: (n,) bool, whether the readings of each of these images disagree.
     """
     below = np.zeros(len(crossfit.labels), dtype=bool)
     below[rows] = disagree

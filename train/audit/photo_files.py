@@ -1,4 +1,4 @@
-"""What a photo's file does to its answer: colour profiles, used or ignored; damage, found or not."""
+"""How a photo's file affects its answer: colour profiles, used or ignored; damage, found or missed."""
 
 import io
 from collections.abc import Callable
@@ -31,9 +31,9 @@ CHANGED = 16  # levels by which a pixel must differ to count as changed
 
 @dataclass(frozen=True)
 class StoredOtherwise:
-    """Share of outcomes and of first diagnoses that differ from those of the image as it came.
+    """Share of outcomes and of first diagnoses that differ from those of the original file.
 
-    `no_longer_suspicious`: malignant images called suspicious before and not now.
+    `no_longer_suspicious`: malignant images called suspicious from the original file only.
     """
 
     outcomes: Estimate
@@ -44,7 +44,7 @@ class StoredOtherwise:
 
 @dataclass(frozen=True)
 class ProfileEffects:
-    """`ways`: by way of storing the same colours."""
+    """`ways`: effects by way of storing the same colours."""
 
     images: int
     malignant: int
@@ -56,8 +56,8 @@ class ProfileEffects:
 
 @dataclass(frozen=True)
 class Noticed:
-    """Share of damaged files that are found damaged or refused; of the others, the mean share of pixels
-    that differ by `CHANGED` levels or more."""
+    """Share of damaged files that are reported as damaged or refused; for the others, the mean share of
+    pixels that differ by at least `CHANGED` levels."""
 
     noticed: Estimate
     changed: float | None
@@ -65,7 +65,7 @@ class Noticed:
 
 @dataclass(frozen=True)
 class DamageFound:
-    """`false_alarms`: among the same files before the damage."""
+    """`false_alarms`: share of the same files that are reported as damaged before the damage."""
 
     files: int
     lesions: int
@@ -75,7 +75,7 @@ class DamageFound:
 
 @dataclass(frozen=True)
 class FileEffects:
-    """Both questions about files."""
+    """Both measurements of files: colour profiles and damage."""
 
     profiles: ProfileEffects
     damage: DamageFound
@@ -87,10 +87,10 @@ def measure(bench: Bench, data: Dataset, images: int = IMAGES, files: int = FILE
 
 
 def of_profiles(bench: Bench, rows: np.ndarray) -> ProfileEffects:
-    """How answers change when the same colours are stored otherwise.
+    """How answers change when the same colours are stored in another way.
 
-    One view, by the members that had not seen the image. The outcome is that of limits fitted on all
-    out-of-fold images, before novelty and disagreement are asked.
+    Members that had not seen an image answer from one view. Outcomes use limits fitted on all
+    out-of-fold images, and ignore novelty and disagreement.
     """
     positive = np.array(MALIGNANT)[bench.labels]
     every = bench.calibrated(bench.logits[1], 1)
@@ -127,7 +127,7 @@ def _outcomes(probabilities: np.ndarray, sets: np.ndarray, threshold: float) -> 
 
 
 def _read(bench: Bench, rows: np.ndarray) -> dict[str, Any]:
-    """Logits (images, 7) of the images as they came, and by way of storing."""
+    """Logits (images, 7) of the original files, and of each way of storing."""
     found = {"as it came": answers(bench, rows, unchanged).tolist()}
     for way, store in ways().items():
         found[way] = answers(
@@ -137,7 +137,7 @@ def _read(bench: Bench, rows: np.ndarray) -> dict[str, Any]:
 
 
 def ways() -> dict[str, Callable[[Photo], bytes]]:
-    """A photo as a file: in another colour space, with its profile or without, as PNG or JPEG."""
+    """Ways to write a photo: in another colour space, with or without profile, as PNG or JPEG."""
     found: dict[str, Callable[[Photo], bytes]] = {}
     for name, profile in PROFILES.items():
         for file_type in ("PNG", "JPEG"):
@@ -152,14 +152,14 @@ def ways() -> dict[str, Callable[[Photo], bytes]]:
 
 
 def _converted(photo: Photo, profile: bytes) -> Image.Image:
-    """The same colours in the space of `profile`."""
+    """The same colours in the colour space of `profile`."""
     changed = ImageCms.profileToProfile(
         Image.fromarray(photo.pixels),
         ImageCms.createProfile("sRGB"),
         ImageCms.ImageCmsProfile(io.BytesIO(profile)),
         renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
     )
-    assert changed is not None  # None is of changes in place
+    assert changed is not None  # it is None only for changes in place
     return changed
 
 
@@ -171,9 +171,9 @@ def _stored(image: Image.Image, file_type: str, profile: bytes | None) -> bytes:
 
 
 def of_damage(data: Dataset, files: int) -> DamageFound:
-    """False alarms on sound JPEGs of `data`, and what is found of each damage.
+    """False alarms on intact JPEGs of `data`, and the detection of each kind of damage.
 
-    Raises `DataError` where there is no JPEG.
+    Raises `DataError` if there is no JPEG.
     """
     table = data.table.loc[data.table["path"].map(_is_jpeg).to_numpy(bool)]
     if table.empty:
@@ -195,7 +195,7 @@ def _is_jpeg(path: str | Path) -> bool:
 
 
 def _noticed(sound: list[bytes], lesions: np.ndarray, damage: str) -> Noticed:
-    """What is found of `damage`. Files too short for it are left out."""
+    """How often `damage` is detected. Skips files that are too short for it."""
     spoils = [spoilt(file, sound[place - 1], damage, seed=place) for place, file in enumerate(sound)]
     possible = np.array([spoil is not None for spoil in spoils])
     told = [
@@ -209,7 +209,7 @@ def _noticed(sound: list[bytes], lesions: np.ndarray, damage: str) -> Noticed:
 
 
 def _missed(sound: bytes, spoil: bytes) -> float | None:
-    """None where the damage is found or the file refused, else the share of pixels that it changed."""
+    """None if the damage is found or the file refused, else the share of pixels that it changed."""
     if is_damaged(spoil):
         return None
     try:

@@ -1,7 +1,7 @@
-"""Fit the limits of photo quality, and measure how often they find something, rightly or not.
+"""Fits the limits of photo quality, and measures detections and false alarms.
 
-Limits are quantiles over HAM10000: no network answers, so every image counts. False alarms are counted
-on other lesions than the limits were fitted on, and so is what is found on damaged images.
+Limits are quantiles over HAM10000. No network takes part, so all images can be used. False alarms, and
+detections on damaged images, are counted on other lesions than the limits were fitted on.
 """
 
 from dataclasses import dataclass
@@ -27,16 +27,16 @@ from train.data.ham10000 import Dataset
 from train.scores.crossfit import held_out, stratified_parts
 from train.scores.estimate import Estimate, mean_estimate
 
-RATE = 0.005  # of each limit; there are a dozen, so about 5 % of good photos have a finding
-IMAGES = 200  # damaged in every way to see what is found
-SCORED, SCORED_GRADES = 105, (1, 3, 5)  # of these, answered by a network too
+RATE = 0.005  # per limit; with a dozen limits, about 5 % of good photos have a finding
+IMAGES = 200  # damaged in every way to measure detection
+SCORED, SCORED_GRADES = 105, (1, 3, 5)  # of these, also answered by a network
 
 
 @dataclass(frozen=True)
 class Detection:
     """`found`: damage -> grade -> finding (and "any") -> share of the `images` damaged.
 
-    These are the images without any finding before, of `sampled`.
+    Of the `sampled` images, only those without any finding before the damage are damaged.
     """
 
     images: int
@@ -46,7 +46,7 @@ class Detection:
 
 @dataclass(frozen=True)
 class Answers:
-    """Balanced accuracy, prior-adjusted, and its `change`: damage -> grade -> paired difference."""
+    """Prior-adjusted balanced accuracy, and its `change`: damage -> grade -> paired difference."""
 
     images: int
     undamaged: Estimate
@@ -70,7 +70,7 @@ class QualityMeasured:
 def measured_images(data: Dataset, work: Path) -> pd.DataFrame:
     """The measurements of every image of `data`, with image_id, label and lesion.
 
-    They are kept in `work` for the same images and the same code, as they take minutes.
+    They take minutes, so they are stored in `work`, and reused for the same images and the same code.
     """
     path = work / f"quality-{data.fingerprint[:12]}-{code_version()[:12]}.csv"
     if not path.is_file():
@@ -81,10 +81,10 @@ def measured_images(data: Dataset, work: Path) -> pd.DataFrame:
 
 
 def fit_quality(measured: pd.DataFrame, input_size: int, rate: float = RATE) -> QualityLimits:
-    """Limits by which about `rate` of the images get each finding, with the rates on other lesions.
+    """Limits that give about `rate` of the images each finding, and the rates on other lesions.
 
-    `measured`: as from `measured_images`. Size has no quantile (HAM10000's images have one size): its
-    limit is `input_size`, the side in pixels that the networks see.
+    `measured`: from `measured_images`. All images of HAM10000 have one size, so the size limit is not a
+    quantile but `input_size`, the side in pixels of the networks' input.
     """
     alarms = crossfit_alarms(measured, input_size, rate)
     return _limits(measured, input_size, rate).model_copy(
@@ -97,7 +97,7 @@ def fit_quality(measured: pd.DataFrame, input_size: int, rate: float = RATE) -> 
 
 
 def crossfit_alarms(measured: pd.DataFrame, input_size: int, rate: float) -> dict[str, np.ndarray]:
-    """(images,) bool by finding and for "any": found by limits that were fitted on other lesions."""
+    """(images,) bool by finding, and for "any": found with limits fitted on other lesions."""
     alarms = {name: np.zeros(len(measured), dtype=bool) for name in (*NAMES, "any")}
     parts = stratified_parts(measured["label"].to_numpy(), measured["lesion"].to_numpy())
     values = measured.to_dict("records")
@@ -120,16 +120,16 @@ def _limits(measured: pd.DataFrame, input_size: int, rate: float) -> QualityLimi
 
 
 def _findings(values: dict[str, float], limits: QualityLimits) -> set[str]:
-    """Names of the findings, and "any" where there is one."""
+    """Names of the findings, and "any" if there is at least one."""
     found = {finding.name for finding in judged(values, limits)}
     return found | {"any"} if found else found
 
 
 def measure(bench: Bench, data: Dataset, images: int = IMAGES, scored: int = SCORED) -> QualityMeasured:
-    """False alarms by finding, what is found on damaged images, and what damage does to the answers.
+    """False alarms by finding, detections on damaged images, and the effect of damage on answers.
 
-    `data`: all of HAM10000, as the bench was opened with. `images` are damaged to see what is found,
-    `scored` of them answered by a network too.
+    `data`: all of HAM10000, the same as for the bench. `images`: number of images to damage; `scored`:
+    how many of them a network also answers.
     """
     measured = measured_images(data, bench.work)
     input_size = max(member.config.size for member in bench.members)
@@ -149,7 +149,7 @@ def measure(bench: Bench, data: Dataset, images: int = IMAGES, scored: int = SCO
 
 
 def detection(bench: Bench, rows: np.ndarray, measured: pd.DataFrame, input_size: int) -> Detection:
-    """Damages those images of `rows` that have no finding, by limits fitted on other lesions."""
+    """Damages the images of `rows` that have no finding; limits are fitted on other lesions."""
     ids = bench.table["image_id"].to_numpy()[rows]
     ours = measured["lesion"].isin(measured["lesion"][measured["image_id"].isin(ids)])
     limits = _limits(measured.loc[~ours], input_size, RATE)
@@ -179,7 +179,7 @@ def _shares_found(findings: list[set[str]]) -> dict[str, float]:
 
 
 def damaged_answers(bench: Bench, rows: np.ndarray) -> Answers:
-    """Balanced accuracy (prior-adjusted, 1 view) of undamaged images, and its change by damage."""
+    """Balanced accuracy (prior-adjusted, 1 view) of undamaged images, and its change with damage."""
     labels, lesions = bench.labels[rows], bench.lesions[rows]
 
     def read() -> dict[str, Any]:

@@ -1,8 +1,9 @@
-"""Whether a map depends on what the network has learnt: weights drawn anew, layer by layer.
+"""Whether a map depends on what the network has learnt: randomises the weights layer by layer.
 
-Adebayo et al., "Sanity checks for saliency maps" (2018), cascading: first the classifier is drawn anew,
-then the layer below it too, and so on down to the pixels. A map that stays as it was shows the image
-and not the network. `train.explain.pairs` has the shorter check of the sheets of confused pairs.
+Cascading randomisation of Adebayo et al., "Sanity checks for saliency maps" (2018): first the
+classifier gets random weights, then also the layer below it, and so on down to the pixels. A map that
+does not change depends on the image alone, not on the network. `train.explain.pairs` has a shorter
+check for its sheets.
 """
 
 import copy
@@ -22,14 +23,14 @@ from train.scores.estimate import Estimate
 SEEDS = (0, 1)
 CHANGED = 0.5  # rank correlation below which a map counts as changed
 MEASURES = ("rank", "size", "structure")
-WINDOW = 1.5  # standard deviation of the window of the structural similarity, in places of the map
+WINDOW = 1.5  # standard deviation of the structural similarity's window, in places of the map
 STABILISERS = (0.01**2, 0.03**2)  # Wang et al. 2004, for maps in [0, 1]
 Similarities = dict[str, dict[str, dict[str, list[float]]]]
 
 
 @dataclass(frozen=True)
 class Similarity:
-    """Of a map with that of the trained member: rank correlation, its absolute value, and structure."""
+    """Similarity to the trained member's map: rank correlation, its absolute value, and structure."""
 
     rank: Estimate
     size: Estimate
@@ -38,10 +39,10 @@ class Similarity:
 
 @dataclass(frozen=True)
 class OfMethod:
-    """`parts`: by the part down to which weights are drawn anew, from the top.
+    """`parts`: similarity by the part down to which weights are randomised, from the top.
 
-    `changes`: at every depth the upper end of the rank correlation's interval is below `CHANGED`. A
-    depth that left every map blank has changed them.
+    `changes`: whether, at every depth, the upper end of the rank correlation's interval is below
+    `CHANGED`. A depth at which every map is blank counts as changed.
     """
 
     parts: dict[str, Similarity]
@@ -59,7 +60,7 @@ class RandomisationScores:
 
 
 def measure(bench: Bench, tested: Sequence[Case], of: int) -> RandomisationScores:
-    """The cascade on `of` images of all that are `tested`, kept in the bench's folder."""
+    """The cascade on `of` of the images in `tested`; stores the result in the bench's folder."""
     kept = bench.kept(
         f"randomised-{len(SEEDS)}-{of}-{len(tested)}",
         lambda: after_randomising(bench, tested, SEEDS),
@@ -68,7 +69,7 @@ def measure(bench: Bench, tested: Sequence[Case], of: int) -> RandomisationScore
 
 
 def randomisation_scores(drawn: Similarities, lesions: np.ndarray) -> RandomisationScores:
-    """Means of what `after_randomising` gave; `lesions`: (images,)."""
+    """Means of the similarities from `after_randomising`; `lesions`: (images,)."""
     methods = {}
     for name, by_part in drawn.items():
         parts = {
@@ -83,8 +84,8 @@ def randomisation_scores(drawn: Similarities, lesions: np.ndarray) -> Randomisat
 def parts_from_the_top(member: Member) -> dict[str, list[str]]:
     """Names of the weights of each part, from the classifier down to the pixels.
 
-    A part is what lies below one numbered module (a block, a stage's patch merging), or a named child
-    of the network that has no numbers.
+    A part holds the weights that share their innermost numbered module (a block, a stage's patch
+    merging). Weights below no numbered module are grouped by the network's named child.
     """
     parts: dict[str, list[str]] = {}
     for key in member.state_dict():
@@ -95,10 +96,10 @@ def parts_from_the_top(member: Member) -> dict[str, list[str]]:
 
 
 def cascade(member: Member, seed: int = 0) -> Iterator[tuple[str, Member]]:
-    """The name of each part from the top, and the member with all weights from there up drawn anew.
+    """Each part's name, from the top, with the member whose weights are randomised from there up.
 
-    It is one copy, changed further at each step; `member` stays as it is. Weights are drawn as for a
-    new member before training.
+    Yields the same copy each time, changed further at each step; `member` is not changed. Weights are
+    drawn as for a new member before training.
     """
     drawn = randomised(member, "all", seed).state_dict()
     changed = copy.deepcopy(member)
@@ -111,10 +112,10 @@ def cascade(member: Member, seed: int = 0) -> Iterator[tuple[str, Member]]:
 
 
 def structural_similarity(one: np.ndarray, other: np.ndarray) -> float:
-    """Mean structural similarity (Wang et al. 2004) of two maps (rows, columns) in [0, 1]: to 1.
+    """Mean structural similarity (Wang et al. 2004) of two maps (rows, columns) in [0, 1]; at most 1.
 
-    Gaussian windows of 1.5 places on the maps' own grid: enlarged maps would be smooth inside every
-    window, and there would be no structure to compare.
+    Uses Gaussian windows of 1.5 places on the maps' own grid. Enlarged maps would be smooth inside
+    every window, without structure to compare.
     """
 
     def mean(values: np.ndarray) -> np.ndarray:
@@ -130,11 +131,11 @@ def structural_similarity(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def after_randomising(bench: Bench, tested: Sequence[Case], seeds: Sequence[int]) -> Similarities:
-    """Similarity to the trained member's map down the cascade: method -> part -> measure -> (images,).
+    """Similarity to the trained member's map in the cascade: method -> part -> measure -> (images,).
 
-    Measures: "rank", Spearman's rank correlation; "size", its absolute value; "structure", the
-    structural similarity; each the mean over `seeds`. NaN where the map is blank, before or after, with
-    all seeds. Members must have parts of the same names.
+    Measures, each the mean over `seeds`: "rank", Spearman's rank correlation; "size", its absolute
+    value; "structure", the structural similarity. NaN if, with every seed, the map before or after is
+    blank. All members must have parts of the same names.
     """
     found: dict[str, dict[str, np.ndarray]] = {}
     for index, member in enumerate(bench.members):
@@ -164,7 +165,7 @@ def after_randomising(bench: Bench, tested: Sequence[Case], seeds: Sequence[int]
 
 
 def similarity(one: np.ndarray, other: np.ndarray) -> tuple[float, float, float]:
-    """The three measures of two maps (rows, columns) in [0, 1]; NaN when one of them is constant."""
+    """The three measures of two maps (rows, columns) in [0, 1]; NaN if one of the maps is constant."""
     if np.ptp(one) == 0 or np.ptp(other) == 0:
         return float("nan"), float("nan"), float("nan")
     rank = rank_correlation(torch.from_numpy(one), torch.from_numpy(other))
@@ -172,7 +173,7 @@ def similarity(one: np.ndarray, other: np.ndarray) -> tuple[float, float, float]
 
 
 def _mean_known(values: np.ndarray) -> np.ndarray:
-    """Mean over the first axis of what is not NaN; NaN where nothing is left."""
+    """Mean over the first axis without NaN; NaN where all values are NaN."""
     known = ~np.isnan(values)
     with np.errstate(invalid="ignore"):
         return np.where(known, values, 0).sum(axis=0) / known.sum(axis=0)

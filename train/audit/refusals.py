@@ -1,4 +1,4 @@
-"""Pictures that must be refused, and how often they are: photographs, blanks, noise, false colours."""
+"""How often pictures that must be refused are: photographs, blanks, noise, false colours."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ TARGETS = {"photo": 0.99, "clinical": 0.95}
 
 @dataclass(frozen=True)
 class Areas:
-    """AUROC against unseen dermatoscopic images: of the score in use, and of its two parts alone."""
+    """AUROC against unseen dermatoscopic images: for the score in use, and for its two parts alone."""
 
     joint: Estimate
     distance: Estimate
@@ -48,7 +48,7 @@ class Areas:
 
 @dataclass(frozen=True)
 class Group:
-    """`refused`: by all shipped members together, one view, as the app does it."""
+    """`refused`: share refused by all shipped members together, from one view, as in the app."""
 
     title: str
     pictures: int
@@ -58,9 +58,9 @@ class Group:
 
 @dataclass(frozen=True)
 class Refusals:
-    """`false_alarms`: dermatoscopic images refused, by number of views, by a limit fitted on others.
+    """`false_alarms`: share of dermatoscopic images refused, by number of views; limits are crossfit.
 
-    `groups`, `targets` (of the joint AUROC): by name of the group, see `GROUPS`.
+    `groups`, `targets` (for the joint AUROC): by name of the group, see `GROUPS`.
     """
 
     out_of_fold_images: int
@@ -73,8 +73,8 @@ class Refusals:
 def measure(bench: Bench, fitted: FittedNovelty, not_dermoscopy: Path | None) -> Refusals:
     """AUROC against out-of-fold images, and the share refused at the shipped limit, by group.
 
-    `not_dermoscopy`: folder with `manifest.csv`, see `pictures_to_refuse`; without it the photographs
-    are not measured. Raises `DataError` when it cannot be read.
+    `not_dermoscopy`: folder with `manifest.csv`, see `pictures_to_refuse`; without it, photographs are
+    not measured. Raises `DataError` when the folder cannot be read.
     """
     pictures: dict[str, Callable[[], list[Photo]]] = dict(_made(bench))
     if not_dermoscopy is not None:
@@ -97,7 +97,7 @@ def measure(bench: Bench, fitted: FittedNovelty, not_dermoscopy: Path | None) ->
 
 
 def _limits_of_other_parts(bench: Bench, scores: np.ndarray) -> np.ndarray:
-    """(images,) the limit that the other parts' scores would set."""
+    """(images,) the limit that the scores of the other parts set."""
     limits = np.zeros(len(scores))
     for fit, apply in held_out(bench.parts):
         limits[apply] = np.quantile(scores[fit], 1 - FALSE_ALARMS)
@@ -135,7 +135,7 @@ def answers_of(member: Member, photos: list[Photo]) -> tuple[Tensor, Tensor]:
 def _areas(
     bench: Bench, fitted: FittedNovelty, embeddings: list[Tensor], logits: list[Tensor]
 ) -> Areas:
-    """Each member's scores of the pictures against its scores of its own unseen images."""
+    """Each member's scores for the pictures against its scores for images that it had not seen."""
     limits = fitted.limits
     known, foreign, lesions = [], [], []
     for index, member in enumerate(fitted.members):
@@ -155,9 +155,9 @@ def _areas(
 
 
 def _area(scores: np.ndarray, lesions: np.ndarray, pictures: np.ndarray) -> Estimate:
-    """AUROC with an interval that draws lesions and pictures anew.
+    """AUROC with an interval from a bootstrap over lesions and pictures.
 
-    `scores`: first those of images, whose `lesions` are given, then those of `pictures`, by name.
+    `scores`: first those of the images, with their `lesions`, then those of `pictures`, given by name.
     """
     positive = np.arange(len(scores)) >= len(lesions)
     drawn = [
@@ -173,8 +173,7 @@ def _area(scores: np.ndarray, lesions: np.ndarray, pictures: np.ndarray) -> Esti
 
 
 def pictures_to_refuse(folder: Path) -> dict[str, list[Path]]:
-    """Files of `folder` by group, as its `manifest.csv` lists them (columns file, and kind: photo or
-    clinical).
+    """Files of `folder` by group, from its `manifest.csv` (columns file, and kind: photo or clinical).
 
     Raises `DataError` when the list cannot be read, or names another group or a missing file.
     """
@@ -204,7 +203,7 @@ def pictures_to_refuse(folder: Path) -> dict[str, list[Path]]:
 
 
 def _made(bench: Bench) -> dict[str, Callable[[], list[Photo]]]:
-    """Pictures that need no data set, and dermatoscopic ones with impossible colours."""
+    """Generated pictures, and dermatoscopic images with impossible colours."""
 
     def of_lesions(change: Callable[[np.ndarray], np.ndarray]) -> list[Photo]:
         count = min(MADE, len(bench.table))

@@ -1,4 +1,4 @@
-"""Which skin tones the data shows, how far the estimate can be believed, and scores by tone band."""
+"""Which skin tones the data represents, how reliable the estimate is, and scores by tone band."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,7 @@ from train.scores.metrics import SHARES, resampled_scores, weighted_scores
 LEAST_LESIONS = 100
 VIEWS = 8
 UNKNOWN = "not estimated"
-# Which decision rule each score is of.
+# The decision rule of each score.
 SCORES = {
     "accuracy": "calibrated",
     "balanced_accuracy": "prior_adjusted",
@@ -30,7 +30,7 @@ SCORES = {
 
 @dataclass(frozen=True)
 class SameLesion:
-    """Pairs of photographs of one lesion, which show one skin; `by_chance`: of any two images."""
+    """Pairs of photographs of one lesion, so of the same skin; `by_chance`: for any two images."""
 
     pairs: int
     same_band: Estimate
@@ -40,7 +40,7 @@ class SameLesion:
 
 @dataclass(frozen=True)
 class OfBand:
-    """Out-of-fold images of one band; `scores`: by name, None with fewer than `LEAST_LESIONS`."""
+    """Out-of-fold images of one band; `scores`: by name, None below `LEAST_LESIONS` lesions."""
 
     images: int
     lesions: int
@@ -90,7 +90,7 @@ def fit_tone(bench: Bench, data: Dataset) -> ToneBands:
 
 
 def measure(bench: Bench, data: Dataset) -> ToneMeasured:
-    """The bands of all images, how steady the angle is, and out-of-fold scores by band."""
+    """The bands of all images, how reproducible the angle is, and out-of-fold scores by band."""
     table = with_bands(kept_survey(bench, data))
     known = table.dropna(subset="angle")
     band_of = table.set_index("image_id")["band"]
@@ -125,7 +125,7 @@ def _same_lesion(table: pd.DataFrame) -> SameLesion:
 
 
 def _scores(bench: Bench, own: np.ndarray) -> OfBand:
-    """`own`: (images,) bool, the images of one band."""
+    """The scores of one band; `own`: (images,) bool, its images."""
     labels, lesions = bench.labels[own], bench.lesions[own]
     count = len(np.unique(lesions))
     scores = None

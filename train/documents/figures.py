@@ -72,7 +72,7 @@ def draw_reliability(probabilities: np.ndarray, labels: np.ndarray, path: Path) 
     held = np.flatnonzero(counts)
     mean = np.bincount(which, confidence, BINS)[held] / counts[held]
     share = np.bincount(which, hit, BINS)[held] / counts[held]
-    # binomial: a bin of few images may lie off the line by chance
+    # binomial interval, because a bin of few images may lie off the line by chance
     error = 1.96 * np.sqrt(share * (1 - share) / counts[held])
     figure = Figure(figsize=(4.6, 5.2), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))

@@ -114,7 +114,7 @@ def _study(folder: Path, figures_folder: Path, curves: list[Any]) -> dict[str, A
 
 
 def _trial(path: Path) -> dict[str, Any]:
-    """What is shown of one kept `trial.json`."""
+    """The values that the page shows from one `trial.json`."""
     trial = read_json(path)
     same = ("backbone", "size", "start_weights", "images", "hardware", "minutes_per_1000_images")
     shown = (

@@ -1,3 +1,3 @@
-"""What the networks look at and mix up: confused pairs, saliency, maps of other methods, t-SNE.
+"""What the networks look at and confuse: confused pairs, saliency, maps of other methods, t-SNE.
 
 Imports `data`, `recipes`, `engine` and `scores`. Begin at `pairs.confused_pairs`."""

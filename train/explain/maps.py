@@ -1,9 +1,9 @@
-"""Maps of what a member looks at: ours, those of the grad-cam library, and two that know nothing.
+"""Maps of what a member looks at: ours, the grad-cam library's, and two controls without a network.
 
 Ours are `skin_app.heatmap.attributions`. The library's are Grad-CAM (Selvaraju et al. 2017), Grad-CAM++
 (Chattopadhay et al. 2018), HiResCAM (Draelos and Carin 2020), LayerCAM (Jiang et al. 2021) and
-Eigen-CAM (Muhammad and Yeasin 2020). A random map and a spot in the middle are what they have to beat:
-lesions lie in the middle of dermatoscopic images.
+Eigen-CAM (Muhammad and Yeasin 2020). Useful maps must beat the controls: a random map, and a spot in
+the middle, where lesions lie in dermatoscopic images.
 """
 
 import copy
@@ -43,7 +43,7 @@ class HeadOfFeatures(nn.Module):
 
     def __init__(self, member: Member) -> None:
         super().__init__()
-        without = {id(member.backbone): nn.Identity()}  # deepcopy takes it for copied already
+        without = {id(member.backbone): nn.Identity()}  # so deepcopy does not copy the backbone
         self.member = copy.deepcopy(member, without).requires_grad_(True)
         self.spatial = nn.Identity()
 
@@ -55,7 +55,7 @@ class HeadOfFeatures(nn.Module):
 def our_maps(
     member: Member, images: Tensor, labels: np.ndarray, probabilities: np.ndarray
 ) -> np.ndarray:
-    """Our map of one class an image: (batch, rows, columns), positive part, 1 at its own peak.
+    """Our map of one class per image: (batch, rows, columns), positive part, scaled to a peak of 1.
 
     `images`: (batch, 3, size, size) in [0, 1]; `labels`: (batch,) in [0, 7); `probabilities`:
     (batch, 7) calibrated. A map without any positive place is all zero.
@@ -69,7 +69,7 @@ def our_maps(
 
 
 def library_maps(member: Member, features: Tensor, labels: np.ndarray) -> dict[str, np.ndarray]:
-    """The library's maps of one class an image, by method: (batch, rows, columns) in [0, 1].
+    """The library's maps of one class per image, by method: (batch, rows, columns) in [0, 1].
 
     `features`: the member's last feature map, (batch, channels, rows, columns). As the library gives
     them: the positive part, less its minimum, divided by its maximum. The sign of Eigen-CAM, which asks
@@ -97,9 +97,9 @@ def maps_by_method(
     labels: np.ndarray,
     probabilities: np.ndarray,
 ) -> dict[str, np.ndarray]:
-    """Our maps and the library's, of one class an image: name -> (batch, rows, columns) in [0, 1].
+    """Our maps and the library's, of one class per image: name -> (batch, rows, columns) in [0, 1].
 
-    `images`: (batch, 3, size, size) in [0, 1]; `reading`: what `member` said of them;
+    `images`: (batch, 3, size, size) in [0, 1]; `reading`: the output of `member` for them;
     `probabilities`: (batch, 7), the same calibrated.
     """
     return {

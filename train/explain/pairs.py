@@ -1,7 +1,8 @@
 """The leading confused pairs of diagnoses, and cases of each with two explanations side by side.
 
-Mishra et al. (2019) looked into what their networks mix up with Grad-CAM and guided back-propagation.
-The page `pairs.md` says what is known against the second, and what was measured of it on these cases.
+Mishra et al. (2019) examined the confusions of their networks with Grad-CAM and guided
+back-propagation. The page `pairs.md` states the known objections to the latter, and how it performed on
+these cases.
 """
 
 from dataclasses import dataclass
@@ -32,9 +33,9 @@ PARTS: tuple[Literal["head", "all"], ...] = ("head", "all")
 
 @dataclass(frozen=True)
 class Unmoved:
-    """Mean rank correlation of a map with that of a network whose `part` was drawn anew.
+    """Mean rank correlation of a map with that of a network whose `part` was randomised.
 
-    None where all maps of `cases` were blank. 1: the map does not depend on what was learnt.
+    None if all maps of `cases` were blank. 1: the map does not depend on what was learnt.
     """
 
     map: str
@@ -148,10 +149,10 @@ def activation_maps(member: Member, square: Tensor) -> Tensor:
 def randomisation_check(
     member: Member, square: Tensor, label: int, seed: int = 0
 ) -> dict[tuple[str, str], float]:
-    """How similar the maps of `label` stay when the head, or all weights, are drawn anew.
+    """How similar the maps of `label` stay when the head, or all weights, are randomised.
 
     Spearman's rank correlation by (map, part), the sign of the gradient left off (Adebayo et al. 2018).
-    A map that a random network leaves blank is left out.
+    Excludes maps that are blank for a random network.
     """
 
     def maps(network: Member) -> dict[str, Tensor]:

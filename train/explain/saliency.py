@@ -95,10 +95,10 @@ def guided_gradient(logits_of: LogitsOf, images: Tensor, label: int) -> Tensor:
 
 
 class Guided(TorchFunctionMode):
-    """While it is entered, rectifiers are guided; no network is changed.
+    """Context in which rectifiers are guided; changes no network.
 
-    It sees every call, whether a module, a fused layer or a function makes it. Springenberg et al.
-    define the rule for ReLU. Here SiLU, GELU, Hardswish and the like keep their own derivative behind
+    It intercepts every rectifier call, from modules, fused layers and functions. Springenberg et al.
+    define the rule for ReLU. SiLU, GELU, Hardswish and the like keep their own derivative here, behind
     the same two gates. `calls` counts the rectifiers.
     """
 

@@ -1,4 +1,4 @@
-"""A t-SNE map of one member's last hidden layer, and how much of its neighbourhoods is real.
+"""A t-SNE map of one member's last hidden layer, and how well it preserves neighbourhoods.
 
 van der Maaten and Hinton, "Visualizing Data using t-SNE" (2008). The hidden layers of two members
 cannot be compared, so a map shows the held-out images of one fold, by the member of that fold.

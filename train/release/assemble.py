@@ -1,7 +1,8 @@
 """From finished runs to a weights folder: members, calibration, scores and gallery.
 
 Runs of several architectures can ship together when they were trained on the same folds. An image is
-then answered by the members that had not seen its lesion, one of each run, averaged with equal weights.
+then answered by the members that had not seen its lesion, one from each run, averaged with equal
+weights.
 """
 
 import hashlib
@@ -72,7 +73,7 @@ def assemble(runs: Sequence[Run], out: Path | None = None, stored: Stored = "flo
         stored=stored,
         rounding=rounding,
     )
-    asked = members["member-0"]  # the app looks for similar lesions by it
+    asked = members["member-0"]  # the app uses it to find similar lesions
     digest = hashlib.sha256(save(packed(asked.state_dict(), stored))).hexdigest()
     return write_folder(
         out or first.folder / "weights",

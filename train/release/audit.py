@@ -1,4 +1,4 @@
-"""The verb `audit`: fit all that says how far an answer can be trusted, measure it, store both."""
+"""The verb `audit`: fits the limits for trusting answers, measures them, and stores both."""
 
 import json
 from collections.abc import Callable
@@ -48,8 +48,8 @@ def audit(
 ) -> Contract:
     """Fit on the weights' out-of-fold images, measure on other lesions, store both, and write `out`.
 
-    The weights' calibration is fitted anew too, and their scores follow. What takes long is kept in
-    `work`, so that a stopped audit goes on where it was. `not_dermoscopy`: folder of pictures that must
+    Also refits the weights' calibration and updates their scores. Slow results are stored in `work`, so
+    that a stopped audit can resume. `not_dermoscopy`: folder of pictures that must
     be refused, for measuring only; without it they are said to be not measured. `only`: a section to
     measure again, while all that is fitted stays. Raises `DataError` when `data` is not what the
     weights were trained on, their split parts lesions, or `only` is given and `out` is about others.
@@ -60,7 +60,7 @@ def audit(
             "so nothing measured on it says how far they can be trusted: train with split=lesion."
         )
     if not_dermoscopy is not None:
-        foreign.pictures_to_refuse(not_dermoscopy)  # a faulty list is told before hours of work
+        foreign.pictures_to_refuse(not_dermoscopy)  # reports a faulty list before hours of work
     if only is not None:
         return measure_again(weights, data, work, not_dermoscopy, out, only)
     bench = decisions.with_calibration(Bench.open(weights, data, work))
@@ -107,7 +107,7 @@ def measure_again(
 def sections(
     bench: Bench, data: Dataset, not_dermoscopy: Path | None
 ) -> dict[str, Callable[[], object]]:
-    """What measures each section of docs/trust.json."""
+    """The function that measures each section of docs/trust.json."""
     return {
         "decisions": lambda: decisions.measure(bench, view_readings(bench)),
         "novelty": lambda: foreign.measure(bench, fit_novelty(bench), not_dermoscopy),
@@ -142,7 +142,7 @@ def member_hashes(contract: Contract) -> list[str]:
 
 
 def scored_anew(weights: WeightsFolder) -> dict[str, Any]:
-    """Scores of the kept out-of-fold predictions, by calibrators that were fitted on other lesions."""
+    """Scores of the stored out-of-fold predictions, with crossfit calibrations."""
     evidence = replace(weights_evidence(weights.folder), bias="chosen")
     return out_of_fold_scores(evidence, len(weights.contract.trainings))
 
@@ -150,7 +150,7 @@ def scored_anew(weights: WeightsFolder) -> dict[str, Any]:
 def summary(numbers: dict[str, Any]) -> dict[Measured, Estimate]:
     """The main results, for `ensemble.json` and the page: of 8 views where not said otherwise.
 
-    Outcomes are those before the readings' disagreement is asked, as only some lesions have readings.
+    Outcomes ignore the agreement of readings, because only some lesions have readings.
     """
     decided, views = numbers["decisions"], str(VIEWS)
     outcomes = decided["outcomes"][views][decided["rule_in_use"]]

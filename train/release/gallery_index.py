@@ -24,8 +24,8 @@ HIGHEST = 1 - MARGIN  # so a photo may be only this similar to its own stored im
 def same_photo(embeddings: np.ndarray, lesions: np.ndarray) -> float:
     """The cosine similarity from which a photo counts as one of the gallery's own images.
 
-    `SAME_PHOTO`, or a little more than the highest similarity of two lesions, but `HIGHEST` at most: no
-    photo would be found again above it. `embeddings`: (images, channels) of length 1; `lesions`:
+    `SAME_PHOTO`, or slightly more than the highest similarity of two lesions, but at most `HIGHEST`:
+    above that, no photo would be recognised. `embeddings`: (images, channels) of length 1; `lesions`:
     (images,).
     """
     units = torch.from_numpy(embeddings.astype(np.float32))

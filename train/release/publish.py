@@ -192,7 +192,7 @@ class _Hub:
             found = self.api.verify_repo_checksums(
                 published.repo, revision=published.commit, local_dir=folder
             )
-        # missing: there and not here, as the file that the Hub adds is; extra: here and not there
+        # missing: on the Hub only, such as the file that the Hub adds; extra: in our folder only
         different = {mismatch["path"] for mismatch in found.mismatches}
         different |= set(found.missing_paths) - {ATTRIBUTES}
         different |= set(found.extra_paths) & names
@@ -213,7 +213,7 @@ class _Hub:
 
 @contextmanager
 def _told(repo: str, refusals: Mapping[int, str] | None = None) -> Iterator[None]:
-    """Turn what the Hub's client raises into a `PublishError` about `repo`.
+    """Turn exceptions of the Hub's client into a `PublishError` about `repo`.
 
     `refusals`: HTTP status -> a sentence instead of that in `REFUSALS`.
     """

@@ -1,4 +1,4 @@
-"""What storing members as 8-bit integers changes of their out-of-fold predictions."""
+"""How storing members as 8-bit integers changes their out-of-fold predictions."""
 
 from collections.abc import Mapping, Sequence
 
@@ -18,7 +18,7 @@ CHECKED = 200  # images of a fold
 
 
 def as_loaded(member: Member, stored: Stored) -> Member:
-    """`member` with the weights that it has once stored and loaded, frozen."""
+    """`member`, frozen, with its weights as they are after storing and loading."""
     loaded = Member(member.config)
     loaded.load_state_dict(unpacked(packed(member.state_dict(), stored)))
     return loaded.eval().requires_grad_(False)

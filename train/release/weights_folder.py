@@ -84,7 +84,7 @@ def write_folder(
 def open_to_change(source: str | Path | None) -> WeightsFolder:
     """The folder that was asked for (None: the embedded weights). Raises `WeightsError`.
 
-    Never one of the Hub's cache: what is there under a commit must stay that commit.
+    Refuses Hub repos, because the files of a cached commit must not change.
     """
     if source is not None and not Path(source).is_dir():
         raise WeightsError(
@@ -130,13 +130,13 @@ def _holds(folder: Path, files: Mapping[str, str]) -> bool:
     return all(
         there.get(name) == digest and file_hash(folder / name) == digest
         for name, digest in files.items()
-        if name != SCORES  # `audit` makes them anew
+        if name != SCORES  # `audit` rewrites it
     )
 
 
 @contextmanager
 def _beside(folder: Path) -> Iterator[Path]:
-    """A fresh name beside `folder`, not another process's; what is there at the end is deleted."""
+    """A unique path beside `folder`; whatever is there at the end is deleted."""
     partial = folder.with_name(f"{folder.name}.{uuid.uuid4().hex}.partial")
     try:
         yield partial

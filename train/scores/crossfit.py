@@ -67,8 +67,8 @@ def cross_fitted(
     """Probabilities (images, 7), each image calibrated by a fit on other lesions.
 
     `logits`: (images, 7); `labels`, `lesions`: (images,); `shift`: (7,) shift of the logits by the
-    loss's class weights. `parts`: (images,) parts of whole lesions, by default `lesion_parts`. Raises `DataError` for
-    fewer than 5 lesions.
+    loss's class weights. `parts`: (images,) parts of whole lesions, by default `lesion_parts`. Raises
+    `DataError` for fewer than 5 lesions.
     """
     parts = lesion_parts(lesions) if parts is None else parts
     shifted = logits.astype(np.float64) - shift
@@ -170,8 +170,8 @@ class Crossfit:
     def apply(self, rule: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:
         """Applies `rule` to each image, fitted outside the image's part: (images, ...).
 
-        `rule(probabilities, labels, own)` fits on `probabilities` and `labels`, and returns (n, ...) for
-        `own`, (n, 7).
+        `rule(probabilities, labels, own)` fits on `probabilities` and `labels`, and returns (n, ...)
+        for `own`, (n, 7).
         """
         pieces = [
             (apply, rule(probabilities[fit], self.labels[fit], probabilities[apply]))

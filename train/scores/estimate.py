@@ -68,9 +68,9 @@ def ratio_estimates(
 ) -> list[Estimate]:
     """For each column, the sum of the numerator over the sum of the denominator.
 
-    Both (images, columns), not negative. All columns share the same bootstrap draws. `images` is the sum
-    of the denominator, rounded. If every ratio is 0, or every ratio is 1, the interval is the exact one
-    of a share: see `unanimous_95`.
+    Both (images, columns), not negative. All columns share the same bootstrap draws. `images` is the
+    sum of the denominator, rounded. If every ratio is 0, or every ratio is 1, the interval is the exact
+    one of a share: see `unanimous_95`.
     """
     above, below = numerators.astype(np.float64), denominators.astype(np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -79,7 +79,7 @@ class Evidence:
         return max(self.logits)
 
     def only(self, rows: np.ndarray) -> "Evidence":
-        """The evidence of the images `rows` (row numbers); calibration is then fitted on these alone."""
+        """The evidence of the images `rows` (row numbers); calibrations are fitted on these alone."""
         return replace(
             self,
             table=self.table.iloc[rows].reset_index(drop=True),
@@ -235,7 +235,7 @@ def on_shared_images(one: Evidence, other: Evidence) -> tuple[Evidence, Evidence
     """
     ids, others = (evidence.table["image_id"].to_numpy(str) for evidence in (one, other))
     if np.array_equal(ids, others):
-        return one, other  # keeps calibrated probabilities that they have cached
+        return one, other  # keeps their cached calibrated probabilities
     _, of_one, of_other = np.intersect1d(ids, others, return_indices=True)
     if not len(of_one):
         raise DataError("The two settings predicted no image in common: train the same folds of both.")
@@ -245,8 +245,8 @@ def on_shared_images(one: Evidence, other: Evidence) -> tuple[Evidence, Evidence
 def ensemble_of(members: Sequence[Evidence]) -> Evidence:
     """The mean logits of several settings, on the images that all of them predicted.
 
-    The prior shift of each setting is subtracted first, so the average has none. Raises `DataError` when
-    the settings share no image or no number of views.
+    The prior shift of each setting is subtracted first, so the average has none. Raises `DataError`
+    when the settings share no image or no number of views.
     """
     first = members[0]
     rows = [pd.Index(member.table["image_id"]) for member in members]

@@ -124,7 +124,7 @@ def confusion_counts(labels: np.ndarray, predicted: np.ndarray) -> np.ndarray:
 
 
 def _intervals(drawn: dict[str, np.ndarray], lesions: dict[str, int]) -> dict[str, Interval]:
-    """`interval_95` of each score that has one. `lesions`: score that is a share -> its lesions."""
+    """`interval_95` of each score that has one. `lesions`: share score -> number of lesions."""
     found = {name: interval_95(values, lesions.get(name, 0)) for name, values in drawn.items()}
     return {name: interval for name, interval in found.items() if interval is not None}
 

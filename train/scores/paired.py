@@ -1,8 +1,8 @@
 """Differences between the scores of two sets of predictions, with paired intervals.
 
-Lesions are drawn from the union of both sides; an image counts as often as its lesion was drawn. If both
-sides hold the same images, the comparison is paired by image. If they hold different images of the same
-lesions (a split by lesion against a split by image), both sides still share the drawn lesions.
+Lesions are drawn from the union of both sides; an image counts as often as its lesion was drawn. If
+both sides hold the same images, the comparison is paired by image. If they hold different images of the
+same lesions (a split by lesion against a split by image), both sides still share the drawn lesions.
 """
 
 from collections.abc import Mapping

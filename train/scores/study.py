@@ -1,4 +1,4 @@
-"""Runs a study: trains each setting on the same folds, predicts held-out images, stores the evidence."""
+"""Runs a study: trains settings on the same folds, predicts held-out images, stores the evidence."""
 
 import hashlib
 import json

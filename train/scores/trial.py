@@ -1,4 +1,4 @@
-"""A quick trial of a backbone: embeds all images once, then fits a linear classifier in lesion-grouped folds.
+"""A quick trial of a backbone: embeds images once, fits linear classifiers in lesion-grouped folds.
 
 After tees3r/HAM10K (2019), which stored the bottleneck features of a frozen MobileNet and tried last
 layers on them. Embedding can be stopped at any time; it resumes after the features already on disk.
@@ -68,8 +68,9 @@ def quick_trial(
 
     The features are the last feature map averaged over positions, from one view. The classifier is a
     class-weighted logistic regression on standardised features, out of fold in 5 lesion-grouped folds.
-    Writes `trial.json` and the features into a folder of `out` that is named after backbone, size, start
-    weights and images, and returns the report. Times are wall-clock times on this machine. Raises `DataError` and `RunError`.
+    Writes `trial.json` and the features into a folder of `out` that is named after backbone, size,
+    start weights and images, and returns the report. Times are wall-clock times on this machine. Raises
+    `DataError` and `RunError`.
     """
     if images is not None and images < len(data.table):
         data = stratified_part(data, images, seed)

@@ -1,8 +1,8 @@
 """Out-of-fold answers: which members had not seen the lesion of an image.
 
-A weights folder holds one run, or several runs of different architectures on the same folds. Each run has
-one member that had not seen the lesion; the logits of these members are averaged. With several runs, the
-evaluation table holds the logits of each run beside the average.
+A weights folder holds one run, or several runs of different architectures on the same folds. Each run
+has one member that had not seen the lesion; the logits of these members are averaged. With several
+runs, the evaluation table holds the logits of each run beside the average.
 """
 
 from collections.abc import Iterable

@@ -29,7 +29,7 @@ PAIRS = 8
 
 
 def confusion_section(say: Say, weights: WeightsFolder) -> str:
-    """What is taken for what, by calibrations of other lesions; nothing for weights without scores."""
+    """Confused diagnoses, with crossfit calibrations; empty for weights without scores."""
     by_rule = scores_by_rule(weights)
     counts = {
         rule: np.array(by_rule[rule]["confusion_matrix"]["counts"])

@@ -51,7 +51,7 @@ def failures_section(say: Say, weights: WeightsFolder) -> str:
 
 
 def _measured(say: Say, trust: Trust | None, sentence: str, **names: Measured) -> Iterator[str]:
-    """`sentence` with measured shares in its named places, if all of them were measured."""
+    """`sentence` with measured shares in its placeholders, if all of them were measured."""
     if trust is not None and set(names.values()) <= set(trust.measured):
         yield say(sentence, **{place: estimate(say, trust.measured[n]) for place, n in names.items()})
 

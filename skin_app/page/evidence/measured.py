@@ -10,7 +10,7 @@ from skin_app.weights.folder import WeightsFolder
 
 @dataclass(frozen=True)
 class Asked:
-    """Which weights in which language: equal to another that asks for the same, as a key for caches."""
+    """Cache key of a set of weights and a language; requests for the same pair compare equal."""
 
     hash: str
     language: str

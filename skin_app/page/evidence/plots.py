@@ -25,7 +25,7 @@ from skin_app.words import evidence as words
 
 GREY, BLUE, INK = "#64748b", "#1d4ed8", "#0f172a"
 SMALL, NORMAL = 9, 10.5  # points; a figure of 4.2 inches is shown at 290 to 480 pixels
-# One sign a diagnosis, and one line style: colour alone does not reach every reader.
+# Each diagnosis has its own sign and line style, because not every reader can tell the colours apart.
 SIGNS = dict(zip(CODES, ("s", "D", "^", "P", "X", "o", "v"), strict=True))
 LINES = dict(
     zip(CODES, ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)), (0, (7, 2, 1, 2))), strict=True)

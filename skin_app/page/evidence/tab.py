@@ -16,7 +16,7 @@ from skin_app.weights.folder import WeightsError, WeightsFolder
 from skin_app.words import evidence as words
 
 __all__ = ["map_panel", "panel"]
-# What published seven-class systems lose outside the clinics that they learnt from, in points.
+# Loss of published seven-class systems outside the clinics of their training data, in points.
 PUBLISHED_LOSS = (10, 30)
 
 

@@ -1,1 +1,1 @@
-"""The tab of one photo. Begin at `tab.py`, what stands where; `handlers.py` is what happens."""
+"""The tab of one photo. Begin at `tab.py`, the layout; `handlers.py` handles the events."""

@@ -1,4 +1,4 @@
-"""A photo as it came beside a corrected copy, both with their answers; nothing else is changed."""
+"""Shows a photo beside a corrected copy, each with its answer; changes nothing else on the page."""
 
 from html import escape
 
@@ -61,7 +61,7 @@ def _picture(photo: Photo, title: str, frame: tuple[int, int, int] | None = None
 
 
 def _answers(say: Say, before: Analysis, after: Analysis) -> str:
-    """What is said of both, row by row."""
+    """Both answers, compared row by row."""
     columns = [_column(say, analysis) for analysis in (before, after)]
     titles = said(say, words.COMPARED_ROWS)
     rows = [(title, one, other) for title, one, other in zip(titles, *columns, strict=True)]

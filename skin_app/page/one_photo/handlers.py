@@ -1,7 +1,7 @@
-"""What happens when someone does something on the page, as plain functions without gradio.
+"""Handlers of the page's events, as plain functions without gradio.
 
-A photo goes two steps: `receive` reads the upload and decodes it; `answer` runs the networks, quick
-answer first. What the page then remembers of it is `Shown`, in memory only.
+A photo takes two steps: `receive` reads and decodes the upload; `answer` runs the networks, for the
+quick answer first. The page keeps the result as `Shown`, in memory only.
 """
 
 from collections.abc import Callable, Iterator

@@ -1,7 +1,7 @@
 """The heatmaps of one photo as a figure: all seven at once, so that the browser switches by itself.
 
-The photo is sent once and every map as a small transparent picture over it; `page.js` shows the chosen
-one, at the chosen strength, from the chosen edge on, with a second beside it.
+The photo is sent once, each map as a small transparent picture to lay over it. `page.js` shows the
+chosen map with the chosen strength and threshold, and a second map beside it.
 """
 
 import base64
@@ -22,7 +22,7 @@ from skin_app.words import page as words
 
 LAYER = 96  # pixels a side: the maps are smooth, the browser enlarges them
 STRENGTH = 60
-MOST = 0.5  # of the heat in one ninth of the square before its place is named; even would be .11
+MOST = 0.5  # share of the heat in one ninth of the square from which it is named; .11 if uniform
 
 
 def map_figure(say: Say, photo: DisplayPhoto, analysis: Analysis, token: str, weak: bool) -> str:

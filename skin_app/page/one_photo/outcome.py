@@ -38,7 +38,7 @@ def outcome_panel(say: Say, analysis: Analysis, trust: Trust | None) -> str:
     decision = assessment.decision
     style = decision.outcome.replace(" ", "-")
     details = [escape(say(REASONS[decision.reason])), say(OUTCOME_MEANING[decision.outcome])]
-    if analysis.views == VIEWS:  # what was measured is the full answer
+    if analysis.views == VIEWS:  # the measured scores are those of the full answer
         details.append(_measured_meaning(say, decision.outcome, trust))
     facts = [_set_sentence(say, decision.set_90)]
     if not assessment.novelty.is_novel:

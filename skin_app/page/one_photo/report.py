@@ -27,7 +27,7 @@ from skin_app.words import page as words
 
 REPORT_FIELDS = 6  # what `build_report` returns
 LONGEST, LONGEST_NOTES = 80, 20_000  # characters
-PRIVATE = gr.InputHTMLAttributes(autocomplete="off")  # browsers keep what was typed elsewhere
+PRIVATE = gr.InputHTMLAttributes(autocomplete="off")  # otherwise, browsers store what was typed
 CSV_NAME = Path("photo")  # the photo's own name is not kept
 
 

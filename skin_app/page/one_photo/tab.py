@@ -1,4 +1,4 @@
-"""The tab of one photo: what stands where, and which handler answers to what."""
+"""The tab of one photo: its layout, and the handler of each event."""
 
 from collections.abc import Iterator
 from html import escape
@@ -133,8 +133,9 @@ def build_one_photo(
         for answered in handlers.answer(say, ensemble, desk, visitor):
             token = answered.shown.token if answered.shown else ""
             yield drawn(say, answered, percent, request)
-        # At the end gradio sends once more what came last: not an older photo's answer. But only then,
-        # since what follows an answer at once empties it in the browser before it is drawn.
+        # At the end gradio sends the last output again. If that is an older photo's answer, a skip must
+        # replace it; but only then, because an output right after an answer empties that answer in the
+        # browser before it is drawn.
         if token and not desk.wants(visitor, token):
             yield gr.skip()
 
@@ -147,7 +148,7 @@ def build_one_photo(
             yield drawn(say, answered, percent, request)
 
     def on_answered(shown: Shown | None, percent: float, request: gr.Request) -> Any:
-        # the slider may have been moved since the answer was asked for
+        # the slider may have been moved since the answer was requested
         return gr.skip() if shown is None else on_points(shown, percent, request)
 
     def on_correction(shown: Shown | None, name: str | None, request: gr.Request) -> Iterator[Any]:
@@ -231,7 +232,7 @@ def _filled(
         gr.HTML(points, visible=bool(points)),
         gr.Slider(visible=has_points(analysis)),
         similar_lesions(say, analysis.similar, pictures),
-        *(gr.skip(), gr.skip()),  # what was chosen and typed while the full answer was made stays
+        *(gr.skip(), gr.skip()),  # keeps what the visitor chose and typed meanwhile
         *([gr.skip()] * (REPORT_FIELDS - 1)),
         *("", shown),
     ]

@@ -1,7 +1,8 @@
-"""Many photos in one go, as plain functions without gradio: a few at a time, told as they come.
+"""Analyses many photos, a few at a time, and reports progress; plain functions without gradio.
 
-What is kept of a photo is small, in memory only: its `Analysis`, a copy of at most 600 pixels as JPEG
-and a thumbnail. An upload is deleted as soon as it is read; the rest goes when the run ends, however.
+Of each photo, memory holds its `Analysis`, a JPEG copy of at most 600 pixels and a thumbnail. An upload
+is deleted as soon as it is read; all remaining uploads are deleted when the run ends, even after an
+error.
 """
 
 import secrets
@@ -93,11 +94,11 @@ def run(
     stopped: Callable[[], bool] = lambda: False,
     clock: Callable[[], float] = time.monotonic,
 ) -> Generator[Progress, None, None]:
-    """Analyse all of `chosen`, a few at a time; yields once before, and after each few.
+    """Analyse all of `chosen` in small groups; yields progress once before, and after each group.
 
-    A file that cannot be used becomes a row with its error. `stopped` is asked between the few. After a
-    fault in the program, yields what was done, and the exception goes on. At the end, or when the
-    generator is closed, no file of `chosen` is left in `uploads`. Raises `ValueError`, before
+    A file that cannot be used becomes a row with its error. Checks `stopped` between groups. After a
+    fault in the program, yields the rows done so far and re-raises the exception. At the end, or when
+    the generator is closed, no file of `chosen` is left in `uploads`. Raises `ValueError`, before
     anything is read, for a path outside of it.
     """
     waiting = list(chosen)
@@ -116,7 +117,7 @@ def run(
         )
         for few in batches:
             rows += [_row(upload.file, result) for upload, result in few]
-            del few  # their photos must be gone before the next are read
+            del few  # frees their photos before the next are read
             if waiting and not stopped():
                 left = (clock() - begun) / len(rows) * len(waiting)
                 yield Progress(tuple(rows), total, left)
@@ -174,7 +175,7 @@ def _jpeg(pixels: np.ndarray) -> bytes:
 
 
 def ranked(rows: Sequence[Row]) -> tuple[Row, ...]:
-    """Most probably malignant first; those without an answer last, as they were chosen."""
+    """Rows by malignant probability, highest first; rows without an answer last, in chosen order."""
     return tuple(
         sorted(rows, key=lambda row: -row.analysis.malignant_probability if row.analysis else 1.0)
     )

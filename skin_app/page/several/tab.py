@@ -174,7 +174,7 @@ def _build(
 
     def on_cancel(request: gr.Request) -> Any:
         stop = stops.get(str(request.session_hash))
-        if stop is None:  # it ended meanwhile, and has said so
+        if stop is None:  # the run has ended meanwhile and shown its end
             return gr.skip()
         stop.set()
         return status(spoken(request)(words.STOPPING))
@@ -204,7 +204,7 @@ def _outputs(say: Say, mode: Mode, ensemble: Ensemble, progress: Progress, follo
     """
     told = batch_table.progress_status(say, progress)
     if not progress.end:
-        # what is chosen for the next run while this one goes on stays chosen
+        # keeps the files that were chosen for the next run while this one ran
         files = gr.skip() if progress.rows else None
         buttons = gr.Button(interactive=False), gr.Button(visible=True)
         return [files, *buttons, told, mode.so_far(say, progress), "", None]

@@ -53,7 +53,7 @@ def progress_status(say: Say, progress: Progress) -> str:
 
 
 def time_left(say: Say, seconds: float) -> str:
-    """In words: whole minutes from 90 seconds on, tens of seconds below, no false precision."""
+    """The time left in words: whole minutes from 90 seconds on, tens of seconds below."""
     if seconds < 10:
         return say(words.MOMENTS_LEFT)
     if seconds < 90:
@@ -69,7 +69,7 @@ def _bar(say: Say, done: int, total: int) -> str:
 
 
 def running(say: Say, progress: Progress) -> str:
-    """The most suspect rows so far, as text alone: each few photos bring it anew."""
+    """The most suspicious rows so far; text only, because it is sent again after every few photos."""
     first = [row for row in ranked(progress.rows) if row.analysis][:TOP]
     if not first:
         return ""
