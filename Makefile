@@ -3,10 +3,13 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 SHELL := /bin/bash
 
-.PHONY: app test test-fast format clean
+.PHONY: app train test test-fast format clean
 
 app: $(VENV)/app.done
 	$(RUN) app.py
+
+# What training needs beside the page. "train" is also a folder, hence .PHONY.
+train: $(VENV)/train.done
 
 test: $(VENV)/test.done
 	$(VENV)/bin/ruff check .
@@ -29,9 +32,13 @@ $(VENV)/app.done: pyproject.toml | $(VENV)/bin/python
 	$(RUN) -m pip install --quiet -e .
 	touch $@
 
+$(VENV)/train.done: pyproject.toml | $(VENV)/bin/python
+	$(RUN) -m pip install --quiet -e '.[train]'
+	touch $@ $(VENV)/app.done
+
 $(VENV)/test.done: pyproject.toml | $(VENV)/bin/python
 	$(RUN) -m pip install --quiet -e '.[test]'
-	touch $@ $(VENV)/app.done
+	touch $@ $(VENV)/app.done $(VENV)/train.done
 
 clean:
 	rm -rf $(VENV) build *.egg-info
