@@ -14,8 +14,8 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from skin_app.photo.colour_profile import MAX_PROFILE
-from skin_app.photo.formats import exif
-from skin_app.photo.formats.opened import Decoded, Opened, PhotoError, damaged, eight_bit
+from skin_app.photo.formats import Decoded, Opened, PhotoError, damaged, eight_bit
+from skin_app.photo.formats.exif import profile_of
 
 SUBFILE, OLD_SUBFILE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 254, 255, 256, 257, 258, 259, 262
 FILL_ORDER, ORIENTATION, SAMPLES, PLANES, TILE_WIDTH, TILE_HEIGHT = 266, 274, 277, 284, 322, 323
@@ -49,11 +49,8 @@ class Directory(NamedTuple):
         return not self.first(SUBFILE, 0) & (PREVIEW | MASK) and self.first(OLD_SUBFILE, 1) != 2
 
 
-def opened(data: bytes) -> Opened:
-    """Size in pixels from the header, without decoding.
-
-    Raises `PhotoError`, or one of `read.FAULTS` for a file that is cut off.
-    """
+def open_tiff(data: bytes) -> Opened:
+    """One page of plain greys, RGB or a palette; previews and masks beside it are ignored."""
     order = "<" if data[:2] == b"II" else ">"
     if struct.unpack_from(order + "H", data, 2)[0] != 42:
         raise PhotoError(
@@ -148,7 +145,7 @@ def _decoded(data: bytes, size: tuple[int, int], inverted: bool, profile: bytes 
         if image.size != size:
             raise damaged()
         if profile is None:
-            profile = exif.profile_of(image.getexif())
+            profile = profile_of(image.getexif())
         image.load()  # this turns it upright
         pixels = eight_bit(image)
         if inverted and image.mode.startswith("I"):  # Pillow does it for 8 bits only

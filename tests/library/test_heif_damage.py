@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from skin_app.photo.formats.coded_items import has_zeroed_pixels
+from skin_app.photo.formats.heif_damage import has_zeroed_pixels
 from skin_app.photo.read import PhotoError, read_photo
 from tests.made_files import saved
 from tests.tiny import picture
