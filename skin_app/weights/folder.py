@@ -26,8 +26,8 @@ from skin_app.network import Member, MemberConfig
 from skin_app.novelty import FILE as NOVELTY_FILE
 from skin_app.novelty import NoveltyDetector
 from skin_app.trust import Trust
-from skin_app.weights.hub import HubError, download
-from skin_app.weights.packed import Stored, unpacked
+from skin_app.weights.hub import HubError, download_weights
+from skin_app.weights.quantisation import Stored, unpacked
 
 CONTRACT = "ensemble.json"
 FORMAT = 2  # 1 keyed `trust.measured` by English sentences
@@ -97,7 +97,7 @@ class Contract(Stated):
     `members`: those of `training`, then those of each of `further`, by their shipped folds. `further`:
     runs of other architectures on the same folds. `scores`: of the out-of-fold predictions. `trust`:
     what `python -m train audit` fitted; None before. `files`: name -> SHA-256. `stored`: see
-    `weights.packed`; `rounding`: effect of int8 storage; the stored predictions were made before it.
+    `quantisation`; `rounding`: effect of int8 storage; the stored predictions were made before it.
     """
 
     format: int = FORMAT
@@ -204,7 +204,7 @@ def open_weights(source: str | Path | None = None, or_embedded: bool = False) ->
             "of a commit."
         )
     try:
-        folder = download(repo, revision)
+        folder = download_weights(repo, revision)
     except HubError as error:
         fault = f"The weights {repo} could not be downloaded. {error}"
         if not or_embedded or not EMBEDDED.is_dir():  # a Space has none

@@ -5,7 +5,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from pathlib import Path
@@ -17,14 +17,14 @@ from huggingface_hub.lfs import _validate_batch_actions
 from skin_app.weights import folder as weights
 from skin_app.weights import hub
 from skin_app.weights.folder import WeightsError, open_weights
-from skin_app.weights.hub import HubError, download
-from skin_app.weights.hub_faults import wanted_wait
+from skin_app.weights.hub import HubError, bypass_proxies, download_weights, proxy_fault, wanted_wait
 from tests.hub import COMMIT, REPO, SOURCE, StandIn, stand_in
 from tests.tiny import write_weights
 
 TOKEN = "hf_" + "secret" * 6
 TREE = "/api/models"
 PROXIES = [f"{kind}_proxy" for kind in ("http", "https", "all", "no")]
+PROXY = "http://proxy.example:3128"
 
 
 @pytest.fixture(scope="module")
@@ -32,10 +32,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_weights(tmp_path_factory.mktemp("hub") / "weights")
 
 
+@pytest.fixture(autouse=True)
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [*PROXIES, *map(str.upper, PROXIES)]:
+        monkeypatch.setenv(name, "")  # so that what a test sets is undone
+        monkeypatch.delenv(name)
+
+
 def point_to(endpoint: str, cache: Path, patch: pytest.MonkeyPatch) -> None:
     """As HF_ENDPOINT and HF_HUB_CACHE do, which the client reads when it is imported."""
-    for name in [*PROXIES, *map(str.upper, PROXIES)]:
-        patch.delenv(name, raising=False)
     patch.setenv("HF_TOKEN", TOKEN)
     patch.setattr(constants, "ENDPOINT", endpoint)
     template = f"{endpoint}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
@@ -56,7 +61,7 @@ def there(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
 def said() -> str:
     """What the client's failure is told as: one sentence, without the token."""
     with pytest.raises(HubError) as caught:
-        download(REPO, COMMIT)
+        download_weights(REPO, COMMIT)
     sentence = str(caught.value)
     assert "\n" not in sentence
     assert TOKEN not in sentence
@@ -100,11 +105,6 @@ def test_each_refusal_says_what_to_do(
     assert words in said()
 
 
-def test_a_file_that_went_missing_is_told(there: StandIn) -> None:
-    there.answers[f"/{REPO}/resolve/{COMMIT}/gallery.csv"] = (404, {"X-Error-Code": "EntryNotFound"})
-    assert "A file of someone/skin is missing at the Hub (404)" in said()
-
-
 def test_without_a_token_one_is_asked_to_log_in(
     there: StandIn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -118,25 +118,37 @@ def test_a_short_fault_is_waited_for(there: StandIn, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(hub, "PATIENCE", 20.0)
     there.answers[TREE] = (503, {"Retry-After": "0"})
     monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda _: there.answers.clear())
-    assert download(REPO, COMMIT).is_dir()
+    assert download_weights(REPO, COMMIT).is_dir()
     assert len([path for path in there.asked if path.startswith(TREE)]) == 2
 
 
-@pytest.mark.parametrize("path", [TREE, f"/{REPO}/resolve/"])
-def test_a_hub_that_keeps_silent_is_told(there: StandIn, path: str) -> None:
-    there.answers[path] = "silent"
-    assert "does not answer in time" in said()
+RESOLVED = f"/{REPO}/resolve/{COMMIT}"
 
 
-def test_a_file_that_breaks_off_is_told(there: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("path", "answer", "words"),
+    [
+        (TREE, "silent", "does not answer in time"),
+        (RESOLVED, "silent", "does not answer in time"),
+        (f"{RESOLVED}/member-0/model.safetensors", "cut", "broke off: start the same command again"),
+        (TREE, (200, {"Content-Type": "text/html"}), "is not the Hub"),
+        (
+            f"{RESOLVED}/gallery.csv",
+            (404, {"X-Error-Code": "EntryNotFound"}),
+            "A file of someone/skin is missing at the Hub (404)",
+        ),
+    ],
+)
+def test_a_hub_that_fails_in_another_way_is_told(
+    there: StandIn,
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+    answer: tuple[int, dict[str, str]] | str,
+    words: str,
+) -> None:
     monkeypatch.setattr("huggingface_hub.file_download.time.sleep", lambda _: None)
-    there.answers[f"/{REPO}/resolve/{COMMIT}/member-0/model.safetensors"] = "cut"
-    assert "broke off: start the same command again" in said()
-
-
-def test_another_server_is_not_taken_for_the_hub(there: StandIn) -> None:
-    there.answers[TREE] = (200, {"Content-Type": "text/html"})
-    assert "is not the Hub" in said()
+    there.answers[path] = answer
+    assert words in said()
 
 
 def test_nobody_there_and_no_such_name_are_told_apart(
@@ -180,7 +192,7 @@ def test_a_proxy_that_is_away_or_wrong_is_told_without_its_password(
 def test_the_download_goes_through_the_proxy(there: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     point_to("http://hub.example", Path(constants.HF_HUB_CACHE), monkeypatch)
     monkeypatch.setenv("http_proxy", there.url)
-    assert download(REPO, COMMIT).is_dir()
+    assert download_weights(REPO, COMMIT).is_dir()
     assert all(path.startswith("http://hub.example/") for path in there.asked)
 
 
@@ -190,16 +202,30 @@ def test_offline_without_a_cache_is_told(there: StandIn, monkeypatch: pytest.Mon
     assert there.asked == []
 
 
+def no_space(*_: object, **__: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def no_access(*_: object, **__: object) -> None:
+    raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def no_actions(*_: object, **__: object) -> None:
+    _validate_batch_actions({})  # a ValueError
+
+
 @pytest.mark.parametrize(
-    ("number", "words"), [(errno.ENOSPC, "The disk is full"), (errno.EACCES, "set HF_HOME to a folder")]
+    ("fail", "words"),
+    [
+        (no_space, "The disk is full"),
+        (no_access, "set HF_HOME to a folder"),
+        (no_actions, "not transferred (ValueError: lfs_batch_actions is improperly formatted)"),
+    ],
 )
 @pytest.mark.usefixtures("there")
-def test_a_cache_that_cannot_be_written_is_told(
-    monkeypatch: pytest.MonkeyPatch, number: int, words: str
+def test_a_fault_of_the_client_is_told(
+    monkeypatch: pytest.MonkeyPatch, fail: Callable[..., None], words: str
 ) -> None:
-    def fail(*_: object, **__: object) -> str:
-        raise OSError(number, os.strerror(number))
-
     monkeypatch.setattr(hub, "snapshot_download", fail)
     assert words in said()
 
@@ -209,15 +235,6 @@ def test_a_token_with_a_line_break_is_not_repeated(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("huggingface_hub.utils._auth._clean_token", lambda token: token)
     monkeypatch.setenv("HF_TOKEN", f"{TOKEN}\n{TOKEN}")
     assert "characters that no token has" in said()
-
-
-@pytest.mark.usefixtures("there")
-def test_an_unknown_fault_of_the_client_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object, **__: object) -> None:
-        _validate_batch_actions({})  # a ValueError
-
-    monkeypatch.setattr(hub, "snapshot_download", fail)
-    assert "was not transferred (ValueError: lfs_batch_actions is improperly formatted)" in said()
 
 
 @pytest.mark.parametrize("kind", [ValueError, RuntimeError, KeyError, TypeError, ImportError])
@@ -230,7 +247,7 @@ def test_a_fault_of_this_program_is_not_told_as_one_of_the_hub(
 
     monkeypatch.setattr(hub._Trouble, "over", fail)  # inside the client's call
     with pytest.raises(kind, match="our own"):
-        download(REPO, COMMIT)
+        download_weights(REPO, COMMIT)
 
 
 def test_a_wanted_wait_is_read_in_seconds_as_a_date_and_from_the_hubs_own_header() -> None:
@@ -255,6 +272,55 @@ def test_only_who_asks_for_it_gets_the_embedded_weights_instead(
     monkeypatch.setattr(weights, "EMBEDDED", folder / "nothing")  # as on a Space
     with pytest.raises(WeightsError, match="37 seconds"):
         open_weights(SOURCE, or_embedded=True)
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "https_proxy", "ALL_PROXY"])
+def test_this_machine_is_spared_beside_what_no_proxy_names(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, PROXY)
+    monkeypatch.setenv("NO_PROXY", "corp.example, localhost")
+    for _ in range(2):
+        bypass_proxies("my-machine")
+        for spared in (os.environ["NO_PROXY"], os.environ["no_proxy"]):
+            assert spared == "corp.example,localhost,127.0.0.1,::1,my-machine"
+
+
+def test_without_a_proxy_nothing_is_set_and_a_star_stays_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    bypass_proxies("my-machine")
+    assert "NO_PROXY" not in os.environ
+    monkeypatch.setenv("http_proxy", PROXY)
+    monkeypatch.setenv("no_proxy", "*")
+    bypass_proxies("my-machine")
+    assert os.environ["no_proxy"] == "*"
+
+
+NO_ADDRESS = "is no address of a proxy"
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        (PROXY, ""),
+        ("proxy.example:3128", ""),
+        ("https://me:password@[::1]:3128", ""),
+        ("htp://me:password@proxy.example", NO_ADDRESS),
+        ("http://me:password@[proxy", NO_ADDRESS),
+        ("http://me:password@proxy.example:99999", NO_ADDRESS),
+        ("http://", NO_ADDRESS),
+        ("socks5h://me:password@proxy.example", "pip install socksio"),
+    ],
+)
+def test_a_proxy_that_cannot_be_asked_is_told_without_its_password(
+    address: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "find_spec", lambda _: None)
+    monkeypatch.setenv("HTTPS_PROXY", address)
+    assert proxy_fault().startswith("HTTPS_PROXY ") if words else proxy_fault() == ""
+    assert words in proxy_fault()
+    assert "password" not in proxy_fault()
+    bypass_proxies()
+    assert ("*" in os.environ["NO_PROXY"]) == bool(words)
 
 
 def test_the_command_line_says_why_and_nothing_of_other_weights(there: StandIn, tmp_path: Path) -> None:

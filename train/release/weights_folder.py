@@ -21,7 +21,7 @@ from skin_app.weights.folder import (
     file_hash,
     open_weights,
 )
-from skin_app.weights.packed import packed
+from skin_app.weights.quantisation import packed
 from train.engine.checkpoint import save_tensors
 from train.engine.outputs import check_weights_folder
 from train.release.card import model_card

@@ -8,7 +8,7 @@ from safetensors.torch import load_file, save_file
 
 from skin_app.network import Member, MemberConfig
 from skin_app.weights.folder import WeightsError, open_weights
-from skin_app.weights.packed import packed, unpacked
+from skin_app.weights.quantisation import packed, unpacked
 from tests.tiny import MOBILENET, SWIN, write_weights
 
 
