@@ -1,6 +1,5 @@
 """The weights that ship: whole, small, honest about themselves, and as good as they say."""
 
-
 import numpy as np
 import pandas as pd
 import pytest

@@ -10,7 +10,8 @@ from sklearn.metrics import auc, roc_auc_score
 
 from skin_app.diagnoses import CODES, DIAGNOSES, MALIGNANT
 from skin_app.weights.evaluation import FILE, Evaluation, confusions, read_evaluation, roc
-from skin_app.weights.folder import WeightsError, file_hash, open_weights
+from skin_app.weights.folder import WeightsError, open_weights
+from skin_app.weights.verify import file_hash
 from tests.tiny import write_weights
 from train.explain.pairs import confusions as pairs_of_the_trainer
 from train.scores.metrics import confusion_counts, weighted_scores

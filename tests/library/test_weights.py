@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from skin_app.ensemble import Ensemble
-from skin_app.weights.folder import WeightsError, file_hash, open_weights
+from skin_app.weights.folder import WeightsError, open_weights
+from skin_app.weights.verify import file_hash
 from tests.tiny import write_weights
 
 
@@ -23,10 +24,14 @@ def edit(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
     path.write_text(json.dumps(content))
 
 
+def edit_contract(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    edit(folder / "ensemble.json", change)
+
+
 def list_anew(folder: Path, name: str) -> None:
     """State the hash that a file has now."""
     digest = file_hash(folder / name)
-    edit(folder / "ensemble.json", lambda contract: contract["files"].update({name: digest}))
+    edit_contract(folder, lambda contract: contract["files"].update({name: digest}))
 
 
 def test_a_good_folder_opens_and_says_which_it_is(folder: Path) -> None:
@@ -67,7 +72,7 @@ def test_a_changed_a_cut_and_a_missing_file_are_refused(folder: Path, name: str)
 def test_a_contract_that_does_not_fit_is_refused(
     folder: Path, change: Callable[[dict[str, Any]], object], words: str
 ) -> None:
-    edit(folder / "ensemble.json", change)
+    edit_contract(folder, change)
     with pytest.raises(WeightsError, match=words):
         open_weights(folder)
 

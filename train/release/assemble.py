@@ -18,7 +18,7 @@ import pandas as pd
 from safetensors.torch import save
 
 from skin_app.diagnoses import CODES
-from skin_app.weights.folder import Contract, Training
+from skin_app.weights.contract import Contract, Training
 from skin_app.weights.quantisation import Stored, packed
 from train.engine.predict import COUNTS, load_fold_member, views_label
 from train.engine.run import Run, RunError

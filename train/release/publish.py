@@ -15,7 +15,8 @@ from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.utils import validate_repo_id
 
-from skin_app.weights.folder import CONTRACT, WeightsFolder
+from skin_app.weights.contract import CONTRACT
+from skin_app.weights.folder import WeightsFolder
 from skin_app.weights.hub import FAULTS, as_hub_error, be_patient
 from train.data.ham10000 import IDS, TEXT
 from train.documents.template import filled
