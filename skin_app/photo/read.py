@@ -18,7 +18,7 @@ from PIL import Image
 
 from skin_app.photo.colour_profile import ProfileError, to_srgb
 from skin_app.photo.file_type import HEAD_BYTES, type_of
-from skin_app.photo.formats import Decoded, Opened, PhotoError, damaged
+from skin_app.photo.formats import Decoded, Opened, PhotoError, damage_error
 from skin_app.photo.formats.bmp import open_bmp
 from skin_app.photo.formats.heif import open_avif, open_heic
 from skin_app.photo.formats.jpeg import open_jpeg
@@ -88,7 +88,7 @@ def read_photo(source: bytes | str | Path) -> Photo:
     except PhotoError:
         raise
     except FAULTS:
-        raise damaged() from None
+        raise damage_error() from None
     return _as_srgb(decoded)
 
 

@@ -45,7 +45,7 @@ class Opened(NamedTuple):
     decode: Callable[[], Decoded]
 
 
-def damaged() -> PhotoError:
+def damage_error() -> PhotoError:
     """The error to raise for a file whose bytes contradict each other or end too early."""
     return PhotoError("The image is damaged or cut off: copy or export the photo again.")
 

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from skin_app.photo.colour_profile import D65, measured_profile
-from skin_app.photo.formats import Decoded, Opened, PhotoError, damaged, eight_bit
+from skin_app.photo.formats import Decoded, Opened, PhotoError, damage_error, eight_bit
 
 OS2 = (12, 16, 64)  # header lengths of the OS/2 family
 PLAIN, MASKS, JPEG, PNG = 0, 3, 4, 5
@@ -30,14 +30,14 @@ def open_bmp(data: bytes) -> Opened:
     if header == 16 or compression not in ((PLAIN,) if header in OS2 else (PLAIN, MASKS)):
         raise PhotoError("This BMP is stored in a way that is not read here: save it as PNG.")
     if width <= 0 or height == 0:
-        raise damaged()
+        raise damage_error()
     return Opened(width, abs(height), partial(_decoded, data, (width, abs(height)), header))
 
 
 def _decoded(data: bytes, size: tuple[int, int], header: int) -> Decoded:
     with Image.open(io.BytesIO(data), formats=["BMP"]) as image:
         if image.size != size:
-            raise damaged()
+            raise damage_error()
         image.load()
         pixels = eight_bit(image)
     if pixels.shape[2] == 4 and not pixels[..., 3].any():  # the alpha channel was never filled in

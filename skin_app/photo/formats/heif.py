@@ -12,7 +12,7 @@ import pillow_heif
 from PIL import Image, ImageOps, features
 
 from skin_app.photo.colour_profile import coded_profile
-from skin_app.photo.formats import Decoded, Opened, PhotoError, damaged, eight_bit
+from skin_app.photo.formats import Decoded, Opened, PhotoError, damage_error, eight_bit
 from skin_app.photo.formats.exif import profile_of, read_exif
 from skin_app.photo.formats.heif_damage import boxes, has_zeroed_pixels
 
@@ -25,7 +25,7 @@ def open_heic(data: bytes) -> Opened:
     _refuse_movie(data)
     pictures = pillow_heif.open_heif(data, convert_hdr_to_8bit=True)
     if len(pictures) == 0:
-        raise damaged()
+        raise damage_error()
     if len(pictures) > 1:
         raise PhotoError(
             "This file holds {count} pictures: save the one that you mean on its own.",

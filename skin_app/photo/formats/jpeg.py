@@ -8,7 +8,7 @@ import torch
 from torchvision.io import ImageReadMode, decode_image
 
 from skin_app.photo.colour_profile import MAX_PROFILE, ProfileError, ink_to_srgb
-from skin_app.photo.formats import Decoded, Opened, PhotoError, damaged
+from skin_app.photo.formats import Decoded, Opened, PhotoError, damage_error
 from skin_app.photo.formats.exif import profile_of, read_exif
 from skin_app.photo.formats.jpeg_damage import END, SCAN, has_too_many_scans, is_damaged, segments
 
@@ -29,7 +29,7 @@ def open_jpeg(data: bytes) -> Opened:
     for marker, place, body, _ in segments(data):
         if marker == SCAN:
             if data.find(bytes((0xFF, END)), place) < 0:
-                raise damaged()
+                raise damage_error()
             break
         if marker in FRAMES:
             frame = marker, *struct.unpack_from(">BHHB", body)
@@ -38,7 +38,7 @@ def open_jpeg(data: bytes) -> Opened:
         elif marker == EXIF and body.startswith(EXIF_MARK) and stated is None:
             stated = body
     if frame is None:
-        raise damaged()
+        raise damage_error()
     coding, bits, height, width, channels = frame
     if coding not in READ:
         raise PhotoError(

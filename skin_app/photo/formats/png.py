@@ -12,7 +12,7 @@ from functools import partial
 from PIL import Image, ImageOps
 
 from skin_app.photo.colour_profile import MAX_PROFILE, SRGB, coded_profile, measured_profile
-from skin_app.photo.formats import Decoded, Opened, PhotoError, damaged, eight_bit
+from skin_app.photo.formats import Decoded, Opened, PhotoError, damage_error, eight_bit
 from skin_app.photo.formats.exif import profile_of
 
 UNIT = 100_000  # cHRM and gAMA store whole numbers, 1 / `UNIT` each
@@ -47,7 +47,7 @@ def _decoded(data: bytes, chunks: Chunks, size: tuple[int, int]) -> Decoded:
         pixels = data[: start - 8] + data[end + 4 :]
     with Image.open(io.BytesIO(pixels), formats=["PNG"]) as image:
         if image.size != size:  # a second header may be larger than the one that was checked
-            raise damaged()
+            raise damage_error()
         image.load()
         stated = image.getexif()
         upright = ImageOps.exif_transpose(image)

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from skin_app.photo.colour_profile import MAX_PROFILE
-from skin_app.photo.formats import Decoded, Opened, PhotoError, damaged, eight_bit
+from skin_app.photo.formats import Decoded, Opened, PhotoError, damage_error, eight_bit
 from skin_app.photo.formats.exif import profile_of
 
 SUBFILE, OLD_SUBFILE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 254, 255, 256, 257, 258, 259, 262
@@ -115,7 +115,7 @@ def _pages(data: bytes, order: str) -> list[Directory]:
         pages.append(_directory(data, order, start))
         start = pages[-1].following
     if not pages:
-        raise damaged()
+        raise damage_error()
     return pages
 
 
@@ -128,7 +128,7 @@ def _directory(data: bytes, order: str, start: int) -> Directory:
         length = SIZES.get(form, 0) * values
         place = at + 8 if length <= 4 else offset
         if tag in places or place + length > len(data):
-            raise damaged()  # the same tag twice: Pillow and libtiff could differ
+            raise damage_error()  # the same tag twice: Pillow and libtiff could differ
         places[tag] = (place, length)
         if form in (SHORT, LONG) and values <= 16:
             numbers[tag] = read(f"{order}{values}{'H' if form == SHORT else 'I'}", data, place)
@@ -143,7 +143,7 @@ def _decoded(data: bytes, size: tuple[int, int], inverted: bool, profile: bytes 
         raise _unusual() from None
     with image:
         if image.size != size:
-            raise damaged()
+            raise damage_error()
         if profile is None:
             profile = profile_of(image.getexif())
         image.load()  # this turns it upright
