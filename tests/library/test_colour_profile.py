@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from skin_app.page.one_photo.handlers import held_copy
 from skin_app.photo.colour_profile import (
     ADOBE,
     ADOBE_RGB,
@@ -20,9 +19,7 @@ from skin_app.photo.colour_profile import (
     made_profile,
     to_srgb,
 )
-from skin_app.photo.read import Photo, read_photo
-from skin_app.quality import QualityLimits, findings
-from skin_app.words.quality import ADVICE
+from skin_app.photo.read import read_photo
 from tests.made_files import bmp, jpeg_with, png_with, saved
 from tests.tiny import picture
 
@@ -190,18 +187,6 @@ UNKNOWN = {
 @pytest.mark.parametrize("data", UNKNOWN.values(), ids=UNKNOWN)
 def test_colours_that_cannot_be_known_are_said(data: bytes) -> None:
     assert read_photo(data).unknown_profile
-
-
-def test_the_finding_is_named_and_stays_with_smaller_copies() -> None:
-    limits = QualityLimits(
-        low={}, high={}, false_alarm_rate=0.01, measured_false_alarms={}, fitted_on="nothing"
-    )
-    (found,) = findings(Photo(PIXELS, unknown_profile=True), limits)
-    assert found.name == "colour profile"
-    assert "export it as sRGB" in ADVICE[found.fault]
-    assert findings(Photo(PIXELS), limits) == ()
-    large = Photo(np.zeros((3000, 1000, 3), np.uint8), unknown_profile=True)
-    assert held_copy(large).unknown_profile
 
 
 def test_photos_are_converted_at_once_in_many_threads() -> None:

@@ -3,8 +3,6 @@
 import errno
 import os
 import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
@@ -291,21 +289,3 @@ def test_a_proxy_that_cannot_be_asked_is_told_without_its_password(
     assert "password" not in proxy_fault()
     bypass_proxies()
     assert ("*" in os.environ["NO_PROXY"]) == bool(words)
-
-
-def test_the_command_line_says_why_and_nothing_of_other_weights(there: StandIn, tmp_path: Path) -> None:
-    there.answers[TREE] = (503, {"Retry-After": "600"})
-    (tmp_path / "lesion.jpg").touch()
-    command = ["-m", "skin_app", "score", tmp_path / "lesion.jpg", "--out", tmp_path / "out.csv"]
-    done = subprocess.run(
-        [sys.executable, *command, "--weights", SOURCE],
-        env={"PATH": "", "HF_ENDPOINT": there.url, "HF_HOME": str(tmp_path), "HF_TOKEN": TOKEN},
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=Path(__file__).parents[2],
-    )
-    assert done.returncode == 2
-    assert "try again in 10 minutes (600 s)" in done.stderr
-    assert not [word for word in ("embedded", "Traceback", TOKEN) if word in done.stderr]
-    assert not (tmp_path / "out.csv").exists()
