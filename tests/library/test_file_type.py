@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from skin_app.photo.file_type import HEAD_BYTES, PICTURES, type_of
-from skin_app.photo.read import FORMATS
+from skin_app.photo.read import FORMATS, PhotoError, read_photo
 from skin_app.words.file_types import REFUSED
 from tests.made_files import saved
 
@@ -33,6 +33,7 @@ def tiff(*tags: tuple[int, int]) -> bytes:
         (saved(IMAGE, "BMP"), "BMP"),
         (saved(IMAGE, "GIF"), "GIF"),
         (saved(IMAGE, "JPEG2000"), "JPEG 2000"),
+        (saved(IMAGE, "JPEG2000", no_jp2=True), "JPEG 2000"),
         (saved(IMAGE, "AVIF"), "AVIF"),
         (boxes(b"heic", b"mif1"), "HEIC"),
         (boxes(b"mif1", b"heic", b"miaf"), "HEIC"),
@@ -49,6 +50,7 @@ def tiff(*tags: tuple[int, int]) -> bytes:
         (bytes(128) + b"DICM\2\0\0\0UL\4\0", "DICOM"),
         (b"\x08\0\x05\0CS\x0a\0ISO_IR 100", "DICOM"),
         (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
+        (b"\xff\x0a" + bytes(90), "JPEG XL"),
         (b"%PDF-1.7\n", "PDF"),
         (b"8BPS\0\1", "layers"),
         (b"PK\x03\x04\x14\0", "archive"),
@@ -57,8 +59,14 @@ def tiff(*tags: tuple[int, int]) -> bytes:
         (b"\0\5\x16\7" + bytes(90), "AppleDouble"),
     ],
 )
-def test_a_file_is_known_by_its_first_bytes(data: bytes, kind: str) -> None:
+def test_a_file_is_known_by_its_first_bytes_and_read_or_refused_by_name(data: bytes, kind: str) -> None:
     assert type_of(data[:HEAD_BYTES]) == kind
+    assert (kind in FORMATS) != (kind in REFUSED)
+    if kind in REFUSED:
+        with pytest.raises(PhotoError) as caught:
+            read_photo(data)
+        assert caught.value.sentence == REFUSED[kind]
+        assert ": " in str(caught.value)
 
 
 @pytest.mark.parametrize(
