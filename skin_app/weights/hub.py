@@ -13,6 +13,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from importlib import import_module
@@ -173,24 +174,22 @@ def wanted_wait(headers: Mapping[str, str]) -> int | None:
 def _refused(error: HfHubHTTPError, wait: int) -> str:
     """The sentence for a refusal by the Hub; `wait`: the seconds that it asks for, or 0."""
     status = error.response.status_code
-    for error_type, sentence in (
-        (GatedRepoError, words.GATED),
-        (DisabledRepoError, words.CLOSED),
-        (RevisionNotFoundError, words.NO_COMMIT),
-        (EntryNotFoundError, words.NO_FILE),
-    ):
-        if isinstance(error, error_type):
-            return sentence
-    if status == 401:
-        logged_in = "authorization" in error.response.request.headers
-        return words.UNKNOWN_TOKEN if logged_in else words.NOT_LOGGED_IN
-    if status == 404:
-        missing = isinstance(error, RepositoryNotFoundError)
-        return words.NO_REPO if missing else words.NOT_FOUND
-    if status == 429 or status >= 500:
-        unit = "" if not wait else "seconds" if wait <= 120 else "minutes"
-        return (words.TOO_MANY if status == 429 else words.DOWN)[unit]
-    return {403: words.FORBIDDEN, 407: words.PROXY_PASSWORD}.get(status, words.REFUSED)
+    unknown = status == 401 and "authorization" in error.response.request.headers
+    missing = isinstance(error, RepositoryNotFoundError)
+    unit = "" if not wait else "seconds" if wait <= 120 else "minutes"
+    return _first_of(
+        (isinstance(error, GatedRepoError), words.GATED),
+        (isinstance(error, DisabledRepoError), words.CLOSED),
+        (isinstance(error, RevisionNotFoundError), words.NO_COMMIT),
+        (isinstance(error, EntryNotFoundError), words.NO_FILE),
+        (status == 401, words.UNKNOWN_TOKEN if unknown else words.NOT_LOGGED_IN),
+        (status == 403, words.FORBIDDEN),
+        (status == 404, words.NO_REPO if missing else words.NOT_FOUND),
+        (status == 407, words.PROXY_PASSWORD),
+        (status == 429, words.TOO_MANY[unit]),
+        (status >= 500, words.DOWN[unit]),
+        (True, words.REFUSED),
+    )
 
 
 def _unreached(chain: list[BaseException], by_proxy: bool) -> str:
@@ -202,7 +201,7 @@ def _unreached(chain: list[BaseException], by_proxy: bool) -> str:
     numbers = {cause.errno for cause in chain if isinstance(cause, OSError)}
     texts = " ".join(map(str, chain))
     asked = HTTP.ConnectError, HTTP.ConnectTimeout
-    judged: tuple[tuple[bool, str], ...] = (
+    return _first_of(
         (bool(numbers & {errno.ENOSPC, errno.EDQUOT}) or "No space left" in texts, words.DISK_FULL),
         (any(type(cause) is OfflineModeIsEnabled for cause in chain), words.OFFLINE),
         (has(ssl.SSLCertVerificationError), words.CERTIFICATE),
@@ -221,8 +220,12 @@ def _unreached(chain: list[BaseException], by_proxy: bool) -> str:
         (has(HTTP.TransportError), words.BROKE_OFF),
         (has(ConnectionError), words.NO_NETWORK),
         (bool(numbers & NOT_WRITABLE), words.NOT_WRITABLE),
+        (True, words.FAILED),
     )
-    return next((sentence for is_so, sentence in judged if is_so), words.FAILED)
+
+
+def _first_of(*judged: tuple[bool, str]) -> str:
+    return next(sentence for is_so, sentence in judged if is_so)
 
 
 def _is_of_the_client(error: Exception) -> bool:
@@ -277,14 +280,12 @@ def proxy_fault() -> str:
 
 
 def _fault_of(address: str) -> str:
-    try:
+    with suppress(ValueError):
         parts = urlsplit(address if "://" in address else f"http://{address}")
-        known = parts.scheme in PROXY_SCHEMES and parts.hostname and parts.port != 0
-    except ValueError:
-        return words.NO_PROXY
-    if not known:
-        return words.NO_PROXY
-    return words.SOCKS if parts.scheme.startswith("socks") and find_spec("socksio") is None else ""
+        if parts.scheme in PROXY_SCHEMES and parts.hostname and parts.port != 0:
+            lacks = parts.scheme.startswith("socks") and find_spec("socksio") is None
+            return words.SOCKS if lacks else ""
+    return words.NO_PROXY
 
 
 def _variable(name: str) -> str:
