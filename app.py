@@ -16,7 +16,7 @@ from skin_app.gallery.pictures import LesionPictures, PicturesError
 from skin_app.page.listening import ServeError, listening
 from skin_app.page.sessions import private_folder
 from skin_app.weights.folder import WeightsError
-from skin_app.weights.proxies import spare, unusable
+from skin_app.weights.hub import bypass_proxies, proxy_fault
 
 
 def main() -> int:
@@ -36,10 +36,10 @@ def main() -> int:
             port or environ.get("PORT") or "7860",
         )
         with private_folder() as uploads:
-            for warning in filter(None, (ensemble.weights.instead, unusable())):
+            for warning in filter(None, (ensemble.weights.instead, proxy_fault())):
                 print(f"warning: {warning}", file=sys.stderr)
             print(f"Starting the page on {where.told}", flush=True)
-            spare(where.host)
+            bypass_proxies(where.host)
             # only now: with some proxies gradio cannot even be imported
             from skin_app.page.build import build_page
             from skin_app.page.serve import serve

@@ -19,7 +19,8 @@ from skin_app.calibration import calibrated, malignant_probability, prior_adjust
 from skin_app.hardware import best_device, describe, precision
 from skin_app.heatmap import attributions, averaged_over_members, of_probabilities, on_shared_scale
 from skin_app.network import Member, MemberConfig, run_members, shared_stages
-from skin_app.photo.read import MAX_PIXELS, Photo, PhotoError, read_photo
+from skin_app.photo.limits import MAX_PIXELS
+from skin_app.photo.read import Photo, PhotoError, read_photo
 from skin_app.quality import file_findings
 from skin_app.trust import Assessment, Look, assess, look_at
 from skin_app.views import VIEWS, centre_square, photo_views, views_by_size

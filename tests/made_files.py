@@ -31,7 +31,7 @@ def tiff(
 ) -> bytes:
     """(height, width, samples) as one strip, one plane a sample (`planes=(2,)`), or square tiles.
 
-    `tags`: `compression` (1 or 8), `extra`, `planes`, `orientation`, `colour_map`, `format`.
+    `tags`: `compression` (1 or 8), `extra`, `planes`, `orientation`.
     """
     height, width, count = samples.shape
     kind = samples.dtype.newbyteorder(order)
@@ -40,8 +40,7 @@ def tiff(
     data = [np.ascontiguousarray(part.astype(kind)).tobytes() for part in parts]
     compressed = tags.get("compression") == (8,)
     data = [zlib.compress(part) for part in data] if compressed else data
-    named = {"compression": 259, "orientation": 274, "planes": 284, "colour_map": 320}
-    named |= {"extra": 338, "format": 339}
+    named = {"compression": 259, "orientation": 274, "planes": 284, "extra": 338}
     entries = {
         256: (4, (width,)), 257: (4, (height,)), 258: (3, (samples.itemsize * 8,) * count),
         259: (3, (1,)), 262: (3, (photometric,)), 277: (3, (count,)),

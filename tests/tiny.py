@@ -16,7 +16,8 @@ from skin_app.outcome import DecisionLimits, ViewLimits
 from skin_app.quality import QualityLimits
 from skin_app.skin_tone import TONES, ToneBands
 from skin_app.trust import Trust
-from skin_app.weights.folder import Contract, Training, read_folder
+from skin_app.weights.contract import Contract, Training
+from skin_app.weights.folder import read_folder
 from train.audit.novelty import FittedNovelty
 from train.release.audit import store
 from train.release.weights_folder import write_folder

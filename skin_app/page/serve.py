@@ -20,7 +20,7 @@ from skin_app.page.labels import Labels
 from skin_app.page.listening import Listening, PortError, ServeError
 from skin_app.page.sessions import HELD_FOR, forget_idle
 from skin_app.page.theme import head, theme
-from skin_app.photo.read import MAX_BYTES
+from skin_app.photo.limits import MAX_BYTES
 
 NO_ADDRESSES = "Files are not fetched from addresses here: upload the photo itself."
 # `launch` has `run_history` from 6.24 on; of the versions allowed, only the newest was tested.

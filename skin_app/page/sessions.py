@@ -22,7 +22,8 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from skin_app.page.listening import ServeError
-from skin_app.photo.read import MAX_BYTES, PhotoError
+from skin_app.photo.limits import MAX_BYTES
+from skin_app.photo.read import PhotoError
 
 if TYPE_CHECKING:  # the upload folder is made before gradio is imported
     from gradio import Blocks

@@ -5,44 +5,32 @@ import struct
 from collections.abc import Iterator
 
 HEAD_BYTES = 4096
-READ = ("JPEG", "PNG", "WebP", "HEIC", "AVIF", "TIFF", "BMP")  # types that `read_photo` can decode
 PICTURES = frozenset(  # types that hold pictures, readable or not: a folder scan must report them
-    {*READ, "GIF", "DICOM", "JPEG 2000", "JPEG XL", "JPEG XR", "SVG", "raw", "layers"}
+    {
+        *("JPEG", "PNG", "WebP", "HEIC", "AVIF", "TIFF", "BMP"),
+        *("GIF", "DICOM", "JPEG 2000", "JPEG XL", "JPEG XR", "SVG", "raw", "layers"),
+    }
 )
-STARTS = (
-    (b"\xff\xd8\xff", "JPEG"),
-    (b"\x89PNG\r\n\x1a\n", "PNG"),
-    (b"GIF87a", "GIF"),
-    (b"GIF89a", "GIF"),
-    (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"),
-    (b"\xff\x4f\xff\x51", "JPEG 2000"),
-    (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
-    (b"\xff\x0a", "JPEG XL"),
-    (b"II\xbc\x01", "JPEG XR"),
-    (b"8BPS", "layers"),
-    (b"gimp xcf", "layers"),
-    (b"FUJIFILMCCD-RAW", "raw"),
-    (b"IIRO", "raw"),
-    (b"IIRS", "raw"),
-    (b"MMOR", "raw"),
-    (b"IIU\0", "raw"),
-    (b"II*\0", "TIFF"),
-    (b"MM\0*", "TIFF"),
-    (b"II+\0", "TIFF"),
-    (b"MM\0+", "TIFF"),
-    (b"\x1a\x45\xdf\xa3", "video"),
-    (b"\0\0\x01\xba", "video"),
-    (b"\0\0\x01\xb3", "video"),
-    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "video"),
-    (b"FLV\x01", "video"),
-    (b"PK\x03\x04", "archive"),
-    (b"PK\x05\x06", "archive"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "archive"),
-    (b"Rar!\x1a\x07", "archive"),
-    (b"7z\xbc\xaf\x27\x1c", "archive"),
-    (b"\x1f\x8b\x08", "archive"),
-    (b"\0\x05\x16\x07", "AppleDouble"),
-)
+STARTS = {
+    "JPEG": (b"\xff\xd8\xff",),
+    "PNG": (b"\x89PNG\r\n\x1a\n",),
+    "GIF": (b"GIF87a", b"GIF89a"),
+    "JPEG 2000": (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"),
+    "JPEG XL": (b"\0\0\0\x0cJXL \r\n\x87\n", b"\xff\x0a"),
+    "JPEG XR": (b"II\xbc\x01",),
+    "layers": (b"8BPS", b"gimp xcf"),
+    "raw": (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0"),
+    "TIFF": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+    "video": (
+        *(b"\x1a\x45\xdf\xa3", b"\0\0\x01\xba", b"\0\0\x01\xb3", b"FLV\x01"),
+        b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",
+    ),
+    "archive": (
+        *(b"PK\x03\x04", b"PK\x05\x06", b"Rar!\x1a\x07", b"7z\xbc\xaf\x27\x1c", b"\x1f\x8b\x08"),
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+    ),
+    "AppleDouble": (b"\0\x05\x16\x07",),
+}
 BITMAP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)
 HEIC_BRANDS = {
     b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"mif2", b"msf1",
@@ -59,12 +47,12 @@ RAW_COMPRESSIONS = (32767, 32769, 32770, 34713, 65535)  # Sony, Epson, Samsung, 
 def type_of(head: bytes) -> str | None:
     """Short name of a file's type, by its first `HEAD_BYTES` bytes; None if unknown.
 
-    One of `READ`, another of `PICTURES`, or "PDF", "video", "HTML", "archive", "AppleDouble".
+    One of `PICTURES`, or "PDF", "video", "HTML", "archive", "AppleDouble".
     """
     if head[128:132] == b"DICM" or BARE_DICOM.match(head):
         return "DICOM"
-    for start, found in STARTS:
-        if head.startswith(start):
+    for found, starts in STARTS.items():
+        if head.startswith(starts):
             return "raw" if found == "TIFF" and _is_raw(head) else found
     if head[:4] == b"RIFF":
         return {b"WEBP": "WebP", b"AVI ": "video"}.get(head[8:12])
@@ -104,7 +92,7 @@ def _is_raw(head: bytes) -> bool:
     """Whether an apparent TIFF holds raw sensor data, which cameras store in the same layout."""
     if head[8:10] == b"CR":
         return True
-    tags = dict(first_tags(head))
+    tags = dict(_first_tags(head))
     return (
         DNG_VERSION in tags
         or tags.get(PHOTOMETRIC) in SENSOR_DATA
@@ -113,7 +101,7 @@ def _is_raw(head: bytes) -> bool:
     )
 
 
-def first_tags(data: bytes) -> Iterator[tuple[int, int]]:
+def _first_tags(data: bytes) -> Iterator[tuple[int, int]]:
     """Number and first value of each tag in a TIFF's first directory, as far as `data` reaches.
 
     If a tag's values are stored elsewhere in the file, the value is their offset.

@@ -18,25 +18,28 @@ from PIL import Image
 
 from skin_app.photo.colour_profile import ProfileError, to_srgb
 from skin_app.photo.file_type import HEAD_BYTES, type_of
-from skin_app.photo.formats import bmp, heif, jpeg, png, tiff, webp
-from skin_app.photo.formats.opened import Decoded, Opened, PhotoError, damaged
+from skin_app.photo.formats import Decoded, Opened, PhotoError, damage_error
+from skin_app.photo.formats.bmp import open_bmp
+from skin_app.photo.formats.heif import open_avif, open_heic
+from skin_app.photo.formats.jpeg import open_jpeg
+from skin_app.photo.formats.png import open_png
+from skin_app.photo.formats.tiff import open_tiff
+from skin_app.photo.formats.webp import open_webp
+from skin_app.photo.limits import check_bytes, check_size
 from skin_app.words.file_types import REFUSED, UNKNOWN
 
-MAX_BYTES = 40_000_000
-MAX_PIXELS = 60_000_000
-MIN_SIDE = 64
 READ_SUFFIXES = (  # suffixes of image files named by an id; the content decides the type
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".heic", ".heif", ".hif", ".avif"),
     *(".tif", ".tiff", ".bmp"),
 )
 FORMATS: dict[str, Callable[[bytes], Opened]] = {
-    "JPEG": jpeg.opened,
-    "PNG": png.opened,
-    "WebP": webp.opened,
-    "HEIC": heif.opened_heic,
-    "AVIF": heif.opened_avif,
-    "TIFF": tiff.opened,
-    "BMP": bmp.opened,
+    "JPEG": open_jpeg,
+    "PNG": open_png,
+    "WebP": open_webp,
+    "HEIC": open_heic,
+    "AVIF": open_avif,
+    "TIFF": open_tiff,
+    "BMP": open_bmp,
 }
 FAULTS = (
     *(RuntimeError, OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, KeyError),
@@ -69,34 +72,29 @@ class Photo:
 def read_photo(source: bytes | str | Path) -> Photo:
     """Decode a photo from its bytes or its path: JPEG, PNG, WebP, HEIC, AVIF, TIFF or BMP.
 
-    Raises `PhotoError` for anything but a complete, single-frame image within the limits
-    (`MAX_BYTES`, `MAX_PIXELS`, `MIN_SIDE`).
+    Raises `PhotoError` for anything but a complete, single-frame image within `limits`.
     """
-    data = source if isinstance(source, bytes) else _read_bytes(Path(source))
-    _check_length(len(data))
-    opened = _opened(data)
-    width, height = opened.width, opened.height
-    if width * height > MAX_PIXELS:
-        raise PhotoError(
-            "The image is {width} x {height} pixels, more than {limit} million: "
-            "save a smaller copy (2,000 pixels a side is plenty) and try that.",
-            width=width,
-            height=height,
-            limit=MAX_PIXELS // 1_000_000,
-        )
-    if min(width, height) < MIN_SIDE:
-        raise PhotoError(
-            "The image is only {width} x {height} pixels: use one of at least {least} a side.",
-            width=width,
-            height=height,
-            least=MIN_SIDE,
-        )
-    return _as_srgb(_decoded(opened))
-
-
-def _read_bytes(path: Path) -> bytes:
+    data = source if isinstance(source, bytes) else _bytes_of(Path(source))
+    check_bytes(len(data))
+    found = type_of(data[:HEAD_BYTES])
+    if found is None:
+        raise PhotoError(UNKNOWN)
+    if found in REFUSED:
+        raise PhotoError(REFUSED[found], kind=found)
     try:
-        _check_length(path.stat().st_size)
+        opened = FORMATS[found](data)  # the header, before any pixel is decoded
+        check_size(opened.width, opened.height)
+        decoded = opened.decode()
+    except PhotoError:
+        raise
+    except FAULTS:
+        raise damage_error() from None
+    return _as_srgb(decoded)
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        check_bytes(path.stat().st_size)
         return path.read_bytes()
     except FileNotFoundError:
         raise PhotoError("There is no such file: check the path.") from None
@@ -107,42 +105,6 @@ def _read_bytes(path: Path) -> bytes:
         ) from error
 
 
-def _check_length(length: int) -> None:
-    if length == 0:
-        raise PhotoError("The file is empty (0 bytes): copy or export the photo again.")
-    if length > MAX_BYTES:
-        raise PhotoError(
-            "The file has {megabytes} MB, more than the limit of {limit} MB: "
-            "save a smaller copy and try that.",
-            megabytes=round(length / 1e6),
-            limit=MAX_BYTES // 1_000_000,
-        )
-
-
-def _opened(data: bytes) -> Opened:
-    """The file's header, before any pixel is decoded."""
-    found = type_of(data[:HEAD_BYTES])
-    if found is None:
-        raise PhotoError(UNKNOWN)
-    if found in REFUSED:
-        raise PhotoError(REFUSED[found], kind=found)
-    try:
-        return FORMATS[found](data)
-    except PhotoError:
-        raise
-    except FAULTS:
-        raise damaged() from None
-
-
-def _decoded(opened: Opened) -> Decoded:
-    try:
-        return opened.decode()
-    except PhotoError:
-        raise
-    except FAULTS:
-        raise damaged() from None
-
-
 def _as_srgb(decoded: Decoded) -> Photo:
     """Convert colours to sRGB, then put transparent parts on white."""
     colours, unknown = decoded.pixels[..., :3], False
@@ -151,12 +113,8 @@ def _as_srgb(decoded: Decoded) -> Photo:
             colours = to_srgb(colours, decoded.profile)
         except ProfileError:
             unknown = True
-    if decoded.pixels.shape[2] == 3:
-        return Photo(colours, unknown, decoded.damaged)
-    return Photo(_on_white(colours, decoded.pixels[..., 3:]), unknown, decoded.damaged)
-
-
-def _on_white(colours: np.ndarray, opacity: np.ndarray) -> np.ndarray:
-    image = Image.fromarray(np.concatenate([colours, opacity], axis=2))
-    white = Image.new("RGBA", image.size, "white")
-    return np.array(Image.alpha_composite(white, image).convert("RGB"))
+    if decoded.pixels.shape[2] == 4:
+        image = Image.fromarray(np.concatenate([colours, decoded.pixels[..., 3:]], axis=2))
+        white = Image.new("RGBA", image.size, "white")
+        colours = np.array(Image.alpha_composite(white, image).convert("RGB"))
+    return Photo(colours, unknown, decoded.damaged)

@@ -115,14 +115,9 @@ def roc(positive: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray
     """
     if positive.all() or not positive.any():
         return None
-    order = np.argsort(-score, kind="stable")
-    last = np.flatnonzero(np.diff(score[order], append=-np.inf))  # of each run of equal scores
-    caught = np.cumsum(positive[order])[last]
-    alarms = last + 1 - caught
-    return (
-        np.concatenate([[0.0], alarms / (~positive).sum()]),
-        np.concatenate([[0.0], caught / positive.sum()]),
-    )
+    from sklearn.metrics import roc_curve  # takes a second to import
+
+    return roc_curve(positive, score, drop_intermediate=False)[:2]
 
 
 def confusions(counts: np.ndarray) -> list[Confusion]:

@@ -7,7 +7,8 @@ import pytest
 
 from skin_app.novelty import NoveltyDetector
 from skin_app.trust import Trust
-from skin_app.weights.folder import Contract, open_weights
+from skin_app.weights.contract import Contract
+from skin_app.weights.folder import open_weights
 from train.audit.bench import Bench
 from train.data.ham10000 import DataError, Dataset
 from train.documents.trust import SECTIONS, document, read_document, write_text

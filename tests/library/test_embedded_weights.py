@@ -1,8 +1,5 @@
 """The weights that ship: whole, small, honest about themselves, and as good as they say."""
 
-import shutil
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -75,15 +72,16 @@ def test_card_and_readme_say_what_the_contract_says(ensemble: Ensemble) -> None:
     front = (EMBEDDED / "README.md").read_text().split("---\n")[1]
     (index,) = yaml.safe_load(front)["model-index"]
     (result,) = index["results"]
-    measured = {f"{own['type']}: {own['name']}": own["value"] for own in result["metrics"]}
+    measured = {(own["type"], own["name"]): own["value"] for own in result["metrics"]}
     scores = contract.scores["views_8"]
+    plain, adjusted = scores["calibrated"], scores["prior_adjusted"]
     assert measured == {
-        "accuracy: accuracy, calibrated": round(scores["calibrated"]["accuracy"], 4),
-        "balanced_accuracy: balanced accuracy, prior-adjusted": round(
-            scores["prior_adjusted"]["balanced_accuracy"], 4
+        ("accuracy", "accuracy, calibrated"): round(plain["accuracy"], 4),
+        ("balanced_accuracy", "balanced accuracy, prior-adjusted"): round(
+            adjusted["balanced_accuracy"], 4
         ),
-        "f1: macro f1, calibrated": round(scores["calibrated"]["macro_f1"], 4),
-        "roc_auc: malignant auc, calibrated": round(scores["calibrated"]["malignant_auc"], 4),
+        ("f1", "macro f1, calibrated"): round(plain["macro_f1"], 4),
+        ("roc_auc", "malignant auc, calibrated"): round(plain["malignant_auc"], 4),
     }
     readme = (ROOT / "README.md").read_text()
     assert readme == with_scores(readme, contract)
@@ -136,23 +134,13 @@ def test_the_members_share_their_frozen_stages(ensemble: Ensemble) -> None:
     assert len(ensemble.groups[0].members) == len(ensemble.weights.contract.training.shipped)
 
 
-def test_one_changed_byte_in_a_copy_is_refused(tmp_path: Path) -> None:
-    folder = tmp_path / "weights"
-    shutil.copytree(EMBEDDED, folder)
-    path = folder / "member-0" / "model.safetensors"
-    data = bytearray(path.read_bytes())
-    data[1_000_000] ^= 1
-    path.write_bytes(data)
-    with pytest.raises(ValueError, match="damaged or was changed"):
-        open_weights(folder)
-
-
 def test_two_of_the_four_drawings_are_refused_as_the_readme_says(ensemble: Ensemble) -> None:
-    outcomes = {}
-    for path in sorted(EXAMPLES_FOLDER.glob("*.jpg")):
-        (analysis,) = ensemble.analyse_all([read_photo(path)], with_maps=False)
-        assert analysis.assessment is not None
-        outcomes[path.stem] = analysis.assessment.decision.outcome
-    assert len(outcomes) == 4
-    answered = {name for name, outcome in outcomes.items() if outcome != "not dermatoscopic"}
+    paths = sorted(EXAMPLES_FOLDER.glob("*.jpg"))
+    assert len(paths) == 4
+    analyses = ensemble.analyse_all([read_photo(path) for path in paths], with_maps=False)
+    answered = {
+        path.stem
+        for path, analysis in zip(paths, analyses, strict=True)
+        if analysis.outcome != "not dermatoscopic"
+    }
     assert answered == {"globules", "irregular-patchy"}

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import auc, roc_auc_score, roc_curve
+from sklearn.metrics import auc, roc_auc_score
 
 from skin_app.diagnoses import CODES, DIAGNOSES, MALIGNANT
 from skin_app.weights.evaluation import FILE, Evaluation, confusions, read_evaluation, roc
-from skin_app.weights.folder import WeightsError, file_hash, open_weights
+from skin_app.weights.folder import WeightsError, open_weights
+from skin_app.weights.verify import file_hash
 from tests.tiny import write_weights
-from train.explain.pairs import confusions as pairs_of_the_trainer
 from train.scores.metrics import confusion_counts, weighted_scores
 
 
@@ -31,60 +31,52 @@ def test_the_calibration_error_is_that_of_the_trainer(evaluation: Evaluation) ->
     assert evaluation.reliability.images.sum() == len(evaluation.labels)
 
 
-def test_curves_are_those_of_scikit_learn(evaluation: Evaluation) -> None:
-    curve = evaluation.malignant_roc
-    assert curve is not None
-    positive = np.array(MALIGNANT)[evaluation.labels]
-    mass = evaluation.probabilities[:, np.array(MALIGNANT)].sum(axis=1)
-    false, true, _ = roc_curve(positive, mass, drop_intermediate=False)
-    np.testing.assert_allclose(curve, (false, true))
+def test_curves_hold_every_threshold_and_the_area_of_scikit_learn(evaluation: Evaluation) -> None:
+    malignant = evaluation.probabilities[:, np.array(MALIGNANT)].sum(axis=1)
+    judged = [(evaluation.malignant_roc, np.array(MALIGNANT)[evaluation.labels], malignant)]
     for k, diagnosis in enumerate(DIAGNOSES):
-        curve = evaluation.roc_of(diagnosis)
+        score = evaluation.probabilities[:, k]
+        judged.append((evaluation.roc_of(diagnosis), evaluation.labels == k, score))
+    for curve, positive, score in judged:
         assert curve is not None
-        expected = roc_auc_score(evaluation.labels == k, evaluation.probabilities[:, k])
-        assert auc(*curve) == pytest.approx(expected)
-
-
-def test_equal_scores_make_one_step() -> None:
+        assert auc(*curve) == pytest.approx(roc_auc_score(positive, score))
     curve = roc(np.array([True, False, True, False]), np.array([0.9, 0.5, 0.5, 0.1]))
     assert curve is not None
-    np.testing.assert_allclose(curve, ([0, 0, 0.5, 1], [0, 0.5, 1, 1]))
+    np.testing.assert_allclose(curve, ([0, 0, 0.5, 1], [0, 0.5, 1, 1]))  # equal scores make one step
     assert roc(np.array([True, True]), np.array([0.1, 0.2])) is None
 
 
-def test_confused_pairs_are_those_of_the_trainer(evaluation: Evaluation) -> None:
+def test_confused_pairs_agree_with_a_cross_tabulation(evaluation: Evaluation) -> None:
     predicted = evaluation.probabilities.argmax(axis=1)
-    counts = confusion_counts(evaluation.labels, predicted)
-    expected = pairs_of_the_trainer(evaluation.labels, predicted)
-    found = [(p.true.code, p.called.code, p.images, p.share) for p in confusions(counts)]
-    assert found == list(
-        expected[["true", "predicted", "images", "share_of_true"]].itertuples(index=False, name=None)
-    )
+    found = confusions(confusion_counts(evaluation.labels, predicted))
+    crossed = pd.crosstab(evaluation.labels, predicted)
+    assert sum(pair.images for pair in found) == (evaluation.labels != predicted).sum()
+    assert found == sorted(found, key=lambda pair: -pair.images)
+    for pair in found:
+        i, k = DIAGNOSES.index(pair.true), DIAGNOSES.index(pair.called)
+        assert pair.images == crossed.loc[i, k]
+        assert pair.share == pytest.approx(crossed.loc[i, k] / (evaluation.labels == i).sum())
 
 
-def listed_anew(folder: Path, table: pd.DataFrame) -> None:
-    """Replace the kept predictions, with the right hash."""
-    table.to_csv(folder / FILE, index=False)
-    contract = json.loads((folder / "ensemble.json").read_text())
-    contract["files"][FILE] = file_hash(folder / FILE)
-    (folder / "ensemble.json").write_text(json.dumps(contract))
-
-
-def test_weights_without_predictions_have_no_evaluation(tmp_path: Path) -> None:
+def test_weights_without_predictions_have_no_evaluation_and_wrong_ones_are_refused(
+    tmp_path: Path,
+) -> None:
     folder = write_weights(tmp_path / "weights")
     assert read_evaluation(open_weights(folder)) is None  # the file has no logits
     contract = json.loads((folder / "ensemble.json").read_text())
-    del contract["files"][FILE]
-    (folder / "ensemble.json").write_text(json.dumps(contract))
-    assert read_evaluation(open_weights(folder)) is None  # and is not listed
 
+    def predicted(dx: list[str], **logits: object) -> None:
+        columns = {f"logit_8views_{code}": [0.0, 1.0] for code in CODES}
+        pd.DataFrame({"dx": dx, **columns, **logits}).to_csv(folder / FILE, index=False)
+        contract["files"][FILE] = file_hash(folder / FILE)
+        (folder / "ensemble.json").write_text(json.dumps(contract))
 
-def test_predictions_of_something_else_are_refused(tmp_path: Path) -> None:
-    folder = write_weights(tmp_path / "weights")
-    columns = {f"logit_8views_{code}": [0.0, 1.0] for code in CODES}
-    listed_anew(folder, pd.DataFrame({"dx": ["nv", "wart"], **columns}))
+    predicted(["nv", "wart"])
     with pytest.raises(WeightsError, match="other diagnoses than the seven"):
         read_evaluation(open_weights(folder))
-    listed_anew(folder, pd.DataFrame({"dx": ["nv", "mel"], **columns, "logit_8views_nv": "?"}))
+    predicted(["nv", "mel"], logit_8views_nv="?")
     with pytest.raises(WeightsError, match="cannot be read"):
         read_evaluation(open_weights(folder))
+    del contract["files"][FILE]
+    (folder / "ensemble.json").write_text(json.dumps(contract))
+    assert read_evaluation(open_weights(folder)) is None  # the file is not listed

@@ -3,12 +3,11 @@
 import errno
 import os
 import socket
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from huggingface_hub import constants
@@ -17,14 +16,15 @@ from huggingface_hub.lfs import _validate_batch_actions
 from skin_app.weights import folder as weights
 from skin_app.weights import hub
 from skin_app.weights.folder import WeightsError, open_weights
-from skin_app.weights.hub import HubError, download
-from skin_app.weights.hub_faults import wanted_wait
+from skin_app.weights.hub import HubError, bypass_proxies, download_weights, proxy_fault, wanted_wait
 from tests.hub import COMMIT, REPO, SOURCE, StandIn, stand_in
 from tests.tiny import write_weights
 
 TOKEN = "hf_" + "secret" * 6
-TREE = "/api/models"
+TREE, FILE = "/api/models", f"/{REPO}/resolve/{COMMIT}/"
 PROXIES = [f"{kind}_proxy" for kind in ("http", "https", "all", "no")]
+PROXY, NO_ADDRESS = "http://proxy.example:3128", "is no address of a proxy"
+PointTo = Callable[[str], None]
 
 
 @pytest.fixture(scope="module")
@@ -32,31 +32,41 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_weights(tmp_path_factory.mktemp("hub") / "weights")
 
 
-def point_to(endpoint: str, cache: Path, patch: pytest.MonkeyPatch) -> None:
-    """As HF_ENDPOINT and HF_HUB_CACHE do, which the client reads when it is imported."""
+@pytest.fixture(autouse=True)
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [*PROXIES, *map(str.upper, PROXIES)]:
-        patch.delenv(name, raising=False)
-    patch.setenv("HF_TOKEN", TOKEN)
-    patch.setattr(constants, "ENDPOINT", endpoint)
-    template = f"{endpoint}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
-    patch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-    patch.setattr(constants, "HF_HUB_CACHE", str(cache))
-    patch.setattr(hub, "PATIENCE", 0.0)
-    patch.setattr(hub, "SILENCE", 0.5)
+        monkeypatch.setenv(name, "")  # so that what a test sets is undone
+        monkeypatch.delenv(name)
 
 
 @pytest.fixture
-def there(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
+def point_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PointTo:
+    """Sets the Hub's address, as HF_ENDPOINT does, which the client reads when it is imported."""
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(hub, "PATIENCE", 0.0)
+    monkeypatch.setattr(hub, "SILENCE", 0.5)
+
+    def point(endpoint: str) -> None:
+        monkeypatch.setattr(constants, "ENDPOINT", endpoint)
+        template = f"{endpoint}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+
+    return point
+
+
+@pytest.fixture
+def there(folder: Path, point_to: PointTo) -> Iterator[StandIn]:
     """The stand-in, which the client takes for the Hub; with an empty cache."""
     with stand_in(folder) as standing:
-        point_to(standing.url, tmp_path / "cache", monkeypatch)
+        point_to(standing.url)
         yield standing
 
 
 def said() -> str:
     """What the client's failure is told as: one sentence, without the token."""
     with pytest.raises(HubError) as caught:
-        download(REPO, COMMIT)
+        download_weights(REPO, COMMIT)
     sentence = str(caught.value)
     assert "\n" not in sentence
     assert TOKEN not in sentence
@@ -73,36 +83,39 @@ def test_what_was_downloaded_is_verified_and_opened_again_without_the_hub(there:
 
 
 @pytest.mark.parametrize(
-    ("status", "headers", "words"),
+    ("path", "answer", "words"),
     [
-        (401, {}, "does not know your token (401)"),
-        (403, {}, "Your token may not read someone/skin (403)"),
-        (403, {"X-Error-Code": "GatedRepo"}, "ask for access on its page"),
-        (403, {"X-Error-Message": "Access to this resource is disabled."}, "has closed"),
-        (404, {"X-Error-Code": "RepoNotFound"}, "has no repo someone/skin"),
-        (404, {"X-Error-Code": "RevisionNotFound"}, f"has no commit {COMMIT}"),
-        (404, {"X-Error-Code": "EntryNotFound"}, "A file of someone/skin is missing"),
-        (404, {}, "check the name, the commit, and HF_ENDPOINT"),
-        (429, {}, "too many requests (429): try again later"),
-        (429, {"Retry-After": "37"}, "try again in 37 seconds"),
-        (429, {"Retry-After": "3600"}, "try again in 60 minutes (3600 s)"),
-        (429, {"RateLimit": '"api";r=0;t=280'}, "try again in 5 minutes (280 s)"),
-        (500, {}, "fault of its own (500)"),
-        (503, {"Retry-After": "90"}, "fault of its own (503): try again in 90 seconds"),
-        (504, {}, "fault of its own (504)"),
-        (418, {}, "refuses someone/skin (418)"),
+        (TREE, (401, {}), "does not know your token (401)"),
+        (TREE, (403, {}), "Your token may not read someone/skin (403)"),
+        (TREE, (403, {"X-Error-Code": "GatedRepo"}), "ask for access on its page"),
+        (TREE, (403, {"X-Error-Message": "Access to this resource is disabled."}), "has closed"),
+        (TREE, (404, {"X-Error-Code": "RepoNotFound"}), "has no repo someone/skin"),
+        (TREE, (404, {"X-Error-Code": "RevisionNotFound"}), f"has no commit {COMMIT}"),
+        (FILE, (404, {"X-Error-Code": "EntryNotFound"}), "A file of someone/skin is missing"),
+        (TREE, (404, {}), "check the name, the commit, and HF_ENDPOINT"),
+        (TREE, (429, {}), "too many requests (429): try again later"),
+        (TREE, (429, {"Retry-After": "37"}), "try again in 37 seconds"),
+        (TREE, (429, {"Retry-After": "3600"}), "try again in 60 minutes (3600 s)"),
+        (TREE, (429, {"RateLimit": '"api";r=0;t=280'}), "try again in 5 minutes (280 s)"),
+        (TREE, (500, {}), "fault of its own (500)"),
+        (TREE, (503, {"Retry-After": "90"}), "fault of its own (503): try again in 90 seconds"),
+        (TREE, (418, {}), "refuses someone/skin (418)"),
+        (TREE, (200, {"Content-Type": "text/html"}), "is not the Hub"),
+        (TREE, "silent", "does not answer in time"),
+        (FILE, "silent", "does not answer in time"),
+        (f"{FILE}member-0/model.safetensors", "cut", "broke off: start the same command again"),
     ],
 )
 def test_each_refusal_says_what_to_do(
-    there: StandIn, status: int, headers: dict[str, str], words: str
+    there: StandIn,
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+    answer: tuple[int, dict[str, str]] | str,
+    words: str,
 ) -> None:
-    there.answers[TREE] = (status, headers)
+    monkeypatch.setattr("huggingface_hub.file_download.time.sleep", lambda _: None)
+    there.answers[path] = answer
     assert words in said()
-
-
-def test_a_file_that_went_missing_is_told(there: StandIn) -> None:
-    there.answers[f"/{REPO}/resolve/{COMMIT}/gallery.csv"] = (404, {"X-Error-Code": "EntryNotFound"})
-    assert "A file of someone/skin is missing at the Hub (404)" in said()
 
 
 def test_without_a_token_one_is_asked_to_log_in(
@@ -118,55 +131,32 @@ def test_a_short_fault_is_waited_for(there: StandIn, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(hub, "PATIENCE", 20.0)
     there.answers[TREE] = (503, {"Retry-After": "0"})
     monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda _: there.answers.clear())
-    assert download(REPO, COMMIT).is_dir()
+    assert download_weights(REPO, COMMIT).is_dir()
     assert len([path for path in there.asked if path.startswith(TREE)]) == 2
 
 
-@pytest.mark.parametrize("path", [TREE, f"/{REPO}/resolve/"])
-def test_a_hub_that_keeps_silent_is_told(there: StandIn, path: str) -> None:
-    there.answers[path] = "silent"
-    assert "does not answer in time" in said()
-
-
-def test_a_file_that_breaks_off_is_told(there: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("huggingface_hub.file_download.time.sleep", lambda _: None)
-    there.answers[f"/{REPO}/resolve/{COMMIT}/member-0/model.safetensors"] = "cut"
-    assert "broke off: start the same command again" in said()
-
-
-def test_another_server_is_not_taken_for_the_hub(there: StandIn) -> None:
-    there.answers[TREE] = (200, {"Content-Type": "text/html"})
-    assert "is not the Hub" in said()
-
-
-def test_nobody_there_and_no_such_name_are_told_apart(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_wrong_address_of_the_hub_is_told(there: StandIn, point_to: PointTo) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        point_to(f"http://127.0.0.1:{unused.getsockname()[1]}", tmp_path, monkeypatch)
+        point_to(f"http://127.0.0.1:{unused.getsockname()[1]}")
         assert "127.0.0.1 refuses connections" in said()
-    point_to("http://no-such-hub.invalid", tmp_path, monkeypatch)
+    point_to("http://no-such-hub.invalid")
     assert "The name no-such-hub.invalid is not found" in said()
-    point_to("huggingface.co", tmp_path, monkeypatch)
+    point_to("huggingface.co")
     assert "HF_ENDPOINT is no address" in said()
-
-
-def test_a_server_without_tls_is_told(there: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    point_to(there.url.replace("http:", "https:"), Path(constants.HF_HUB_CACHE), monkeypatch)
+    point_to(there.url.replace("http:", "https:"))
     assert "does not speak TLS" in said()
 
 
 def test_a_proxy_that_is_away_or_wrong_is_told_without_its_password(
-    there: StandIn, monkeypatch: pytest.MonkeyPatch
+    there: StandIn, point_to: PointTo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    point_to("http://hub.example", Path(constants.HF_HUB_CACHE), monkeypatch)
+    point_to("https://hub.example")
     for address, words in (
         ("http://me:password@127.0.0.1:9", "The proxy that https_proxy names cannot be reached"),
         ("htp://me:password@proxy", "https_proxy is no address of a proxy"),
     ):
         monkeypatch.setenv("https_proxy", address)
-        monkeypatch.setattr(constants, "ENDPOINT", "https://hub.example")
         sentence = said()
         assert words in sentence
         assert "password" not in sentence
@@ -177,10 +167,12 @@ def test_a_proxy_that_is_away_or_wrong_is_told_without_its_password(
     assert "does not let requests through to hub.example" in said()
 
 
-def test_the_download_goes_through_the_proxy(there: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    point_to("http://hub.example", Path(constants.HF_HUB_CACHE), monkeypatch)
+def test_the_download_goes_through_the_proxy(
+    there: StandIn, point_to: PointTo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point_to("http://hub.example")
     monkeypatch.setenv("http_proxy", there.url)
-    assert download(REPO, COMMIT).is_dir()
+    assert download_weights(REPO, COMMIT).is_dir()
     assert all(path.startswith("http://hub.example/") for path in there.asked)
 
 
@@ -191,16 +183,21 @@ def test_offline_without_a_cache_is_told(there: StandIn, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize(
-    ("number", "words"), [(errno.ENOSPC, "The disk is full"), (errno.EACCES, "set HF_HOME to a folder")]
+    ("fault", "words"),
+    [
+        (OSError(errno.ENOSPC, "No space left"), "The disk is full"),
+        (OSError(errno.EACCES, "Permission denied"), "set HF_HOME to a folder"),
+        (
+            lambda *_, **__: _validate_batch_actions({}),  # a ValueError
+            "not transferred (ValueError: lfs_batch_actions is improperly formatted)",
+        ),
+    ],
 )
 @pytest.mark.usefixtures("there")
-def test_a_cache_that_cannot_be_written_is_told(
-    monkeypatch: pytest.MonkeyPatch, number: int, words: str
+def test_a_fault_of_the_client_is_told(
+    monkeypatch: pytest.MonkeyPatch, fault: OSError | Callable[..., None], words: str
 ) -> None:
-    def fail(*_: object, **__: object) -> str:
-        raise OSError(number, os.strerror(number))
-
-    monkeypatch.setattr(hub, "snapshot_download", fail)
+    monkeypatch.setattr(hub, "snapshot_download", Mock(side_effect=fault))
     assert words in said()
 
 
@@ -211,26 +208,17 @@ def test_a_token_with_a_line_break_is_not_repeated(monkeypatch: pytest.MonkeyPat
     assert "characters that no token has" in said()
 
 
-@pytest.mark.usefixtures("there")
-def test_an_unknown_fault_of_the_client_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object, **__: object) -> None:
-        _validate_batch_actions({})  # a ValueError
-
-    monkeypatch.setattr(hub, "snapshot_download", fail)
-    assert "was not transferred (ValueError: lfs_batch_actions is improperly formatted)" in said()
-
-
 @pytest.mark.parametrize("kind", [ValueError, RuntimeError, KeyError, TypeError, ImportError])
 @pytest.mark.usefixtures("there")
 def test_a_fault_of_this_program_is_not_told_as_one_of_the_hub(
     monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(_: object) -> None:  # inside the client's call
         raise kind("our own")
 
-    monkeypatch.setattr(hub._Trouble, "over", fail)  # inside the client's call
+    monkeypatch.setattr(hub._Trouble, "over", fail)
     with pytest.raises(kind, match="our own"):
-        download(REPO, COMMIT)
+        download_weights(REPO, COMMIT)
 
 
 def test_a_wanted_wait_is_read_in_seconds_as_a_date_and_from_the_hubs_own_header() -> None:
@@ -257,21 +245,47 @@ def test_only_who_asks_for_it_gets_the_embedded_weights_instead(
         open_weights(SOURCE, or_embedded=True)
 
 
-def test_the_command_line_says_why_and_nothing_of_other_weights(there: StandIn, tmp_path: Path) -> None:
-    there.answers[TREE] = (503, {"Retry-After": "600"})
-    (tmp_path / "lesion.jpg").touch()
-    command = ["-m", "skin_app", "score", tmp_path / "lesion.jpg", "--out", tmp_path / "out.csv"]
-    done = subprocess.run(
-        [sys.executable, *command, "--weights", SOURCE],
-        env={"PATH": "", "HF_ENDPOINT": there.url, "HF_HOME": str(tmp_path), "HF_TOKEN": TOKEN},
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=Path(__file__).parents[2],
-    )
-    assert done.returncode == 2
-    assert "try again in 10 minutes (600 s)" in done.stderr
-    assert "embedded" not in done.stderr
-    assert "Traceback" not in done.stderr
-    assert TOKEN not in done.stderr
-    assert not (tmp_path / "out.csv").exists()
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "https_proxy", "ALL_PROXY"])
+def test_this_machine_is_spared_beside_what_no_proxy_names(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, PROXY)
+    monkeypatch.setenv("NO_PROXY", "corp.example, localhost")
+    for _ in range(2):
+        bypass_proxies("my-machine")
+        for spared in (os.environ["NO_PROXY"], os.environ["no_proxy"]):
+            assert spared == "corp.example,localhost,127.0.0.1,::1,my-machine"
+
+
+def test_without_a_proxy_nothing_is_set_and_a_star_stays_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    bypass_proxies("my-machine")
+    assert "NO_PROXY" not in os.environ
+    monkeypatch.setenv("http_proxy", PROXY)
+    monkeypatch.setenv("no_proxy", "*")
+    bypass_proxies("my-machine")
+    assert os.environ["no_proxy"] == "*"
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        (PROXY, ""),
+        ("proxy.example:3128", ""),
+        ("https://me:password@[::1]:3128", ""),
+        ("htp://me:password@proxy.example", NO_ADDRESS),
+        ("http://me:password@[proxy", NO_ADDRESS),
+        ("http://me:password@proxy.example:99999", NO_ADDRESS),
+        ("http://", NO_ADDRESS),
+        ("socks5h://me:password@proxy.example", "pip install socksio"),
+    ],
+)
+def test_a_proxy_that_cannot_be_asked_is_told_without_its_password(
+    address: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "find_spec", lambda _: None)
+    monkeypatch.setenv("HTTPS_PROXY", address)
+    assert proxy_fault().startswith("HTTPS_PROXY ") if words else proxy_fault() == ""
+    assert words in proxy_fault()
+    assert "password" not in proxy_fault()
+    bypass_proxies()
+    assert ("*" in os.environ["NO_PROXY"]) == bool(words)

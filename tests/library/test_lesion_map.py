@@ -12,7 +12,8 @@ from safetensors.numpy import load_file
 from skin_app.ensemble import Ensemble
 from skin_app.gallery.lesion_map import FILE, NEIGHBOURS, LesionMap
 from skin_app.photo.read import Photo
-from skin_app.weights.folder import EMBEDDED, WeightsError, file_hash, open_weights
+from skin_app.weights.folder import EMBEDDED, WeightsError, open_weights
+from skin_app.weights.verify import file_hash
 from tests.tiny import give_trust, picture, write_weights
 from train.__main__ import main
 from train.release.lesion_map import FOLDS, map_weights

@@ -13,7 +13,8 @@ from skin_app.outcome import agreement
 from skin_app.photo.read import Photo
 from skin_app.quality import findings
 from skin_app.views import all_views
-from skin_app.weights.folder import CONTRACT, WeightsError, open_weights
+from skin_app.weights.contract import CONTRACT
+from skin_app.weights.folder import WeightsError, open_weights
 from tests.tiny import MOBILENET, SWIN, give_trust, picture, write_weights
 from train.data.drawings import draw_lesion
 

@@ -3,12 +3,13 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from skin_app.ensemble import Ensemble
-from skin_app.weights import folder as weights
 from skin_app.weights.folder import WeightsError, open_weights
+from skin_app.weights.verify import file_hash
 from tests.tiny import write_weights
 
 
@@ -17,11 +18,20 @@ def folder(tmp_path: Path) -> Path:
     return write_weights(tmp_path / "weights")
 
 
-def edit_contract(folder: Path, change: Callable[[dict], None]) -> None:
-    path = folder / "ensemble.json"
-    contract = json.loads(path.read_text())
-    change(contract)
-    path.write_text(json.dumps(contract))
+def edit(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+def edit_contract(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    edit(folder / "ensemble.json", change)
+
+
+def list_anew(folder: Path, name: str) -> None:
+    """State the hash that a file has now."""
+    digest = file_hash(folder / name)
+    edit_contract(folder, lambda contract: contract["files"].update({name: digest}))
 
 
 def test_a_good_folder_opens_and_says_which_it_is(folder: Path) -> None:
@@ -32,54 +42,58 @@ def test_a_good_folder_opens_and_says_which_it_is(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["member-1/model.safetensors", "member-0/config.json", "gallery.csv"])
-def test_one_changed_byte_is_refused(folder: Path, name: str) -> None:
-    data = bytearray((folder / name).read_bytes())
-    data[len(data) // 2] ^= 1
-    (folder / name).write_bytes(data)
-    with pytest.raises(WeightsError, match=f"{name} in .* is damaged or was changed"):
+def test_a_changed_a_cut_and_a_missing_file_are_refused(folder: Path, name: str) -> None:
+    path = folder / name
+    data = path.read_bytes()
+    middle = len(data) // 2
+    for content in (data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :], data[:middle]):
+        path.write_bytes(content)
+        with pytest.raises(WeightsError, match=f"{name} in .* is damaged or was changed"):
+            open_weights(folder)
+    path.unlink()
+    with pytest.raises(WeightsError, match=f"{name} is missing"):
         open_weights(folder)
 
 
-def test_a_cut_off_file_is_refused(folder: Path) -> None:
-    path = folder / "member-0/model.safetensors"
-    path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(WeightsError, match="damaged"):
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda c: c["files"].pop("member-0/config.json"), r"lists no hash for member-0/config\.json"),
+        (lambda c: c["codes"].reverse(), "expects akiec, bcc, bkl"),
+        (lambda c: c.update(surprise=1), "not a contract"),
+        # the format is asked before anything else
+        (lambda c: c.update(format=3, codes={}), "format 3, this program reads 2: update the program"),
+        (lambda c: c.update(format=1, codes={}), "format 1, this .* get weights made for this version"),
+        (lambda c: c.update(format=None, codes={}), "no whole number as its format"),
+        (lambda c: c.update(format="2", codes={}), "no whole number as its format"),
+        (lambda c: c.update(format=True, codes={}), "no whole number as its format"),
+    ],
+)
+def test_a_contract_that_does_not_fit_is_refused(
+    folder: Path, change: Callable[[dict[str, Any]], object], words: str
+) -> None:
+    edit_contract(folder, change)
+    with pytest.raises(WeightsError, match=words):
         open_weights(folder)
 
 
-def test_a_missing_file_and_a_missing_hash_are_refused(folder: Path) -> None:
-    (folder / "gallery.csv").rename(folder / "elsewhere.csv")
-    with pytest.raises(WeightsError, match=r"gallery\.csv is missing"):
-        open_weights(folder)
-    edit_contract(folder, lambda contract: contract["files"].pop("member-0/config.json"))
-    with pytest.raises(WeightsError, match=r"lists no hash for member-0/config\.json"):
+@pytest.mark.parametrize("text", ["{", "[]", "1", "null"])
+def test_a_contract_that_is_no_table_is_refused(folder: Path, text: str) -> None:
+    (folder / "ensemble.json").write_text(text)
+    with pytest.raises(WeightsError, match="not a contract"):
         open_weights(folder)
 
 
-def test_classes_in_another_order_are_refused(folder: Path) -> None:
-    edit_contract(folder, lambda contract: contract["codes"].reverse())
-    with pytest.raises(WeightsError, match="expects akiec, bcc, bkl"):
-        open_weights(folder)
-
-
-def test_a_member_with_classes_in_another_order_is_refused(folder: Path) -> None:
-    path = folder / "member-0/config.json"
-    config = json.loads(path.read_text())
-    config["codes"].reverse()
-    path.write_text(json.dumps(config))
-    digest = weights.file_hash(path)
-    edit_contract(folder, lambda c: c["files"].update({"member-0/config.json": digest}))
-    with pytest.raises(WeightsError, match="expects akiec, bcc, bkl"):
+def test_a_member_and_a_gallery_that_do_not_fit_are_refused(folder: Path) -> None:
+    table = folder / "gallery.csv"
+    table.write_text("\n".join(table.read_text().splitlines()[:-3]) + "\n")
+    list_anew(folder, "gallery.csv")
+    with pytest.raises(WeightsError, match=r"gallery .* cannot be loaded"):
         Ensemble(open_weights(folder))
-
-
-def test_an_unknown_field_and_broken_json_are_refused(folder: Path) -> None:
-    edit_contract(folder, lambda contract: contract.update(surprise=1))
-    with pytest.raises(WeightsError, match="not a contract"):
-        open_weights(folder)
-    (folder / "ensemble.json").write_text("{")
-    with pytest.raises(WeightsError, match="not a contract"):
-        open_weights(folder)
+    edit(folder / "member-0/config.json", lambda config: config["codes"].reverse())
+    list_anew(folder, "member-0/config.json")
+    with pytest.raises(WeightsError, match="expects akiec, bcc, bkl"):
+        open_weights(folder).member("member-0")
 
 
 def test_an_empty_folder_says_how_to_get_weights(tmp_path: Path) -> None:
@@ -94,35 +108,3 @@ def test_a_hub_repo_must_be_pinned() -> None:
         open_weights("runs/weihgts")
     with pytest.raises(WeightsError, match="neither a folder nor a Hub repo"):
         open_weights("/no/such/folder")
-
-
-@pytest.mark.parametrize(
-    ("found", "words"),
-    [
-        (3, "have format 3, this program reads 2: update the program"),
-        (1, "have format 1, this program reads 2: get weights made for this version"),
-        (None, "no whole number as its format"),
-        ("2", "no whole number as its format"),
-        (True, "no whole number as its format"),
-    ],
-)
-def test_the_format_is_asked_before_anything_else(folder: Path, found: object, words: str) -> None:
-    edit_contract(folder, lambda contract: contract.update(format=found, codes={"new": "shape"}))
-    with pytest.raises(WeightsError, match=words):
-        open_weights(folder)
-
-
-@pytest.mark.parametrize("text", ["[]", "1", "null"])
-def test_a_contract_that_is_no_table_is_refused(folder: Path, text: str) -> None:
-    (folder / "ensemble.json").write_text(text)
-    with pytest.raises(WeightsError, match="not a contract"):
-        open_weights(folder)
-
-
-def test_a_gallery_that_does_not_fit_its_table_is_refused(folder: Path) -> None:
-    path = folder / "gallery.csv"
-    path.write_text("\n".join(path.read_text().splitlines()[:-3]) + "\n")
-    digest = weights.file_hash(path)
-    edit_contract(folder, lambda c: c["files"].update({"gallery.csv": digest}))
-    with pytest.raises(WeightsError, match=r"gallery .* cannot be loaded"):
-        Ensemble(open_weights(folder))

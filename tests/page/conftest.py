@@ -21,7 +21,7 @@ from skin_app.page.one_photo.handlers import EXAMPLES_FOLDER
 from skin_app.page.serve import serve
 from skin_app.page.sessions import private_folder
 from skin_app.photo.read import Photo
-from skin_app.weights.proxies import spare
+from skin_app.weights.hub import bypass_proxies
 from skin_app.words import page as words
 from tests.tiny import give_trust, write_weights
 
@@ -43,7 +43,7 @@ PHOTO = EXAMPLES_FOLDER / "irregular-patchy.jpg"
 OTHER = EXAMPLES_FOLDER / "globules.jpg"
 FULL = re.compile("Answer from 2 members × 8 views")
 SCREENSHOTS = Path(__file__).parent / "screenshots"
-spare()  # as app.py does; no test of the page asks a proxy
+bypass_proxies()  # as app.py does; no test of the page asks a proxy
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,8 @@ from skin_app.page.events import BATCHES, NETWORKS
 from skin_app.page.listening import listening
 from skin_app.page.serve import SESSIONS, serve
 from skin_app.page.sessions import FORGOTTEN_AFTER, SWEEP_EVERY, private_folder
-from skin_app.photo.read import MAX_BYTES, MAX_PIXELS, MIN_SIDE, read_photo
+from skin_app.photo.limits import MAX_BYTES, MAX_PIXELS, MIN_SIDE
+from skin_app.photo.read import read_photo
 from skin_app.report.json_and_csv import CSV_COLUMNS
 from skin_app.report.record import Record
 from tests.page.conftest import free_port

@@ -20,7 +20,8 @@ from skin_app.diagnoses import CODES
 from skin_app.ensemble import Ensemble, groups_of
 from skin_app.network import Member, MemberConfig
 from skin_app.photo.read import read_photo
-from skin_app.weights.folder import WeightsError, file_hash, open_weights
+from skin_app.weights.folder import WeightsError, open_weights
+from skin_app.weights.verify import file_hash
 from tests.tiny import MOBILENET, SWIN, write_data
 from train.__main__ import main
 from train.data.ham10000 import DataError, read_dataset

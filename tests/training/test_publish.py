@@ -12,7 +12,8 @@ from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.lfs import _validate_batch_actions
 
-from skin_app.weights.folder import CONTRACT, EMBEDDED, open_weights
+from skin_app.weights.contract import CONTRACT
+from skin_app.weights.folder import EMBEDDED, open_weights
 from tests.hub import stand_in
 from tests.tiny import write_weights
 from train.__main__ import main

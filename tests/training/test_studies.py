@@ -11,7 +11,8 @@ from safetensors.torch import load_file, save_file
 from skin_app.ensemble import Ensemble
 from skin_app.network import Member
 from skin_app.photo.read import read_photo
-from skin_app.weights.folder import file_hash, open_weights
+from skin_app.weights.folder import open_weights
+from skin_app.weights.verify import file_hash
 from tests.tiny import MOBILENET, write_data
 from train.__main__ import main
 from train.engine.range_test import LEAST_STEPS

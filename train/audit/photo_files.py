@@ -12,9 +12,9 @@ from PIL import Image, ImageCms
 from skin_app.calibration import malignant_probability, prediction_set
 from skin_app.diagnoses import MALIGNANT
 from skin_app.outcome import COVERAGE, GROUNDS, SENSITIVITY, grounds
+from skin_app.photo.colour_profile import ADOBE_RGB, CODED, made_profile
 from skin_app.photo.file_type import HEAD_BYTES, type_of
 from skin_app.photo.formats.jpeg_damage import is_damaged
-from skin_app.photo.made_profile import ADOBE_RGB, CODED, made_profile
 from skin_app.photo.read import Photo, PhotoError, read_photo
 from train.audit import conformal
 from train.audit.bench import Bench

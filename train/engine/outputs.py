@@ -7,7 +7,7 @@ from pathlib import Path
 from skin_app.diagnoses import CODES
 from skin_app.output import PICTURE, OutputError, check_output
 from skin_app.photo.folders import is_clutter
-from skin_app.weights.folder import CONTRACT
+from skin_app.weights.contract import CONTRACT
 
 FOLDS = rb"image_id,lesion_group,dx,fold\r?\n"
 RUN = {"run.json": rb'\{\s*"recipe": \{', "folds.csv": FOLDS}

@@ -13,7 +13,7 @@ import pandas as pd
 
 from skin_app.diagnoses import CODES
 from skin_app.output import replace_file
-from skin_app.weights.folder import file_hash
+from skin_app.weights.verify import file_hash
 from train.data.folds import image_folds, lesion_folds, write_folds
 from train.data.ham10000 import TEXT, Dataset, cached_squares
 from train.engine.outputs import check_run_folder

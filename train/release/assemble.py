@@ -18,8 +18,8 @@ import pandas as pd
 from safetensors.torch import save
 
 from skin_app.diagnoses import CODES
-from skin_app.weights.folder import Contract, Training
-from skin_app.weights.packed import Stored, packed
+from skin_app.weights.contract import Contract, Training
+from skin_app.weights.quantisation import Stored, packed
 from train.engine.predict import COUNTS, load_fold_member, views_label
 from train.engine.run import Run, RunError
 from train.release.gallery_index import gallery_embeddings, gallery_table

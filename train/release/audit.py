@@ -14,7 +14,8 @@ from skin_app.novelty import FILE as NOVELTY_FILE
 from skin_app.outcome import COVERAGE
 from skin_app.trust import Estimate, Measured, Trust
 from skin_app.views import VIEWS
-from skin_app.weights.folder import Contract, WeightsFolder
+from skin_app.weights.contract import Contract
+from skin_app.weights.folder import WeightsFolder
 from train.audit import (
     artefacts,
     corrections,

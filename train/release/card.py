@@ -4,7 +4,7 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
-from skin_app.weights.folder import Contract
+from skin_app.weights.contract import Contract
 from skin_app.words.evidence import MEASURED
 from train.data.ham10000 import DataError
 from train.documents.members import epochs_kept, input_sizes

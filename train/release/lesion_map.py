@@ -5,7 +5,8 @@ import pandas as pd
 from safetensors.numpy import load_file
 
 from skin_app.gallery.lesion_map import FILE
-from skin_app.weights.folder import Contract, WeightsError, WeightsFolder
+from skin_app.weights.contract import Contract
+from skin_app.weights.folder import WeightsError, WeightsFolder
 from train.data.ham10000 import TEXT
 from train.explain.tsne import tsne_map
 from train.release.weights_folder import FOLDS, put_into

@@ -15,9 +15,9 @@ from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.utils import validate_repo_id
 
-from skin_app.weights.folder import CONTRACT, WeightsFolder
-from skin_app.weights.hub import be_patient
-from skin_app.weights.hub_faults import FAULTS, explained
+from skin_app.weights.contract import CONTRACT
+from skin_app.weights.folder import WeightsFolder
+from skin_app.weights.hub import FAULTS, as_hub_error, be_patient
 from train.data.ham10000 import IDS, TEXT
 from train.documents.template import filled
 
@@ -224,4 +224,4 @@ def _told(repo: str, refusals: Mapping[int, str] | None = None) -> Iterator[None
     except FAULTS as error:
         status = error.response.status_code if isinstance(error, HfHubHTTPError) else 0
         sentence = (REFUSALS | dict(refusals or {})).get(status, "").format(repo=repo)
-        raise PublishError(sentence or str(explained(error, repo))) from error
+        raise PublishError(sentence or str(as_hub_error(error, repo))) from error

@@ -9,8 +9,8 @@ from skin_app.hardware import best_device
 from skin_app.network import Member
 from skin_app.photo.read import read_photo
 from skin_app.views import VIEWS
-from skin_app.weights.folder import Rounding
-from skin_app.weights.packed import Stored, packed, unpacked
+from skin_app.weights.contract import Rounding
+from skin_app.weights.quantisation import Stored, packed, unpacked
 from train.engine.predict import CHUNK, mean_logits
 from train.scores.evidence import Evidence
 

@@ -13,15 +13,10 @@ import pandas as pd
 import torch
 
 from skin_app.network import Member
-from skin_app.weights.folder import (
-    CONTRACT,
-    Contract,
-    WeightsError,
-    WeightsFolder,
-    file_hash,
-    open_weights,
-)
-from skin_app.weights.packed import packed
+from skin_app.weights.contract import CONTRACT, Contract
+from skin_app.weights.folder import WeightsError, WeightsFolder, open_weights
+from skin_app.weights.quantisation import packed
+from skin_app.weights.verify import file_hash
 from train.engine.checkpoint import save_tensors
 from train.engine.outputs import check_weights_folder
 from train.release.card import model_card

@@ -9,7 +9,7 @@ from typing import Any
 from accelerate import Accelerator
 
 from skin_app.views import VIEWS
-from skin_app.weights.folder import file_hash
+from skin_app.weights.verify import file_hash
 from train.data.augment import Augmentation
 from train.data.ham10000 import Dataset
 from train.engine.checkpoint import write_json

@@ -1,3 +1,59 @@
-"""One module per format: reads the header (`opened`), then pixels and colour profile.
+"""One module per format: opens a file (size, from its header), then decodes pixels and colour profile.
 
-Begin at `opened.py`, which defines what every format returns; `read.py` lists the formats."""
+Here stands what each of them returns and raises; `photo/read.py` lists the formats.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+
+class PhotoError(ValueError):
+    """The file cannot be used as a photo; the message is one sentence that says what to do.
+
+    `sentence`, `values`: the message with placeholders, and their values, for translation.
+    """
+
+    def __init__(self, sentence: str, **values: str | int) -> None:
+        super().__init__(sentence.format(**values) if values else sentence)
+        self.sentence, self.values = sentence, values
+
+
+class Decoded(NamedTuple):
+    """A file's pixels as stored, and its colour profile.
+
+    `pixels`: (height, width, 3 or 4) uint8, upright, RGB and optional alpha, not premultiplied;
+    `profile`: ICC bytes, None for sRGB and where nothing is stated, b"" for unknown colours; `damaged`:
+    as in `Photo`.
+    """
+
+    pixels: np.ndarray
+    profile: bytes | None
+    damaged: bool = False
+
+
+class Opened(NamedTuple):
+    """A file whose header was read: size in pixels; `decode` reads the pixels.
+
+    Opening and decoding raise `PhotoError`, or one of `read.FAULTS` for a file that is cut off.
+    """
+
+    width: int
+    height: int
+    decode: Callable[[], Decoded]
+
+
+def damage_error() -> PhotoError:
+    """The error to raise for a file whose bytes contradict each other or end too early."""
+    return PhotoError("The image is damaged or cut off: copy or export the photo again.")
+
+
+def eight_bit(image: Image.Image) -> np.ndarray:
+    """(height, width, 3 or 4) uint8 of an integer image; of 16-bit values, the upper 8 bits."""
+    if image.mode.startswith("I"):
+        grey = (np.asarray(image).astype(np.uint32) >> 8).astype(np.uint8)
+        return np.repeat(grey[:, :, None], 3, axis=2)
+    transparent = "A" in image.mode or "a" in image.mode or "transparency" in image.info
+    return np.array(image.convert("RGBA" if transparent else "RGB"))

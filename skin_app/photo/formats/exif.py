@@ -3,12 +3,22 @@
 import struct
 from contextlib import suppress
 
+import numpy as np
 from PIL import ExifTags, Image
 
-from skin_app.photo.made_profile import ADOBE_RGB
+from skin_app.photo.colour_profile import ADOBE_RGB
 
 UNREADABLE = (SyntaxError, struct.error, ValueError, OSError, TypeError, KeyError)
 UNCALIBRATED, ADOBE = 65535, 2  # values of ColorSpace; cameras write the non-standard second
+UPRIGHT = {  # orientation -> the operation that turns the pixels upright
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 def read_exif(data: bytes) -> Image.Exif:
@@ -19,12 +29,12 @@ def read_exif(data: bytes) -> Image.Exif:
     return stated
 
 
-def orientation(stated: Image.Exif) -> int:
-    """The orientation, 1 (upright) to 8; 1 where none can be read."""
+def upright(pixels: np.ndarray, stated: Image.Exif) -> np.ndarray:
+    """Turn `pixels` as the orientation says; as they are where none can be read."""
+    turn = None
     with suppress(*UNREADABLE):
-        value = stated.get(ExifTags.Base.Orientation, 1)
-        return value if isinstance(value, int) else 1
-    return 1
+        turn = UPRIGHT.get(stated.get(ExifTags.Base.Orientation, 1))
+    return pixels if turn is None else np.array(Image.fromarray(pixels).transpose(turn))
 
 
 def profile_of(stated: Image.Exif) -> bytes | None:

@@ -4,67 +4,68 @@ Both decoders rotate the photo as the file's boxes say; the EXIF orientation onl
 """
 
 import io
+from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import pillow_heif
 from PIL import Image, ImageOps, features
 
-from skin_app.photo.formats import boxes, exif
-from skin_app.photo.formats.coded_items import has_zeroed_pixels
-from skin_app.photo.formats.opened import Decoded, Opened, PhotoError, damaged, eight_bit
-from skin_app.photo.made_profile import coded_profile
+from skin_app.photo.colour_profile import coded_profile
+from skin_app.photo.formats import Decoded, Opened, PhotoError, damage_error, eight_bit
+from skin_app.photo.formats.exif import profile_of, read_exif
+from skin_app.photo.formats.heif_damage import boxes, has_zeroed_pixels
+
+UNREADABLE = (ValueError, EOFError, SyntaxError, RuntimeError, OSError, IndexError)  # by libheif
+UNKNOWN = {"color_primaries": 0, "transfer_characteristics": 0}  # codes that stand for nothing
 
 
-def opened_heic(data: bytes) -> Opened:
-    """Size in pixels from the header, without decoding; depth, gain maps and thumbnails are ignored.
-
-    Raises `PhotoError`, or one of `read.FAULTS` for a file that is cut off.
-    """
-    if boxes.has_movie(data):
-        raise PhotoError("This file holds a series of pictures: save the one that you mean on its own.")
+def open_heic(data: bytes) -> Opened:
+    """Depth, gain maps and thumbnails are ignored."""
+    _refuse_movie(data)
     pictures = pillow_heif.open_heif(data, convert_hdr_to_8bit=True)
-    _single(len(pictures))
+    if len(pictures) == 0:
+        raise damage_error()
+    if len(pictures) > 1:
+        raise PhotoError(
+            "This file holds {count} pictures: save the one that you mean on its own.",
+            count=len(pictures),
+        )
     return Opened(*pictures.size, partial(_decoded_heic, data, pictures[0]))
 
 
-def opened_avif(data: bytes) -> Opened:
-    """Size in pixels from the header, without decoding.
-
-    Raises `PhotoError`, or one of `read.FAULTS` for a file that is cut off.
-    """
+def open_avif(data: bytes) -> Opened:
+    """The header alone is also read by libheif: Pillow does not report the codes of the colours."""
     if not features.check("avif"):
         raise PhotoError("AVIF cannot be read by this installation: export the photo as JPEG or PNG.")
-    if boxes.has_movie(data):
-        raise PhotoError("This file holds a series of pictures: save the one that you mean on its own.")
+    _refuse_movie(data)
     image = Image.open(io.BytesIO(data), formats=["AVIF"])
     return Opened(*image.size, partial(_decoded_avif, data, image))
 
 
-def _single(count: int) -> None:
-    if count == 0:
-        raise damaged()
-    if count > 1:
-        raise PhotoError(
-            "This file holds {count} pictures: save the one that you mean on its own.", count=count
-        )
+def _refuse_movie(data: bytes) -> None:
+    if any(name == b"moov" for name, _, _ in boxes(data, 0, len(data))):
+        raise PhotoError("This file holds a series of pictures: save the one that you mean on its own.")
 
 
 def _decoded_heic(data: bytes, picture: pillow_heif.HeifImage) -> Decoded:
-    image = picture.to_pillow()
-    profile, coded = picture.info.get("icc_profile"), picture.info.get("nclx_profile")
-    if profile is None and coded:
-        profile = coded_profile(coded["color_primaries"], coded["transfer_characteristics"])
-    if profile is None:
-        profile = exif.profile_of(exif.read_exif(picture.info.get("exif") or b""))
-    return Decoded(eight_bit(image), profile, has_zeroed_pixels(data))
+    profile = _profile(picture.info, picture.info.get("nclx_profile"))
+    return Decoded(eight_bit(picture.to_pillow()), profile, has_zeroed_pixels(data))
 
 
 def _decoded_avif(data: bytes, image: Image.Image) -> Decoded:
     image.load()
-    profile = image.info.get("icc_profile")
-    if profile is None and (codes := boxes.colour_codes(data)):
-        profile = coded_profile(*codes)
-    if profile is None:
-        profile = exif.profile_of(image.getexif())
+    try:
+        codes = pillow_heif.open_heif(data).info.get("nclx_profile")
+    except UNREADABLE:
+        codes = UNKNOWN
     upright = ImageOps.exif_transpose(image)
-    return Decoded(eight_bit(upright), profile, has_zeroed_pixels(data))
+    return Decoded(eight_bit(upright), _profile(image.info, codes), has_zeroed_pixels(data))
+
+
+def _profile(info: Mapping[Any, Any], codes: Mapping[str, int] | None) -> bytes | None:
+    """The profile from the first of an ICC profile, codes, and EXIF."""
+    profile = info.get("icc_profile")
+    if profile is None and codes:
+        profile = coded_profile(codes["color_primaries"], codes["transfer_characteristics"])
+    return profile_of(read_exif(info.get("exif") or b"")) if profile is None else profile

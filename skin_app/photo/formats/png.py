@@ -11,20 +11,16 @@ from functools import partial
 
 from PIL import Image, ImageOps
 
-from skin_app.photo.colour_profile import MAX_PROFILE
-from skin_app.photo.formats import exif
-from skin_app.photo.formats.opened import Decoded, Opened, PhotoError, damaged, eight_bit
-from skin_app.photo.made_profile import SRGB, coded_profile, measured_profile
+from skin_app.photo.colour_profile import MAX_PROFILE, SRGB, coded_profile, measured_profile
+from skin_app.photo.formats import Decoded, Opened, PhotoError, damage_error, eight_bit
+from skin_app.photo.formats.exif import profile_of
 
 UNIT = 100_000  # cHRM and gAMA store whole numbers, 1 / `UNIT` each
 Chunks = dict[bytes, tuple[int, int]]  # name -> where its content begins and ends
 
 
-def opened(data: bytes) -> Opened:
-    """Size in pixels from the header, without decoding.
-
-    Raises `PhotoError`, or one of `read.FAULTS` for a file that is cut off.
-    """
+def open_png(data: bytes) -> Opened:
+    """Of 1 to 16 bits, with or without a palette; not animated."""
     width, height = struct.unpack_from(">II", data, 16)
     chunks = _chunks(data)
     if b"acTL" in chunks:
@@ -51,12 +47,12 @@ def _decoded(data: bytes, chunks: Chunks, size: tuple[int, int]) -> Decoded:
         pixels = data[: start - 8] + data[end + 4 :]
     with Image.open(io.BytesIO(pixels), formats=["PNG"]) as image:
         if image.size != size:  # a second header may be larger than the one that was checked
-            raise damaged()
+            raise damage_error()
         image.load()
         stated = image.getexif()
         upright = ImageOps.exif_transpose(image)
         profile = _profile({name: data[start:end] for name, (start, end) in chunks.items()})
-        return Decoded(eight_bit(upright), exif.profile_of(stated) if profile is None else profile)
+        return Decoded(eight_bit(upright), profile_of(stated) if profile is None else profile)
 
 
 def _profile(chunks: dict[bytes, bytes]) -> bytes | None:

@@ -14,8 +14,8 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from skin_app.photo.colour_profile import MAX_PROFILE
-from skin_app.photo.formats import exif
-from skin_app.photo.formats.opened import Decoded, Opened, PhotoError, damaged, eight_bit
+from skin_app.photo.formats import Decoded, Opened, PhotoError, damage_error, eight_bit
+from skin_app.photo.formats.exif import profile_of
 
 SUBFILE, OLD_SUBFILE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 254, 255, 256, 257, 258, 259, 262
 FILL_ORDER, ORIENTATION, SAMPLES, PLANES, TILE_WIDTH, TILE_HEIGHT = 266, 274, 277, 284, 322, 323
@@ -49,11 +49,8 @@ class Directory(NamedTuple):
         return not self.first(SUBFILE, 0) & (PREVIEW | MASK) and self.first(OLD_SUBFILE, 1) != 2
 
 
-def opened(data: bytes) -> Opened:
-    """Size in pixels from the header, without decoding.
-
-    Raises `PhotoError`, or one of `read.FAULTS` for a file that is cut off.
-    """
+def open_tiff(data: bytes) -> Opened:
+    """One page of plain greys, RGB or a palette; previews and masks beside it are ignored."""
     order = "<" if data[:2] == b"II" else ">"
     if struct.unpack_from(order + "H", data, 2)[0] != 42:
         raise PhotoError(
@@ -118,7 +115,7 @@ def _pages(data: bytes, order: str) -> list[Directory]:
         pages.append(_directory(data, order, start))
         start = pages[-1].following
     if not pages:
-        raise damaged()
+        raise damage_error()
     return pages
 
 
@@ -131,7 +128,7 @@ def _directory(data: bytes, order: str, start: int) -> Directory:
         length = SIZES.get(form, 0) * values
         place = at + 8 if length <= 4 else offset
         if tag in places or place + length > len(data):
-            raise damaged()  # the same tag twice: Pillow and libtiff could differ
+            raise damage_error()  # the same tag twice: Pillow and libtiff could differ
         places[tag] = (place, length)
         if form in (SHORT, LONG) and values <= 16:
             numbers[tag] = read(f"{order}{values}{'H' if form == SHORT else 'I'}", data, place)
@@ -146,9 +143,9 @@ def _decoded(data: bytes, size: tuple[int, int], inverted: bool, profile: bytes 
         raise _unusual() from None
     with image:
         if image.size != size:
-            raise damaged()
+            raise damage_error()
         if profile is None:
-            profile = exif.profile_of(image.getexif())
+            profile = profile_of(image.getexif())
         image.load()  # this turns it upright
         pixels = eight_bit(image)
         if inverted and image.mode.startswith("I"):  # Pillow does it for 8 bits only

@@ -1,0 +1,90 @@
+"""Verifies a weights folder before anything of it is used: schema, class order, checksums."""
+
+import hashlib
+import json
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from skin_app.diagnoses import ClassOrderError, assert_codes
+from skin_app.novelty import FILE as NOVELTY_FILE
+from skin_app.weights.contract import CONTRACT, FORMAT, Contract
+
+
+class WeightsError(ValueError):
+    """The weights cannot be used; the message is one sentence that says what to do."""
+
+
+def verified_contract(folder: Path) -> tuple[Contract, str]:
+    """The contract of `folder`, and its own SHA-256, once every file that it lists was checked.
+
+    Raises `WeightsError` for a missing or changed file, a wrong schema or another class order.
+    """
+    path = folder / CONTRACT
+    try:
+        text = path.read_bytes()
+    except OSError:
+        raise WeightsError(
+            f"There are no weights in {folder} ({CONTRACT} is missing): train some with "
+            "`python -m train run`, or check the path."
+        ) from None
+    try:
+        read = json.loads(text)
+        _check_format(path, read)
+        contract = Contract.model_validate(read)
+        assert_codes(contract.codes, CONTRACT)
+    except (ValidationError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise WeightsError(
+            f"{path} is not a contract that this program understands ({type(error).__name__}): get "
+            "the weights anew, or weights made for this version."
+        ) from error
+    except ClassOrderError as error:
+        raise WeightsError(str(error)) from error
+    _check_files(folder, contract)
+    return contract, hashlib.sha256(text).hexdigest()
+
+
+def _check_format(path: Path, read: object) -> None:
+    """Raise `WeightsError` for an unsupported format; its other fields may differ too."""
+    found = read.get("format") if isinstance(read, dict) else None
+    if type(found) is not int:
+        raise WeightsError(
+            f"{path} is not a contract that this program understands (it has no whole number as its "
+            "format): get the weights anew."
+        )
+    if found != FORMAT:
+        raise WeightsError(
+            f"The weights in {path.parent} have format {found}, this program reads {FORMAT}: "
+            + ("get weights made for this version." if found < FORMAT else "update the program.")
+        )
+
+
+def _check_files(folder: Path, contract: Contract) -> None:
+    needed = {"gallery.safetensors", "gallery.csv"}
+    for name in contract.members:
+        needed |= {f"{name}/config.json", f"{name}/model.safetensors"}
+    if contract.trust is not None:
+        needed.add(NOVELTY_FILE)
+    unlisted = sorted(needed - set(contract.files))
+    if unlisted:
+        raise WeightsError(
+            f"{CONTRACT} in {folder} lists no hash for {', '.join(unlisted)}: get the weights anew."
+        )
+    for name, expected in contract.files.items():
+        path = folder / name
+        if not path.is_file():
+            raise WeightsError(f"{name} is missing from the weights in {folder}: get them anew.")
+        if file_hash(path) != expected:
+            raise WeightsError(
+                f"{name} in {folder} is damaged or was changed (its SHA-256 is not the one in "
+                f"{CONTRACT}): get the weights anew."
+            )
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, as hex."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
