@@ -18,10 +18,9 @@ from skin_app.gallery.index import SAME_PHOTO
 from skin_app.page.one_photo.handlers import EXAMPLES_FOLDER
 from skin_app.photo.read import read_photo
 from skin_app.weights.folder import EMBEDDED, open_weights
-from train.release.card import model_card, with_scores
+from train.documents.card_and_readme import model_card, with_scores
 from train.scores.crossfit import cross_fitted
-from train.scores.evidence import weights_evidence
-from train.scores.unseen import columns_of_run
+from train.scores.evidence import columns_of_run, weights_evidence
 
 ROOT = EMBEDDED.parent
 SHARED = ROOT.parent / "shared" / "data" / "ham10000"

@@ -12,7 +12,6 @@ from skin_app.diagnoses import CODES, DIAGNOSES, MALIGNANT
 from skin_app.weights.evaluation import FILE, Evaluation, confusions, read_evaluation, roc
 from skin_app.weights.folder import WeightsError, file_hash, open_weights
 from tests.tiny import write_weights
-from train.explain.pairs import confusions as pairs_of_the_trainer
 from train.scores.metrics import confusion_counts, weighted_scores
 
 
@@ -52,14 +51,16 @@ def test_equal_scores_make_one_step() -> None:
     assert roc(np.array([True, True]), np.array([0.1, 0.2])) is None
 
 
-def test_confused_pairs_are_those_of_the_trainer(evaluation: Evaluation) -> None:
+def test_confused_pairs_agree_with_a_cross_tabulation(evaluation: Evaluation) -> None:
     predicted = evaluation.probabilities.argmax(axis=1)
-    counts = confusion_counts(evaluation.labels, predicted)
-    expected = pairs_of_the_trainer(evaluation.labels, predicted)
-    found = [(p.true.code, p.called.code, p.images, p.share) for p in confusions(counts)]
-    assert found == list(
-        expected[["true", "predicted", "images", "share_of_true"]].itertuples(index=False, name=None)
-    )
+    found = confusions(confusion_counts(evaluation.labels, predicted))
+    crossed = pd.crosstab(evaluation.labels, predicted)
+    assert sum(pair.images for pair in found) == (evaluation.labels != predicted).sum()
+    assert found == sorted(found, key=lambda pair: -pair.images)
+    for pair in found:
+        i, k = DIAGNOSES.index(pair.true), DIAGNOSES.index(pair.called)
+        assert pair.images == crossed.loc[i, k]
+        assert pair.share == pytest.approx(crossed.loc[i, k] / (evaluation.labels == i).sum())
 
 
 def listed_anew(folder: Path, table: pd.DataFrame) -> None:

@@ -26,9 +26,8 @@ from train.data.ham10000 import read_dataset
 from train.engine.fold import train_fold
 from train.engine.run import Run, RunError, prepare
 from train.recipes.recipe import Recipe, Stage
-from train.release.assemble import assemble
-from train.release.licences import BY_SHA256, start_licence
-from train.scores.unseen import columns_of_run
+from train.release.assemble import START_LICENCES, assemble, start_licence
+from train.scores.evidence import columns_of_run
 
 pytestmark = pytest.mark.slow
 
@@ -233,6 +232,6 @@ def test_a_run_that_does_not_fit_the_first_is_refused(
 def test_start_weights_have_the_licence_of_their_file_or_of_timm_or_none() -> None:
     member = {"member": {"architecture": "resnet50"}}
     assert start_licence({"init": None, "recipe": member}) == "apache-2.0"
-    known = next(iter(BY_SHA256))
+    known = next(iter(START_LICENCES))
     assert start_licence({"init": {"name": "stages123", "sha256": known}}) == "Apache-2.0"
     assert start_licence({"init": {"name": "stages123", "sha256": "0" * 64}}) == ""

@@ -8,7 +8,7 @@ import yaml
 from skin_app.weights.folder import open_weights
 from train.__main__ import main
 from train.data.ham10000 import DataError
-from train.release.card import README_END, README_START, model_card, with_scores
+from train.documents.card_and_readme import README_END, README_START, model_card, with_scores
 
 CONTRACT = open_weights().contract
 

@@ -16,12 +16,13 @@ from skin_app.weights.folder import EMBEDDED
 from tests.tiny import write_data
 from train.data.folds import write_folds
 from train.data.ham10000 import DataError, Dataset, read_dataset
-from train.documents import results
+from train.documents import results_document
 from train.documents.figures import draw_learning_curves, draw_range_test, draw_tsne
-from train.documents.results import write_results, write_study
+from train.documents.results_document import write_results, write_study
 from train.engine.run import _read_folds
 from train.recipes.published import FLAGSHIP
 from train.scores.crossfit import cross_fitted
+from train.scores.differences import compare_settings
 from train.scores.evidence import (
     ensemble_of,
     export_evidence,
@@ -29,7 +30,6 @@ from train.scores.evidence import (
     read_evidence,
     weights_evidence,
 )
-from train.scores.paired import differences
 from train.scores.study_numbers import has_sibling_in_training, measure_study, read_study
 from train.scores.temperature import fit_temperature
 
@@ -83,7 +83,7 @@ def kept(tmp_path: Path, data: Dataset, name: str, **run: object) -> Path:
 
 def test_what_is_kept_is_read_back(tmp_path: Path, data: Dataset) -> None:
     evidence = read_evidence(kept(tmp_path, data, "one"))
-    assert (evidence.study, evidence.setting) == ("s", "one")
+    assert evidence.setting == "one"
     assert sorted(evidence.logits) == [1, 4, 8]
     assert list(evidence.histories) == [0, 1]
     source = pd.concat(pd.read_csv(tmp_path / f"runs/one/fold-{f}/predictions.csv") for f in (0, 1))
@@ -217,9 +217,9 @@ def test_what_one_side_alone_predicted_does_not_move_their_difference(
     assert alone.any()
     logits = {views: np.where(alone[:, None], -own, own) for views, own in one.logits.items()}
     poisoned = dataclasses.replace(one, logits=logits)
-    assert differences(two, one) == differences(two, poisoned)
+    assert compare_settings(two, one) == compare_settings(two, poisoned)
     average = ensemble_of([one, two])
-    assert differences(average, one) == differences(average, poisoned)
+    assert compare_settings(average, one) == compare_settings(average, poisoned)
     assert not np.allclose(one.calibrated(8)[~alone], poisoned.calibrated(8)[~alone])
 
 
@@ -231,7 +231,7 @@ def test_siblings_in_training_are_found_by_image_and_never_by_lesion(
     by_image = read_evidence(kept(tmp_path, data, "image", folds=1, split="image"))
     assert not has_sibling_in_training(by_lesion).any()
     assert has_sibling_in_training(by_image).all()
-    compared = differences(by_image, by_lesion)
+    compared = compare_settings(by_image, by_lesion)
     assert (compared.images, compared.shared_images) == ((42, 84), 42)
 
 
@@ -267,7 +267,7 @@ def documents(tmp_path: Path, data: Dataset, monkeypatch: pytest.MonkeyPatch) ->
     split |= {"baseline": "lesion", "published": {}, "ensemble": False}
     (tmp_path / "evidence" / "split" / "study.json").write_text(json.dumps(split))
     shipped = dataclasses.replace(read_evidence(folder / "one"), histories={})
-    monkeypatch.setattr(results, "shipped_evidence", lambda _: shipped)
+    monkeypatch.setattr(results_document, "weights_evidence", lambda _: shipped)
     return tmp_path
 
 
@@ -311,10 +311,10 @@ def test_settings_are_compared_on_the_untouched_fold_alone_too(tmp_path: Path, d
     write_study_json(folder, untouched=[1])
     one, two = (read_evidence(folder / name) for name in ("one", "two"))
     alone = [evidence.only(np.flatnonzero(evidence.folds == 1)) for evidence in (two, one)]
-    assert measure_study(read_study(folder)).untouched == (differences(*alone),)
+    assert measure_study(*read_study(folder)).untouched == (compare_settings(*alone),)
     assert "| **two** minus one, fold 1 alone |" in write_study(folder, tmp_path / "s.md")
     write_study_json(folder, untouched=[0, 1])
-    assert not measure_study(read_study(folder)).untouched
+    assert not measure_study(*read_study(folder)).untouched
 
 
 def test_a_setting_with_a_reference_of_its_own_is_compared_with_the_baseline_too(
@@ -325,9 +325,9 @@ def test_a_setting_with_a_reference_of_its_own_is_compared_with_the_baseline_too
     folder = tmp_path / "evidence" / "s"
     write_study_json(folder, against={"three": "two"})
     one, two, three = (read_evidence(folder / name) for name in ("one", "two", "three"))
-    found = measure_study(read_study(folder))
-    assert found.compared == (differences(two, one), differences(three, two))
-    assert found.to_baseline == (differences(three, one),)
+    found = measure_study(*read_study(folder))
+    assert found.compared == (compare_settings(two, one), compare_settings(three, two))
+    assert found.to_baseline == (compare_settings(three, one),)
 
 
 def test_all_figures_are_there_linked_and_small(documents: Path) -> None:

@@ -23,7 +23,8 @@ from sklearn.metrics import (
 
 from skin_app.calibration import softmax
 from skin_app.diagnoses import CODES, MALIGNANT
-from train.scores.bootstrap import lesion_draws, percentiles_95, unanimous_95
+from train.scores.differences import Side, compare
+from train.scores.intervals import lesion_draws, percentiles_95, unanimous_95
 from train.scores.metrics import (
     RULES,
     resampled_scores,
@@ -33,7 +34,6 @@ from train.scores.metrics import (
     weighted_scores,
     weighted_specificity,
 )
-from train.scores.paired import Side, compare
 from train.scores.strata import AXES, FEWEST_LESIONS, strata
 
 LABELS = np.random.default_rng(0).integers(0, 7, 300)
@@ -213,10 +213,9 @@ def side(probabilities: np.ndarray = PROBABILITIES) -> Side:
 
 
 def test_a_system_does_not_differ_from_itself() -> None:
-    comparison = compare(side(), side(), resamples=100)
-    assert comparison.shared_images == 300
-    assert {d.verdict for d in comparison.differences.values()} == {"none"}
-    assert all(d.value == 0 == max(d.interval_95) for d in comparison.differences.values())
+    found = compare(side(), side(), resamples=100)
+    assert {difference.verdict for difference in found.values()} == {"none"}
+    assert all(d.value == 0 == max(d.interval_95) for d in found.values())
 
 
 def test_a_worse_system_is_found_and_lower_is_better_where_it_is() -> None:
@@ -224,19 +223,22 @@ def test_a_worse_system_is_found_and_lower_is_better_where_it_is() -> None:
     worse = side(softmax(np.log(PROBABILITIES) + noise))
     there, back = compare(worse, side(), 200), compare(side(), worse, 200)
     for name in ("accuracy", "macro_auc", "brier", "negative_log_likelihood"):
-        assert there.differences[name].verdict == "worse", name
-        assert back.differences[name].verdict == "better", name
-        assert there.differences[name].value == -back.differences[name].value
-    expected = worse.scores["brier"] - side().scores["brier"]
-    assert there.differences["brier"].value == pytest.approx(expected[0])
+        assert there[name].verdict == "worse", name
+        assert back[name].verdict == "better", name
+        assert there[name].value == -back[name].value
+    expected = (
+        scores(worse.probabilities, LABELS, LESIONS).brier
+        - scores(PROBABILITIES, LABELS, LESIONS).brier
+    )
+    assert there["brier"].value == pytest.approx(expected)
 
 
 def test_pairing_narrows_the_interval_of_a_difference() -> None:
     """Against the same predictions of other lesions, which nothing ties to ours."""
     close = softmax(1.2 * np.log(PROBABILITIES) + np.random.default_rng(6).normal(size=(300, 7)) / 4)
     other = replace(side(), lesions=np.array([f"other {lesion}" for lesion in LESIONS]))
-    paired = compare(side(close), side(), 300).differences["negative_log_likelihood"]
-    apart = compare(side(close), other, 300).differences["negative_log_likelihood"]
+    paired = compare(side(close), side(), 300)["negative_log_likelihood"]
+    apart = compare(side(close), other, 300)["negative_log_likelihood"]
     assert paired.value == pytest.approx(apart.value)
     assert np.ptp(paired.interval_95) < np.ptp(apart.interval_95) / 2
 
@@ -245,7 +247,7 @@ def test_an_unpaired_difference_has_the_textbook_error() -> None:
     """Two halves without a lesion in common: variances add."""
     half = np.arange(300) < 150
     single = replace(side(), lesions=np.arange(300).astype(str))
-    found = compare(single.only(half), single.only(~half), 1000).differences["accuracy"]
+    found = compare(single.only(half), single.only(~half), 1000)["accuracy"]
     hit = PROBABILITIES.argmax(axis=1) == LABELS
     error = np.sqrt(hit[half].var() / 150 + hit[~half].var() / 150)
     assert np.ptp(found.interval_95) == pytest.approx(2 * 1.96 * error, rel=0.12)

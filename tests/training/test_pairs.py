@@ -16,16 +16,22 @@ from skin_app.diagnoses import CODES
 from skin_app.network import Member
 from tests.tiny import MOBILENET, write_data
 from train.data.ham10000 import read_dataset
-from train.documents.template import filled, plain
+from train.documents.template import filled
 from train.engine import outputs
 from train.engine.checkpoint import save_member, write_json
 from train.engine.fold import predict_held_out
 from train.engine.run import Run, RunError, prepare
-from train.explain.pairs import activation_maps, confused_pairs, confusions, randomisation_check
+from train.explain.pairs import (
+    activation_maps,
+    confused_pairs,
+    confusion_table,
+    randomisation_check,
+)
 from train.explain.saliency import gradient_saliency, saliency_sheet, smooth_saliency
 from train.explain.sheets import refuse_tracked
 from train.explain.tsne import chance_agreement, map_embeddings, neighbour_agreement
 from train.recipes.recipe import Recipe
+from train.scores.intervals import plain
 
 pytestmark = pytest.mark.slow
 
@@ -49,7 +55,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def test_confusions_agree_with_a_cross_tabulation() -> None:
     random = np.random.default_rng(0)
     labels, predicted = random.integers(0, 7, 400), random.integers(0, 7, 400)
-    table = confusions(labels, predicted)
+    table = confusion_table(labels, predicted)
     crossed = pd.crosstab(labels, predicted)
     assert table["images"].sum() == (labels != predicted).sum()
     assert table["images"].is_monotonic_decreasing

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from skin_app.weights.folder import EMBEDDED
-from train.documents.results import DECIMALS, pages
+from train.documents.results_document import DECIMALS, pages
 from train.recipes.studies import STUDIES
+from train.scores.differences import DECISIVE
 from train.scores.evidence import read_evidence
-from train.scores.paired import DECISIVE
-from train.scores.plain import plain
-from train.scores.study import about
+from train.scores.intervals import plain
 from train.scores.study_numbers import measure_study, read_study
+from train.study import about
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS, EVIDENCE = ROOT / "docs", ROOT / "docs" / "evidence"
@@ -92,7 +92,7 @@ def test_every_figure_that_is_shown_is_there_and_no_other() -> None:
 
 def test_the_numbers_follow_from_the_evidence(numbers: dict[str, Any]) -> None:
     stored = next(study for study in numbers["studies"] if study["study"] == "split")
-    again = plain(measure_study(read_study(EVIDENCE / "split")), DECIMALS)
+    again = plain(measure_study(*read_study(EVIDENCE / "split")), DECIMALS)
     assert _leaves(again) == pytest.approx(_leaves(stored), abs=2e-5)
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from jinja2 import UndefinedError
 
-from train.documents.template import environment, plain
-from train.scores.estimate import Estimate, mean_estimate
-from train.scores.paired import Difference
+from train.documents.template import environment
+from train.scores.differences import Difference
+from train.scores.intervals import Estimate, mean_estimate, plain
 
 
 def filled(text: str, **values: object) -> str:

@@ -15,10 +15,10 @@ from sklearn.preprocessing import StandardScaler
 from skin_app.diagnoses import CODES
 from skin_app.network import Member
 from tests.tiny import MOBILENET, write_data
+from train import trial
 from train.data.ham10000 import DataError, Dataset, read_dataset
 from train.data.subset import stratified_part, stratified_rows
-from train.scores import trial
-from train.scores.trial import out_of_fold_logits, quick_trial
+from train.trial import out_of_fold_logits, quick_trial
 
 pytestmark = pytest.mark.slow
 
