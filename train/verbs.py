@@ -36,13 +36,12 @@ from train.recipes.overrides import changed
 from train.recipes.published import RECIPES
 from train.recipes.recipe import Recipe
 from train.recipes.studies import STUDIES
-from train.release.assemble import assemble
+from train.release.assemble import assemble, unfinished_folds
+from train.release.audit_weights import audit
 from train.release.gallery_index import tells_photos_apart
 from train.release.publish import publish
-from train.release.run_audit import audit
 from train.release.weights_folder import open_to_change, put_into
 from train.scores.evaluate import evaluate
-from train.scores.evidence import finished_folds
 from train.scores.intervals import plain
 from train.scores.metrics import SHOWN
 from train.study import Plan, train_settings
@@ -64,33 +63,30 @@ def do_run(options: Namespace) -> None:
     outputs.check_run_folder(options.out)
     outputs.check_weights_folder(options.out / "weights")
     accelerator = new_accelerator()
-    recipe = recipe_of(options)
+    recipe = _recipe(options)
     folds = tuple(options.fold or range(recipe.folds))
     check_folds(folds, recipe)
-    run = in_turn(accelerator, lambda: _prepared(options, recipe))
+    run = in_turn(accelerator, lambda: _prepared(options, recipe, options.after))
     check_before(run, folds)
     for fold in folds:
         train_fold(run, fold, accelerator)
     if not accelerator.is_main_process:
         return
-    begun = {int(path.name.removeprefix("fold-")) for path in run.folder.glob("fold-*")}
-    others = sorted(begun - set(folds) - set(finished_folds(run.folder)))
-    if others:
+    if unfinished := unfinished_folds(run):
         print(
-            f"fold {', '.join(map(str, others))} is not finished: then write the weights folder with "
-            "`python -m train assemble`"
+            f"fold {', '.join(map(str, unfinished))} is not finished: once it is, write the weights "
+            "folder with `python -m train assemble`"
         )
         return
-    _told_of(assemble([run]))
+    _say_written(assemble([run]))
 
 
 def do_assemble(options: Namespace) -> None:
     out = options.out or options.run[0] / "weights"
     outputs.check_weights_folder(out)
-    counted = counts_scc(options.run[0])
-    data = _told(read_dataset(options.data, options.allow_missing, counted))
+    data = _read_as_in(options.run[0], options)
     runs = [open_run(folder, data) for folder in options.run]
-    _told_of(assemble(runs, out, "int8" if options.int8 else "float16"))
+    _say_written(assemble(runs, out, "int8" if options.int8 else "float16"))
 
 
 def do_study(options: Namespace) -> None:
@@ -119,7 +115,7 @@ def do_study(options: Namespace) -> None:
     folder = train_settings(plan, accelerator, options.only)
     if accelerator.is_main_process:
         document = options.out / f"{study.name}.md"
-        print(write_study(folder, document).partition("<details>")[0])
+        print(write_study(folder, document))
         print(f"evidence kept in {folder}; this table in {document}")
 
 
@@ -129,7 +125,7 @@ def do_range_test(options: Namespace) -> None:
     outputs.check_run_folder(options.out)
     outputs.check_folder(options.out, outputs.RANGE_TEST)
     accelerator = new_accelerator()
-    recipe = recipe_of(options)
+    recipe = _recipe(options)
     run = in_turn(accelerator, lambda: _prepared(options, recipe))
     test = find_rate(
         run,
@@ -255,7 +251,7 @@ def do_readme(options: Namespace) -> None:
     print(f"scores of {contract.name} written into {options.out}")
 
 
-def recipe_of(options: Namespace) -> Recipe:
+def _recipe(options: Namespace) -> Recipe:
     """The named recipe with what the command line changes in it."""
     recipe = RECIPES.get(options.recipe)
     if recipe is None:
@@ -263,40 +259,34 @@ def recipe_of(options: Namespace) -> Recipe:
     return changed(recipe, options.backbone, options.size, options.set)
 
 
-def _prepared(options: Namespace, recipe: Recipe) -> Run:
-    return prepare(
-        options.out,
-        _read(options),
-        recipe,
-        options.seed,
-        options.init,
-        options.micro_batches,
-        getattr(options, "after", None),
-    )
+def _prepared(options: Namespace, recipe: Recipe, after: Path | None = None) -> Run:
+    data, micro_batches = _read(options), options.micro_batches
+    return prepare(options.out, data, recipe, options.seed, options.init, micro_batches, after)
 
 
 def _opened(options: Namespace) -> Run:
-    counted = counts_scc(options.run)
-    return open_run(options.run, _told(read_dataset(options.data, options.allow_missing, counted)))
+    return open_run(options.run, _read_as_in(options.run, options))
 
 
-def _told_of(folder: Path) -> None:
+def _say_written(folder: Path) -> None:
     """Print where the weights are, and any problem with them."""
     if not tells_photos_apart(folder):
         print(
-            "warning: two lesions of the gallery look as alike to member 0 as a photo and itself, so a "
-            "photo of the one can be taken for the image of the other in the data",
+            "warning: member 0 hardly tells two lesions of the gallery apart, so a photo of one can be "
+            "taken for the image of the other",
             file=sys.stderr,
         )
     print(f"weights written to {folder}")
 
 
+def _read_as_in(run: Path, options: Namespace) -> Dataset:
+    options.scc_as_akiec = counts_scc(run)
+    return _read(options)
+
+
 def _read(options: Namespace) -> Dataset:
-    return _told(read_dataset(options.data, options.allow_missing, options.scc_as_akiec))
-
-
-def _told(data: Dataset) -> Dataset:
-    """Print the findings about `data` to stderr, and return `data`."""
+    """The labelled images; prints what was found about them to stderr."""
+    data = read_dataset(options.data, options.allow_missing, options.scc_as_akiec)
     if os.environ.get("RANK", "0") == "0":  # the first of several processes speaks
         print(*findings(data), sep="\n", file=sys.stderr)
     return data

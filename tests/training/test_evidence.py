@@ -21,7 +21,6 @@ from train.documents.figures import draw_learning_curves, draw_range_test, draw_
 from train.documents.results_document import write_results, write_study
 from train.engine.run import _read_folds
 from train.recipes.published import FLAGSHIP
-from train.scores.crossfit import cross_fitted
 from train.scores.differences import compare_settings
 from train.scores.evidence import (
     ensemble_of,
@@ -161,21 +160,8 @@ def test_a_lesions_temperature_comes_from_others_of_all_folds(tmp_path: Path, da
     assert not np.array_equal(changed.calibrated(8), found)
     adjusted = prior_adjusted(found, evidence.frequencies)
     assert np.array_equal(evidence.by_rule(8)["prior_adjusted"], adjusted)
-
-
-def test_a_lesion_is_calibrated_by_others() -> None:
-    """Changing the labels of a lesion may not change that lesion's own probabilities."""
-    random = np.random.default_rng(0)
-    labels, lesions = random.integers(0, 7, 200), np.repeat(np.arange(100), 2)
-    logits = random.normal(size=(200, 7)) + 2 * np.eye(7)[labels]
-    shift = np.zeros(7)
-    before = cross_fitted(logits, labels, lesions, shift)
-    changed = np.where(lesions == 3, (labels + 1) % 7, labels)
-    after = cross_fitted(logits, changed, lesions, shift)
-    assert np.array_equal(before[lesions == 3], after[lesions == 3])
-    assert not np.array_equal(before, after)
     with pytest.raises(DataError, match="at least 5 lesions"):
-        cross_fitted(logits[:8], labels[:8], lesions[:8], shift)
+        evidence.only(np.arange(8)).calibrated(8)
 
 
 def test_the_average_takes_off_each_members_own_shift(tmp_path: Path, data: Dataset) -> None:
@@ -247,55 +233,53 @@ def documents(tmp_path: Path, data: Dataset, monkeypatch: pytest.MonkeyPatch) ->
     """Two studies; the shipped weights are stood in for, their 4,007 images take too long here."""
     for name, run in (("one", {}), ("two", {"seed": 1, "folds": 1})):
         kept(tmp_path, data, name, **run)
-    study = {
-        "study": "s",
-        "title": "One against two",
-        "baseline": "one",
-        "settings": ["one", "two", "three"],
-        "published": {"one": {"accuracy": 0.123}},
-        "notes": ["A note."],
-        "ensemble": True,
-    }
     folder = tmp_path / "evidence" / "s"
-    (folder / "study.json").write_text(json.dumps(study))
+    published = {"one": {"accuracy": 0.123}}
+    write_study_json(folder, title="One against two", published=published, ensemble=True)
     points = data.table[["image_id"]].assign(x=data.labels, y=data.groups)
     points.to_csv(folder / "two" / "tsne.csv.gz", index=False)
     for name, run in (("lesion", {}), ("image", {"folds": 1, "split": "image"})):
         source = write_run(tmp_path / "runs" / name, data, **run)  # type: ignore[arg-type]
         export_evidence(source, data.table, tmp_path / "evidence" / "split" / name)
-    split = {**study, "study": "split", "title": "Splits", "settings": ["lesion", "image"]}
-    split |= {"baseline": "lesion", "published": {}, "ensemble": False}
-    (tmp_path / "evidence" / "split" / "study.json").write_text(json.dumps(split))
+    settings = {"settings": ["lesion", "image"], "baseline": "lesion"}
+    write_study_json(tmp_path / "evidence" / "split", study="split", title="Splits", **settings)
     shipped = dataclasses.replace(read_evidence(folder / "one"), histories={})
     monkeypatch.setattr(results_document, "weights_evidence", lambda _: shipped)
     return tmp_path
 
 
-def write(folder: Path, out: str) -> Path:
-    docs = folder / out
-    write_results(folder / "evidence", EMBEDDED, docs / "results.md", docs / "figures")
-    return docs
-
-
-def test_the_document_says_what_was_run_and_what_was_not(documents: Path) -> None:
-    docs = write(documents, "docs")
+def test_the_document_says_what_was_run_and_the_same_evidence_gives_the_same_bytes(
+    documents: Path,
+) -> None:
+    docs = documents / "docs"
+    write_results(documents / "evidence", EMBEDDED, docs / "results.md", docs / "figures")
     text = (docs / "results.md").read_text()
-    numbers = json.loads((docs / "results.json").read_text())
-    study, split = numbers["studies"]
+    study, split = json.loads((docs / "results.json").read_text())["studies"]
     assert "[One against two](#one-against-two): " in text
     assert "**Not run:** `three`." in text
     assert "Calibrated with a temperature. " in text
     assert "*0.123*" in text
     assert "one changes `folds` 5 → 2" in text
-    two = study["settings"][1]
     evidence = read_evidence(documents / "evidence" / "s" / "two")
     hits = evidence.calibrated(8).argmax(axis=1) == evidence.labels
-    assert two["scores"]["accuracy"]["value"] == pytest.approx(hits.mean(), abs=1e-5)
+    accuracy = study["settings"][1]["scores"]["accuracy"]["value"]
+    assert accuracy == pytest.approx(hits.mean(), abs=1e-5)
     assert f"| **two** | – | 0 | 2 (1) | 2 | {hits.mean():.3f} [" in text
     assert [pair["shared_images"] for pair in study["compared"]] == [42]
     assert [pair["reference"] for pair in study["average"]["compared"]] == ["one", "two"]
     assert "image: 42 of 42 held-out images (100.0 %) have another image of their lesion" in text
     assert split["compared"][0]["images"] == [42, 84]
+
+    drawn = sorted((docs / "figures").iterdir())
+    assert {"weights-roc.png", "s-two-tsne.png"} <= {path.name for path in drawn}
+    for path in drawn:
+        assert f"(figures/{path.name})" in text
+        assert path.stat().st_size < 120_000
+        assert Image.open(path).size[0] > 300
+
+    before = {path: path.read_bytes() for path in docs.rglob("*") if path.is_file()}
+    write_results(documents / "evidence", EMBEDDED, docs / "results.md", docs / "figures")
+    assert before == {path: path.read_bytes() for path in docs.rglob("*") if path.is_file()}
 
 
 def write_study_json(folder: Path, **changed: object) -> None:
@@ -328,25 +312,6 @@ def test_a_setting_with_a_reference_of_its_own_is_compared_with_the_baseline_too
     found = measure_study(*read_study(folder))
     assert found.compared == (compare_settings(two, one), compare_settings(three, two))
     assert found.to_baseline == (compare_settings(three, one),)
-
-
-def test_all_figures_are_there_linked_and_small(documents: Path) -> None:
-    docs = write(documents, "docs")
-    text = (docs / "results.md").read_text()
-    drawn = sorted(path.name for path in (docs / "figures").iterdir())
-    assert {"weights-roc.png", "weights-confusion.png", "s-two-tsne.png"} <= set(drawn)
-    for name in drawn:
-        path = docs / "figures" / name
-        assert f"(figures/{name})" in text
-        assert path.stat().st_size < 120_000
-        assert Image.open(path).size[0] > 300
-
-
-def test_the_same_evidence_gives_the_same_bytes(documents: Path) -> None:
-    docs = write(documents, "docs")
-    before = {path.name: path.read_bytes() for path in docs.rglob("*") if path.is_file()}
-    write(documents, "docs")
-    assert before == {path.name: path.read_bytes() for path in docs.rglob("*") if path.is_file()}
 
 
 def test_a_contrastive_stage_has_a_panel_without_validation(tmp_path: Path) -> None:

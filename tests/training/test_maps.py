@@ -7,6 +7,7 @@ import pytest
 import torch
 from pytorch_grad_cam.base_cam import BaseCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+from scipy.stats import spearmanr
 from torch import Tensor, nn
 
 from skin_app.network import Member, MemberConfig
@@ -21,6 +22,8 @@ from train.explain.maps import (
     maps_by_method,
     our_maps,
     random_map,
+    randomised,
+    rank_correlation,
 )
 
 LABELS = np.array([4, 1])
@@ -128,3 +131,21 @@ def test_the_centre_gaussian_is_one_whatever_the_grid_and_falls_as_it_says() -> 
 def test_random_maps_differ_by_seed_alone() -> None:
     assert np.array_equal(random_map(4, 4, seed=3), random_map(4, 4, seed=3))
     assert not np.array_equal(random_map(4, 4, seed=3), random_map(4, 4, seed=4))
+
+
+def test_randomised_draws_the_named_part_anew() -> None:
+    member = member_of(MOBILENET)
+    head, everything = randomised(member, "head"), randomised(member, "all")
+    name = "conv_stem.weight"
+    assert torch.equal(head.backbone.state_dict()[name], member.backbone.state_dict()[name])
+    assert not torch.equal(everything.backbone.state_dict()[name], member.backbone.state_dict()[name])
+    for drawn in (head, everything):
+        assert not torch.equal(drawn.classifier.weight, member.classifier.weight)
+        assert not drawn.training
+
+
+def test_rank_correlation_agrees_with_scipy_also_with_ties() -> None:
+    generator = torch.Generator().manual_seed(0)
+    one = torch.rand(8, 8, generator=generator).mul(5).round()
+    other = one + torch.rand(8, 8, generator=generator).mul(5).round()
+    assert rank_correlation(one, other) == pytest.approx(spearmanr(one.flatten(), other.flatten())[0])

@@ -15,7 +15,7 @@ from train.scores.differences import DECISIVE
 from train.scores.evidence import read_evidence
 from train.scores.intervals import plain
 from train.scores.study_numbers import measure_study, read_study
-from train.study import about
+from train.study import study_json
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS, EVIDENCE = ROOT / "docs", ROOT / "docs" / "evidence"
@@ -79,7 +79,7 @@ def test_every_kept_study_is_in_the_document(numbers: dict[str, Any]) -> None:
 def test_a_kept_study_says_what_the_code_says_of_it() -> None:
     for path in EVIDENCE.glob("*/study.json"):
         kept = json.loads(path.read_text())
-        assert kept == about(STUDIES[kept["study"]], kept["command"])
+        assert kept == study_json(STUDIES[kept["study"]], kept["command"])
 
 
 def test_every_figure_that_is_shown_is_there_and_no_other() -> None:

@@ -14,10 +14,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from sklearn.metrics import roc_auc_score, roc_curve
 
-from skin_app.calibration import malignant_probability
-from skin_app.diagnoses import CODES, DIAGNOSES, MALIGNANT
+from skin_app.diagnoses import CODES, DIAGNOSES
 from skin_app.output import beside
 from skin_app.weights.evaluation import BINS, Evaluation
 from train.explain.maps import CENTRE, OURS, RANDOM
@@ -93,28 +91,21 @@ def draw_roc(probabilities: np.ndarray, labels: np.ndarray, path: Path) -> None:
     figure = Figure(figsize=(5.4, 5.2), layout="constrained")
     panel = figure.subplots()
     panel.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":")
-    for k, diagnosis in enumerate(DIAGNOSES):
-        if 0 < (labels == k).sum() < len(labels):
-            _draw_curve(panel, labels == k, probabilities[:, k], diagnosis.code, diagnosis.colour, 1.2)
-    positive = np.array(MALIGNANT)[labels]
-    if positive.any() and not positive.all():
-        mass = malignant_probability(probabilities)
-        false, true = _draw_curve(panel, positive, mass, "malignant", "black", 2.2)
+    kept = Evaluation(labels, probabilities)
+    curves = [(own.code, own.colour, 1.2, kept.roc_of(own)) for own in DIAGNOSES]
+    curves.append(("malignant", "black", 2.2, kept.malignant_roc))
+    for name, colour, width, curve in curves:
+        if curve is not None:
+            label = f"{name}: {np.trapezoid(curve[1], curve[0]):.3f}"
+            panel.plot(*curve, color=colour, linewidth=width, label=label)
+    if kept.malignant_roc is not None:
+        false, true = kept.malignant_roc
         at = int((true >= 0.95).argmax())
         panel.plot(false[at], true[at], "o", color="black", markersize=9, zorder=5)
     panel.set(xlabel="1 − specificity", ylabel="sensitivity", xlim=(0, 1), ylim=(0, 1.01))
     panel.set_aspect("equal")
     panel.legend(frameon=False, loc="lower right", title="AUC")
     _save(figure, path)
-
-
-def _draw_curve(
-    panel: Axes, positive: np.ndarray, score: np.ndarray, name: str, colour: str, width: float
-) -> tuple[np.ndarray, np.ndarray]:
-    false, true, _ = roc_curve(positive, score)
-    label = f"{name}: {roc_auc_score(positive, score):.3f}"
-    panel.plot(false, true, color=colour, linewidth=width, label=label)
-    return false, true
 
 
 def draw_confusion(counts: np.ndarray, path: Path) -> None:
@@ -164,7 +155,7 @@ def draw_tsne(points: pd.DataFrame, diagnoses: pd.Series, path: Path) -> None:
     _save(figure, path)
 
 
-def draw_range_test(table: pd.DataFrame, path: Path, chosen: float | None = None) -> None:
+def draw_range_test(table: pd.DataFrame, path: Path, chosen: float) -> None:
     """Loss by learning rate of a range test (Smith 2017): columns rate, loss, smoothed.
 
     `chosen`: the rate that was taken from it.
@@ -173,8 +164,7 @@ def draw_range_test(table: pd.DataFrame, path: Path, chosen: float | None = None
     panel = figure.subplots()
     panel.plot(table["rate"], table["loss"], color=GREY, linewidth=0.7, alpha=0.6, label="each step")
     panel.plot(table["rate"], table["smoothed"], color=BLUE, linewidth=2, label="smoothed")
-    if chosen is not None:
-        panel.axvline(chosen, color=ORANGE, linestyle="--", label=f"chosen: {chosen:.2g}")
+    panel.axvline(chosen, color=ORANGE, linestyle="--", label=f"chosen: {chosen:.2g}")
     lowest, start = float(table["smoothed"].min()), float(table["smoothed"].iloc[0])
     room = max(start - lowest, 1e-6)
     panel.set(xscale="log", xlabel="learning rate", ylabel="training loss")

@@ -87,7 +87,7 @@ def confused_pairs(run: Run, out: Path, pairs: int = 5, cases: int = 4) -> Confu
             member, square = held_out_image(run, image_id)
             own, i, k = probabilities[image], CODES.index(true), CODES.index(called)
             caption = f"{image_id}   true {true} ({own[i]:.0%})   predicted {called} ({own[k]:.0%})"
-            rows.append(SheetRow(caption, explained(member, square, i, k)))
+            rows.append(SheetRow(caption, panels(member, square, i, k)))
             correlations.append(randomisation_check(member, square, k))
         sheets.append(f"{true}-as-{called}.png")
         columns = ("photo", f"Grad-CAM {true} (true)", f"Grad-CAM {called}", f"guided {called}")
@@ -128,7 +128,7 @@ def confident_errors(
     return ordered[np.sort(first)]
 
 
-def explained(member: Member, square: Tensor, true: int, called: int) -> tuple[np.ndarray, ...]:
+def panels(member: Member, square: Tensor, true: int, called: int) -> tuple[np.ndarray, ...]:
     """The panels of a case: photo, Grad-CAM of both diagnoses, guided gradient of the second."""
     photo = on_screen(square[0])
     heat = activation_maps(member, square).cpu().numpy()
@@ -144,9 +144,7 @@ def activation_maps(member: Member, square: Tensor) -> Tensor:
         return F.interpolate(maps[None], size, mode="bilinear", align_corners=False)[0].clamp(0, 1)
 
 
-def randomisation_check(
-    member: Member, square: Tensor, label: int, seed: int = 0
-) -> dict[tuple[str, str], float]:
+def randomisation_check(member: Member, square: Tensor, label: int) -> dict[tuple[str, str], float]:
     """How similar the maps of `label` stay when the head, or all weights, are randomised.
 
     Spearman's rank correlation by (map, part), the sign of the gradient left off (Adebayo et al. 2018).
@@ -162,7 +160,7 @@ def randomisation_check(
     trained = maps(member)
     found = {}
     for part in PARTS:
-        for name, drawn in maps(randomised(member, part, seed)).items():
+        for name, drawn in maps(randomised(member, part)).items():
             if drawn.std() > 0 and trained[name].std() > 0:
                 found[name, part] = rank_correlation(trained[name], drawn)
     return found

@@ -35,11 +35,10 @@ NEIGHBOURS = 10
 COMPONENTS = 50  # principal components before t-SNE, as its authors advise
 PERPLEXITY = 30
 BATCH = 8
+SEED = 0
 
 
-def map_embeddings(
-    run: Run, out: Path, fold: int = 0, images: int | None = None, seed: int = 0
-) -> dict[str, Any]:
+def map_embeddings(run: Run, out: Path, fold: int = 0, images: int | None = None) -> dict[str, Any]:
     """Map the held-out images of `fold` (or a stratified part of `images` of them).
 
     Writes `tsne.csv.gz` (image_id, x, y) and `tsne.json` into `out`, and returns the latter: how often
@@ -50,13 +49,13 @@ def map_embeddings(
         raise RunError(f"Fold {fold} of {run.folder} is not trained: train it, or choose another.")
     rows = np.flatnonzero(run.assignment == fold)
     if images is not None and images < len(rows):
-        part = stratified_rows(run.data.labels[rows], run.data.groups[rows], images, seed)
+        part = stratified_rows(run.data.labels[rows], run.data.groups[rows], images, SEED)
         rows = rows[part]
     labels, lesions = run.data.labels[rows], run.data.groups[rows]
     if len(np.unique(lesions)) <= NEIGHBOURS:
         raise RunError(f"A map needs images of more than {NEIGHBOURS} lesions: ask for more images.")
     hidden = hidden_layer(run, fold, rows)
-    points = tsne_map(hidden, seed)
+    points = tsne_map(hidden)
     ids = run.data.table["image_id"].to_numpy()[rows]
     found = {
         "fold": fold,
@@ -67,7 +66,7 @@ def map_embeddings(
         "agreement_on_map": neighbour_agreement(points, labels, lesions),
         "agreement_in_hidden_layer": neighbour_agreement(hidden, labels, lesions),
         "agreement_by_chance": chance_agreement(labels, lesions),
-        "seed": seed,
+        "seed": SEED,
     }
     out.mkdir(parents=True, exist_ok=True)
     table = pd.DataFrame({"image_id": ids, "x": points[:, 0], "y": points[:, 1]})
@@ -76,7 +75,7 @@ def map_embeddings(
     return found
 
 
-def gallery_map(weights: WeightsFolder, seed: int = 0) -> bytes:
+def gallery_map(weights: WeightsFolder) -> bytes:
     """`map.csv` (image_id, x, y) of a weights folder: the map of held-out lesions that the page shows.
 
     It is the t-SNE of the gallery's embeddings (member 0, one view). It shows the fold that member 0
@@ -99,7 +98,7 @@ def gallery_map(weights: WeightsFolder, seed: int = 0) -> bytes:
             "assemble them anew from their run."
         )
     embeddings = load_file(weights.folder / "gallery.safetensors")["embeddings"][rows]
-    points = tsne_map(embeddings.astype(np.float32), seed)
+    points = tsne_map(embeddings.astype(np.float32))
     table = pd.DataFrame({"image_id": gallery.to_numpy()[rows], "x": points[:, 0], "y": points[:, 1]})
     return table.to_csv(index=False, float_format="%.4g").encode()
 
@@ -119,13 +118,13 @@ def hidden_layer(run: Run, fold: int, rows: np.ndarray) -> np.ndarray:
     return np.concatenate(found)
 
 
-def tsne_map(hidden: np.ndarray, seed: int) -> np.ndarray:
+def tsne_map(hidden: np.ndarray) -> np.ndarray:
     """t-SNE of (images, hidden), standardised and on its first principal components: (images, 2)."""
     standard = StandardScaler().fit_transform(hidden)
     components = min(COMPONENTS, *standard.shape)
     reduced = PCA(components, svd_solver="full").fit_transform(standard)
     perplexity = min(PERPLEXITY, (len(hidden) - 1) / 3)
-    return TSNE(init="pca", perplexity=perplexity, random_state=seed).fit_transform(reduced)
+    return TSNE(init="pca", perplexity=perplexity, random_state=SEED).fit_transform(reduced)
 
 
 def neighbour_agreement(

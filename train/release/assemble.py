@@ -30,6 +30,7 @@ from train.scores.evaluate import out_of_fold_scores
 from train.scores.evidence import (
     Evidence,
     columns_of_run,
+    finished_folds,
     public_metadata,
     run_evidence,
     unseen_members,
@@ -95,6 +96,12 @@ def assemble(runs: Sequence[Run], out: Path | None = None, stored: Stored = "flo
         evaluation=_evaluation(parts, averaged),
         folds_csv=first.folder / "folds.csv",
     )
+
+
+def unfinished_folds(run: Run) -> list[int]:
+    """The folds of `run` that were begun and are not finished: another command may be training them."""
+    begun = {int(path.name.removeprefix("fold-")) for path in run.folder.glob("fold-*")}
+    return sorted(begun - set(finished_folds(run.folder)))
 
 
 def _check(runs: Sequence[Run], parts: Sequence[Evidence]) -> None:
