@@ -17,7 +17,7 @@ from tests.tiny import write_data
 from train.data.folds import write_folds
 from train.data.ham10000 import DataError, Dataset, read_dataset
 from train.documents import results_document
-from train.documents.figures import draw_learning_curves, draw_range_test, draw_tsne
+from train.documents.figures import draw_learning_curves
 from train.documents.results_document import write_results, write_study
 from train.engine.run import _read_folds
 from train.recipes.published import FLAGSHIP
@@ -27,7 +27,6 @@ from train.scores.evidence import (
     export_evidence,
     on_shared_images,
     read_evidence,
-    weights_evidence,
 )
 from train.scores.study_numbers import has_sibling_in_training, measure_study, read_study
 from train.scores.temperature import fit_temperature
@@ -127,20 +126,19 @@ def test_unfit_evidence_is_one_sentence(tmp_path: Path, data: Dataset) -> None:
     with pytest.raises(DataError, match="other images"):
         export_evidence(tmp_path / "runs" / "one", data.table.iloc[:-1], out)
     table = pd.read_csv(out / "predictions.csv.gz")
-    table.drop(columns="logit_8views_nv").to_csv(out / "predictions.csv.gz", index=False)
-    with pytest.raises(DataError, match="lack logits of a class"):
-        read_evidence(out)
+    all_views = [name for name in table if name.startswith("logit_")]
     partly = table.copy()
-    partly.loc[partly["fold"] == 0, [name for name in table if name.startswith("logit_8")]] = np.nan
+    partly.loc[partly["fold"] == 0, [name for name in all_views if "_8" in name]] = np.nan
     partly.to_csv(out / "predictions.csv.gz", index=False)
     assert 8 not in read_evidence(out).logits
-    partly.loc[0, [name for name in table if name.startswith("logit_")]] = np.nan
-    partly.to_csv(out / "predictions.csv.gz", index=False)
-    with pytest.raises(DataError, match="no number of views in common"):
-        read_evidence(out)
-    table.assign(dx="nv").to_csv(out / "predictions.csv.gz", index=False)
-    with pytest.raises(DataError, match="with its diagnosis"):
-        read_evidence(out)
+    for unfit, sentence in (
+        (table.drop(columns="logit_8views_nv"), "lack logits of a class"),
+        (partly.assign(**dict.fromkeys(all_views, np.nan)), "no number of views in common"),
+        (table.assign(dx="nv"), "with its diagnosis"),
+    ):
+        unfit.to_csv(out / "predictions.csv.gz", index=False)
+        with pytest.raises(DataError, match=sentence):
+            read_evidence(out)
     (out / "history.json").unlink()
     with pytest.raises(DataError, match=r"history\.json cannot be read"):
         read_evidence(out)
@@ -219,13 +217,6 @@ def test_siblings_in_training_are_found_by_image_and_never_by_lesion(
     assert has_sibling_in_training(by_image).all()
     compared = compare_settings(by_image, by_lesion)
     assert (compared.images, compared.shared_images) == ((42, 84), 42)
-
-
-def test_the_shipped_weights_keep_evidence_too() -> None:
-    evidence = weights_evidence(EMBEDDED)
-    assert len(evidence.labels) == len(evidence.logits[8]) > 1000
-    assert sum(evidence.frequencies) == pytest.approx(1)
-    assert (evidence.calibrated(8).argmax(axis=1) == evidence.labels).mean() > 0.8
 
 
 @pytest.fixture
@@ -324,15 +315,3 @@ def test_a_contrastive_stage_has_a_panel_without_validation(tmp_path: Path) -> N
     draw_learning_curves({0: {"stages": stages}}, tmp_path / "two.png")
     draw_learning_curves({0: {"stages": stages[1:]}}, tmp_path / "one.png")
     assert Image.open(tmp_path / "two.png").width > Image.open(tmp_path / "one.png").width
-
-
-def test_range_test_and_map_are_drawn_in_the_diagnoses_colours(tmp_path: Path) -> None:
-    rates = np.geomspace(1e-5, 1, 30)
-    table = pd.DataFrame({"rate": rates, "loss": 2 - rates, "smoothed": 2 - rates})
-    draw_range_test(table, tmp_path / "range.png", chosen=1e-2)
-    points = pd.DataFrame({"x": np.arange(200.0) % 20, "y": np.arange(200.0) // 20})
-    draw_tsne(points, pd.Series(["vasc"] * 200), tmp_path / "map.png")
-    pixels = np.asarray(Image.open(tmp_path / "map.png").convert("RGB")).reshape(-1, 3).astype(int)
-    violet = (pixels[:, 2] > pixels[:, 1] + 60) & (pixels[:, 0] > pixels[:, 1] + 30)
-    assert violet.sum() > 500
-    assert (tmp_path / "range.png").stat().st_size > 5000
