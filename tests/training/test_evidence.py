@@ -21,14 +21,9 @@ from train.documents.figures import draw_learning_curves
 from train.documents.results_document import write_results, write_study
 from train.engine.run import _read_folds
 from train.recipes.published import FLAGSHIP
-from train.scores.differences import compare_settings
-from train.scores.evidence import (
-    ensemble_of,
-    export_evidence,
-    on_shared_images,
-    read_evidence,
-)
-from train.scores.study_numbers import has_sibling_in_training, measure_study, read_study
+from train.scores.differences import compare_settings, on_shared_images
+from train.scores.evidence import export_evidence, read_evidence
+from train.scores.study_numbers import ensemble_of, has_sibling_in_training, measure_study, read_study
 from train.scores.temperature import fit_temperature
 
 SHIFT = (0.5, 0.2, 0.0, 0.8, 0.0, -0.4, 0.6)

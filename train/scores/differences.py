@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from train.scores.evidence import Evidence, on_shared_images
+from train.data.ham10000 import DataError
+from train.scores.evidence import Evidence
 from train.scores.intervals import RESAMPLES, Interval, percentiles_95
 from train.scores.metrics import CLASS_SCORES, RULES, SHOWN, resampled_scores, weighted_scores
 
@@ -110,6 +111,20 @@ def compare_settings(one: Evidence, other: Evidence) -> Compared:
     splits = {evidence.settings.get("recipe", {}).get("split") for evidence in (one, other)} - {None}
     both = (one, other) if len(splits) > 1 else on_shared_images(one, other)
     return compare_by_rule(one.setting, other.setting, *map(sides, both))
+
+
+def on_shared_images(one: Evidence, other: Evidence) -> tuple[Evidence, Evidence]:
+    """Both, restricted to the images that both predicted, in the same order.
+
+    Raises `DataError` when no image is in both.
+    """
+    ids, others = (evidence.table["image_id"].to_numpy(str) for evidence in (one, other))
+    if np.array_equal(ids, others):
+        return one, other  # keeps their cached calibrated probabilities
+    _, of_one, of_other = np.intersect1d(ids, others, return_indices=True)
+    if not len(of_one):
+        raise DataError("The two settings predicted no image in common: train the same folds of both.")
+    return one.only(of_one), other.only(of_other)
 
 
 def sides(evidence: Evidence, views: int | None = None) -> dict[str, Side]:

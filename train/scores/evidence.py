@@ -9,7 +9,7 @@ import gzip
 import io
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -229,9 +229,10 @@ def export_evidence(run_folder: Path, data: pd.DataFrame, out: Path) -> None:
             replace_file(out / name, (run_folder / name).read_bytes())
 
 
-def columns_of_run(views: int, run: int) -> list[str]:
-    """The columns of a weights folder's `out_of_fold.csv` with the logits of one run (from 0) alone."""
-    return [f"logit_{views_label(views)}_{code}_of_{run}" for code in CODES]
+def logit_columns(views: int, run: int | None = None) -> list[str]:
+    """The columns of the logits averaged over `views` views; `run`: of one run (from 0) alone."""
+    alone = "" if run is None else f"_of_{run}"
+    return [f"logit_{views_label(views)}_{code}{alone}" for code in CODES]
 
 
 def logits_by_run(table: Path, views: Iterable[int], runs: int) -> dict[int, np.ndarray]:
@@ -243,8 +244,7 @@ def logits_by_run(table: Path, views: Iterable[int], runs: int) -> dict[int, np.
     read = _csv(table)
     found = {}
     for count in views:
-        average = [f"logit_{views_label(count)}_{code}" for code in CODES]
-        names = [columns_of_run(count, run) for run in range(runs)] if runs > 1 else [average]
+        names = [logit_columns(count, run) for run in (range(runs) if runs > 1 else [None])]
         found[count] = np.stack([read[own].to_numpy(np.float64) for own in names], axis=1)
     return found
 
@@ -256,67 +256,10 @@ def unseen_members(runs: int) -> str:
     return f"the {runs} members that were not trained on its lesion"
 
 
-def at_common_views(settings: Sequence[Evidence]) -> dict[str, Evidence]:
-    """Setting -> its predictions from the largest number of views that all settings have.
-
-    Raises `DataError` when no number of views is common to all.
-    """
-    views = set.intersection(*(set(evidence.logits) for evidence in settings))
-    if not views:
-        names = ", ".join(evidence.setting for evidence in settings)
-        raise DataError(f"The settings {names} have no number of views in common: predict them anew.")
-    return {e.setting: replace(e, logits={max(views): e.logits[max(views)]}) for e in settings}
-
-
-def on_shared_images(one: Evidence, other: Evidence) -> tuple[Evidence, Evidence]:
-    """Both, restricted to the images that both predicted, in the same order.
-
-    Raises `DataError` when no image is in both.
-    """
-    ids, others = (evidence.table["image_id"].to_numpy(str) for evidence in (one, other))
-    if np.array_equal(ids, others):
-        return one, other  # keeps their cached calibrated probabilities
-    _, of_one, of_other = np.intersect1d(ids, others, return_indices=True)
-    if not len(of_one):
-        raise DataError("The two settings predicted no image in common: train the same folds of both.")
-    return one.only(of_one), other.only(of_other)
-
-
-def ensemble_of(members: Sequence[Evidence]) -> Evidence:
-    """The mean logits of several settings, on the images that all of them predicted.
-
-    The prior shift of each setting is subtracted first, so the average has none. Raises `DataError`
-    when the settings share no image or no number of views.
-    """
-    first = members[0]
-    rows = [pd.Index(member.table["image_id"]) for member in members]
-    common = [image for image in rows[0] if all(image in index for index in rows)]
-    views = [v for v in first.logits if all(v in member.logits for member in members)]
-    names = ", ".join(member.setting for member in members)
-    if not common or not views:
-        raise DataError(f"The settings {names} have no prediction in common: take one of them out.")
-    at = [index.get_indexer(pd.Index(common)) for index in rows]
-    return Evidence(
-        folder=first.folder.parent,
-        setting="average",
-        settings={"average_of": [member.setting for member in members]},
-        histories={},
-        table=first.table.iloc[at[0]].reset_index(drop=True),
-        logits={
-            v: np.mean([m.logits[v][i] - m.shift for m, i in zip(members, at, strict=True)], axis=0)
-            for v in views
-        },
-        folds=first.folds[at[0]],
-        shift=np.zeros(len(CODES)),
-        images=first.images,
-        bias=first.bias,
-    )
-
-
 def _logits(table: pd.DataFrame, folder: Path) -> dict[int, np.ndarray]:
     """Number of views -> (images, 7), for each number of views that the columns name."""
-    labels = dict.fromkeys(re.findall(r"logit_(\d+)(views?)_", " ".join(table.columns)))
-    columns = {int(n): [f"logit_{n}{word}_{code}" for code in CODES] for n, word in labels}
+    counts = dict.fromkeys(map(int, re.findall(r"logit_(\d+)views?_", " ".join(table.columns))))
+    columns = {views: logit_columns(views) for views in counts}
     if not columns or not set().union(*columns.values()) <= set(table.columns):
         raise DataError(f"The predictions in {folder} lack logits of a class: export the run anew.")
     logits = {views: table[names].to_numpy(np.float64) for views, names in columns.items()}

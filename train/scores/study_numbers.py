@@ -3,18 +3,21 @@
 Begin at `read_study` and `measure_study`. `train/study.py` runs a study and keeps its evidence.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from skin_app.diagnoses import CODES
 from train.data.ham10000 import DataError
 from train.engine.run import start_name
 from train.recipes.published import changed_fields
 from train.scores.crossfit import Bias
 from train.scores.differences import Compared, Side, compare_by_rule, compare_settings, sides
-from train.scores.evidence import Evidence, at_common_views, ensemble_of, read_evidence, read_json
+from train.scores.evidence import Evidence, read_evidence, read_json
 from train.scores.intervals import Estimate
 from train.scores.metrics import scores, shown_scores
 
@@ -116,6 +119,18 @@ def read_study(folder: Path) -> tuple[dict[str, Any], dict[str, Evidence]]:
     bias = about.get("bias", "none")
     settings = [replace(read_evidence(folder / name), bias=bias) for name in ran]
     return about, at_common_views(settings)
+
+
+def at_common_views(settings: Sequence[Evidence]) -> dict[str, Evidence]:
+    """Setting -> its predictions from the largest number of views that all settings have.
+
+    Raises `DataError` when no number of views is common to all.
+    """
+    views = set.intersection(*(set(evidence.logits) for evidence in settings))
+    if not views:
+        names = ", ".join(evidence.setting for evidence in settings)
+        raise DataError(f"The settings {names} have no number of views in common: predict them anew.")
+    return {e.setting: replace(e, logits={max(views): e.logits[max(views)]}) for e in settings}
 
 
 def measure_study(about: dict[str, Any], settings: dict[str, Evidence]) -> StudyNumbers:
@@ -235,6 +250,37 @@ def _average(settings: dict[str, Evidence]) -> AverageNumbers:
     average = ensemble_of(list(settings.values()))
     compared = tuple(compare_settings(average, evidence) for evidence in settings.values())
     return AverageNumbers(_scores_of(sides(average)), compared)
+
+
+def ensemble_of(members: Sequence[Evidence]) -> Evidence:
+    """The mean logits of several settings, on the images that all of them predicted.
+
+    The prior shift of each setting is subtracted first, so the average has none. Raises `DataError`
+    when the settings share no image or no number of views.
+    """
+    first = members[0]
+    rows = [pd.Index(member.table["image_id"]) for member in members]
+    common = [image for image in rows[0] if all(image in index for index in rows)]
+    views = [v for v in first.logits if all(v in member.logits for member in members)]
+    names = ", ".join(member.setting for member in members)
+    if not common or not views:
+        raise DataError(f"The settings {names} have no prediction in common: take one of them out.")
+    at = [index.get_indexer(pd.Index(common)) for index in rows]
+    return Evidence(
+        folder=first.folder.parent,
+        setting="average",
+        settings={"average_of": [member.setting for member in members]},
+        histories={},
+        table=first.table.iloc[at[0]].reset_index(drop=True),
+        logits={
+            v: np.mean([m.logits[v][i] - m.shift for m, i in zip(members, at, strict=True)], axis=0)
+            for v in views
+        },
+        folds=first.folds[at[0]],
+        shift=np.zeros(len(CODES)),
+        images=first.images,
+        bias=first.bias,
+    )
 
 
 def _siblings(evidence: Evidence) -> SiblingNumbers:
