@@ -46,6 +46,11 @@ GROUP = np.array(MALIGNANT)
 def by_scikit_learn(weights: np.ndarray) -> dict[str, float]:
     """The scores of `PROBABILITIES` with `sample_weight`."""
     predicted = PROBABILITIES.argmax(axis=1)
+
+    def area(k: int) -> float:
+        of_class = np.equal(LABELS, k), PROBABILITIES[:, k]
+        return float(roc_auc_score(*of_class, sample_weight=weights))
+
     malignant, mass = GROUP[LABELS], PROBABILITIES[:, GROUP].sum(axis=1)
     false, true, _ = roc_curve(malignant, mass, sample_weight=weights, drop_intermediate=False)
     return {
@@ -55,12 +60,7 @@ def by_scikit_learn(weights: np.ndarray) -> dict[str, float]:
         "balanced_accuracy": balanced_accuracy_score(LABELS, predicted, sample_weight=weights),
         "macro_precision": precision_score(LABELS, predicted, average="macro", sample_weight=weights),
         "macro_f1": f1_score(LABELS, predicted, average="macro", sample_weight=weights),
-        "macro_auc": np.mean(
-            [
-                roc_auc_score(np.equal(LABELS, k), PROBABILITIES[:, k], sample_weight=weights)
-                for k in range(7)
-            ]
-        ),
+        "macro_auc": float(np.mean([area(k) for k in range(7)])),
         "malignant_auc": float(roc_auc_score(malignant, mass, sample_weight=weights)),
         "specificity_at_95_sensitivity": 1 - false[true >= 0.95 - 1e-12].min(),
         "brier": 7 * mean_squared_error(np.eye(7)[LABELS], PROBABILITIES, sample_weight=weights),
