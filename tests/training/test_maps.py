@@ -11,7 +11,7 @@ from scipy.stats import spearmanr
 from torch import Tensor, nn
 
 from skin_app.network import Member, MemberConfig
-from tests.tiny import MOBILENET, SWIN
+from tests.tiny import MOBILENET, SWIN, LogitsOnly
 from train.explain.maps import (
     CENTRE_WIDTH,
     METHODS,
@@ -39,19 +39,9 @@ def batch_of(config: MemberConfig) -> Tensor:
     return torch.rand(2, 3, config.size, config.size, generator=torch.Generator().manual_seed(2))
 
 
-class WholeMember(nn.Module):
-    """The library's ordinary use: all of the network, hooks on the layer with the last feature map."""
-
-    def __init__(self, member: Member) -> None:
-        super().__init__()
-        self.member = member
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.member(images).logits
-
-
-def hooked(model: WholeMember) -> tuple[nn.Module, Callable[[Tensor], Tensor] | None]:
-    """The backbone's last layer, and what turns its output into (batch, channels, rows, columns)."""
+def hooked(model: LogitsOnly) -> tuple[nn.Module, Callable[[Tensor], Tensor] | None]:
+    """What the library hooks in ordinary use: the layer with the last feature map, and what turns its
+    output into (batch, channels, rows, columns)."""
     if "swin" in model.member.config.architecture:
         return model.member.backbone.norm, lambda features: features.permute(0, 3, 1, 2)
     return model.member.backbone.blocks, None
@@ -64,7 +54,7 @@ def test_maps_from_features_equal_the_library_on_the_whole_network(
 ) -> None:
     frozen, images = member_of(config), batch_of(config)
     ours = library_maps(frozen, frozen(images).features, LABELS)[method]
-    whole = WholeMember(member_of(config).requires_grad_(True))
+    whole = LogitsOnly(member_of(config).requires_grad_(True))
     layer, reshape = hooked(whole)
     explain: BaseCAM = METHODS[method](model=whole, target_layers=[layer], reshape_transform=reshape)
     targets = [ClassifierOutputTarget(int(label)) for label in LABELS]

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from skin_app.network import Member, MemberConfig
-from tests.tiny import MOBILENET, SWIN
+from tests.tiny import MOBILENET, SWIN, LogitsOnly
 from train.engine.run import RunError
 from train.explain.saliency import Guided, gradient_saliency, guided_gradient, smooth_saliency
 
@@ -24,17 +24,6 @@ def member_of(config: MemberConfig) -> Member:
 
 def picture_of(size: int) -> Tensor:
     return torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(2))
-
-
-class LogitsOnly(nn.Module):
-    """A member as the library needs it."""
-
-    def __init__(self, member: Member) -> None:
-        super().__init__()
-        self.member = member
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.member(images).logits
 
 
 @pytest.mark.parametrize("label", [0, 4])

@@ -1,4 +1,4 @@
-"""The index of confirmed lesions in a weights folder: embeddings and public metadata, no pixels."""
+"""The gallery of a weights folder: its embeddings, and how similar a photo is to its own image there."""
 
 from pathlib import Path
 
