@@ -1,4 +1,4 @@
-"""The gallery of a weights folder: its embeddings, and how similar a photo is to its own image there."""
+"""The gallery of a weights folder: its embeddings, and when a photo counts as one of its images."""
 
 from pathlib import Path
 
