@@ -141,10 +141,7 @@ def measure_weights(folder: Path, evidence: Evidence) -> WeightsNumbers:
     """The numbers of a weights folder. `evidence`: its `weights_evidence`."""
     contract = open_weights(folder).contract
     training = contract.training
-    scored = {
-        views: scores_by_rule(evidence.by_rule(views), evidence.labels, evidence.lesions)
-        for views in (1, evidence.views)
-    }
+    scored = {views: evidence.scores(views) for views in (1, evidence.views)}
     counts = np.array(scored[evidence.views]["calibrated"].confusion_matrix.counts)
     return WeightsNumbers(
         name=contract.name,
@@ -200,8 +197,5 @@ def out_of_fold_scores(evidence: Evidence, runs: int = 1) -> dict[str, Any]:
         "lesions": len(np.unique(evidence.lesions)),
         "calibration_of": CALIBRATED_ON,
     }
-    by_views = {
-        f"views_{views}": scores_by_rule(evidence.by_rule(views), evidence.labels, evidence.lesions)
-        for views in sorted(evidence.logits)
-    }
+    by_views = {f"views_{views}": evidence.scores(views) for views in sorted(evidence.logits)}
     return about | plain(by_views)

@@ -30,7 +30,7 @@ from train.engine.predict import views_label
 from train.engine.priors import log_prior_shift
 from train.engine.run import Run
 from train.scores.crossfit import Bias, cross_fitted
-from train.scores.metrics import RULES
+from train.scores.metrics import RULES, Scores, scores_by_rule
 
 IMAGES = "images.csv.gz"
 FOLDS = "evaluation/folds.csv"  # in a weights folder
@@ -110,6 +110,10 @@ class Evidence:
         calibrated = self.calibrated(views)
         adjusted = prior_adjusted(calibrated, self.frequencies)
         return dict(zip(RULES, (calibrated, adjusted), strict=True))
+
+    def scores(self, views: int | None = None) -> dict[str, Scores]:
+        """All scores by decision rule."""
+        return scores_by_rule(self.by_rule(views), self.labels, self.lesions)
 
 
 def read_evidence(folder: Path) -> Evidence:

@@ -214,7 +214,7 @@ def _setting(
         minutes=sum(history["minutes"] for history in histories),
         hardware=tuple(sorted({history["hardware"] for history in histories})),
         seed=settings["seed"],
-        scores=_scores_of(sides(evidence)),
+        scores=shown_scores(evidence.scores()),
         published=published,
     )
 
@@ -249,7 +249,7 @@ def _on_folds(
 def _average(settings: dict[str, Evidence]) -> AverageNumbers:
     average = ensemble_of(list(settings.values()))
     compared = tuple(compare_settings(average, evidence) for evidence in settings.values())
-    return AverageNumbers(_scores_of(sides(average)), compared)
+    return AverageNumbers(shown_scores(average.scores()), compared)
 
 
 def ensemble_of(members: Sequence[Evidence]) -> Evidence:
@@ -258,28 +258,24 @@ def ensemble_of(members: Sequence[Evidence]) -> Evidence:
     The prior shift of each setting is subtracted first, so the average has none. Raises `DataError`
     when the settings share no image or no number of views.
     """
-    first = members[0]
-    rows = [pd.Index(member.table["image_id"]) for member in members]
-    common = [image for image in rows[0] if all(image in index for index in rows)]
-    views = [v for v in first.logits if all(v in member.logits for member in members)]
-    names = ", ".join(member.setting for member in members)
-    if not common or not views:
+    ids = [pd.Index(member.table["image_id"]) for member in members]
+    shared = ids[0][np.logical_and.reduce([ids[0].isin(own) for own in ids])]
+    views = set.intersection(*(set(member.logits) for member in members))
+    if not len(shared) or not views:
+        names = ", ".join(member.setting for member in members)
         raise DataError(f"The settings {names} have no prediction in common: take one of them out.")
-    at = [index.get_indexer(pd.Index(common)) for index in rows]
-    return Evidence(
-        folder=first.folder.parent,
+    parts = [member.only(own.get_indexer(shared)) for member, own in zip(members, ids, strict=True)]
+    return replace(
+        parts[0],
+        folder=members[0].folder.parent,
         setting="average",
         settings={"average_of": [member.setting for member in members]},
         histories={},
-        table=first.table.iloc[at[0]].reset_index(drop=True),
         logits={
-            v: np.mean([m.logits[v][i] - m.shift for m, i in zip(members, at, strict=True)], axis=0)
-            for v in views
+            count: np.mean([part.logits[count] - part.shift for part in parts], axis=0)
+            for count in sorted(views)
         },
-        folds=first.folds[at[0]],
         shift=np.zeros(len(CODES)),
-        images=first.images,
-        bias=first.bias,
     )
 
 
