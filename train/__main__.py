@@ -36,7 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     except OSError as error:
         full = f" {FULL_DISK}" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
-        _say(f"error: {error.filename or options.out}: {error.strerror or error}.{full}")
+        place = error.filename or getattr(options, "out", None)
+        _say(f"error: {place}: {error.strerror or error}.{full}")
         return 2
     except RuntimeError as error:
         if type(error).__name__ != "OutOfMemoryError":  # torch's own, known without importing torch
