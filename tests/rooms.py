@@ -5,7 +5,7 @@
 
 A room is a folder of `skin_app` or `train`. The modules of `skin_app` that lie in no folder make two
 rooms: those that need the gallery, weights or reports ("library": the ensemble, the command line), and
-those that they are built on ("parts"). Loose in `train` are the verbs; each further module is a room.
+those that they are built on ("parts"). The modules of `train` that lie in no folder are the verbs.
 """
 
 import ast
@@ -72,7 +72,7 @@ def _room(module: str) -> str:
     if (ROOT / program / first).is_dir():
         return first
     if program == "train":
-        return VERBS if first in ("__init__", "__main__", "verbs") else first
+        return VERBS
     return LIBRARY if first in ("__init__", "__main__") or _uses(module, UPPER) else PARTS
 
 

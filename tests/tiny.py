@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import torch
 from PIL import Image
+from torch import Tensor, nn
 
 from skin_app.calibration import Calibration, OperatingPoint, SetThresholds
 from skin_app.diagnoses import CODES, MALIGNANT
@@ -19,7 +20,7 @@ from skin_app.trust import Trust
 from skin_app.weights.contract import Contract, Training
 from skin_app.weights.folder import read_folder
 from train.audit.novelty import FittedNovelty
-from train.release.audit import store
+from train.release.audit_weights import store
 from train.release.weights_folder import write_folder
 
 MOBILENET = MemberConfig(
@@ -38,6 +39,17 @@ SWIN = MemberConfig(
     mean=(0.485, 0.456, 0.406),
     std=(0.229, 0.224, 0.225),
 )
+
+
+class LogitsOnly(nn.Module):
+    """A whole member as the grad-cam library needs it: from images to logits."""
+
+    def __init__(self, member: Member) -> None:
+        super().__init__()
+        self.member = member
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.member(images).logits
 
 
 def picture(seed: int, width: int = 96, height: int = 72) -> np.ndarray:

@@ -1,4 +1,7 @@
-"""What each verb of the command line does with its options, and what it prints."""
+"""What each verb of `python -m train` does and prints: `do_study` is the verb `study`.
+
+The options are in `options.py`.
+"""
 
 import json
 import os
@@ -8,15 +11,17 @@ from argparse import Namespace
 from pathlib import Path
 
 from skin_app.ensemble import Ensemble
+from skin_app.gallery.lesion_map import FILE as MAP_FILE
 from skin_app.output import check_output, counted, replace_file
 from skin_app.weights.folder import open_weights
 from train.data.findings import findings
 from train.data.folds import image_folds, lesion_folds, write_folds
 from train.data.ham10000 import DataError, Dataset, read_dataset
+from train.documents.card_and_readme import with_scores
 from train.documents.figures import draw_range_test
-from train.documents.results import write_results, write_study
+from train.documents.results_document import write_results, write_study
 from train.documents.template import filled
-from train.documents.trust import FIGURE, SECTIONS
+from train.documents.trust_document import FIGURE, SECTIONS
 from train.engine import outputs
 from train.engine.checkpoint import write_json
 from train.engine.fold import train_fold
@@ -25,34 +30,27 @@ from train.engine.range_test import find_rate, write_range_test
 from train.engine.run import Run, RunError, check_before, check_folds, counts_scc, open_run, prepare
 from train.explain.pairs import confused_pairs
 from train.explain.saliency import saliency_sheet
-from train.explain.tsne import map_embeddings
+from train.explain.tsne import gallery_map, map_embeddings
 from train.recipes.backbones import member_config
 from train.recipes.overrides import changed
 from train.recipes.published import RECIPES
 from train.recipes.recipe import Recipe
 from train.recipes.studies import STUDIES
-from train.release.assemble import assemble
-from train.release.audit import audit
-from train.release.card import with_scores
+from train.release.assemble import assemble, unfinished_folds
+from train.release.audit_weights import audit
 from train.release.gallery_index import tells_photos_apart
-from train.release.lesion_map import map_weights
 from train.release.publish import publish
-from train.release.weights_folder import open_to_change
+from train.release.weights_folder import open_to_change, put_into
 from train.scores.evaluate import evaluate
-from train.scores.evidence import finished_folds
-from train.scores.plain import plain
-from train.scores.study import Plan, train_settings
-from train.scores.trial import quick_trial
+from train.scores.intervals import plain
+from train.scores.metrics import SHOWN
+from train.study import Plan, train_settings
+from train.trial import quick_trial
 
-TRIAL_SCORES = (
-    ("prior_adjusted", "balanced_accuracy"),
-    ("calibrated", "accuracy"),
-    ("calibrated", "top_3"),
-    ("calibrated", "macro_auc"),
-)
+TRIAL_SCORES = ("balanced_accuracy", "accuracy", "top_3", "macro_auc")
 
 
-def split(options: Namespace) -> None:
+def do_split(options: Namespace) -> None:
     check_output(options.out, outputs.FOLDS)
     data = _read(options)
     folds = image_folds if options.by_image else lesion_folds
@@ -61,40 +59,37 @@ def split(options: Namespace) -> None:
     print(f"{images} in {options.folds} folds; written to {options.out}")
 
 
-def train_run(options: Namespace) -> None:
+def do_run(options: Namespace) -> None:
     outputs.check_run_folder(options.out)
     outputs.check_weights_folder(options.out / "weights")
     accelerator = new_accelerator()
-    recipe = recipe_of(options)
+    recipe = _recipe(options)
     folds = tuple(options.fold or range(recipe.folds))
     check_folds(folds, recipe)
-    run = in_turn(accelerator, lambda: _prepared(options, recipe))
+    run = in_turn(accelerator, lambda: _prepared(options, recipe, options.after))
     check_before(run, folds)
     for fold in folds:
         train_fold(run, fold, accelerator)
     if not accelerator.is_main_process:
         return
-    begun = {int(path.name.removeprefix("fold-")) for path in run.folder.glob("fold-*")}
-    others = sorted(begun - set(folds) - set(finished_folds(run.folder)))
-    if others:
+    if unfinished := unfinished_folds(run):
         print(
-            f"fold {', '.join(map(str, others))} is not finished: then write the weights folder with "
-            "`python -m train assemble`"
+            f"fold {', '.join(map(str, unfinished))} is not finished: once it is, write the weights "
+            "folder with `python -m train assemble`"
         )
         return
-    _told_of(assemble([run]))
+    _say_written(assemble([run]))
 
 
-def assemble_runs(options: Namespace) -> None:
+def do_assemble(options: Namespace) -> None:
     out = options.out or options.run[0] / "weights"
     outputs.check_weights_folder(out)
-    counted = counts_scc(options.run[0])
-    data = _told(read_dataset(options.data, options.allow_missing, counted))
+    data = _read_as_in(options.run[0], options)
     runs = [open_run(folder, data) for folder in options.run]
-    _told_of(assemble(runs, out, "int8" if options.int8 else "float16"))
+    _say_written(assemble(runs, out, "int8" if options.int8 else "float16"))
 
 
-def run_study(options: Namespace) -> None:
+def do_study(options: Namespace) -> None:
     study = STUDIES.get(options.study)
     if study is None:
         raise RunError(f"There is no study {options.study}: use {', '.join(sorted(STUDIES))}.")
@@ -120,17 +115,17 @@ def run_study(options: Namespace) -> None:
     folder = train_settings(plan, accelerator, options.only)
     if accelerator.is_main_process:
         document = options.out / f"{study.name}.md"
-        print(write_study(folder, document).partition("<details>")[0])
+        print(write_study(folder, document))
         print(f"evidence kept in {folder}; this table in {document}")
 
 
-def range_test(options: Namespace) -> None:
+def do_range_test(options: Namespace) -> None:
     if len(options.fold or []) > 1:
         raise RunError("A range test trains one fold: pass --fold once.")
     outputs.check_run_folder(options.out)
     outputs.check_folder(options.out, outputs.RANGE_TEST)
     accelerator = new_accelerator()
-    recipe = recipe_of(options)
+    recipe = _recipe(options)
     run = in_turn(accelerator, lambda: _prepared(options, recipe))
     test = find_rate(
         run,
@@ -148,33 +143,28 @@ def range_test(options: Namespace) -> None:
         print(f"chosen rate {test.chosen:.2g} ({how}); {path} and range-test.png written")
 
 
-def trial(options: Namespace) -> None:
+def do_trial(options: Namespace) -> None:
     outputs.check_folder(options.out)
     if options.evidence is not None:
         outputs.check_folder(options.evidence / "trials")
     data = _read(options)
-    report = quick_trial(
-        data,
-        member_config(options.backbone, options.size),
-        options.out,
-        options.init,
-        options.images,
-        options.seed,
-    )
-    target = report["target"]
-    print(json.dumps({key: report["scores"][rule][key] for rule, key in TRIAL_SCORES}, indent=1))
-    print(f"{report['minutes_per_1000_images']:.2f} minutes per 1,000 images")
+    config = member_config(options.backbone, options.size)
+    found = quick_trial(data, config, options.out, options.init, options.images, options.seed)
+    target = found["target"]
+    scores = {name: found["scores"][SHOWN[name]][name] for name in TRIAL_SCORES}
+    print(json.dumps(scores, indent=1))
+    print(f"{found['minutes_per_1000_images']:.2f} minutes per 1,000 images")
     print(f"target of {target['source']}")
     print(f"here: top-3 {target['top_3']:.1%}, {target['answer_seconds']:.2f} s an answer")
     if options.evidence is not None:
-        kept = options.evidence / "trials" / f"{Path(report['folder']).name}.json"
+        kept = options.evidence / "trials" / f"{Path(found['folder']).name}.json"
         kept.parent.mkdir(parents=True, exist_ok=True)
-        write_json(kept, report)
+        write_json(kept, found)
         print(f"kept in {kept}")
-    print(f"written to {report['folder']}")
+    print(f"written to {found['folder']}")
 
 
-def pairs(options: Namespace) -> None:
+def do_pairs(options: Namespace) -> None:
     outputs.check_folder(options.out, outputs.PAIRS)
     run = _opened(options)
     found = confused_pairs(run, options.out, options.pairs, options.cases)
@@ -182,19 +172,19 @@ def pairs(options: Namespace) -> None:
     print(f"written to {options.out / 'pairs.md'}")
 
 
-def saliency(options: Namespace) -> None:
+def do_saliency(options: Namespace) -> None:
     outputs.check_folder(options.out, outputs.SALIENCY)
     run = _opened(options)
     print(f"written to {saliency_sheet(run, options.image, options.out)}")
 
 
-def tsne(options: Namespace) -> None:
+def do_tsne(options: Namespace) -> None:
     outputs.check_folder(options.out, outputs.TSNE)
     run = _opened(options)
     print(json.dumps(map_embeddings(run, options.out, options.fold, options.images), indent=1))
 
 
-def score(options: Namespace) -> None:
+def do_evaluate(options: Namespace) -> None:
     if options.evidence is not None:
         beside = {"flagship.md": outputs.FLAGSHIP}
         outputs.check_document(options.out, outputs.RESULTS, outputs.RESULTS_JSON, beside)
@@ -208,19 +198,19 @@ def score(options: Namespace) -> None:
     outputs.check_folder(options.out.parent, {options.out.name: outputs.SCORES})
     options.out.parent.mkdir(parents=True, exist_ok=True)  # not after hours of scoring
     ensemble = Ensemble.load(options.weights)
-    report = evaluate(ensemble, _read(options), options.views)
-    replace_file(options.out, json.dumps(plain(report), indent=1) + "\n")
-    for rule, scores in report.rules.items():
+    found = evaluate(ensemble, _read(options), options.views)
+    replace_file(options.out, json.dumps(plain(found), indent=1) + "\n")
+    for rule, scores in found.rules.items():
         print(
             f"{rule}: accuracy {scores.accuracy:.3f}, balanced accuracy "
             f"{scores.balanced_accuracy:.3f}, top-3 {scores.top_3:.3f}"
         )
-    if report.warning:
-        print(f"warning: {report.warning}", file=sys.stderr)
+    if found.warning:
+        print(f"warning: {found.warning}", file=sys.stderr)
     print(f"written to {options.out}")
 
 
-def audit_weights(options: Namespace) -> None:
+def do_audit(options: Namespace) -> None:
     if options.only not in (None, *SECTIONS):
         raise DataError(f"--only takes one of {', '.join(SECTIONS)}, not {options.only}.")
     beside = {FIGURE: outputs.PICTURE}
@@ -234,13 +224,13 @@ def audit_weights(options: Namespace) -> None:
     )
 
 
-def map_of_weights(options: Namespace) -> None:
+def do_map(options: Namespace) -> None:
     weights = open_to_change(options.weights)
-    map_weights(weights)
+    put_into(weights.folder, weights.contract, {MAP_FILE: gallery_map(weights)})
     print(f"map of member 0's held-out images put into {weights.folder}")
 
 
-def publish_weights(options: Namespace) -> None:
+def do_publish(options: Namespace) -> None:
     weights = open_weights(options.weights)
     published = publish(weights, options.repo, options.space, options.tag, options.public)
     print(f"published as {published.source}")
@@ -251,7 +241,7 @@ def publish_weights(options: Namespace) -> None:
             print("The weights are private: give the Space a secret HF_TOKEN that may read them.")
 
 
-def readme(options: Namespace) -> None:
+def do_readme(options: Namespace) -> None:
     contract = open_weights(options.weights).contract
     try:
         text = options.out.read_text(encoding="utf-8")
@@ -261,7 +251,7 @@ def readme(options: Namespace) -> None:
     print(f"scores of {contract.name} written into {options.out}")
 
 
-def recipe_of(options: Namespace) -> Recipe:
+def _recipe(options: Namespace) -> Recipe:
     """The named recipe with what the command line changes in it."""
     recipe = RECIPES.get(options.recipe)
     if recipe is None:
@@ -269,40 +259,34 @@ def recipe_of(options: Namespace) -> Recipe:
     return changed(recipe, options.backbone, options.size, options.set)
 
 
-def _prepared(options: Namespace, recipe: Recipe) -> Run:
-    return prepare(
-        options.out,
-        _read(options),
-        recipe,
-        options.seed,
-        options.init,
-        options.micro_batches,
-        getattr(options, "after", None),
-    )
+def _prepared(options: Namespace, recipe: Recipe, after: Path | None = None) -> Run:
+    data, micro_batches = _read(options), options.micro_batches
+    return prepare(options.out, data, recipe, options.seed, options.init, micro_batches, after)
 
 
 def _opened(options: Namespace) -> Run:
-    counted = counts_scc(options.run)
-    return open_run(options.run, _told(read_dataset(options.data, options.allow_missing, counted)))
+    return open_run(options.run, _read_as_in(options.run, options))
 
 
-def _told_of(folder: Path) -> None:
+def _say_written(folder: Path) -> None:
     """Print where the weights are, and any problem with them."""
     if not tells_photos_apart(folder):
         print(
-            "warning: two lesions of the gallery look as alike to member 0 as a photo and itself, so a "
-            "photo of the one can be taken for the image of the other in the data",
+            "warning: member 0 hardly tells two lesions of the gallery apart, so a photo of one can be "
+            "taken for the image of the other",
             file=sys.stderr,
         )
     print(f"weights written to {folder}")
 
 
+def _read_as_in(run: Path, options: Namespace) -> Dataset:
+    options.scc_as_akiec = counts_scc(run)
+    return _read(options)
+
+
 def _read(options: Namespace) -> Dataset:
-    return _told(read_dataset(options.data, options.allow_missing, options.scc_as_akiec))
-
-
-def _told(data: Dataset) -> Dataset:
-    """Print the findings about `data` to stderr, and return `data`."""
+    """The labelled images; prints what was found about them to stderr."""
+    data = read_dataset(options.data, options.allow_missing, options.scc_as_akiec)
     if os.environ.get("RANK", "0") == "0":  # the first of several processes speaks
         print(*findings(data), sep="\n", file=sys.stderr)
     return data

@@ -19,7 +19,8 @@ from train.audit.bench import Bench
 from train.data.artefacts import ARTEFACTS
 from train.data.drawings import draw_lesion
 from train.data.ham10000 import Dataset
-from train.documents.template import filled, plain
+from train.documents.template import filled
+from train.scores.intervals import plain
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,8 @@ from train.audit.changed_photos import (
     operating_threshold,
     unchanged,
 )
+from train.scores.differences import Side, compare
 from train.scores.metrics import weighted_specificity
-from train.scores.paired import Side, compare
 
 
 def test_answers_are_of_the_changed_photos_in_the_order_of_the_rows(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_the_paired_change_is_that_of_the_studies() -> None:
     ids = np.arange(210).astype(str)
     guesses = generator.dirichlet(np.full(7, 0.5), (2, 210))
     one, other = (Side(ids, lesions, labels, probabilities) for probabilities in guesses)
-    theirs = compare(one, other).differences["balanced_accuracy"]
+    theirs = compare(one, other)["balanced_accuracy"]
     right = [(of.argmax(axis=1) == labels).astype(float) for of in guesses]
     ours = balanced_accuracy_change(right[0], right[1], labels, lesions)
     assert ours.value == pytest.approx(theirs.value)

@@ -12,8 +12,8 @@ from train.audit import corrections
 from train.audit.bench import Bench
 from train.audit.corrections import MADE_FOR, CorrectionEffects
 from train.data.ham10000 import read_dataset
-from train.documents.template import filled, plain
-from train.scores.estimate import Estimate
+from train.documents.template import filled
+from train.scores.intervals import Estimate, plain
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from train.audit.conformal import crossfit_sets
 from train.audit.operating import crossfit_calls
 from train.audit.outcomes import crossfit_grounds
 from train.scores.crossfit import Crossfit, bias_helps, chosen_calibration, cross_fitted
-from train.scores.estimate import mean_estimates, ratio_estimates
+from train.scores.intervals import mean_estimates, ratio_estimates
 from train.scores.temperature import fit_temperature, fit_temperature_and_bias, negative_log_likelihood
 
 

@@ -19,8 +19,9 @@ from tests.predictions import BASE, crossfit_predictions, made
 from train.audit import abstention, bench, decisions, outcomes
 from train.audit.agreement import Readings, agreements_of, error_ratios, fit_least_agreement
 from train.audit.bench import Bench, random_lesions
-from train.documents.template import filled, plain
+from train.documents.template import filled
 from train.scores.crossfit import chosen_calibration
+from train.scores.intervals import plain
 
 
 def test_outcome_scores_count_what_goes_wrong() -> None:

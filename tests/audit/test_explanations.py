@@ -20,9 +20,10 @@ from train.audit import deletion, explanations, randomisation
 from train.audit.bench import Bench
 from train.audit.explained_images import cases
 from train.audit.explanations import ExplanationScores
-from train.documents.deletion_figure import draw_curves
-from train.documents.template import filled, plain
+from train.documents.figures import draw_deletion_curves
+from train.documents.template import filled
 from train.explain.maps import CENTRE, EXPLAINING, OURS, RANDOM
+from train.scores.intervals import plain
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +109,7 @@ def test_everything_is_measured_kept_and_written(
 
 
 def test_the_figure_is_drawn_the_same_each_time(measured: ExplanationScores, tmp_path: Path) -> None:
-    draw_curves(plain(measured), tmp_path / "one.png")
-    draw_curves(plain(measured), tmp_path / "two.png")
+    draw_deletion_curves(plain(measured), tmp_path / "one.png")
+    draw_deletion_curves(plain(measured), tmp_path / "two.png")
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
     assert Image.open(tmp_path / "one.png").size[0] > 600

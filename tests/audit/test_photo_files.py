@@ -15,8 +15,9 @@ from train.audit.bench import Bench
 from train.data.damaged_files import FILE_DAMAGE, SECTOR, spoilt
 from train.data.drawings import draw_lesion
 from train.data.ham10000 import DataError, Dataset
-from train.documents.template import filled, plain
-from train.documents.trust import document, read_document, write_text
+from train.documents.template import filled
+from train.documents.trust_document import document, read_document, write_text
+from train.scores.intervals import plain
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "trust.md"
 IMAGES = 14

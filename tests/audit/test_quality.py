@@ -14,7 +14,8 @@ from train.audit import quality
 from train.audit.bench import Bench
 from train.data.damage import DAMAGE
 from train.data.ham10000 import Dataset, read_dataset
-from train.documents.template import filled, plain
+from train.documents.template import filled
+from train.scores.intervals import plain
 
 
 def made_up(lesions: int = 1500) -> pd.DataFrame:

@@ -12,7 +12,8 @@ from tests.tiny import write_weights
 from train.audit import skin_tone
 from train.audit.bench import Bench
 from train.data.ham10000 import Dataset
-from train.documents.template import filled, plain
+from train.documents.template import filled
+from train.scores.intervals import plain
 
 # (L*, b*): 45 degrees light, 68 very light, bluer than grey, no skin, -45 dark
 COLOURS = [(60.0, 10.0), (75.0, 10.0), (70.0, -3.0), (np.nan, np.nan), (40.0, 10.0)]

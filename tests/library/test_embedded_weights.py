@@ -15,10 +15,9 @@ from skin_app.gallery.index import SAME_PHOTO
 from skin_app.page.one_photo.handlers import EXAMPLES_FOLDER
 from skin_app.photo.read import read_photo
 from skin_app.weights.folder import EMBEDDED, open_weights
-from train.release.card import model_card, with_scores
+from train.documents.card_and_readme import model_card, with_scores
 from train.scores.crossfit import cross_fitted
-from train.scores.evidence import weights_evidence
-from train.scores.unseen import columns_of_run
+from train.scores.evidence import logit_columns, weights_evidence
 
 ROOT = EMBEDDED.parent
 SHARED = ROOT.parent / "shared" / "data" / "ham10000"
@@ -100,7 +99,7 @@ def test_members_say_of_their_held_out_images_what_the_predictions_say(
     for index, fold in enumerate(folds):
         kind = index // len(contract.training.shipped)
         names = [f"logit_8views_{code}" for code in CODES]
-        names = columns_of_run(8, kind) if kinds > 1 else names
+        names = logit_columns(8, kind) if kinds > 1 else names
         for _, row in predictions[predictions["fold"] == fold].iloc[::700].iterrows():
             path = next(SHARED.rglob(f"{row['image_id']}.jpg"))
             group = MemberGroup([ensemble.members[index]])

@@ -16,7 +16,7 @@ from skin_app.weights.folder import EMBEDDED, WeightsError, open_weights
 from skin_app.weights.verify import file_hash
 from tests.tiny import give_trust, picture, write_weights
 from train.__main__ import main
-from train.release.lesion_map import FOLDS, map_weights
+from train.scores.evidence import FOLDS
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,7 @@ def mapped(folder: Path) -> Path:
     contract = json.loads((folder / "ensemble.json").read_text())
     contract["files"][FOLDS] = file_hash(folder / FOLDS)
     (folder / "ensemble.json").write_text(json.dumps(contract))
-    map_weights(open_weights(folder))
+    assert main(["map", "--weights", str(folder)]) == 0
     return folder
 
 

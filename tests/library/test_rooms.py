@@ -1,6 +1,5 @@
 """How the program is put together: which room imports which, and what the documents show."""
 
-import argparse
 import ast
 import re
 import shlex
@@ -11,7 +10,7 @@ import pytest
 
 from tests import rooms
 from tests.rooms import ROOT
-from train.__main__ import _parser
+from train.options import OPTIONS, parser
 
 ASKED = {("skin_app/library", "skin_app/report")}  # an Analysis and the command line write reports
 # Arrows from a room to one above it that are still there; none may be added.
@@ -21,9 +20,6 @@ STILL_UPWARD = {
 }
 LONGEST = 400
 PAGES = ("README.md", "CONTRIBUTING.md", "docs/training.md", "docs/recipes.md", "docs/publishing.md")
-(VERBS,) = (
-    action.choices for action in _parser()._actions if isinstance(action, argparse._SubParsersAction)
-)
 
 
 def test_the_library_never_imports_the_trainer() -> None:
@@ -77,23 +73,21 @@ def commands(page: Path) -> list[list[str]]:
     """The arguments of every command of the trainer that a page shows whole."""
     text = page.read_text().replace("\\\n", " ")
     shown = re.findall(r"python -m train ([a-z][^`\n]*)", text)
-    shown += re.findall(rf"\| `((?:{'|'.join(VERBS)}) --[^`]*)` \|", text)
+    shown += re.findall(rf"\| `((?:{'|'.join(OPTIONS)}) --[^`]*)` \|", text)
     return [shlex.split(command) for command in shown if "..." not in command]
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_the_commands_of_the_documents_are_understood(name: str) -> None:
     for arguments in commands(ROOT / name):
-        if "add" in VERBS and arguments[0] == "assemble":
-            continue  # takes several runs once `add` is gone: delete these two lines then
         if len(arguments) > 1:
-            _parser().parse_args(arguments)  # exits for an unknown verb or option
+            parser().parse_args(arguments)  # exits for an unknown verb or option
         else:
-            assert arguments[0] in VERBS
+            assert arguments[0] in OPTIONS
 
 
 def test_the_training_page_shows_every_verb() -> None:
-    assert {arguments[0] for arguments in commands(ROOT / "docs/training.md")} == set(VERBS) - {"add"}
+    assert {arguments[0] for arguments in commands(ROOT / "docs/training.md")} == set(OPTIONS)
 
 
 def test_a_stranger_reads_the_readme_in_three_minutes() -> None:

@@ -25,10 +25,10 @@ from train.audit.novelty import fit_novelty
 from train.data.ham10000 import read_dataset
 from train.engine.fold import train_fold
 from train.engine.run import Run, RunError, prepare
+from train.engine.start import START_LICENCES, start_licence
 from train.recipes.recipe import Recipe, Stage
 from train.release.assemble import assemble
-from train.release.licences import BY_SHA256, start_licence
-from train.scores.unseen import columns_of_run
+from train.scores.evidence import logit_columns
 
 pytestmark = pytest.mark.slow
 
@@ -114,7 +114,7 @@ def test_predictions_are_of_members_that_had_not_seen_the_lesion(both: Path, dat
     assert (folds.loc[table["image_id"]].to_numpy() == table["fold"]).all()
     changes, same = [], []
     mean = table[[f"logit_8views_{code}" for code in CODES]].to_numpy(float)
-    kinds = [table[columns_of_run(8, kind)].to_numpy(float) for kind in (0, 1)]
+    kinds = [table[logit_columns(8, kind)].to_numpy(float) for kind in (0, 1)]
     assert np.allclose(mean, np.mean(kinds, axis=0), atol=2e-5)
     for place, (image, fold) in enumerate(zip(table["image_id"], table["fold"], strict=True)):
         photo, read = read_photo(next(data.rglob(f"{image}.jpg"))), []
@@ -233,6 +233,6 @@ def test_a_run_that_does_not_fit_the_first_is_refused(
 def test_start_weights_have_the_licence_of_their_file_or_of_timm_or_none() -> None:
     member = {"member": {"architecture": "resnet50"}}
     assert start_licence({"init": None, "recipe": member}) == "apache-2.0"
-    known = next(iter(BY_SHA256))
+    known = next(iter(START_LICENCES))
     assert start_licence({"init": {"name": "stages123", "sha256": known}}) == "Apache-2.0"
     assert start_licence({"init": {"name": "stages123", "sha256": "0" * 64}}) == ""

@@ -16,21 +16,14 @@ from skin_app.weights.folder import EMBEDDED
 from tests.tiny import write_data
 from train.data.folds import write_folds
 from train.data.ham10000 import DataError, Dataset, read_dataset
-from train.documents import results
-from train.documents.figures import draw_learning_curves, draw_range_test, draw_tsne
-from train.documents.results import write_results, write_study
+from train.documents import results_document
+from train.documents.figures import draw_learning_curves
+from train.documents.results_document import write_results, write_study
 from train.engine.run import _read_folds
 from train.recipes.published import FLAGSHIP
-from train.scores.crossfit import cross_fitted
-from train.scores.evidence import (
-    ensemble_of,
-    export_evidence,
-    on_shared_images,
-    read_evidence,
-    weights_evidence,
-)
-from train.scores.paired import differences
-from train.scores.study_numbers import has_sibling_in_training, measure_study, read_study
+from train.scores.differences import compare_settings, on_shared_images
+from train.scores.evidence import export_evidence, read_evidence
+from train.scores.study_numbers import ensemble_of, has_sibling_in_training, measure_study, read_study
 from train.scores.temperature import fit_temperature
 
 SHIFT = (0.5, 0.2, 0.0, 0.8, 0.0, -0.4, 0.6)
@@ -83,7 +76,7 @@ def kept(tmp_path: Path, data: Dataset, name: str, **run: object) -> Path:
 
 def test_what_is_kept_is_read_back(tmp_path: Path, data: Dataset) -> None:
     evidence = read_evidence(kept(tmp_path, data, "one"))
-    assert (evidence.study, evidence.setting) == ("s", "one")
+    assert evidence.setting == "one"
     assert sorted(evidence.logits) == [1, 4, 8]
     assert list(evidence.histories) == [0, 1]
     source = pd.concat(pd.read_csv(tmp_path / f"runs/one/fold-{f}/predictions.csv") for f in (0, 1))
@@ -128,20 +121,19 @@ def test_unfit_evidence_is_one_sentence(tmp_path: Path, data: Dataset) -> None:
     with pytest.raises(DataError, match="other images"):
         export_evidence(tmp_path / "runs" / "one", data.table.iloc[:-1], out)
     table = pd.read_csv(out / "predictions.csv.gz")
-    table.drop(columns="logit_8views_nv").to_csv(out / "predictions.csv.gz", index=False)
-    with pytest.raises(DataError, match="lack logits of a class"):
-        read_evidence(out)
+    all_views = [name for name in table if name.startswith("logit_")]
     partly = table.copy()
-    partly.loc[partly["fold"] == 0, [name for name in table if name.startswith("logit_8")]] = np.nan
+    partly.loc[partly["fold"] == 0, [name for name in all_views if "_8" in name]] = np.nan
     partly.to_csv(out / "predictions.csv.gz", index=False)
     assert 8 not in read_evidence(out).logits
-    partly.loc[0, [name for name in table if name.startswith("logit_")]] = np.nan
-    partly.to_csv(out / "predictions.csv.gz", index=False)
-    with pytest.raises(DataError, match="no number of views in common"):
-        read_evidence(out)
-    table.assign(dx="nv").to_csv(out / "predictions.csv.gz", index=False)
-    with pytest.raises(DataError, match="with its diagnosis"):
-        read_evidence(out)
+    for unfit, sentence in (
+        (table.drop(columns="logit_8views_nv"), "lack logits of a class"),
+        (partly.assign(**dict.fromkeys(all_views, np.nan)), "no number of views in common"),
+        (table.assign(dx="nv"), "with its diagnosis"),
+    ):
+        unfit.to_csv(out / "predictions.csv.gz", index=False)
+        with pytest.raises(DataError, match=sentence):
+            read_evidence(out)
     (out / "history.json").unlink()
     with pytest.raises(DataError, match=r"history\.json cannot be read"):
         read_evidence(out)
@@ -161,21 +153,8 @@ def test_a_lesions_temperature_comes_from_others_of_all_folds(tmp_path: Path, da
     assert not np.array_equal(changed.calibrated(8), found)
     adjusted = prior_adjusted(found, evidence.frequencies)
     assert np.array_equal(evidence.by_rule(8)["prior_adjusted"], adjusted)
-
-
-def test_a_lesion_is_calibrated_by_others() -> None:
-    """Changing the labels of a lesion may not change that lesion's own probabilities."""
-    random = np.random.default_rng(0)
-    labels, lesions = random.integers(0, 7, 200), np.repeat(np.arange(100), 2)
-    logits = random.normal(size=(200, 7)) + 2 * np.eye(7)[labels]
-    shift = np.zeros(7)
-    before = cross_fitted(logits, labels, lesions, shift)
-    changed = np.where(lesions == 3, (labels + 1) % 7, labels)
-    after = cross_fitted(logits, changed, lesions, shift)
-    assert np.array_equal(before[lesions == 3], after[lesions == 3])
-    assert not np.array_equal(before, after)
     with pytest.raises(DataError, match="at least 5 lesions"):
-        cross_fitted(logits[:8], labels[:8], lesions[:8], shift)
+        evidence.only(np.arange(8)).calibrated(8)
 
 
 def test_the_average_takes_off_each_members_own_shift(tmp_path: Path, data: Dataset) -> None:
@@ -217,9 +196,9 @@ def test_what_one_side_alone_predicted_does_not_move_their_difference(
     assert alone.any()
     logits = {views: np.where(alone[:, None], -own, own) for views, own in one.logits.items()}
     poisoned = dataclasses.replace(one, logits=logits)
-    assert differences(two, one) == differences(two, poisoned)
+    assert compare_settings(two, one) == compare_settings(two, poisoned)
     average = ensemble_of([one, two])
-    assert differences(average, one) == differences(average, poisoned)
+    assert compare_settings(average, one) == compare_settings(average, poisoned)
     assert not np.allclose(one.calibrated(8)[~alone], poisoned.calibrated(8)[~alone])
 
 
@@ -231,15 +210,8 @@ def test_siblings_in_training_are_found_by_image_and_never_by_lesion(
     by_image = read_evidence(kept(tmp_path, data, "image", folds=1, split="image"))
     assert not has_sibling_in_training(by_lesion).any()
     assert has_sibling_in_training(by_image).all()
-    compared = differences(by_image, by_lesion)
+    compared = compare_settings(by_image, by_lesion)
     assert (compared.images, compared.shared_images) == ((42, 84), 42)
-
-
-def test_the_shipped_weights_keep_evidence_too() -> None:
-    evidence = weights_evidence(EMBEDDED)
-    assert len(evidence.labels) == len(evidence.logits[8]) > 1000
-    assert sum(evidence.frequencies) == pytest.approx(1)
-    assert (evidence.calibrated(8).argmax(axis=1) == evidence.labels).mean() > 0.8
 
 
 @pytest.fixture
@@ -247,55 +219,53 @@ def documents(tmp_path: Path, data: Dataset, monkeypatch: pytest.MonkeyPatch) ->
     """Two studies; the shipped weights are stood in for, their 4,007 images take too long here."""
     for name, run in (("one", {}), ("two", {"seed": 1, "folds": 1})):
         kept(tmp_path, data, name, **run)
-    study = {
-        "study": "s",
-        "title": "One against two",
-        "baseline": "one",
-        "settings": ["one", "two", "three"],
-        "published": {"one": {"accuracy": 0.123}},
-        "notes": ["A note."],
-        "ensemble": True,
-    }
     folder = tmp_path / "evidence" / "s"
-    (folder / "study.json").write_text(json.dumps(study))
+    published = {"one": {"accuracy": 0.123}}
+    write_study_json(folder, title="One against two", published=published, ensemble=True)
     points = data.table[["image_id"]].assign(x=data.labels, y=data.groups)
     points.to_csv(folder / "two" / "tsne.csv.gz", index=False)
     for name, run in (("lesion", {}), ("image", {"folds": 1, "split": "image"})):
         source = write_run(tmp_path / "runs" / name, data, **run)  # type: ignore[arg-type]
         export_evidence(source, data.table, tmp_path / "evidence" / "split" / name)
-    split = {**study, "study": "split", "title": "Splits", "settings": ["lesion", "image"]}
-    split |= {"baseline": "lesion", "published": {}, "ensemble": False}
-    (tmp_path / "evidence" / "split" / "study.json").write_text(json.dumps(split))
+    settings = {"settings": ["lesion", "image"], "baseline": "lesion"}
+    write_study_json(tmp_path / "evidence" / "split", study="split", title="Splits", **settings)
     shipped = dataclasses.replace(read_evidence(folder / "one"), histories={})
-    monkeypatch.setattr(results, "shipped_evidence", lambda _: shipped)
+    monkeypatch.setattr(results_document, "weights_evidence", lambda _: shipped)
     return tmp_path
 
 
-def write(folder: Path, out: str) -> Path:
-    docs = folder / out
-    write_results(folder / "evidence", EMBEDDED, docs / "results.md", docs / "figures")
-    return docs
-
-
-def test_the_document_says_what_was_run_and_what_was_not(documents: Path) -> None:
-    docs = write(documents, "docs")
+def test_the_document_says_what_was_run_and_the_same_evidence_gives_the_same_bytes(
+    documents: Path,
+) -> None:
+    docs = documents / "docs"
+    write_results(documents / "evidence", EMBEDDED, docs / "results.md", docs / "figures")
     text = (docs / "results.md").read_text()
-    numbers = json.loads((docs / "results.json").read_text())
-    study, split = numbers["studies"]
+    study, split = json.loads((docs / "results.json").read_text())["studies"]
     assert "[One against two](#one-against-two): " in text
     assert "**Not run:** `three`." in text
     assert "Calibrated with a temperature. " in text
     assert "*0.123*" in text
     assert "one changes `folds` 5 → 2" in text
-    two = study["settings"][1]
     evidence = read_evidence(documents / "evidence" / "s" / "two")
     hits = evidence.calibrated(8).argmax(axis=1) == evidence.labels
-    assert two["scores"]["accuracy"]["value"] == pytest.approx(hits.mean(), abs=1e-5)
+    accuracy = study["settings"][1]["scores"]["accuracy"]["value"]
+    assert accuracy == pytest.approx(hits.mean(), abs=1e-5)
     assert f"| **two** | – | 0 | 2 (1) | 2 | {hits.mean():.3f} [" in text
     assert [pair["shared_images"] for pair in study["compared"]] == [42]
     assert [pair["reference"] for pair in study["average"]["compared"]] == ["one", "two"]
     assert "image: 42 of 42 held-out images (100.0 %) have another image of their lesion" in text
     assert split["compared"][0]["images"] == [42, 84]
+
+    drawn = sorted((docs / "figures").iterdir())
+    assert {"weights-roc.png", "s-two-tsne.png"} <= {path.name for path in drawn}
+    for path in drawn:
+        assert f"(figures/{path.name})" in text
+        assert path.stat().st_size < 120_000
+        assert Image.open(path).size[0] > 300
+
+    before = {path: path.read_bytes() for path in docs.rglob("*") if path.is_file()}
+    write_results(documents / "evidence", EMBEDDED, docs / "results.md", docs / "figures")
+    assert before == {path: path.read_bytes() for path in docs.rglob("*") if path.is_file()}
 
 
 def write_study_json(folder: Path, **changed: object) -> None:
@@ -311,10 +281,10 @@ def test_settings_are_compared_on_the_untouched_fold_alone_too(tmp_path: Path, d
     write_study_json(folder, untouched=[1])
     one, two = (read_evidence(folder / name) for name in ("one", "two"))
     alone = [evidence.only(np.flatnonzero(evidence.folds == 1)) for evidence in (two, one)]
-    assert measure_study(read_study(folder)).untouched == (differences(*alone),)
+    assert measure_study(*read_study(folder)).untouched == (compare_settings(*alone),)
     assert "| **two** minus one, fold 1 alone |" in write_study(folder, tmp_path / "s.md")
     write_study_json(folder, untouched=[0, 1])
-    assert not measure_study(read_study(folder)).untouched
+    assert not measure_study(*read_study(folder)).untouched
 
 
 def test_a_setting_with_a_reference_of_its_own_is_compared_with_the_baseline_too(
@@ -325,28 +295,9 @@ def test_a_setting_with_a_reference_of_its_own_is_compared_with_the_baseline_too
     folder = tmp_path / "evidence" / "s"
     write_study_json(folder, against={"three": "two"})
     one, two, three = (read_evidence(folder / name) for name in ("one", "two", "three"))
-    found = measure_study(read_study(folder))
-    assert found.compared == (differences(two, one), differences(three, two))
-    assert found.to_baseline == (differences(three, one),)
-
-
-def test_all_figures_are_there_linked_and_small(documents: Path) -> None:
-    docs = write(documents, "docs")
-    text = (docs / "results.md").read_text()
-    drawn = sorted(path.name for path in (docs / "figures").iterdir())
-    assert {"weights-roc.png", "weights-confusion.png", "s-two-tsne.png"} <= set(drawn)
-    for name in drawn:
-        path = docs / "figures" / name
-        assert f"(figures/{name})" in text
-        assert path.stat().st_size < 120_000
-        assert Image.open(path).size[0] > 300
-
-
-def test_the_same_evidence_gives_the_same_bytes(documents: Path) -> None:
-    docs = write(documents, "docs")
-    before = {path.name: path.read_bytes() for path in docs.rglob("*") if path.is_file()}
-    write(documents, "docs")
-    assert before == {path.name: path.read_bytes() for path in docs.rglob("*") if path.is_file()}
+    found = measure_study(*read_study(folder))
+    assert found.compared == (compare_settings(two, one), compare_settings(three, two))
+    assert found.to_baseline == (compare_settings(three, one),)
 
 
 def test_a_contrastive_stage_has_a_panel_without_validation(tmp_path: Path) -> None:
@@ -359,15 +310,3 @@ def test_a_contrastive_stage_has_a_panel_without_validation(tmp_path: Path) -> N
     draw_learning_curves({0: {"stages": stages}}, tmp_path / "two.png")
     draw_learning_curves({0: {"stages": stages[1:]}}, tmp_path / "one.png")
     assert Image.open(tmp_path / "two.png").width > Image.open(tmp_path / "one.png").width
-
-
-def test_range_test_and_map_are_drawn_in_the_diagnoses_colours(tmp_path: Path) -> None:
-    rates = np.geomspace(1e-5, 1, 30)
-    table = pd.DataFrame({"rate": rates, "loss": 2 - rates, "smoothed": 2 - rates})
-    draw_range_test(table, tmp_path / "range.png", chosen=1e-2)
-    points = pd.DataFrame({"x": np.arange(200.0) % 20, "y": np.arange(200.0) // 20})
-    draw_tsne(points, pd.Series(["vasc"] * 200), tmp_path / "map.png")
-    pixels = np.asarray(Image.open(tmp_path / "map.png").convert("RGB")).reshape(-1, 3).astype(int)
-    violet = (pixels[:, 2] > pixels[:, 1] + 60) & (pixels[:, 0] > pixels[:, 1] + 30)
-    assert violet.sum() > 500
-    assert (tmp_path / "range.png").stat().st_size > 5000

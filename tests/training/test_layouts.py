@@ -16,7 +16,7 @@ from train.audit.conformal import groups_of
 from train.data.archive import SCC, diagnosis
 from train.data.findings import findings
 from train.data.ham10000 import DataError, Dataset, read_dataset
-from train.release.gallery_index import gallery_table
+from train.scores.evidence import public_metadata
 
 NAME = "HAM10000_metadata.csv"
 HOT_2018 = ("MEL", "NV", "BCC", "AKIEC", "BKL", "DF", "VASC")
@@ -253,7 +253,7 @@ def test_what_the_trainer_wrote_is_no_table_of_the_data(
     (folder / place).mkdir(exist_ok=True)
     out = folder / place / "FOLDS.CSV"
     assert main(["split", "--data", str(folder), "--folds", "2", "--out", str(out)]) == 0
-    gallery_table(before).to_csv(folder / place / "gallery.csv", index=False)
+    public_metadata(before.table).to_csv(folder / place / "gallery.csv", index=False)
     answers = table[["image_id", "dx"]].assign(fold=0, logit_1view_mel=0.5)
     answers.to_csv(folder / place / "predictions.csv", index=False)
     after = read_dataset(folder)

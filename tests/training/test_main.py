@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from train import verbs
 from train.__main__ import main
+from train.options import OPTIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 HELP = """
@@ -34,6 +36,11 @@ def test_help_imports_nothing_heavy() -> None:
     help_shown = ran(HELP)
     assert help_shown.returncode == 0
     assert "range-test" in help_shown.stdout
+
+
+def test_every_verb_has_options_and_does_something() -> None:
+    done = {name for name in vars(verbs) if name.startswith("do_")}
+    assert done == {f"do_{verb.replace('-', '_')}" for verb in OPTIONS}
 
 
 def test_without_the_extra_one_sentence_says_what_to_install() -> None:

@@ -7,10 +7,11 @@ import pytest
 import torch
 from pytorch_grad_cam.base_cam import BaseCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+from scipy.stats import spearmanr
 from torch import Tensor, nn
 
 from skin_app.network import Member, MemberConfig
-from tests.tiny import MOBILENET, SWIN
+from tests.tiny import MOBILENET, SWIN, LogitsOnly
 from train.explain.maps import (
     CENTRE_WIDTH,
     METHODS,
@@ -20,7 +21,8 @@ from train.explain.maps import (
     library_maps,
     maps_by_method,
     our_maps,
-    random_map,
+    randomised,
+    rank_correlation,
 )
 
 LABELS = np.array([4, 1])
@@ -37,19 +39,9 @@ def batch_of(config: MemberConfig) -> Tensor:
     return torch.rand(2, 3, config.size, config.size, generator=torch.Generator().manual_seed(2))
 
 
-class WholeMember(nn.Module):
-    """The library's ordinary use: all of the network, hooks on the layer with the last feature map."""
-
-    def __init__(self, member: Member) -> None:
-        super().__init__()
-        self.member = member
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.member(images).logits
-
-
-def hooked(model: WholeMember) -> tuple[nn.Module, Callable[[Tensor], Tensor] | None]:
-    """The backbone's last layer, and what turns its output into (batch, channels, rows, columns)."""
+def hooked(model: LogitsOnly) -> tuple[nn.Module, Callable[[Tensor], Tensor] | None]:
+    """What the library hooks in ordinary use: the layer with the last feature map, and what turns its
+    output into (batch, channels, rows, columns)."""
     if "swin" in model.member.config.architecture:
         return model.member.backbone.norm, lambda features: features.permute(0, 3, 1, 2)
     return model.member.backbone.blocks, None
@@ -62,7 +54,7 @@ def test_maps_from_features_equal_the_library_on_the_whole_network(
 ) -> None:
     frozen, images = member_of(config), batch_of(config)
     ours = library_maps(frozen, frozen(images).features, LABELS)[method]
-    whole = WholeMember(member_of(config).requires_grad_(True))
+    whole = LogitsOnly(member_of(config).requires_grad_(True))
     layer, reshape = hooked(whole)
     explain: BaseCAM = METHODS[method](model=whole, target_layers=[layer], reshape_transform=reshape)
     targets = [ClassifierOutputTarget(int(label)) for label in LABELS]
@@ -125,6 +117,19 @@ def test_the_centre_gaussian_is_one_whatever_the_grid_and_falls_as_it_says() -> 
     assert np.abs(fine - heat).max() < 0.06
 
 
-def test_random_maps_differ_by_seed_alone() -> None:
-    assert np.array_equal(random_map(4, 4, seed=3), random_map(4, 4, seed=3))
-    assert not np.array_equal(random_map(4, 4, seed=3), random_map(4, 4, seed=4))
+def test_randomised_draws_the_named_part_anew() -> None:
+    member = member_of(MOBILENET)
+    head, everything = randomised(member, "head"), randomised(member, "all")
+    name = "conv_stem.weight"
+    assert torch.equal(head.backbone.state_dict()[name], member.backbone.state_dict()[name])
+    assert not torch.equal(everything.backbone.state_dict()[name], member.backbone.state_dict()[name])
+    for drawn in (head, everything):
+        assert not torch.equal(drawn.classifier.weight, member.classifier.weight)
+        assert not drawn.training
+
+
+def test_rank_correlation_agrees_with_scipy_also_with_ties() -> None:
+    generator = torch.Generator().manual_seed(0)
+    one = torch.rand(8, 8, generator=generator).mul(5).round()
+    other = one + torch.rand(8, 8, generator=generator).mul(5).round()
+    assert rank_correlation(one, other) == pytest.approx(spearmanr(one.flatten(), other.flatten())[0])

@@ -17,7 +17,7 @@ from skin_app.weights.folder import EMBEDDED, open_weights
 from tests.hub import stand_in
 from tests.tiny import write_weights
 from train.__main__ import main
-from train.release.publish import ATTRIBUTES, ROOT, PublishError, publish
+from train.release.publish import ATTRIBUTES, ROOT, Published, PublishError, publish
 
 COMMIT = "0123456789" * 4
 WEIGHTS = open_weights()
@@ -46,8 +46,7 @@ class Hub:
 
     def _create_repo(self, own: dict[str, Any], where: tuple[str, str]) -> None:
         if self.refuse is not None and where[1] == self.refused_kind:
-            response = SimpleNamespace(status_code=self.refuse, headers={}, request=None)
-            raise HfHubHTTPError("no", response=response)  # type: ignore[arg-type]
+            raise refusal(self.refuse)
         if where not in self.repos:
             self.repos[where] = {ATTRIBUTES: b""}
             self.private |= {where} if own["private"] else set()
@@ -93,6 +92,11 @@ class Hub:
         assert own["value"] == f"me/lesions@{COMMIT}"
 
 
+def refusal(status: int) -> HfHubHTTPError:
+    response = SimpleNamespace(status_code=status, headers={}, request=None)
+    return HfHubHTTPError("no", response=response)  # type: ignore[arg-type]
+
+
 def _hash(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
@@ -101,30 +105,36 @@ def called(hub: Hub, name: str) -> list[dict[str, Any]]:
     return [arguments for own, arguments in hub.calls if own == name]
 
 
-def test_the_repo_holds_the_whole_weights_folder_and_nothing_else() -> None:
+def upload(hub: Hub, *repos: str, **options: Any) -> Published:
+    return publish(WEIGHTS, *repos, api=hub, **options)  # type: ignore[arg-type]
+
+
+def test_the_repo_holds_the_whole_weights_folder_and_the_app_can_open_it(tmp_path: Path) -> None:
     hub = Hub()
     before = {ATTRIBUTES: b"", "member-9/model.safetensors": b"old", CONTRACT: b"{}"}
     hub.repos["me/lesions", "model"] = before
-    published = publish(WEIGHTS, "me/lesions", tag="v1", api=hub)  # type: ignore[arg-type]
-    assert published.source == f"me/lesions@{COMMIT}"
+    assert upload(hub, "me/lesions", tag="v1").source == f"me/lesions@{COMMIT}"
     there = hub.repos["me/lesions", "model"]
     assert set(there) == {*WEIGHTS.contract.files, CONTRACT, "README.md", ATTRIBUTES}
-    for name, digest in WEIGHTS.contract.files.items():
-        assert _hash(there[name]) == digest
     assert len(called(hub, "create_commit")) == 1
     assert called(hub, "create_repo")[0]["private"]
     assert called(hub, "create_tag")[0]["tag"] == "v1"
     assert [repo for repo, _ in hub.repos] == ["me/lesions"]
+    for name, content in there.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    assert open_weights(tmp_path).contract == WEIGHTS.contract  # which also checks every hash
 
 
 def test_a_repo_that_holds_something_else_is_left_alone() -> None:
     hub = Hub()
     hub.repos["me/other", "model"] = {ATTRIBUTES: b"", "pytorch_model.bin": b"precious"}
     with pytest.raises(PublishError, match=r"me/other holds pytorch_model\.bin and no ensemble\.json"):
-        publish(WEIGHTS, "me/other", api=hub)  # type: ignore[arg-type]
+        upload(hub, "me/other")
     hub.repos["me/page", "space"] = {ATTRIBUTES: b"", "app.py": b"another"}
     with pytest.raises(PublishError, match=r"me/page holds app\.py"):
-        publish(WEIGHTS, "me/lesions", "me/page", api=hub)  # type: ignore[arg-type]
+        upload(hub, "me/lesions", "me/page")
     assert not called(hub, "create_commit")
 
 
@@ -136,19 +146,9 @@ def test_weights_of_other_data_are_not_published_as_those_of_ham10000(tmp_path: 
     assert not hub.calls
 
 
-def test_what_was_published_can_be_opened_by_the_app(tmp_path: Path) -> None:
-    hub = Hub()
-    publish(WEIGHTS, "me/lesions", api=hub)  # type: ignore[arg-type]
-    for name, content in hub.repos["me/lesions", "model"].items():
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    assert open_weights(tmp_path).contract == WEIGHTS.contract
-
-
 def test_the_space_holds_the_page_and_pins_the_weights() -> None:
     hub = Hub()
-    publish(WEIGHTS, "me/lesions", "me/page", public=True, api=hub)  # type: ignore[arg-type]
+    upload(hub, "me/lesions", "me/page", public=True)
     space = hub.repos["me/page", "space"]
     assert {"app.py", "requirements.txt", "LICENSE", "skin_app/page/static/page.css"} <= set(space)
     assert space["app.py"] == (ROOT / "app.py").read_bytes()
@@ -188,22 +188,25 @@ def test_a_space_of_private_weights_fetches_them_when_it_starts(
 
 def test_a_failure_after_the_weights_were_published_names_them() -> None:
     hub = Hub()
-    monkeypatched = hub._create_tag
 
-    def refuse(own: dict[str, Any], where: tuple[str, str]) -> None:
-        monkeypatched(own, where)
-        response = SimpleNamespace(status_code=409, headers={}, request=None)
-        raise HfHubHTTPError("exists", response=response)  # type: ignore[arg-type]
+    def refuse(_own: dict[str, Any], _where: tuple[str, str]) -> None:
+        raise refusal(409)
 
     hub._create_tag = refuse  # type: ignore[method-assign]
     with pytest.raises(PublishError, match=f"published as me/lesions@{COMMIT}, but: .*another --tag"):
-        publish(WEIGHTS, "me/lesions", tag="v1", api=hub)  # type: ignore[arg-type]
+        upload(hub, "me/lesions", tag="v1")
 
 
-def test_a_space_that_cannot_be_made_stops_before_anything_is_uploaded() -> None:
-    hub = Hub(refuse=402, kind="space")
-    with pytest.raises(PublishError, match="to be paid for me/page"):
-        publish(WEIGHTS, "me/lesions", "me/page", api=hub)  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("status", "kind", "sentence"),
+    [(402, "space", "to be paid for me/page"), (409, "model", "start the same command again")],
+)
+def test_a_repo_that_cannot_be_made_stops_before_anything_is_uploaded(
+    status: int, kind: str, sentence: str
+) -> None:
+    hub = Hub(refuse=status, kind=kind)
+    with pytest.raises(PublishError, match=sentence):
+        upload(hub, "me/lesions", "me/page")
     assert not called(hub, "create_commit")
 
 
@@ -215,24 +218,15 @@ def test_a_broken_upload_is_one_sentence() -> None:
 
     hub._create_commit = broken  # type: ignore[method-assign, assignment]
     with pytest.raises(PublishError, match="start the same command again"):
-        publish(WEIGHTS, "me/lesions", api=hub)  # type: ignore[arg-type]
+        upload(hub, "me/lesions")
 
 
 def test_an_upload_that_differs_is_told_and_not_served() -> None:
     hub = Hub(spoil="member-0/model.safetensors")
     with pytest.raises(PublishError, match=r"member-0/model\.safetensors of me/lesions@\d+ differ"):
-        publish(WEIGHTS, "me/lesions", "me/page", tag="v1", api=hub)  # type: ignore[arg-type]
+        upload(hub, "me/lesions", "me/page", tag="v1")
     assert set(hub.repos["me/page", "space"]) == {ATTRIBUTES}
     assert not called(hub, "create_tag")
-
-
-@pytest.mark.parametrize(
-    ("status", "sentence"),
-    [(401, "hf auth login"), (403, "hf auth login"), (409, "same command"), (503, "status.hugging")],
-)
-def test_a_refusal_is_one_sentence(status: int, sentence: str) -> None:
-    with pytest.raises(PublishError, match=sentence):
-        publish(WEIGHTS, "me/lesions", api=Hub(refuse=status))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", ["lesions", "me/le sions", "me/a/b", "--oops--/.."])
@@ -241,7 +235,7 @@ def test_a_name_that_is_none_is_refused_before_anything_is_sent(
 ) -> None:
     hub = Hub()
     with pytest.raises(PublishError):
-        publish(WEIGHTS, name, api=hub)  # type: ignore[arg-type]
+        upload(hub, name)
     assert not hub.calls
     assert main(["publish", "--repo", "me/lesions", "--space", "no name"]) == 2
     assert "owner/name" in capsys.readouterr().err

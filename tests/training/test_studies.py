@@ -138,33 +138,30 @@ def test_a_setting_goes_on_from_another_and_is_compared_with_its_own(
     assert f"accuracy {shipped:.3f} [" in text
 
 
-def test_an_unknown_setting_is_refused(
-    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    command = ["study", "--study", "split", "--data", str(data), "--out", str(tmp_path)]
-    assert main([*command, "--only", "by-patient"]) == 2
-    assert "it has lesion-grouped, by-image" in capsys.readouterr().err
-
-
-def test_a_change_that_every_setting_undoes_is_refused(
-    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ("split --only by-patient", "it has lesion-grouped, by-image"),
+        ("flagship --set stages.0.epochs=1", "stages.0.epochs cannot be changed in the study flagship"),
+        (
+            "le2020-backbones --backbone mobilenetv2_100",
+            "member.architecture cannot be changed in the study",
+        ),
+        ("le2020-backbones --init resnet34=INIT", "for resnet34, which no setting uses"),
+        ("le2020-backbones --init vgg16=none.safetensors", "no start weights at"),
+    ],
+)
+def test_what_a_study_cannot_use_is_refused_before_it_writes(
+    options: str,
+    sentence: str,
+    data: Path,
+    init: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     command = ["study", "--data", str(data), "--out", str(tmp_path), "--study"]
-    assert main([*command, "flagship", "--set", "stages.0.epochs=1"]) == 2
-    assert "stages.0.epochs cannot be changed in the study flagship" in capsys.readouterr().err
-    assert main([*command, "le2020-backbones", "--backbone", "mobilenetv2_100"]) == 2
-    assert "member.architecture cannot be changed" in capsys.readouterr().err
-    assert not list(tmp_path.iterdir())
-
-
-def test_start_weights_that_no_setting_uses_are_refused(
-    data: Path, init: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    command = ["study", "--study", "le2020-backbones", "--data", str(data), "--out", str(tmp_path)]
-    assert main([*command, "--init", f"resnet34={init}"]) == 2
-    assert "for resnet34, which no setting uses" in capsys.readouterr().err
-    assert main([*command, "--init", f"vgg16={tmp_path / 'none.safetensors'}"]) == 2
-    assert "no start weights at" in capsys.readouterr().err
+    assert main([*command, *options.replace("INIT", str(init)).split()]) == 2
+    assert sentence in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 

@@ -4,35 +4,42 @@ import numpy as np
 import pytest
 from jinja2 import UndefinedError
 
-from train.documents.template import environment, plain
-from train.scores.estimate import Estimate, mean_estimate
-from train.scores.paired import Difference
+from train.documents.template import environment
+from train.scores.differences import Difference
+from train.scores.intervals import Estimate, mean_estimate, plain
 
 
 def filled(text: str, **values: object) -> str:
     return environment().from_string(text).render(**values)
 
 
-def test_an_estimate_is_written_with_its_interval() -> None:
-    share = plain(Estimate(0.361, (0.342, 0.379), 4007))
-    assert filled("{{ share | percent_estimate }}", share=share) == "36.1 % [34.2, 37.9]"
-    assert filled("{{ share | estimate }} of {{ share.images | count }}", share=share) == (
-        "0.361 [0.342, 0.379] of 4,007"
-    )
-    assert filled("{{ empty | estimate }}", empty=plain(Estimate(None, None, 0))) == "n/a"
-
-
-def test_a_difference_is_bold_unless_its_interval_spans_zero() -> None:
-    worse = plain(Difference(-0.0211, (-0.034, -0.008), "worse"))
-    assert filled("{{ worse | difference }}", worse=worse) == "**-0.021 [-0.034, -0.008]**"
-    spans = plain(Difference(0.0211, (-0.004, 0.046), "none"))
-    assert filled("{{ spans | difference }}", spans=spans) == "+0.021 [-0.004, +0.046]"
-
-
-def test_a_table_is_markdown() -> None:
-    assert filled("{{ rows | table(['a', 'b']) }}", rows=[[1, "x"]]) == (
-        "| a | b |\n| --- | --- |\n| 1 | x |"
-    )
+@pytest.mark.parametrize(
+    ("value", "text", "written"),
+    [
+        (Estimate(0.361, (0.342, 0.379), 4007), "{{ it | percent_estimate }}", "36.1 % [34.2, 37.9]"),
+        (Estimate(0.361, (0.342, 0.379), 4007), "{{ it | estimate }}", "0.361 [0.342, 0.379]"),
+        (
+            Estimate(0.361, None, 4007),
+            "{{ it | estimate }} of {{ it.images | count }}",
+            "0.361 of 4,007",
+        ),
+        (Estimate(None, None, 0), "{{ it | estimate }}", "n/a"),
+        (
+            Difference(-0.0211, (-0.034, -0.008), "worse"),
+            "{{ it | difference }}",
+            "**-0.021 [-0.034, -0.008]**",
+        ),
+        (
+            Difference(0.0211, (-0.004, 0.046), "none"),
+            "{{ it | difference }}",
+            "+0.021 [-0.004, +0.046]",
+        ),
+        ([[1, "x"]], "{{ it | table(['a', 'b']) }}", "| a | b |\n| --- | --- |\n| 1 | x |"),
+        ("Le et al. 2020: its parts", "{{ it | anchor }}", "le-et-al-2020-its-parts"),
+    ],
+)
+def test_values_are_written_as_people_read_them(value: object, text: str, written: str) -> None:
+    assert filled(text, it=plain(value)) == written
 
 
 def test_a_missing_number_is_no_empty_place() -> None:
@@ -47,10 +54,6 @@ def test_plain_values_go_through_json() -> None:
         "rows": [1, None],
     }
     assert plain({"a": [0.123456, 7]}, digits=3) == {"a": [0.123, 7]}
-
-
-def test_a_heading_has_the_anchor_that_github_gives_it() -> None:
-    assert filled("{{ 'Le et al. 2020: its parts' | anchor }}") == "le-et-al-2020-its-parts"
 
 
 def test_the_mean_is_that_of_numpy_and_its_interval_holds_it() -> None:

@@ -12,13 +12,14 @@ from sklearn.model_selection import cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from skin_app.calibration import softmax
 from skin_app.diagnoses import CODES
 from skin_app.network import Member
 from tests.tiny import MOBILENET, write_data
+from train import trial
 from train.data.ham10000 import DataError, Dataset, read_dataset
 from train.data.subset import stratified_part, stratified_rows
-from train.scores import trial
-from train.scores.trial import out_of_fold_logits, quick_trial
+from train.trial import out_of_fold_logits, quick_trial
 
 pytestmark = pytest.mark.slow
 
@@ -28,12 +29,15 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     return read_dataset(write_data(tmp_path_factory.mktemp("d") / "data", lesions_per_class=6))
 
 
-@pytest.fixture(scope="module")
-def init(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    torch.manual_seed(0)
-    path = tmp_path_factory.mktemp("i") / "start.safetensors"
+def start_weights(path: Path, seed: int) -> Path:
+    torch.manual_seed(seed)
     save_file({k: v.contiguous() for k, v in Member(MOBILENET).backbone.state_dict().items()}, path)
     return path
+
+
+@pytest.fixture(scope="module")
+def init(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return start_weights(tmp_path_factory.mktemp("i") / "start.safetensors", seed=0)
 
 
 def test_a_part_takes_the_rare_classes_whole_and_never_splits_a_lesion() -> None:
@@ -60,30 +64,31 @@ def test_a_part_keeps_which_images_show_one_lesion(data: Dataset) -> None:
         stratified_part(data, images=0, seed=0)
 
 
-def test_the_classifier_predicts_like_scikit_learns_own_cross_validation() -> None:
-    random = np.random.default_rng(0)
+def made_features() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Features (140, 12) that tell the classes apart, labels and folds."""
     labels = np.arange(140) % 7
-    features = random.normal(size=(140, 12)) + np.eye(12)[labels]
-    folds = np.arange(140) // 7 % 5
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(trial, "PENALTIES", (0.01,))
-        logits, _ = out_of_fold_logits(features, labels, np.arange(140), folds, seed=0)
+    features = np.random.default_rng(0).normal(size=(140, 12)) + np.eye(12)[labels]
+    return features, labels, np.arange(140) // 7 % 5
+
+
+def test_the_classifier_predicts_like_scikit_learns_own_cross_validation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    features, labels, folds = made_features()
+    monkeypatch.setattr(trial, "PENALTIES", (0.01,))
+    logits, _ = out_of_fold_logits(features, labels, np.arange(140), folds, seed=0)
     model = make_pipeline(
         StandardScaler(), LogisticRegression(C=0.01, class_weight="balanced", max_iter=1000)
     )
     splits = [(np.flatnonzero(folds != k), np.flatnonzero(folds == k)) for k in range(5)]
     expected = cross_val_predict(model, features, labels, cv=splits, method="predict_proba")
-    powers = np.exp(logits)
-    assert np.allclose(powers / powers.sum(axis=1, keepdims=True), np.asarray(expected), atol=1e-9)
+    assert np.allclose(softmax(logits), np.asarray(expected), atol=1e-9)
 
 
 def test_the_penalty_is_chosen_without_the_held_out_part() -> None:
     """Held-out images with labels drawn anew change nothing in the classifier that scores them."""
-    random = np.random.default_rng(1)
-    labels = np.arange(140) % 7
-    features = random.normal(size=(140, 12)) + np.eye(12)[labels]
-    folds = np.arange(140) // 7 % 5
-    changed = np.where(folds == 4, random.permutation(labels), labels)
+    features, labels, folds = made_features()
+    changed = np.where(folds == 4, np.random.default_rng(1).permutation(labels), labels)
     one, classifier = out_of_fold_logits(features, labels, np.arange(140), folds, seed=0)
     other, _ = out_of_fold_logits(features, changed, np.arange(140), folds, seed=0)
     assert np.array_equal(one[folds == 4], other[folds == 4])
@@ -120,33 +125,30 @@ def test_a_stopped_trial_goes_on_and_nothing_is_embedded_twice(
     assert again["embedding_ms_per_image"] == resumed["embedding_ms_per_image"]
 
 
-def test_the_features_are_the_members_own_and_the_report_says_what_was_tried(
+def test_the_features_are_the_members_own_and_the_file_says_what_was_tried(
     data: Dataset, init: Path, tmp_path: Path
 ) -> None:
-    report = quick_trial(data, MOBILENET, tmp_path, init, images=70)
-    folder = Path(report["folder"])
-    assert json.loads((folder / "trial.json").read_text()) == json.loads(json.dumps(report))
-    assert report["images_per_class"] == dict.fromkeys(CODES, 10)
-    assert report["lesions"] == 35
-    assert report["minutes_per_1000_images"] > 0
-    assert report["target"]["top_3_reached"] == (report["scores"]["calibrated"]["top_3"] > 0.7)
-    assert report["target"]["answer_reached"] == (report["target"]["answer_seconds"] < 3)
+    found = quick_trial(data, MOBILENET, tmp_path, init, images=70)
+    folder = Path(found["folder"])
+    assert json.loads((folder / "trial.json").read_text()) == json.loads(json.dumps(found))
+    assert found["images_per_class"] == dict.fromkeys(CODES, 10)
+    assert found["lesions"] == 35
+    assert found["minutes_per_1000_images"] > 0
+    assert found["target"]["top_3_reached"] == (found["scores"]["calibrated"]["top_3"] > 0.7)
+    assert found["target"]["answer_reached"] == (found["target"]["answer_seconds"] < 3)
     with np.load(folder / "features-000000.npz") as chunk:
         values = chunk["values"]
-    assert values.shape == (70, report["features_per_image"])
-    other = tmp_path / "other.safetensors"
-    torch.manual_seed(1)
-    save_file({k: v.contiguous() for k, v in Member(MOBILENET).backbone.state_dict().items()}, other)
-    assert quick_trial(data, MOBILENET, tmp_path, other, images=70)["folder"] != report["folder"]
+    assert values.shape == (70, found["features_per_image"])
+    other = start_weights(tmp_path / "other.safetensors", seed=1)
+    assert quick_trial(data, MOBILENET, tmp_path, other, images=70)["folder"] != found["folder"]
 
 
-def test_a_trial_needs_all_seven_diagnoses(data: Dataset, init: Path, tmp_path: Path) -> None:
+def test_a_missing_diagnosis_and_an_unreadable_image_are_named(
+    data: Dataset, init: Path, tmp_path: Path
+) -> None:
     some = data.table.iloc[data.labels != CODES.index("vasc")].reset_index(drop=True)
     with pytest.raises(DataError, match="there is none of vasc"):
         quick_trial(Dataset(some, data.fingerprint), MOBILENET, tmp_path, init)
-
-
-def test_an_unreadable_image_is_named(init: Path, tmp_path: Path) -> None:
     folder = write_data(tmp_path / "data", lesions_per_class=5)
     broken = sorted(folder.rglob("*.jpg"))[3]
     broken.write_bytes(broken.read_bytes()[:200])

@@ -11,9 +11,8 @@ import numpy as np
 
 from skin_app.calibration import prior_adjusted
 from skin_app.diagnoses import CODES
-from train.scores.bootstrap import lesion_draws, percentiles_95
 from train.scores.crossfit import Crossfit
-from train.scores.estimate import Estimate
+from train.scores.intervals import Estimate, lesion_draws, percentiles_95
 
 SHARES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6, 0.55, 0.5)
 ANSWERED = 0.8

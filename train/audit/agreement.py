@@ -17,7 +17,7 @@ from skin_app.views import VIEWS
 from train.audit.bench import Bench, random_lesions
 from train.audit.operating import crossfit_calls, fit_threshold, is_malignant
 from train.scores.crossfit import Crossfit
-from train.scores.estimate import Estimate, mean_estimates, ratio_estimates
+from train.scores.intervals import Estimate, mean_estimates, ratio_estimates
 
 LESIONS, CHUNK = 1000, 32
 MAJORITY = 0.5

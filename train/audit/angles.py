@@ -14,10 +14,9 @@ from typing import NamedTuple
 import numpy as np
 
 from skin_app.angles import joint_probabilities
-from train.scores.bootstrap import RESAMPLES, lesion_draws, percentiles_95
 from train.scores.crossfit import cross_fitted
-from train.scores.estimate import Estimate
 from train.scores.evidence import weights_evidence
+from train.scores.intervals import RESAMPLES, Estimate, lesion_draws, percentiles_95
 from train.scores.metrics import weighted_scores
 
 SCORES = ("accuracy", "balanced_accuracy", "malignant_auc", "negative_log_likelihood")

@@ -16,7 +16,7 @@ from train.audit.bench import Bench
 from train.audit.changed_photos import by_rule, chunks, operating_threshold
 from train.audit.heat import first_maps, fit_heat_limit, share_inside, shares_on_lesion
 from train.data.artefacts import ARTEFACTS, Painted, paint
-from train.scores.estimate import Estimate, mean_estimate
+from train.scores.intervals import Estimate, mean_estimate
 
 IMAGES = 300
 SENSITIVITY = 95  # per cent

@@ -29,8 +29,7 @@ from skin_app.weights.evaluation import FILE as OUT_OF_FOLD
 from skin_app.weights.folder import WeightsFolder
 from train.data.ham10000 import DataError, Dataset
 from train.scores.crossfit import Crossfit, stratified_parts
-from train.scores.evidence import weights_evidence
-from train.scores.unseen import logits_by_run, unseen_members
+from train.scores.evidence import logits_by_run, unseen_members, weights_evidence
 
 REPEATS = 5
 MEMBER_FILES = ("model.safetensors", "config.json")

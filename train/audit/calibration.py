@@ -5,9 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from train.audit.bench import Bench
-from train.scores.bootstrap import percentiles_95
 from train.scores.crossfit import Bias, cross_fitted
-from train.scores.estimate import Estimate
+from train.scores.intervals import Estimate, percentiles_95
 from train.scores.metrics import resampled_scores, weighted_scores
 
 CALIBRATORS: dict[str, Bias] = {"temperature": "none", "temperature and bias, where it helps": "chosen"}

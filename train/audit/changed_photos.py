@@ -11,8 +11,7 @@ import numpy as np
 
 from skin_app.photo.read import Photo
 from train.audit.bench import Bench
-from train.scores.bootstrap import lesion_draws, percentiles_95
-from train.scores.estimate import Estimate
+from train.scores.intervals import Estimate, lesion_draws, percentiles_95
 
 CHUNK = 16  # photos in memory at a time
 Change = Callable[[Photo, int], Photo]

@@ -16,7 +16,7 @@ from skin_app.calibration import SetThresholds, prediction_set
 from skin_app.diagnoses import CODES
 from skin_app.patients import groups_of
 from train.scores.crossfit import Crossfit
-from train.scores.estimate import Estimate, mean_estimates
+from train.scores.intervals import Estimate, mean_estimates
 
 COVERAGES = (0.9, 0.95)
 TOLERANCE, FEWEST_LESIONS = 0.02, 100

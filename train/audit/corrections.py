@@ -15,7 +15,7 @@ from train.audit.changed_photos import (
     unchanged,
 )
 from train.data.damage import damaged
-from train.scores.estimate import Estimate, mean_estimate
+from train.scores.intervals import Estimate, mean_estimate
 
 UNDAMAGED, DAMAGED = 400, 200  # images: in each of two undamaged samples, and in the damaged sample
 GRADES = (2, 4)

@@ -21,7 +21,7 @@ from skin_app.hardware import best_device
 from train.audit.bench import Bench
 from train.audit.explained_images import Case, known_mean
 from train.explain.maps import CENTRE, OURS, RANDOM, enlarged, random_map
-from train.scores.estimate import Estimate
+from train.scores.intervals import Estimate
 
 STEPS = 10
 BLUR = 1 / 8  # standard deviation of the blur, in sides of the square

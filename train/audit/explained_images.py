@@ -15,7 +15,7 @@ from skin_app.hardware import best_device, precision
 from skin_app.network import Member, MemberOutput
 from train.audit.bench import Bench
 from train.explain.maps import CENTRE, OURS, RANDOM, centre_gaussian, maps_by_method, random_map
-from train.scores.estimate import Estimate, mean_estimate
+from train.scores.intervals import Estimate, mean_estimate
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from train.audit.deletion import CurveScores, same_map
 from train.audit.explained_images import Case, cases, known_mean, read_once
 from train.audit.randomisation import RandomisationScores
 from train.explain.maps import CENTRE, EXPLAINING, OURS, rank_correlation
-from train.scores.estimate import Estimate
+from train.scores.intervals import Estimate
 
 IMAGES, RANDOMISED = 70, 42
 

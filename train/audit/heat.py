@@ -11,7 +11,7 @@ from skin_app.photo.read import Photo
 from train.audit.bench import Bench, random_lesions
 from train.audit.changed_photos import by_rule, chunks
 from train.scores.crossfit import held_out
-from train.scores.estimate import Estimate, mean_estimate
+from train.scores.intervals import Estimate, mean_estimate
 
 IMAGES = 1000
 FALSE_ALARMS = 0.05

@@ -19,7 +19,7 @@ from skin_app.views import VIEWS, turn, turn_back
 from train.audit.bench import Bench
 from train.data.drawings import PIGMENT, Pattern, draw_lesion, lesion_outline
 from train.data.ham10000 import Dataset
-from train.scores.estimate import Estimate, mean_estimate
+from train.scores.intervals import Estimate, mean_estimate
 
 DRAWINGS = 25  # of each pattern
 DRAWN = (270, 360)  # height and width of HAM10000's images as published here

@@ -10,7 +10,7 @@ from skin_app.diagnoses import CODES, MALIGNANT
 from train.audit.conformal import kept_share_threshold
 from train.data.ham10000 import DataError
 from train.scores.crossfit import Crossfit
-from train.scores.estimate import Estimate, mean_estimates
+from train.scores.intervals import Estimate, mean_estimates
 
 SENSITIVITIES = (0.9, 0.95, 0.98)
 

@@ -11,7 +11,7 @@ from skin_app.outcome import COVERAGE, GROUNDS, SENSITIVITY, grounds
 from train.audit.conformal import COVERAGES, crossfit_sets
 from train.audit.operating import SENSITIVITIES, crossfit_thresholds, is_malignant
 from train.scores.crossfit import Crossfit
-from train.scores.estimate import Estimate, ratio_estimates
+from train.scores.intervals import Estimate, ratio_estimates
 
 MELANOMA = CODES.index("mel")
 

@@ -21,7 +21,7 @@ from train.audit.bench import Bench
 from train.audit.changed_photos import answers, operating_threshold, unchanged
 from train.data.damaged_files import FILE_DAMAGE, spoilt
 from train.data.ham10000 import DataError, Dataset
-from train.scores.estimate import Estimate, mean_estimate
+from train.scores.intervals import Estimate, mean_estimate
 
 IMAGES, FILES = 200, 1000
 QUALITY = 97  # of the JPEGs

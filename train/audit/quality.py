@@ -25,7 +25,7 @@ from train.audit.changed_photos import (
 from train.data.damage import DAMAGE, GRADES, damaged
 from train.data.ham10000 import Dataset
 from train.scores.crossfit import held_out, stratified_parts
-from train.scores.estimate import Estimate, mean_estimate
+from train.scores.intervals import Estimate, mean_estimate
 
 RATE = 0.005  # per limit; with a dozen limits, about 5 % of good photos have a finding
 IMAGES = 200  # damaged in every way to measure detection

@@ -18,7 +18,7 @@ from skin_app.network import Member
 from train.audit.bench import Bench
 from train.audit.explained_images import Case, known_mean, read_once
 from train.explain.maps import maps_by_method, randomised, rank_correlation
-from train.scores.estimate import Estimate
+from train.scores.intervals import Estimate
 
 SEEDS = (0, 1)
 CHANGED = 0.5  # rank correlation below which a map counts as changed

@@ -18,9 +18,8 @@ from train.audit.bench import Bench
 from train.audit.novelty import FALSE_ALARMS, FittedNovelty
 from train.data.ham10000 import DataError
 from train.data.not_photos import blank, noise, text_screenshot
-from train.scores.bootstrap import RESAMPLES, interval_95, lesion_draws
 from train.scores.crossfit import held_out
-from train.scores.estimate import Estimate, mean_estimate
+from train.scores.intervals import RESAMPLES, Estimate, interval_95, lesion_draws, mean_estimate
 from train.scores.metrics import weighted_auc
 
 CHUNK = 16

@@ -11,8 +11,7 @@ from skin_app.skin_tone import LEAST_YELLOW, TONES, ToneBands, angle_of, tone_ba
 from train.audit.bench import Bench
 from train.audit.lesion import kept_survey
 from train.data.ham10000 import Dataset
-from train.scores.bootstrap import interval_95
-from train.scores.estimate import Estimate, mean_estimate
+from train.scores.intervals import Estimate, interval_95, mean_estimate
 from train.scores.metrics import SHARES, resampled_scores, weighted_scores
 
 # With 100 lesions the 95 % interval of a share is at most 10 points wide to each side.

@@ -1,3 +1,4 @@
-"""docs/results.md, docs/trust.md and docs/flagship.md, written from measured numbers.
+"""docs/results.md, docs/flagship.md, docs/trust.md, the model card and README's score table.
 
-Begin at `results.write_results` and `trust.write_document`."""
+Begin at `results_document.write_results`, `trust_document.write_document` and
+`card_and_readme.model_card`. The texts are in `templates`."""

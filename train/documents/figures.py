@@ -14,15 +14,16 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from sklearn.metrics import roc_auc_score, roc_curve
 
-from skin_app.calibration import malignant_probability
-from skin_app.diagnoses import CODES, DIAGNOSES, MALIGNANT
+from skin_app.diagnoses import CODES, DIAGNOSES
 from skin_app.output import beside
+from skin_app.weights.evaluation import BINS, Evaluation
+from train.explain.maps import CENTRE, OURS, RANDOM
 
 DOTS_PER_INCH = 100
-BINS = 15
 GREY, BLUE, ORANGE = "#64748b", "#1d4ed8", "#c2410c"
+MAPS = {OURS: BLUE, CENTRE: ORANGE, RANDOM: GREY}
+OTHER_MAPS = ("#0f766e", "#7c3aed", "#be185d", "#a16207", "#4d7c0f")
 
 
 def draw_learning_curves(histories: Mapping[int, dict[str, Any]], path: Path) -> None:
@@ -31,7 +32,9 @@ def draw_learning_curves(histories: Mapping[int, dict[str, Any]], path: Path) ->
     `histories`: fold -> its `history.json`. A dot marks the epoch whose weights were kept.
     """
     stages = [stage["name"] for stage in next(iter(histories.values()))["stages"]]
-    figure, panels = _panels(len(stages), 5.2 if len(stages) == 1 else 4.2)
+    width = 5.2 if len(stages) == 1 else min(4.2 * len(stages), 12)
+    figure = Figure(figsize=(width, 3.6), layout="constrained")
+    panels = list(figure.subplots(1, len(stages), squeeze=False)[0])
     for number, (panel, name) in enumerate(zip(panels, stages, strict=True)):
         for history in histories.values():
             _draw_stage(panel, history["stages"][number])
@@ -43,7 +46,7 @@ def draw_learning_curves(histories: Mapping[int, dict[str, Any]], path: Path) ->
     panels[0].plot([], [], color=BLUE, label="validation")
     panels[0].plot([], [], "o", color=ORANGE, label="kept")
     panels[0].legend(frameon=False)
-    save(figure, path)
+    _save(figure, path)
 
 
 def _draw_stage(panel: Axes, stage: dict[str, Any]) -> None:
@@ -65,25 +68,19 @@ def draw_reliability(probabilities: np.ndarray, labels: np.ndarray, path: Path) 
 
     `probabilities`: (images, 7); `labels`: (images,). Below: how many images each bin holds.
     """
-    confidence = probabilities.max(axis=1)
-    hit = probabilities.argmax(axis=1) == labels
-    which = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    counts = np.bincount(which, minlength=BINS)
-    held = np.flatnonzero(counts)
-    mean = np.bincount(which, confidence, BINS)[held] / counts[held]
-    share = np.bincount(which, hit, BINS)[held] / counts[held]
+    bins = Evaluation(labels, probabilities).reliability
     # binomial interval, because a bin of few images may lie off the line by chance
-    error = 1.96 * np.sqrt(share * (1 - share) / counts[held])
+    error = 1.96 * np.sqrt(bins.right * (1 - bins.right) / np.maximum(bins.images, 1))
     figure = Figure(figsize=(4.6, 5.2), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
     above.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":")
-    above.errorbar(mean, share, np.clip(error, 0, None), fmt="o-", color=BLUE, capsize=2, linewidth=1)
+    held = bins.images > 0
+    points = bins.probability[held], bins.right[held], error[held]
+    above.errorbar(*points, fmt="o-", color=BLUE, capsize=2, linewidth=1)
     above.set(ylabel="share that is right", ylim=(0, 1.02), xlim=(0, 1))
-    below.bar((np.arange(BINS) + 0.5) / BINS, counts, 0.9 / BINS, color=GREY)
+    below.bar((np.arange(BINS) + 0.5) / BINS, bins.images, 0.9 / BINS, color=GREY)
     below.set(xlabel="probability of the top class", ylabel="images")
-    _plain(above)
-    _plain(below)
-    save(figure, path)
+    _save(figure, path)
 
 
 def draw_roc(probabilities: np.ndarray, labels: np.ndarray, path: Path) -> None:
@@ -94,29 +91,21 @@ def draw_roc(probabilities: np.ndarray, labels: np.ndarray, path: Path) -> None:
     figure = Figure(figsize=(5.4, 5.2), layout="constrained")
     panel = figure.subplots()
     panel.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":")
-    for k, diagnosis in enumerate(DIAGNOSES):
-        if 0 < (labels == k).sum() < len(labels):
-            _draw_curve(panel, labels == k, probabilities[:, k], diagnosis.code, diagnosis.colour, 1.2)
-    positive = np.array(MALIGNANT)[labels]
-    if positive.any() and not positive.all():
-        mass = malignant_probability(probabilities)
-        false, true = _draw_curve(panel, positive, mass, "malignant", "black", 2.2)
+    kept = Evaluation(labels, probabilities)
+    curves = [(own.code, own.colour, 1.2, kept.roc_of(own)) for own in DIAGNOSES]
+    curves.append(("malignant", "black", 2.2, kept.malignant_roc))
+    for name, colour, width, curve in curves:
+        if curve is not None:
+            label = f"{name}: {np.trapezoid(curve[1], curve[0]):.3f}"
+            panel.plot(*curve, color=colour, linewidth=width, label=label)
+    if kept.malignant_roc is not None:
+        false, true = kept.malignant_roc
         at = int((true >= 0.95).argmax())
         panel.plot(false[at], true[at], "o", color="black", markersize=9, zorder=5)
     panel.set(xlabel="1 − specificity", ylabel="sensitivity", xlim=(0, 1), ylim=(0, 1.01))
     panel.set_aspect("equal")
     panel.legend(frameon=False, loc="lower right", title="AUC")
-    _plain(panel)
-    save(figure, path)
-
-
-def _draw_curve(
-    panel: Axes, positive: np.ndarray, score: np.ndarray, name: str, colour: str, width: float
-) -> tuple[np.ndarray, np.ndarray]:
-    false, true, _ = roc_curve(positive, score)
-    label = f"{name}: {roc_auc_score(positive, score):.3f}"
-    panel.plot(false, true, color=colour, linewidth=width, label=label)
-    return false, true
+    _save(figure, path)
 
 
 def draw_confusion(counts: np.ndarray, path: Path) -> None:
@@ -142,7 +131,7 @@ def draw_confusion(counts: np.ndarray, path: Path) -> None:
     panel.set(xlabel="predicted", ylabel="true (images)")
     panel.tick_params(length=0)
     panel.spines[:].set_visible(False)
-    save(figure, path)
+    _save(figure, path)
 
 
 def draw_tsne(points: pd.DataFrame, diagnoses: pd.Series, path: Path) -> None:
@@ -163,10 +152,10 @@ def draw_tsne(points: pd.DataFrame, diagnoses: pd.Series, path: Path) -> None:
             )
     panel.legend(frameon=False, markerscale=2.5, loc="center left", bbox_to_anchor=(1, 0.5))
     panel.set_axis_off()
-    save(figure, path)
+    _save(figure, path)
 
 
-def draw_range_test(table: pd.DataFrame, path: Path, chosen: float | None = None) -> None:
+def draw_range_test(table: pd.DataFrame, path: Path, chosen: float) -> None:
     """Loss by learning rate of a range test (Smith 2017): columns rate, loss, smoothed.
 
     `chosen`: the rate that was taken from it.
@@ -175,31 +164,41 @@ def draw_range_test(table: pd.DataFrame, path: Path, chosen: float | None = None
     panel = figure.subplots()
     panel.plot(table["rate"], table["loss"], color=GREY, linewidth=0.7, alpha=0.6, label="each step")
     panel.plot(table["rate"], table["smoothed"], color=BLUE, linewidth=2, label="smoothed")
-    if chosen is not None:
-        panel.axvline(chosen, color=ORANGE, linestyle="--", label=f"chosen: {chosen:.2g}")
+    panel.axvline(chosen, color=ORANGE, linestyle="--", label=f"chosen: {chosen:.2g}")
     lowest, start = float(table["smoothed"].min()), float(table["smoothed"].iloc[0])
     room = max(start - lowest, 1e-6)
     panel.set(xscale="log", xlabel="learning rate", ylabel="training loss")
     panel.set_ylim(lowest - 0.4 * room, start + 0.8 * room)  # beyond, the loss only explodes
     panel.legend(frameon=False)
-    _plain(panel)
-    save(figure, path)
+    _save(figure, path)
 
 
-def _panels(count: int, width: float) -> tuple[Figure, list[Axes]]:
-    figure = Figure(figsize=(min(width * count, 12), 3.6), layout="constrained")
-    panels = list(figure.subplots(1, count, squeeze=False)[0])
-    for panel in panels:
-        _plain(panel)
-    return figure, panels
+def draw_deletion_curves(numbers: dict[str, Any], path: Path) -> None:
+    """Mean deletion and insertion curves of each map. `numbers`: the part "explanations" of trust.json.
+
+    Methods whose maps are ours on all images are not drawn again.
+    """
+    figure = Figure(figsize=(9.6, 3.8), layout="constrained")
+    panels = figure.subplots(1, 2, sharey=True)
+    others = iter(OTHER_MAPS)
+    for name, both in numbers["curves"]["mean"].items():
+        if numbers["same_as_ours"].get(name) == numbers["images"]:
+            continue
+        known = name in MAPS
+        colour = MAPS[name] if known else next(others)
+        for panel, values in zip(panels, both, strict=True):
+            share = np.linspace(0, 1, len(values))
+            panel.plot(share, values, color=colour, label=name, linewidth=2.2 if known else 1.1)
+    panels[0].set(title="deletion", xlabel="share of pixels taken away", ylabel="mean probability")
+    panels[1].set(title="insertion", xlabel="share of pixels put back")
+    panels[1].legend(frameon=False, fontsize=8)
+    _save(figure, path)
 
 
-def _plain(panel: Axes) -> None:
-    panel.spines[["top", "right"]].set_visible(False)
-
-
-def save(figure: Figure, path: Path) -> None:
+def _save(figure: Figure, path: Path) -> None:
     """Draw `figure` as a PNG at `path`, whose folder is made."""
+    for panel in figure.axes:
+        panel.spines[["top", "right"]].set_visible(False)
     path.parent.mkdir(parents=True, exist_ok=True)
     FigureCanvasAgg(figure)
     with beside(path) as partial:

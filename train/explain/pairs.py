@@ -13,7 +13,6 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.metrics import confusion_matrix
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -21,11 +20,20 @@ from skin_app.diagnoses import CODES
 from skin_app.heatmap import class_maps, on_shared_scale
 from skin_app.network import Member
 from skin_app.output import replace_file
-from train.engine.run import Run, RunError
+from skin_app.weights.evaluation import confusions
+from train.engine.run import Run
 from train.explain.maps import randomised, rank_correlation
 from train.explain.saliency import guided_gradient, logits, strength
-from train.explain.sheets import Case, draw_sheet, held_out, on_screen, overlaid, refuse_tracked
-from train.scores.evidence import Evidence, finished_folds, run_evidence
+from train.explain.sheets import (
+    SheetRow,
+    draw_sheet,
+    held_out_image,
+    on_screen,
+    overlaid,
+    refuse_tracked,
+)
+from train.scores.evidence import Evidence, run_evidence
+from train.scores.metrics import confusion_counts
 
 MAPS = ("Grad-CAM", "guided back-propagation")
 PARTS: tuple[Literal["head", "all"], ...] = ("head", "all")
@@ -46,7 +54,7 @@ class Unmoved:
 
 @dataclass(frozen=True)
 class ConfusedPairs:
-    """What `pairs.md` says. `pairs`: rows of `confusions`."""
+    """What `pairs.md` says. `pairs`: rows of `confusion_table`."""
 
     run: str
     images: int
@@ -62,61 +70,51 @@ def confused_pairs(run: Run, out: Path, pairs: int = 5, cases: int = 4) -> Confu
 
     The answers are the run's out-of-fold predictions from most views. A sheet shows the `cases` most
     confident errors of a pair, one per lesion, each explained by the member of its own fold. Raises
-    `RunError` when no fold is finished or git would track `out`.
+    `RunError` if git would track `out`, and `DataError` when no fold is finished.
     """
     refuse_tracked(out)
-    folds = finished_folds(run.folder)
-    if not folds:
-        raise RunError(
-            f"No fold of {run.folder} is finished: finish it by `python -m train run` first."
-        )
-    evidence = run_evidence(run, folds)
-    views = max(evidence.logits)
-    probabilities = evidence.calibrated(views)
-    table = confusions(evidence.labels, probabilities.argmax(axis=1))
+    evidence = run_evidence(run)
+    probabilities = evidence.calibrated()
+    table = confusion_table(evidence.labels, probabilities.argmax(axis=1))
     out.mkdir(parents=True, exist_ok=True)
     replace_file(out / "pairs.csv", table.to_csv(index=False, float_format="%.6g"))
     correlations: list[dict[tuple[str, str], float]] = []
     sheets = []
     for true, called in table[["true", "predicted"]].head(pairs).itertuples(index=False):
-        shown = []
-        for row in confident_errors(evidence, probabilities, true, called)[:cases]:
-            image_id = str(evidence.table["image_id"].iloc[row])
-            member, square = held_out(run, image_id)
-            own, i, k = probabilities[row], CODES.index(true), CODES.index(called)
+        rows = []
+        for image in confident_errors(evidence, probabilities, true, called)[:cases]:
+            image_id = str(evidence.table["image_id"].iloc[image])
+            member, square = held_out_image(run, image_id)
+            own, i, k = probabilities[image], CODES.index(true), CODES.index(called)
             caption = f"{image_id}   true {true} ({own[i]:.0%})   predicted {called} ({own[k]:.0%})"
-            shown.append(Case(caption, explained(member, square, i, k)))
+            rows.append(SheetRow(caption, panels(member, square, i, k)))
             correlations.append(randomisation_check(member, square, k))
         sheets.append(f"{true}-as-{called}.png")
         columns = ("photo", f"Grad-CAM {true} (true)", f"Grad-CAM {called}", f"guided {called}")
-        draw_sheet(f"{true} predicted as {called}", columns, shown, out / sheets[-1])
+        draw_sheet(f"{true} predicted as {called}", columns, rows, out / sheets[-1])
     return ConfusedPairs(
         run=run.folder.name,
         images=len(evidence.labels),
         mistaken=int(table["images"].sum()),
-        views=views,
+        views=evidence.views,
         pairs=tuple(table.head(pairs).to_dict("records")),
         sheets=tuple(sheets),
         unmoved=tuple(_unmoved(correlations, name, part) for name in MAPS for part in PARTS),
     )
 
 
-def confusions(labels: np.ndarray, predicted: np.ndarray) -> pd.DataFrame:
+def confusion_table(labels: np.ndarray, predicted: np.ndarray) -> pd.DataFrame:
     """Every confused pair that occurs, the most frequent first.
 
     `labels`, `predicted`: (images,) in [0, 7). Columns: true, predicted (codes), images, share_of_true
     (of the true class's images), images_reversed (the other way round), images_both_ways.
     """
-    counts = confusion_matrix(labels, predicted, labels=np.arange(len(CODES)))
-    rows = [
-        (true, called, n, n / counts[i].sum(), counts[k, i], n + counts[k, i])
-        for i, true in enumerate(CODES)
-        for k, called in enumerate(CODES)
-        if i != k and (n := counts[i, k])
-    ]
-    columns = ["true", "predicted", "images", "share_of_true", "images_reversed", "images_both_ways"]
-    table = pd.DataFrame(rows, columns=pd.Index(columns))
-    return table.sort_values("images", ascending=False, kind="stable", ignore_index=True)
+    found = confusions(confusion_counts(labels, predicted))
+    pairs = [(pair.true.code, pair.called.code, pair.images, pair.share) for pair in found]
+    table = pd.DataFrame(pairs, columns=pd.Index(["true", "predicted", "images", "share_of_true"]))
+    images = {(true, called): count for true, called, count, _ in pairs}
+    table["images_reversed"] = [images.get((called, true), 0) for true, called, *_ in pairs]
+    return table.assign(images_both_ways=table["images"] + table["images_reversed"])
 
 
 def confident_errors(
@@ -130,7 +128,7 @@ def confident_errors(
     return ordered[np.sort(first)]
 
 
-def explained(member: Member, square: Tensor, true: int, called: int) -> tuple[np.ndarray, ...]:
+def panels(member: Member, square: Tensor, true: int, called: int) -> tuple[np.ndarray, ...]:
     """The panels of a case: photo, Grad-CAM of both diagnoses, guided gradient of the second."""
     photo = on_screen(square[0])
     heat = activation_maps(member, square).cpu().numpy()
@@ -146,9 +144,7 @@ def activation_maps(member: Member, square: Tensor) -> Tensor:
         return F.interpolate(maps[None], size, mode="bilinear", align_corners=False)[0].clamp(0, 1)
 
 
-def randomisation_check(
-    member: Member, square: Tensor, label: int, seed: int = 0
-) -> dict[tuple[str, str], float]:
+def randomisation_check(member: Member, square: Tensor, label: int) -> dict[tuple[str, str], float]:
     """How similar the maps of `label` stay when the head, or all weights, are randomised.
 
     Spearman's rank correlation by (map, part), the sign of the gradient left off (Adebayo et al. 2018).
@@ -164,7 +160,7 @@ def randomisation_check(
     trained = maps(member)
     found = {}
     for part in PARTS:
-        for name, drawn in maps(randomised(member, part, seed)).items():
+        for name, drawn in maps(randomised(member, part)).items():
             if drawn.std() > 0 and trained[name].std() > 0:
                 found[name, part] = rank_correlation(trained[name], drawn)
     return found

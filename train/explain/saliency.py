@@ -7,6 +7,7 @@
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from torch.overrides import TorchFunctionMode
 from skin_app.diagnoses import CODES
 from skin_app.network import Member
 from train.engine.run import Run, RunError
-from train.explain.sheets import Case, draw_sheet, held_out, on_screen, refuse_tracked
+from train.explain.sheets import SheetRow, draw_sheet, held_out_image, on_screen, refuse_tracked
 
 LogitsOf = Callable[[Tensor], Tensor]  # a network in evaluation mode: images to (batch, classes)
 
@@ -41,13 +42,10 @@ def saliency_sheet(run: Run, image_ids: Sequence[str], out: Path) -> Path:
     would track.
     """
     refuse_tracked(out)
-    cases = []
+    rows = []
     for image_id in image_ids:
-        member, square = held_out(run, image_id)
-
-        def logits_of(images: Tensor) -> Tensor:
-            return member(images).logits  # noqa: B023
-
+        member, square = held_out_image(run, image_id)
+        logits_of = partial(logits, member)
         with torch.inference_mode():
             label = int(logits_of(square).argmax())
         maps = [
@@ -55,9 +53,9 @@ def saliency_sheet(run: Run, image_ids: Sequence[str], out: Path) -> Path:
         ]
         true = run.data.table.set_index("image_id")["dx"][image_id]
         caption = f"{image_id}   true {true}   explained: {CODES[label]}"
-        cases.append(Case(caption, (on_screen(square[0]), *map(as_grey, maps))))
+        rows.append(SheetRow(caption, (on_screen(square[0]), *map(as_grey, maps))))
     out.mkdir(parents=True, exist_ok=True)
-    draw_sheet("Gradient saliency", ("photo", "gradient", "SmoothGrad"), cases, out / "saliency.png")
+    draw_sheet("Gradient saliency", ("photo", "gradient", "SmoothGrad"), rows, out / "saliency.png")
     return out / "saliency.png"
 
 
@@ -69,9 +67,9 @@ def gradient_saliency(logits_of: LogitsOf, images: Tensor, label: int) -> Tensor
     return strength(_gradient(logits_of, images, label))
 
 
-def smooth_saliency(logits_of: LogitsOf, images: Tensor, label: int, seed: int = 0) -> Tensor:
-    """Mean of `gradient_saliency` over 16 noisy copies of `images`; the same for the same seed."""
-    generator = torch.Generator().manual_seed(seed)
+def smooth_saliency(logits_of: LogitsOf, images: Tensor, label: int) -> Tensor:
+    """Mean of `gradient_saliency` over 16 noisy copies of `images`; the same in each call."""
+    generator = torch.Generator().manual_seed(0)
     total = torch.zeros_like(images[:, 0])
     for _ in range(COPIES):
         noise = NOISE * torch.randn(images.shape, generator=generator)
@@ -125,7 +123,7 @@ class Guided(TorchFunctionMode):
 
 
 def logits(member: Member, images: Tensor) -> Tensor:
-    """A member's logits alone; with `functools.partial`, a `LogitsOf`."""
+    """A member's logits alone; `partial(logits, member)` is a `LogitsOf`."""
     return member(images).logits
 
 

@@ -1,4 +1,4 @@
-"""Sheets of cases: images beside explanations; where they may be written, and how they look."""
+"""Sheets of images beside their explanations: where they may be written, and how they look."""
 
 import subprocess
 from collections.abc import Sequence
@@ -22,14 +22,14 @@ PANEL, CAPTION, HEADER, DPI = 2.6, 0.3, 0.7, 100  # inches, and pixels per inch
 
 
 @dataclass(frozen=True)
-class Case:
+class SheetRow:
     """One row of a sheet; `panels`: (size, size, 3) RGB in [0, 1], one for each column."""
 
     caption: str
     panels: tuple[np.ndarray, ...]
 
 
-def held_out(run: Run, image_id: str) -> tuple[Member, Tensor]:
+def held_out_image(run: Run, image_id: str) -> tuple[Member, Tensor]:
     """The member that was not trained on an image, and the image as it sees it, (1, 3, size, size).
 
     Raises `RunError` for an unknown image or an unfinished fold.
@@ -72,22 +72,22 @@ def _git(folder: Path, *arguments: str) -> int:
     return subprocess.run(["git", *arguments], cwd=folder, capture_output=True, check=False).returncode
 
 
-def draw_sheet(title: str, columns: Sequence[str], cases: Sequence[Case], path: Path) -> None:
-    """Write one PNG: a row a case with its caption above it, the columns' names at the top."""
-    width, height = PANEL * len(columns), HEADER + len(cases) * (PANEL + CAPTION)
+def draw_sheet(title: str, columns: Sequence[str], rows: Sequence[SheetRow], path: Path) -> None:
+    """Write one PNG: each row below its caption, the columns' names at the top."""
+    width, height = PANEL * len(columns), HEADER + len(rows) * (PANEL + CAPTION)
     figure = Figure(figsize=(width, height), dpi=DPI)
     figure.text(0.5, 1 - 0.2 / height, title, ha="center", va="center", fontsize=11)
-    for row, case in enumerate(cases):
-        top = height - HEADER - row * (PANEL + CAPTION)
-        figure.text(0.5, (top - 0.75 * CAPTION) / height, case.caption, ha="center", fontsize=8)
-        for column, (name, panel) in enumerate(zip(columns, case.panels, strict=True)):
+    for number, row in enumerate(rows):
+        top = height - HEADER - number * (PANEL + CAPTION)
+        figure.text(0.5, (top - 0.75 * CAPTION) / height, row.caption, ha="center", fontsize=8)
+        for column, (name, panel) in enumerate(zip(columns, row.panels, strict=True)):
             bottom = (top - CAPTION - PANEL) / height
             axes = figure.add_axes(
                 (column / len(columns), bottom, 0.985 / len(columns), PANEL / height)
             )
             axes.imshow(panel.clip(0, 1))
             axes.set_axis_off()
-            if row == 0:
+            if number == 0:
                 centre = (column + 0.5) / len(columns)
                 figure.text(centre, (top + 0.06) / height, name, ha="center", fontsize=9)
     with beside(path) as partial:

@@ -1,7 +1,9 @@
-"""A t-SNE map of one member's last hidden layer, and how well it preserves neighbourhoods.
+"""t-SNE maps of a member's last hidden layer and of the gallery, and how well neighbourhoods are kept.
 
 van der Maaten and Hinton, "Visualizing Data using t-SNE" (2008). The hidden layers of two members
 cannot be compared, so a map shows the held-out images of one fold, by the member of that fold.
+
+Begin at `map_embeddings` (the verb `tsne`) and `gallery_map` (the verb `map`).
 """
 
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from safetensors.numpy import load_file
 from scipy.spatial.distance import cdist
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
@@ -20,21 +23,22 @@ from skin_app.ensemble import input_square
 from skin_app.hardware import best_device, precision
 from skin_app.output import replace_file
 from skin_app.photo.read import read_photo
+from skin_app.weights.folder import WeightsError, WeightsFolder
+from train.data.ham10000 import TEXT
 from train.data.subset import stratified_rows
 from train.engine.checkpoint import write_json
 from train.engine.predict import load_fold_member
 from train.engine.run import Run, RunError
-from train.scores.evidence import gzipped_csv
+from train.scores.evidence import FOLDS, gzipped_csv
 
 NEIGHBOURS = 10
 COMPONENTS = 50  # principal components before t-SNE, as its authors advise
 PERPLEXITY = 30
 BATCH = 8
+SEED = 0
 
 
-def map_embeddings(
-    run: Run, out: Path, fold: int = 0, images: int | None = None, seed: int = 0
-) -> dict[str, Any]:
+def map_embeddings(run: Run, out: Path, fold: int = 0, images: int | None = None) -> dict[str, Any]:
     """Map the held-out images of `fold` (or a stratified part of `images` of them).
 
     Writes `tsne.csv.gz` (image_id, x, y) and `tsne.json` into `out`, and returns the latter: how often
@@ -45,15 +49,15 @@ def map_embeddings(
         raise RunError(f"Fold {fold} of {run.folder} is not trained: train it, or choose another.")
     rows = np.flatnonzero(run.assignment == fold)
     if images is not None and images < len(rows):
-        part = stratified_rows(run.data.labels[rows], run.data.groups[rows], images, seed)
+        part = stratified_rows(run.data.labels[rows], run.data.groups[rows], images, SEED)
         rows = rows[part]
     labels, lesions = run.data.labels[rows], run.data.groups[rows]
     if len(np.unique(lesions)) <= NEIGHBOURS:
         raise RunError(f"A map needs images of more than {NEIGHBOURS} lesions: ask for more images.")
     hidden = hidden_layer(run, fold, rows)
-    points = tsne_map(hidden, seed)
+    points = tsne_map(hidden)
     ids = run.data.table["image_id"].to_numpy()[rows]
-    report = {
+    found = {
         "fold": fold,
         "images": len(rows),
         "lesions": len(np.unique(lesions)),
@@ -62,13 +66,41 @@ def map_embeddings(
         "agreement_on_map": neighbour_agreement(points, labels, lesions),
         "agreement_in_hidden_layer": neighbour_agreement(hidden, labels, lesions),
         "agreement_by_chance": chance_agreement(labels, lesions),
-        "seed": seed,
+        "seed": SEED,
     }
     out.mkdir(parents=True, exist_ok=True)
     table = pd.DataFrame({"image_id": ids, "x": points[:, 0], "y": points[:, 1]})
     replace_file(out / "tsne.csv.gz", gzipped_csv(table, "%.4g"))
-    write_json(out / "tsne.json", report)
-    return report
+    write_json(out / "tsne.json", found)
+    return found
+
+
+def gallery_map(weights: WeightsFolder) -> bytes:
+    """`map.csv` (image_id, x, y) of a weights folder: the map of held-out lesions that the page shows.
+
+    It is the t-SNE of the gallery's embeddings (member 0, one view). It shows the fold that member 0
+    was not trained on, because training images lie where their label pulled them. Raises
+    `WeightsError` for weights that do not say which images those are.
+    """
+    if FOLDS not in weights.contract.files:
+        raise WeightsError(
+            f"The weights in {weights.folder} do not say which images member 0 was trained on ({FOLDS} "
+            "is missing): assemble them anew from their run."
+        )
+    folds = pd.read_csv(weights.folder / FOLDS, dtype=TEXT)
+    fold = weights.contract.training.shipped[0]
+    held_out = folds.loc[folds["fold"] == fold, "image_id"]
+    gallery = pd.read_csv(weights.folder / "gallery.csv", dtype=TEXT)["image_id"]
+    rows = np.flatnonzero(gallery.isin(held_out))
+    if len(rows) < 2 or len(rows) != len(held_out):
+        raise WeightsError(
+            f"The gallery of the weights in {weights.folder} does not hold all images of fold {fold}: "
+            "assemble them anew from their run."
+        )
+    embeddings = load_file(weights.folder / "gallery.safetensors")["embeddings"][rows]
+    points = tsne_map(embeddings.astype(np.float32))
+    table = pd.DataFrame({"image_id": gallery.to_numpy()[rows], "x": points[:, 0], "y": points[:, 1]})
+    return table.to_csv(index=False, float_format="%.4g").encode()
 
 
 def hidden_layer(run: Run, fold: int, rows: np.ndarray) -> np.ndarray:
@@ -86,13 +118,13 @@ def hidden_layer(run: Run, fold: int, rows: np.ndarray) -> np.ndarray:
     return np.concatenate(found)
 
 
-def tsne_map(hidden: np.ndarray, seed: int) -> np.ndarray:
+def tsne_map(hidden: np.ndarray) -> np.ndarray:
     """t-SNE of (images, hidden), standardised and on its first principal components: (images, 2)."""
     standard = StandardScaler().fit_transform(hidden)
     components = min(COMPONENTS, *standard.shape)
     reduced = PCA(components, svd_solver="full").fit_transform(standard)
     perplexity = min(PERPLEXITY, (len(hidden) - 1) / 3)
-    return TSNE(init="pca", perplexity=perplexity, random_state=seed).fit_transform(reduced)
+    return TSNE(init="pca", perplexity=perplexity, random_state=SEED).fit_transform(reduced)
 
 
 def neighbour_agreement(

@@ -1,7 +1,7 @@
 """From finished runs to a weights folder: members, calibration, scores and gallery.
 
-Runs of several architectures can ship together when they were trained on the same folds. An image is
-then answered by the members that had not seen its lesion, one from each run, averaged with equal
+Runs of several architectures can ship together if they were trained on the same folds. An image is then
+answered by the members that were not trained on its lesion, one from each run, averaged with equal
 weights.
 """
 
@@ -20,16 +20,22 @@ from safetensors.torch import save
 from skin_app.diagnoses import CODES
 from skin_app.weights.contract import Contract, Training
 from skin_app.weights.quantisation import Stored, packed
-from train.engine.predict import COUNTS, load_fold_member, views_label
+from train.engine.predict import COUNTS, load_fold_member
 from train.engine.run import Run, RunError
-from train.release.gallery_index import gallery_embeddings, gallery_table
-from train.release.licences import start_licence
-from train.release.rounding import as_loaded, measure_rounding
+from train.engine.start import start_licence
+from train.release.gallery_index import gallery_embeddings
+from train.release.int8 import as_loaded, measure_rounding
 from train.release.weights_folder import write_folder
-from train.scores.evidence import Evidence, finished_folds, run_evidence
+from train.scores.evaluate import out_of_fold_scores
+from train.scores.evidence import (
+    Evidence,
+    finished_folds,
+    logit_columns,
+    public_metadata,
+    run_evidence,
+    unseen_members,
+)
 from train.scores.temperature import fit_calibration
-from train.scores.unseen import columns_of_run, unseen_members
-from train.scores.weights_numbers import out_of_fold_scores
 
 LICENCE = "CC BY-NC 4.0 (trained on HAM10000, which is CC BY-NC 4.0)"
 
@@ -39,15 +45,15 @@ def assemble(runs: Sequence[Run], out: Path | None = None, stored: Stored = "flo
 
     Ships the members of the first finished folds, as many as the first run's recipe says. Temperatures
     come from the out-of-fold predictions of all finished folds; the scores use, for each lesion, a
-    temperature fitted on others. Raises `RunError` when no fold is finished, or the runs do not fit
-    each other.
+    temperature fitted on others. Raises `DataError` for a run without a finished fold, and `RunError`
+    for runs that do not fit each other.
     """
     first = runs[0]
-    folds = _finished_folds(runs)
-    parts = [run_evidence(run, folds) for run in runs]
+    parts = [run_evidence(run) for run in runs]
     _check(runs, parts)
-    together = _averaged(parts)
-    shipped = folds[: first.recipe.shipped]
+    logits = {views: np.mean([part.logits[views] for part in parts], axis=0) for views in COUNTS}
+    averaged = replace(parts[0], logits=logits)
+    shipped = averaged.fold_numbers[: first.recipe.shipped]
     members = {
         f"member-{number}": as_loaded(load_fold_member(run, fold), stored)
         for number, (run, fold) in enumerate(product(runs, shipped))
@@ -55,19 +61,19 @@ def assemble(runs: Sequence[Run], out: Path | None = None, stored: Stored = "flo
     rounding = None
     if stored == "int8":
         paths = dict(zip(first.data.table["image_id"], first.data.table["path"], strict=True))
-        rounding = measure_rounding(list(members.values()), shipped * len(runs), together, paths)
+        rounding = measure_rounding(list(members.values()), shipped * len(runs), averaged, paths)
     calibration = fit_calibration(
-        together.logits, together.labels, together.shift, _fitted_on(together, len(runs))
+        averaged.logits, averaged.labels, averaged.shift, _fitted_on(averaged, len(runs))
     )
-    trainings = [_training(run, part, folds, shipped) for run, part in zip(runs, parts, strict=True)]
+    trainings = [_training(run, part, shipped) for run, part in zip(runs, parts, strict=True)]
     contract = Contract(
         name=first.recipe.name,
         codes=CODES,
         members=tuple(members),
-        calibration=calibration.model_copy(update={"frequencies": together.frequencies}),
+        calibration=calibration.model_copy(update={"frequencies": averaged.frequencies}),
         training=trainings[0],
         further=tuple(trainings[1:]),
-        scores=out_of_fold_scores(together, len(runs)),
+        scores=out_of_fold_scores(averaged, len(runs)),
         licence=LICENCE,
         files={},
         stored=stored,
@@ -80,32 +86,27 @@ def assemble(runs: Sequence[Run], out: Path | None = None, stored: Stored = "flo
         contract,
         members=members,
         embeddings=gallery_embeddings(asked, first.data, first.folder / f"gallery-{digest[:12]}.npy"),
-        gallery=gallery_table(first.data),
-        evaluation=_evaluation(parts, together),
+        gallery=public_metadata(first.data.table),
+        evaluation=_evaluation(parts, averaged),
         folds_csv=first.folder / "folds.csv",
     )
 
 
-def _finished_folds(runs: Sequence[Run]) -> list[int]:
-    """The finished folds, which must be the same of all runs."""
-    folds = [finished_folds(run.folder) for run in runs]
-    if not folds[0]:
-        raise RunError(
-            f"No fold of {runs[0].folder} is finished: finish it by `python -m train run` first."
-        )
-    for run, own in zip(runs, folds, strict=True):
-        if own != folds[0]:
-            raise RunError(
-                f"{run.folder} has finished the folds {_listed(own) or 'none'}, {runs[0].folder} "
-                f"{_listed(folds[0])}: finish the others by `train run` first."
-            )
-    return folds[0]
+def unfinished_folds(run: Run) -> list[int]:
+    """The folds of `run` that were begun and are not finished: another command may be training them."""
+    begun = {int(path.name.removeprefix("fold-")) for path in run.folder.glob("fold-*")}
+    return sorted(begun - set(finished_folds(run.folder)))
 
 
 def _check(runs: Sequence[Run], parts: Sequence[Evidence]) -> None:
     """Raise `RunError` for runs whose predictions cannot be averaged as they are."""
     first = parts[0]
     for run, part in zip(runs, parts, strict=True):
+        if part.fold_numbers != first.fold_numbers:
+            raise RunError(
+                f"{run.folder} has finished the folds {_listed(part.fold_numbers)}, {runs[0].folder} "
+                f"{_listed(first.fold_numbers)}: finish the others by `train run` first."
+            )
         if max(COUNTS) not in part.logits:
             raise RunError(
                 f"A fold of {run.folder} is predicted from fewer than {max(COUNTS)} views: start "
@@ -124,32 +125,25 @@ def _check(runs: Sequence[Run], parts: Sequence[Evidence]) -> None:
             )
 
 
-def _averaged(parts: Sequence[Evidence]) -> Evidence:
-    """The runs' predictions of each image, averaged."""
-    logits = {views: np.mean([part.logits[views] for part in parts], axis=0) for views in COUNTS}
-    return replace(parts[0], logits=logits)
-
-
-def _evaluation(parts: Sequence[Evidence], together: Evidence) -> pd.DataFrame:
+def _evaluation(parts: Sequence[Evidence], averaged: Evidence) -> pd.DataFrame:
     """The averaged logits of each image; of several runs, each one's own beside them."""
-    table = together.table[["image_id", "dx"]].assign(fold=together.folds)
+    table = averaged.table[["image_id", "dx"]].assign(fold=averaged.folds)
     for views in COUNTS:
-        names = [f"logit_{views_label(views)}_{code}" for code in CODES]
-        table[names] = together.logits[views]
+        table[logit_columns(views)] = averaged.logits[views]
     if len(parts) > 1:
         for (number, part), views in product(enumerate(parts), COUNTS):
-            table[columns_of_run(views, number)] = part.logits[views]
+            table[logit_columns(views, number)] = part.logits[views]
     return table
 
 
-def _training(run: Run, evidence: Evidence, folds: list[int], shipped: list[int]) -> Training:
+def _training(run: Run, evidence: Evidence, shipped: tuple[int, ...]) -> Training:
     """What the contract says of one run."""
     return Training(
         recipe=run.recipe.to_dict(),
         seed=run.seed,
-        folds=tuple(folds),
-        shipped=tuple(shipped),
-        kept_epochs={fold: _kept_epoch(evidence.histories[fold]) for fold in folds},
+        folds=evidence.fold_numbers,
+        shipped=shipped,
+        kept_epochs={fold: _kept_epoch(history) for fold, history in evidence.histories.items()},
         images=len(run.data.table),
         lesions=len(np.unique(run.data.groups)),
         data_fingerprint=run.data.fingerprint,
@@ -167,13 +161,12 @@ def _kept_epoch(history: dict[str, Any]) -> tuple[int, int]:
 
 
 def _fitted_on(evidence: Evidence, runs: int) -> str:
-    recipe, folds = evidence.settings["recipe"], np.unique(evidence.folds).tolist()
-    answered = unseen_members(runs)
+    recipe, answered = evidence.settings["recipe"], unseen_members(runs)
     if recipe["split"] == "image":
         answered = answered.replace("its lesion", "it")
     return (
-        f"out-of-fold predictions of {len(evidence.labels)} HAM10000 images (folds {_listed(folds)} of "
-        f"{recipe['folds']}), each by {answered}"
+        f"out-of-fold predictions of {len(evidence.labels)} HAM10000 images (folds "
+        f"{_listed(evidence.fold_numbers)} of {recipe['folds']}), each by {answered}"
     )
 
 

@@ -1,15 +1,13 @@
-"""The index of confirmed lesions in a weights folder: embeddings and public metadata, no pixels."""
+"""The gallery of a weights folder: its embeddings, and when a photo counts as one of its images."""
 
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 from safetensors.torch import load_file
 from tqdm import tqdm
 
 from skin_app.ensemble import input_square
-from skin_app.gallery.index import COLUMNS as GALLERY_COLUMNS
 from skin_app.gallery.index import SAME_PHOTO
 from skin_app.hardware import best_device, precision
 from skin_app.network import Member
@@ -41,12 +39,6 @@ def tells_photos_apart(folder: Path) -> bool:
     """Whether the `same_photo` of a weights folder is above the similarity of any two lesions in it."""
     stored = load_file(folder / "gallery.safetensors")["same_photo"]
     return bool(stored < torch.tensor(HIGHEST))  # both float32
-
-
-def gallery_table(data: Dataset) -> pd.DataFrame:
-    """Ids and public metadata of all images."""
-    table = data.table.assign(lesion=data.table["image_id"].to_numpy()[data.groups])
-    return table.reindex(columns=list(GALLERY_COLUMNS))
 
 
 def gallery_embeddings(member: Member, data: Dataset, cache: Path) -> np.ndarray:

@@ -1,7 +1,7 @@
-"""To the Hugging Face Hub: the weights as a model repo, and a Space that serves the page with them.
+"""The verb `publish`: weights as a model repo on the Hugging Face Hub, and a Space that serves them.
 
-Each is one commit, so a repo never holds half of a folder. A Space fetches the weights by the full hash
-of their commit, and holds nothing of HAM10000.
+Each repo is replaced in one commit, so it never holds half of a folder. The Space fetches the weights
+by the full hash of their commit; none of its own files comes from HAM10000. Begin at `publish`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -42,11 +42,12 @@ REFUSALS = {
     413: "{repo} is larger than the Hub takes: see its storage limits.",
 }
 TAG_TAKEN = "{repo} has that tag already: choose another --tag."
+Files = dict[str, bytes | Path]  # name in a repo -> content, or the file that holds it
 SILENCE, PATIENCE = 120.0, 30.0  # seconds: a large commit takes the Hub long
 
 
 class PublishError(RuntimeError):
-    """Nothing, or only a part, was published; the message is one sentence that says what to do."""
+    """Publishing failed, wholly or in part; the message is one sentence that says what to do."""
 
 
 @dataclass(frozen=True)
@@ -77,32 +78,38 @@ def publish(
     New repos are private unless `public`; an existing one keeps its visibility. All files of a repo are
     replaced, so it must be empty or hold weights (or a page) of this project. `tag`: a name for the
     commit. The hashes of the upload are compared with those of the folder. Raises `PublishError`, with
-    the commit where the weights are up and a later step failed; and for weights of other data than
-    HAM10000, since card and page name HAM10000 and its licence.
+    the commit if the weights were uploaded and a later step failed; and for weights of other data than
+    HAM10000, because model card and page name HAM10000 and its licence.
     """
     _check_data(weights)
     for name in filter(None, (repo, space)):
-        with _told(name):
+        with _explained(name):
             validate_repo_id(name)
             if "/" not in name:
                 raise PublishError(f"{name} is no name of a repo: write owner/name.")
-    hub = _Hub(api or HfApi())
-    with _told(repo):
+    api = api or HfApi()
+    with _explained(repo):
         be_patient(SILENCE, PATIENCE)
-    hub.prepare(repo, "model", CONTRACT, public)
+    _prepare(api, repo, "model", CONTRACT, public)
     if space is not None:
-        hub.prepare(space, "space", "skin_app/ensemble.py", public)
-    files = files_of(weights)
-    commit = hub.replace(repo, "model", files, f"Weights {weights.contract.name} ({weights.hash[:8]})")
-    published = Published(repo, commit, space, hub.is_private(repo))
-    hub.verify(published, weights.folder, set(files))
+        _prepare(api, space, "space", "skin_app/ensemble.py", public)
+    names = sorted([*weights.contract.files, CONTRACT])
+    files: Files = {name: weights.folder / name for name in (*names, "README.md")}
+    message = f"Weights {weights.contract.name} ({weights.hash[:8]})"
+    commit = _replace(api, repo, "model", files, message)
+    with _explained(repo):
+        private = bool(api.repo_info(repo, repo_type="model").private)
+    published = Published(repo, commit, space, private)
+    _verify(api, published, weights.folder, set(files))
     try:
         if space is not None:
-            fetched = [name for name in files if name != "README.md"]
-            hub.replace(space, "space", space_files(published, fetched), f"Serve {published.source}")
-            hub.serve(space, published)
+            page = space_files(published, names)
+            _replace(api, space, "space", page, f"Serve {published.source}")
+            with _explained(space):
+                api.add_space_variable(space, "SKIN_APP_WEIGHTS", published.source)
         if tag is not None:
-            hub.tag(published, tag)
+            with _explained(repo, {409: TAG_TAKEN}):
+                api.create_tag(repo, tag=tag, revision=commit)
     except PublishError as error:
         raise PublishError(f"The weights are published as {published.source}, but: {error}") from error
     return published
@@ -115,24 +122,18 @@ def _check_data(weights: WeightsFolder) -> None:
     if others:
         raise PublishError(
             f"{len(others)} of the images that these weights were made of are not HAM10000's (such as "
-            f"{others[0]}), though card and page say so: use these weights on your own machine only."
+            f"{others[0]}), though model card and page say so: keep these weights on your own machine."
         )
 
 
-def files_of(weights: WeightsFolder) -> dict[str, bytes | Path]:
-    """Name in the repo -> file: those that the contract lists, the contract, and the model card."""
-    names = sorted([*weights.contract.files, CONTRACT, "README.md"])
-    return {name: weights.folder / name for name in names}
-
-
-def space_files(published: Published, fetched: Iterable[str]) -> dict[str, bytes | Path]:
+def space_files(published: Published, fetched: Iterable[str]) -> Files:
     """Name in the Space -> file: the page's code, and a README with the Space's settings.
 
     `fetched`: names of the weights' files that the Space fetches when it is built. Private weights are
     fetched when it starts, because it is built without its secrets.
     """
     found = (path for pattern in SPACE_FILES for path in sorted(ROOT.glob(pattern)))
-    files: dict[str, bytes | Path] = {
+    files: Files = {
         path.relative_to(ROOT).as_posix(): path
         for path in found
         if path.is_file() and not any(part in path.as_posix() for part in UNWANTED)
@@ -147,72 +148,46 @@ def space_files(published: Published, fetched: Iterable[str]) -> dict[str, bytes
     return files | {"README.md": readme.encode()}
 
 
-class _Hub:
-    """The calls to the Hub; each raises `PublishError` with one sentence."""
-
-    def __init__(self, api: HfApi) -> None:
-        self.api = api
-
-    def prepare(self, repo: str, repo_type: str, mark: str, public: bool) -> None:
-        """Create `repo` if need be; refuse one that has files but not `mark`, a file of ours."""
-        with _told(repo):
-            sdk = "gradio" if repo_type == "space" else None
-            self.api.create_repo(
-                repo, repo_type=repo_type, private=not public, exist_ok=True, space_sdk=sdk
-            )
-            there = set(self.api.list_repo_files(repo, repo_type=repo_type)) - {ATTRIBUTES, "README.md"}
-            if there and mark not in there:
-                raise PublishError(
-                    f"{repo} holds {sorted(there)[0]} and no {mark}: all of its files would be "
-                    "replaced, so name another repo, or empty that one."
-                )
-
-    def replace(self, repo: str, repo_type: str, files: dict[str, bytes | Path], message: str) -> str:
-        """Make `repo` hold exactly `files`, in one commit; returns its hash."""
-        with _told(repo):
-            there = self.api.list_repo_files(repo, repo_type=repo_type)
-            gone = [
-                CommitOperationDelete(name)
-                for name in there
-                if name not in files and name != ATTRIBUTES
-            ]
-            added = [CommitOperationAdd(name, content) for name, content in files.items()]
-            info = self.api.create_commit(
-                repo, [*gone, *added], commit_message=message, repo_type=repo_type
-            )
-            return info.oid
-
-    def is_private(self, repo: str) -> bool:
-        with _told(repo):
-            return bool(self.api.repo_info(repo, repo_type="model").private)
-
-    def verify(self, published: Published, folder: Path, names: set[str]) -> None:
-        """Compare the commit with `folder`. Raises `PublishError` for any difference."""
-        with _told(published.repo):
-            found = self.api.verify_repo_checksums(
-                published.repo, revision=published.commit, local_dir=folder
-            )
-        # missing: on the Hub only, such as the file that the Hub adds; extra: in our folder only
-        different = {mismatch["path"] for mismatch in found.mismatches}
-        different |= set(found.missing_paths) - {ATTRIBUTES}
-        different |= set(found.extra_paths) & names
-        if different:
+def _prepare(api: HfApi, repo: str, repo_type: str, mark: str, public: bool) -> None:
+    """Create `repo` if need be. Refuse one that has files, but not `mark`, a file of this project."""
+    with _explained(repo):
+        sdk = "gradio" if repo_type == "space" else None
+        api.create_repo(repo, repo_type=repo_type, private=not public, exist_ok=True, space_sdk=sdk)
+        there = set(api.list_repo_files(repo, repo_type=repo_type)) - {ATTRIBUTES, "README.md"}
+        if there and mark not in there:
             raise PublishError(
-                f"{', '.join(sorted(different))} of {published.source} differ from {folder}: do not "
-                "use that commit, and start the same command again."
+                f"{repo} holds {sorted(there)[0]} and no {mark}: all of its files would be replaced, "
+                "so name another repo, or empty that one."
             )
 
-    def serve(self, space: str, published: Published) -> None:
-        with _told(space):
-            self.api.add_space_variable(space, "SKIN_APP_WEIGHTS", published.source)
 
-    def tag(self, published: Published, tag: str) -> None:
-        with _told(published.repo, {409: TAG_TAKEN}):
-            self.api.create_tag(published.repo, tag=tag, revision=published.commit)
+def _replace(api: HfApi, repo: str, repo_type: str, files: Files, message: str) -> str:
+    """Make `repo` hold exactly `files`, in one commit; returns its hash."""
+    with _explained(repo):
+        there = set(api.list_repo_files(repo, repo_type=repo_type))
+        gone = [CommitOperationDelete(name) for name in there - {*files, ATTRIBUTES}]
+        added = [CommitOperationAdd(name, content) for name, content in files.items()]
+        operations = [*gone, *added]
+        return api.create_commit(repo, operations, commit_message=message, repo_type=repo_type).oid
+
+
+def _verify(api: HfApi, published: Published, folder: Path, names: set[str]) -> None:
+    """Compare the commit with `folder`. Raises `PublishError` for any difference."""
+    with _explained(published.repo):
+        found = api.verify_repo_checksums(published.repo, revision=published.commit, local_dir=folder)
+    # missing: on the Hub only, such as the file that the Hub adds; extra: in our folder only
+    different = {mismatch["path"] for mismatch in found.mismatches}
+    different |= set(found.missing_paths) - {ATTRIBUTES}
+    different |= set(found.extra_paths) & names
+    if different:
+        raise PublishError(
+            f"{', '.join(sorted(different))} of {published.source} differ from {folder}: do not use "
+            "that commit, and start the same command again."
+        )
 
 
 @contextmanager
-def _told(repo: str, refusals: Mapping[int, str] | None = None) -> Iterator[None]:
+def _explained(repo: str, refusals: Mapping[int, str] | None = None) -> Iterator[None]:
     """Turn exceptions of the Hub's client into a `PublishError` about `repo`.
 
     `refusals`: HTTP status -> a sentence instead of that in `REFUSALS`.

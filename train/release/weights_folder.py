@@ -17,12 +17,12 @@ from skin_app.weights.contract import CONTRACT, Contract
 from skin_app.weights.folder import WeightsError, WeightsFolder, open_weights
 from skin_app.weights.quantisation import packed
 from skin_app.weights.verify import file_hash
+from train.documents.card_and_readme import model_card
 from train.engine.checkpoint import save_tensors
 from train.engine.outputs import check_weights_folder
-from train.release.card import model_card
 from train.release.gallery_index import same_photo
+from train.scores.evidence import FOLDS
 
-FOLDS = "evaluation/folds.csv"
 SCORES = "evaluation/scores.json"
 
 

@@ -1,5 +1,4 @@
-"""How good the predictions are: scores with intervals, studies and their paired differences.
+"""How good the predictions are: scores with intervals, and paired differences.
 
-Begin at `metrics.scores`. `evidence.py` reads and keeps the predictions of a run; `study.py` runs a
-study, `study_numbers.py` measures it, `weights_numbers.py` measures the shipped weights. Imports
-`data`, `recipes` and `engine`."""
+Begin at `metrics.scores`. `evidence.py` reads and keeps the predictions of a run; `evaluate.py` scores
+weights, `study_numbers.py` the settings of a study. Imports `data`, `recipes` and `engine`."""

@@ -36,15 +36,13 @@ def lesion_parts(lesions: np.ndarray) -> np.ndarray:
     return parts
 
 
-def stratified_parts(
-    labels: np.ndarray, lesions: np.ndarray, count: int = PARTS, seed: int = 0
-) -> np.ndarray:
-    """Divides whole lesions into parts stratified by class: (images,) part in [0, `count`).
+def stratified_parts(labels: np.ndarray, lesions: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Divides whole lesions into 5 parts stratified by class: (images,) part in [0, 5).
 
     If a class has few images, results depend on the division; other seeds give other divisions.
     """
     parts = np.zeros(len(labels), dtype=np.int64)
-    division = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+    division = StratifiedGroupKFold(PARTS, shuffle=True, random_state=seed)
     for part, (_, inside) in enumerate(division.split(labels, labels, lesions)):
         parts[inside] = part
     return parts

@@ -1,7 +1,12 @@
-"""Score a weights folder on any labelled folder in HAM10000's layout."""
+"""All scores of a weights folder: on labelled images, and of its own out-of-fold predictions.
+
+Begin at `evaluate` (any labelled folder in HAM10000's layout) and `measure_weights` (for
+docs/results.md). `out_of_fold_scores` makes the scores that the weights themselves hold.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,14 +15,22 @@ from tqdm import tqdm
 from skin_app.ensemble import Ensemble
 from skin_app.photo.read import PhotoError, read_photo
 from skin_app.views import VIEWS
+from skin_app.weights.evaluation import confusions
+from skin_app.weights.folder import open_weights
 from train.data.ham10000 import TEXT, DataError, Dataset
-from train.scores.metrics import RULES, Scores, scores_by_rule
+from train.scores.crossfit import CALIBRATED_ON, Bias
+from train.scores.differences import Compared, compare_by_rule, sides
+from train.scores.evidence import Evidence
+from train.scores.intervals import Estimate, plain
+from train.scores.metrics import RULES, Scores, scores_by_rule, shown_scores
+from train.scores.strata import Stratum, strata
 
 CHUNK = 4
+CONFUSED = 6
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class ScoresOnImages:
     """Scores of a weights folder on labelled images. `rules`: decision rule -> its scores.
 
     `warning`: empty unless the weights were trained on some of the images.
@@ -34,7 +47,55 @@ class Evaluation:
     rules: dict[str, Scores]
 
 
-def evaluate(ensemble: Ensemble, data: Dataset, views: int = VIEWS) -> Evaluation:
+@dataclass(frozen=True)
+class ShippedMembers:
+    """The members of one run in the weights. `kept_epochs`: fold -> epoch kept, and epochs run."""
+
+    members: int
+    backbone: str
+    size: int
+    view_sizes: tuple[int, ...]
+    start_weights: str
+    kept_epochs: dict[int, tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Confused:
+    """Images of class `true` predicted as `called`; `share`: of all images of class `true`."""
+
+    true: str
+    called: str
+    images: int
+    share: float
+
+
+@dataclass(frozen=True)
+class WeightsNumbers:
+    """How the shipped weights were trained, and the scores of their out-of-fold predictions.
+
+    `scores`: number of views -> the scores shown; `by_rule`: all scores from the largest number of
+    views; `confused`: the most frequent errors; `gain_of_views`: the largest number of views minus one
+    view.
+    """
+
+    name: str
+    recipe: str
+    runs: tuple[ShippedMembers, ...]
+    seed: int
+    data_fingerprint: str
+    folds: tuple[int, ...]
+    of_folds: int
+    images: int
+    lesions: int
+    bias: Bias
+    scores: dict[int, dict[str, Estimate]]
+    by_rule: dict[str, Scores]
+    confused: tuple[Confused, ...]
+    gain_of_views: Compared
+    strata: tuple[Stratum, ...]
+
+
+def evaluate(ensemble: Ensemble, data: Dataset, views: int = VIEWS) -> ScoresOnImages:
     """Scores of the full ensemble on every image of `data`.
 
     Warns if the weights were trained on some of the images, because scores on those prove nothing.
@@ -43,7 +104,7 @@ def evaluate(ensemble: Ensemble, data: Dataset, views: int = VIEWS) -> Evaluatio
     by_rule = _predict(ensemble, data, views)
     gallery = pd.read_csv(ensemble.weights.folder / "gallery.csv", dtype=TEXT)
     overlap = int(data.table["image_id"].isin(gallery["image_id"]).sum())
-    return Evaluation(
+    return ScoresOnImages(
         weights=ensemble.weights.identity,
         weights_hash=ensemble.weights.hash,
         views=views,
@@ -74,3 +135,67 @@ def _predict(ensemble: Ensemble, data: Dataset, views: int) -> dict[str, np.ndar
         for analysis in ensemble.analyse_all(photos, views, with_maps=False):
             predicted.append((analysis.probabilities, analysis.prior_adjusted))
     return dict(zip(RULES, np.array(predicted).swapaxes(0, 1), strict=True))
+
+
+def measure_weights(folder: Path, evidence: Evidence) -> WeightsNumbers:
+    """The numbers of a weights folder. `evidence`: its `weights_evidence`."""
+    contract = open_weights(folder).contract
+    training = contract.training
+    scored = {views: evidence.scores(views) for views in (1, evidence.views)}
+    counts = np.array(scored[evidence.views]["calibrated"].confusion_matrix.counts)
+    return WeightsNumbers(
+        name=contract.name,
+        recipe=training.recipe["name"],
+        runs=tuple(
+            ShippedMembers(
+                len(run.shipped),
+                run.recipe["member"]["architecture"],
+                run.recipe["member"]["size"],
+                tuple(run.recipe["member"].get("view_sizes", ())),
+                run.start_weights,
+                dict(run.kept_epochs),
+            )
+            for run in contract.trainings
+        ),
+        seed=training.seed,
+        data_fingerprint=training.data_fingerprint,
+        folds=evidence.fold_numbers,
+        of_folds=training.recipe["folds"],
+        images=len(evidence.labels),
+        lesions=len(np.unique(evidence.lesions)),
+        bias=evidence.bias,
+        scores={views: shown_scores(scores) for views, scores in scored.items()},
+        by_rule=scored[evidence.views],
+        confused=tuple(
+            Confused(pair.true.code, pair.called.code, pair.images, pair.share)
+            for pair in confusions(counts)[:CONFUSED]
+        ),
+        gain_of_views=compare_by_rule(
+            "all views", "one view", sides(evidence), sides(evidence, views=1)
+        ),
+        strata=strata(evidence.table, evidence.calibrated(), evidence.labels),
+    )
+
+
+def out_of_fold_scores(evidence: Evidence, runs: int = 1) -> dict[str, Any]:
+    """The scores block of a weights folder: which members predicted the images, all scores as JSON.
+
+    `runs`: how many members, each of another run, answered an image on average.
+    """
+    split = "lesion-grouped, stratified, out of fold"
+    answered = "one member an image: the one that was not trained on its lesion"
+    if runs > 1:
+        answered = f"{runs} members an image, averaged: those that were not trained on its lesion"
+    if evidence.settings["recipe"].get("split") == "image":  # leaks: for comparison only
+        split = "by image (an image's lesion may have been trained on), stratified, out of fold"
+        answered = answered.replace("its lesion", "this image")
+    about = {
+        "split": split,
+        "predicted_by": answered,
+        "folds": list(evidence.fold_numbers),
+        "images": len(evidence.labels),
+        "lesions": len(np.unique(evidence.lesions)),
+        "calibration_of": CALIBRATED_ON,
+    }
+    by_views = {f"views_{views}": evidence.scores(views) for views in sorted(evidence.logits)}
+    return about | plain(by_views)

@@ -9,7 +9,7 @@ import gzip
 import io
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -20,17 +20,20 @@ import pandas as pd
 
 from skin_app.calibration import prior_adjusted
 from skin_app.diagnoses import CODES
+from skin_app.gallery.index import COLUMNS
 from skin_app.output import replace_file
 from skin_app.patients import normalised
+from skin_app.weights.evaluation import FILE as OUT_OF_FOLD
 from skin_app.weights.folder import open_weights
 from train.data.ham10000 import TEXT, DataError
+from train.engine.predict import views_label
 from train.engine.priors import log_prior_shift
 from train.engine.run import Run
 from train.scores.crossfit import Bias, cross_fitted
-from train.scores.metrics import RULES
+from train.scores.metrics import RULES, Scores, scores_by_rule
 
 IMAGES = "images.csv.gz"
-METADATA = ("image_id", "lesion", "dx", "dx_type", "age", "sex", "localization")
+FOLDS = "evaluation/folds.csv"  # in a weights folder
 EXTRAS = ("tsne.csv.gz", "range-test.csv")
 
 
@@ -38,15 +41,15 @@ EXTRAS = ("tsne.csv.gz", "range-test.csv")
 class Evidence:
     """Out-of-fold predictions of one setting, and how it was trained.
 
-    `settings`: `run.json`; `histories`: fold -> its `history.json`; `table`: one row per image with the
-    columns `METADATA`; `logits`: number of views -> (images, 7); `labels`, `lesions`, `folds`:
-    (images,); `shift`: (7,) shift of the logits by the loss's class weights; `images`: the table of the
-    whole data set; `frequencies`: (7,) share of each class in it. `bias`: as in `cross_fitted`.
+    `settings`: `run.json` (of a weights folder, only its recipe); `histories`: fold -> its
+    `history.json`; `table`: one row per image with the gallery's columns; `logits`: number of views ->
+    (images, 7); `labels`, `lesions`, `folds`: (images,); `shift`: (7,) shift of the logits by the
+    loss's class weights; `images`: the table of the whole data set; `frequencies`: (7,) share of each
+    class in it. `bias`: as in `cross_fitted`.
     """
 
-    study: str
-    setting: str
     folder: Path
+    setting: str
     settings: dict[str, Any]
     histories: dict[int, dict[str, Any]]
     table: pd.DataFrame
@@ -108,53 +111,83 @@ class Evidence:
         adjusted = prior_adjusted(calibrated, self.frequencies)
         return dict(zip(RULES, (calibrated, adjusted), strict=True))
 
+    def scores(self, views: int | None = None) -> dict[str, Scores]:
+        """All scores by decision rule."""
+        return scores_by_rule(self.by_rule(views), self.labels, self.lesions)
+
 
 def read_evidence(folder: Path) -> Evidence:
     """Read one setting, `.../<study>/<setting>`, with `images.csv.gz` two levels up.
 
     Raises `DataError` when a file is missing, or the predictions do not fit the images.
     """
-    table = _csv(folder / "predictions.csv.gz")
-    images, _ = normalised(_csv(folder.parent.parent / IMAGES))
-    settings = read_json(folder / "run.json")
     histories = read_json(folder / "history.json")
-    return Evidence(
-        study=folder.parent.name,
-        setting=folder.name,
+    settings = read_json(folder / "run.json")
+    return _evidence(
         folder=folder,
+        setting=folder.name,
         settings=settings,
         histories={int(fold): history for fold, history in histories.items()},
-        table=_with_metadata(table, images, folder),
-        logits=_logits(table, folder),
-        folds=table["fold"].to_numpy(np.int64),
+        table=_csv(folder / "predictions.csv.gz"),
+        images=_csv(folder.parent.parent / IMAGES),
         shift=np.array(settings["log_prior_shift"], dtype=np.float64),
-        images=images,
     )
 
 
 def weights_evidence(folder: Path) -> Evidence:
-    """The evidence inside a weights folder. Raises `WeightsError` or `DataError`."""
+    """The evidence inside a weights folder, with the bias of `train audit` if that was run.
+
+    Raises `WeightsError` or `DataError`.
+    """
     contract = open_weights(folder).contract
-    table = _csv(folder / "evaluation" / "out_of_fold.csv")
-    images, _ = normalised(_csv(folder / "gallery.csv"))
-    training = contract.training
-    return Evidence(
-        study="weights",
-        setting=contract.name,
+    evidence = _evidence(
         folder=folder,
-        settings={
-            "recipe": training.recipe,
-            "seed": training.seed,
-            "data_fingerprint": training.data_fingerprint,
-            "versions": training.versions,
-        },
+        setting=contract.name,
+        settings={"recipe": contract.training.recipe},
         histories={},
-        table=_with_metadata(table, images, folder),
-        logits=_logits(table, folder),
-        folds=table["fold"].to_numpy(np.int64),
+        table=_csv(folder / OUT_OF_FOLD),
+        images=_csv(folder / "gallery.csv"),
         shift=np.array(contract.calibration.log_prior_shift),
-        images=images,
     )
+    return evidence if contract.trust is None else replace(evidence, bias="chosen")
+
+
+def run_evidence(run: Run) -> Evidence:
+    """The evidence of a run's finished folds. Raises `DataError` when no fold is finished."""
+    table, histories = _of_finished_folds(run.folder)
+    return _evidence(
+        folder=run.folder,
+        setting=run.folder.name,
+        settings=read_json(run.folder / "run.json"),
+        histories=histories,
+        table=table,
+        images=public_metadata(run.data.table),
+        shift=log_prior_shift(run.data.labels, run.recipe),
+    )
+
+
+def _evidence(
+    *,
+    folder: Path,
+    setting: str,
+    settings: dict[str, Any],
+    histories: dict[int, dict[str, Any]],
+    table: pd.DataFrame,
+    images: pd.DataFrame,
+    shift: np.ndarray,
+) -> Evidence:
+    """`table`: predictions, with the columns image_id, dx, fold and logits; `images`: all metadata."""
+    images, _ = normalised(images)
+    rows = pd.Index(images["image_id"]).get_indexer(pd.Index(table["image_id"]))
+    joined = images.iloc[rows].reset_index(drop=True)
+    fits = bool((rows >= 0).all()) and not table["image_id"].duplicated().any()
+    if not fits or (joined["dx"].to_numpy() != table["dx"].to_numpy()).any():
+        raise DataError(
+            f"The predictions in {folder} are not of the images listed beside them, each once and with "
+            "its diagnosis: export the run anew."
+        )
+    logits, folds = _logits(table, folder), table["fold"].to_numpy(np.int64)
+    return Evidence(folder, setting, settings, histories, joined, logits, folds, shift, images)
 
 
 def finished_folds(run_folder: Path) -> list[int]:
@@ -166,24 +199,16 @@ def finished_folds(run_folder: Path) -> list[int]:
     )
 
 
-def run_evidence(run: Run, folds: Sequence[int]) -> Evidence:
-    """The evidence of finished folds in a run folder. Raises `DataError`."""
-    folders = {fold: run.fold_folder(fold) for fold in folds}
+def _of_finished_folds(run_folder: Path) -> tuple[pd.DataFrame, dict[int, dict[str, Any]]]:
+    """The predictions and histories of a run's finished folds. Raises `DataError` without any."""
+    folders = {fold: run_folder / f"fold-{fold}" for fold in finished_folds(run_folder)}
+    if not folders:
+        raise DataError(
+            f"No fold of {run_folder} is finished: train it with `python -m train run` first."
+        )
     predictions = [_csv(folder / "predictions.csv") for folder in folders.values()]
-    table = pd.concat(predictions, ignore_index=True)
-    images, _ = normalised(_public(run.data.table))
-    return Evidence(
-        study="run",
-        setting=run.folder.name,
-        folder=run.folder,
-        settings=read_json(run.folder / "run.json"),
-        histories={fold: read_json(folder / "history.json") for fold, folder in folders.items()},
-        table=_with_metadata(table, images, run.folder),
-        logits=_logits(table, run.folder),
-        folds=table["fold"].to_numpy(np.int64),
-        shift=log_prior_shift(run.data.labels, run.recipe),
-        images=images,
-    )
+    histories = {fold: read_json(folder / "history.json") for fold, folder in folders.items()}
+    return pd.concat(predictions, ignore_index=True), histories
 
 
 def export_evidence(run_folder: Path, data: pd.DataFrame, out: Path) -> None:
@@ -193,103 +218,52 @@ def export_evidence(run_folder: Path, data: pd.DataFrame, out: Path) -> None:
     The same run gives the same bytes. Raises `DataError` when no fold is finished, or `images.csv.gz`
     there lists other images.
     """
-    folds = finished_folds(run_folder)
-    if not folds:
-        raise DataError(
-            f"No fold of {run_folder} is finished: train it with `python -m train run` first."
-        )
+    table, histories = _of_finished_folds(run_folder)
     out.mkdir(parents=True, exist_ok=True)
-    images = gzipped_csv(_public(data), "%g")
+    images = gzipped_csv(public_metadata(data), "%g")
     kept = out.parent.parent / IMAGES
     if not kept.is_file():
         replace_file(kept, images)
     elif gzip.decompress(kept.read_bytes()) != gzip.decompress(images):
         raise DataError(f"{kept} lists other images than this run's data: keep it in another folder.")
-    names = [run_folder / f"fold-{fold}" for fold in folds]
-    table = pd.concat([_csv(name / "predictions.csv") for name in names], ignore_index=True)
     replace_file(out / "predictions.csv.gz", gzipped_csv(table, "%.4g"))
-    histories = {str(fold): read_json(run_folder / f"fold-{fold}" / "history.json") for fold in folds}
-    replace_file(out / "history.json", (json.dumps(histories, indent=1) + "\n").encode())
-    replace_file(out / "run.json", (run_folder / "run.json").read_bytes())
-    for extra in EXTRAS:
-        if (run_folder / extra).is_file():
-            replace_file(out / extra, (run_folder / extra).read_bytes())
+    replace_file(out / "history.json", json.dumps(histories, indent=1) + "\n")
+    for name in ("run.json", *EXTRAS):
+        if (run_folder / name).is_file():
+            replace_file(out / name, (run_folder / name).read_bytes())
 
 
-def at_common_views(settings: Sequence[Evidence]) -> dict[str, Evidence]:
-    """Setting -> its predictions from the largest number of views that all settings have.
+def logit_columns(views: int, run: int | None = None) -> list[str]:
+    """The columns of the logits averaged over `views` views; `run`: of one run (from 0) alone."""
+    alone = "" if run is None else f"_of_{run}"
+    return [f"logit_{views_label(views)}_{code}{alone}" for code in CODES]
 
-    Raises `DataError` when no number of views is common to all.
+
+def logits_by_run(table: Path, views: Iterable[int], runs: int) -> dict[int, np.ndarray]:
+    """Number of views -> (images, runs, 7), from the `out_of_fold.csv` of a weights folder.
+
+    The folder holds one run, or several runs on the same folds. Each run has one member that was not
+    trained on an image's lesion. With several runs, the logits of each stand beside their average.
     """
-    views = set.intersection(*(set(evidence.logits) for evidence in settings))
-    if not views:
-        names = ", ".join(evidence.setting for evidence in settings)
-        raise DataError(f"The settings {names} have no number of views in common: predict them anew.")
-    return {e.setting: replace(e, logits={max(views): e.logits[max(views)]}) for e in settings}
+    read = _csv(table)
+    found = {}
+    for count in views:
+        names = [logit_columns(count, run) for run in (range(runs) if runs > 1 else [None])]
+        found[count] = np.stack([read[own].to_numpy(np.float64) for own in names], axis=1)
+    return found
 
 
-def on_shared_images(one: Evidence, other: Evidence) -> tuple[Evidence, Evidence]:
-    """Both, restricted to the images that both predicted, in the same order.
-
-    Raises `DataError` when no image is in both.
-    """
-    ids, others = (evidence.table["image_id"].to_numpy(str) for evidence in (one, other))
-    if np.array_equal(ids, others):
-        return one, other  # keeps their cached calibrated probabilities
-    _, of_one, of_other = np.intersect1d(ids, others, return_indices=True)
-    if not len(of_one):
-        raise DataError("The two settings predicted no image in common: train the same folds of both.")
-    return one.only(of_one), other.only(of_other)
-
-
-def ensemble_of(members: Sequence[Evidence]) -> Evidence:
-    """The mean logits of several settings, on the images that all of them predicted.
-
-    The prior shift of each setting is subtracted first, so the average has none. Raises `DataError`
-    when the settings share no image or no number of views.
-    """
-    first = members[0]
-    rows = [pd.Index(member.table["image_id"]) for member in members]
-    common = [image for image in rows[0] if all(image in index for index in rows)]
-    views = [v for v in first.logits if all(v in member.logits for member in members)]
-    names = ", ".join(member.setting for member in members)
-    if not common or not views:
-        raise DataError(f"The settings {names} have no prediction in common: take one of them out.")
-    at = [index.get_indexer(pd.Index(common)) for index in rows]
-    return Evidence(
-        study=first.study,
-        setting="average",
-        folder=first.folder.parent,
-        settings={"average_of": [member.setting for member in members]},
-        histories={},
-        table=first.table.iloc[at[0]].reset_index(drop=True),
-        logits={
-            v: np.mean([m.logits[v][i] - m.shift for m, i in zip(members, at, strict=True)], axis=0)
-            for v in views
-        },
-        folds=first.folds[at[0]],
-        shift=np.zeros(len(CODES)),
-        images=first.images,
-        bias=first.bias,
-    )
-
-
-def _with_metadata(table: pd.DataFrame, images: pd.DataFrame, folder: Path) -> pd.DataFrame:
-    rows = pd.Index(images["image_id"]).get_indexer(pd.Index(table["image_id"]))
-    joined = images.iloc[rows].reset_index(drop=True)
-    fits = bool((rows >= 0).all()) and not table["image_id"].duplicated().any()
-    if not fits or (joined["dx"].to_numpy() != table["dx"].to_numpy()).any():
-        raise DataError(
-            f"The predictions in {folder} are not of the images listed beside them, each once and with "
-            "its diagnosis: export the run anew."
-        )
-    return joined
+def unseen_members(runs: int) -> str:
+    """In words, the members that answer an image: one of each run."""
+    if runs == 1:
+        return "the one member that was not trained on its lesion"
+    return f"the {runs} members that were not trained on its lesion"
 
 
 def _logits(table: pd.DataFrame, folder: Path) -> dict[int, np.ndarray]:
     """Number of views -> (images, 7), for each number of views that the columns name."""
-    labels = dict.fromkeys(re.findall(r"logit_(\d+)(views?)_", " ".join(table.columns)))
-    columns = {int(n): [f"logit_{n}{word}_{code}" for code in CODES] for n, word in labels}
+    counts = dict.fromkeys(map(int, re.findall(r"logit_(\d+)views?_", " ".join(table.columns))))
+    columns = {views: logit_columns(views) for views in counts}
     if not columns or not set().union(*columns.values()) <= set(table.columns):
         raise DataError(f"The predictions in {folder} lack logits of a class: export the run anew.")
     logits = {views: table[names].to_numpy(np.float64) for views, names in columns.items()}
@@ -299,9 +273,10 @@ def _logits(table: pd.DataFrame, folder: Path) -> dict[int, np.ndarray]:
     return whole
 
 
-def _public(data: pd.DataFrame) -> pd.DataFrame:
+def public_metadata(data: pd.DataFrame) -> pd.DataFrame:
+    """The gallery's columns of all images. `data`: the table of a `Dataset`."""
     lesion = data["image_id"].to_numpy()[data["group"].to_numpy()]
-    return data.assign(lesion=lesion).reindex(columns=list(METADATA))
+    return data.assign(lesion=lesion).reindex(columns=list(COLUMNS))
 
 
 def _csv(path: Path) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from scipy.sparse import csc_array
 
 from skin_app.calibration import malignant_probability
 from skin_app.diagnoses import CODES, MALIGNANT
-from train.scores.bootstrap import RESAMPLES, Interval, interval_95, lesion_draws
+from train.scores.intervals import RESAMPLES, Estimate, Interval, interval_95, lesion_draws
 
 RULES = {
     "calibrated": "highest calibrated probability (under HAM10000's class frequencies)",
@@ -21,6 +21,16 @@ RULES = {
 }
 CLASS_SCORES = ("precision", "recall", "f1", "auc", "calibration_error")
 SHARES = ("accuracy", "top_1", "top_2", "top_3")  # of all images
+# The scores that the documents show: name -> decision rule.
+SHOWN = dict.fromkeys(
+    (
+        *("accuracy", "balanced_accuracy", "top_2", "top_3"),
+        *("macro_precision", "macro_recall", "macro_f1", "macro_auc"),
+        *("malignant_auc", "specificity_at_95_sensitivity"),
+        *("brier", "negative_log_likelihood", "expected_calibration_error"),
+    ),
+    "calibrated",
+) | {"balanced_accuracy": "prior_adjusted"}
 BINS = 15
 
 
@@ -73,12 +83,22 @@ class Scores:
     confusion_matrix: ConfusionMatrix
     intervals_95: dict[str, Interval]
 
+    def estimate(self, name: str) -> Estimate:
+        """One score with its interval."""
+        images = sum(own.images for own in self.per_class.values())
+        return Estimate(getattr(self, name), self.intervals_95.get(name), images)
+
 
 def scores_by_rule(
     by_rule: Mapping[str, np.ndarray], labels: np.ndarray, lesions: np.ndarray
 ) -> dict[str, Scores]:
     """`scores` for each decision rule. `by_rule`: name of `RULES` -> (images, 7) probabilities."""
     return {rule: scores(own, labels, lesions, RULES[rule]) for rule, own in by_rule.items()}
+
+
+def shown_scores(by_rule: Mapping[str, Scores]) -> dict[str, Estimate]:
+    """The scores of `SHOWN`, from the scores of both rules."""
+    return {name: by_rule[rule].estimate(name) for name, rule in SHOWN.items()}
 
 
 def scores(

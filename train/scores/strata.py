@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 
 from skin_app.patients import groups_of
-from train.scores.estimate import Estimate, estimate_of
+from train.scores.intervals import Estimate
 from train.scores.metrics import scores
 
 AXES = {"sex": "sex", "age": "age band", "localization": "site", "dx_type": "diagnosis made by"}
-SHOWN = ("accuracy", "balanced_accuracy", "malignant_auc")
+SCORES = ("accuracy", "balanced_accuracy", "malignant_auc")
 FEWEST_LESIONS = 30
 
 
@@ -18,7 +18,7 @@ FEWEST_LESIONS = 30
 class Stratum:
     """One group of `axis`. `diagnoses`: how many occur in it; balanced accuracy averages over these.
 
-    `scores`: by name of `SHOWN`; empty for fewer than 30 lesions.
+    `scores`: by name of `SCORES`; empty for fewer than 30 lesions.
     """
 
     axis: str
@@ -36,17 +36,13 @@ def strata(table: pd.DataFrame, probabilities: np.ndarray, labels: np.ndarray) -
     `normalised` gives them; `probabilities`: (images, 7); `labels`: (images,).
     """
     lesions = table["lesion"].to_numpy(str)
-    return tuple(
-        _stratum(AXES[column], name, probabilities[rows], labels[rows], lesions[rows])
-        for column in AXES
-        for name, rows in groups_of(table, column)
-    )
-
-
-def _stratum(
-    axis: str, name: str, probabilities: np.ndarray, labels: np.ndarray, lesions: np.ndarray
-) -> Stratum:
-    count = len(np.unique(lesions))
-    found = scores(probabilities, labels, lesions) if count >= FEWEST_LESIONS else None
-    shown = {score: estimate_of(found, score) for score in SHOWN} if found else {}
-    return Stratum(axis, name, len(labels), count, len(np.unique(labels)), shown)
+    found = []
+    for column, axis in AXES.items():
+        for name, rows in groups_of(table, column):
+            own, count = labels[rows], len(np.unique(lesions[rows]))
+            measured: dict[str, Estimate] = {}
+            if count >= FEWEST_LESIONS:
+                all_scores = scores(probabilities[rows], own, lesions[rows])
+                measured = {score: all_scores.estimate(score) for score in SCORES}
+            found.append(Stratum(axis, name, len(own), count, len(np.unique(own)), measured))
+    return tuple(found)

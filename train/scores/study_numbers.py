@@ -1,19 +1,25 @@
-"""Measures a study from its evidence: how each setting was trained, scores, paired differences."""
+"""Measures a study from its evidence: how each setting was trained, scores, paired differences.
 
+Begin at `read_study` and `measure_study`. `train/study.py` runs a study and keeps its evidence.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from skin_app.diagnoses import CODES
 from train.data.ham10000 import DataError
 from train.engine.run import start_name
 from train.recipes.published import changed_fields
 from train.scores.crossfit import Bias
-from train.scores.estimate import Estimate, shown
-from train.scores.evidence import Evidence, at_common_views, ensemble_of, read_evidence, read_json
-from train.scores.metrics import scores, scores_by_rule
-from train.scores.paired import Compared, Side, compared, differences, sides
+from train.scores.differences import Compared, Side, compare_by_rule, compare_settings, sides
+from train.scores.evidence import Evidence, read_evidence, read_json
+from train.scores.intervals import Estimate
+from train.scores.metrics import scores, shown_scores
 
 Changes = dict[str, tuple[Any, Any]]  # field of a recipe -> value before, value now
 
@@ -101,29 +107,37 @@ class StudyNumbers:
     siblings: tuple[SiblingNumbers, ...]
 
 
-@dataclass(frozen=True)
-class KeptStudy:
-    """The evidence of a study. `about`: its `study.json`; `settings`: those that were run."""
+def read_study(folder: Path) -> tuple[dict[str, Any], dict[str, Evidence]]:
+    """`<evidence>/<study>/study.json`, and the evidence of each setting that was run.
 
-    about: dict[str, Any]
-    settings: dict[str, Evidence]
-
-
-def read_study(folder: Path) -> KeptStudy:
-    """Reads the evidence in `<evidence>/<study>`. Raises `DataError` if it holds no setting."""
+    Raises `DataError` if there is no such setting.
+    """
     about = read_json(folder / "study.json")
     ran = [name for name in about["settings"] if (folder / name / "run.json").is_file()]
     if not ran:
         raise DataError(f"No setting of {folder} was kept: export a run into it first.")
     bias = about.get("bias", "none")
-    return KeptStudy(
-        about, at_common_views([replace(read_evidence(folder / name), bias=bias) for name in ran])
-    )
+    settings = [replace(read_evidence(folder / name), bias=bias) for name in ran]
+    return about, at_common_views(settings)
 
 
-def measure_study(kept: KeptStudy) -> StudyNumbers:
-    """All measurements of a study: how its settings were trained, their scores and differences."""
-    about, settings = kept.about, kept.settings
+def at_common_views(settings: Sequence[Evidence]) -> dict[str, Evidence]:
+    """Setting -> its predictions from the largest number of views that all settings have.
+
+    Raises `DataError` when no number of views is common to all.
+    """
+    views = set.intersection(*(set(evidence.logits) for evidence in settings))
+    if not views:
+        names = ", ".join(evidence.setting for evidence in settings)
+        raise DataError(f"The settings {names} have no number of views in common: predict them anew.")
+    return {e.setting: replace(e, logits={max(views): e.logits[max(views)]}) for e in settings}
+
+
+def measure_study(about: dict[str, Any], settings: dict[str, Evidence]) -> StudyNumbers:
+    """All measurements of a study: how its settings were trained, their scores and differences.
+
+    `about`, `settings`: as `read_study` gives them.
+    """
     baseline = about["baseline"]
     changes = {name: _changed(evidence) for name, evidence in settings.items()}
     against = {name: other for name, other in about.get("against", {}).items() if other in settings}
@@ -152,9 +166,11 @@ def measure_study(kept: KeptStudy) -> StudyNumbers:
             )
             for name, evidence in settings.items()
         ),
-        compared=tuple(differences(settings[n], settings[other]) for n, other in references.items()),
+        compared=tuple(
+            compare_settings(settings[name], settings[other]) for name, other in references.items()
+        ),
         to_baseline=tuple(
-            differences(settings[name], settings[baseline])
+            compare_settings(settings[name], settings[baseline])
             for name, other in references.items()
             if baseline not in (name, other)
         ),
@@ -171,17 +187,14 @@ def _setting(
     """`changed`, `of_reference`: the fields that the setting and its reference change in the recipe."""
     settings, recipe = evidence.settings, evidence.settings["recipe"]
     histories = list(evidence.histories.values())
+    pairs = {
+        field: (_value(of_reference, changed, field), _value(changed, of_reference, field))
+        for field in {**of_reference, **changed}
+    }
     return SettingNumbers(
         name=evidence.setting,
         recipe=recipe["name"],
-        changed={
-            field: (before, now)
-            for field in {**of_reference, **changed}
-            for before, now in [
-                (_value(of_reference, changed, field), _value(changed, of_reference, field))
-            ]
-            if before != now
-        },
+        changed={field: (before, now) for field, (before, now) in pairs.items() if before != now},
         as_published=not changed,
         backbone=recipe["member"]["architecture"],
         size=recipe["member"]["size"],
@@ -201,7 +214,7 @@ def _setting(
         minutes=sum(history["minutes"] for history in histories),
         hardware=tuple(sorted({history["hardware"] for history in histories})),
         seed=settings["seed"],
-        scores=shown(scores_by_rule(evidence.by_rule(), evidence.labels, evidence.lesions)),
+        scores=shown_scores(evidence.scores()),
         published=published,
     )
 
@@ -221,13 +234,13 @@ def _changed(evidence: Evidence) -> Changes:
 def _on_folds(
     folds: tuple[int, ...], settings: dict[str, Evidence], references: dict[str, str]
 ) -> tuple[Compared, ...]:
-    """`differences` on `folds` alone, for settings that were run on these and on other folds."""
+    """`compare_settings` on `folds` alone, for settings that were run on these and on other folds."""
     inside = {name: np.isin(evidence.folds, folds) for name, evidence in settings.items()}
     parts = {
         name: settings[name].only(np.flatnonzero(rows)) for name, rows in inside.items() if rows.any()
     }
     return tuple(
-        differences(parts[name], parts[other])
+        compare_settings(parts[name], parts[other])
         for name, other in references.items()
         if name in parts and other in parts and not inside[name].all()
     )
@@ -235,9 +248,34 @@ def _on_folds(
 
 def _average(settings: dict[str, Evidence]) -> AverageNumbers:
     average = ensemble_of(list(settings.values()))
-    return AverageNumbers(
-        shown(scores_by_rule(average.by_rule(), average.labels, average.lesions)),
-        tuple(differences(average, evidence) for evidence in settings.values()),
+    compared = tuple(compare_settings(average, evidence) for evidence in settings.values())
+    return AverageNumbers(shown_scores(average.scores()), compared)
+
+
+def ensemble_of(members: Sequence[Evidence]) -> Evidence:
+    """The mean logits of several settings, on the images that all of them predicted.
+
+    The prior shift of each setting is subtracted first, so the average has none. Raises `DataError`
+    when the settings share no image or no number of views.
+    """
+    ids = [pd.Index(member.table["image_id"]) for member in members]
+    shared = ids[0][np.logical_and.reduce([ids[0].isin(own) for own in ids])]
+    views = set.intersection(*(set(member.logits) for member in members))
+    if not len(shared) or not views:
+        names = ", ".join(member.setting for member in members)
+        raise DataError(f"The settings {names} have no prediction in common: take one of them out.")
+    parts = [member.only(own.get_indexer(shared)) for member, own in zip(members, ids, strict=True)]
+    return replace(
+        parts[0],
+        folder=members[0].folder.parent,
+        setting="average",
+        settings={"average_of": [member.setting for member in members]},
+        histories={},
+        logits={
+            count: np.mean([part.logits[count] - part.shift for part in parts], axis=0)
+            for count in sorted(views)
+        },
+        shift=np.zeros(len(CODES)),
     )
 
 
@@ -246,21 +284,20 @@ def _siblings(evidence: Evidence) -> SiblingNumbers:
     counts = int(seen.sum()), int((~seen).sum())
     if not all(counts):
         return SiblingNumbers(evidence.setting, *counts, {}, {}, None)
-    both = sides(evidence)
-    seen_sides, unseen_sides = (
-        {rule: side.only(rows) for rule, side in both.items()} for rows in (seen, ~seen)
+    with_sibling, without = (
+        {rule: side.only(rows) for rule, side in sides(evidence).items()} for rows in (seen, ~seen)
     )
     return SiblingNumbers(
         evidence.setting,
         *counts,
-        _scores_of(seen_sides),
-        _scores_of(unseen_sides),
-        compared("with", "without", seen_sides, unseen_sides),
+        _scores_of(with_sibling),
+        _scores_of(without),
+        compare_by_rule("with", "without", with_sibling, without),
     )
 
 
 def _scores_of(by_rule: dict[str, Side]) -> dict[str, Estimate]:
-    return shown(
+    return shown_scores(
         {rule: scores(side.probabilities, side.labels, side.lesions) for rule, side in by_rule.items()}
     )
 

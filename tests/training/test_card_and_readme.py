@@ -8,41 +8,37 @@ import yaml
 from skin_app.weights.folder import open_weights
 from train.__main__ import main
 from train.data.ham10000 import DataError
-from train.release.card import README_END, README_START, model_card, with_scores
+from train.documents.card_and_readme import README_END, README_START, model_card, with_scores
 
 CONTRACT = open_weights().contract
 
 
-def test_only_views_that_have_a_bias_are_said_to() -> None:
+def card(**changed: object) -> str:
+    return model_card(CONTRACT.model_copy(update=changed))
+
+
+def test_the_card_says_what_the_weights_are_and_are_not_for() -> None:
     calibration = CONTRACT.calibration.model_copy(
         update={"temperatures": {1: 1.5, 8: 1.25}, "biases": {8: (0.0,) * 7}}
     )
-    card = model_card(CONTRACT.model_copy(update={"calibration": calibration}))
-    assert "temperature 1.500 for 1 view, " in card
-    assert "temperature 1.250 and a bias of each class for 8 views." in card
-
-
-def test_the_card_says_how_to_use_the_weights_and_what_they_are_not_for() -> None:
-    card = model_card(CONTRACT)
-    assert "SKIN_APP_WEIGHTS=OWNER/NAME@COMMIT python app.py" in card
-    assert "library_name" not in yaml.safe_load(card.split("---\n")[1])
-    assert "Photos taken without a dermatoscope" in card.split("## Out of scope")[1].split("##")[0]
-
-
-def test_licences_of_start_weights_are_stated_or_unknown() -> None:
-    assert "licence: unknown, ask the author" in model_card(CONTRACT)
+    text = card(calibration=calibration)
+    assert "temperature 1.500 for 1 view, " in text
+    assert "temperature 1.250 and a bias of each class for 8 views." in text
+    assert "SKIN_APP_WEIGHTS=OWNER/NAME@COMMIT python app.py" in text
+    assert "library_name" not in yaml.safe_load(text.split("---\n")[1])
+    assert "Photos taken without a dermatoscope" in text.split("## Out of scope")[1].split("##")[0]
+    assert "licence: unknown, ask the author" in text
     known = CONTRACT.training.model_copy(update={"start_licence": "Apache-2.0"})
-    card = model_card(CONTRACT.model_copy(update={"training": known}))
-    assert "licence: Apache-2.0" in card
-    assert "ask the author" not in card
+    assert "licence: Apache-2.0" in card(training=known)
+    assert "ask the author" not in card(training=known)
 
 
 def test_weights_without_scores_or_limits_say_so() -> None:
     bare = CONTRACT.model_copy(update={"scores": {}, "trust": None})
-    card = model_card(bare)
-    assert "No scores were measured" in card
-    assert "run `python -m train audit`" in card
-    assert yaml.safe_load(card.split("---\n")[1])["tags"]
+    text = model_card(bare)
+    assert "No scores were measured" in text
+    assert "run `python -m train audit`" in text
+    assert yaml.safe_load(text.split("---\n")[1])["tags"]
     with pytest.raises(DataError, match="No scores were measured for flagship"):
         with_scores(f"{README_START}{README_END}", bare)
 

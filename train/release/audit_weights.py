@@ -1,4 +1,7 @@
-"""The verb `audit`: fits the limits for trusting answers, measures them, and stores both."""
+"""The verb `audit`: fits the limits for trusting answers, measures them, and stores both.
+
+Begin at `audit`. The measurements are in `train.audit`, one module for each question.
+"""
 
 import json
 from collections.abc import Callable
@@ -32,11 +35,11 @@ from train.audit.agreement import view_readings
 from train.audit.bench import Bench
 from train.audit.novelty import FittedNovelty, fit_novelty
 from train.data.ham10000 import DataError, Dataset
-from train.documents.template import plain
-from train.documents.trust import read_document, write_document
+from train.documents.trust_document import read_document, write_document
 from train.release.weights_folder import put_into
+from train.scores.evaluate import out_of_fold_scores
 from train.scores.evidence import weights_evidence
-from train.scores.weights_numbers import out_of_fold_scores
+from train.scores.intervals import plain
 
 
 def audit(

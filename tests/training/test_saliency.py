@@ -1,4 +1,4 @@
-"""Guided back-propagation against the grad-cam library, and the randomisation check."""
+"""Saliency against closed forms, guided back-propagation against the grad-cam library."""
 
 import copy
 
@@ -6,15 +6,13 @@ import pytest
 import timm
 import torch
 from pytorch_grad_cam import GuidedBackpropReLUModel
-from scipy.stats import spearmanr
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from skin_app.network import Member, MemberConfig
-from tests.tiny import MOBILENET, SWIN
+from tests.tiny import MOBILENET, SWIN, LogitsOnly
 from train.engine.run import RunError
-from train.explain.maps import randomised, rank_correlation
-from train.explain.saliency import Guided, guided_gradient
+from train.explain.saliency import Guided, gradient_saliency, guided_gradient, smooth_saliency
 
 RESNET = MOBILENET.model_copy(update={"architecture": "resnet10t", "hidden": 0})
 
@@ -26,15 +24,6 @@ def member_of(config: MemberConfig) -> Member:
 
 def picture_of(size: int) -> Tensor:
     return torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(2))
-
-
-class LogitsOnly(nn.Module):
-    def __init__(self, member: Member) -> None:
-        super().__init__()
-        self.member = member
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.member(images).logits
 
 
 @pytest.mark.parametrize("label", [0, 4])
@@ -96,19 +85,23 @@ def test_a_network_without_rectifiers_is_refused() -> None:
         guided_gradient(nn.Sequential(nn.Flatten(), nn.Linear(12, 7)), torch.rand(1, 3, 2, 2), 0)
 
 
-def test_randomised_draws_the_named_part_anew() -> None:
-    member = member_of(MOBILENET)
-    head, everything = randomised(member, "head"), randomised(member, "all")
-    name = "conv_stem.weight"
-    assert torch.equal(head.backbone.state_dict()[name], member.backbone.state_dict()[name])
-    assert not torch.equal(everything.backbone.state_dict()[name], member.backbone.state_dict()[name])
-    for drawn in (head, everything):
-        assert not torch.equal(drawn.classifier.weight, member.classifier.weight)
-        assert not drawn.training
+def test_saliency_of_a_linear_network_is_its_weights() -> None:
+    weights = torch.randn(7, 3 * 4 * 4, generator=torch.Generator().manual_seed(0))
+    images = torch.rand(2, 3, 4, 4)
+    expected = weights[5].view(3, 4, 4).abs().amax(dim=0).expand(2, 4, 4)
+    for explain in (gradient_saliency, smooth_saliency):
+        found = explain(lambda pixels: pixels.flatten(1) @ weights.T, images, 5)
+        assert torch.allclose(found, expected, atol=1e-6)
 
 
-def test_rank_correlation_agrees_with_scipy_also_with_ties() -> None:
-    generator = torch.Generator().manual_seed(0)
-    one = torch.rand(8, 8, generator=generator).mul(5).round()
-    other = one + torch.rand(8, 8, generator=generator).mul(5).round()
-    assert rank_correlation(one, other) == pytest.approx(spearmanr(one.flatten(), other.flatten())[0])
+def test_smooth_saliency_averages_the_gradient_over_the_noise() -> None:
+    """For x**2 the gradient at x + noise is 2 (x + noise); far from 0 the noise averages out."""
+    images = torch.full((1, 3, 40, 40), 5.0)
+
+    def squares(pixels: Tensor) -> Tensor:
+        return pixels.square().sum(dim=(1, 2, 3))[:, None].expand(-1, 7)
+
+    smooth = smooth_saliency(squares, images, 0)
+    assert torch.equal(smooth, smooth_saliency(squares, images, 0))
+    # the largest of three channels: mean of the maximum of three normals is 0.846 deviations
+    assert float(smooth.mean()) == pytest.approx(2 * (5 + 0.1 * 0.846), abs=0.005)

@@ -1,4 +1,4 @@
-"""A quick trial of a backbone: embeds images once, fits linear classifiers in lesion-grouped folds.
+"""The verb `trial`: embeds images once by a frozen backbone, fits classifiers in lesion-grouped folds.
 
 After tees3r/HAM10K (2019), which stored the bottleneck features of a frozen MobileNet and tried last
 layers on them. Embedding can be stopped at any time; it resumes after the features already on disk.
@@ -8,7 +8,6 @@ import hashlib
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -37,8 +36,8 @@ from train.engine.checkpoint import write_json
 from train.engine.losses import class_weights
 from train.engine.start import started_member
 from train.scores.crossfit import cross_fitted
+from train.scores.intervals import plain
 from train.scores.metrics import scores_by_rule
-from train.scores.plain import plain
 
 FOLDS = 5
 PENALTIES = (0.001, 0.01, 0.1)  # scikit-learn's C, chosen inside each training part
@@ -46,14 +45,6 @@ CHUNK = 256  # images that a stopped trial can lose
 BATCH = 8
 ANSWERS = 9  # timed answers, of which the median is reported
 TARGET_TOP_3, TARGET_SECONDS = 0.70, 3.0  # the goals of tees3r/HAM10K
-
-
-@dataclass(frozen=True)
-class Features:
-    """Embedded images: `values` (images, channels) float32; `seconds`: time to compute them."""
-
-    values: np.ndarray
-    seconds: float
 
 
 def quick_trial(
@@ -69,8 +60,8 @@ def quick_trial(
     The features are the last feature map averaged over positions, from one view. The classifier is a
     class-weighted logistic regression on standardised features, out of fold in 5 lesion-grouped folds.
     Writes `trial.json` and the features into a folder of `out` that is named after backbone, size,
-    start weights and images, and returns the report. Times are wall-clock times on this machine. Raises
-    `DataError` and `RunError`.
+    start weights and images, and returns its content. Times are wall-clock times on this machine.
+    Raises `DataError` and `RunError`.
     """
     if images is not None and images < len(data.table):
         data = stratified_part(data, images, seed)
@@ -85,9 +76,9 @@ def quick_trial(
     folder = out / f"{config.architecture}-{config.size}px-{key[:12]}"
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "features.json", identity)
-    features = embedded(member, data, folder)
+    features, embedding_seconds = embedded(member, data, folder)
     started = time.perf_counter()
-    logits, classifier = out_of_fold_logits(features.values, data.labels, data.groups, assignment, seed)
+    logits, classifier = out_of_fold_logits(features, data.labels, data.groups, assignment, seed)
     fitting = time.perf_counter() - started
     shift = class_weights(torch.from_numpy(np.bincount(data.labels)), power=1).double().log().numpy()
     probabilities = cross_fitted(logits, data.labels, data.groups, shift)
@@ -97,7 +88,7 @@ def quick_trial(
     scores = plain(scores_by_rule(by_rule, data.labels, data.groups))
     answer = answer_seconds(member, classifier, data.table["path"].tolist()[:ANSWERS])
     count = len(data.table)
-    report = {
+    found = {
         "backbone": config.architecture,
         "size": config.size,
         "start_weights": init.name if init else f"timm {config.architecture}",
@@ -109,7 +100,7 @@ def quick_trial(
         "seed": seed,
         "classifier": f"logistic regression, class-ratio weights, C of {PENALTIES} chosen inside each "
         "training part",
-        "features_per_image": features.values.shape[1],
+        "features_per_image": features.shape[1],
         "scores": scores,
         "target": {
             "source": "tees3r/HAM10K (2019): top-3 above 70 %, an answer in less than 3 s",
@@ -118,15 +109,15 @@ def quick_trial(
             "answer_seconds": answer,
             "answer_reached": answer < TARGET_SECONDS,
         },
-        "embedding_ms_per_image": 1000 * features.seconds / count,
+        "embedding_ms_per_image": 1000 * embedding_seconds / count,
         "fitting_seconds": fitting,
-        "minutes_per_1000_images": (features.seconds + fitting) / count * 1000 / 60,
+        "minutes_per_1000_images": (embedding_seconds + fitting) / count * 1000 / 60,
         "hardware": describe(device),
         "versions": {name: version(name) for name in ("torch", "timm", "scikit-learn")},
         "folder": str(folder),
     }
-    write_json(folder / "trial.json", report)
-    return report
+    write_json(folder / "trial.json", found)
+    return found
 
 
 def _identity(data: Dataset, member: Member) -> dict[str, Any]:
@@ -142,10 +133,11 @@ def _identity(data: Dataset, member: Member) -> dict[str, Any]:
     }
 
 
-def embedded(member: Member, data: Dataset, folder: Path) -> Features:
-    """The pooled features of every image; reads back the chunks of 256 images already in `folder`.
+def embedded(member: Member, data: Dataset, folder: Path) -> tuple[np.ndarray, float]:
+    """The pooled features of every image, (images, channels) float32, and the seconds it took.
 
-    Raises `DataError` naming the first image that cannot be decoded.
+    Reads back the chunks of 256 images that are already in `folder`, with their seconds. Raises
+    `DataError` naming the first image that cannot be decoded.
     """
     values, seconds = [], 0.0
     starts = range(0, len(data.table), CHUNK)
@@ -157,7 +149,7 @@ def embedded(member: Member, data: Dataset, folder: Path) -> Features:
             with np.load(path) as chunk:
                 values.append(chunk["values"])
                 seconds += float(chunk["seconds"])
-    return Features(np.concatenate(values), seconds)
+    return np.concatenate(values), seconds
 
 
 def _embed_chunk(member: Member, table: pd.DataFrame, path: Path, pool: ThreadPoolExecutor) -> None:
@@ -213,10 +205,10 @@ def out_of_fold_logits(
 
 def answer_seconds(member: Member, classifier: GridSearchCV, paths: list[str]) -> float:
     """Median time from a photo's file to its seven probabilities, in seconds."""
-    readings = []
+    seconds = []
     for path in paths:
         started = time.perf_counter()
         square = input_square(read_photo(path), member.config)
         classifier.predict_proba(_embedding(member, square[None]))
-        readings.append(time.perf_counter() - started)
-    return float(np.median(readings))
+        seconds.append(time.perf_counter() - started)
+    return float(np.median(seconds))

@@ -1,4 +1,7 @@
-"""How storing members as 8-bit integers changes their out-of-fold predictions."""
+"""How storing members as 8-bit integers changes their out-of-fold predictions.
+
+`skin_app.weights.packed` stores them; begin at `measure_rounding`.
+"""
 
 from collections.abc import Mapping, Sequence
 

@@ -23,12 +23,11 @@ from train.documents.template import filled
 from train.engine.range_test import choose
 from train.recipes.published import RECIPES
 from train.recipes.studies import STUDIES
-from train.scores.evidence import Evidence, read_json
-from train.scores.metrics import confusion_counts
-from train.scores.plain import plain
+from train.scores.evaluate import measure_weights
+from train.scores.evidence import Evidence, read_json, unseen_members, weights_evidence
+from train.scores.intervals import plain
+from train.scores.metrics import SHOWN, confusion_counts
 from train.scores.study_numbers import measure_study, read_study
-from train.scores.unseen import unseen_members
-from train.scores.weights_numbers import measure_weights, shipped_evidence
 
 DECIMALS = 7  # rounding these to the 3 that are shown gives the same as rounding once
 CURVE = 5  # epochs that a training needs for its learning curves to be worth a figure
@@ -38,17 +37,17 @@ Figures = list[dict[str, Any]]
 
 def write_results(
     evidence_folder: Path, weights_folder: Path, out_md: Path, figures_folder: Path
-) -> dict[str, Any]:
+) -> None:
     """Measure all evidence; write `out_md`, its numbers as JSON, flagship.md beside it, and figures.
 
     `evidence_folder`: `<study>/study.json` with a folder for each setting beside it. The same evidence
-    gives the same bytes. Returns the numbers. Raises `DataError` or `WeightsError` when a file is
-    missing or does not fit the others.
+    gives the same bytes. Raises `DataError` or `WeightsError` when a file is missing or does not fit
+    the others.
     """
     studies = sorted(path.parent for path in evidence_folder.glob("*/study.json"))
     if not studies:
         raise DataError(f"{evidence_folder} holds no study (STUDY/study.json): check the path.")
-    shipped = shipped_evidence(weights_folder)
+    shipped = weights_evidence(weights_folder)
     weights = plain(measure_weights(weights_folder, shipped), DECIMALS)
     curves: list[Any] = []
     numbers = {
@@ -61,7 +60,6 @@ def write_results(
     replace_file(out_md.with_suffix(".json"), _compact(numbers) + "\n")
     for path, text in pages(numbers, evidence_folder, out_md, figures_folder).items():
         replace_file(path, text)
-    return numbers
 
 
 def pages(
@@ -103,34 +101,24 @@ def _link(figures_folder: Path, out_md: Path) -> str:
 
 def _study(folder: Path, figures_folder: Path, curves: list[Any]) -> dict[str, Any]:
     """The numbers and figures of a study. `curves`: trainings that have a figure already."""
-    kept = read_study(folder)
-    figures_folder.mkdir(parents=True, exist_ok=True)
+    about, settings = read_study(folder)
     figures = [
         figure
-        for name, evidence in kept.settings.items()
+        for name, evidence in settings.items()
         for figure in _setting_figures(evidence, figures_folder, f"{folder.name}-{name}", curves)
     ]
-    return plain(measure_study(kept), DECIMALS) | {"figures": figures}
+    return plain(measure_study(about, settings), DECIMALS) | {"figures": figures}
 
 
 def _trial(path: Path) -> dict[str, Any]:
     """The values that the page shows from one `trial.json`."""
     trial = read_json(path)
     same = ("backbone", "size", "start_weights", "images", "hardware", "minutes_per_1000_images")
-    shown = (
-        ("prior_adjusted", "balanced_accuracy"),
-        ("calibrated", "macro_auc"),
-        ("calibrated", "top_3"),
-    )
-    scores = trial["scores"]
-    estimates = {
-        name: {"value": scores[rule][name], "interval_95": scores[rule]["intervals_95"].get(name)}
-        for rule, name in shown
-    }
-    answer_seconds = trial["target"]["answer_seconds"]
-    return plain({key: trial[key] for key in same} | estimates, DECIMALS) | {
-        "answer_seconds": answer_seconds
-    }
+    found = {key: trial[key] for key in same}
+    for name in ("balanced_accuracy", "macro_auc", "top_3"):
+        scores = trial["scores"][SHOWN[name]]
+        found[name] = {"value": scores[name], "interval_95": scores["intervals_95"].get(name)}
+    return plain(found, DECIMALS) | {"answer_seconds": trial["target"]["answer_seconds"]}
 
 
 def _not_run(weights: dict[str, Any], studies: list[dict[str, Any]]) -> dict[str, list[str]]:
@@ -155,10 +143,8 @@ def _weights_figures(evidence: Evidence, folder: Path) -> Figures:
     counts = confusion_counts(labels, probabilities.argmax(axis=1))
     draw_confusion(counts, folder / "weights-confusion.png")
     draw_reliability(probabilities, labels, folder / "weights-reliability.png")
-    return [
-        {"shows": shows, "file": f"weights-{shows}.png"}
-        for shows in ("roc", "confusion", "reliability")
-    ]
+    drawn = ("roc", "confusion", "reliability")
+    return [{"shows": shows, "file": f"weights-{shows}.png"} for shows in drawn]
 
 
 def _setting_figures(evidence: Evidence, folder: Path, prefix: str, curves: list[Any]) -> Figures:

@@ -12,7 +12,7 @@ from typing import Any
 from skin_app.calibration import predictive_values
 from skin_app.output import replace_file
 from skin_app.words.outcome import REASONS
-from train.documents import deletion_figure
+from train.documents.figures import draw_deletion_curves
 from train.documents.template import filled
 from train.scores.evidence import read_json
 
@@ -35,8 +35,7 @@ FIGURE = "figures/trust-deletion.png"
 
 def write_document(numbers: dict[str, Any], path: Path) -> None:
     """Write `numbers` beside `path` as JSON, the text made of them to `path`, and its figure."""
-    (path.parent / FIGURE).parent.mkdir(parents=True, exist_ok=True)
-    deletion_figure.draw_curves(numbers["explanations"], path.parent / FIGURE)
+    draw_deletion_curves(numbers["explanations"], path.parent / FIGURE)
     write_text(numbers, path)
 
 

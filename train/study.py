@@ -1,4 +1,8 @@
-"""Runs a study: trains settings on the same folds, predicts held-out images, stores the evidence."""
+"""The verb `study`: trains settings on the same folds, predicts held-out images, keeps the evidence.
+
+Begin at `train_settings`. `train/recipes/studies.py` defines the studies, and
+`train/scores/study_numbers.py` measures them from their evidence.
+"""
 
 import hashlib
 import json
@@ -63,7 +67,7 @@ def train_settings(plan: Plan, accelerator: Accelerator, only: list[str] | None 
         run = _trained(plan, setting, accelerator, plan.views)
         if accelerator.is_main_process:
             export_evidence(run.folder, run.data.table, folder / setting.name)
-            write_json(folder / "study.json", about(plan.study, plan.command))
+            write_json(folder / "study.json", study_json(plan.study, plan.command))
         accelerator.wait_for_everyone()
     return folder
 
@@ -151,7 +155,7 @@ def _default(own: Field[Any]) -> Any:
     return own.default if own.default_factory is MISSING else own.default_factory()
 
 
-def about(study: Study, command: str) -> dict[str, Any]:
+def study_json(study: Study, command: str) -> dict[str, Any]:
     """The content of `study.json`. Settings that were not run yet have no folder beside it."""
     return {
         "study": study.name,
