@@ -49,7 +49,7 @@ from train.data.subset import stratified_part
 from train.engine.fold import Learner, memory_format
 from train.engine.processes import new_accelerator
 from train.engine.run import Run, prepare
-from train.recipes.overrides import changed
+from train.recipes.changes import changed
 from train.recipes.published import FLAGSHIP
 from train.recipes.recipe import Recipe
 
@@ -208,7 +208,7 @@ def main() -> None:
             check_output(options.out, rb"\d+ JPEG files \(")
         except OutputError as error:
             parser.error(str(error))
-    mobilenet = changed(replace(FLAGSHIP, folds=2), "mobilenetv2_100", 128, ["stages.0.frozen=[]"])
+    mobilenet = changed(replace(FLAGSHIP, folds=2), "mobilenetv2_100", 128, {"stages.0.frozen": ()})
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         source = options.data or drawn_data(folder / "drawn", options.images)

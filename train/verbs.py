@@ -27,7 +27,7 @@ from train.explain.pairs import confused_pairs
 from train.explain.saliency import saliency_sheet
 from train.explain.tsne import map_embeddings
 from train.recipes.backbones import member_config
-from train.recipes.overrides import changed
+from train.recipes.changes import changed, parsed_fields
 from train.recipes.published import RECIPES
 from train.recipes.recipe import Recipe
 from train.recipes.studies import STUDIES
@@ -103,7 +103,7 @@ def run_study(options: Namespace) -> None:
     outputs.check_folder(evidence / study.name, {"study.json": outputs.STUDY})
     outputs.check_figures(options.out / "figures")
     accelerator = new_accelerator()
-    recipe = changed(study.recipe, options.backbone, options.size, options.set)
+    recipe = changed(study.recipe, options.backbone, options.size, parsed_fields(options.set))
     plan = Plan(
         study=study,
         recipe=recipe,
@@ -266,7 +266,7 @@ def recipe_of(options: Namespace) -> Recipe:
     recipe = RECIPES.get(options.recipe)
     if recipe is None:
         raise RunError(f"There is no recipe {options.recipe}: use {', '.join(sorted(RECIPES))}.")
-    return changed(recipe, options.backbone, options.size, options.set)
+    return changed(recipe, options.backbone, options.size, parsed_fields(options.set))
 
 
 def _prepared(options: Namespace, recipe: Recipe) -> Run:

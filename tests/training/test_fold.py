@@ -29,7 +29,7 @@ from train.engine import fold as fold_module
 from train.engine.fold import Learner, train_fold
 from train.engine.run import Run, RunError, counts_scc, open_run, prepare
 from train.engine.start import continued_member, started_member
-from train.recipes.overrides import changed
+from train.recipes.changes import changed
 from train.recipes.published import RECIPES, contrastive_stages
 from train.recipes.recipe import Recipe, Stage
 from train.release.assemble import assemble
@@ -322,7 +322,7 @@ def test_freezing_what_the_backbone_does_not_have_is_refused(
         prepare(tmp_path / "run", read_dataset(data), frozen, 0, init)
     assert not (tmp_path / "cache").exists()
     prepare(
-        tmp_path / "run", read_dataset(data), changed(frozen, fields=["stages.0.frozen=[]"]), 0, init
+        tmp_path / "run", read_dataset(data), changed(frozen, fields={"stages.0.frozen": ()}), 0, init
     )
 
 

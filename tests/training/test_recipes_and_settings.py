@@ -8,8 +8,8 @@ import timm
 
 from train.engine.run import RunError
 from train.recipes.backbones import PRESETS, member_config
-from train.recipes.overrides import changed
-from train.recipes.published import FLAGSHIP, RECIPES, changed_fields
+from train.recipes.changes import changed, changed_fields, parsed_fields
+from train.recipes.published import FLAGSHIP, RECIPES
 from train.recipes.recipe import Recipe
 from train.recipes.studies import STUDIES
 
@@ -68,7 +68,9 @@ def test_settings_change_what_they_name_and_results_can_tell() -> None:
         RECIPES["le2020"],
         backbone="swin_tiny_stages123",
         size=80,
-        fields=["stages.0.epochs=2", "member.dropout=0", 'stages.0.frozen=["patch_embed"]'],
+        fields=parsed_fields(
+            ["stages.0.epochs=2", "member.dropout=0", 'stages.0.frozen=["patch_embed"]']
+        ),
     )
     assert recipe.stages[0].epochs == 2
     assert recipe.stages[0].frozen == ("patch_embed",)
@@ -103,7 +105,7 @@ def test_settings_change_what_they_name_and_results_can_tell() -> None:
 )
 def test_impossible_settings_are_refused_in_a_sentence(field: str, sentence: str) -> None:
     with pytest.raises(RunError, match=sentence):
-        changed(RECIPES["le2020"], fields=[field])
+        changed(RECIPES["le2020"], fields=parsed_fields([field]))
 
 
 def test_a_larger_input_is_trained_on_as_many_pixels() -> None:

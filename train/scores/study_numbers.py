@@ -8,7 +8,7 @@ import numpy as np
 
 from train.data.ham10000 import DataError
 from train.engine.run import start_name
-from train.recipes.published import changed_fields
+from train.recipes.changes import changed_fields
 from train.scores.crossfit import Bias
 from train.scores.estimate import Estimate, shown
 from train.scores.evidence import Evidence, at_common_views, ensemble_of, read_evidence, read_json
