@@ -45,7 +45,6 @@ from skin_app.output import OutputError, check_output, replace_file
 from train.data.drawings import Pattern, draw_lesion
 from train.data.ham10000 import Dataset, read_dataset
 from train.data.pixels import Pixels
-from train.data.subset import stratified_part
 from train.engine.fold import Learner, memory_format
 from train.engine.processes import new_accelerator
 from train.engine.run import Run, prepare
@@ -212,7 +211,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         source = options.data or drawn_data(folder / "drawn", options.images)
-        part = stratified_part(read_dataset(source), options.images, seed=0)
+        part = read_dataset(source).part(options.images, seed=0)
         files = by_class(part, folder / "files")
         small = folder / "small"
         shutil.copytree(files, small / "images")

@@ -10,9 +10,8 @@ from pathlib import Path
 from skin_app.ensemble import Ensemble
 from skin_app.output import check_output, counted, replace_file
 from skin_app.weights.folder import open_weights
-from train.data.findings import findings
-from train.data.folds import image_folds, lesion_folds, write_folds
-from train.data.ham10000 import DataError, Dataset, read_dataset
+from train.data.folds import assign_folds, write_folds
+from train.data.ham10000 import DataError, Dataset, findings, read_dataset
 from train.documents.figures import draw_range_test
 from train.documents.results import write_results, write_study
 from train.documents.template import filled
@@ -55,8 +54,9 @@ TRIAL_SCORES = (
 def split(options: Namespace) -> None:
     check_output(options.out, outputs.FOLDS)
     data = _read(options)
-    folds = image_folds if options.by_image else lesion_folds
-    write_folds(data, folds(data, options.folds, options.seed), options.out)
+    lesions = None if options.by_image else data.groups
+    folds = assign_folds(data.labels, lesions, options.folds, options.seed)
+    write_folds(data.table, folds, options.out)
     images = counted(len(data.table), "image")
     print(f"{images} in {options.folds} folds; written to {options.out}")
 

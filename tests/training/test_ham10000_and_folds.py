@@ -11,8 +11,10 @@ from sklearn.model_selection import StratifiedKFold
 
 from skin_app.photo.read import read_photo
 from tests.tiny import write_data
-from train.data.folds import lesion_folds, write_folds
-from train.data.ham10000 import IDS, DataError, cached_squares, group_lesions, read_dataset
+from train.data.folds import assign_folds, group_lesions, write_folds
+from train.data.ham10000 import DataError, read_dataset
+from train.data.isic_diagnoses import IDS
+from train.data.pixels import cached_squares
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "ham10000"
 IMAGES_IN_ORDER = "c73e9b9fe5894b87038d52f2c003d6424bd4b4f4092410c4108e835f7e794409"
@@ -127,12 +129,12 @@ def test_union_find_joins_lesion_ids_over_published_pairs() -> None:
 
 def test_folds_keep_lesions_whole_and_classes_even(folder: Path, tmp_path: Path) -> None:
     data = read_dataset(folder)
-    assignment = lesion_folds(data, 4, seed=0)
+    assignment = assign_folds(data.labels, data.groups, 4, seed=0)
     for lesion in np.unique(data.groups):
         assert len(np.unique(assignment[data.groups == lesion])) == 1
     for fold in range(4):
         assert np.bincount(data.labels[assignment == fold], minlength=7).tolist() == [2] * 7
-    write_folds(data, assignment, tmp_path / "folds.csv")
+    write_folds(data.table, assignment, tmp_path / "folds.csv")
     written = pd.read_csv(tmp_path / "folds.csv")
     assert written["fold"].tolist() == assignment.tolist()
     assert written.groupby("lesion_group")["fold"].nunique().max() == 1
@@ -141,9 +143,9 @@ def test_folds_keep_lesions_whole_and_classes_even(folder: Path, tmp_path: Path)
 def test_too_many_folds_is_one_sentence(folder: Path) -> None:
     data = read_dataset(folder)
     with pytest.raises(DataError, match="too few lesions for 5 folds"):
-        lesion_folds(data, 5, seed=0)
+        assign_folds(data.labels, data.groups, 5, seed=0)
     with pytest.raises(DataError, match="cannot be split into 99 folds"):
-        lesion_folds(data, 99, seed=0)
+        assign_folds(data.labels, data.groups, 99, seed=0)
 
 
 def test_the_cache_holds_the_centre_squares_and_is_reused(folder: Path, tmp_path: Path) -> None:
@@ -198,7 +200,7 @@ def test_the_real_ham10000_has_the_published_counts_and_clean_folds() -> None:
     assert set(data.table["image_id"]) == IDS
     assert data.table["lesion_id"].nunique() == 7470
     assert len(np.unique(data.groups)) == 7470 - 18
-    assignment = lesion_folds(data, 5, seed=0)
+    assignment = assign_folds(data.labels, data.groups, 5, seed=0)
     assert pd.Series(assignment).groupby(data.groups).nunique().max() == 1
     # what runs and weights were made with: other numbers here would part them from their data
     assert data.fingerprint == "b7c8090078b8952818648bfdb20b22a9b60b9a2392d0938ca2a360a4e2ca558f"

@@ -13,9 +13,8 @@ from skin_app.patients import UNKNOWN, age_bands, normalised, years
 from tests.tiny import write_data
 from train.__main__ import main
 from train.audit.conformal import groups_of
-from train.data.archive import SCC, diagnosis
-from train.data.findings import findings
-from train.data.ham10000 import DataError, Dataset, read_dataset
+from train.data.ham10000 import DataError, Dataset, findings, read_dataset
+from train.data.isic_diagnoses import SCC, diagnosis
 from train.release.gallery_index import gallery_table
 
 NAME = "HAM10000_metadata.csv"

@@ -14,8 +14,9 @@ import pandas as pd
 from skin_app.diagnoses import CODES
 from skin_app.output import replace_file
 from skin_app.weights.folder import file_hash
-from train.data.folds import image_folds, lesion_folds, write_folds
-from train.data.ham10000 import TEXT, Dataset, cached_squares
+from train.data.folds import assign_folds, write_folds
+from train.data.ham10000 import TEXT, Dataset
+from train.data.pixels import cached_squares
 from train.engine.outputs import check_run_folder
 from train.engine.priors import log_prior_shift
 from train.engine.sampling import steps_per_epoch
@@ -112,9 +113,10 @@ def prepare(
             )
         assignment = _same_folds(_read_folds(folder, data), earlier, before)
     else:
-        split = lesion_folds if recipe.split == "lesion" else image_folds
-        assignment = _same_folds(split(data, recipe.folds, seed), earlier, before)
-        write_folds(data, assignment, folder / "folds.csv")
+        lesions = data.groups if recipe.split == "lesion" else None
+        drawn = assign_folds(data.labels, lesions, recipe.folds, seed)
+        assignment = _same_folds(drawn, earlier, before)
+        write_folds(data.table, assignment, folder / "folds.csv")
         replace_file(stamp, json.dumps(settings, indent=1))
     squares = cached_squares(data, recipe.cache_side, folder.parent / "cache")
     start = start_name(settings)

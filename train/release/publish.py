@@ -18,7 +18,8 @@ from huggingface_hub.utils import validate_repo_id
 from skin_app.weights.folder import CONTRACT, WeightsFolder
 from skin_app.weights.hub import be_patient
 from skin_app.weights.hub_faults import FAULTS, explained
-from train.data.ham10000 import IDS, TEXT
+from train.data.ham10000 import TEXT
+from train.data.isic_diagnoses import IDS
 from train.documents.template import filled
 
 ROOT = Path(__file__).resolve().parents[2]

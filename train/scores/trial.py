@@ -30,9 +30,8 @@ from skin_app.hardware import best_device, describe, precision
 from skin_app.network import Member, MemberConfig
 from skin_app.output import beside
 from skin_app.photo.read import PhotoError, read_photo
-from train.data.folds import lesion_folds
+from train.data.folds import assign_folds
 from train.data.ham10000 import DataError, Dataset
-from train.data.subset import stratified_part
 from train.engine.checkpoint import write_json
 from train.engine.losses import class_weights
 from train.engine.start import started_member
@@ -73,11 +72,11 @@ def quick_trial(
     `DataError` and `RunError`.
     """
     if images is not None and images < len(data.table):
-        data = stratified_part(data, images, seed)
+        data = data.part(images, seed)
     absent = ", ".join(code for code in CODES if code not in set(data.table["dx"]))
     if absent:
         raise DataError(f"A trial needs images of all seven diagnoses: there is none of {absent}.")
-    assignment = lesion_folds(data, FOLDS, seed)
+    assignment = assign_folds(data.labels, data.groups, FOLDS, seed)
     device = best_device()
     member = started_member(config, init).eval().to(device)
     identity = _identity(data, member)
