@@ -12,7 +12,7 @@ from skin_app.photo.read import Photo, read_photo
 from tests.audit.drawn import bench_of, drawn_table
 from train.audit import photo_files as files
 from train.audit.bench import Bench
-from train.data.damaged_files import FILE_DAMAGE, SECTOR, spoilt
+from train.data.damage import FILE_DAMAGE, SECTOR, spoilt
 from train.data.drawings import draw_lesion
 from train.data.ham10000 import DataError, Dataset
 from train.documents.template import filled, plain

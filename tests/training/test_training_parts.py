@@ -12,7 +12,6 @@ from torch.nn import functional as F
 from skin_app.calibration import softmax
 from skin_app.network import Member
 from tests.tiny import MOBILENET, SWIN
-from train.data.augment import Augmentation, augment, mix
 from train.engine.losses import class_weights, focal_loss
 from train.engine.priors import log_prior_shift
 from train.engine.schedules import cosine_with_warmup, parameter_groups
@@ -76,51 +75,6 @@ def test_deeper_layers_learn_more_slowly() -> None:
     first = dict(member.backbone.named_parameters())["layers.0.blocks.0.mlp.fc1.weight"]
     last = dict(member.backbone.named_parameters())["layers.2.blocks.0.mlp.fc1.weight"]
     assert rate[id(first)] < rate[id(last)] <= 1e-4
-
-
-def batch() -> torch.Tensor:
-    return torch.rand(6, 3, 40, 40, generator=torch.Generator().manual_seed(0))
-
-
-def generator(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-NOTHING = Augmentation(
-    rotation=0, flip=False, crop=(1.0, 1.0), shift=0, cutout_probability=0, brightness=0,
-    contrast=0, saturation=0, hue_gain=0,
-)  # fmt: skip
-
-
-def test_augmentation_with_every_part_off_is_the_image() -> None:
-    assert torch.allclose(augment(batch(), 40, NOTHING, generator()), batch(), atol=1e-5)
-
-
-def test_augmentation_is_rebuilt_from_its_seed_and_stays_in_range() -> None:
-    one, again, other = (augment(batch(), 32, Augmentation(), generator(s)) for s in (1, 1, 2))
-    assert one.shape == (6, 3, 32, 32)
-    assert torch.equal(one, again)
-    assert not torch.equal(one, other)
-    assert one.min() >= 0
-    assert one.max() <= 1
-
-
-def test_cutout_erases_the_stated_share() -> None:
-    settings = Augmentation(**{**vars(NOTHING), "cutout": 0.5, "cutout_probability": 1.0})
-    erased = (augment(batch(), 40, settings, generator()) - batch()).abs().amax(dim=1) > 1e-3
-    shares = erased.float().mean(dim=(1, 2))
-    assert shares.max() <= 0.3
-    assert shares.min() > 0.02
-
-
-def test_mixup_mixes_images_and_targets_alike() -> None:
-    targets = torch.eye(7)[:6]
-    images, mixed = mix(batch(), targets, 0.4, generator())
-    assert torch.allclose(mixed.sum(dim=1), torch.ones(6))
-    share = mixed.max(dim=1).values[mixed.max(dim=1).values < 1][0]
-    row = int((mixed.max(dim=1).values < 1).nonzero()[0])
-    other = int((mixed[row] * (torch.arange(7) != row)).argmax())
-    assert torch.allclose(images[row], batch()[row] * share + batch()[other] * (1 - share))
 
 
 def test_start_weights_fill_the_backbone(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from skin_app.photo.read import Photo, PhotoError, read_photo
 from train.audit import conformal
 from train.audit.bench import Bench
 from train.audit.changed_photos import answers, operating_threshold, unchanged
-from train.data.damaged_files import FILE_DAMAGE, spoilt
+from train.data.damage import FILE_DAMAGE, spoilt
 from train.data.ham10000 import DataError, Dataset
 from train.scores.estimate import Estimate, mean_estimate
 

@@ -1,7 +1,8 @@
-"""Procedural drawings of skin lesions: examples for the page that show no patient.
+"""Procedural drawings of skin lesions, and pictures without any (one colour, noise, text).
 
-`python -m train.data.drawings OUT_FOLDER` writes the pictures that ship with the page. They look a
-little like dermatoscopic photos; the networks' answers for them mean nothing.
+`python -m train.data.drawings OUT_FOLDER` writes the examples that ship with the page. They show no
+patient and look a little like dermatoscopic photos; the networks' answers for them mean nothing. The
+pictures without a lesion are those that a dermatoscopy classifier must refuse.
 """
 
 import sys
@@ -10,7 +11,10 @@ from typing import Literal, cast
 
 import numpy as np
 import torch
+from PIL import Image, ImageDraw
 from torchvision.io import encode_jpeg
+
+from skin_app.photo.read import Photo
 
 Pattern = Literal["network", "globules", "patchy", "vessels"]
 HEIGHT, WIDTH = 450, 600
@@ -194,6 +198,35 @@ def write_examples(folder: Path) -> list[Path]:
         path.write_bytes(cast(torch.Tensor, encode_jpeg(pixels, quality=QUALITY)).numpy().tobytes())
         paths.append(path)
     return paths
+
+
+def blank(seed: int) -> Photo:
+    """One colour all over."""
+    colour = np.random.default_rng(seed).integers(0, 256, 3, dtype=np.uint8)
+    return Photo(np.broadcast_to(colour, (HEIGHT, WIDTH, 3)).copy())
+
+
+def noise(seed: int) -> Photo:
+    """Independent random pixels, in squares of 1 to 16 pixels a side."""
+    generator = np.random.default_rng(seed)
+    side = int(2 ** generator.integers(0, 5))
+    shape = (HEIGHT // side + 1, WIDTH // side + 1, 3)
+    coarse = generator.integers(0, 256, shape, dtype=np.uint8)
+    return Photo(coarse.repeat(side, axis=0).repeat(side, axis=1)[:HEIGHT, :WIDTH].copy())
+
+
+def text_screenshot(seed: int) -> Photo:
+    """Lines of letters, dark on light or light on dark."""
+    generator = np.random.default_rng(seed)
+    ink, paper = ("black", "white") if generator.random() < 0.5 else ("white", "black")
+    image = Image.new("RGB", (WIDTH, HEIGHT), paper)
+    draw = ImageDraw.Draw(image)
+    size = int(generator.integers(10, 28))
+    letters = np.array(list("abcdefghijklmnopqrstuvwxyz      "))
+    for top in range(size, HEIGHT - size, int(size * 1.5)):
+        line = "".join(generator.choice(letters, generator.integers(20, 60)))
+        draw.text((size, top), line, fill=ink, font_size=size)
+    return Photo(np.array(image))
 
 
 if __name__ == "__main__":

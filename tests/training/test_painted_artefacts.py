@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from skin_app.photo.read import Photo
-from train.data.artefacts import ARTEFACTS, paint
 from train.data.drawings import draw_lesion
+from train.data.painted_artefacts import ARTEFACTS, paint
 
 PHOTO = Photo(draw_lesion(2, "network", height=150, width=200))
 GREY = Photo(np.full((150, 200, 3), 128, dtype=np.uint8))
