@@ -16,7 +16,7 @@ from train.documents.figures import draw_range_test
 from train.documents.results import write_results, write_study
 from train.documents.template import filled
 from train.documents.trust import FIGURE, SECTIONS
-from train.engine import outputs
+from train.engine import overwriting
 from train.engine.checkpoint import write_json
 from train.engine.fold import train_fold
 from train.engine.processes import in_turn, new_accelerator
@@ -52,7 +52,7 @@ TRIAL_SCORES = (
 
 
 def split(options: Namespace) -> None:
-    check_output(options.out, outputs.FOLDS)
+    check_output(options.out, overwriting.FOLDS)
     data = _read(options)
     lesions = None if options.by_image else data.groups
     folds = assign_folds(data.labels, lesions, options.folds, options.seed)
@@ -62,8 +62,8 @@ def split(options: Namespace) -> None:
 
 
 def train_run(options: Namespace) -> None:
-    outputs.check_run_folder(options.out)
-    outputs.check_weights_folder(options.out / "weights")
+    overwriting.check_run_folder(options.out)
+    overwriting.check_weights_folder(options.out / "weights")
     accelerator = new_accelerator()
     recipe = recipe_of(options)
     folds = tuple(options.fold or range(recipe.folds))
@@ -87,7 +87,7 @@ def train_run(options: Namespace) -> None:
 
 def assemble_runs(options: Namespace) -> None:
     out = options.out or options.run[0] / "weights"
-    outputs.check_weights_folder(out)
+    overwriting.check_weights_folder(out)
     counted = counts_scc(options.run[0])
     data = _told(read_dataset(options.data, options.allow_missing, counted))
     runs = [open_run(folder, data) for folder in options.run]
@@ -99,9 +99,9 @@ def run_study(options: Namespace) -> None:
     if study is None:
         raise RunError(f"There is no study {options.study}: use {', '.join(sorted(STUDIES))}.")
     evidence = options.evidence or options.out / "evidence"
-    outputs.check_folder(options.out, {f"{study.name}.md": outputs.STUDY_PAGE})
-    outputs.check_folder(evidence / study.name, {"study.json": outputs.STUDY})
-    outputs.check_figures(options.out / "figures")
+    overwriting.check_folder(options.out, {f"{study.name}.md": overwriting.STUDY_PAGE})
+    overwriting.check_folder(evidence / study.name, {"study.json": overwriting.STUDY})
+    overwriting.check_figures(options.out / "figures")
     accelerator = new_accelerator()
     recipe = changed(study.recipe, options.backbone, options.size, parsed_fields(options.set))
     plan = Plan(
@@ -127,8 +127,8 @@ def run_study(options: Namespace) -> None:
 def range_test(options: Namespace) -> None:
     if len(options.fold or []) > 1:
         raise RunError("A range test trains one fold: pass --fold once.")
-    outputs.check_run_folder(options.out)
-    outputs.check_folder(options.out, outputs.RANGE_TEST)
+    overwriting.check_run_folder(options.out)
+    overwriting.check_folder(options.out, overwriting.RANGE_TEST)
     accelerator = new_accelerator()
     recipe = recipe_of(options)
     run = in_turn(accelerator, lambda: _prepared(options, recipe))
@@ -149,9 +149,9 @@ def range_test(options: Namespace) -> None:
 
 
 def trial(options: Namespace) -> None:
-    outputs.check_folder(options.out)
+    overwriting.check_folder(options.out)
     if options.evidence is not None:
-        outputs.check_folder(options.evidence / "trials")
+        overwriting.check_folder(options.evidence / "trials")
     data = _read(options)
     report = quick_trial(
         data,
@@ -175,7 +175,7 @@ def trial(options: Namespace) -> None:
 
 
 def pairs(options: Namespace) -> None:
-    outputs.check_folder(options.out, outputs.PAIRS)
+    overwriting.check_folder(options.out, overwriting.PAIRS)
     run = _opened(options)
     found = confused_pairs(run, options.out, options.pairs, options.cases)
     replace_file(options.out / "pairs.md", filled("pairs.md", **plain(found)))
@@ -183,29 +183,29 @@ def pairs(options: Namespace) -> None:
 
 
 def saliency(options: Namespace) -> None:
-    outputs.check_folder(options.out, outputs.SALIENCY)
+    overwriting.check_folder(options.out, overwriting.SALIENCY)
     run = _opened(options)
     print(f"written to {saliency_sheet(run, options.image, options.out)}")
 
 
 def tsne(options: Namespace) -> None:
-    outputs.check_folder(options.out, outputs.TSNE)
+    overwriting.check_folder(options.out, overwriting.TSNE)
     run = _opened(options)
     print(json.dumps(map_embeddings(run, options.out, options.fold, options.images), indent=1))
 
 
 def score(options: Namespace) -> None:
     if options.evidence is not None:
-        beside = {"flagship.md": outputs.FLAGSHIP}
-        outputs.check_document(options.out, outputs.RESULTS, outputs.RESULTS_JSON, beside)
-        outputs.check_figures(options.figures)
+        beside = {"flagship.md": overwriting.FLAGSHIP}
+        overwriting.check_document(options.out, overwriting.RESULTS, overwriting.RESULTS_JSON, beside)
+        overwriting.check_figures(options.figures)
         shipped = open_weights(options.weights).folder
         write_results(options.evidence, shipped, options.out, options.figures)
         print(f"written to {options.out}, {options.out.with_suffix('.json')} and {options.figures}")
         return
     if options.data is None or options.weights is None:
         raise RunError("evaluate needs --weights and --data, or --evidence.")
-    outputs.check_folder(options.out.parent, {options.out.name: outputs.SCORES})
+    overwriting.check_folder(options.out.parent, {options.out.name: overwriting.SCORES})
     options.out.parent.mkdir(parents=True, exist_ok=True)  # not after hours of scoring
     ensemble = Ensemble.load(options.weights)
     report = evaluate(ensemble, _read(options), options.views)
@@ -223,9 +223,9 @@ def score(options: Namespace) -> None:
 def audit_weights(options: Namespace) -> None:
     if options.only not in (None, *SECTIONS):
         raise DataError(f"--only takes one of {', '.join(SECTIONS)}, not {options.only}.")
-    beside = {FIGURE: outputs.PICTURE}
-    outputs.check_document(options.out, outputs.TRUST, outputs.TRUST_JSON, beside)
-    outputs.check_folder(options.work)
+    beside = {FIGURE: overwriting.PICTURE}
+    overwriting.check_document(options.out, overwriting.TRUST, overwriting.TRUST_JSON, beside)
+    overwriting.check_folder(options.work)
     weights = open_to_change(options.weights)
     data = _read(options)
     audit(weights, data, options.work, options.not_dermoscopy, options.out, options.only)

@@ -28,7 +28,7 @@ from train.engine import checkpoint
 from train.engine import fold as fold_module
 from train.engine.fold import Learner, train_fold
 from train.engine.run import Run, RunError, counts_scc, open_run, prepare
-from train.engine.start import continued_member, started_member
+from train.engine.start_weights import continued_member, started_member
 from train.recipes.changes import changed
 from train.recipes.published import RECIPES, contrastive_stages
 from train.recipes.recipe import Recipe, Stage
@@ -247,7 +247,7 @@ def test_stopping_between_the_last_step_and_the_end_changes_nothing(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(fold_module, "write_json", interrupted)
+        patched.setattr(checkpoint, "write_json", interrupted)
         with pytest.raises(KeyboardInterrupt):
             train_fold(run, 0)
     train_fold(run, 0)

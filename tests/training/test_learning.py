@@ -15,12 +15,11 @@ from skin_app.diagnoses import CODES
 from skin_app.network import Member
 from tests.tiny import MOBILENET
 from train.data.pixels import Pixels
+from train.engine.class_balance import emphasis, epoch_rows, log_prior_shift, steps_per_epoch
 from train.engine.losses import ContrastiveNetwork, contrastive_loss, one_vs_rest_loss
-from train.engine.priors import log_prior_shift
+from train.engine.optimiser import plateaus, rate_share, warm_restarts
 from train.engine.range_test import choose, smooth
 from train.engine.run import RunError
-from train.engine.sampling import emphasis, epoch_rows, steps_per_epoch
-from train.engine.schedules import plateaus, rate_share, warm_restarts
 from train.recipes.published import FLAGSHIP, LE2020, MISHRA2019, TEES3R2019
 from train.recipes.recipe import Stage
 

@@ -14,10 +14,10 @@ from accelerate import Accelerator
 from tqdm import tqdm
 
 from skin_app.output import replace_file
-from train.engine.fold import Learner, seed_of
+from train.engine.class_balance import epoch_rows
+from train.engine.fold import Learner
 from train.engine.run import Run, RunError, check_folds
-from train.engine.sampling import epoch_rows
-from train.engine.start import started_member
+from train.engine.start_weights import started_member
 
 SMOOTHING = 0.9  # decay of the running mean of the loss
 DIVERGED = 4.0  # times the least smoothed loss
@@ -53,7 +53,7 @@ def find_rate(
     check_folds((fold,), run.recipe)
     if not 0 <= stage < len(run.recipe.stages):
         raise RunError(f"There is no stage {stage}: the recipe has 0 to {len(run.recipe.stages) - 1}.")
-    torch.manual_seed(seed_of(run.seed, fold))
+    torch.manual_seed(run.seed_of(fold))
     member = started_member(run.recipe.member, run.init)
     learner = Learner(run, fold, stage, member, accelerator)
     top = max(group["peak_rate"] for group in learner.optimiser.param_groups)

@@ -21,8 +21,7 @@ from skin_app.hardware import best_device, precision
 from skin_app.output import replace_file
 from skin_app.photo.read import read_photo
 from train.data.folds import stratified_rows
-from train.engine.checkpoint import write_json
-from train.engine.predict import load_fold_member
+from train.engine.checkpoint import load_fold_member, write_json
 from train.engine.run import Run, RunError
 from train.scores.evidence import gzipped_csv
 

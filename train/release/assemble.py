@@ -20,7 +20,8 @@ from safetensors.torch import save
 from skin_app.diagnoses import CODES
 from skin_app.weights.folder import Contract, Training
 from skin_app.weights.packed import Stored, packed
-from train.engine.predict import COUNTS, load_fold_member, views_label
+from train.engine.checkpoint import load_fold_member
+from train.engine.fold import COUNTS, views_label
 from train.engine.run import Run, RunError
 from train.release.gallery_index import gallery_embeddings, gallery_table
 from train.release.licences import start_licence

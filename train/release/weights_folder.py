@@ -23,7 +23,7 @@ from skin_app.weights.folder import (
 )
 from skin_app.weights.packed import packed
 from train.engine.checkpoint import save_tensors
-from train.engine.outputs import check_weights_folder
+from train.engine.overwriting import check_weights_folder
 from train.release.card import model_card
 from train.release.gallery_index import same_photo
 

@@ -24,7 +24,7 @@ from skin_app.output import replace_file
 from skin_app.patients import normalised
 from skin_app.weights.folder import open_weights
 from train.data.ham10000 import TEXT, DataError
-from train.engine.priors import log_prior_shift
+from train.engine.class_balance import log_prior_shift
 from train.engine.run import Run
 from train.scores.crossfit import Bias, cross_fitted
 from train.scores.metrics import RULES

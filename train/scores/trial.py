@@ -33,8 +33,8 @@ from skin_app.photo.read import PhotoError, read_photo
 from train.data.folds import assign_folds
 from train.data.ham10000 import DataError, Dataset
 from train.engine.checkpoint import write_json
-from train.engine.losses import class_weights
-from train.engine.start import started_member
+from train.engine.class_balance import class_weights
+from train.engine.start_weights import started_member
 from train.scores.crossfit import cross_fitted
 from train.scores.metrics import scores_by_rule
 from train.scores.plain import plain
@@ -88,7 +88,7 @@ def quick_trial(
     started = time.perf_counter()
     logits, classifier = out_of_fold_logits(features.values, data.labels, data.groups, assignment, seed)
     fitting = time.perf_counter() - started
-    shift = class_weights(torch.from_numpy(np.bincount(data.labels)), power=1).double().log().numpy()
+    shift = np.log(class_weights(np.bincount(data.labels), power=1))
     probabilities = cross_fitted(logits, data.labels, data.groups, shift)
     frequencies = np.bincount(data.labels, minlength=len(CODES)) / len(data.labels)
     adjusted = prior_adjusted(probabilities, tuple(frequencies.tolist()))

@@ -13,7 +13,7 @@ import pandas as pd
 
 from skin_app.diagnoses import CODES
 from train.data.ham10000 import TEXT
-from train.engine.predict import views_label
+from train.engine.fold import views_label
 
 
 def unseen_members(runs: int) -> str:

@@ -15,7 +15,7 @@ from skin_app.weights.folder import EMBEDDED
 from tests.tiny import picture
 from train.__main__ import main
 from train.documents.trust import FIGURE
-from train.engine import outputs
+from train.engine import overwriting
 
 ROOT = Path(__file__).parents[2]
 # the options that a verb needs beside where it writes; nothing of it is read before the refusal
@@ -126,39 +126,41 @@ def test_a_page_is_not_named_like_the_file_beside_it(capsys: pytest.CaptureFixtu
 
 def test_what_the_trainer_wrote_is_known_again() -> None:
     docs = ROOT / "docs"
-    beside = {"flagship.md": outputs.FLAGSHIP}
-    outputs.check_document(docs / "results.md", outputs.RESULTS, outputs.RESULTS_JSON, beside)
-    beside = {FIGURE: outputs.PICTURE}
-    outputs.check_document(docs / "trust.md", outputs.TRUST, outputs.TRUST_JSON, beside)
+    beside = {"flagship.md": overwriting.FLAGSHIP}
+    overwriting.check_document(
+        docs / "results.md", overwriting.RESULTS, overwriting.RESULTS_JSON, beside
+    )
+    beside = {FIGURE: overwriting.PICTURE}
+    overwriting.check_document(docs / "trust.md", overwriting.TRUST, overwriting.TRUST_JSON, beside)
     assert list((docs / "figures").glob("*-roc.png"))
-    outputs.check_figures(docs / "figures")
+    overwriting.check_figures(docs / "figures")
     for study in (docs / "evidence").glob("*/study.json"):
-        outputs.check_folder(study.parent, {"study.json": outputs.STUDY})
+        overwriting.check_folder(study.parent, {"study.json": overwriting.STUDY})
         for run in study.parent.glob("*/run.json"):
-            outputs.check_folder(run.parent, {"run.json": outputs.RUN["run.json"]})
+            overwriting.check_folder(run.parent, {"run.json": overwriting.RUN["run.json"]})
         for plot in study.parent.glob("*/tsne.csv.gz"):
-            outputs.check_folder(plot.parent, {"tsne.csv.gz": outputs.TSNE["tsne.csv.gz"]})
-    outputs.check_weights_folder(EMBEDDED)
+            overwriting.check_folder(plot.parent, {"tsne.csv.gz": overwriting.TSNE["tsne.csv.gz"]})
+    overwriting.check_weights_folder(EMBEDDED)
 
 
 def test_weights_with_files_of_others_are_not_replaced(here: Path) -> None:
     weights = here / "weights"
     weights.mkdir()
-    outputs.check_weights_folder(weights)
+    overwriting.check_weights_folder(weights)
     (weights / "ensemble.json").write_text(json.dumps({"files": {"gallery.csv": "hash"}}))
     for own in ("gallery.csv", "README.md", ".DS_Store"):
         (weights / own).touch()
-    outputs.check_weights_folder(weights)
+    overwriting.check_weights_folder(weights)
     (weights / "notes.txt").write_text("mine")
     with pytest.raises(OutputError, match=r"also holds notes\.txt: move them away first"):
-        outputs.check_weights_folder(weights)
+        overwriting.check_weights_folder(weights)
 
 
 def test_a_log_in_the_folder_of_a_run_is_no_hindrance(here: Path) -> None:
     (here / "run").mkdir()
     (here / "run" / "log.txt").write_text("`fit ... | tee run/log.txt` makes it first")
-    outputs.check_run_folder(here / "run")
-    outputs.check_weights_folder(here / "run" / "weights")
+    overwriting.check_run_folder(here / "run")
+    overwriting.check_weights_folder(here / "run" / "weights")
 
 
 @pytest.mark.slow
