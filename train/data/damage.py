@@ -12,6 +12,7 @@ from typing import cast
 
 import numpy as np
 import torch
+from numpy.random import Generator
 from scipy import ndimage
 from torch.nn import functional as F
 from torchvision.io import ImageReadMode, decode_image, encode_jpeg
@@ -35,7 +36,6 @@ MIRRORED = 0.08  # width of the border strip that is mirrored outwards, of the s
 SECTOR, CLUSTER = 512, 4096  # bytes, on a disk
 SCAN, END = b"\xff\xda", b"\xff\xd9"  # markers of a JPEG
 
-Generator = np.random.Generator
 Spoil = Callable[[bytes, bytes, Generator], bytes | None]
 
 

@@ -11,6 +11,7 @@ from typing import Literal, cast
 
 import numpy as np
 import torch
+from numpy.random import Generator
 from PIL import Image, ImageDraw
 from torchvision.io import encode_jpeg
 
@@ -65,7 +66,7 @@ def lesion_outline(seed: int, kind: Pattern, height: int = HEIGHT, width: int = 
 
 
 def _skin_and_shape(
-    generator: np.random.Generator, kind: Pattern, y: np.ndarray, x: np.ndarray
+    generator: Generator, kind: Pattern, y: np.ndarray, x: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The skin (height, width, 3), and mask and depth of the lesion, see `_lesion_shape`."""
     skin = _skin(generator, *x.shape)
@@ -83,7 +84,7 @@ def _step(value: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-np.clip(value, -40, 40)))
 
 
-def _noise(generator: np.random.Generator, height: int, width: int, cells: int) -> np.ndarray:
+def _noise(generator: Generator, height: int, width: int, cells: int) -> np.ndarray:
     """Smooth noise of unit spread with about `cells` bumps across, (height, width)."""
     rows = max(3, round(cells * height / width))
     coarse = generator.normal(size=(rows + 3, cells + 3))
@@ -99,7 +100,7 @@ def _noise(generator: np.random.Generator, height: int, width: int, cells: int) 
     return values / max(float(values.std()), 1e-9)
 
 
-def _skin(generator: np.random.Generator, height: int, width: int) -> np.ndarray:
+def _skin(generator: Generator, height: int, width: int) -> np.ndarray:
     tone = SKIN[generator.integers(len(SKIN))]
     broad = _noise(generator, height, width, 4)[..., None] * np.array([5.0, 6.0, 6.0])
     mottled = _noise(generator, height, width, 30)[..., None] * np.array([2.0, 3.5, 3.0])
@@ -108,7 +109,7 @@ def _skin(generator: np.random.Generator, height: int, width: int) -> np.ndarray
 
 
 def _lesion_shape(
-    generator: np.random.Generator, y: np.ndarray, x: np.ndarray, irregular: float
+    generator: Generator, y: np.ndarray, x: np.ndarray, irregular: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Soft mask in [0, 1], and depth: 1 in the middle, 0 at the border."""
     centre_y, centre_x = generator.uniform(-0.08, 0.08, 2)
@@ -126,9 +127,7 @@ def _lesion_shape(
     return _step((radius - distance) / 0.022), np.clip(1 - distance / radius, 0, 1)
 
 
-def _body(
-    generator: np.random.Generator, colours: np.ndarray, depth: np.ndarray, kind: Pattern
-) -> np.ndarray:
+def _body(generator: Generator, colours: np.ndarray, depth: np.ndarray, kind: Pattern) -> np.ndarray:
     """The lesion's ground colours, (height, width, 3): darker inwards, with blots of colour."""
     height, width = depth.shape
     mottled = 0.14 * _noise(generator, height, width, 7)
@@ -142,7 +141,7 @@ def _body(
     return body
 
 
-def _pattern(generator: np.random.Generator, kind: Pattern, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+def _pattern(generator: Generator, kind: Pattern, y: np.ndarray, x: np.ndarray) -> np.ndarray:
     """Strength of the dark pattern in [0, 1]: a net of lines, or separate round spots."""
     if kind in ("network", "patchy"):
         warp = 0.03 * _noise(generator, *x.shape, cells=12)
@@ -157,7 +156,7 @@ def _pattern(generator: np.random.Generator, kind: Pattern, y: np.ndarray, x: np
 
 
 def _cells(
-    generator: np.random.Generator, y: np.ndarray, x: np.ndarray, count: int
+    generator: Generator, y: np.ndarray, x: np.ndarray, count: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Distance of every place to the nearest and to the second of `count` scattered points."""
     side = int(np.sqrt(count))
@@ -174,9 +173,7 @@ def _cells(
     return nearest, second
 
 
-def _with_hairs(
-    generator: np.random.Generator, picture: np.ndarray, y: np.ndarray, x: np.ndarray
-) -> np.ndarray:
+def _with_hairs(generator: Generator, picture: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
     for _ in range(generator.integers(3, 8)):
         turn, offset = generator.uniform(0, np.pi), generator.uniform(-0.9, 0.9)
         bend, width = generator.uniform(-0.25, 0.25), generator.uniform(0.004, 0.0075)

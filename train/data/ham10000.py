@@ -40,9 +40,8 @@ class Dataset:
     order of `CODES`) and `group` (one number per lesion, published duplicates joined). `missing`: ids
     of images that the CSV names and that were not found. `fingerprint`: SHA-256 over ids, diagnoses,
     groups and file sizes. `source`: name of the table that was read; `notes`: sentences on how it was
-    read.
-    `unreadable`: column -> its unreadable values, which count as missing. `scc_as_akiec`: whether
-    squamous cell carcinomas were counted as akiec.
+    read. `unreadable`: column -> its unreadable values, which count as missing. `scc_as_akiec`:
+    whether squamous cell carcinomas were counted as akiec.
     """
 
     table: pd.DataFrame
