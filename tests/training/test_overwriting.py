@@ -65,24 +65,16 @@ def test_no_verb_writes_over_a_file_of_another(
 @pytest.mark.parametrize(
     ("verb", "option", "path"),
     [
-        ("run", "--out", "run.json"),
-        ("run", "--out", "folds.csv"),
-        ("run", "--out", "weights/patients.csv"),
-        ("run", "--out", "fold-0/patients.csv"),
+        *(("run", "--out", path) for path in ("run.json", "folds.csv")),
+        *(("run", "--out", f"{folder}/patients.csv") for folder in ("weights", "fold-0")),
         ("assemble", "--out", "patients.csv"),
-        ("study", "--out", "split.md"),
-        ("study", "--out", "figures/split-roc.png"),
+        *(("study", "--out", path) for path in ("split.md", "figures/split-roc.png")),
         ("study", "--evidence", "split/study.json"),
-        ("range-test", "--out", "run.json"),
-        ("range-test", "--out", "range-test.csv"),
-        ("range-test", "--out", "range-test.png"),
+        *(("range-test", "--out", p) for p in ("run.json", "range-test.csv", "range-test.png")),
         ("trial", "--evidence", "trials"),
-        ("pairs", "--out", "pairs.csv"),
-        ("pairs", "--out", "pairs.md"),
-        ("pairs", "--out", "mel-as-nv.png"),
+        *(("pairs", "--out", path) for path in ("pairs.csv", "pairs.md", "mel-as-nv.png")),
         ("saliency", "--out", "saliency.png"),
-        ("tsne", "--out", "tsne.json"),
-        ("tsne", "--out", "tsne.csv.gz"),
+        *(("tsne", "--out", path) for path in ("tsne.json", "tsne.csv.gz")),
         ("evaluate", "--figures", "weights-roc.png"),
     ],
 )
@@ -117,10 +109,13 @@ def test_what_a_page_has_beside_it_is_not_written_over_either(
     assert contents(here) == before
 
 
-def test_a_page_is_not_named_like_the_file_beside_it(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["audit", "--data", "DATA", "--out", "trust.json"]) == 2
-    assert "name another .md file" in capsys.readouterr().err
-    assert main(["evaluate", "--evidence", "evidence", "--out", "flagship.md"]) == 2
+@pytest.mark.parametrize(
+    "command", ["audit --data DATA --out trust.json", "evaluate --evidence DATA --out flagship.md"]
+)
+def test_a_page_is_not_named_like_the_file_beside_it(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command.split()) == 2
     assert "name another .md file" in capsys.readouterr().err
 
 
@@ -157,10 +152,9 @@ def test_weights_with_files_of_others_are_not_replaced(here: Path) -> None:
 
 
 def test_a_log_in_the_folder_of_a_run_is_no_hindrance(here: Path) -> None:
-    (here / "run").mkdir()
-    (here / "run" / "log.txt").write_text("`fit ... | tee run/log.txt` makes it first")
-    overwriting.check_run_folder(here / "run")
-    overwriting.check_weights_folder(here / "run" / "weights")
+    (here / "log.txt").write_text("`run ... | tee log.txt` makes it first")
+    overwriting.check_run_folder(here)
+    overwriting.check_weights_folder(here / "weights")
 
 
 @pytest.mark.slow
