@@ -11,7 +11,7 @@ from skin_app.ensemble import Ensemble
 from skin_app.output import check_output, counted, replace_file
 from skin_app.weights.folder import open_weights
 from train.data.folds import assign_folds, write_folds
-from train.data.ham10000 import DataError, Dataset, findings, read_dataset
+from train.data.ham10000 import DataError, Dataset, dataset_findings, read_dataset
 from train.documents.figures import draw_range_test
 from train.documents.results import write_results, write_study
 from train.documents.template import filled
@@ -304,7 +304,7 @@ def _read(options: Namespace) -> Dataset:
 def _told(data: Dataset) -> Dataset:
     """Print the findings about `data` to stderr, and return `data`."""
     if os.environ.get("RANK", "0") == "0":  # the first of several processes speaks
-        print(*findings(data), sep="\n", file=sys.stderr)
+        print(*dataset_findings(data), sep="\n", file=sys.stderr)
     return data
 
 

@@ -12,13 +12,13 @@ from skin_app.photo.read import Photo
 from train.data.augment import (
     Augmentation,
     augment,
-    blurred,
     chosen,
-    compressed,
     mix,
     painted_layers,
     with_artefacts,
+    with_blur,
     with_cast,
+    with_compression,
     with_constancy,
     with_surround,
     with_uneven_light,
@@ -31,8 +31,8 @@ PARTS: dict[str, Callable[[Tensor, float, Generator], Tensor]] = {
     "surround": with_surround,
     "uneven light": with_uneven_light,
     "colour constancy": with_constancy,
-    "blur": blurred,
-    "JPEG": compressed,
+    "blur": with_blur,
+    "JPEG": with_compression,
 }
 NOTHING = Augmentation(
     rotation=0, flip=False, crop=(1.0, 1.0), shift=0, cutout_probability=0, brightness=0,
@@ -130,7 +130,7 @@ def test_a_surround_is_dark_outside_its_circle_and_leaves_the_middle() -> None:
 
 def test_blur_keeps_the_mean_and_takes_the_noise() -> None:
     images = batch(4)
-    changed = blurred(images, 1.0, seeded())
+    changed = with_blur(images, 1.0, seeded())
     assert torch.allclose(changed.mean(dim=(2, 3)), images.mean(dim=(2, 3)), atol=0.01)
     assert (changed.std(dim=(2, 3)) < images.std(dim=(2, 3))).all()
 

@@ -561,12 +561,6 @@ def test_a_run_of_before_squamous_cell_carcinomas_were_told_of_is_opened(
     prepared(older)  # and goes on
 
 
-def test_split_writes_the_folds(data: Path, tmp_path: Path) -> None:
-    out = tmp_path / "folds.csv"
-    assert main(["split", "--data", str(data), "--folds", "4", "--out", str(out)]) == 0
-    assert sorted(pd.read_csv(out)["fold"].unique()) == [0, 1, 2, 3]
-
-
 def test_weights_of_the_hub_are_not_changed_in_its_cache() -> None:
     with pytest.raises(WeightsError, match="weights are changed in a folder of their own"):
         open_to_change("someone/skin@" + "0" * 40)

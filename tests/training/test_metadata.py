@@ -13,7 +13,7 @@ from skin_app.patients import UNKNOWN, age_bands, normalised, years
 from tests.tiny import write_data
 from train.__main__ import main
 from train.audit.conformal import groups_of
-from train.data.ham10000 import DataError, Dataset, findings, read_dataset
+from train.data.ham10000 import DataError, Dataset, dataset_findings, read_dataset
 from train.data.isic_diagnoses import SCC, diagnosis
 from train.data.metadata import read_metadata
 from train.release.gallery_index import gallery_table
@@ -61,7 +61,7 @@ def same(data: Dataset, original: Path) -> bool:
 
 def named(table: pd.DataFrame, image: str) -> pd.DataFrame:
     """Images and lesions alone; `image`: the name of the column of image ids."""
-    return table[["image_id", "lesion_id"]].rename(columns={"image_id": image})
+    return pd.DataFrame({image: table["image_id"], "lesion_id": table["lesion_id"]})
 
 
 def one_hot(table: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:
@@ -102,7 +102,7 @@ def test_one_hot_tables_with_the_tables_beside_them(
     one_hot(table, HOT_2018).to_csv(truth / "ISIC2018_Task3_Training_GroundTruth.csv", index=False)
     data = read_dataset(folder)
     assert len(set(data.groups)) == 28
-    assert any("no lesion id of 28 images" in sentence for sentence in findings(data))
+    assert any("no lesion id of 28 images" in sentence for sentence in dataset_findings(data))
     lesions = named(table, "image").assign(diagnosis_confirm_type="serial imaging showing no change")
     lesions.iloc[::-1].to_csv(folder / "ISIC2018_Task3_Training_LesionGroupings.csv", index=False)
     data = read_dataset(folder)

@@ -15,7 +15,7 @@ from train.engine.optimiser import (
     rate_share,
     warm_restarts,
 )
-from train.engine.range_test import choose, smooth
+from train.engine.range_test import chosen_rate, smooth
 from train.recipes.recipe import RunError, Stage
 
 
@@ -77,9 +77,9 @@ def test_the_rate_that_a_range_test_chooses_lies_before_the_loss_climbs() -> Non
     rates = np.geomspace(1e-6, 1, 61)
     steep = 1e-3
     losses = 2 - 1.5 / (1 + (steep / rates) ** 1.5) + 5 * np.clip(np.log10(rates / 0.1), 0, None)
-    chosen = choose(pd.DataFrame({"rate": rates, "smoothed": losses}))
+    chosen = chosen_rate(pd.DataFrame({"rate": rates, "smoothed": losses}))
     assert chosen == pytest.approx(rates[losses.argmin()] / 10)
     assert steep < chosen < 0.1
     with pytest.raises(RunError, match="never fell"):
-        choose(pd.DataFrame({"rate": rates, "smoothed": np.linspace(1, 2, 61)}))
+        chosen_rate(pd.DataFrame({"rate": rates, "smoothed": np.linspace(1, 2, 61)}))
     assert smooth([3.0, 3.0, 3.0]) == pytest.approx([3.0, 3.0, 3.0])

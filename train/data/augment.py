@@ -76,8 +76,8 @@ def augment(images: Tensor, size: int, settings: Augmentation, generator: Genera
     for strength, effect in (
         (settings.cast, with_cast),
         (settings.constancy, with_constancy),
-        (settings.blur, blurred),
-        (settings.jpeg, compressed),
+        (settings.blur, with_blur),
+        (settings.jpeg, with_compression),
     ):
         images = effect(images, strength, generator) if strength else images
     return _cutout(images, settings, generator)
@@ -238,7 +238,7 @@ def with_constancy(images: Tensor, share: float, generator: Generator) -> Tensor
     return _replaced(images, rows, balanced)
 
 
-def blurred(images: Tensor, share: float, generator: Generator) -> Tensor:
+def with_blur(images: Tensor, share: float, generator: Generator) -> Tensor:
     """Out of focus: Gaussian blur on a `share` of the images."""
     rows = chosen(len(images), share, generator)
     sigma = _between(len(rows), *BLUR, generator)
@@ -257,7 +257,7 @@ def blurred(images: Tensor, share: float, generator: Generator) -> Tensor:
     return _replaced(images, rows, convolved)
 
 
-def compressed(images: Tensor, share: float, generator: Generator) -> Tensor:
+def with_compression(images: Tensor, share: float, generator: Generator) -> Tensor:
     """JPEG compression at low quality on a `share` of the images."""
     rows = chosen(len(images), share, generator)
     quality = torch.randint(*QUALITY, (len(rows),), generator=generator)

@@ -39,7 +39,7 @@ SCAN, END = b"\xff\xda", b"\xff\xd9"  # markers of a JPEG
 Spoil = Callable[[bytes, bytes, Generator], bytes | None]
 
 
-def damaged(photo: Photo, kind: str, grade: int, seed: int) -> Photo:
+def damage_photo(photo: Photo, kind: str, grade: int, seed: int) -> Photo:
     """`photo` with one kind of `DAMAGE`; the same for the same arguments.
 
     The random direction or hue depends on `kind` and `seed` only, so the grades of one seed differ in
@@ -203,7 +203,7 @@ def _resized(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
     return resized[0].permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8).numpy()
 
 
-def spoilt(file: bytes, other: bytes, damage: str, seed: int) -> bytes | None:
+def damage_file(file: bytes, other: bytes, damage: str, seed: int) -> bytes | None:
     """`file`, a JPEG of one scan, after one kind of `FILE_DAMAGE`; None if it is too small for it.
 
     `other`: another JPEG, from which foreign blocks come. Raises `KeyError` for an unknown damage.

@@ -1,11 +1,10 @@
 """Procedural drawings of skin lesions, and pictures without any (one colour, noise, text).
 
-`python -m train.data.drawings OUT_FOLDER` writes the examples that ship with the page. They show no
-patient and look a little like dermatoscopic photos; the networks' answers for them mean nothing. The
-pictures without a lesion are those that a dermatoscopy classifier must refuse.
+`write_examples` writes those that ship with the page. They show no patient and look a little like
+dermatoscopic photos; the networks' answers for them mean nothing. The pictures without a lesion are
+those that a dermatoscopy classifier must refuse.
 """
 
-import sys
 from pathlib import Path
 from typing import Literal, cast
 
@@ -224,13 +223,3 @@ def text_screenshot(seed: int) -> Photo:
         line = "".join(generator.choice(letters, generator.integers(20, 60)))
         draw.text((size, top), line, fill=ink, font_size=size)
     return Photo(np.array(image))
-
-
-if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("usage: python -m train.data.drawings OUT_FOLDER")
-    for name in EXAMPLES:
-        if Path(sys.argv[1], name).exists():
-            sys.exit(f"{Path(sys.argv[1], name)} is there already: name another folder.")
-    for written in write_examples(Path(sys.argv[1])):
-        print(written)

@@ -144,7 +144,7 @@ def _fingerprint(table: pd.DataFrame) -> str:
     return digest.hexdigest()
 
 
-def findings(data: Dataset) -> list[str]:
+def dataset_findings(data: Dataset) -> list[str]:
     """Sentences on how much was read, and what is missing, unreadable or contradictory.
 
     They are told before hours of training are spent on the images.

@@ -19,7 +19,7 @@ Parts = Mapping[str, nn.Module | torch.optim.Optimizer]
 
 
 @dataclass
-class Progress:
+class StageProgress:
     """Where a stage of a fold stands; kept in its checkpoint.
 
     `history`: one entry per epoch; `best_epoch` (from 0) has the lowest validation loss so far, or is
@@ -67,7 +67,7 @@ def load_fold_member(run: Run, fold: int) -> Member:
     return member.eval()
 
 
-def save(folder: Path, stage: int, parts: Parts, progress: Progress) -> None:
+def save_checkpoint(folder: Path, stage: int, parts: Parts, progress: StageProgress) -> None:
     """Replace the fold's checkpoint. Raises `RunError`; the last good checkpoint is then kept.
 
     `parts`: what has a state, by name.
@@ -82,23 +82,23 @@ def save(folder: Path, stage: int, parts: Parts, progress: Progress) -> None:
         raise _no_space(folder / "checkpoint.pt", error) from error
 
 
-def restore(folder: Path, stage: int, parts: Parts) -> Progress:
+def restore(folder: Path, stage: int, parts: Parts) -> StageProgress:
     """Load any checkpoint of `stage` into `parts`; returns the progress stored in it.
 
     Raises `RunError` for a damaged checkpoint.
     """
     path = folder / "checkpoint.pt"
     if not path.is_file():
-        return Progress()
+        return StageProgress()
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, KeyError, UnpicklingError) as error:
         raise RunError(f"{path} is damaged: delete it, and this stage starts anew.") from error
     if state["stage"] != stage:  # of the stage before, killed between its end and this start
-        return Progress()
+        return StageProgress()
     for name, part in parts.items():
         part.load_state_dict(state[name])
-    return Progress(**state["progress"])
+    return StageProgress(**state["progress"])
 
 
 def write_json(path: Path, value: object) -> None:

@@ -118,7 +118,7 @@ def train_stage(run: Run, fold: int, index: int, accelerator: Accelerator) -> No
             if ended:
                 _end_epoch(learner, progress, measured, share)
             if accelerator.is_main_process:
-                checkpoint.save(folder, index, learner.parts, progress)
+                checkpoint.save_checkpoint(folder, index, learner.parts, progress)
     bar.close()
     if accelerator.is_main_process:
         if (folder / "best.safetensors").is_file():  # a run killed after this line has it no more
@@ -302,7 +302,7 @@ def validate(learner: Learner) -> dict[str, float]:
 
 
 def _end_epoch(
-    learner: Learner, progress: checkpoint.Progress, measured: dict[str, float], share: float
+    learner: Learner, progress: checkpoint.StageProgress, measured: dict[str, float], share: float
 ) -> None:
     """Write the epoch into the history, and keep its weights when they are the best so far."""
     run, fold, epoch = learner.run, learner.fold, len(progress.history)

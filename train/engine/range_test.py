@@ -78,7 +78,7 @@ def find_rate(
             break
     accelerator.free_memory()
     table = pd.DataFrame({"rate": rates[: len(losses)], "loss": losses, "smoothed": smooth(losses)})
-    return RangeTest(table, choose(table), diverged)
+    return RangeTest(table, chosen_rate(table), diverged)
 
 
 def smooth(losses: list[float]) -> list[float]:
@@ -90,7 +90,7 @@ def smooth(losses: list[float]) -> list[float]:
     return smoothed
 
 
-def choose(table: pd.DataFrame) -> float:
+def chosen_rate(table: pd.DataFrame) -> float:
     """A tenth of the rate with the least smoothed loss.
 
     `table`: the columns rate and smoothed. Raises `RunError` when the loss never falls.
