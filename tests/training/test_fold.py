@@ -16,14 +16,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from skin_app.diagnoses import CODES
 from skin_app.ensemble import Ensemble, groups_of
 from skin_app.network import Member
 from skin_app.photo.read import read_photo
 from skin_app.weights.folder import WeightsError, file_hash, open_weights
-from tests.tiny import MOBILENET, SWIN, write_data
+from tests.tiny import MOBILENET, SWIN, save_state, write_data
 from train.__main__ import main
 from train.data.ham10000 import DataError, Dataset, read_dataset
 from train.engine import checkpoint
@@ -108,13 +108,11 @@ def images(data: Path) -> Dataset:
 @pytest.fixture(scope="module")
 def starts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Architecture -> start weights."""
-    found = {}
-    for config in (MOBILENET, SWIN):
-        path = tmp_path_factory.mktemp("i") / "start.safetensors"
-        state = Member(config).backbone.state_dict()
-        save_file({k: v.contiguous() for k, v in state.items()}, path)
-        found[config.architecture] = path
-    return found
+    folder = tmp_path_factory.mktemp("i")
+    return {
+        (name := config.architecture): save_state(Member(config).backbone, folder / name)
+        for config in (MOBILENET, SWIN)
+    }
 
 
 @pytest.fixture(scope="module")

@@ -13,11 +13,11 @@ import pandas as pd
 import pytest
 import torch
 from accelerate import Accelerator
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from skin_app.diagnoses import CODES
 from skin_app.network import Member
-from tests.tiny import MOBILENET, write_data
+from tests.tiny import MOBILENET, save_state, write_data
 from train.engine.processes import own_parts
 from train.recipes.recipe import RunError
 
@@ -49,10 +49,9 @@ ENVIRONMENT = {
 def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
     """Number of processes -> run folder of the same command."""
     folder = tmp_path_factory.mktemp("processes")
-    data, init = write_data(folder / "data"), folder / "start.safetensors"
+    data = write_data(folder / "data")
     torch.manual_seed(0)
-    state = Member(MOBILENET).backbone.state_dict()
-    save_file({k: v.contiguous() for k, v in state.items()}, init)
+    init = save_state(Member(MOBILENET).backbone, folder / "start.safetensors")
     command = [*COMMAND.split(), "--data", str(data), "--init", str(init)]
     command += [word for setting in SETTINGS.split() for word in ("--set", setting)]
     for count, start in ((1, ""), (2, LAUNCH)):

@@ -5,21 +5,15 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from torch import nn
 
 from skin_app.network import Member
-from tests.tiny import MOBILENET, SWIN
+from tests.tiny import MOBILENET, SWIN, save_state
 from train.engine.start_weights import continued_member, started_member
 from train.recipes.recipe import RunError
 
 
-def saved(network: nn.Module, path: Path) -> Path:
-    save_file({k: v.contiguous() for k, v in network.state_dict().items()}, path)
-    return path
-
-
 def test_start_weights_fill_the_backbone(tmp_path: Path) -> None:
-    path = saved(Member(SWIN).backbone, tmp_path / "start.safetensors")
+    path = save_state(Member(SWIN).backbone, tmp_path / "start.safetensors")
     state = load_file(path)
     save_file(state | {"head.weight": torch.zeros(5, 5)}, path)
     for key, value in started_member(SWIN, path).backbone.state_dict().items():
@@ -28,7 +22,7 @@ def test_start_weights_fill_the_backbone(tmp_path: Path) -> None:
 
 
 def test_unfit_start_weights_are_one_sentence(tmp_path: Path) -> None:
-    swin = saved(Member(SWIN).backbone, tmp_path / "swin.safetensors")
+    swin = save_state(Member(SWIN).backbone, tmp_path / "swin.safetensors")
     with pytest.raises(RunError, match=r"does not hold .* weights of mobilenetv3"):
         started_member(MOBILENET, swin)
     wider = SWIN.model_copy(update={"arguments": {**SWIN.arguments, "embed_dim": 48}})
@@ -49,7 +43,7 @@ def test_a_backbone_that_cannot_be_a_member_is_one_sentence() -> None:
 
 def test_a_swin_goes_on_at_another_size(tmp_path: Path) -> None:
     small = Member(SWIN)
-    path = saved(small, tmp_path / "member.safetensors")
+    path = save_state(small, tmp_path / "member.safetensors")
     arguments = {**SWIN.arguments, "img_size": 2 * SWIN.size, "window_size": 4}
     large = SWIN.model_copy(update={"size": 2 * SWIN.size, "arguments": arguments})
     member = continued_member(large, path)

@@ -37,7 +37,7 @@ from train.data.pixels import Pixels
 from train.engine import checkpoint
 from train.engine.class_balance import epoch_rows, log_prior, log_prior_shift, training_weights
 from train.engine.losses import ContrastiveNetwork, contrastive_loss, focal_loss, one_vs_rest_loss
-from train.engine.optimiser import head_groups, optimiser_of, parameter_groups, rate_share
+from train.engine.optimiser_and_schedule import head_groups, optimiser_of, parameter_groups, rate_share
 from train.engine.processes import gathered, hardware, new_accelerator, own_parts
 from train.engine.run import Run, RunError
 from train.engine.start_weights import continued_member, started_member

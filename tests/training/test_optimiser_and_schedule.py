@@ -8,7 +8,7 @@ from torch.optim.lr_scheduler import CosineAnnealingWarmRestarts, ReduceLROnPlat
 
 from skin_app.network import Member
 from tests.tiny import SWIN
-from train.engine.optimiser import (
+from train.engine.optimiser_and_schedule import (
     cosine_with_warmup,
     parameter_groups,
     plateaus,
