@@ -175,7 +175,7 @@ def _joined(table: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, list[str]]:
     if not more or not table["image_id"].isin(ids).any():
         return table, []
     if ids.duplicated().any():
-        first = ids[ids.duplicated()].iloc[0]
+        first = ids[ids.duplicated()].tolist()[0]
         raise DataError(f"{path.name} lists {first} twice: keep one row an image.")
     joined = table.merge(other[["image_id", *more]], how="left", on="image_id")
     return joined.fillna(dict.fromkeys(more, "")), [f"{', '.join(more)} taken from {path.name}"]
