@@ -45,11 +45,10 @@ from skin_app.output import OutputError, check_output, replace_file
 from train.data.drawings import Pattern, draw_lesion
 from train.data.ham10000 import Dataset, read_dataset
 from train.data.pixels import Pixels
-from train.data.subset import stratified_part
 from train.engine.fold import Learner, memory_format
 from train.engine.processes import new_accelerator
 from train.engine.run import Run, prepare
-from train.recipes.overrides import changed
+from train.recipes.changes import changed
 from train.recipes.published import FLAGSHIP
 from train.recipes.recipe import Recipe
 
@@ -208,11 +207,11 @@ def main() -> None:
             check_output(options.out, rb"\d+ JPEG files \(")
         except OutputError as error:
             parser.error(str(error))
-    mobilenet = changed(replace(FLAGSHIP, folds=2), "mobilenetv2_100", 128, ["stages.0.frozen=[]"])
+    mobilenet = changed(replace(FLAGSHIP, folds=2), "mobilenetv2_100", 128, {"stages.0.frozen": ()})
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         source = options.data or drawn_data(folder / "drawn", options.images)
-        part = stratified_part(read_dataset(source), options.images, seed=0)
+        part = read_dataset(source).part(options.images, seed=0)
         files = by_class(part, folder / "files")
         small = folder / "small"
         shutil.copytree(files, small / "images")

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from skin_app.calibration import Calibration, OperatingPoint, SetThresholds
@@ -74,6 +75,12 @@ def write_data(folder: Path, lesions_per_class: int = 4) -> Path:
     columns = ["lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization"]
     pd.DataFrame(rows, columns=columns).to_csv(folder / "HAM10000_metadata.csv", index=False)
     return folder
+
+
+def save_state(network: nn.Module, path: Path) -> Path:
+    """Write the weights of `network` as start weights, and return their path."""
+    save_file({key: value.contiguous() for key, value in network.state_dict().items()}, path)
+    return path
 
 
 def write_weights(

@@ -20,7 +20,7 @@ from train.engine.checkpoint import write_json
 from train.engine.fold import train_fold
 from train.engine.processes import in_turn
 from train.engine.run import Run, RunError, check_folds, prepare
-from train.recipes.published import leaves
+from train.recipes.changes import leaves
 from train.recipes.recipe import Recipe, Stage
 from train.recipes.studies import Setting, Study
 from train.scores.evidence import export_evidence

@@ -29,12 +29,11 @@ from skin_app.hardware import best_device, describe, precision
 from skin_app.network import Member, MemberConfig
 from skin_app.output import beside
 from skin_app.photo.read import PhotoError, read_photo
-from train.data.folds import lesion_folds
+from train.data.folds import assign_folds
 from train.data.ham10000 import DataError, Dataset
-from train.data.subset import stratified_part
 from train.engine.checkpoint import write_json
-from train.engine.losses import class_weights
-from train.engine.start import started_member
+from train.engine.class_balance import class_weights
+from train.engine.start_weights import started_member
 from train.scores.crossfit import cross_fitted
 from train.scores.intervals import plain
 from train.scores.metrics import scores_by_rule
@@ -64,11 +63,11 @@ def quick_trial(
     Raises `DataError` and `RunError`.
     """
     if images is not None and images < len(data.table):
-        data = stratified_part(data, images, seed)
+        data = data.part(images, seed)
     absent = ", ".join(code for code in CODES if code not in set(data.table["dx"]))
     if absent:
         raise DataError(f"A trial needs images of all seven diagnoses: there is none of {absent}.")
-    assignment = lesion_folds(data, FOLDS, seed)
+    assignment = assign_folds(data.labels, data.groups, FOLDS, seed)
     device = best_device()
     member = started_member(config, init).eval().to(device)
     identity = _identity(data, member)
@@ -80,7 +79,7 @@ def quick_trial(
     started = time.perf_counter()
     logits, classifier = out_of_fold_logits(features, data.labels, data.groups, assignment, seed)
     fitting = time.perf_counter() - started
-    shift = class_weights(torch.from_numpy(np.bincount(data.labels)), power=1).double().log().numpy()
+    shift = np.log(class_weights(np.bincount(data.labels), power=1))
     probabilities = cross_fitted(logits, data.labels, data.groups, shift)
     frequencies = np.bincount(data.labels, minlength=len(CODES)) / len(data.labels)
     adjusted = prior_adjusted(probabilities, tuple(frequencies.tolist()))

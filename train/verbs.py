@@ -14,15 +14,14 @@ from skin_app.ensemble import Ensemble
 from skin_app.gallery.lesion_map import FILE as MAP_FILE
 from skin_app.output import check_output, counted, replace_file
 from skin_app.weights.folder import open_weights
-from train.data.findings import findings
-from train.data.folds import image_folds, lesion_folds, write_folds
-from train.data.ham10000 import DataError, Dataset, read_dataset
+from train.data.folds import assign_folds, write_folds
+from train.data.ham10000 import DataError, Dataset, dataset_findings, read_dataset
 from train.documents.card_and_readme import with_scores
 from train.documents.figures import draw_range_test
 from train.documents.results_document import write_results, write_study
 from train.documents.template import filled
 from train.documents.trust_document import FIGURE, SECTIONS
-from train.engine import outputs
+from train.engine import overwriting
 from train.engine.checkpoint import write_json
 from train.engine.fold import train_fold
 from train.engine.processes import in_turn, new_accelerator
@@ -32,7 +31,7 @@ from train.explain.pairs import confused_pairs
 from train.explain.saliency import saliency_sheet
 from train.explain.tsne import gallery_map, map_embeddings
 from train.recipes.backbones import member_config
-from train.recipes.overrides import changed
+from train.recipes.changes import changed, parsed_fields
 from train.recipes.published import RECIPES
 from train.recipes.recipe import Recipe
 from train.recipes.studies import STUDIES
@@ -51,17 +50,18 @@ TRIAL_SCORES = ("balanced_accuracy", "accuracy", "top_3", "macro_auc")
 
 
 def do_split(options: Namespace) -> None:
-    check_output(options.out, outputs.FOLDS)
+    check_output(options.out, overwriting.FOLDS)
     data = _read(options)
-    folds = image_folds if options.by_image else lesion_folds
-    write_folds(data, folds(data, options.folds, options.seed), options.out)
+    lesions = None if options.by_image else data.groups
+    folds = assign_folds(data.labels, lesions, options.folds, options.seed)
+    write_folds(data.table, folds, options.out)
     images = counted(len(data.table), "image")
     print(f"{images} in {options.folds} folds; written to {options.out}")
 
 
 def do_run(options: Namespace) -> None:
-    outputs.check_run_folder(options.out)
-    outputs.check_weights_folder(options.out / "weights")
+    overwriting.check_run_folder(options.out)
+    overwriting.check_weights_folder(options.out / "weights")
     accelerator = new_accelerator()
     recipe = _recipe(options)
     folds = tuple(options.fold or range(recipe.folds))
@@ -83,7 +83,7 @@ def do_run(options: Namespace) -> None:
 
 def do_assemble(options: Namespace) -> None:
     out = options.out or options.run[0] / "weights"
-    outputs.check_weights_folder(out)
+    overwriting.check_weights_folder(out)
     data = _read_as_in(options.run[0], options)
     runs = [open_run(folder, data) for folder in options.run]
     _say_written(assemble(runs, out, "int8" if options.int8 else "float16"))
@@ -94,11 +94,11 @@ def do_study(options: Namespace) -> None:
     if study is None:
         raise RunError(f"There is no study {options.study}: use {', '.join(sorted(STUDIES))}.")
     evidence = options.evidence or options.out / "evidence"
-    outputs.check_folder(options.out, {f"{study.name}.md": outputs.STUDY_PAGE})
-    outputs.check_folder(evidence / study.name, {"study.json": outputs.STUDY})
-    outputs.check_figures(options.out / "figures")
+    overwriting.check_folder(options.out, {f"{study.name}.md": overwriting.STUDY_PAGE})
+    overwriting.check_folder(evidence / study.name, {"study.json": overwriting.STUDY})
+    overwriting.check_figures(options.out / "figures")
     accelerator = new_accelerator()
-    recipe = changed(study.recipe, options.backbone, options.size, options.set)
+    recipe = changed(study.recipe, options.backbone, options.size, parsed_fields(options.set))
     plan = Plan(
         study=study,
         recipe=recipe,
@@ -122,8 +122,8 @@ def do_study(options: Namespace) -> None:
 def do_range_test(options: Namespace) -> None:
     if len(options.fold or []) > 1:
         raise RunError("A range test trains one fold: pass --fold once.")
-    outputs.check_run_folder(options.out)
-    outputs.check_folder(options.out, outputs.RANGE_TEST)
+    overwriting.check_run_folder(options.out)
+    overwriting.check_folder(options.out, overwriting.RANGE_TEST)
     accelerator = new_accelerator()
     recipe = _recipe(options)
     run = in_turn(accelerator, lambda: _prepared(options, recipe))
@@ -144,9 +144,9 @@ def do_range_test(options: Namespace) -> None:
 
 
 def do_trial(options: Namespace) -> None:
-    outputs.check_folder(options.out)
+    overwriting.check_folder(options.out)
     if options.evidence is not None:
-        outputs.check_folder(options.evidence / "trials")
+        overwriting.check_folder(options.evidence / "trials")
     data = _read(options)
     config = member_config(options.backbone, options.size)
     found = quick_trial(data, config, options.out, options.init, options.images, options.seed)
@@ -165,7 +165,7 @@ def do_trial(options: Namespace) -> None:
 
 
 def do_pairs(options: Namespace) -> None:
-    outputs.check_folder(options.out, outputs.PAIRS)
+    overwriting.check_folder(options.out, overwriting.PAIRS)
     run = _opened(options)
     found = confused_pairs(run, options.out, options.pairs, options.cases)
     replace_file(options.out / "pairs.md", filled("pairs.md", **plain(found)))
@@ -173,29 +173,29 @@ def do_pairs(options: Namespace) -> None:
 
 
 def do_saliency(options: Namespace) -> None:
-    outputs.check_folder(options.out, outputs.SALIENCY)
+    overwriting.check_folder(options.out, overwriting.SALIENCY)
     run = _opened(options)
     print(f"written to {saliency_sheet(run, options.image, options.out)}")
 
 
 def do_tsne(options: Namespace) -> None:
-    outputs.check_folder(options.out, outputs.TSNE)
+    overwriting.check_folder(options.out, overwriting.TSNE)
     run = _opened(options)
     print(json.dumps(map_embeddings(run, options.out, options.fold, options.images), indent=1))
 
 
 def do_evaluate(options: Namespace) -> None:
     if options.evidence is not None:
-        beside = {"flagship.md": outputs.FLAGSHIP}
-        outputs.check_document(options.out, outputs.RESULTS, outputs.RESULTS_JSON, beside)
-        outputs.check_figures(options.figures)
+        beside = {"flagship.md": overwriting.FLAGSHIP}
+        overwriting.check_document(options.out, overwriting.RESULTS, overwriting.RESULTS_JSON, beside)
+        overwriting.check_figures(options.figures)
         shipped = open_weights(options.weights).folder
         write_results(options.evidence, shipped, options.out, options.figures)
         print(f"written to {options.out}, {options.out.with_suffix('.json')} and {options.figures}")
         return
     if options.data is None or options.weights is None:
         raise RunError("evaluate needs --weights and --data, or --evidence.")
-    outputs.check_folder(options.out.parent, {options.out.name: outputs.SCORES})
+    overwriting.check_folder(options.out.parent, {options.out.name: overwriting.SCORES})
     options.out.parent.mkdir(parents=True, exist_ok=True)  # not after hours of scoring
     ensemble = Ensemble.load(options.weights)
     found = evaluate(ensemble, _read(options), options.views)
@@ -213,9 +213,9 @@ def do_evaluate(options: Namespace) -> None:
 def do_audit(options: Namespace) -> None:
     if options.only not in (None, *SECTIONS):
         raise DataError(f"--only takes one of {', '.join(SECTIONS)}, not {options.only}.")
-    beside = {FIGURE: outputs.PICTURE}
-    outputs.check_document(options.out, outputs.TRUST, outputs.TRUST_JSON, beside)
-    outputs.check_folder(options.work)
+    beside = {FIGURE: overwriting.PICTURE}
+    overwriting.check_document(options.out, overwriting.TRUST, overwriting.TRUST_JSON, beside)
+    overwriting.check_folder(options.work)
     weights = open_to_change(options.weights)
     data = _read(options)
     audit(weights, data, options.work, options.not_dermoscopy, options.out, options.only)
@@ -256,7 +256,7 @@ def _recipe(options: Namespace) -> Recipe:
     recipe = RECIPES.get(options.recipe)
     if recipe is None:
         raise RunError(f"There is no recipe {options.recipe}: use {', '.join(sorted(RECIPES))}.")
-    return changed(recipe, options.backbone, options.size, options.set)
+    return changed(recipe, options.backbone, options.size, parsed_fields(options.set))
 
 
 def _prepared(options: Namespace, recipe: Recipe, after: Path | None = None) -> Run:
@@ -288,7 +288,7 @@ def _read(options: Namespace) -> Dataset:
     """The labelled images; prints what was found about them to stderr."""
     data = read_dataset(options.data, options.allow_missing, options.scc_as_akiec)
     if os.environ.get("RANK", "0") == "0":  # the first of several processes speaks
-        print(*findings(data), sep="\n", file=sys.stderr)
+        print(*dataset_findings(data), sep="\n", file=sys.stderr)
     return data
 
 

@@ -16,9 +16,9 @@ from skin_app.photo.read import Photo
 from tests.audit.drawn import bench_of, drawn_table
 from train.audit import artefacts, heat, lesion
 from train.audit.bench import Bench
-from train.data.artefacts import ARTEFACTS
 from train.data.drawings import draw_lesion
 from train.data.ham10000 import Dataset
+from train.data.painted_artefacts import ARTEFACTS
 from train.documents.template import filled
 from train.scores.intervals import plain
 

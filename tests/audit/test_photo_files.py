@@ -12,7 +12,7 @@ from skin_app.photo.read import Photo, read_photo
 from tests.audit.drawn import bench_of, drawn_table
 from train.audit import photo_files as files
 from train.audit.bench import Bench
-from train.data.damaged_files import FILE_DAMAGE, SECTOR, spoilt
+from train.data.damage import FILE_DAMAGE, SECTOR, damage_file
 from train.data.drawings import draw_lesion
 from train.data.ham10000 import DataError, Dataset
 from train.documents.template import filled
@@ -43,9 +43,9 @@ def test_damage_is_where_it_says_and_comes_again_from_its_seed(
     table: pd.DataFrame, damage: str
 ) -> None:
     file, other = (Path(path).read_bytes() for path in table["path"][:2])
-    spoil = spoilt(file, other, damage, seed=3)
+    spoil = damage_file(file, other, damage, seed=3)
     assert spoil is not None
-    assert spoil == spoilt(file, other, damage, seed=3)
+    assert spoil == damage_file(file, other, damage, seed=3)
     assert spoil[:20] == file[:20]
     assert spoil[-2:] == b"\xff\xd9"
     if "cut" in damage:
@@ -64,7 +64,7 @@ def test_damage_is_where_it_says_and_comes_again_from_its_seed(
 def test_a_file_without_a_whole_sector_of_data_is_left_out(table: pd.DataFrame) -> None:
     file = Path(str(table["path"].iloc[0])).read_bytes()
     start = file.index(b"\xff\xda")
-    assert spoilt(file[: start + 100] + b"\xff\xd9", file, "a sector of random bytes", 0) is None
+    assert damage_file(file[: start + 100] + b"\xff\xd9", file, "a sector of random bytes", 0) is None
 
 
 def test_a_profile_that_is_used_gives_the_same_colours_and_one_that_is_dropped_does_not() -> None:

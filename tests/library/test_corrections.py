@@ -15,7 +15,7 @@ from skin_app.corrections import (
 )
 from skin_app.lesion import field_of_view, standard_square
 from skin_app.photo.read import Photo
-from train.data.damage import damaged
+from train.data.damage import damage_photo
 from train.data.drawings import draw_lesion
 
 
@@ -105,7 +105,7 @@ def test_illumination_leaves_an_evenly_lit_lesion_alone() -> None:
 
 
 def test_illumination_reduces_uneven_light(photo: Photo) -> None:
-    uneven = damaged(photo, "uneven illumination", 4, seed=1)
+    uneven = damage_photo(photo, "uneven illumination", 4, seed=1)
     before, after = (
         np.log(np.median(p.pixels[:, -30:]) / np.median(p.pixels[:, :30]))
         for p in (uneven, even_illumination(uneven))
@@ -131,5 +131,5 @@ def test_a_photo_without_a_black_surround_is_not_cropped() -> None:
 
 
 def test_the_crop_of_a_drawing_has_no_dark_corners(photo: Photo) -> None:
-    cropped = crop_to_view(damaged(photo, "dark corners", 3, seed=0))
+    cropped = crop_to_view(damage_photo(photo, "dark corners", 3, seed=0))
     assert field_of_view(standard_square(cropped)).all()

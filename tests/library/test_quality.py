@@ -19,7 +19,7 @@ from skin_app.quality import (
     sharpness,
 )
 from skin_app.words.quality import ADVICE
-from train.data.damage import GRADES, damaged
+from train.data.damage import GRADES, damage_photo
 from train.data.drawings import draw_lesion
 
 
@@ -92,7 +92,7 @@ def test_a_good_photo_has_no_finding(good: Photo, limits: QualityLimits) -> None
 def test_strong_damage_is_found(
     good: Photo, limits: QualityLimits, damage: str, grade: int, kind: str
 ) -> None:
-    assert kind in kinds(damaged(good, damage, grade, seed=2), limits)
+    assert kind in kinds(damage_photo(good, damage, grade, seed=2), limits)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_strong_damage_is_found(
 )
 def test_measurements_follow_the_grade(damage: str, measurement: str, direction: int) -> None:
     photo = Photo(draw_lesion(7, "patchy", 270, 360))
-    values = [measurements(damaged(photo, damage, grade, 3))[measurement] for grade in GRADES]
+    values = [measurements(damage_photo(photo, damage, grade, 3))[measurement] for grade in GRADES]
     steps = direction * np.diff([measurements(photo)[measurement], *values])
     assert (steps >= -1e-6).all()
     assert steps.sum() > 0
@@ -117,7 +117,7 @@ def test_measurements_follow_the_grade(damage: str, measurement: str, direction:
 def test_a_sharp_large_photo_is_neither_small_nor_blurred(limits: QualityLimits) -> None:
     large = drawing(1500, 2000)
     assert not kinds(large, limits) & {"size", "blur"}
-    assert "blur" in kinds(damaged(large, "gaussian blur", 4, seed=0), limits)
+    assert "blur" in kinds(damage_photo(large, "gaussian blur", 4, seed=0), limits)
 
 
 def test_a_tiny_photo_is_too_small(limits: QualityLimits) -> None:

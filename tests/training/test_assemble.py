@@ -25,7 +25,7 @@ from train.audit.novelty import fit_novelty
 from train.data.ham10000 import read_dataset
 from train.engine.fold import train_fold
 from train.engine.run import Run, RunError, prepare
-from train.engine.start import START_LICENCES, start_licence
+from train.engine.start_weights import START_LICENCES, start_licence
 from train.recipes.recipe import Recipe, Stage
 from train.release.assemble import assemble
 from train.scores.evidence import logit_columns

@@ -98,7 +98,7 @@ def test_ids_that_are_numbers_stay_as_they_are(tmp_path: Path, data: Dataset) ->
     evidence = read_evidence(kept(tmp_path, numbered, "one"))
     assert sorted(evidence.table["image_id"]) == ids
     assert set(evidence.lesions) <= set(ids)
-    write_folds(numbered, numbered.groups % 2, tmp_path / "folds.csv")
+    write_folds(numbered.table, numbered.groups % 2, tmp_path / "folds.csv")
     assert _read_folds(tmp_path, numbered).tolist() == (numbered.groups % 2).tolist()
 
 

@@ -1,6 +1,5 @@
 """The whole trainer on tiny data: fit, kill, resume, assemble, evaluate."""
 
-import dataclasses
 import json
 import os
 import shutil
@@ -8,29 +7,31 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from skin_app.diagnoses import CODES
 from skin_app.ensemble import Ensemble, groups_of
-from skin_app.network import Member, MemberConfig
+from skin_app.network import Member
 from skin_app.photo.read import read_photo
 from skin_app.weights.folder import WeightsError, open_weights
 from skin_app.weights.verify import file_hash
-from tests.tiny import MOBILENET, SWIN, write_data
+from tests.tiny import MOBILENET, SWIN, save_state, write_data
 from train.__main__ import main
-from train.data.ham10000 import DataError, read_dataset
+from train.data.ham10000 import DataError, Dataset, read_dataset
 from train.engine import checkpoint
 from train.engine import fold as fold_module
 from train.engine.fold import Learner, train_fold
 from train.engine.run import Run, RunError, counts_scc, open_run, prepare
-from train.engine.start import continued_member, started_member
-from train.recipes.overrides import changed
+from train.recipes.changes import changed
 from train.recipes.published import RECIPES, contrastive_stages
 from train.recipes.recipe import Recipe, Stage
 from train.release.assemble import assemble
@@ -48,18 +49,35 @@ TINY = Recipe(
     cache_side=72,
     shipped=2,
 )
+MEMBER = "fold-0/member.safetensors"
+Prepare = Callable[..., Run]
 
 
 def with_stage(recipe: Recipe, **values: object) -> Recipe:
     """`recipe` with changed fields in its first stage."""
-    first = dataclasses.replace(recipe.stages[0], **values)  # pyright: ignore[reportArgumentType]
-    return dataclasses.replace(recipe, stages=(first, *recipe.stages[1:]))
+    return changed(recipe, fields={f"stages.0.{name}": value for name, value in values.items()})
 
 
-def start_weights(config: MemberConfig, folder: Path) -> Path:
-    path = folder / "start.safetensors"
-    save_file({k: v.contiguous() for k, v in Member(config).backbone.state_dict().items()}, path)
-    return path
+def shrunk(recipe: Recipe) -> Recipe:
+    """A real recipe on a tiny backbone for two epochs."""
+    recipe = changed(recipe, "mobilenetv3_small_050", MOBILENET.size)
+    stages = tuple(
+        replace(stage, epochs=2, frozen=("",) if stage.frozen == ("",) else ("conv_stem",))
+        for stage in recipe.stages
+    )
+    return replace(recipe, stages=stages, folds=2, batch=8, cache_side=72)
+
+
+# the shipped architecture: shifted windows, position tables, stochastic depth, growing sizes
+DROPPED = SWIN.model_copy(update={"arguments": {**SWIN.arguments, "drop_path_rate": 0.2}})
+FROZEN = with_stage(replace(TINY, member=DROPPED, cache_side=160), frozen=("patch_embed", "layers.0"))
+RESUMED = {
+    "tiny": TINY,
+    "swin": FROZEN,
+    "growing swin": with_stage(FROZEN, sizes=(80, 160)),
+    "two stages": replace(TINY, stages=contrastive_stages(Stage(epochs=2), epochs=2)),
+    **{name: shrunk(recipe) for name, recipe in RECIPES.items()},
+}
 
 
 def fit_stopped_at(step: int, run: Run, stage: int = 0) -> None:
@@ -84,29 +102,63 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def init(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return start_weights(MOBILENET, tmp_path_factory.mktemp("i"))
+def images(data: Path) -> Dataset:
+    return read_dataset(data)
+
+
+@pytest.fixture(scope="module")
+def starts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Architecture -> start weights."""
+    folder = tmp_path_factory.mktemp("i")
+    return {
+        (name := config.architecture): save_state(Member(config).backbone, folder / name)
+        for config in (MOBILENET, SWIN)
+    }
+
+
+@pytest.fixture(scope="module")
+def init(starts: dict[str, Path]) -> Path:
+    return starts[MOBILENET.architecture]
+
+
+@pytest.fixture(scope="module")
+def prepared(images: Dataset, starts: dict[str, Path]) -> Prepare:
+    """Prepares a run of a recipe in a folder."""
+
+    def run_of(folder: Path, recipe: Recipe = TINY, before: Path | None = None, seed: int = 0) -> Run:
+        init = None if before else starts[recipe.member.architecture]
+        return prepare(folder, images, recipe, seed, init, before=before)
+
+    return run_of
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, prepared: Prepare) -> Callable[[str], Run]:
+    """Trains fold 0 of one of `RESUMED` once, never interrupted."""
+
+    @cache
+    def trained(name: str) -> Run:
+        run = prepared(tmp_path_factory.mktemp("w") / "run", RESUMED[name])
+        train_fold(run, 0)
+        return run
+
+    return trained
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tiny() -> Iterator[None]:
+    """The command line knows the recipe `tiny`."""
+    RECIPES["tiny"] = TINY
+    yield
+    del RECIPES["tiny"]
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory, data: Path, init: Path) -> Path:
     """The folder of a run that was never interrupted."""
-    RECIPES["tiny"] = TINY
     out = tmp_path_factory.mktemp("r") / "run"
-    try:
-        assert main(_fit(data, init, out)) == 0
-    finally:
-        del RECIPES["tiny"]
+    assert main(_fit(data, init, out)) == 0
     return out
-
-
-@pytest.fixture(scope="module")
-def two_stages(tmp_path_factory: pytest.TempPathFactory, data: Path, init: Path) -> Run:
-    """A contrastive stage of two epochs, then a classifier stage of two, never interrupted."""
-    recipe = dataclasses.replace(TINY, stages=contrastive_stages(Stage(epochs=2), epochs=2))
-    run = prepare(tmp_path_factory.mktemp("s") / "run", read_dataset(data), recipe, 0, init)
-    train_fold(run, 0)
-    return run
 
 
 def _fit(data: Path, init: Path, out: Path) -> list[str]:
@@ -197,85 +249,70 @@ def test_a_killed_run_started_again_ends_in_the_same_weights(
     assert file_hash(out / weights) == file_hash(finished / weights)
 
 
-@pytest.mark.parametrize("stop", [1, 4, 7])
+@pytest.mark.parametrize(
+    ("name", "stage", "stop"),
+    [
+        *(("tiny", 0, stop) for stop in (1, 4, 7)),  # before a checkpoint, after an epoch, between two
+        *(("swin", 0, 5), ("growing swin", 0, 3), ("growing swin", 0, 5)),
+        *(("two stages", 0, 3), ("two stages", 1, 0), ("two stages", 1, 5)),
+        *((name, len(recipe.stages) - 1, 5) for name, recipe in sorted(RECIPES.items())),
+    ],
+)
 def test_stopping_at_any_step_changes_nothing(
-    stop: int, finished: Path, data: Path, init: Path, tmp_path: Path
+    name: str, stage: int, stop: int, whole: Callable[[str], Run], prepared: Prepare, tmp_path: Path
 ) -> None:
-    """Steps 1, 4 and 7 lie before the first checkpoint, after an epoch's end, and between two."""
-    run = prepare(tmp_path / "run", read_dataset(data), TINY, 0, init)
-    fit_stopped_at(stop, run)
-    train_fold(run, 0)
-    name = "fold-0/member.safetensors"
-    assert file_hash(run.folder / name) == file_hash(finished / name)
-
-
-@pytest.mark.parametrize(("sizes", "stop"), [((), 5), ((80, 160), 3), ((80, 160), 5)])
-def test_a_swin_with_frozen_stages_also_resumes_bit_for_bit(
-    sizes: tuple[int, ...], stop: int, data: Path, tmp_path: Path
-) -> None:
-    """The shipped architecture: shifted windows, position tables, stochastic depth, growing sizes."""
-    path = start_weights(SWIN, tmp_path)
-    member = SWIN.model_copy(update={"arguments": {**SWIN.arguments, "drop_path_rate": 0.2}})
-    recipe = with_stage(
-        dataclasses.replace(TINY, member=member, cache_side=160),
-        frozen=("patch_embed", "layers.0"),
-        sizes=sizes,
-    )
-    whole = prepare(tmp_path / "whole", read_dataset(data), recipe, 0, path)
-    train_fold(whole, 0)
-    broken = prepare(tmp_path / "broken", read_dataset(data), recipe, 0, path)
-    fit_stopped_at(stop, broken)
+    broken = prepared(tmp_path / "broken", RESUMED[name])
+    fit_stopped_at(stop, broken, stage)
     train_fold(broken, 0)
-    name = "fold-0/member.safetensors"
-    assert file_hash(broken.folder / name) == file_hash(whole.folder / name)
-    started = Member(member)
-    start = load_file(path)
-    started.load_state_dict(load_file(whole.folder / name))
-    trained = started.backbone.state_dict()
-    for key, value in start.items():
-        if key.startswith(("patch_embed", "layers.0")):
-            assert torch.equal(trained[key], value)  # frozen stages stay what they were
-    last = "layers.2.blocks.0.mlp.fc1.weight"
-    assert not torch.equal(trained[last], start[last])
+    assert file_hash(broken.folder / MEMBER) == file_hash(whole(name).folder / MEMBER)
+    assert not list(broken.fold_folder(0).glob("stage-*"))
 
 
 def test_stopping_between_the_last_step_and_the_end_changes_nothing(
-    finished: Path, data: Path, init: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    whole: Callable[[str], Run], prepared: Prepare, tmp_path: Path
 ) -> None:
-    run = prepare(tmp_path / "run", read_dataset(data), TINY, 0, init)
+    run = prepared(tmp_path / "run")
 
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched:
-        patched.setattr(fold_module, "write_json", interrupted)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(checkpoint, "write_json", interrupted)
         with pytest.raises(KeyboardInterrupt):
             train_fold(run, 0)
     train_fold(run, 0)
-    name = "fold-0/member.safetensors"
-    assert file_hash(run.folder / name) == file_hash(finished / name)
+    assert file_hash(run.folder / MEMBER) == file_hash(whole("tiny").folder / MEMBER)
 
 
-@pytest.mark.parametrize(("stage", "stop"), [(0, 3), (1, 0), (1, 5)])
-def test_a_two_stage_recipe_resumes_bit_for_bit(
-    stage: int, stop: int, two_stages: Run, data: Path, init: Path, tmp_path: Path
+def test_frozen_stages_stay_what_they_were(
+    whole: Callable[[str], Run], starts: dict[str, Path]
 ) -> None:
-    """Inside the contrastive stage, between the stages, and inside the classifier's."""
-    broken = prepare(tmp_path / "broken", read_dataset(data), two_stages.recipe, 0, init)
-    fit_stopped_at(stop, broken, stage)
-    train_fold(broken, 0)
-    name = "fold-0/member.safetensors"
-    assert file_hash(broken.folder / name) == file_hash(two_stages.folder / name)
-    assert not list((broken.folder / "fold-0").glob("stage-*"))
+    start, end = load_file(starts[SWIN.architecture]), load_file(whole("swin").folder / MEMBER)
+    for key, value in start.items():
+        if key.startswith(("patch_embed", "layers.0")):
+            assert torch.equal(end[f"backbone.{key}"], value)
+    last = "layers.2.blocks.0.mlp.fc1.weight"
+    assert not torch.equal(end[f"backbone.{last}"], start[last])
+
+
+def test_frozen_batch_statistics_stay_what_they_were(
+    prepared: Prepare, init: Path, tmp_path: Path
+) -> None:
+    run = prepared(tmp_path / "run", with_stage(TINY, frozen=("conv_stem", "bn1")))
+    train_fold(run, 0)
+    start, end = load_file(init), load_file(run.folder / MEMBER)
+    later = "blocks.0.0.bn1.running_mean"
+    assert torch.equal(end["backbone.bn1.running_mean"], start["bn1.running_mean"])
+    assert not torch.equal(end[f"backbone.{later}"], start[later])
 
 
 def test_the_contrastive_stage_moves_the_backbone_and_the_classifier_stage_does_not(
-    two_stages: Run, init: Path
+    whole: Callable[[str], Run], init: Path
 ) -> None:
-    start = load_file(init)
-    end = load_file(two_stages.folder / "fold-0" / "member.safetensors")
+    folder = whole("two stages").fold_folder(0)
+    start, end = load_file(init), load_file(folder / "member.safetensors")
     assert not torch.equal(end["backbone.conv_stem.weight"], start["conv_stem.weight"])
-    history = json.loads((two_stages.folder / "fold-0" / "history.json").read_text())
+    history = json.loads((folder / "history.json").read_text())
     contrast, classify = history["stages"]
     assert [entry["validation_loss"] for entry in contrast["epochs"]] == [None, None]
     assert contrast["kept"] == 1
@@ -283,99 +320,55 @@ def test_the_contrastive_stage_moves_the_backbone_and_the_classifier_stage_does_
     assert history["minutes"] > 0
 
 
-@pytest.mark.parametrize("name", sorted(RECIPES))
-def test_every_recipe_resumes_bit_for_bit(name: str, data: Path, init: Path, tmp_path: Path) -> None:
-    """The real recipes, on a tiny backbone for two epochs; stopped in the last stage."""
-    recipe = changed(RECIPES[name], "mobilenetv3_small_050", MOBILENET.size)
-    stages = tuple(
-        dataclasses.replace(stage, epochs=2, frozen=("",) if stage.frozen == ("",) else ("conv_stem",))
-        for stage in recipe.stages
-    )
-    recipe = dataclasses.replace(recipe, stages=stages, folds=2, batch=8, cache_side=72)
-    whole = prepare(tmp_path / "whole", read_dataset(data), recipe, 0, init)
-    train_fold(whole, 0)
-    broken = prepare(tmp_path / "broken", read_dataset(data), recipe, 0, init)
-    fit_stopped_at(5, broken, len(stages) - 1)
-    train_fold(broken, 0)
-    member = "fold-0/member.safetensors"
-    assert file_hash(broken.folder / member) == file_hash(whole.folder / member)
-
-
-def test_frozen_batch_statistics_stay_what_they_were(data: Path, init: Path, tmp_path: Path) -> None:
-    run = prepare(
-        tmp_path / "run", read_dataset(data), with_stage(TINY, frozen=("conv_stem", "bn1")), 0, init
-    )
-    train_fold(run, 0)
-    start, end = load_file(init), load_file(run.folder / "fold-0" / "member.safetensors")
-    assert torch.equal(end["backbone.bn1.running_mean"], start["bn1.running_mean"])
-    later = "blocks.0.0.bn1.running_mean"
-    assert not torch.equal(end[f"backbone.{later}"], start[later])
-
-
-def test_freezing_what_the_backbone_does_not_have_is_refused(
-    data: Path, init: Path, tmp_path: Path
-) -> None:
+def test_freezing_what_the_backbone_does_not_have_is_refused(prepared: Prepare, tmp_path: Path) -> None:
     """Before any image is decoded, and with advice that can be followed."""
     frozen = with_stage(TINY, frozen=("layers.0",))
     with pytest.raises(
         RunError, match=r"layers.0, which mobilenetv3_small_050 .*'stages\.0\.frozen=\[\]'"
     ):
-        prepare(tmp_path / "run", read_dataset(data), frozen, 0, init)
+        prepared(tmp_path / "run", frozen)
     assert not (tmp_path / "cache").exists()
-    prepare(
-        tmp_path / "run", read_dataset(data), changed(frozen, fields=["stages.0.frozen=[]"]), 0, init
-    )
+    prepared(tmp_path / "run", with_stage(frozen, frozen=()))
 
 
-def test_a_damaged_checkpoint_is_one_sentence(data: Path, init: Path, tmp_path: Path) -> None:
-    run = prepare(tmp_path / "run", read_dataset(data), TINY, 0, init)
+def test_a_damaged_checkpoint_is_one_sentence(prepared: Prepare, tmp_path: Path) -> None:
+    run = prepared(tmp_path / "run")
     fit_stopped_at(5, run)
-    path = run.folder / "fold-0" / "checkpoint.pt"
+    path = run.fold_folder(0) / "checkpoint.pt"
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(RunError, match="is damaged: delete it"):
         train_fold(run, 0)
 
 
-def test_early_stopping_ends_a_run_that_does_not_improve(data: Path, tmp_path: Path) -> None:
-    path = start_weights(SWIN, tmp_path)
-    still = with_stage(
-        dataclasses.replace(TINY, member=SWIN, cache_side=80),
-        epochs=9,
-        patience=2,
-        backbone_rate=0.0,
-        head_rate=0.0,
-    )
-    run = prepare(tmp_path / "run", read_dataset(data), still, 0, path)
+def test_early_stopping_ends_a_run_that_does_not_improve(prepared: Prepare, tmp_path: Path) -> None:
+    swin = replace(TINY, member=SWIN, cache_side=80)
+    still = with_stage(swin, epochs=9, patience=2, backbone_rate=0.0, head_rate=0.0)
+    run = prepared(tmp_path / "run", still)
     train_fold(run, 1)
-    history = json.loads((run.folder / "fold-1" / "history.json").read_text())
-    assert history["stages"][0]["kept"] == 0
-    assert len(history["stages"][0]["epochs"]) == 3
+    (stage,) = json.loads((run.fold_folder(1) / "history.json").read_text())["stages"]
+    assert stage["kept"] == 0
+    assert len(stage["epochs"]) == 3
 
 
-def test_a_loss_that_is_no_number_stops_with_a_sentence(data: Path, init: Path, tmp_path: Path) -> None:
-    wild = with_stage(dataclasses.replace(TINY, clip=1e30), backbone_rate=1e30, head_rate=1e30)
-    run = prepare(tmp_path / "run", read_dataset(data), wild, 0, init)
-    with pytest.raises(RunError, match="lower the learning rates"):
-        train_fold(run, 0)
-
-
-def test_a_validation_loss_that_is_no_number_stops_before_it_is_kept(
-    data: Path, init: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_losses_that_are_no_numbers_stop_with_a_sentence(
+    prepared: Prepare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = prepare(tmp_path / "run", read_dataset(data), TINY, 0, init)
-    with monkeypatch.context() as patched:
-        patched.setattr(fold_module, "validate", lambda _: {"validation_loss": float("nan")})
-        with pytest.raises(RunError, match=r"validation loss of fold 0 became nan in epoch 0"):
-            train_fold(run, 0)
-    assert not (run.folder / "fold-0" / "best.safetensors").exists()
+    wild = with_stage(replace(TINY, clip=1e30), backbone_rate=1e30, head_rate=1e30)
+    with pytest.raises(RunError, match="lower the learning rates"):
+        train_fold(prepared(tmp_path / "wild", wild), 0)
+    run = prepared(tmp_path / "run")
+    monkeypatch.setattr(fold_module, "validate", lambda _: {"validation_loss": float("nan")})
+    with pytest.raises(RunError, match=r"validation loss of fold 0 became nan in epoch 0"):
+        train_fold(run, 0)
+    assert not (run.fold_folder(0) / "best.safetensors").exists()
 
 
 def test_a_full_disk_keeps_the_last_checkpoint(
-    data: Path, init: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    prepared: Prepare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = prepare(tmp_path / "run", read_dataset(data), TINY, 0, init)
+    run = prepared(tmp_path / "run")
     monkeypatch.setattr(fold_module, "CHECKPOINT_STEPS", 1)
-    real_save, calls = checkpoint.torch.save, []
+    real_save, calls = torch.save, []
 
     def full(state: object, path: Path) -> None:
         calls.append(path)
@@ -384,27 +377,28 @@ def test_a_full_disk_keeps_the_last_checkpoint(
             raise OSError(28, "No space left on device")
         real_save(state, path)
 
-    monkeypatch.setattr(checkpoint.torch, "save", full)
+    monkeypatch.setattr(torch, "save", full)
     with pytest.raises(RunError, match="free some space"):
         train_fold(run, 0)
-    monkeypatch.setattr(checkpoint.torch, "save", real_save)
+    monkeypatch.setattr(torch, "save", real_save)
     train_fold(run, 0)  # goes on from the first checkpoint
 
 
-def test_another_recipe_in_the_same_folder_is_refused(finished: Path, data: Path, init: Path) -> None:
+def test_another_recipe_in_the_same_folder_is_refused(finished: Path, prepared: Prepare) -> None:
     with pytest.raises(RunError, match="another recipe, seed, data, micro-batches or start"):
-        prepare(finished, read_dataset(data), with_stage(TINY, epochs=4), 0, init)
+        prepared(finished, with_stage(TINY, epochs=4))
 
 
-def test_a_run_goes_on_from_the_members_of_another(finished: Path, data: Path, tmp_path: Path) -> None:
-    again = prepare(
-        tmp_path / "again", read_dataset(data), with_stage(TINY, epochs=1), 0, None, before=finished
-    )
+def test_a_run_goes_on_from_the_members_of_another(
+    finished: Path, prepared: Prepare, tmp_path: Path
+) -> None:
+    again = prepared(tmp_path / "again", with_stage(TINY, epochs=1), finished)
     start = fold_module.stage_start(again, 1, 0).state_dict()
     before = load_file(finished / "fold-1" / "member.safetensors")
     assert all(torch.equal(start[key], value) for key, value in before.items())
     train_fold(again, 1, views=4)
-    after = load_file(again.fold_folder(1) / "member.safetensors")
+    member = again.fold_folder(1) / "member.safetensors"
+    trained, after = file_hash(member), load_file(member)
     assert any(not torch.equal(after[key], before[key]) for key in before)
     settings = json.loads((again.folder / "run.json").read_text())
     assert settings["after"]["recipe"]["name"] == "tiny"
@@ -415,25 +409,9 @@ def test_a_run_goes_on_from_the_members_of_another(finished: Path, data: Path, t
     with pytest.raises(RunError, match="fewer than 8 views"):
         assemble([again])
     train_fold(again, 1)  # trains nothing, but predicts from all views
-    assert (again.folder / "fold-1" / "history.json").is_file()
     assert "logit_8views_mel" in pd.read_csv(again.fold_folder(1) / "predictions.csv").columns
-    assert all(
-        torch.equal(value, after[key])
-        for key, value in load_file(again.fold_folder(1) / "member.safetensors").items()
-    )
-    wider = TINY.member.model_copy(update={"view_sizes": (64, 96)})
-    resized = dataclasses.replace(TINY, member=wider, stages=())
-    same = prepare(tmp_path / "same", read_dataset(data), resized, 0, None, before=finished)
-    train_fold(same, 1)
-    kept, own = (pd.read_csv(run / "fold-1" / "predictions.csv") for run in (finished, same.folder))
-    assert np.array_equal(kept["logit_1view_mel"], own["logit_1view_mel"])
-    assert not np.array_equal(kept["logit_8views_mel"], own["logit_8views_mel"])
-    history = (finished / "fold-1" / "history.json").read_text()
-    assert json.loads((same.folder / "fold-1" / "history.json").read_text()) == json.loads(history)
-    assert same.start_weights == again.start_weights.partition(", then")[0]
-    with pytest.raises(RunError, match="trains nothing"):
-        prepare(tmp_path / "none", read_dataset(data), resized, 0, None)
-    third = prepare(tmp_path / "third", read_dataset(data), TINY, 0, None, before=again.folder)
+    assert file_hash(member) == trained
+    third = prepared(tmp_path / "third", before=again.folder)
     assert third.start_weights.endswith(", then 3 epochs at 64 px, then 1 epoch at 64 px")
     with pytest.raises(RunError, match="finish that fold"):
         train_fold(third, 0)
@@ -441,30 +419,45 @@ def test_a_run_goes_on_from_the_members_of_another(finished: Path, data: Path, t
     folds.assign(fold=1 - folds["fold"]).to_csv(again.folder / "folds.csv", index=False)
     (third.folder / "fold-0" / "something").touch()  # begun, so the folds are not drawn again
     with pytest.raises(RunError, match="other folds"):
-        prepare(tmp_path / "third", read_dataset(data), TINY, 0, None, before=again.folder)
+        prepared(tmp_path / "third", before=again.folder)
+
+
+def test_a_run_without_training_only_predicts_in_another_way(
+    finished: Path, prepared: Prepare, init: Path, tmp_path: Path
+) -> None:
+    resized = changed(TINY, fields={"member.view_sizes": (64, 96), "stages": ()})
+    same = prepared(tmp_path / "same", resized, finished)
+    train_fold(same, 1)
+    kept, own = (pd.read_csv(run / "fold-1" / "predictions.csv") for run in (finished, same.folder))
+    assert np.array_equal(kept["logit_1view_mel"], own["logit_1view_mel"])
+    assert not np.array_equal(kept["logit_8views_mel"], own["logit_8views_mel"])
+    earlier, later = (run / "fold-1" / "history.json" for run in (finished, same.folder))
+    assert json.loads(later.read_text()) == json.loads(earlier.read_text())
+    assert same.start_weights == init.name
+    with pytest.raises(RunError, match="trains nothing"):
+        prepared(tmp_path / "none", resized)
 
 
 def test_a_run_does_not_go_on_from_what_does_not_fit(
-    finished: Path, data: Path, init: Path, tmp_path: Path
+    finished: Path, prepared: Prepare, images: Dataset, init: Path, tmp_path: Path
 ) -> None:
     other = tmp_path / "other"
     with pytest.raises(RunError, match="leave one of them out"):
-        prepare(other, read_dataset(data), TINY, 0, init, before=finished)
+        prepare(other, images, TINY, 0, init, before=finished)
     with pytest.raises(RunError, match="other folds"):
-        prepare(other, read_dataset(data), TINY, 1, None, before=finished)
+        prepared(other, TINY, finished, seed=1)
     with pytest.raises(RunError, match="holds no run"):
-        prepare(other, read_dataset(data), TINY, 0, None, before=tmp_path / "nowhere")
-    wider = dataclasses.replace(TINY, member=TINY.member.model_copy(update={"hidden": 99}))
+        prepared(other, TINY, tmp_path / "nowhere")
+    wider = changed(TINY, fields={"member.hidden": 99})
     with pytest.raises(RunError, match="same backbone, pooling and dense layers"):
-        train_fold(prepare(other, read_dataset(data), wider, 0, None, before=finished), 0)
+        train_fold(prepared(other, wider, finished), 0)
 
 
 def test_what_was_added_to_the_weights_stays_when_they_are_assembled_again(
-    finished: Path, data: Path, init: Path, tmp_path: Path
+    finished: Path, prepared: Prepare, tmp_path: Path
 ) -> None:
-    folder = Path(shutil.copytree(finished, tmp_path / "run"))
-    run = prepare(folder, read_dataset(data), TINY, 0, init)
-    weights = folder / "weights"
+    run = prepared(Path(shutil.copytree(finished, tmp_path / "run")))
+    weights = run.folder / "weights"
     put_into(weights, open_weights(weights).contract, {"map.csv": b"image_id,x,y\n"})
     assemble([run])
     assert "map.csv" in open_weights(weights).contract.files
@@ -479,54 +472,26 @@ def test_folds_to_go_on_from_are_asked_for_before_any_is_trained(
     earlier = Path(shutil.copytree(finished, tmp_path / "earlier"))
     shutil.rmtree(earlier / "fold-1")
     out = tmp_path / "run"
-    RECIPES["tiny"] = TINY
-    try:
-        command = ["run", "--data", str(data), "--recipe", "tiny", "--out", str(out)]
-        assert main([*command, "--after", str(earlier)]) == 2
-    finally:
-        del RECIPES["tiny"]
+    command = ["run", "--data", str(data), "--recipe", "tiny", "--out", str(out)]
+    assert main([*command, "--after", str(earlier)]) == 2
     assert "has no finished fold 1 to go on from" in capsys.readouterr().err
     assert not list(out.glob("fold-*"))
 
 
-def test_weights_of_a_split_by_image_are_not_calibrated(
-    finished: Path, data: Path, tmp_path: Path
+def test_faulty_requests_for_an_audit_are_told_before_any_work(
+    finished: Path, images: Dataset, tmp_path: Path
 ) -> None:
     folder = Path(shutil.copytree(finished / "weights", tmp_path / "weights"))
-    contract = open_weights(folder).contract
-    recipe = {**contract.training.recipe, "split": "image"}
-    training = contract.training.model_copy(update={"recipe": recipe})
-    put_into(folder, contract.model_copy(update={"training": training}), {})
-    with pytest.raises(DataError, match="split by image"):
-        audit(open_weights(folder), read_dataset(data), tmp_path, None, tmp_path / "trust.md")
-
-
-def test_a_faulty_list_of_pictures_to_refuse_is_told_before_any_work(
-    finished: Path, data: Path, tmp_path: Path
-) -> None:
-    weights, work = open_weights(finished / "weights"), tmp_path / "work"
+    weights, work, out = open_weights(folder), tmp_path / "work", tmp_path / "trust.md"
     with pytest.raises(DataError, match=r"needs manifest\.csv"):
-        audit(weights, read_dataset(data), work, tmp_path, tmp_path / "trust.md")
+        audit(weights, images, work, tmp_path, out)
+    training = weights.contract.training
+    recipe = {**training.recipe, "split": "image"}
+    by_image = training.model_copy(update={"recipe": recipe})
+    put_into(folder, weights.contract.model_copy(update={"training": by_image}), {})
+    with pytest.raises(DataError, match="split by image"):
+        audit(open_weights(folder), images, work, None, out)
     assert not work.exists()
-
-
-def test_a_backbone_that_cannot_be_a_member_is_one_sentence() -> None:
-    with pytest.raises(RunError, match="cannot be a member at 64 px"):
-        started_member(MemberConfig(**{**MOBILENET.model_dump(), "architecture": "no_such"}), None)
-    misfit = {**SWIN.model_dump(), "size": 2 * SWIN.size}  # its arguments are those of another size
-    with pytest.raises(RunError, match=f"cannot be a member at {2 * SWIN.size} px"):
-        started_member(MemberConfig(**misfit), None)
-
-
-def test_a_swin_goes_on_at_another_size(tmp_path: Path) -> None:
-    small = Member(SWIN)
-    path = tmp_path / "member.safetensors"
-    save_file({k: v.contiguous() for k, v in small.state_dict().items()}, path)
-    arguments = {**SWIN.arguments, "img_size": 2 * SWIN.size, "window_size": 4}
-    large = SWIN.model_copy(update={"size": 2 * SWIN.size, "arguments": arguments})
-    member = continued_member(large, path)
-    assert torch.equal(member.classifier.weight, small.classifier.weight)
-    assert member(torch.rand(1, 3, large.size, large.size)).logits.shape == (1, 7)
 
 
 def test_evaluate_scores_a_labelled_folder_and_warns_of_training_images(
@@ -542,14 +507,12 @@ def test_evaluate_scores_a_labelled_folder_and_warns_of_training_images(
     for rule in ("calibrated", "prior_adjusted"):
         assert report["rules"][rule]["decision_rule"]
         assert np.sum(report["rules"][rule]["confusion_matrix"]["counts"]) == 56
-    strangers = tmp_path / "strangers"
-    shutil.copytree(data, strangers)
-    table = pd.read_csv(strangers / "HAM10000_metadata.csv")
+    strangers = Path(shutil.copytree(data, tmp_path / "strangers"))
     for image in strangers.rglob("*.jpg"):
         image.rename(image.with_name(f"NEW_{image.name}"))
-    table.assign(image_id="NEW_" + table["image_id"]).to_csv(
-        strangers / "HAM10000_metadata.csv", index=False
-    )
+    path = strangers / "HAM10000_metadata.csv"
+    table = pd.read_csv(path)
+    table.assign(image_id="NEW_" + table["image_id"]).to_csv(path, index=False)
     assert main([*command[:-1], str(strangers), "--out", str(out), "--views", "1"]) == 0
     assert json.loads(out.read_text())["images_also_in_the_training_data"] == 0
 
@@ -557,25 +520,18 @@ def test_evaluate_scores_a_labelled_folder_and_warns_of_training_images(
 def test_bad_input_to_the_trainer_is_one_sentence(
     data: Path, init: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def said(*arguments: str) -> str:
+    out, given = ("--out", str(tmp_path / "out")), ("--data", str(data))
+    for arguments, words in (
+        (("split", "--data", "nowhere", *out), "is not a folder"),
+        (("run", *given, "--init", "none.safetensors", *out), "no start weights at"),
+        (("run", *given, "--init", str(init), "--fold", "9", *out), "no fold 9"),
+        (("evaluate", "--weights", str(tmp_path), *given, *out), "There are no weights"),
+    ):
         assert main(list(arguments)) == 2
         *before, text = capsys.readouterr().err.splitlines()
         assert all(line.startswith("read ") for line in before)
         assert text.startswith("error: ")
-        return text
-
-    out = str(tmp_path / "out")
-    assert "is not a folder" in said("split", "--data", "nowhere", "--out", out)
-    nothing = str(tmp_path / "none.safetensors")
-    assert "no start weights at" in said(
-        "run", "--data", str(data), "--init", nothing, "--out", str(tmp_path / "r")
-    )
-    assert "no fold 9" in said(
-        "run", "--data", str(data), "--init", str(init), "--out", str(tmp_path / "s"), "--fold", "9"
-    )  # fmt: skip
-    assert "There are no weights" in said(
-        "evaluate", "--weights", str(tmp_path), "--data", str(data), "--out", out
-    )
+        assert words in text
 
 
 def test_a_run_is_opened_with_the_diagnoses_that_it_was_trained_on(
@@ -593,21 +549,15 @@ def test_a_run_is_opened_with_the_diagnoses_that_it_was_trained_on(
 
 
 def test_a_run_of_before_squamous_cell_carcinomas_were_told_of_is_opened(
-    finished: Path, data: Path, init: Path, tmp_path: Path
+    finished: Path, prepared: Prepare, images: Dataset, tmp_path: Path
 ) -> None:
-    older = shutil.copytree(finished, tmp_path / "older")
+    older = Path(shutil.copytree(finished, tmp_path / "older"))
     settings = json.loads((older / "run.json").read_text())
     assert settings.pop("scc_as_akiec") is False
     (older / "run.json").write_text(json.dumps(settings))
     assert not counts_scc(older)
-    assert open_run(older, read_dataset(data)).assignment.shape == (len(read_dataset(data).table),)
-    prepare(older, read_dataset(data), TINY, 0, init)  # and goes on
-
-
-def test_split_writes_the_folds(data: Path, tmp_path: Path) -> None:
-    out = tmp_path / "folds.csv"
-    assert main(["split", "--data", str(data), "--folds", "4", "--out", str(out)]) == 0
-    assert sorted(pd.read_csv(out)["fold"].unique()) == [0, 1, 2, 3]
+    assert open_run(older, images).assignment.shape == (len(images.table),)
+    prepared(older)  # and goes on
 
 
 def test_weights_of_the_hub_are_not_changed_in_its_cache() -> None:

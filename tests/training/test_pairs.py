@@ -17,7 +17,7 @@ from skin_app.network import Member
 from tests.tiny import MOBILENET, write_data
 from train.data.ham10000 import read_dataset
 from train.documents.template import filled
-from train.engine import outputs
+from train.engine import overwriting
 from train.engine.checkpoint import save_member, write_json
 from train.engine.fold import predict_held_out
 from train.engine.run import Run, RunError, prepare
@@ -75,7 +75,7 @@ def test_the_pairs_report_shows_mistakes_of_the_run_and_carries_the_caveat(
     assert 0 < table["images"].sum() <= len(held_out)
     first = table.iloc[0]
     assert f"| {first['true']} | {first['predicted']} | {first['images']} |" in text
-    outputs.check_folder(tmp_path / "out", outputs.PAIRS)
+    overwriting.check_folder(tmp_path / "out", overwriting.PAIRS)
     for pair in table.head(2).to_dict("records"):
         name = f"{pair['true']}-as-{pair['predicted']}.png"
         assert f"({name})" in text
@@ -114,7 +114,7 @@ def test_the_saliency_sheet_needs_known_images_of_trained_folds(run: Run, tmp_pa
     sheet = saliency_sheet(run, [seen[0], seen[1]], tmp_path)
     with Image.open(sheet) as image:
         assert image.width > 500
-    outputs.check_folder(tmp_path, outputs.SALIENCY)
+    overwriting.check_folder(tmp_path, overwriting.SALIENCY)
     with pytest.raises(RunError, match="no image ISIC_1"):
         saliency_sheet(run, ["ISIC_1"], tmp_path)
     with pytest.raises(RunError, match="fold 1, which is not trained"):
@@ -128,7 +128,7 @@ def test_the_map_is_the_same_for_the_same_seed_and_says_how_far_it_holds(
     map_embeddings(run, tmp_path / "two", fold=0)
     first, second = (tmp_path / name / "tsne.csv.gz" for name in ("one", "two"))
     assert first.read_bytes() == second.read_bytes()
-    outputs.check_folder(tmp_path / "one", outputs.TSNE)
+    overwriting.check_folder(tmp_path / "one", overwriting.TSNE)
     table = pd.read_csv(first)
     assert table.columns.tolist() == ["image_id", "x", "y"]
     assert table["image_id"].tolist() == run.data.table["image_id"][run.assignment == 0].tolist()

@@ -17,8 +17,8 @@ from skin_app.diagnoses import CODES
 from skin_app.network import Member
 from tests.tiny import MOBILENET, write_data
 from train import trial
+from train.data.folds import stratified_rows
 from train.data.ham10000 import DataError, Dataset, read_dataset
-from train.data.subset import stratified_part, stratified_rows
 from train.trial import out_of_fold_logits, quick_trial
 
 pytestmark = pytest.mark.slow
@@ -52,16 +52,16 @@ def test_a_part_takes_the_rare_classes_whole_and_never_splits_a_lesion() -> None
 
 
 def test_a_part_keeps_which_images_show_one_lesion(data: Dataset) -> None:
-    part = stratified_part(data, images=42, seed=0)
+    part = data.part(images=42, seed=0)
     assert len(part.table) == 42
     lesion_of = data.table.set_index("image_id")["lesion_id"]
     for group, images in part.table.groupby("group")["image_id"]:
         assert part.table["image_id"].iloc[group] == images.iloc[0]
         assert len(set(lesion_of.loc[images.tolist()])) == 1
     with pytest.raises(DataError, match="leave none of"):
-        stratified_part(data, images=7, seed=0)
+        data.part(images=7, seed=0)
     with pytest.raises(DataError, match="1 or more"):
-        stratified_part(data, images=0, seed=0)
+        data.part(images=0, seed=0)
 
 
 def made_features() -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -15,7 +15,7 @@ from skin_app.photo.read import Photo, read_photo
 from train.audit.bench import Bench
 from train.audit.changed_photos import by_rule, chunks, operating_threshold
 from train.audit.heat import first_maps, fit_heat_limit, share_inside, shares_on_lesion
-from train.data.artefacts import ARTEFACTS, Painted, paint
+from train.data.painted_artefacts import ARTEFACTS, Painted, paint
 from train.scores.intervals import Estimate, mean_estimate
 
 IMAGES = 300

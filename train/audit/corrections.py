@@ -14,10 +14,13 @@ from train.audit.changed_photos import (
     right,
     unchanged,
 )
-from train.data.damage import damaged
+from train.data.damage import damage_photo
 from train.scores.intervals import Estimate, mean_estimate
 
-UNDAMAGED, DAMAGED = 400, 200  # images: in each of two undamaged samples, and in the damaged sample
+UNDAMAGED, DAMAGED = (
+    400,
+    200,
+)  # images: in each of two undamaged samples, and in the damaged sample
 GRADES = (2, 4)
 MADE_FOR = {
     "gamma": "under-exposure",
@@ -133,7 +136,7 @@ def repair(sample: Sample, name: str, grade: int) -> Repair:
 
 def harm(name: str, grade: int) -> Change:
     """The damage that correction `name` addresses."""
-    return lambda photo, row: damaged(photo, MADE_FOR[name], grade, row)
+    return lambda photo, row: damage_photo(photo, MADE_FOR[name], grade, row)
 
 
 def corrected(name: str) -> Change:

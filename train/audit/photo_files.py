@@ -19,7 +19,7 @@ from skin_app.photo.read import Photo, PhotoError, read_photo
 from train.audit import conformal
 from train.audit.bench import Bench
 from train.audit.changed_photos import answers, operating_threshold, unchanged
-from train.data.damaged_files import FILE_DAMAGE, spoilt
+from train.data.damage import FILE_DAMAGE, damage_file
 from train.data.ham10000 import DataError, Dataset
 from train.scores.intervals import Estimate, mean_estimate
 
@@ -196,7 +196,9 @@ def _is_jpeg(path: str | Path) -> bool:
 
 def _noticed(sound: list[bytes], lesions: np.ndarray, damage: str) -> Noticed:
     """How often `damage` is detected. Skips files that are too short for it."""
-    spoils = [spoilt(file, sound[place - 1], damage, seed=place) for place, file in enumerate(sound)]
+    spoils = [
+        damage_file(file, sound[place - 1], damage, seed=place) for place, file in enumerate(sound)
+    ]
     possible = np.array([spoil is not None for spoil in spoils])
     told = [
         _missed(file, spoil) for file, spoil in zip(sound, spoils, strict=True) if spoil is not None

@@ -22,7 +22,7 @@ from train.audit.changed_photos import (
     right,
     unchanged,
 )
-from train.data.damage import DAMAGE, GRADES, damaged
+from train.data.damage import DAMAGE, GRADES, damage_photo
 from train.data.ham10000 import Dataset
 from train.scores.crossfit import held_out, stratified_parts
 from train.scores.intervals import Estimate, mean_estimate
@@ -162,7 +162,7 @@ def detection(bench: Bench, rows: np.ndarray, measured: pd.DataFrame, input_size
             damage: {
                 str(grade): _shares_found(
                     [
-                        _findings(measurements(damaged(photo, damage, grade, int(row))), limits)
+                        _findings(measurements(damage_photo(photo, damage, grade, int(row))), limits)
                         for row, photo in zip(clean, photos, strict=True)
                     ]
                 )
@@ -189,7 +189,9 @@ def damaged_answers(bench: Bench, rows: np.ndarray) -> Answers:
                 found[f"{damage} {grade}"] = answers(
                     bench,
                     rows,
-                    lambda photo, row, damage=damage, grade=grade: damaged(photo, damage, grade, row),
+                    lambda photo, row, damage=damage, grade=grade: damage_photo(
+                        photo, damage, grade, row
+                    ),
                 ).tolist()
         return found
 

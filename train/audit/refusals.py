@@ -16,8 +16,8 @@ from skin_app.novelty import energy, member_score
 from skin_app.photo.read import Photo, read_photo
 from train.audit.bench import Bench
 from train.audit.novelty import FALSE_ALARMS, FittedNovelty
+from train.data.drawings import blank, noise, text_screenshot
 from train.data.ham10000 import DataError
-from train.data.not_photos import blank, noise, text_screenshot
 from train.scores.crossfit import held_out
 from train.scores.intervals import RESAMPLES, Estimate, interval_95, lesion_draws, mean_estimate
 from train.scores.metrics import weighted_auc

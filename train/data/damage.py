@@ -1,8 +1,10 @@
-"""Graded damage to real photos, as by a hurried photographer, a poor camera or a wrong setting.
+"""Damages photos and files on purpose: graded damage to real photos, and faulty bytes in JPEG files.
 
-Grades run from 1 (hardly visible) to 5 (useless). Lengths are shares of the photo's shorter side, so
-that a grade means the same at every resolution. Every function is pure: it takes a photo, a grade and a
-seeded generator, and returns a new photo of the same shape.
+Photos: as by a hurried photographer, a poor camera or a wrong setting. Grades run from 1 (hardly
+visible) to 5 (useless). Lengths are shares of the photo's shorter side, so that a grade means the same
+at every resolution. Every function is pure: it takes a photo, the strength of a grade and a seeded
+generator, and returns a new photo of the same shape. Files: as by faulty copying and storage, so that
+they still open.
 """
 
 from collections.abc import Callable
@@ -10,6 +12,7 @@ from typing import cast
 
 import numpy as np
 import torch
+from numpy.random import Generator
 from scipy import ndimage
 from torch.nn import functional as F
 from torchvision.io import ImageReadMode, decode_image, encode_jpeg
@@ -30,119 +33,111 @@ SHORTER_SIDE = (128, 96, 64, 48, 32)  # pixels left of the shorter side before i
 JPEG_QUALITY = (40, 25, 15, 8, 4)
 GRADIENT_STOPS = (0.5, 1.0, 1.5, 2.0, 3.0)  # between two opposite corners of the centre square
 MIRRORED = 0.08  # width of the border strip that is mirrored outwards, of the shorter side
+SECTOR, CLUSTER = 512, 4096  # bytes, on a disk
+SCAN, END = b"\xff\xda", b"\xff\xd9"  # markers of a JPEG
 
-Damage = Callable[[Photo, int, np.random.Generator], Photo]
+Spoil = Callable[[bytes, bytes, Generator], bytes | None]
 
 
-def gaussian_blur(photo: Photo, grade: int, _: np.random.Generator) -> Photo:
-    """Out of focus: Gaussian blur with the standard deviation of `BLUR`."""
-    sigma = BLUR[_index(grade)] * _shorter(photo)
+def damage_photo(photo: Photo, kind: str, grade: int, seed: int) -> Photo:
+    """`photo` with one kind of `DAMAGE`; the same for the same arguments.
+
+    The random direction or hue depends on `kind` and `seed` only, so the grades of one seed differ in
+    strength alone. Raises `ValueError` for a grade outside 1 to 5, `KeyError` for an unknown kind.
+    """
+    if grade not in GRADES:
+        raise ValueError(f"There is no grade {grade}: choose 1 to {GRADES[-1]}.")
+    damage, strengths = DAMAGE[kind]
+    generator = np.random.default_rng([seed, list(DAMAGE).index(kind)])
+    return damage(photo, strengths[grade - 1], generator)
+
+
+def _gaussian_blur(photo: Photo, deviation: float, _: Generator) -> Photo:
+    """Out of focus."""
+    sigma = deviation * _shorter(photo)
     return _stored(ndimage.gaussian_filter(photo.pixels.astype(np.float32), (sigma, sigma, 0)))
 
 
-def motion_blur(photo: Photo, grade: int, generator: np.random.Generator) -> Photo:
-    """Shaken: the mean along a straight stroke of the length of `MOTION`, in a random direction."""
-    stroke = _stroke(MOTION[_index(grade)] * _shorter(photo), generator.uniform(0, np.pi))
+def _motion_blur(photo: Photo, length: float, generator: Generator) -> Photo:
+    """Shaken: the mean along a straight stroke in a random direction."""
+    stroke = _stroke(length * _shorter(photo), generator.uniform(0, np.pi))
     pixels = torch.from_numpy(photo.pixels).permute(2, 0, 1).float()[:, None]
-    half = len(stroke) // 2
-    padded = F.pad(pixels, (half, half, half, half), mode="replicate")
+    padded = F.pad(pixels, (len(stroke) // 2,) * 4, mode="replicate")
     moved = F.conv2d(padded, torch.from_numpy(stroke).float()[None, None])
     return _stored(moved[:, 0].permute(1, 2, 0).numpy())
 
 
-def under_exposure(photo: Photo, grade: int, _: np.random.Generator) -> Photo:
-    """Too little light: linear light lowered by `DARK_STOPS`."""
-    return _lit(photo, 2.0 ** DARK_STOPS[_index(grade)])
+def _low_resolution(photo: Photo, side: float, _: Generator) -> Photo:
+    """A small copy enlarged, both bilinear."""
+    small = _scaled(photo.pixels, min(1.0, side / _shorter(photo)))
+    return Photo(_resized(small, photo.height, photo.width))
 
 
-def over_exposure(photo: Photo, grade: int, _: np.random.Generator) -> Photo:
-    """Too much light: linear light raised by `BRIGHT_STOPS`; values above white are clipped."""
-    return _lit(photo, 2.0 ** BRIGHT_STOPS[_index(grade)])
+def _jpeg(photo: Photo, quality: float, _: Generator) -> Photo:
+    """Compressed too far: saved as JPEG and read again."""
+    pixels = torch.from_numpy(photo.pixels).permute(2, 0, 1).contiguous()
+    data = cast(torch.Tensor, encode_jpeg(pixels, quality=int(quality)))
+    return Photo(decode_image(data, mode=ImageReadMode.RGB).permute(1, 2, 0).contiguous().numpy())
 
 
-def colour_cast(photo: Photo, grade: int, generator: np.random.Generator) -> Photo:
-    """Wrong white balance: log gains of the stored channels of length `CAST`, in a random hue."""
-    hue = generator.uniform(0, 2 * np.pi)
-    first, second = np.array([2, -1, -1]) / np.sqrt(6), np.array([0, 1, -1]) / np.sqrt(2)
-    direction = np.cos(hue) * first + np.sin(hue) * second
-    return _stored(photo.pixels * np.exp(CAST[_index(grade)] * direction))
+def _exposure(photo: Photo, stops: float, _: Generator) -> Photo:
+    """Too little or too much light: linear light is changed by `stops`, and clipped at white."""
+    return _lit(photo, 2.0**stops)
 
 
-def dark_corners(photo: Photo, grade: int, _: np.random.Generator) -> Photo:
-    """A dermatoscope's tube: black outside a circle of `RADIUS` around the centre, with a soft rim."""
-    distance = np.hypot(*_place(photo))
-    share = np.clip((RADIUS[_index(grade)] - distance) / 0.03 + 0.5, 0, 1)
-    return _stored(photo.pixels * share[..., None] + 4 * (1 - share[..., None]))
-
-
-def uneven_illumination(photo: Photo, grade: int, generator: np.random.Generator) -> Photo:
-    """Light from one side: linear light falls off evenly in a random direction by `GRADIENT_STOPS`."""
+def _uneven_illumination(photo: Photo, stops: float, generator: Generator) -> Photo:
+    """Light from one side: linear light falls off evenly in a random direction."""
     y, x = _place(photo)
     angle = generator.uniform(0, 2 * np.pi)
     along = (x * np.cos(angle) + y * np.sin(angle)) / np.sqrt(2)
-    return _lit(photo, 2 ** (GRADIENT_STOPS[_index(grade)] * (along - 1) / 2)[..., None])
+    return _lit(photo, 2 ** (stops * (along - 1) / 2)[..., None])
 
 
-def off_centre(photo: Photo, grade: int, generator: np.random.Generator) -> Photo:
-    """Pointed beside the lesion: all moves by `SHIFT` in a random direction; mirrored skin fills in."""
-    by = SHIFT[_index(grade)] * _shorter(photo)
+def _colour_cast(photo: Photo, length: float, generator: Generator) -> Photo:
+    """Wrong white balance: log gains of the stored channels, in a random hue."""
+    hue = generator.uniform(0, 2 * np.pi)
+    first, second = np.array([2, -1, -1]) / np.sqrt(6), np.array([0, 1, -1]) / np.sqrt(2)
+    direction = np.cos(hue) * first + np.sin(hue) * second
+    return _stored(photo.pixels * np.exp(length * direction))
+
+
+def _dark_corners(photo: Photo, radius: float, _: Generator) -> Photo:
+    """A dermatoscope's tube: black outside a circle around the centre, with a soft rim."""
+    share = np.clip((radius - np.hypot(*_place(photo))) / 0.03 + 0.5, 0, 1)
+    return _stored(photo.pixels * share[..., None] + 4 * (1 - share[..., None]))
+
+
+def _off_centre(photo: Photo, shift: float, generator: Generator) -> Photo:
+    """Pointed beside the lesion: all moves in a random direction; mirrored skin fills in."""
+    by = shift * _shorter(photo)
     angle = generator.uniform(0, 2 * np.pi)
     down, right = round(by * np.sin(angle)), round(by * np.cos(angle))
     rows, columns = np.arange(photo.height) - down, np.arange(photo.width) - right
     return Photo(_mirrored(photo, rows, columns))
 
 
-def too_far(photo: Photo, grade: int, _: np.random.Generator) -> Photo:
-    """Held too far away: everything `DISTANCE` as large, surrounded by more skin."""
-    factor = DISTANCE[_index(grade)]
-    small = _resized(photo.pixels, round(photo.height * factor), round(photo.width * factor))
+def _too_far(photo: Photo, factor: float, _: Generator) -> Photo:
+    """Held too far away: everything `factor` as large, surrounded by more skin."""
+    small = _scaled(photo.pixels, factor)
     rows = np.arange(photo.height) - (photo.height - len(small)) // 2
     columns = np.arange(photo.width) - (photo.width - small.shape[1]) // 2
     return Photo(_mirrored(Photo(small), rows, columns))
 
 
-def low_resolution(photo: Photo, grade: int, _: np.random.Generator) -> Photo:
-    """A small copy enlarged: down to `SHORTER_SIDE` pixels and up again, both bilinear."""
-    factor = min(1.0, SHORTER_SIDE[_index(grade)] / _shorter(photo))
-    small = _resized(photo.pixels, round(photo.height * factor), round(photo.width * factor))
-    return Photo(_resized(small, photo.height, photo.width))
-
-
-def jpeg(photo: Photo, grade: int, _: np.random.Generator) -> Photo:
-    """Compressed too far: saved as JPEG of `JPEG_QUALITY` and read again."""
-    pixels = torch.from_numpy(photo.pixels).permute(2, 0, 1).contiguous()
-    data = cast(torch.Tensor, encode_jpeg(pixels, quality=JPEG_QUALITY[_index(grade)]))
-    return Photo(decode_image(data, mode=ImageReadMode.RGB).permute(1, 2, 0).contiguous().numpy())
-
-
-DAMAGE: dict[str, Damage] = {
-    "gaussian blur": gaussian_blur,
-    "motion blur": motion_blur,
-    "low resolution": low_resolution,
-    "jpeg": jpeg,
-    "under-exposure": under_exposure,
-    "over-exposure": over_exposure,
-    "uneven illumination": uneven_illumination,
-    "colour cast": colour_cast,
-    "dark corners": dark_corners,
-    "off centre": off_centre,
-    "too far away": too_far,
+# kind -> the damage, and its strength at each of `GRADES`
+DAMAGE: dict[str, tuple[Callable[[Photo, float, Generator], Photo], tuple[float, ...]]] = {
+    "gaussian blur": (_gaussian_blur, BLUR),
+    "motion blur": (_motion_blur, MOTION),
+    "low resolution": (_low_resolution, SHORTER_SIDE),
+    "jpeg": (_jpeg, JPEG_QUALITY),
+    "under-exposure": (_exposure, DARK_STOPS),
+    "over-exposure": (_exposure, BRIGHT_STOPS),
+    "uneven illumination": (_uneven_illumination, GRADIENT_STOPS),
+    "colour cast": (_colour_cast, CAST),
+    "dark corners": (_dark_corners, RADIUS),
+    "off centre": (_off_centre, SHIFT),
+    "too far away": (_too_far, DISTANCE),
 }
-
-
-def damaged(photo: Photo, kind: str, grade: int, seed: int) -> Photo:
-    """`photo` with one kind of `DAMAGE`; the same for the same arguments.
-
-    The random direction or hue depends on `kind` and `seed` only, so the grades of one seed differ in
-    strength alone. Raises `ValueError` for a grade outside 1 to 5, `KeyError` for an unknown kind.
-    """
-    return DAMAGE[kind](photo, grade, np.random.default_rng([seed, list(DAMAGE).index(kind)]))
-
-
-def _index(grade: int) -> int:
-    if grade not in GRADES:
-        raise ValueError(f"There is no grade {grade}: choose 1 to {GRADES[-1]}.")
-    return grade - 1
 
 
 def _shorter(photo: Photo) -> int:
@@ -195,8 +190,85 @@ def _folded(places: np.ndarray, length: int, strip: int) -> np.ndarray:
     return np.where((places >= 0) & (places < length), places, folded)
 
 
+def _scaled(pixels: np.ndarray, factor: float) -> np.ndarray:
+    height, width, _ = pixels.shape
+    return _resized(pixels, max(1, round(height * factor)), max(1, round(width * factor)))
+
+
 def _resized(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
     values = torch.from_numpy(pixels).permute(2, 0, 1).float()[None]
-    size = (max(1, height), max(1, width))
-    resized = F.interpolate(values, size, mode="bilinear", antialias=True, align_corners=False)
+    resized = F.interpolate(
+        values, (height, width), mode="bilinear", antialias=True, align_corners=False
+    )
     return resized[0].permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8).numpy()
+
+
+def damage_file(file: bytes, other: bytes, damage: str, seed: int) -> bytes | None:
+    """`file`, a JPEG of one scan, after one kind of `FILE_DAMAGE`; None if it is too small for it.
+
+    `other`: another JPEG, from which foreign blocks come. Raises `KeyError` for an unknown damage.
+    """
+    return FILE_DAMAGE[damage](file, other, np.random.default_rng(seed))
+
+
+def _compressed_data(file: bytes) -> tuple[int, int]:
+    """Where the compressed data of a JPEG of one scan begin and end."""
+    start = file.index(SCAN) + 2
+    return start + int.from_bytes(file[start : start + 2], "big"), file.rindex(END)
+
+
+def _overwritten(length: int, content: Callable[[bytes, Generator], bytes]) -> Spoil:
+    """Overwrite whole sectors within the compressed data, aligned as on a disk."""
+
+    def spoil(file: bytes, other: bytes, generator: Generator) -> bytes | None:
+        start, end = _compressed_data(file)
+        first, last = -(-start // SECTOR), (end - length) // SECTOR
+        if last < first:
+            return None
+        place = SECTOR * int(generator.integers(first, last + 1))
+        return file[:place] + content(other, generator) + file[place + length :]
+
+    return spoil
+
+
+def _of_another(other: bytes, generator: Generator) -> bytes:
+    start, end = _compressed_data(other)
+    place = int(generator.integers(start, max(start + 1, end - SECTOR)))
+    return other[place : place + SECTOR].ljust(SECTOR, b"\0")
+
+
+def _cut(share: float | None = None) -> Spoil:
+    """Cut the compressed data off after a share of them (None: anywhere), and close the file."""
+
+    def spoil(file: bytes, _: bytes, generator: Generator) -> bytes:
+        start, end = _compressed_data(file)
+        kept = generator.uniform(0.02, 0.98) if share is None else share
+        return file[: start + int(kept * (end - start))] + END
+
+    return spoil
+
+
+def _zeros_to_the_end(file: bytes, _: bytes, generator: Generator) -> bytes:
+    """As after an interrupted copy for which the whole length had been reserved."""
+    start, end = _compressed_data(file)
+    place = start + int(generator.uniform(0.02, 0.98) * (end - start))
+    return file[:place] + bytes(end - place) + file[end:]
+
+
+def _wrong_byte(file: bytes, _: bytes, generator: Generator) -> bytes:
+    place = int(generator.integers(*_compressed_data(file)))
+    wrong = file[place] ^ int(generator.integers(1, 256))
+    return file[:place] + bytes([wrong]) + file[place + 1 :]
+
+
+FILE_DAMAGE: dict[str, Spoil] = {
+    "a sector of zeros (512 bytes)": _overwritten(SECTOR, lambda *_: bytes(SECTOR)),
+    "a cluster of zeros (4,096 bytes)": _overwritten(CLUSTER, lambda *_: bytes(CLUSTER)),
+    "a sector of random bytes": _overwritten(SECTOR, lambda _, generator: generator.bytes(SECTOR)),
+    "a sector of another photo": _overwritten(SECTOR, _of_another),
+    "cut at 60 % and closed again": _cut(0.6),
+    "cut at 80 % and closed again": _cut(0.8),
+    "cut anywhere and closed again": _cut(),
+    "zeros from anywhere to the end": _zeros_to_the_end,
+    "one wrong byte": _wrong_byte,
+}

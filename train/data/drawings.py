@@ -1,16 +1,20 @@
-"""Procedural drawings of skin lesions: examples for the page that show no patient.
+"""Procedural drawings of skin lesions, and pictures without any (one colour, noise, text).
 
-`python -m train.data.drawings OUT_FOLDER` writes the pictures that ship with the page. They look a
-little like dermatoscopic photos; the networks' answers for them mean nothing.
+`write_examples` writes those that ship with the page. They show no patient and look a little like
+dermatoscopic photos; the networks' answers for them mean nothing. The pictures without a lesion are
+those that a dermatoscopy classifier must refuse.
 """
 
-import sys
 from pathlib import Path
 from typing import Literal, cast
 
 import numpy as np
 import torch
+from numpy.random import Generator
+from PIL import Image, ImageDraw
 from torchvision.io import encode_jpeg
+
+from skin_app.photo.read import Photo
 
 Pattern = Literal["network", "globules", "patchy", "vessels"]
 HEIGHT, WIDTH = 450, 600
@@ -61,7 +65,7 @@ def lesion_outline(seed: int, kind: Pattern, height: int = HEIGHT, width: int = 
 
 
 def _skin_and_shape(
-    generator: np.random.Generator, kind: Pattern, y: np.ndarray, x: np.ndarray
+    generator: Generator, kind: Pattern, y: np.ndarray, x: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The skin (height, width, 3), and mask and depth of the lesion, see `_lesion_shape`."""
     skin = _skin(generator, *x.shape)
@@ -79,7 +83,7 @@ def _step(value: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-np.clip(value, -40, 40)))
 
 
-def _noise(generator: np.random.Generator, height: int, width: int, cells: int) -> np.ndarray:
+def _noise(generator: Generator, height: int, width: int, cells: int) -> np.ndarray:
     """Smooth noise of unit spread with about `cells` bumps across, (height, width)."""
     rows = max(3, round(cells * height / width))
     coarse = generator.normal(size=(rows + 3, cells + 3))
@@ -95,7 +99,7 @@ def _noise(generator: np.random.Generator, height: int, width: int, cells: int) 
     return values / max(float(values.std()), 1e-9)
 
 
-def _skin(generator: np.random.Generator, height: int, width: int) -> np.ndarray:
+def _skin(generator: Generator, height: int, width: int) -> np.ndarray:
     tone = SKIN[generator.integers(len(SKIN))]
     broad = _noise(generator, height, width, 4)[..., None] * np.array([5.0, 6.0, 6.0])
     mottled = _noise(generator, height, width, 30)[..., None] * np.array([2.0, 3.5, 3.0])
@@ -104,7 +108,7 @@ def _skin(generator: np.random.Generator, height: int, width: int) -> np.ndarray
 
 
 def _lesion_shape(
-    generator: np.random.Generator, y: np.ndarray, x: np.ndarray, irregular: float
+    generator: Generator, y: np.ndarray, x: np.ndarray, irregular: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Soft mask in [0, 1], and depth: 1 in the middle, 0 at the border."""
     centre_y, centre_x = generator.uniform(-0.08, 0.08, 2)
@@ -122,9 +126,7 @@ def _lesion_shape(
     return _step((radius - distance) / 0.022), np.clip(1 - distance / radius, 0, 1)
 
 
-def _body(
-    generator: np.random.Generator, colours: np.ndarray, depth: np.ndarray, kind: Pattern
-) -> np.ndarray:
+def _body(generator: Generator, colours: np.ndarray, depth: np.ndarray, kind: Pattern) -> np.ndarray:
     """The lesion's ground colours, (height, width, 3): darker inwards, with blots of colour."""
     height, width = depth.shape
     mottled = 0.14 * _noise(generator, height, width, 7)
@@ -138,7 +140,7 @@ def _body(
     return body
 
 
-def _pattern(generator: np.random.Generator, kind: Pattern, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+def _pattern(generator: Generator, kind: Pattern, y: np.ndarray, x: np.ndarray) -> np.ndarray:
     """Strength of the dark pattern in [0, 1]: a net of lines, or separate round spots."""
     if kind in ("network", "patchy"):
         warp = 0.03 * _noise(generator, *x.shape, cells=12)
@@ -153,7 +155,7 @@ def _pattern(generator: np.random.Generator, kind: Pattern, y: np.ndarray, x: np
 
 
 def _cells(
-    generator: np.random.Generator, y: np.ndarray, x: np.ndarray, count: int
+    generator: Generator, y: np.ndarray, x: np.ndarray, count: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Distance of every place to the nearest and to the second of `count` scattered points."""
     side = int(np.sqrt(count))
@@ -170,9 +172,7 @@ def _cells(
     return nearest, second
 
 
-def _with_hairs(
-    generator: np.random.Generator, picture: np.ndarray, y: np.ndarray, x: np.ndarray
-) -> np.ndarray:
+def _with_hairs(generator: Generator, picture: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
     for _ in range(generator.integers(3, 8)):
         turn, offset = generator.uniform(0, np.pi), generator.uniform(-0.9, 0.9)
         bend, width = generator.uniform(-0.25, 0.25), generator.uniform(0.004, 0.0075)
@@ -196,11 +196,30 @@ def write_examples(folder: Path) -> list[Path]:
     return paths
 
 
-if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("usage: python -m train.data.drawings OUT_FOLDER")
-    for name in EXAMPLES:
-        if Path(sys.argv[1], name).exists():
-            sys.exit(f"{Path(sys.argv[1], name)} is there already: name another folder.")
-    for written in write_examples(Path(sys.argv[1])):
-        print(written)
+def blank(seed: int) -> Photo:
+    """One colour all over."""
+    colour = np.random.default_rng(seed).integers(0, 256, 3, dtype=np.uint8)
+    return Photo(np.broadcast_to(colour, (HEIGHT, WIDTH, 3)).copy())
+
+
+def noise(seed: int) -> Photo:
+    """Independent random pixels, in squares of 1 to 16 pixels a side."""
+    generator = np.random.default_rng(seed)
+    side = int(2 ** generator.integers(0, 5))
+    shape = (HEIGHT // side + 1, WIDTH // side + 1, 3)
+    coarse = generator.integers(0, 256, shape, dtype=np.uint8)
+    return Photo(coarse.repeat(side, axis=0).repeat(side, axis=1)[:HEIGHT, :WIDTH].copy())
+
+
+def text_screenshot(seed: int) -> Photo:
+    """Lines of letters, dark on light or light on dark."""
+    generator = np.random.default_rng(seed)
+    ink, paper = ("black", "white") if generator.random() < 0.5 else ("white", "black")
+    image = Image.new("RGB", (WIDTH, HEIGHT), paper)
+    draw = ImageDraw.Draw(image)
+    size = int(generator.integers(10, 28))
+    letters = np.array(list("abcdefghijklmnopqrstuvwxyz      "))
+    for top in range(size, HEIGHT - size, int(size * 1.5)):
+        line = "".join(generator.choice(letters, generator.integers(20, 60)))
+        draw.text((size, top), line, fill=ink, font_size=size)
+    return Photo(np.array(image))

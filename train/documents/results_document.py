@@ -20,7 +20,7 @@ from train.documents.figures import (
     draw_tsne,
 )
 from train.documents.template import filled
-from train.engine.range_test import choose
+from train.engine.range_test import chosen_rate
 from train.recipes.published import RECIPES
 from train.recipes.studies import STUDIES
 from train.scores.evaluate import measure_weights
@@ -164,7 +164,7 @@ def _setting_figures(evidence: Evidence, folder: Path, prefix: str, curves: list
         draw_tsne(points, diagnoses, figure("tsne"))
     if (evidence.folder / "range-test.csv").is_file():
         tested = pd.read_csv(evidence.folder / "range-test.csv")
-        chosen = choose(tested)
+        chosen = chosen_rate(tested)
         draw_range_test(tested, figure("range-test", chosen=f"{chosen:.2g}"), chosen)
     return figures
 

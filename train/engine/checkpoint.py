@@ -1,22 +1,25 @@
-"""The files that a fold writes while it trains, each replaced in one step."""
+"""The files of a fold: its trained member and its checkpoints, each replaced in one step."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from pickle import UnpicklingError
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from skin_app.network import Member
 from skin_app.output import replace_file
-from train.engine.run import RunError
+from train.engine.run import Run, RunError
+
+Parts = Mapping[str, nn.Module | torch.optim.Optimizer]
 
 
 @dataclass
-class Progress:
+class StageProgress:
     """Where a stage of a fold stands; kept in its checkpoint.
 
     `history`: one entry per epoch; `best_epoch` (from 0) has the lowest validation loss so far, or is
@@ -57,55 +60,45 @@ def save_tensors(tensors: dict[str, Tensor], path: Path) -> None:
         raise _no_space(path, error) from error
 
 
-def save_checkpoint(
-    folder: Path,
-    stage: int,
-    network: nn.Module,
-    averaged: Member,
-    optimiser: torch.optim.Optimizer,
-    progress: Progress,
-) -> None:
-    """Replace the fold's checkpoint. Raises `RunError`; the last good checkpoint is then kept."""
+def load_fold_member(run: Run, fold: int) -> Member:
+    """The trained member of `fold`, in evaluation mode on the CPU."""
+    member = Member(run.recipe.member)
+    member.load_state_dict(load_file(run.fold_folder(fold) / "member.safetensors"))
+    return member.eval()
+
+
+def save_checkpoint(folder: Path, stage: int, parts: Parts, progress: StageProgress) -> None:
+    """Replace the fold's checkpoint. Raises `RunError`; the last good checkpoint is then kept.
+
+    `parts`: what has a state, by name.
+    """
     partial = folder / "checkpoint.partial"
-    state = {
-        "stage": stage,
-        "network": network.state_dict(),
-        "averaged": averaged.state_dict(),
-        "optimiser": optimiser.state_dict(),
-        "progress": vars(progress),
-    }
+    states = {name: part.state_dict() for name, part in parts.items()}
     try:
-        torch.save(state, partial)
+        torch.save({"stage": stage, **states, "progress": vars(progress)}, partial)
         partial.replace(folder / "checkpoint.pt")
     except (OSError, RuntimeError) as error:
         partial.unlink(missing_ok=True)
         raise _no_space(folder / "checkpoint.pt", error) from error
 
 
-def restore(
-    folder: Path,
-    stage: int,
-    network: nn.Module,
-    averaged: Member,
-    optimiser: torch.optim.Optimizer,
-) -> Progress:
-    """Load any checkpoint of `stage` into the three objects; returns the progress stored in it.
+def restore(folder: Path, stage: int, parts: Parts) -> StageProgress:
+    """Load any checkpoint of `stage` into `parts`; returns the progress stored in it.
 
     Raises `RunError` for a damaged checkpoint.
     """
     path = folder / "checkpoint.pt"
     if not path.is_file():
-        return Progress()
+        return StageProgress()
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, KeyError, UnpicklingError) as error:
         raise RunError(f"{path} is damaged: delete it, and this stage starts anew.") from error
     if state["stage"] != stage:  # of the stage before, killed between its end and this start
-        return Progress()
-    network.load_state_dict(state["network"])
-    averaged.load_state_dict(state["averaged"])
-    optimiser.load_state_dict(state["optimiser"])
-    return Progress(**state["progress"])
+        return StageProgress()
+    for name, part in parts.items():
+        part.load_state_dict(state[name])
+    return StageProgress(**state["progress"])
 
 
 def write_json(path: Path, value: object) -> None:

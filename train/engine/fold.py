@@ -34,18 +34,18 @@ from skin_app.photo.read import read_photo
 from skin_app.views import VIEWS
 from train.data.augment import augment, mix
 from train.data.pixels import Pixels
-from train.engine.checkpoint import Progress, restore, save_checkpoint, save_member, write_json
+from train.engine import checkpoint
+from train.engine.class_balance import epoch_rows, log_prior, log_prior_shift, training_weights
 from train.engine.losses import ContrastiveNetwork, contrastive_loss, focal_loss, one_vs_rest_loss
-from train.engine.predict import CHUNK, COUNTS, load_fold_member, mean_logits, views_label
-from train.engine.priors import log_prior, log_prior_shift, training_weights
-from train.engine.processes import gathered, hardware, new_accelerator
+from train.engine.optimiser_and_schedule import head_groups, optimiser_of, parameter_groups, rate_share
+from train.engine.processes import gathered, hardware, new_accelerator, own_parts
 from train.engine.run import Run, RunError
-from train.engine.sampling import epoch_rows, seed_of
-from train.engine.schedules import head_groups, optimiser_of, parameter_groups, rate_share
-from train.engine.start import continued_member, started_member
+from train.engine.start_weights import continued_member, started_member
 
 CHECKPOINT_STEPS = 50
 VALIDATION_BATCH = 64
+CHUNK = 8  # photos that are predicted at once
+COUNTS = (1, 4, VIEWS)  # views averaged
 
 
 def train_fold(run: Run, fold: int, accelerator: Accelerator | None = None, views: int = VIEWS) -> None:
@@ -84,7 +84,7 @@ def train_stage(run: Run, fold: int, index: int, accelerator: Accelerator) -> No
     """
     folder, stage, batch = run.fold_folder(fold), run.recipe.stages[index], run.recipe.batch
     learner = Learner(run, fold, index, stage_start(run, fold, index), accelerator)
-    progress = restore(folder, index, learner.network, learner.averaged, learner.optimiser)
+    progress = checkpoint.restore(folder, index, learner.parts)
     training = np.flatnonzero(run.assignment != fold)
     per_epoch = run.steps_per_epoch(fold)
     steps = per_epoch * stage.epochs
@@ -110,31 +110,28 @@ def train_stage(run: Run, fold: int, index: int, accelerator: Accelerator) -> No
         progress.loss_sum += learner.step(progress.step, images, share)
         progress.step += 1
         bar.update()
-        if progress.step % per_epoch == 0:
-            measured = validate(learner) if stage.objective == "classify" else {}
+        ended = progress.step % per_epoch == 0
+        if ended or progress.step % CHECKPOINT_STEPS == 0:
+            measured = validate(learner) if ended and stage.objective == "classify" else {}
             progress.seconds += time.monotonic() - started
             started = time.monotonic()
-            _end_epoch(learner, progress, measured, share)
-        if progress.step % per_epoch == 0 or progress.step % CHECKPOINT_STEPS == 0:
-            progress.seconds += time.monotonic() - started
-            started = time.monotonic()
+            if ended:
+                _end_epoch(learner, progress, measured, share)
             if accelerator.is_main_process:
-                save_checkpoint(
-                    folder, index, learner.network, learner.averaged, learner.optimiser, progress
-                )
+                checkpoint.save_checkpoint(folder, index, learner.parts, progress)
     bar.close()
     if accelerator.is_main_process:
         if (folder / "best.safetensors").is_file():  # a run killed after this line has it no more
             (folder / "best.safetensors").replace(folder / f"stage-{index}.safetensors")
         history = {"name": stage.name, "kept": progress.best_epoch, "epochs": progress.history}
-        write_json(folder / f"stage-{index}.json", history)
+        checkpoint.write_json(folder / f"stage-{index}.json", history)
         (folder / "checkpoint.pt").unlink(missing_ok=True)
     accelerator.free_memory()
 
 
 def stage_start(run: Run, fold: int, index: int) -> Member:
     """The member that stage `index` starts from: start weights, an earlier run, or the stage before."""
-    torch.manual_seed(seed_of(run.seed, fold))
+    torch.manual_seed(run.seed_of(fold))
     if index == 0 and run.before is not None:
         return continued_member(run.recipe.member, run.before / f"fold-{fold}" / "member.safetensors")
     if index == 0:
@@ -154,14 +151,10 @@ class Learner:
     def __init__(
         self, run: Run, fold: int, index: int, member: Member, accelerator: Accelerator
     ) -> None:
-        if run.micro_batches % accelerator.num_processes:
-            raise RunError(
-                f"{run.micro_batches} micro-batches cannot be shared by {accelerator.num_processes} "
-                f"processes: pass --micro-batches {accelerator.num_processes} (or a multiple of it)."
-            )
         self.run, self.fold, self.index, self.member = run, fold, index, member
         self.stage = stage = run.recipe.stages[index]
         self.accelerator, self.device = accelerator, accelerator.device
+        self.own_parts = own_parts(accelerator, run.micro_batches)
         contrastive = stage.objective == "contrast"
         for name, parameter in member.backbone.named_parameters():
             parameter.requires_grad_(not name.startswith(stage.frozen))
@@ -170,18 +163,20 @@ class Learner:
         self.memory_format = memory_format(member)
         member.to(device=self.device, memory_format=self.memory_format)  # pyright: ignore[reportCallIssue]
         self.averaged = copy.deepcopy(member).eval().requires_grad_(False)
-        torch.manual_seed(seed_of(run.seed, fold, index))
+        torch.manual_seed(run.seed_of(fold, index))
         self.network: nn.Module = member
         heads = []
         if contrastive:
             self.network = ContrastiveNetwork(member, run.recipe.projection).to(self.device)
             heads = head_groups([self.network.project], stage.head_rate, stage.weight_decay)
         self.optimiser = optimiser_of(stage, parameter_groups(member, stage) + heads)
+        parts = {"network": self.network, "averaged": self.averaged, "optimiser": self.optimiser}
+        self.parts: checkpoint.Parts = parts
         counts = np.bincount(run.data.labels[run.assignment != fold], minlength=len(CODES))
-        self.class_weights = torch.from_numpy(training_weights(counts, run.recipe)).float()
-        self.class_weights = self.class_weights.to(self.device)
-        prior = torch.from_numpy(log_prior(counts)).float().to(self.device)
-        self.added_to_logits = run.recipe.logit_adjustment * prior
+        weights, prior = training_weights(counts, run.recipe), log_prior(counts)
+        self.class_weights = torch.from_numpy(weights).float().to(self.device)
+        adjustment = run.recipe.logit_adjustment * torch.from_numpy(prior).float()
+        self.added_to_logits = adjustment.to(self.device)
         self.size = run.recipe.member.size
         self.pixels = Pixels(run.squares, self.device)
         self.labels = torch.tensor(run.data.labels)
@@ -210,7 +205,7 @@ class Learner:
         weight changes, when loss or gradient is not finite.
         """
         run, accelerator = self.run, self.accelerator
-        parts = range(accelerator.process_index, run.micro_batches, accelerator.num_processes)
+        parts = self.own_parts
         self.network.train()
         for module in self.member.backbone.modules():  # frozen layers keep their batch statistics
             if isinstance(module, _BatchNorm) and not module.weight.requires_grad:
@@ -222,7 +217,7 @@ class Learner:
         for part in parts:
             for buffer, value in zip(self.statistics, before, strict=True):
                 buffer.copy_(value)
-            seed = seed_of(run.seed, self.fold, self.index, number, part)
+            seed = run.seed_of(self.fold, self.index, number, part)
             last = part == parts[-1]  # processes exchange gradients once per step
             with nullcontext() if last else accelerator.no_sync(self.prepared):
                 loss = self._loss(rows[part :: run.micro_batches], seed)
@@ -291,8 +286,7 @@ def validate(learner: Learner) -> dict[str, float]:
         images = images.contiguous(memory_format=learner.memory_format)
         with torch.inference_mode(), precision(learner.device):
             logits += learner.averaged(images).logits.float().cpu().tolist()
-    pairs = gathered(accelerator, list(zip(own.tolist(), logits, strict=True)))
-    pairs.sort(key=lambda pair: pair[0])
+    pairs = sorted(gathered(accelerator, list(zip(own.tolist(), logits, strict=True))))
     shift = torch.from_numpy(log_prior_shift(run.data.labels, run.recipe))
     all_logits = torch.tensor([pair[1] for pair in pairs], dtype=torch.float64) - shift
     labels = torch.from_numpy(run.data.labels[held_out])
@@ -307,7 +301,9 @@ def validate(learner: Learner) -> dict[str, float]:
     }
 
 
-def _end_epoch(learner: Learner, progress: Progress, measured: dict[str, float], share: float) -> None:
+def _end_epoch(
+    learner: Learner, progress: checkpoint.StageProgress, measured: dict[str, float], share: float
+) -> None:
     """Write the epoch into the history, and keep its weights when they are the best so far."""
     run, fold, epoch = learner.run, learner.fold, len(progress.history)
     loss = measured.get("validation_loss")
@@ -333,7 +329,7 @@ def _end_epoch(learner: Learner, progress: Progress, measured: dict[str, float],
         progress.best_loss = progress.best_loss if loss is None else loss
         progress.best_epoch = epoch
         if learner.accelerator.is_main_process:
-            save_member(learner.averaged, run.fold_folder(fold) / "best.safetensors")
+            checkpoint.save_member(learner.averaged, run.fold_folder(fold) / "best.safetensors")
 
 
 def _finish(run: Run, fold: int, accelerator: Accelerator) -> None:
@@ -341,9 +337,9 @@ def _finish(run: Run, fold: int, accelerator: Accelerator) -> None:
     folder = run.fold_folder(fold)
     if not run.recipe.stages:  # nothing is trained: the member and its history are the earlier run's
         assert run.before is not None
-        save_member(stage_start(run, fold, 0), folder / "member.safetensors")
+        checkpoint.save_member(stage_start(run, fold, 0), folder / "member.safetensors")
         earlier = run.before / f"fold-{fold}" / "history.json"
-        write_json(folder / "history.json", json.loads(earlier.read_text()))
+        checkpoint.write_json(folder / "history.json", json.loads(earlier.read_text()))
         return
     last = folder / f"stage-{len(run.recipe.stages) - 1}.safetensors"
     if last.is_file():  # a run killed after this line has it no more
@@ -357,7 +353,7 @@ def _finish(run: Run, fold: int, accelerator: Accelerator) -> None:
         "hardware": hardware(accelerator),
         "processes": accelerator.num_processes,
     }
-    write_json(folder / "history.json", history)
+    checkpoint.write_json(folder / "history.json", history)
     for path in [*parts, *folder.glob("stage-*.safetensors")]:
         path.unlink()
 
@@ -369,7 +365,7 @@ def predict_held_out(run: Run, fold: int, accelerator: Accelerator, views: int =
     share the images.
     """
     device = accelerator.device
-    group = MemberGroup([load_fold_member(run, fold).to(device)])
+    group = MemberGroup([checkpoint.load_fold_member(run, fold).to(device)])
     counts = [count for count in COUNTS if count <= views]
     held_out = np.flatnonzero(run.assignment == fold)
     own = held_out[accelerator.process_index :: accelerator.num_processes]
@@ -377,7 +373,9 @@ def predict_held_out(run: Run, fold: int, accelerator: Accelerator, views: int =
     for start in tqdm(range(0, len(own), CHUNK), f"predict fold {fold}", mininterval=10):
         rows = own[start : start + CHUNK]
         photos = [read_photo(str(path)) for path in run.data.table["path"].iloc[rows]]
-        for row, means in zip(rows, mean_logits(group, photos, counts, device), strict=True):
+        (answer,) = group.read(group.inputs(photos, counts[-1]), device)
+        means_of = torch.stack([answer.by_view[:, :count].mean(dim=1) for count in counts], dim=1)
+        for row, means in zip(rows, means_of, strict=True):
             image = run.data.table.iloc[row]
             values = means.flatten().tolist()
             records.append((int(row), [image["image_id"], image["dx"], fold, *values]))
@@ -388,6 +386,11 @@ def predict_held_out(run: Run, fold: int, accelerator: Accelerator, views: int =
         table = pd.DataFrame([record for _, record in records], columns=columns)
         text = table.to_csv(index=False, float_format="%.6g")
         replace_file(run.fold_folder(fold) / "predictions.csv", text)
+
+
+def views_label(count: int) -> str:
+    """The part of a column's name that states the number of views averaged."""
+    return f"{count}view{'s' if count > 1 else ''}"
 
 
 def memory_format(member: Member) -> torch.memory_format:

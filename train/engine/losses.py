@@ -12,18 +12,6 @@ from torch.nn import functional as F
 from skin_app.network import Member
 
 
-def class_weights(counts: Tensor, power: float) -> Tensor:
-    """Weights per class, mean 1 over the images.
-
-    `counts`: (classes,) images per class (a class without any counts as one). `power`: 0
-    gives no weighting, 1 the class-ratio weights of Le et al. 2020 (N / (classes * n)), 0.5 their
-    square root.
-    """
-    counts = counts.clamp(min=1)
-    weights = (counts.sum() / (len(counts) * counts.double())) ** power
-    return (weights * counts.sum() / (weights * counts).sum()).float()
-
-
 def focal_loss(
     logits: Tensor, targets: Tensor, weights: Tensor, gamma: float, smoothing: float = 0.0
 ) -> Tensor:

@@ -7,6 +7,7 @@ from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs, gather_object
 
 from skin_app.hardware import best_device, describe, has_bfloat16
+from train.recipes.recipe import RunError
 
 Result = TypeVar("Result")
 
@@ -36,6 +37,20 @@ def in_turn(accelerator: Accelerator, action: Callable[[], Result]) -> Result:
             results.append(action())
         accelerator.wait_for_everyone()
     return results[0]
+
+
+def own_parts(accelerator: Accelerator, micro_batches: int) -> range:
+    """Numbers of the micro-batches that this process computes.
+
+    Raises `RunError` when the processes cannot share them equally.
+    """
+    processes = accelerator.num_processes
+    if micro_batches % processes:
+        raise RunError(
+            f"{micro_batches} micro-batches cannot be shared by {processes} processes: pass "
+            f"--micro-batches {processes} (or a multiple of it)."
+        )
+    return range(accelerator.process_index, micro_batches, processes)
 
 
 def gathered(accelerator: Accelerator, own: list[Any]) -> list[Any]:

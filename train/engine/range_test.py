@@ -14,10 +14,10 @@ from accelerate import Accelerator
 from tqdm import tqdm
 
 from skin_app.output import replace_file
-from train.engine.fold import Learner, seed_of
+from train.engine.class_balance import epoch_rows
+from train.engine.fold import Learner
 from train.engine.run import Run, RunError, check_folds
-from train.engine.sampling import epoch_rows
-from train.engine.start import started_member
+from train.engine.start_weights import started_member
 
 SMOOTHING = 0.9  # decay of the running mean of the loss
 DIVERGED = 4.0  # times the least smoothed loss
@@ -53,7 +53,7 @@ def find_rate(
     check_folds((fold,), run.recipe)
     if not 0 <= stage < len(run.recipe.stages):
         raise RunError(f"There is no stage {stage}: the recipe has 0 to {len(run.recipe.stages) - 1}.")
-    torch.manual_seed(seed_of(run.seed, fold))
+    torch.manual_seed(run.seed_of(fold))
     member = started_member(run.recipe.member, run.init)
     learner = Learner(run, fold, stage, member, accelerator)
     top = max(group["peak_rate"] for group in learner.optimiser.param_groups)
@@ -78,7 +78,7 @@ def find_rate(
             break
     accelerator.free_memory()
     table = pd.DataFrame({"rate": rates[: len(losses)], "loss": losses, "smoothed": smooth(losses)})
-    return RangeTest(table, choose(table), diverged)
+    return RangeTest(table, chosen_rate(table), diverged)
 
 
 def smooth(losses: list[float]) -> list[float]:
@@ -90,7 +90,7 @@ def smooth(losses: list[float]) -> list[float]:
     return smoothed
 
 
-def choose(table: pd.DataFrame) -> float:
+def chosen_rate(table: pd.DataFrame) -> float:
     """A tenth of the rate with the least smoothed loss.
 
     `table`: the columns rate and smoothed. Raises `RunError` when the loss never falls.

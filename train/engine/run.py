@@ -14,12 +14,12 @@ import pandas as pd
 from skin_app.diagnoses import CODES
 from skin_app.output import replace_file
 from skin_app.weights.verify import file_hash
-from train.data.folds import image_folds, lesion_folds, write_folds
-from train.data.ham10000 import TEXT, Dataset, cached_squares
-from train.engine.outputs import check_run_folder
-from train.engine.priors import log_prior_shift
-from train.engine.sampling import steps_per_epoch
-from train.engine.start import built
+from train.data.folds import assign_folds, write_folds
+from train.data.ham10000 import TEXT, Dataset
+from train.data.pixels import cached_squares
+from train.engine.class_balance import log_prior_shift, steps_per_epoch
+from train.engine.overwriting import check_run_folder
+from train.engine.start_weights import built
 from train.recipes.recipe import Recipe, RunError
 
 PACKAGES = ("torch", "torchvision", "timm", "accelerate", "numpy", "scikit-learn")
@@ -54,6 +54,10 @@ class Run:
     def steps_per_epoch(self, fold: int) -> int:
         return steps_per_epoch(self.recipe, self.data.labels[self.assignment != fold])
 
+    def seed_of(self, *parts: int) -> int:
+        """One seed from the run's and further numbers; neighbours do not collide."""
+        return int(np.random.SeedSequence((self.seed, *parts)).generate_state(1)[0])
+
 
 def prepare(
     folder: Path,
@@ -83,7 +87,7 @@ def prepare(
             f"A batch of {recipe.batch} does not part into {micro_batches} equal micro-batches: "
             "choose a divisor."
         )
-    check_frozen(recipe)
+    _check_frozen(recipe)
     settings = {
         "recipe": recipe.to_dict(),
         "seed": seed,
@@ -95,61 +99,33 @@ def prepare(
         "versions": {"python": platform.python_version()} | {p: version(p) for p in PACKAGES},
     }
     if before is not None:
-        settings |= _after(before, settings)
+        settings |= _after(before, data)
     settings = json.loads(json.dumps(settings))
     check_run_folder(folder)  # of a study, each setting has its own
     folder.mkdir(parents=True, exist_ok=True)
-    stamp = folder / "run.json"
-    earlier = None if before is None else _read_folds(before, data)
-    if stamp.is_file() and any(folder.glob("fold-*/*")):
-        written = _read_stamp(stamp)
+    begun = (folder / "run.json").is_file() and any(folder.glob("fold-*/*"))
+    if begun:
+        written = _settings(folder)
         # fields that the recipe got since then have their defaults
-        written["recipe"] = json.loads(json.dumps(recipe_of(written, stamp).to_dict()))
+        written["recipe"] = json.loads(json.dumps(_recipe_of(written, folder).to_dict()))
         if any(written.get(key) != settings.get(key) for key in CHECKED):
             raise RunError(
                 f"{folder} holds a run with another recipe, seed, data, micro-batches or start "
                 "weights: choose another --out folder, or delete that one."
             )
-        assignment = _same_folds(_read_folds(folder, data), earlier, before)
+        assignment = _read_folds(folder, data)
     else:
-        split = lesion_folds if recipe.split == "lesion" else image_folds
-        assignment = _same_folds(split(data, recipe.folds, seed), earlier, before)
-        write_folds(data, assignment, folder / "folds.csv")
-        replace_file(stamp, json.dumps(settings, indent=1))
+        lesions = data.groups if recipe.split == "lesion" else None
+        assignment = assign_folds(data.labels, lesions, recipe.folds, seed)
+    if before is not None and (_read_folds(before, data) != assignment).any():
+        # the earlier members may have seen held-out images
+        raise RunError(f"{before} has other folds: go on after a run of the same split and seed.")
+    if not begun:
+        write_folds(data.table, assignment, folder / "folds.csv")
+        replace_file(folder / "run.json", json.dumps(settings, indent=1))
     squares = cached_squares(data, recipe.cache_side, folder.parent / "cache")
     start = start_name(settings)
     return Run(folder, data, squares, assignment, recipe, seed, init, start, micro_batches, before)
-
-
-def check_frozen(recipe: Recipe) -> None:
-    """Raise `RunError` for a frozen part that the backbone does not have, before images are decoded."""
-    names = [name for name, _ in built(recipe.member).backbone.named_parameters()]
-    for index, stage in enumerate(recipe.stages):
-        for prefix in stage.frozen:
-            if not any(name.startswith(prefix) for name in names):
-                raise RunError(
-                    f"The recipe freezes {prefix}, which {recipe.member.architecture} does not have: "
-                    f"pass --set 'stages.{index}.frozen=[]' to train all of it, or name its own parts "
-                    "there."
-                )
-
-
-def check_before(run: Run, folds: Sequence[int]) -> None:
-    """Raise `RunError` for folds that the run to go on from does not have, before any is trained."""
-    if run.before is None:
-        return
-    trained = [f for f in folds if (run.before / f"fold-{f}" / "member.safetensors").is_file()]
-    missing = sorted(set(folds) - set(trained))
-    if missing:
-        raise RunError(
-            f"{run.before} has no finished fold {', '.join(map(str, missing))} to go on from: finish "
-            "it, or name with --fold those that are."
-        )
-
-
-def counts_scc(folder: Path) -> bool:
-    """Whether the run in `folder` counts squamous cell carcinomas as akiec; raises `RunError`."""
-    return bool(_settings(folder).get("scc_as_akiec", False))  # older runs left them out
 
 
 def open_run(folder: Path, data: Dataset) -> Run:
@@ -158,38 +134,18 @@ def open_run(folder: Path, data: Dataset) -> Run:
     Raises `RunError` when there is none, or when it was trained on other data.
     """
     settings = _settings(folder)
-    recipe = recipe_of(settings, folder / "run.json")
+    recipe = _recipe_of(settings, folder)
     if settings["data_fingerprint"] != data.fingerprint:
         raise RunError(f"{folder} was trained on other data: pass the same folder with --data.")
     assignment = _read_folds(folder, data)
     squares = cached_squares(data, recipe.cache_side, folder.parent / "cache")
-    return Run(
-        folder,
-        data,
-        squares,
-        assignment,
-        recipe,
-        settings["seed"],
-        None,
-        start_name(settings),
-        settings["micro_batches"],
-    )
+    seed, start, parts = settings["seed"], start_name(settings), settings["micro_batches"]
+    return Run(folder, data, squares, assignment, recipe, seed, None, start, parts)
 
 
-def _after(before: Path, settings: dict[str, Any]) -> dict[str, Any]:
-    """What `run.json` states about the earlier run. Raises `RunError` when that run does not fit."""
-    earlier = _settings(before)
-    if earlier["data_fingerprint"] != settings["data_fingerprint"]:
-        raise RunError(f"{before} was trained on other data: go on after a run on the same images.")
-    kept = ("recipe", "seed", "micro_batches", "init", "after")
-    return {"init": earlier["init"], "after": {key: earlier[key] for key in kept if key in earlier}}
-
-
-def _same_folds(own: np.ndarray, earlier: np.ndarray | None, before: Path | None) -> np.ndarray:
-    """`own`; raises `RunError` if the earlier members may have seen held-out images."""
-    if earlier is not None and (earlier != own).any():
-        raise RunError(f"{before} has other folds: go on after a run of the same split and seed.")
-    return own
+def counts_scc(folder: Path) -> bool:
+    """Whether the run in `folder` counts squamous cell carcinomas as akiec; raises `RunError`."""
+    return bool(_settings(folder).get("scc_as_akiec", False))  # older runs left them out
 
 
 def start_name(settings: dict[str, Any]) -> str:
@@ -205,23 +161,61 @@ def start_name(settings: dict[str, Any]) -> str:
     return init["name"] if init else f"timm {settings['recipe']['member']['architecture']}"
 
 
-def check_folds(folds: tuple[int, ...], recipe: Recipe) -> None:
+def check_folds(folds: Sequence[int], recipe: Recipe) -> None:
     """Raise `RunError` for a fold that the recipe does not have."""
     for fold in folds:
         if not 0 <= fold < recipe.folds:
             raise RunError(f"There is no fold {fold}: the recipe has 0 to {recipe.folds - 1}.")
 
 
-def recipe_of(settings: dict[str, Any], source: Path) -> Recipe:
-    """The recipe in the settings read from `source`; raises `RunError` for one of another version."""
+def check_before(run: Run, folds: Sequence[int]) -> None:
+    """Raise `RunError` for folds that the run to go on from does not have, before any is trained."""
+    before = run.before
+    if before is None:
+        return
+    missing = sorted(
+        {fold for fold in folds if not (before / f"fold-{fold}" / "member.safetensors").is_file()}
+    )
+    if missing:
+        raise RunError(
+            f"{before} has no finished fold {', '.join(map(str, missing))} to go on from: "
+            "finish it, or name with --fold those that are."
+        )
+
+
+def _check_frozen(recipe: Recipe) -> None:
+    """Raise `RunError` for a frozen part that the backbone does not have, before images are decoded."""
+    names = [name for name, _ in built(recipe.member).backbone.named_parameters()]
+    for index, stage in enumerate(recipe.stages):
+        for prefix in stage.frozen:
+            if not any(name.startswith(prefix) for name in names):
+                raise RunError(
+                    f"The recipe freezes {prefix}, which {recipe.member.architecture} does not have: "
+                    f"pass --set 'stages.{index}.frozen=[]' to train all of it, or name its own parts "
+                    "there."
+                )
+
+
+def _after(before: Path, data: Dataset) -> dict[str, Any]:
+    """What `run.json` states about the earlier run. Raises `RunError` when that run does not fit."""
+    earlier = _settings(before)
+    if earlier["data_fingerprint"] != data.fingerprint:
+        raise RunError(f"{before} was trained on other data: go on after a run on the same images.")
+    kept = ("recipe", "seed", "micro_batches", "init", "after")
+    return {"init": earlier["init"], "after": {key: earlier[key] for key in kept if key in earlier}}
+
+
+def _recipe_of(settings: dict[str, Any], folder: Path) -> Recipe:
+    """The recipe in the settings of the run in `folder`; raises `RunError` for another version's."""
+    stamp = folder / "run.json"
     try:
         recipe = Recipe.from_dict(settings["recipe"])
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(
-            f"{source} describes a recipe that this version does not know ({error}): train it anew."
+            f"{stamp} describes a recipe that this version does not know ({error}): train it anew."
         ) from error
     if recipe.member.codes != CODES:
-        raise RunError(f"{source} lists the diagnoses in another order: train it anew.")
+        raise RunError(f"{stamp} lists the diagnoses in another order: train it anew.")
     return recipe
 
 
@@ -230,10 +224,6 @@ def _settings(folder: Path) -> dict[str, Any]:
     stamp = folder / "run.json"
     if not stamp.is_file():
         raise RunError(f"{folder} holds no run (no run.json): pass the --out folder of `train run`.")
-    return _read_stamp(stamp)
-
-
-def _read_stamp(stamp: Path) -> dict[str, Any]:
     try:
         return json.loads(stamp.read_text())
     except ValueError as error:

@@ -15,7 +15,7 @@ from skin_app.hardware import best_device
 from skin_app.network import Member
 from skin_app.output import beside
 from skin_app.photo.read import read_photo
-from train.engine.predict import load_fold_member
+from train.engine.checkpoint import load_fold_member
 from train.engine.run import Run, RunError
 
 PANEL, CAPTION, HEADER, DPI = 2.6, 0.3, 0.7, 100  # inches, and pixels per inch

@@ -24,10 +24,9 @@ from skin_app.hardware import best_device, precision
 from skin_app.output import replace_file
 from skin_app.photo.read import read_photo
 from skin_app.weights.folder import WeightsError, WeightsFolder
+from train.data.folds import stratified_rows
 from train.data.ham10000 import TEXT
-from train.data.subset import stratified_rows
-from train.engine.checkpoint import write_json
-from train.engine.predict import load_fold_member
+from train.engine.checkpoint import load_fold_member, write_json
 from train.engine.run import Run, RunError
 from train.scores.evidence import FOLDS, gzipped_csv
 

@@ -4,14 +4,13 @@ A preset states what a file of start weights does not: how its network differs f
 normalisation is that of the files named in each line.
 """
 
+from collections.abc import Callable
+
 import timm
 from timm.models import is_model
 
 from skin_app.network import MemberConfig, largest_window
 from train.recipes.recipe import RunError
-
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-HALF = (0.5, 0.5, 0.5)
 
 
 def member_config(name: str, size: int | None = None) -> MemberConfig:
@@ -60,34 +59,27 @@ def swin_stages_123(size: int | None) -> MemberConfig:
         arguments={"img_size": side, "window_size": window, "drop_path_rate": 0.1},
         stages=3,
         size=side,
-        mean=IMAGENET_MEAN,
-        std=IMAGENET_STD,
+        mean=(0.485, 0.456, 0.406),
+        std=(0.229, 0.224, 0.225),
     )
 
 
-def mobilenet_v2(size: int | None) -> MemberConfig:
-    """MobileNetV2 of google-coral/test_data: TensorFlow padding, inputs in [-1, 1]."""
-    return MemberConfig(
+# name -> the member for squares of a size; None is the size of the start weights
+PRESETS: dict[str, Callable[[int | None], MemberConfig]] = {
+    "swin_tiny_stages123": swin_stages_123,
+    # of google-coral/test_data: TensorFlow's padding, inputs in [-1, 1]
+    "mobilenetv2_tf": lambda size: MemberConfig(
         architecture="mobilenetv2_100",
         arguments={"pad_type": "same"},
         size=size or 224,
-        mean=HALF,
-        std=HALF,
-    )
-
-
-def efficientnet_lite2(size: int | None) -> MemberConfig:
-    """EfficientNet-Lite2 of TensorFlow: its padding, inputs (x - 127) / 128."""
-    return MemberConfig(
+        mean=(0.5, 0.5, 0.5),
+        std=(0.5, 0.5, 0.5),
+    ),
+    # of TensorFlow: its padding, inputs (x - 127) / 128
+    "efficientnet_lite2_tf": lambda size: MemberConfig(
         architecture="tf_efficientnet_lite2",
         size=size or 224,
         mean=(127 / 255, 127 / 255, 127 / 255),
         std=(128 / 255, 128 / 255, 128 / 255),
-    )
-
-
-PRESETS = {
-    "swin_tiny_stages123": swin_stages_123,
-    "mobilenetv2_tf": mobilenet_v2,
-    "efficientnet_lite2_tf": efficientnet_lite2,
+    ),
 }

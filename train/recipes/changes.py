@@ -1,194 +1,115 @@
-"""The changes that a study's settings make: functions from the study's recipe to the setting's."""
+"""Changes fields of a recipe, for the command line and for studies, and lists what differs.
 
-from collections.abc import Callable
-from dataclasses import replace
+A field's path is dotted, with the number of the stage after `stages`: `batch`, `member.dropout`,
+`stages.0.epochs`.
+"""
 
-from train.data.augment import Augmentation
-from train.recipes.backbones import member_config, swin_stages_123
-from train.recipes.overrides import changed
-from train.recipes.recipe import Recipe
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-Change = Callable[[Recipe], Recipe]
+from pydantic import ValidationError
 
-
-def no_augmentation(recipe: Recipe) -> Recipe:
-    """`recipe` on plain centre squares."""
-    none = Augmentation(
-        rotation=0.0,
-        flip=False,
-        crop=(1.0, 1.0),
-        shift=0.0,
-        cutout=0.0,
-        cutout_probability=0.0,
-        brightness=0.0,
-        contrast=0.0,
-        saturation=0.0,
-        hue_gain=0.0,
-    )
-    return replace(recipe, augmentation=none)
+from train.recipes.backbones import member_config
+from train.recipes.published import RECIPES
+from train.recipes.recipe import Recipe, RunError
 
 
-def member_with(**values: object) -> Change:
-    """Change fields of the recipe's member."""
-    return lambda recipe: replace(recipe, member=recipe.member.model_copy(update=values))
+def changed(
+    recipe: Recipe,
+    backbone: str | None = None,
+    size: int | None = None,
+    fields: Mapping[str, Any] | None = None,
+) -> Recipe:
+    """`recipe` with another backbone and input size, then with the `fields` (path -> value).
 
-
-def with_backbone(name: str) -> Change:
-    """Change the backbone, at the recipe's input size."""
-    return lambda recipe: changed(recipe, name, recipe.member.size)
-
-
-def recipe_with(**values: object) -> Change:
-    """Change fields of the recipe."""
-    return lambda recipe: replace(recipe, **values)  # pyright: ignore[reportArgumentType]
-
-
-def one_stage(recipe: Recipe) -> Recipe:
-    """A two-stage recipe's network trained as a whole by the classifier's loss.
-
-    It gets as many epochs as the contrastive stage had.
+    The head (pooling, dense layers, dropout) stays the recipe's. Raises `RunError` for unknown paths
+    and impossible values.
     """
-    contrastive, classifier = recipe.stages
-    whole = replace(classifier, name="all", frozen=contrastive.frozen, epochs=contrastive.epochs)
-    return replace(recipe, stages=(whole,))
-
-
-def trained_for(epochs: int, averaging: float) -> Change:
-    """The recipe's first stage for `epochs`; `averaging` is the decay of the running mean."""
-
-    def change(recipe: Recipe) -> Recipe:
-        stage = replace(recipe.stages[0], epochs=epochs)
-        return replace(recipe, stages=(stage,), averaging=averaging)
-
-    return change
-
-
-def one_more(**values: object) -> Change:
-    """One more epoch at a quarter of the first stage's rates; `values` change fields of that stage."""
-
-    def change(recipe: Recipe) -> Recipe:
-        first = recipe.stages[0]
-        gentle = replace(
-            first,
-            epochs=1,
-            backbone_rate=first.backbone_rate / 4,
-            head_rate=first.head_rate / 4,
+    values = recipe.to_dict()
+    if backbone is not None or size is not None:
+        name = backbone or recipe.member.architecture
+        if backbone is None and recipe.member.stages is not None:
+            raise RunError("--size of a cut backbone needs --backbone, such as swin_tiny_stages123.")
+        values["member"] |= member_config(name, size).model_dump(
+            include={"architecture", "arguments", "stages", "size", "mean", "std", "view_sizes"}
         )
-        stage = replace(gentle, **values)  # pyright: ignore[reportArgumentType]
-        return replace(recipe, stages=(stage,), averaging=0.99)
-
-    return change
-
-
-def both(first: Change, then: Change) -> Change:
-    """Two changes, one after the other."""
-    return lambda recipe: then(first(recipe))
-
-
-def augmented(**values: object) -> Change:
-    """Change fields of the recipe's augmentation."""
-
-    def change(recipe: Recipe) -> Recipe:
-        other = replace(recipe.augmentation, **values)  # pyright: ignore[reportArgumentType]
-        return replace(recipe, augmentation=other)
-
-    return change
+        # train on pixels at least as fine as those of the answer
+        values["cache_side"] = max(values["cache_side"], values["member"]["size"])
+    for path, value in (fields or {}).items():
+        _put(values, path, value)
+    try:
+        return Recipe.from_dict(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise RunError(f"The changed recipe is impossible: {where}: {first['msg']}.") from error
 
 
-def at_size(size: int) -> Change:
-    """Swin stages 1-3 at another input size."""
+def parsed_fields(settings: Sequence[str] | None) -> dict[str, Any]:
+    """Path -> value from the command line's `PATH=VALUE`; values are JSON, or else plain words.
 
-    def change(recipe: Recipe) -> Recipe:
-        member = swin_stages_123(size)
-        wanted = member.model_dump(include={"arguments", "size"})
-        return replace(recipe, member=recipe.member.model_copy(update=wanted))
+    Raises `RunError` for a setting without a value.
+    """
+    fields: dict[str, Any] = {}
+    for setting in settings or ():
+        path, equals, text = setting.partition("=")
+        if not equals:
+            raise RunError(f"--set {setting} has no value: write --set FIELD=VALUE.")
+        try:
+            fields[path] = json.loads(text)
+        except ValueError:
+            fields[path] = text
+    return fields
 
-    return change
+
+def leaves(value: Any, path: str = "") -> dict[str, Any]:
+    """Dotted path -> value of every leaf of a recipe as plain values."""
+    if isinstance(value, dict):
+        items = [(str(key), part) for key, part in value.items()]
+    elif path == "stages":
+        items = [(str(index), part) for index, part in enumerate(value)]
+    else:
+        return {path: value}
+    found: dict[str, Any] = {}
+    for key, part in items:
+        found |= leaves(part, f"{path}.{key}" if path else key)
+    return found
 
 
-def unlike(architecture: str, size: int, epochs: int) -> Change:
-    """Another backbone, all of it trained for `epochs`, at one input size of `size` pixels."""
+def changed_fields(recipe: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Where `recipe` (as `to_dict` gives it) differs from the recipe of its name.
 
-    def change(recipe: Recipe) -> Recipe:
-        other = member_config(architecture, size)
-        wanted = other.model_dump(include={"architecture", "arguments", "size", "mean", "std"})
-        member = recipe.member.model_copy(
-            update={
-                **wanted,
-                "arguments": {**other.arguments, "drop_path_rate": 0.1},
-                "stages": None,
-                "view_sizes": (),
-            }
+    Returns dotted field -> (value of the recipe as named, value used); a field that only one of the
+    two has (a stage, an argument of the backbone) counts as None in the other. A field that the recipe
+    got since then has its default. Raises `KeyError` for a name that is no recipe.
+    """
+    named, used = (
+        leaves(json.loads(json.dumps(values.to_dict())))
+        for values in (RECIPES[recipe["name"]], Recipe.from_dict(recipe))
+    )
+    pairs = {field: (named.get(field), used.get(field)) for field in named | used}
+    if not recipe["stages"]:  # one line for missing stages, not one for each of their fields
+        pairs = {field: pair for field, pair in pairs.items() if not field.startswith("stages")}
+        pairs["stages"] = ([stage.name for stage in RECIPES[recipe["name"]].stages], [])
+    return {field: pair for field, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def _put(values: dict[str, Any], path: str, value: Any) -> None:
+    *parents, last = path.split(".")
+    place: Any = values
+    for parent in parents:
+        if isinstance(place, dict):
+            place = place.get(parent)
+        elif isinstance(place, list | tuple) and parent.isdigit() and int(parent) < len(place):
+            place = place[int(parent)]
+        else:
+            place = None
+    if not isinstance(place, dict) or last not in place:
+        raise RunError(
+            f"The recipe has no field {path}: see the dataclasses in train/recipes/recipe.py, "
+            "train/data/augment.py and skin_app/network.py."
         )
-        stage = replace(recipe.stages[0], epochs=epochs, frozen=())
-        return replace(recipe, member=member, stages=(stage,))
-
-    return change
-
-
-def rebuilt(recipe: Recipe) -> Recipe:
-    """The flagship trained whole at 192 px, on images as other cameras and clinics take them."""
-    stage = replace(
-        recipe.stages[0],
-        epochs=9,
-        frozen=(),
-        backbone_rate=2.5e-4,
-        layer_decay=0.8,
-        patience=9,
-        sizes=(96, 96, 96, 96, 192),
-    )
-    augmentation = Augmentation(
-        cutout_probability=0.2,
-        brightness=0.2,
-        contrast=0.2,
-        saturation=0.25,
-        mixup=0.1,
-        painted=0.3,
-        surround=0.15,
-        uneven_light=0.2,
-        cast=0.25,
-        constancy=0.15,
-        blur=0.15,
-        jpeg=0.2,
-    )
-    member = swin_stages_123(192)
-    arguments = {**member.arguments, "drop_path_rate": 0.2}
-    return replace(
-        recipe,
-        member=member.model_copy(update={"arguments": arguments, "view_sizes": (192, 224)}),
-        stages=(stage,),
-        focal_gamma=0.0,
-        class_weight_power=0.0,
-        logit_adjustment=1.0,
-        averaging=0.996,
-        augmentation=augmentation,
-    )
-
-
-def longer(recipe: Recipe) -> Recipe:
-    """`rebuilt`, ten more epochs at 192 px with half the damage, no mixup, less stochastic depth."""
-    whole = rebuilt(recipe)
-    stage = replace(whole.stages[0], epochs=10, backbone_rate=2e-4, patience=10, sizes=())
-    augmentation = replace(
-        whole.augmentation,
-        mixup=0.0,
-        painted=0.2,
-        surround=0.1,
-        uneven_light=0.1,
-        constancy=0.1,
-        blur=0.1,
-        jpeg=0.15,
-    )
-    arguments = {**whole.member.arguments, "drop_path_rate": 0.1}
-    member = whole.member.model_copy(update={"arguments": arguments})
-    return replace(whole, member=member, stages=(stage,), augmentation=augmentation)
-
-
-def viewed_at(*sizes: int) -> Change:
-    """Nothing trained: other sizes of the views, in pixels."""
-    return lambda recipe: replace(member_with(view_sizes=sizes)(recipe), stages=())
-
-
-def unchanged(recipe: Recipe) -> Recipe:
-    """The study's recipe itself."""
-    return recipe
+    if isinstance(place[last], int | float) and not isinstance(value, int | float):
+        raise RunError(f"{path} is a number: {value!r} is not.")
+    place[last] = value

@@ -4,9 +4,7 @@ We chose the fields that a publication, as far as we could read it, leaves open;
 lists them.
 """
 
-import json
 from dataclasses import replace
-from typing import Any
 
 from train.data.augment import Augmentation
 from train.recipes.backbones import member_config, swin_stages_123
@@ -163,36 +161,3 @@ SUPERCON2022 = Recipe(
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe for recipe in (FLAGSHIP, LE2020, MISHRA2019, TEES3R2019, SUPERCON2022)
 }
-
-
-def changed_fields(recipe: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Where `recipe` (as `to_dict` gives it) differs from the recipe of its name.
-
-    Returns dotted field -> (value of the recipe as named, value used); a field that only one of the
-    two has (a stage, an argument of the backbone) counts as None in the other. A field that the recipe
-    got since then has its default. Raises `KeyError` for a name that is no recipe.
-    """
-    named, used = (
-        leaves(json.loads(json.dumps(values.to_dict())))
-        for values in (RECIPES[recipe["name"]], Recipe.from_dict(recipe))
-    )
-    fields = [*named, *(field for field in used if field not in named)]
-    pairs = {field: (named.get(field), used.get(field)) for field in fields}
-    if not recipe["stages"]:  # one line for missing stages, not one for each of their fields
-        pairs = {field: pair for field, pair in pairs.items() if not field.startswith("stages")}
-        pairs["stages"] = ([stage.name for stage in RECIPES[recipe["name"]].stages], [])
-    return {field: pair for field, pair in pairs.items() if pair[0] != pair[1]}
-
-
-def leaves(value: Any, path: str = "") -> dict[str, Any]:
-    """Dotted path -> value of every leaf of a recipe as plain values."""
-    if isinstance(value, dict):
-        items = [(str(key), part) for key, part in value.items()]
-    elif path == "stages":
-        items = [(str(index), part) for index, part in enumerate(value)]
-    else:
-        return {path: value}
-    found: dict[str, Any] = {}
-    for key, part in items:
-        found |= leaves(part, f"{path}.{key}" if path else key)
-    return found

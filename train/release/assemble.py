@@ -20,9 +20,10 @@ from safetensors.torch import save
 from skin_app.diagnoses import CODES
 from skin_app.weights.contract import Contract, Training
 from skin_app.weights.quantisation import Stored, packed
-from train.engine.predict import COUNTS, load_fold_member
+from train.engine.checkpoint import load_fold_member
+from train.engine.fold import COUNTS
 from train.engine.run import Run, RunError
-from train.engine.start import start_licence
+from train.engine.start_weights import start_licence
 from train.release.gallery_index import gallery_embeddings
 from train.release.int8 import as_loaded, measure_rounding
 from train.release.weights_folder import write_folder

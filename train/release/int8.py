@@ -14,7 +14,7 @@ from skin_app.photo.read import read_photo
 from skin_app.views import VIEWS
 from skin_app.weights.contract import Rounding
 from skin_app.weights.quantisation import Stored, packed, unpacked
-from train.engine.predict import CHUNK, mean_logits
+from train.engine.fold import CHUNK
 from train.scores.evidence import Evidence
 
 CHECKED = 200  # images of a fold
@@ -42,7 +42,10 @@ def measure_rounding(
         some = np.unique(np.linspace(0, len(held_out) - 1, CHECKED).round().astype(int))
         for rows in np.array_split(held_out[some], range(CHUNK, len(some), CHUNK)):
             photos = [read_photo(paths[image]) for image in kept.table["image_id"].iloc[rows]]
-            logits = [mean_logits(group, photos, (VIEWS,), device)[:, 0].numpy() for group in unseen]
+            logits = [
+                group.read(group.inputs(photos, VIEWS), device)[0].by_view.mean(dim=1).numpy()
+                for group in unseen
+            ]
             rounded, before = np.mean(logits, axis=0), kept.logits[VIEWS][rows]
             changes.append(np.abs(rounded - before))
             same.append(rounded.argmax(axis=1) == before.argmax(axis=1))

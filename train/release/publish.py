@@ -18,7 +18,8 @@ from huggingface_hub.utils import validate_repo_id
 from skin_app.weights.contract import CONTRACT
 from skin_app.weights.folder import WeightsFolder
 from skin_app.weights.hub import FAULTS, as_hub_error, be_patient
-from train.data.ham10000 import IDS, TEXT
+from train.data.ham10000 import TEXT
+from train.data.isic_diagnoses import IDS
 from train.documents.template import filled
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -19,7 +19,7 @@ from skin_app.weights.quantisation import packed
 from skin_app.weights.verify import file_hash
 from train.documents.card_and_readme import model_card
 from train.engine.checkpoint import save_tensors
-from train.engine.outputs import check_weights_folder
+from train.engine.overwriting import check_weights_folder
 from train.release.gallery_index import same_photo
 from train.scores.evidence import FOLDS
 

@@ -26,8 +26,8 @@ from skin_app.patients import normalised
 from skin_app.weights.evaluation import FILE as OUT_OF_FOLD
 from skin_app.weights.folder import open_weights
 from train.data.ham10000 import TEXT, DataError
-from train.engine.predict import views_label
-from train.engine.priors import log_prior_shift
+from train.engine.class_balance import log_prior_shift
+from train.engine.fold import views_label
 from train.engine.run import Run
 from train.scores.crossfit import Bias, cross_fitted
 from train.scores.metrics import RULES, Scores, scores_by_rule

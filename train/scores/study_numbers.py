@@ -14,7 +14,7 @@ import pandas as pd
 from skin_app.diagnoses import CODES
 from train.data.ham10000 import DataError
 from train.engine.run import start_name
-from train.recipes.published import changed_fields
+from train.recipes.changes import changed_fields
 from train.scores.crossfit import Bias
 from train.scores.differences import Compared, Side, compare_by_rule, compare_settings, sides
 from train.scores.evidence import Evidence, read_evidence, read_json

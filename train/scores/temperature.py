@@ -1,6 +1,6 @@
 """Fits the calibration to out-of-fold predictions: a temperature per number of views, optional biases.
 
-The prior shift of the recipe (`train.engine.priors`) is subtracted from the logits first.
+The prior shift of the recipe (`train.engine.class_balance`) is subtracted from the logits first.
 Source: Guo et al., "On Calibration of Modern Neural Networks" (2017).
 """
 

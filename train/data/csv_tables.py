@@ -8,6 +8,7 @@ import codecs
 import csv
 import io
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -17,8 +18,8 @@ HEAD_BYTES = 65_536
 NAMED = re.compile(r'\ufeff?"?sep=(.)"?\r?\n', re.IGNORECASE)  # Excel's own first line
 
 
-class TableError(ValueError):
-    """The file is no table; the message says why and needs the file's name before it."""
+class DataError(ValueError):
+    """The data folder cannot be used; the message is one sentence that says what to do."""
 
 
 def column_names(path: Path) -> list[str]:
@@ -26,25 +27,25 @@ def column_names(path: Path) -> list[str]:
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
     try:
-        rows = _rows(_decoded(head, final=len(head) < HEAD_BYTES), only_first=True)
-    except TableError:
+        rows = _rows(path.name, _decoded(path.name, head, final=len(head) < HEAD_BYTES))
+        return _names(next(rows, (0, []))[1])
+    except DataError:
         return []
-    return _names(rows[0][1]) if rows else []
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """All rows as text without surrounding blanks, "" for an empty cell. Raises `TableError`."""
-    rows = _rows(_decoded(path.read_bytes(), final=True))
-    names = _names(rows[0][1]) if rows else []
+    """All rows as text without surrounding blanks, "" for an empty cell. Raises `DataError`."""
+    rows = _rows(path.name, _decoded(path.name, path.read_bytes(), final=True))
+    names = _names(next(rows, (0, []))[1])
     twice = sorted({name for name in names if name and names.count(name) > 1})
     if twice:
-        raise TableError(f"has two columns {twice[0]}: keep one of them")
+        raise DataError(f"{path.name} has two columns {twice[0]}: keep one of them.")
     cells = []
-    for line, row in rows[1:]:
+    for line, row in rows:
         if any(cell.strip() for cell in row[len(names) :]):
-            raise TableError(
-                f"has {len(row)} cells in line {line}, but {len(names)} columns: put a cell that holds "
-                "the separator into quotes"
+            raise DataError(
+                f"{path.name} has {len(row)} cells in line {line}, but {len(names)} columns: put a "
+                "cell that holds the separator into quotes."
             )
         padded = row[: len(names)] + [""] * (len(names) - len(row))
         cells.append([cell.strip() for cell in padded])
@@ -55,28 +56,27 @@ def _names(row: list[str]) -> list[str]:
     return [name.strip().lower() for name in row]
 
 
-def _rows(text: str, only_first: bool = False) -> list[tuple[int, list[str]]]:
+def _rows(name: str, text: str) -> Iterator[tuple[int, list[str]]]:
     """Number of its last line, and the cells, of each row that is not blank."""
     named = NAMED.match(text)
     lines = io.StringIO(text[named.end() :] if named else text.removeprefix("\ufeff"), newline="")
     first = next((line for line in lines if line.strip()), "")
     lines.seek(0)
     reader = csv.reader(lines, delimiter=named[1] if named else _separator(first))
-    rows = []
     try:
         for row in reader:
+            line = reader.line_num + bool(named)
             if any("\n" in cell for cell in row):
-                raise TableError(
-                    f"has a line break in a cell, which ends in line {reader.line_num + bool(named)}: "
-                    "most likely a quotation mark is missing or too many there or before"
+                raise DataError(
+                    f"{name} has a line break in a cell, which ends in line {line}: most likely a "
+                    "quotation mark is missing or too many there or before."
                 )
             if any(cell.strip() for cell in row):
-                rows.append((reader.line_num + bool(named), row))
-                if only_first:
-                    break
+                yield line, row
     except csv.Error as error:
-        raise TableError(f"cannot be read as a table ({error}): export it anew as CSV") from error
-    return rows
+        raise DataError(
+            f"{name} cannot be read as a table ({error}): export it anew as CSV."
+        ) from error
 
 
 def _separator(line: str) -> str:
@@ -84,7 +84,7 @@ def _separator(line: str) -> str:
     return max(SEPARATORS, key=unquoted.count)
 
 
-def _decoded(data: bytes, final: bool) -> str:
+def _decoded(name: str, data: bytes, final: bool) -> str:
     """`data` as text; `final`: whether it is the whole file, not only its beginning."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encodings = ["utf-16"]
@@ -99,4 +99,4 @@ def _decoded(data: bytes, final: bool) -> str:
             continue
         if "\0" not in text:
             return text
-    raise TableError("is no text: export it as CSV in UTF-8")
+    raise DataError(f"{name} is no text: export it as CSV in UTF-8.")

@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from numpy.random import Generator
+from PIL import Image, ImageFont
+from PIL.ImageDraw import Draw, ImageDraw
 from scipy import ndimage
 
 from skin_app.photo.read import Photo
 
 FINE = 3  # strokes are drawn at this multiple of the resolution, then averaged for soft edges
-Painter = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+Painter = Callable[[np.ndarray, Generator], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -36,22 +38,22 @@ def paint(photo: Photo, artefact: str, seed: int) -> Painted:
     return Painted(Photo(pixels), (pixels != photo.pixels).any(axis=2))
 
 
-def dark_hair(picture: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+def _dark_hair(picture: np.ndarray, generator: Generator) -> np.ndarray:
     """Five to fourteen thin dark hairs, most in one direction, some across."""
     colour = np.array([52.0, 36.0, 28.0]) + generator.normal(0, 8, 3)
     return _hairs(picture, generator, colour, strength=0.88)
 
 
-def light_hair(picture: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+def _light_hair(picture: np.ndarray, generator: Generator) -> np.ndarray:
     """As dark hair, but blond or grey."""
     colour = np.array([232.0, 216.0, 190.0]) + generator.normal(0, 8, 3)
     return _hairs(picture, generator, colour, strength=0.7)
 
 
-def ruler(picture: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+def _ruler(picture: np.ndarray, generator: Generator) -> np.ndarray:
     """A millimetre scale with numbers along a long border, printed on the glass or on a pale strip."""
     if picture.shape[0] > picture.shape[1]:
-        return ruler(picture.transpose(1, 0, 2), generator).transpose(1, 0, 2)
+        return _ruler(picture.transpose(1, 0, 2), generator).transpose(1, 0, 2)
     side, length = picture.shape[:2]
     millimetre, depth = side * generator.uniform(0.045, 0.075), side * generator.uniform(0.10, 0.14)
     canvas, pencil = _canvas(picture)
@@ -71,7 +73,7 @@ def ruler(picture: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     return _blend(picture, np.array([30.0, 28.0, 30.0]), 0.85 * marks)
 
 
-def ink_marks(picture: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+def _ink_marks(picture: np.ndarray, generator: Generator) -> np.ndarray:
     """Gentian violet or blue skin marker: strokes, dots around, or a broken circle about the middle."""
     height, width = picture.shape[:2]
     side = min(height, width)
@@ -88,7 +90,7 @@ def ink_marks(picture: np.ndarray, generator: np.random.Generator) -> np.ndarray
     )
 
 
-def bubbles(picture: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+def _bubbles(picture: np.ndarray, generator: Generator) -> np.ndarray:
     """Six to sixteen air bubbles in the gel: a dark edge, a bright inner rim, a spot of light."""
     height, width = picture.shape[:2]
     side = min(height, width)
@@ -106,7 +108,7 @@ def bubbles(picture: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     return picture
 
 
-def dark_corners(picture: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+def _dark_corners(picture: np.ndarray, generator: Generator) -> np.ndarray:
     """The black surround of a dermatoscope's round field, with a soft edge."""
     height, width = picture.shape[:2]
     half = min(height, width) / 2
@@ -120,18 +122,16 @@ def dark_corners(picture: np.ndarray, generator: np.random.Generator) -> np.ndar
 
 
 ARTEFACTS: dict[str, Painter] = {
-    "dark hair": dark_hair,
-    "light hair": light_hair,
-    "ruler": ruler,
-    "ink marks": ink_marks,
-    "bubbles": bubbles,
-    "dark corners": dark_corners,
+    "dark hair": _dark_hair,
+    "light hair": _light_hair,
+    "ruler": _ruler,
+    "ink marks": _ink_marks,
+    "bubbles": _bubbles,
+    "dark corners": _dark_corners,
 }
 
 
-def _ink_strokes(
-    pencil: ImageDraw.ImageDraw, generator: np.random.Generator, middle: np.ndarray, side: int
-) -> None:
+def _ink_strokes(pencil: ImageDraw, generator: Generator, middle: np.ndarray, side: int) -> None:
     """Two strokes that point at the lesion from the edge."""
     for angle in generator.uniform(0, 2 * np.pi) + generator.uniform(1.5, 4.8, 2) * np.arange(2):
         outward = np.array([np.cos(angle), np.sin(angle)])
@@ -143,18 +143,14 @@ def _ink_strokes(
         )
 
 
-def _ink_dots(
-    pencil: ImageDraw.ImageDraw, generator: np.random.Generator, middle: np.ndarray, side: int
-) -> None:
+def _ink_dots(pencil: ImageDraw, generator: Generator, middle: np.ndarray, side: int) -> None:
     for angle in generator.uniform(0, 2 * np.pi) + np.arange(4) * np.pi / 2:
         outward = np.array([np.cos(angle), np.sin(angle)])
         place = middle + generator.uniform(0.38, 0.46) * side * outward
         _dot(pencil, place, generator.uniform(0.016, 0.04) * side)
 
 
-def _ink_circle(
-    pencil: ImageDraw.ImageDraw, generator: np.random.Generator, middle: np.ndarray, side: int
-) -> None:
+def _ink_circle(pencil: ImageDraw, generator: Generator, middle: np.ndarray, side: int) -> None:
     share = generator.uniform(0.6, 0.95)
     angles = generator.uniform(0, 2 * np.pi) + np.linspace(0, 2 * np.pi * share, 90)
     radius = side * (0.43 + 0.025 * np.cos(angles * 2 + generator.uniform(0, 6)))
@@ -178,7 +174,7 @@ def _bubble(
 
 
 def _hairs(
-    picture: np.ndarray, generator: np.random.Generator, colour: np.ndarray, strength: float
+    picture: np.ndarray, generator: Generator, colour: np.ndarray, strength: float
 ) -> np.ndarray:
     height, width = picture.shape[:2]
     side = min(height, width)
@@ -202,12 +198,12 @@ def _hairs(
     return picture
 
 
-def _canvas(picture: np.ndarray) -> tuple[Image.Image, ImageDraw.ImageDraw]:
+def _canvas(picture: np.ndarray) -> tuple[Image.Image, ImageDraw]:
     canvas = Image.new("L", (picture.shape[1] * FINE, picture.shape[0] * FINE))
-    return canvas, ImageDraw.Draw(canvas)
+    return canvas, Draw(canvas)
 
 
-def _line(pencil: ImageDraw.ImageDraw, points: np.ndarray, broad: float) -> None:
+def _line(pencil: ImageDraw, points: np.ndarray, broad: float) -> None:
     """A line through (points, 2) x and y with round ends, `broad` pixels wide."""
     places = [(float(x) * FINE, float(y) * FINE) for x, y in points]
     pencil.line(places, fill=255, width=max(1, round(broad * FINE)), joint="curve")
@@ -215,7 +211,7 @@ def _line(pencil: ImageDraw.ImageDraw, points: np.ndarray, broad: float) -> None
         _dot(pencil, np.array([x, y]), broad / 2)
 
 
-def _dot(pencil: ImageDraw.ImageDraw, place: np.ndarray, radius: float) -> None:
+def _dot(pencil: ImageDraw, place: np.ndarray, radius: float) -> None:
     x, y = place * FINE
     reach = radius * FINE
     pencil.ellipse([x - reach, y - reach, x + reach, y + reach], fill=255)

@@ -15,7 +15,7 @@ from skin_app.weights.folder import EMBEDDED
 from tests.tiny import picture
 from train.__main__ import main
 from train.documents.trust_document import FIGURE
-from train.engine import outputs
+from train.engine import overwriting
 
 ROOT = Path(__file__).parents[2]
 # the options that a verb needs beside where it writes; nothing of it is read before the refusal
@@ -65,24 +65,16 @@ def test_no_verb_writes_over_a_file_of_another(
 @pytest.mark.parametrize(
     ("verb", "option", "path"),
     [
-        ("run", "--out", "run.json"),
-        ("run", "--out", "folds.csv"),
-        ("run", "--out", "weights/patients.csv"),
-        ("run", "--out", "fold-0/patients.csv"),
+        *(("run", "--out", path) for path in ("run.json", "folds.csv")),
+        *(("run", "--out", f"{folder}/patients.csv") for folder in ("weights", "fold-0")),
         ("assemble", "--out", "patients.csv"),
-        ("study", "--out", "split.md"),
-        ("study", "--out", "figures/split-roc.png"),
+        *(("study", "--out", path) for path in ("split.md", "figures/split-roc.png")),
         ("study", "--evidence", "split/study.json"),
-        ("range-test", "--out", "run.json"),
-        ("range-test", "--out", "range-test.csv"),
-        ("range-test", "--out", "range-test.png"),
+        *(("range-test", "--out", p) for p in ("run.json", "range-test.csv", "range-test.png")),
         ("trial", "--evidence", "trials"),
-        ("pairs", "--out", "pairs.csv"),
-        ("pairs", "--out", "pairs.md"),
-        ("pairs", "--out", "mel-as-nv.png"),
+        *(("pairs", "--out", path) for path in ("pairs.csv", "pairs.md", "mel-as-nv.png")),
         ("saliency", "--out", "saliency.png"),
-        ("tsne", "--out", "tsne.json"),
-        ("tsne", "--out", "tsne.csv.gz"),
+        *(("tsne", "--out", path) for path in ("tsne.json", "tsne.csv.gz")),
         ("evaluate", "--figures", "weights-roc.png"),
     ],
 )
@@ -117,48 +109,52 @@ def test_what_a_page_has_beside_it_is_not_written_over_either(
     assert contents(here) == before
 
 
-def test_a_page_is_not_named_like_the_file_beside_it(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["audit", "--data", "DATA", "--out", "trust.json"]) == 2
-    assert "name another .md file" in capsys.readouterr().err
-    assert main(["evaluate", "--evidence", "evidence", "--out", "flagship.md"]) == 2
+@pytest.mark.parametrize(
+    "command", ["audit --data DATA --out trust.json", "evaluate --evidence DATA --out flagship.md"]
+)
+def test_a_page_is_not_named_like_the_file_beside_it(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command.split()) == 2
     assert "name another .md file" in capsys.readouterr().err
 
 
 def test_what_the_trainer_wrote_is_known_again() -> None:
     docs = ROOT / "docs"
-    beside = {"flagship.md": outputs.FLAGSHIP}
-    outputs.check_document(docs / "results.md", outputs.RESULTS, outputs.RESULTS_JSON, beside)
-    beside = {FIGURE: outputs.PICTURE}
-    outputs.check_document(docs / "trust.md", outputs.TRUST, outputs.TRUST_JSON, beside)
+    beside = {"flagship.md": overwriting.FLAGSHIP}
+    overwriting.check_document(
+        docs / "results.md", overwriting.RESULTS, overwriting.RESULTS_JSON, beside
+    )
+    beside = {FIGURE: overwriting.PICTURE}
+    overwriting.check_document(docs / "trust.md", overwriting.TRUST, overwriting.TRUST_JSON, beside)
     assert list((docs / "figures").glob("*-roc.png"))
-    outputs.check_figures(docs / "figures")
+    overwriting.check_figures(docs / "figures")
     for study in (docs / "evidence").glob("*/study.json"):
-        outputs.check_folder(study.parent, {"study.json": outputs.STUDY})
+        overwriting.check_folder(study.parent, {"study.json": overwriting.STUDY})
         for run in study.parent.glob("*/run.json"):
-            outputs.check_folder(run.parent, {"run.json": outputs.RUN["run.json"]})
+            overwriting.check_folder(run.parent, {"run.json": overwriting.RUN["run.json"]})
         for plot in study.parent.glob("*/tsne.csv.gz"):
-            outputs.check_folder(plot.parent, {"tsne.csv.gz": outputs.TSNE["tsne.csv.gz"]})
-    outputs.check_weights_folder(EMBEDDED)
+            overwriting.check_folder(plot.parent, {"tsne.csv.gz": overwriting.TSNE["tsne.csv.gz"]})
+    overwriting.check_weights_folder(EMBEDDED)
 
 
 def test_weights_with_files_of_others_are_not_replaced(here: Path) -> None:
     weights = here / "weights"
     weights.mkdir()
-    outputs.check_weights_folder(weights)
+    overwriting.check_weights_folder(weights)
     (weights / "ensemble.json").write_text(json.dumps({"files": {"gallery.csv": "hash"}}))
     for own in ("gallery.csv", "README.md", ".DS_Store"):
         (weights / own).touch()
-    outputs.check_weights_folder(weights)
+    overwriting.check_weights_folder(weights)
     (weights / "notes.txt").write_text("mine")
     with pytest.raises(OutputError, match=r"also holds notes\.txt: move them away first"):
-        outputs.check_weights_folder(weights)
+        overwriting.check_weights_folder(weights)
 
 
 def test_a_log_in_the_folder_of_a_run_is_no_hindrance(here: Path) -> None:
-    (here / "run").mkdir()
-    (here / "run" / "log.txt").write_text("`fit ... | tee run/log.txt` makes it first")
-    outputs.check_run_folder(here / "run")
-    outputs.check_weights_folder(here / "run" / "weights")
+    (here / "log.txt").write_text("`run ... | tee log.txt` makes it first")
+    overwriting.check_run_folder(here)
+    overwriting.check_weights_folder(here / "weights")
 
 
 @pytest.mark.slow

@@ -13,9 +13,9 @@ from skin_app.patients import UNKNOWN, age_bands, normalised, years
 from tests.tiny import write_data
 from train.__main__ import main
 from train.audit.conformal import groups_of
-from train.data.archive import SCC, diagnosis
-from train.data.findings import findings
-from train.data.ham10000 import DataError, Dataset, read_dataset
+from train.data.ham10000 import DataError, Dataset, dataset_findings, read_dataset
+from train.data.isic_diagnoses import SCC, diagnosis
+from train.data.metadata import read_metadata
 from train.scores.evidence import public_metadata
 
 NAME = "HAM10000_metadata.csv"
@@ -59,6 +59,11 @@ def same(data: Dataset, original: Path) -> bool:
     )
 
 
+def named(table: pd.DataFrame, image: str) -> pd.DataFrame:
+    """Images and lesions alone; `image`: the name of the column of image ids."""
+    return pd.DataFrame({image: table["image_id"], "lesion_id": table["lesion_id"]})
+
+
 def one_hot(table: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:
     code = table["dx"].str.upper().replace({"AKIEC": "AK"} if "AK" in columns else {})
     hot = {name: (code == name).astype(float) for name in columns}
@@ -69,14 +74,13 @@ def one_hot(table: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "cp1252"])
 def test_any_name_separator_and_encoding(
-    name: str, separator: str, encoding: str, folder: Path, table: pd.DataFrame
+    name: str, separator: str, encoding: str, table: pd.DataFrame, tmp_path: Path
 ) -> None:
     table.loc[0, "localization"] = "Rücken"
-    text = table.to_csv(sep=separator, index=False)
-    (folder / name).write_bytes(text.encode(encoding))
-    data = read_dataset(folder)
-    assert (len(data.table), data.source) == (28, name)
-    assert data.table["localization"].tolist() == ["rücken", *["back"] * 27]
+    (tmp_path / name).write_bytes(table.to_csv(sep=separator, index=False).encode(encoding))
+    metadata = read_metadata(tmp_path, scc_as_akiec=False)
+    assert metadata.path.name == name
+    assert metadata.table["localization"].tolist() == ["Rücken", *["back"] * 27]
 
 
 def test_case_blanks_quotes_and_image_names_do_not_matter(
@@ -98,14 +102,8 @@ def test_one_hot_tables_with_the_tables_beside_them(
     one_hot(table, HOT_2018).to_csv(truth / "ISIC2018_Task3_Training_GroundTruth.csv", index=False)
     data = read_dataset(folder)
     assert len(set(data.groups)) == 28
-    assert any("no lesion id of 28 images" in sentence for sentence in findings(data))
-    lesions = pd.DataFrame(
-        {
-            "image": table["image_id"],
-            "lesion_id": table["lesion_id"],
-            "diagnosis_confirm_type": "serial imaging showing no change",
-        }
-    )
+    assert any("no lesion id of 28 images" in sentence for sentence in dataset_findings(data))
+    lesions = named(table, "image").assign(diagnosis_confirm_type="serial imaging showing no change")
     lesions.iloc[::-1].to_csv(folder / "ISIC2018_Task3_Training_LesionGroupings.csv", index=False)
     data = read_dataset(folder)
     assert data.fingerprint == read_dataset(original).fingerprint
@@ -116,15 +114,8 @@ def test_one_hot_tables_with_the_tables_beside_them(
 def test_isic_2019_and_what_is_none_of_the_seven(folder: Path, table: pd.DataFrame) -> None:
     table.loc[:2, "dx"], table.loc[3, "dx"] = "scc", "unk"
     one_hot(table, HOT_2019).to_csv(folder / "ISIC_2019_Training_GroundTruth.csv", index=False)
-    pd.DataFrame(
-        {
-            "image": table["image_id"],
-            "age_approx": 55.0,
-            "anatom_site_general": "anterior torso",
-            "lesion_id": table["lesion_id"],
-            "sex": "female",
-        }
-    ).to_csv(folder / "ISIC_2019_Training_Metadata.csv", index=False)
+    patients = named(table, "image").assign(age_approx=55.0, anatom_site_general="anterior torso")
+    patients.to_csv(folder / "ISIC_2019_Training_Metadata.csv", index=False)
     data = read_dataset(folder)
     assert len(data.table) == 24
     assert (set(data.table["age"]), set(data.table["localization"])) == ({55.0}, {"anterior torso"})
@@ -136,14 +127,11 @@ def test_isic_2019_and_what_is_none_of_the_seven(folder: Path, table: pd.DataFra
 
 
 def test_a_stray_quotation_mark_is_named_and_swallows_no_row(folder: Path, table: pd.DataFrame) -> None:
-    lines = table.to_csv(index=False).splitlines(keepends=True)
-    for places in ((9,), (4, 9)):
-        spoilt = [
-            line.replace(",back", ',"back') if number in places else line
-            for number, line in enumerate(lines)
-        ]
-        assert spoilt != lines
-        (folder / NAME).write_text("".join(spoilt))
+    for places in ([9], [4, 9]):
+        lines = table.to_csv(index=False).splitlines(keepends=True)
+        for place in places:
+            lines[place] = lines[place].replace(",back", ',"back')
+        (folder / NAME).write_text("".join(lines))
         with pytest.raises(DataError, match=r"line break in a cell.*a quotation mark is missing"):
             read_dataset(folder)
 
@@ -171,22 +159,16 @@ def test_rows_of_none_or_two_diagnoses_are_refused(folder: Path, table: pd.DataF
 
 
 def test_the_archives_metadata(folder: Path, table: pd.DataFrame, original: Path) -> None:
-    names = [ARCHIVE[code] for code in table["dx"]]
-    archive = pd.DataFrame(
-        {
-            "isic_id": table["image_id"],
-            "attribution": "ViDIR Group, Vienna",
-            "diagnosis_1": "Benign",
-            "diagnosis_2": [two for two, _ in names],
-            "diagnosis_3": [three for _, three in names],
-            "diagnosis_confirm_type": "histopathology",
-            "age_approx": "50",
-            "sex": "male",
-            "anatom_site_general": "",
-            "anatom_site_1": "Back",
-            "lesion_id": table["lesion_id"],
-            "image_type": "dermoscopic",
-        }
+    archive = named(table, "isic_id").assign(
+        diagnosis_1="Benign",
+        diagnosis_2=[ARCHIVE[code][0] for code in table["dx"]],
+        diagnosis_3=[ARCHIVE[code][1] for code in table["dx"]],
+        diagnosis_confirm_type="histopathology",
+        age_approx="50",
+        sex="male",
+        anatom_site_general="",
+        anatom_site_1="Back",
+        image_type="dermoscopic",
     )
     archive.to_csv(folder / "metadata.csv", index=False)
     assert same(read_dataset(folder), original)

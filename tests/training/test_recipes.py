@@ -2,50 +2,47 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
+from typing import cast
 
 import pytest
 import timm
 
-from train.engine.run import RunError
-from train.recipes.backbones import PRESETS, member_config
-from train.recipes.overrides import changed
-from train.recipes.published import FLAGSHIP, RECIPES, changed_fields
-from train.recipes.recipe import Recipe
+from skin_app.network import Member
+from train import study
+from train.data.ham10000 import Dataset
+from train.recipes.backbones import member_config
+from train.recipes.changes import changed, changed_fields, parsed_fields
+from train.recipes.published import FLAGSHIP, LE2020, RECIPES
+from train.recipes.recipe import Recipe, RunError
 from train.recipes.studies import STUDIES
 
 
 @pytest.mark.parametrize("name", sorted(RECIPES))
-def test_a_recipe_survives_json(name: str) -> None:
+def test_a_recipe_survives_json_and_names_our_own_choices(name: str) -> None:
     recipe = RECIPES[name]
     again = Recipe.from_dict(json.loads(json.dumps(recipe.to_dict())))
     assert again == recipe
     assert changed_fields(again.to_dict()) == {}
-
-
-@pytest.mark.parametrize("name", sorted(RECIPES))
-def test_what_a_recipe_calls_our_choice_is_one_of_its_fields(name: str) -> None:
-    values = RECIPES[name].to_dict()
-    for path in RECIPES[name].ours:
-        part = values
+    for path in recipe.ours:
+        part = recipe.to_dict()
         for key in path.split("."):
-            assert key in part
-            part = part[key]
-    assert bool(RECIPES[name].source) == (name != "flagship")
+            part = part[key]  # is one of its fields
+    assert bool(recipe.source) == (name != "flagship")
 
 
-def test_frozen_names_exist_in_their_backbones() -> None:
-    """A prefix that matches nothing would freeze nothing and say nothing."""
+def test_the_flagship_ships_under_64_mb() -> None:
+    parameters = sum(p.numel() for p in Member(FLAGSHIP.member).parameters())
+    assert FLAGSHIP.shipped * parameters * 2 < 56_000_000
+
+
+def test_the_last_23_layers_are_trained_as_published() -> None:
     recipe = RECIPES["tees3r2019"]
     backbone = timm.create_model(recipe.member.architecture, num_classes=0, global_pool="")
     names = [name for name, _ in backbone.named_parameters()]
-    for prefix in recipe.stages[0].frozen:
-        assert any(name.startswith(prefix) for name in names), prefix
     trained = [name for name in names if not name.startswith(recipe.stages[0].frozen)]
-    assert {".".join(name.split(".")[:3]) for name in trained} == {
-        "blocks.3.5",
-        "blocks.4.0",
-        "blocks.4.1",
-    }
+    blocks = {".".join(name.split(".")[:3]) for name in trained}
+    assert blocks == {"blocks.3.5", "blocks.4.0", "blocks.4.1"}
 
 
 def test_sizes_grow_epoch_by_epoch_and_the_last_goes_on() -> None:
@@ -65,15 +62,17 @@ def test_sizes_grow_epoch_by_epoch_and_the_last_goes_on() -> None:
 
 def test_settings_change_what_they_name_and_results_can_tell() -> None:
     recipe = changed(
-        RECIPES["le2020"],
+        LE2020,
         backbone="swin_tiny_stages123",
         size=80,
-        fields=["stages.0.epochs=2", "member.dropout=0", 'stages.0.frozen=["patch_embed"]'],
+        fields=parsed_fields(
+            ["stages.0.epochs=2", "member.dropout=0", 'stages.0.frozen=["patch_embed"]']
+        ),
     )
     assert recipe.stages[0].epochs == 2
     assert recipe.stages[0].frozen == ("patch_embed",)
     assert (recipe.member.stages, recipe.member.size, recipe.member.dropout) == (3, 80, 0)
-    assert recipe.member.hidden == RECIPES["le2020"].member.hidden  # the head is the recipe's
+    assert recipe.member.hidden == LE2020.member.hidden  # the head is the recipe's
     told = changed_fields(recipe.to_dict())
     assert told["member.architecture"] == ("resnet50", "swin_tiny_patch4_window7_224")
     assert told["stages.0.epochs"] == (30, 2)
@@ -103,37 +102,40 @@ def test_settings_change_what_they_name_and_results_can_tell() -> None:
 )
 def test_impossible_settings_are_refused_in_a_sentence(field: str, sentence: str) -> None:
     with pytest.raises(RunError, match=sentence):
-        changed(RECIPES["le2020"], fields=[field])
-
-
-def test_a_larger_input_is_trained_on_as_many_pixels() -> None:
-    assert changed(RECIPES["le2020"], size=384).cache_side == 384
-    assert changed(RECIPES["le2020"], size=160).cache_side == 256
+        changed(LE2020, fields=parsed_fields([field]))
 
 
 def test_any_timm_backbone_brings_its_own_normalisation() -> None:
     vit = member_config("vit_tiny_patch16_224", 64)
-    assert vit.mean == (0.5, 0.5, 0.5)
-    assert vit.arguments == {"img_size": 64}
+    assert (vit.mean, vit.arguments) == ((0.5, 0.5, 0.5), {"img_size": 64})
     assert member_config("efficientnet_b1").size == 240
-    with pytest.raises(RunError, match=r"no backbone resnet50x.*swin_tiny_stages123"):
-        member_config("resnet50x")
-    for name, size, sentence in (
+    assert changed(LE2020, size=384).cache_side == 384  # trained on as many pixels
+    assert changed(LE2020, size=160).cache_side == 256
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "sentence"),
+    [
+        ("resnet50x", None, r"no backbone resnet50x.*swin_tiny_stages123"),
         ("resnet50", -5, "use 32 or more"),
         ("resnet50.typo", None, "no weights called"),
-    ):
-        with pytest.raises(RunError, match=sentence):
-            member_config(name, size)
-    with pytest.raises(RunError, match="needs a size such as"):
-        PRESETS["swin_tiny_stages123"](100)
+        ("swin_tiny_stages123", 100, "needs a size such as"),
+        (None, 96, "--size of a cut backbone needs --backbone"),
+    ],
+)
+def test_impossible_backbones_are_refused_in_a_sentence(
+    name: str | None, size: int | None, sentence: str
+) -> None:
+    with pytest.raises(RunError, match=sentence):
+        changed(FLAGSHIP, name, size)
 
 
 @pytest.mark.parametrize("name", sorted(STUDIES))
 def test_the_settings_of_a_study_differ_from_its_baseline(name: str) -> None:
-    study = STUDIES[name]
-    recipes = [setting.change(study.recipe).to_dict() for setting in study.settings]
+    settings, recipe = STUDIES[name].settings, STUDIES[name].recipe
+    recipes = [setting.change(recipe).to_dict() for setting in settings]
     assert len({json.dumps(recipe, sort_keys=True) for recipe in recipes}) == len(recipes)
-    assert len({setting.name for setting in study.settings}) == len(recipes)
+    assert len({setting.name for setting in settings}) == len(recipes)
     for recipe in recipes:
         Recipe.from_dict(recipe)
 
@@ -145,25 +147,42 @@ def test_a_recipe_without_training_says_so_in_one_line() -> None:
 
 
 def test_the_ablations_are_the_published_ones() -> None:
-    study = STUDIES["le2020-ablations"]
-    full = study.recipe.to_dict()
     told = {
-        setting.name: set(changed_fields(setting.change(study.recipe).to_dict()))
-        for setting in study.settings
+        setting.name: set(changed_fields(setting.change(LE2020).to_dict()))
+        for setting in STUDIES["le2020-ablations"].settings
     }
-    assert told.pop("full") == set()
-    assert told["no-dropout"] == {"member.dropout"}
-    assert told["no-class-weights"] == {"class_weight_power"}
-    assert told["no-dense"] == {"member.hidden"}
-    assert told["no-pooling"] == {"member.pool"}
-    assert all(path.startswith("augmentation.") for path in told["no-augmentation"])
-    assert full["focal_gamma"] > 0
+    assert all(path.startswith("augmentation.") for path in told.pop("no-augmentation"))
+    assert told == {
+        "full": set(),
+        "no-dropout": {"member.dropout"},
+        "no-class-weights": {"class_weight_power"},
+        "no-dense": {"member.hidden"},
+        "no-pooling": {"member.pool"},
+    }
+    assert LE2020.focal_gamma > 0
 
 
 def test_one_stage_of_supercon_trains_the_same_network() -> None:
     one, two = (setting.change(STUDIES["supercon"].recipe) for setting in STUDIES["supercon"].settings)
     assert one.member == two.member
     assert [stage.objective for stage in two.stages] == ["contrast", "classify"]
-    assert [stage.objective for stage in one.stages] == ["classify"]
-    assert one.stages[0].frozen == two.stages[0].frozen
-    assert one.stages[0].epochs == two.stages[0].epochs
+    (whole,) = one.stages
+    first = two.stages[0]
+    assert whole == replace(two.stages[1], name="all", frozen=first.frozen, epochs=first.epochs)
+
+
+def test_one_more_epoch_has_a_quarter_of_the_rates_that_the_command_line_sets() -> None:
+    flagship = STUDIES["flagship"]
+    recipe = changed(flagship.recipe, fields={"stages.0.backbone_rate": 8e-4})
+    stages = [flagship.setting(name).change(recipe).stages[0] for name in ("one-more", "mixup")]
+    assert [(stage.epochs, stage.backbone_rate) for stage in stages] == [(1, 2e-4)] * 2
+
+
+def test_the_run_folder_of_a_setting_keeps_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Finished runs are found again by it: another name would train them anew."""
+    kept = STUDIES["full-runs"]
+    monkeypatch.setattr(study, "prepare", lambda folder, *_: folder)
+    plan = study.Plan(kept, FLAGSHIP, cast(Dataset, None), {}, (), Path("runs"), Path("evidence"))
+    recipe = kept.setting("192-px-longer").change(FLAGSHIP)
+    folder = study.prepared(plan, recipe, before=Path("runs/flagship-68434ecc4b"))
+    assert folder == Path("runs/flagship-c50439e3dd")
