@@ -10,7 +10,6 @@ import numpy as np
 from skin_app.calibration import OperatingPoint
 from skin_app.diagnoses import DIAGNOSES, Diagnosis
 from skin_app.gallery.index import SimilarLesion
-from skin_app.language import ENGLISH, Say
 from skin_app.outcome import Outcome
 from skin_app.photo.read import Photo
 from skin_app.quality import Finding
@@ -18,6 +17,7 @@ from skin_app.report.record import NO_NOTES, Notes
 from skin_app.trust import HEAT_OUTSIDE, NO_LESION, RARE_TONE, Assessment
 from skin_app.weights.folder import WeightsFolder
 from skin_app.words import page as words
+from skin_app.words.language import ENGLISH, Say
 from skin_app.words.quality import ADVICE
 
 TRAINING_IMAGE = "training image"
@@ -150,7 +150,7 @@ class Analysis:
         thumbnails: Mapping[str, np.ndarray] = NOTHING,
         opacity: float = 0.6,
     ) -> bytes:
-        """The report as a PDF of one page, in a language of `skin_app.language`.
+        """The report as a PDF of one page, in a language of `skin_app.words.language`.
 
         `notes`: the clinician's notes; `made_at`: time with its zone, now by default; `thumbnails`:
         image id -> (height, width, 3) uint8 of similar lesions; `opacity`: of the map, in [0, 1].

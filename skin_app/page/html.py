@@ -5,10 +5,10 @@ from html import escape
 from typing import Any
 
 from skin_app.diagnoses import DIAGNOSES, Diagnosis
-from skin_app.language import Say
 from skin_app.trust import Estimate
 from skin_app.words import evidence as words_evidence
 from skin_app.words import page as words
+from skin_app.words.language import Say
 
 BY_CODE = {diagnosis.code: diagnosis for diagnosis in DIAGNOSES}
 Shown = Callable[[Say, float | None], str]

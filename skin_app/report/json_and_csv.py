@@ -18,7 +18,6 @@ import numpy as np
 from skin_app.analysis import Analysis
 from skin_app.diagnoses import CODES
 from skin_app.gallery.index import SimilarLesion
-from skin_app.language import ENGLISH
 from skin_app.report.record import (
     NO_NOTES,
     NOT_JUDGED,
@@ -31,6 +30,7 @@ from skin_app.report.record import (
     Record,
     SimilarRecord,
 )
+from skin_app.words.language import ENGLISH
 from skin_app.words.outcome import REASONS
 from skin_app.words.pdf import DISCLAIMER
 from skin_app.words.quality import ADVICE

@@ -8,11 +8,11 @@ import numpy as np
 from skin_app.analysis import NOTHING, Analysis
 from skin_app.diagnoses import DIAGNOSES
 from skin_app.display import for_display, overlay
-from skin_app.language import Say
 from skin_app.report import json_and_csv as files
 from skin_app.report.pdf_sheet import GREY, NO_GLYPH, WHITE, Box, Sheet
 from skin_app.report.record import NO_NOTES, Notes, NotesRecord, Record, SimilarRecord
 from skin_app.words import pdf as words
+from skin_app.words.language import Say
 
 LEFT, WIDTH, HALF, GAP = 12.0, 186.0, 91.0, 4.0  # mm
 RIGHT_HALF = LEFT + HALF + GAP

@@ -1,9 +1,7 @@
 """Sentences of the Evidence tab."""
 
-from skin_app.trust import Measured
-
 # Of 8 views, unless it says otherwise.
-MEASURED: dict[Measured, str] = {
+MEASURED: dict[str, str] = {
     "ppv_of_suspicious": "Malignant among those called suspicious (PPV)",
     "npv_of_not_suspicious": "Benign among those called not suspicious (NPV)",
     "melanomas_not_suspicious": "Melanomas called not suspicious",

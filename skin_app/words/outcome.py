@@ -1,20 +1,18 @@
 """The outcomes and the reasons for them, on the page and in the report."""
 
-from skin_app.outcome import Outcome, Reason
-
-OUTCOMES: dict[Outcome, str] = {
+OUTCOMES: dict[str, str] = {
     "suspicious": "Suspicious to the networks",
     "not suspicious": "Not suspicious to the networks",
     "uncertain": "Uncertain",
     "not dermatoscopic": "Unlike the training images",
 }
-OUTCOME_MEANING: dict[Outcome, str] = {
+OUTCOME_MEANING: dict[str, str] = {
     "suspicious": "Benign lesions are called suspicious, too.",
     "not suspicious": "This does not rule out a malignant lesion: some are missed at every threshold.",
     "uncertain": "This is no all-clear: the networks cannot decide.",
     "not dermatoscopic": "The ranking below names a diagnosis all the same: do not rely on it.",
 }
-REASONS: dict[Reason, str] = {
+REASONS: dict[str, str] = {
     "not_dermatoscopic": (
         "The photo is unlike the dermatoscopic images that the networks were trained on."
     ),

@@ -1,7 +1,5 @@
 """Sentences of the page's frame and of the tab of one photo."""
 
-from skin_app.outcome import Outcome
-
 TITLE = "Skin lesion decision support"
 SUBTITLE = "Ranks seven diagnoses for a dermatoscopic photo and shows the evidence."
 STRIP = (
@@ -34,7 +32,7 @@ NO_TRUST = (
     "These weights have no limits to judge an answer by: there is no outcome, no prediction "
     "set, no threshold and no check of the photo. Run python -m train audit on them."
 )
-OUTCOME_MEASURED: dict[Outcome, str] = {
+OUTCOME_MEASURED: dict[str, str] = {
     "suspicious": "In testing, {share} of the photos called suspicious were malignant.",
     "not suspicious": "In testing, {share} of the melanomas were called not suspicious.",
     "uncertain": "In testing, {share} of the answers were uncertain.",

@@ -1,8 +1,6 @@
 """What to do about each fault of a photo or its file."""
 
-from skin_app.quality import Fault
-
-ADVICE: dict[Fault, str] = {
+ADVICE: dict[str, str] = {
     "small": (
         "The photo is too small: use the original file of the camera, not a preview or a thumbnail."
     ),

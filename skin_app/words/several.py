@@ -1,7 +1,5 @@
 """The sentences of the "Several photos" tab in English."""
 
-from skin_app.outcome import Outcome
-
 ANGLES_TAB, BATCH_TAB = "One lesion", "Many lesions"
 ANGLES_INTRO = (
     "{least} to {most} photos of the same lesion, for example from other angles. Their answers "
@@ -59,7 +57,7 @@ COLUMNS = (
     "Malignant",
     "To check",
 )
-OUTCOMES: dict[Outcome, str] = {
+OUTCOMES: dict[str, str] = {
     "suspicious": "Suspicious",
     "not suspicious": "Not suspicious",
     "uncertain": "Uncertain",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from skin_app.language import FOLDER
+from skin_app.words.language import FOLDER
 from tests.sentences import sentences
 
 FILE = FOLDER / "de.json"

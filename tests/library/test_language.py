@@ -1,7 +1,7 @@
 import pytest
 
-from skin_app.language import ENGLISH, GERMAN, Say, preferred
 from skin_app.photo.read import PhotoError
+from skin_app.words.language import ENGLISH, GERMAN, Say, preferred
 
 
 @pytest.mark.parametrize(

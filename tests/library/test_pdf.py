@@ -13,12 +13,12 @@ from pypdf import PdfReader
 from skin_app.analysis import Analysis
 from skin_app.ensemble import Ensemble
 from skin_app.gallery.index import SimilarLesion
-from skin_app.language import ENGLISH, Say
 from skin_app.photo.read import Photo
 from skin_app.quality import CHECKS, Finding
 from skin_app.report.json_and_csv import record
 from skin_app.report.record import NO_NOTES, Notes
 from skin_app.words import pdf as words
+from skin_app.words.language import ENGLISH, Say
 from skin_app.words.quality import ADVICE
 from tests.tiny import give_trust, picture, write_weights
 

@@ -18,7 +18,6 @@ from torchvision.io import encode_jpeg
 
 from skin_app.analysis import Analysis
 from skin_app.ensemble import AT_A_TIME, Ensemble
-from skin_app.language import ENGLISH
 from skin_app.page.one_photo.handlers import EXAMPLES, EXAMPLES_FOLDER
 from skin_app.page.sessions import sweep
 from skin_app.page.several import batch
@@ -27,6 +26,7 @@ from skin_app.page.several.batch import Progress, Row, Upload, ranked, run, uplo
 from skin_app.photo.read import Photo
 from skin_app.report.json_and_csv import CSV_COLUMNS
 from skin_app.words import several as words
+from skin_app.words.language import ENGLISH
 from tests.tiny import picture
 
 DRAWING = (EXAMPLES_FOLDER / "globules.jpg").read_bytes()

@@ -8,7 +8,6 @@ import pytest
 
 from skin_app.analysis import Analysis
 from skin_app.ensemble import Ensemble
-from skin_app.language import ENGLISH
 from skin_app.novelty import Novelty
 from skin_app.outcome import GROUNDS, Outcome, Reason
 from skin_app.page.one_photo import outcome as fragments
@@ -16,6 +15,7 @@ from skin_app.photo.read import Photo
 from skin_app.quality import Finding
 from skin_app.trust import Estimate, Trust
 from skin_app.words import page as words
+from skin_app.words.language import ENGLISH
 from skin_app.words.outcome import OUTCOMES, REASONS
 from skin_app.words.quality import ADVICE
 from train.data.drawings import draw_lesion

@@ -3,11 +3,11 @@
 from html import escape
 
 from skin_app.gallery.cohort import Group, read_cohort
-from skin_app.language import Say
 from skin_app.page.html import BY_CODE, percent, said, table
 from skin_app.skin_tone import TONES, ToneBands
 from skin_app.weights.folder import WeightsFolder
 from skin_app.words import evidence as words
+from skin_app.words.language import Say
 
 LIGHT = TONES[:2]
 

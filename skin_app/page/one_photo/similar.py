@@ -7,9 +7,9 @@ from html import escape
 from skin_app.display import data_url
 from skin_app.gallery.index import NOT_STATED, SimilarLesion
 from skin_app.gallery.pictures import LesionPictures
-from skin_app.language import Say
 from skin_app.page.html import BY_CODE, named, status
 from skin_app.words import page as words
+from skin_app.words.language import Say
 
 
 def similar_lesions(say: Say, lesions: Sequence[SimilarLesion], pictures: LesionPictures) -> str:

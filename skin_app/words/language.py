@@ -1,6 +1,6 @@
 """Sentences in the user's language: English as written in the code, others from a catalogue.
 
-`words/CODE.json` maps every English sentence to its translation, as gettext does; numbers fill
+`CODE.json` maps every English sentence to its translation, as gettext does; numbers fill
 the sentence's placeholders, such as {share}. A sentence without translation stays English; a test
 checks that the catalogues are complete.
 """
@@ -11,9 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-from skin_app.photo.read import PhotoError
-
-FOLDER = Path(__file__).resolve().parent / "words"
+FOLDER = Path(__file__).resolve().parent
 NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
@@ -50,10 +48,6 @@ class Say:
         if share in (0, 1):
             return f"{self.number(100 * share)}{NO_BREAK}%"
         return self.percent(share)
-
-    def refusal(self, error: PhotoError) -> str:
-        """Why a photo cannot be used, and what to do."""
-        return self(error.sentence, **error.values)
 
 
 def _catalogue(code: str) -> Mapping[str, str]:
