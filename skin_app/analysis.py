@@ -16,9 +16,9 @@ from skin_app.quality import Finding
 from skin_app.report.record import NO_NOTES, Notes
 from skin_app.trust import HEAT_OUTSIDE, NO_LESION, RARE_TONE, Assessment
 from skin_app.weights.folder import WeightsFolder
-from skin_app.words import page as words
+from skin_app.words import outcome as words
 from skin_app.words.language import ENGLISH, Say
-from skin_app.words.quality import ADVICE
+from skin_app.words.photo import ADVICE
 
 TRAINING_IMAGE = "training image"
 NOTHING: Mapping[str, np.ndarray] = MappingProxyType({})

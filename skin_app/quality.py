@@ -23,7 +23,7 @@ LEAST_VIEW = 0.05  # share of the square: with a smaller view, black is darkness
 RIM = 3  # pixels: a lesion this close to the edge of the view counts as cut off
 
 Side = Literal["low", "high"]
-# Possible faults of a photo or its file; `skin_app.words.quality.ADVICE` says what to do about each.
+# Possible faults of a photo or its file; `skin_app.words.photo.ADVICE` says what to do about each.
 Fault = Literal[
     "small",
     "blurred",

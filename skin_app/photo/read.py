@@ -20,7 +20,7 @@ from skin_app.photo.colour_profile import ProfileError, to_srgb
 from skin_app.photo.file_type import HEAD_BYTES, type_of
 from skin_app.photo.formats import bmp, heif, jpeg, png, tiff, webp
 from skin_app.photo.formats.opened import Decoded, Opened, PhotoError, damaged
-from skin_app.words.file_types import REFUSED, UNKNOWN
+from skin_app.words.photo import REFUSED, UNKNOWN
 
 MAX_BYTES = 40_000_000
 MAX_PIXELS = 60_000_000
@@ -125,7 +125,7 @@ def _opened(data: bytes) -> Opened:
     if found is None:
         raise PhotoError(UNKNOWN)
     if found in REFUSED:
-        raise PhotoError(REFUSED[found], kind=found)
+        raise PhotoError(REFUSED[found], name=found)
     try:
         return FORMATS[found](data)
     except PhotoError:

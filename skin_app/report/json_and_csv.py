@@ -33,7 +33,7 @@ from skin_app.report.record import (
 from skin_app.words.language import ENGLISH
 from skin_app.words.outcome import REASONS
 from skin_app.words.pdf import DISCLAIMER
-from skin_app.words.quality import ADVICE
+from skin_app.words.photo import ADVICE
 
 FORMAT = 1
 MAP_DIGITS = 4

@@ -1,4 +1,7 @@
-"""The outcomes and the reasons for them, on the page and in the report."""
+"""The outcomes, the reasons for them, and what to check first, on the page and in the report.
+
+Advice on faults of the photo is in `photo.py`.
+"""
 
 OUTCOMES: dict[str, str] = {
     "suspicious": "Suspicious to the networks",
@@ -35,3 +38,18 @@ REASONS: dict[str, str] = {
     ),
     "one_photo_damaged": ("One of the photos is damaged, so the result cannot be “not suspicious”."),
 }
+
+# What to check first; `Analysis.to_check` chooses.
+HEAT_OUTSIDE = (
+    "Unusually little of the first diagnosis's heat lies on the lesion: {share}, on a lesion "
+    "that covers {area} of the square. Check for hair, ink, a ruler or the edge."
+)
+NO_LESION = "No lesion was found, so the place of the heat cannot be checked."
+RARE_TONE = (
+    "The skin around the lesion is estimated as {tone} (lighting shifts this). The training "
+    "data hold too little such skin for the scores to hold."
+)
+TRAINING_IMAGE = (
+    "This photo is most likely a training image ({image_id}): the networks have seen it, so the "
+    "answer says little about new patients."
+)

@@ -52,17 +52,8 @@ SET_WHOLE = (
 SET_OFF = "There is no prediction set: it is valid only for photos like the training images."
 IN_SET = "In the 90&nbsp;% set"
 CHECK_FIRST = "Check first"
-HEAT_OUTSIDE = (
-    "Unusually little of the first diagnosis's heat lies on the lesion: {share}, on a lesion "
-    "that covers {area} of the square. Check for hair, ink, a ruler or the edge."
-)
 ON_LESION = "{share} of this map's heat lies on the lesion (simple outline)."
-NO_LESION = "No lesion was found, so the place of the heat cannot be checked."
 NO_TONE = "The skin tone could not be estimated, so it was not compared with the training data."
-RARE_TONE = (
-    "The skin around the lesion is estimated as {tone} (lighting shifts this). The training "
-    "data hold too little such skin for the scores to hold."
-)
 POINTS = "Malignant: {probability}"
 POINTS_OFF = "There are no thresholds: they are valid only for photos like the training images."
 POINT_COLUMNS = (
@@ -157,10 +148,6 @@ SIMILAR_NOTE = (
 SIMILAR_WITHOUT_PICTURES = (
     "Their licence does not allow the pictures to be shipped. To see them, start the page with "
     "SKIN_APP_HAM10000 set to a folder with HAM10000."
-)
-TRAINING_IMAGE = (
-    "This photo is most likely a training image ({image_id}): the networks have seen it, so the "
-    "answer says little about new patients."
 )
 SYNTHETIC_NOTE = "Synthetic drawings, not patients: their answers mean nothing."
 

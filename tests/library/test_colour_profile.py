@@ -14,7 +14,7 @@ from skin_app.photo.colour_profile import MAX_PROFILE, ProfileError, to_srgb
 from skin_app.photo.made_profile import ADOBE, ADOBE_RGB, CODED, SRGB, made_profile
 from skin_app.photo.read import Photo, PhotoError, read_photo
 from skin_app.quality import QualityLimits, findings
-from skin_app.words.quality import ADVICE
+from skin_app.words.photo import ADVICE
 from tests.made_files import bmp, jpeg_with, png_with, saved
 from tests.tiny import picture
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from skin_app.photo.file_type import HEAD_BYTES, PICTURES, READ, type_of
 from skin_app.photo.read import FORMATS
-from skin_app.words.file_types import REFUSED
+from skin_app.words.photo import REFUSED
 
 IMAGE = Image.new("RGB", (80, 70), "tan")
 

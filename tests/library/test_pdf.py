@@ -17,9 +17,11 @@ from skin_app.photo.read import Photo
 from skin_app.quality import CHECKS, Finding
 from skin_app.report.json_and_csv import record
 from skin_app.report.record import NO_NOTES, Notes
+from skin_app.words import page as shared
 from skin_app.words import pdf as words
 from skin_app.words.language import ENGLISH, Say
-from skin_app.words.quality import ADVICE
+from skin_app.words.outcome import OUTCOMES
+from skin_app.words.photo import ADVICE
 from tests.tiny import give_trust, picture, write_weights
 
 NOON = datetime(2026, 11, 21, 12, 30, tzinfo=timezone.utc)
@@ -61,7 +63,7 @@ def test_the_page_has_the_numbers_of_the_record(ensemble: Ensemble, analysis: An
     assert plain(words.DISCLAIMER) in text
     assert "2026-11-21 12:30 UTC" in text
     assert made["outcome"] is not None
-    assert words.OUTCOMES[made["outcome"]] in text
+    assert OUTCOMES[made["outcome"]] in text
     assert made["reason"] is not None
     assert made["reason"] in text
     for entry in made["diagnoses"]:
@@ -139,8 +141,8 @@ def test_without_trust_and_for_a_refused_photo_nothing_is_made_up(tmp_path: Path
     assert words.NOT_CHECKED in text
     strict = Ensemble.load(give_trust(write_weights(tmp_path / "strict"), novelty_limit=-1e9))
     text = text_of(printed(strict(Photo(PHOTO))))
-    assert words.OUTCOMES["not dermatoscopic"] in text
-    assert words.POINTS_OFF in text
+    assert OUTCOMES["not dermatoscopic"] in text
+    assert shared.POINTS_OFF in text
     assert "readings" not in text
 
 

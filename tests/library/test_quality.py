@@ -18,7 +18,7 @@ from skin_app.quality import (
     measurements,
     sharpness,
 )
-from skin_app.words.quality import ADVICE
+from skin_app.words.photo import ADVICE
 from train.data.damage import GRADES, damaged
 from train.data.drawings import draw_lesion
 

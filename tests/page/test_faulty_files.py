@@ -27,7 +27,7 @@ from skin_app.quality import FILE_FINDINGS
 from skin_app.report.json_and_csv import csv_row, record
 from skin_app.words.language import ENGLISH
 from skin_app.words.outcome import REASONS
-from skin_app.words.quality import ADVICE
+from skin_app.words.photo import ADVICE
 from tests.page.test_batch import uploaded
 from tests.tiny import give_trust, write_weights
 

@@ -82,7 +82,7 @@ def test_a_quick_answer_has_a_report_without_a_map(ensemble: Ensemble, shown: Sh
 
 
 def test_the_pdf_speaks_the_readers_language_and_the_json_english(shown: Shown) -> None:
-    german = Say("de", {pdf_words.RANKING: "Sieben Diagnosen, gereiht"}, ",", ".")
+    german = Say("de", {words.RANKING: "Sieben Diagnosen, gereiht"}, ",", ".")
     files = files_in(downloads(german, shown, made_at=NOON))
     (page,) = PdfReader(io.BytesIO(files["lesion-report-2026-11-21.pdf"])).pages
     assert "Sieben Diagnosen, gereiht" in page.extract_text()
