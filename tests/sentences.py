@@ -12,7 +12,7 @@ import skin_app
 from skin_app import words
 from skin_app.analysis import TRAINING_IMAGE
 from skin_app.diagnoses import DIAGNOSES
-from skin_app.gallery.index import CONFIRMED
+from skin_app.gallery.similar_lesions import CONFIRMED
 from skin_app.quality import FILE_FINDINGS, NAMES
 from skin_app.skin_tone import TONES
 from skin_app.trust import HEAT_OUTSIDE, NO_LESION, RARE_TONE

@@ -6,7 +6,7 @@ from pathlib import Path
 import gradio as gr
 
 from skin_app.ensemble import Ensemble
-from skin_app.gallery.pictures import LesionPictures
+from skin_app.gallery.similar_lesions import LesionPictures
 from skin_app.page import about
 from skin_app.page.api import add_endpoints
 from skin_app.page.events import QUIET, UPLOADS, Fragment, spoken
@@ -29,7 +29,7 @@ def build_page(
     `uploads`: the private folder of gradio's uploads; `pictures`: of the gallery's lesions (default:
     those of the weights).
     """
-    pictures = pictures or LesionPictures(ensemble.weights)
+    pictures = pictures or LesionPictures(ensemble.weights.thumbnails)
     labels, desk = Labels(), Desk()
     with gr.Blocks(title=words.TITLE, analytics_enabled=False) as page:
         Fragment(f'<div class="strip" role="note">{labels(words.STRIP)}</div>', elem_id="strip")

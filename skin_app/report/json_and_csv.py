@@ -17,7 +17,7 @@ import numpy as np
 
 from skin_app.analysis import Analysis
 from skin_app.diagnoses import CODES
-from skin_app.gallery.index import SimilarLesion
+from skin_app.gallery.similar_lesions import SimilarLesion
 from skin_app.report.record import (
     NO_NOTES,
     NOT_JUDGED,

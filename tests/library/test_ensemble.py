@@ -249,9 +249,3 @@ def test_bfloat16_says_nearly_the_same(ensemble: Ensemble, monkeypatch: pytest.M
     assert not np.array_equal(exact.probabilities, rounded.probabilities)
     assert np.allclose(exact.probabilities, rounded.probabilities, atol=0.02)
     assert np.allclose(maps_of(exact), maps_of(rounded), atol=0.1)
-
-
-def test_each_similar_lesion_is_another_lesion(tmp_path: Path) -> None:
-    gallery = Ensemble.load(write_weights(tmp_path / "weights", images=8)).gallery
-    nearest = gallery.nearest(np.ones(gallery._embeddings.shape[1]), count=6)
-    assert len(nearest) == 4  # eight images of four lesions

@@ -12,7 +12,7 @@ from pypdf import PdfReader
 
 from skin_app.analysis import Analysis
 from skin_app.ensemble import Ensemble
-from skin_app.gallery.index import SimilarLesion
+from skin_app.gallery.similar_lesions import SimilarLesion
 from skin_app.photo.read import Photo
 from skin_app.quality import CHECKS, Finding
 from skin_app.report.json_and_csv import record

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from skin_app.diagnoses import CODES
+from skin_app.gallery.patient_table import UNKNOWN
 from skin_app.output import counted
-from skin_app.patients import UNKNOWN
 from train.data.ham10000 import Dataset
 
 NAMED = 5

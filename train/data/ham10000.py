@@ -20,8 +20,8 @@ import torch
 from tqdm import tqdm
 
 from skin_app.diagnoses import CODES
+from skin_app.gallery.patient_table import MISSING, normalised
 from skin_app.output import beside, counted
-from skin_app.patients import MISSING, normalised
 from skin_app.photo.read import READ_SUFFIXES, PhotoError, read_photo
 from skin_app.views import centre_square
 from train.data.layouts import COLUMNS, DataError, Labels, read_labels, without_suffix

@@ -9,8 +9,8 @@ from safetensors.torch import load_file
 from tqdm import tqdm
 
 from skin_app.ensemble import input_square
-from skin_app.gallery.index import COLUMNS as GALLERY_COLUMNS
-from skin_app.gallery.index import SAME_PHOTO
+from skin_app.gallery.similar_lesions import COLUMNS as GALLERY_COLUMNS
+from skin_app.gallery.similar_lesions import SAME_PHOTO
 from skin_app.hardware import best_device, precision
 from skin_app.network import Member
 from skin_app.output import beside

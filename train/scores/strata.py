@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from skin_app.patients import groups_of
+from skin_app.gallery.patient_table import patient_groups
 from train.scores.estimate import Estimate, estimate_of
 from train.scores.metrics import scores
 
@@ -39,7 +39,7 @@ def strata(table: pd.DataFrame, probabilities: np.ndarray, labels: np.ndarray) -
     return tuple(
         _stratum(AXES[column], name, probabilities[rows], labels[rows], lesions[rows])
         for column in AXES
-        for name, rows in groups_of(table, column)
+        for name, rows in patient_groups(table, column)
     )
 
 

@@ -2,7 +2,7 @@
 
 from html import escape
 
-from skin_app.gallery.cohort import Group, read_cohort
+from skin_app.gallery.patient_table import Group
 from skin_app.page.html import BY_CODE, percent, said, table
 from skin_app.skin_tone import TONES, ToneBands
 from skin_app.weights.folder import WeightsFolder
@@ -14,7 +14,7 @@ LIGHT = TONES[:2]
 
 def cohort_section(say: Say, weights: WeightsFolder) -> str:
     """Images and lesions by diagnosis, how confirmed, sex, age, site and skin tone."""
-    cohort, trust = read_cohort(weights), weights.contract.trust
+    cohort, trust = weights.cohort(), weights.contract.trust
     counts = say(
         words.COHORT_NOTE, images=say.number(cohort.images), lesions=say.number(cohort.lesions)
     )

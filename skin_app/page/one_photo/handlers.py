@@ -11,9 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from skin_app.analysis import Analysis
-from skin_app.display import DisplayPhoto, data_url, for_display
+from skin_app.display import DisplayPhoto, data_url, for_display, shrunk
 from skin_app.ensemble import Ensemble
-from skin_app.gallery.pictures import shrunk
 from skin_app.page.html import status
 from skin_app.page.one_photo.ranking import answer_status
 from skin_app.page.sessions import Desk, read

@@ -13,7 +13,7 @@ import gradio as gr
 import numpy as np
 
 from skin_app.analysis import NOTHING
-from skin_app.gallery.pictures import LesionPictures
+from skin_app.gallery.similar_lesions import LesionPictures
 from skin_app.page.events import QUIET, UPLOADS, Fragment, spoken, visitor_of
 from skin_app.page.html import status
 from skin_app.page.labels import Labels

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from html import escape
 
 from skin_app.display import data_url
-from skin_app.gallery.index import NOT_STATED, SimilarLesion
-from skin_app.gallery.pictures import LesionPictures
+from skin_app.gallery.similar_lesions import NOT_STATED, LesionPictures, SimilarLesion
 from skin_app.page.html import BY_CODE, named, status
 from skin_app.words import page as words
 from skin_app.words.language import Say

@@ -1,6 +1,11 @@
-"""The nearest confirmed lesions, from the reference index kept in the weights."""
+"""The confirmed lesions nearest to a photo, from the index kept in the weights, and their pictures.
 
+This repository holds no pictures, for licence reasons; the page then links to the public archive.
+"""
+
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +14,9 @@ import torch
 from safetensors.numpy import load_file
 
 from skin_app.diagnoses import CODES
-from skin_app.patients import UNKNOWN, normalised
+from skin_app.display import shrunk
+from skin_app.gallery.patient_table import UNKNOWN, normalised
+from skin_app.photo.read import READ_SUFFIXES, PhotoError, read_photo
 
 ARCHIVE = "https://api.isic-archive.com/images/{image_id}/"
 SAME_PHOTO = 0.99  # similarity from which a photo may be one of the gallery's own images
@@ -21,6 +28,8 @@ CONFIRMED = {
     "consensus": "expert consensus",
     "confocal": "confocal microscopy",
 }
+THUMBNAIL_SIDE = 240
+THUMBNAILS_KEPT = 512  # in memory, about 130 kB each
 COLUMNS = ("image_id", "lesion", "dx", "dx_type", "age", "sex", "localization")
 
 
@@ -113,3 +122,43 @@ class Gallery:
             site=known("localization"),
             is_the_same_photo=similarity >= self._same_photo,
         )
+
+
+class PicturesError(ValueError):
+    """The folder of pictures cannot be used; the message is one sentence that says what to do."""
+
+
+class LesionPictures:
+    """Thumbnails by image id: files `shipped` with the weights, and the ID.jpg files of a `folder`.
+
+    Raises `PicturesError` when `folder` is given and holds no image files.
+    """
+
+    def __init__(self, shipped: Iterable[Path], folder: str | Path | None = None) -> None:
+        self._paths = {path.stem: path for path in shipped}
+        if folder:
+            found = {
+                path.stem: path
+                for path in Path(folder).rglob("*")
+                if path.suffix.lower() in READ_SUFFIXES
+            }
+            if not found:
+                raise PicturesError(
+                    f"{folder} holds no image files: set SKIN_APP_HAM10000 to the folder that holds "
+                    "HAM10000's images, or leave it empty."
+                )
+            self._paths |= found
+        self.thumbnail = lru_cache(THUMBNAILS_KEPT)(self._thumbnail)
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def _thumbnail(self, image_id: str) -> np.ndarray | None:
+        """(height, width, 3) uint8, each side at most `THUMBNAIL_SIDE`; None without a picture."""
+        path = self._paths.get(image_id)
+        if path is None:
+            return None
+        try:
+            return shrunk(read_photo(path).pixels, THUMBNAIL_SIDE)
+        except PhotoError:
+            return None  # the card then says that the picture is in the archive only
