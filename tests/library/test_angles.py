@@ -10,16 +10,10 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss, r
 
 from skin_app.analysis import Analysis
 from skin_app.angles import join, joint_probabilities
-from skin_app.calibration import (
-    Calibration,
-    OperatingPoint,
-    SetThresholds,
-    calibrated,
-    malignant_probability,
-)
+from skin_app.calibration import Calibration, calibrated, malignant_probability
 from skin_app.diagnoses import CODES, MALIGNANT
 from skin_app.novelty import Novelty
-from skin_app.outcome import DecisionLimits, ViewLimits, decide
+from skin_app.outcome import DecisionLimits, OperatingPoint, SetThresholds, ViewLimits, decide
 from skin_app.trust import Assessment, Look
 from skin_app.weights.folder import WeightsFolder
 from train.audit.angles import gain_of_averaging

@@ -5,14 +5,8 @@ import pytest
 from pydantic import ValidationError
 from scipy.special import softmax
 
-from skin_app.calibration import (
-    Calibration,
-    SetThresholds,
-    calibrated,
-    prediction_set,
-    predictive_values,
-    prior_adjusted,
-)
+from skin_app.calibration import Calibration, calibrated, prior_adjusted
+from skin_app.outcome import SetThresholds, prediction_set, predictive_values
 
 OLD = {
     "temperatures": {"1": 0.9, "8": 0.8},

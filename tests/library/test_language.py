@@ -38,4 +38,5 @@ def test_numbers_go_into_the_named_places_of_the_translation() -> None:
     say = Say("xx", {"{a} of {b}": "von {b}: {a}"})
     assert say("{a} of {b}", a=1, b=2) == "von 2: 1"
     assert say("not translated") == "not translated"
-    assert say.refusal(PhotoError("{a} of {b}", a=3, b=4)) == "von 4: 3"
+    error = PhotoError("{a} of {b}", a=3, b=4)
+    assert say(error.sentence, **error.values) == "von 4: 3"

@@ -2,9 +2,18 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from skin_app.calibration import OperatingPoint, SetThresholds
 from skin_app.diagnoses import CODES
-from skin_app.outcome import GROUNDS, Decision, DecisionLimits, ViewLimits, agreement, decide, grounds
+from skin_app.outcome import (
+    GROUNDS,
+    Decision,
+    DecisionLimits,
+    OperatingPoint,
+    SetThresholds,
+    ViewLimits,
+    agreement,
+    decide,
+    grounds,
+)
 
 
 def point(target: float, threshold: float) -> OperatingPoint:
