@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skin_app.angles import joint_probabilities
+from skin_app.joint_analysis import joint_probabilities
 from train.scores.bootstrap import RESAMPLES, lesion_draws, percentiles_95
 from train.scores.crossfit import cross_fitted
 from train.scores.estimate import Estimate

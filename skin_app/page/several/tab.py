@@ -9,8 +9,8 @@ from typing import Any
 
 import gradio as gr
 
-from skin_app.angles import LEAST, MOST
 from skin_app.ensemble import Ensemble
+from skin_app.joint_analysis import LEAST, MOST
 from skin_app.page.events import BATCHES, QUIET, UPLOADS, Fragment, spoken
 from skin_app.page.html import status
 from skin_app.page.labels import Labels

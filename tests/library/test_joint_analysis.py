@@ -9,9 +9,9 @@ from scipy.special import softmax
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss, roc_auc_score
 
 from skin_app.analysis import Analysis
-from skin_app.angles import join, joint_probabilities
 from skin_app.calibration import Calibration, calibrated, malignant_probability
 from skin_app.diagnoses import CODES, MALIGNANT
+from skin_app.joint_analysis import join, joint_probabilities
 from skin_app.novelty import Novelty
 from skin_app.outcome import DecisionLimits, OperatingPoint, SetThresholds, ViewLimits, decide
 from skin_app.trust import Assessment, Look
