@@ -8,8 +8,9 @@ from argparse import Namespace
 from pathlib import Path
 
 from skin_app.ensemble import Ensemble
-from skin_app.output import check_output, counted, replace_file
+from skin_app.result_files import check_output, replace_file
 from skin_app.weights.folder import open_weights
+from skin_app.words.language import counted
 from train.data.findings import findings
 from train.data.folds import image_folds, lesion_folds, write_folds
 from train.data.ham10000 import DataError, Dataset, read_dataset

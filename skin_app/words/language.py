@@ -63,3 +63,8 @@ def preferred(accept_language: str | None) -> Say:
     """The first language of a browser's Accept-Language header; English if there is no catalogue."""
     first = (accept_language or "").split(",")[0].split(";")[0].strip().lower()
     return LANGUAGES.get(first.partition("-")[0], ENGLISH)
+
+
+def counted(number: int, what: str) -> str:
+    """A number with its English noun, such as "1 image" or "1,234 images"."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from skin_app.diagnoses import CODES
 from skin_app.gallery.patient_table import UNKNOWN
-from skin_app.output import counted
+from skin_app.words.language import counted
 from train.data.ham10000 import Dataset
 
 NAMED = 5

@@ -7,7 +7,7 @@ import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from skin_app.diagnoses import CODES
-from skin_app.output import replace_file
+from skin_app.result_files import replace_file
 from train.data.ham10000 import DataError, Dataset
 
 

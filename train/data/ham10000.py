@@ -21,9 +21,10 @@ from tqdm import tqdm
 
 from skin_app.diagnoses import CODES
 from skin_app.gallery.patient_table import MISSING, normalised
-from skin_app.output import beside, counted
 from skin_app.photo.read import READ_SUFFIXES, PhotoError, read_photo
+from skin_app.result_files import beside
 from skin_app.views import centre_square
+from skin_app.words.language import counted
 from train.data.layouts import COLUMNS, DataError, Labels, read_labels, without_suffix
 
 # always read as text: an id such as 0012 is no number

@@ -15,8 +15,8 @@ import pandas as pd
 from skin_app.diagnoses import CODES
 from skin_app.gallery.patient_table import MISSING
 from skin_app.gallery.similar_lesions import COLUMNS as GALLERY
-from skin_app.output import counted
 from skin_app.photo.read import READ_SUFFIXES
+from skin_app.words.language import counted
 from train.data.archive import SCC, diagnosis
 from train.data.tables import TableError, column_names, read_table
 

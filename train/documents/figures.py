@@ -18,7 +18,7 @@ from sklearn.metrics import roc_auc_score, roc_curve
 
 from skin_app.calibration import malignant_probability
 from skin_app.diagnoses import CODES, DIAGNOSES, MALIGNANT
-from skin_app.output import beside
+from skin_app.result_files import beside
 
 DOTS_PER_INCH = 100
 BINS = 15

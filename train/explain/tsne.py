@@ -18,8 +18,8 @@ from tqdm import tqdm
 
 from skin_app.ensemble import input_square
 from skin_app.hardware import best_device, precision
-from skin_app.output import replace_file
 from skin_app.photo.read import read_photo
+from skin_app.result_files import replace_file
 from train.data.subset import stratified_rows
 from train.engine.checkpoint import write_json
 from train.engine.predict import load_fold_member
