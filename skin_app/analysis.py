@@ -12,7 +12,6 @@ from skin_app.gallery.similar_lesions import SimilarLesion
 from skin_app.outcome import OperatingPoint, Outcome
 from skin_app.photo.read import Photo
 from skin_app.quality import Finding
-from skin_app.report.record import NO_NOTES, Notes
 from skin_app.trust import HEAT_OUTSIDE, NO_LESION, RARE_TONE, Assessment
 from skin_app.weights.folder import WeightsFolder
 from skin_app.words import outcome as words
@@ -51,6 +50,20 @@ class ToCheck:
             for place, value in self.values.items()
         }
         return say(self.sentence, **values)
+
+
+@dataclass(frozen=True)
+class Notes:
+    """What the clinician states: printed and kept in the JSON, never shown to the networks."""
+
+    age: str | None = None
+    sex: str | None = None
+    site: str | None = None
+    own_diagnosis: str | None = None
+    text: str | None = None
+
+
+NO_NOTES = Notes()
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +150,7 @@ class Analysis:
 
     def to_json(self, notes: Notes = NO_NOTES, made_at: datetime | None = None) -> str:
         """The report as JSON in English: all numbers and maps (docs/api.md lists the fields)."""
-        from skin_app.report.json_and_csv import record, record_json  # it reads analyses
+        from skin_app.report.json_record import record, record_json  # it reads analyses
 
         return record_json(record(self, made_at, notes))
 

@@ -5,12 +5,12 @@ from datetime import datetime
 
 import numpy as np
 
-from skin_app.analysis import NOTHING, Analysis
+from skin_app.analysis import NO_NOTES, NOTHING, Analysis, Notes
 from skin_app.diagnoses import DIAGNOSES
 from skin_app.display import for_display, overlay
-from skin_app.report import json_and_csv as files
+from skin_app.report import json_record
+from skin_app.report.json_record import NotesRecord, Record, SimilarRecord
 from skin_app.report.pdf_sheet import GREY, NO_GLYPH, WHITE, Box, Sheet
-from skin_app.report.record import NO_NOTES, Notes, NotesRecord, Record, SimilarRecord
 from skin_app.words import page as shared
 from skin_app.words import pdf as words
 from skin_app.words.language import Say
@@ -34,7 +34,7 @@ def one_page(
     """One A4 page about one photo, as a PDF; arguments as for `Analysis.to_pdf`."""
     if analysis.photo is None:
         raise ValueError("The analysis was kept without its photo: put it, or a copy, into `photo`.")
-    record = files.record(analysis, made_at, notes)
+    record = json_record.record(analysis, made_at, notes)
     made_at = datetime.fromisoformat(record["made_at"])
     photo = for_display(analysis.photo)
     drawn = None

@@ -16,7 +16,7 @@ import skin_app.weights.folder
 from skin_app.cli import main
 from skin_app.diagnoses import CODES
 from skin_app.ensemble import Ensemble
-from skin_app.report.json_and_csv import CSV_COLUMNS
+from skin_app.report.csv_rows import CSV_COLUMNS
 from skin_app.result_files import growing_file, unfinished
 from tests.tiny import give_trust, picture, write_weights
 

@@ -10,13 +10,12 @@ import numpy as np
 import pytest
 from pypdf import PdfReader
 
-from skin_app.analysis import Analysis
+from skin_app.analysis import NO_NOTES, Analysis, Notes
 from skin_app.ensemble import Ensemble
 from skin_app.gallery.similar_lesions import SimilarLesion
 from skin_app.photo.read import Photo
 from skin_app.quality import CHECKS, Finding
-from skin_app.report.json_and_csv import record
-from skin_app.report.record import NO_NOTES, Notes
+from skin_app.report.json_record import record
 from skin_app.words import page as shared
 from skin_app.words import pdf as words
 from skin_app.words.language import ENGLISH, Say

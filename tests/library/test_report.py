@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skin_app.analysis import Analysis
+from skin_app.analysis import Analysis, Notes
 from skin_app.diagnoses import CODES
 from skin_app.ensemble import Ensemble
 from skin_app.photo.read import Photo
-from skin_app.report.json_and_csv import CSV_COLUMNS, csv_row, csv_text, error_row, record, record_json
-from skin_app.report.record import JudgedRecord, Notes, PointRecord, Record
+from skin_app.report.csv_rows import CSV_COLUMNS, csv_row, csv_text, error_row
+from skin_app.report.json_record import JudgedRecord, PointRecord, Record, record, record_json
 from tests.tiny import give_trust, picture, write_weights
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=timezone(timedelta(hours=1)))

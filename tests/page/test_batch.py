@@ -24,7 +24,7 @@ from skin_app.page.several import batch
 from skin_app.page.several import table as batch_table
 from skin_app.page.several.batch import Progress, Row, Upload, ranked, run, uploads_of
 from skin_app.photo.read import Photo
-from skin_app.report.json_and_csv import CSV_COLUMNS
+from skin_app.report.csv_rows import CSV_COLUMNS
 from skin_app.words import several as words
 from skin_app.words.language import ENGLISH
 from tests.tiny import picture

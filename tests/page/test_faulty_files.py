@@ -24,7 +24,8 @@ from skin_app.page.several import table as batch_table
 from skin_app.page.several.batch import Row, run
 from skin_app.photo.read import Photo, read_photo
 from skin_app.quality import FILE_FINDINGS
-from skin_app.report.json_and_csv import csv_row, record
+from skin_app.report.csv_rows import csv_row
+from skin_app.report.json_record import record
 from skin_app.words.language import ENGLISH
 from skin_app.words.outcome import REASONS
 from skin_app.words.photo import ADVICE

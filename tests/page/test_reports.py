@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 from pypdf import PdfReader
 
+from skin_app.analysis import Notes
 from skin_app.display import for_display
 from skin_app.ensemble import Ensemble
 from skin_app.page.one_photo.handlers import EXAMPLES_FOLDER, Shown
 from skin_app.page.one_photo.report import downloads
 from skin_app.photo.read import read_photo
-from skin_app.report.json_and_csv import CSV_COLUMNS, record, record_json
-from skin_app.report.record import Notes
+from skin_app.report.csv_rows import CSV_COLUMNS
+from skin_app.report.json_record import record, record_json
 from skin_app.words import page as words
 from skin_app.words import pdf as pdf_words
 from skin_app.words.language import ENGLISH, Say

@@ -11,7 +11,7 @@ from skin_app.page.html import named, percent, said, status, table
 from skin_app.page.one_photo.outcome import MARKS
 from skin_app.page.sessions import FORGOTTEN_AFTER
 from skin_app.page.several.batch import MOST, Progress, Row, ranked
-from skin_app.report.json_and_csv import csv_row, csv_text, error_row
+from skin_app.report.csv_rows import csv_row, csv_text, error_row
 from skin_app.words import several as words
 from skin_app.words.language import ENGLISH, Say
 
