@@ -12,13 +12,12 @@ from skin_app.gallery.similar_lesions import SimilarLesion
 from skin_app.outcome import OperatingPoint, Outcome
 from skin_app.photo.read import Photo
 from skin_app.quality import Finding
-from skin_app.trust import HEAT_OUTSIDE, NO_LESION, RARE_TONE, Assessment
+from skin_app.trust import Assessment
 from skin_app.weights.folder import WeightsFolder
-from skin_app.words import outcome as words
 from skin_app.words.language import ENGLISH, Say
+from skin_app.words.outcome import TO_CHECK
 from skin_app.words.photo import ADVICE
 
-TRAINING_IMAGE = "training image"
 NOTHING: Mapping[str, np.ndarray] = MappingProxyType({})
 
 
@@ -132,19 +131,18 @@ class Analysis:
         """
         found = [ToCheck(own.name, ADVICE[own.fault]) for own in self.file_findings]
         known = [lesion.image_id for lesion in self.similar if lesion.is_the_same_photo]
-        found += [ToCheck(TRAINING_IMAGE, words.TRAINING_IMAGE, {"image_id": i}) for i in known[:1]]
+        found += [_check("training image", image_id=known[0])] if known else []
         assessment = self.assessment
         if assessment is None:
             return tuple(found) or None
         look = assessment.look
         if not look.mask.any():
-            found.append(ToCheck(NO_LESION, words.NO_LESION))
+            found.append(_check("no lesion found"))
         elif assessment.heat_is_outside and assessment.heat_on_lesion is not None:
             share = float(assessment.heat_on_lesion[int(self.probabilities.argmax())])
-            values = {"share": share, "area": look.lesion_area}
-            found.append(ToCheck(HEAT_OUTSIDE, words.HEAT_OUTSIDE, values))
+            found.append(_check("heat beside the lesion", share=share, area=look.lesion_area))
         if assessment.tone_is_rare and look.tone is not None:
-            found.append(ToCheck(RARE_TONE, words.RARE_TONE, {"tone": look.tone}))
+            found.append(_check("rare skin tone", tone=look.tone))
         found += [ToCheck(own.name, ADVICE[own.fault]) for own in look.findings]
         return tuple({check.sentence: check for check in found}.values())
 
@@ -177,3 +175,7 @@ def ranked(probabilities: np.ndarray, prior_adjusted: np.ndarray) -> tuple[Ranke
     """The seven diagnoses, most probable first; both (7,) in the order of `DIAGNOSES`."""
     order = np.argsort(-probabilities, kind="stable")
     return tuple(Ranked(DIAGNOSES[i], float(probabilities[i]), float(prior_adjusted[i])) for i in order)
+
+
+def _check(name: str, **values: float | str) -> ToCheck:
+    return ToCheck(name, TO_CHECK[name], values)

@@ -7,7 +7,7 @@ import numpy as np
 
 from skin_app.analysis import Analysis, Ranked, ranked
 from skin_app.calibration import malignant_probability, prior_adjusted, softmax
-from skin_app.outcome import SENSITIVITY, Decision, DecisionLimits, decide_by
+from skin_app.outcome import SENSITIVITY, Decision, DecisionLimits, decide
 
 LEAST, MOST = 2, 8
 
@@ -101,7 +101,7 @@ def _decision(
     above = bool(malignant_probability(probabilities) >= threshold)
     shared = float(np.mean([_on_side(analysis, above, threshold) for analysis in used]))
     novel = used[0].outcome == "not dermatoscopic"  # as all others that are used
-    joint = decide_by(probabilities, shared, limits, views, novel)
+    joint = decide(probabilities, shared, limits, views, novel)
     if joint.outcome != "suspicious" and any(own.outcome == "suspicious" for own in used):
         return replace(joint, outcome="uncertain", reason="one_photo_suspicious")
     if joint.outcome == "not suspicious" and any(

@@ -147,7 +147,7 @@ class Decision:
 
 def decide(
     probabilities: np.ndarray,
-    readings: np.ndarray,
+    shared: float,
     limits: DecisionLimits,
     views: int,
     novel: bool,
@@ -155,26 +155,11 @@ def decide(
 ) -> Decision:
     """Decide on one answer; see `grounds` for the rule.
 
-    `probabilities`: (7,) calibrated, of the average over members and `views` views; `readings`:
-    (members x views, 7) calibrated probabilities of each member's answer to each view, by the
-    calibration for one view; `novel`: the image is unlike the training images; `damaged`: some of its
-    pixels are not as the camera recorded them, so it is never "not suspicious". Raises `ValueError`
-    when no limits were fitted for `views`.
+    `probabilities`: (7,) calibrated, of the average over members and `views` views; `shared`: the
+    `agreement` of the readings at the operating point `SENSITIVITY`; `novel`: the image is unlike the
+    training images; `damaged`: some of its pixels are not as the camera recorded them, so it is never
+    "not suspicious". Raises `ValueError` when no limits were fitted for `views`.
     """
-    point = limits.of(views).point_of(SENSITIVITY)
-    shared = float(agreement(probabilities, readings, point.threshold))
-    return decide_by(probabilities, shared, limits, views, novel, damaged)
-
-
-def decide_by(
-    probabilities: np.ndarray,
-    shared: float,
-    limits: DecisionLimits,
-    views: int,
-    novel: bool,
-    damaged: bool = False,
-) -> Decision:
-    """As `decide`, when the agreement of the readings is already known: `shared`, in [0, 1]."""
     own = limits.of(views)
     point = own.point_of(SENSITIVITY)
     set_90, set_95 = (prediction_set(probabilities, own.set_of(share)) for share in (COVERAGE, 0.95))
@@ -188,15 +173,15 @@ def decide_by(
     outcome, reason = GROUNDS[int(ground)]
     if damaged and outcome == "not suspicious":
         outcome, reason = "uncertain", "damaged_photo"
-    if novel:
-        return Decision(None, None, point, shared, outcome, reason)
-    return Decision(set_90, set_95, point, shared, outcome, reason)
+    sets = (None, None) if novel else (set_90, set_95)
+    return Decision(*sets, point, shared, outcome, reason)
 
 
 def agreement(probabilities: np.ndarray, readings: np.ndarray, threshold: float) -> np.ndarray:
     """(...,) share in [0, 1] of readings on the same side of the operating point as the answer.
 
-    `probabilities`: (..., 7); `readings`: (..., readings, 7).
+    `probabilities`: (..., 7); `readings`: (..., readings, 7), each member's answer to each view,
+    calibrated for one view.
     """
     answer = malignant_probability(probabilities) >= threshold
     return ((malignant_probability(readings) >= threshold) == answer[..., None]).mean(axis=-1)

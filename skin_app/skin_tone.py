@@ -51,26 +51,12 @@ def skin_colour(square: np.ndarray, mask: np.ndarray, view: np.ndarray) -> tuple
     bool, the field of view. A margin around the lesion, and pixels far from the skin's median L*, are
     left out.
     """
-    near = _grown(mask, MARGIN * len(square))
-    light, yellow = lightness_and_yellow(square[view & ~near])
+    distance = np.asarray(ndimage.distance_transform_edt(~mask)) if mask.any() else np.inf
+    light, yellow = lightness_and_yellow(square[view & (distance > MARGIN * len(square))])
     if len(light) < LEAST_SKIN * view.size:
         return None
     typical = np.abs(light - np.median(light)) <= TYPICAL
     return float(np.median(light[typical])), float(np.median(yellow[typical]))
-
-
-def _grown(mask: np.ndarray, distance: float) -> np.ndarray:
-    """`mask`, and all pixels within `distance` pixels of it."""
-    grown = np.zeros_like(mask)
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if len(rows):  # outside this frame around the mask, no pixel is near enough
-        reach = int(distance) + 1
-        part = (
-            slice(max(0, rows[0] - reach), rows[-1] + reach + 1),
-            slice(max(0, columns[0] - reach), columns[-1] + reach + 1),
-        )
-        grown[part] = np.asarray(ndimage.distance_transform_edt(~mask[part])) <= distance
-    return grown
 
 
 def typology_angle(square: np.ndarray, mask: np.ndarray, view: np.ndarray) -> float | None:

@@ -8,12 +8,11 @@ from pydantic import BaseModel, ConfigDict
 
 from skin_app.lesion import HeatLimit, heat_on_lesion, see
 from skin_app.novelty import Novelty, NoveltyLimits
-from skin_app.outcome import Decision, DecisionLimits, decide
+from skin_app.outcome import SENSITIVITY, Decision, DecisionLimits, agreement, decide
 from skin_app.photo.read import Photo
 from skin_app.quality import Finding, QualityLimits, findings
 from skin_app.skin_tone import ToneBands, tone_band, typology_angle
 
-NO_LESION, HEAT_OUTSIDE, RARE_TONE = "no lesion found", "heat beside the lesion", "rare skin tone"
 # The measured results; `skin_app.words.evidence.MEASURED` puts each into words.
 Measured = Literal[
     "ppv_of_suspicious",
@@ -134,12 +133,13 @@ def assess(
     answer to each view; `maps`: (7, rows, columns) in [0, 1], or None. Raises `ValueError` when no
     limits were fitted for `views`.
     """
+    decisions, novel = trust.decisions, novelty.is_novel
+    threshold = decisions.of(views).point_of(SENSITIVITY).threshold
+    shared = float(agreement(probabilities, readings, threshold))
     shares = None if maps is None else shares_on_lesion(maps, look.mask)
     first = None if shares is None else shares[int(probabilities.argmax())]
     return Assessment(
-        decision=decide(
-            probabilities, readings, trust.decisions, views, novelty.is_novel, look.damaged
-        ),
+        decision=decide(probabilities, shared, decisions, views, novel, look.damaged),
         novelty=novelty,
         look=look,
         heat_on_lesion=shares,

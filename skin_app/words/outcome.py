@@ -39,17 +39,19 @@ REASONS: dict[str, str] = {
     "one_photo_damaged": ("One of the photos is damaged, so the result cannot be “not suspicious”."),
 }
 
-# What to check first; `Analysis.to_check` chooses.
-HEAT_OUTSIDE = (
-    "Unusually little of the first diagnosis's heat lies on the lesion: {share}, on a lesion "
-    "that covers {area} of the square. Check for hair, ink, a ruler or the edge."
-)
-NO_LESION = "No lesion was found, so the place of the heat cannot be checked."
-RARE_TONE = (
-    "The skin around the lesion is estimated as {tone} (lighting shifts this). The training "
-    "data hold too little such skin for the scores to hold."
-)
-TRAINING_IMAGE = (
-    "This photo is most likely a training image ({image_id}): the networks have seen it, so the "
-    "answer says little about new patients."
-)
+# What to check first, in a few words and as a sentence; `Analysis.to_check` chooses.
+TO_CHECK: dict[str, str] = {
+    "training image": (
+        "This photo is most likely a training image ({image_id}): the networks have seen it, so the "
+        "answer says little about new patients."
+    ),
+    "no lesion found": "No lesion was found, so the place of the heat cannot be checked.",
+    "heat beside the lesion": (
+        "Unusually little of the first diagnosis's heat lies on the lesion: {share}, on a lesion "
+        "that covers {area} of the square. Check for hair, ink, a ruler or the edge."
+    ),
+    "rare skin tone": (
+        "The skin around the lesion is estimated as {tone} (lighting shifts this). The training "
+        "data hold too little such skin for the scores to hold."
+    ),
+}

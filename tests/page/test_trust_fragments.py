@@ -16,7 +16,7 @@ from skin_app.quality import Finding
 from skin_app.trust import Estimate, Trust
 from skin_app.words import page as words
 from skin_app.words.language import ENGLISH
-from skin_app.words.outcome import NO_LESION, OUTCOMES, REASONS
+from skin_app.words.outcome import OUTCOMES, REASONS, TO_CHECK
 from skin_app.words.photo import ADVICE
 from train.data.drawings import draw_lesion
 
@@ -107,7 +107,7 @@ def test_what_could_not_be_checked_is_said(analysis: Analysis, limits: Trust) ->
     nothing = np.zeros((8, 8), bool)
     blind = looked(changed(analysis, heat_on_lesion=None), mask=nothing, tone_angle=None)
     html = fragments.outcome_panel(ENGLISH, blind, limits)
-    assert NO_LESION in html
+    assert TO_CHECK["no lesion found"] in html
     assert words.NO_TONE in html
 
 
