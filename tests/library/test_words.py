@@ -30,9 +30,10 @@ def test_every_fault_has_a_check_and_every_outcome_a_ground() -> None:
     assert {given for given, _ in GROUNDS} == set(get_args(Outcome))
 
 
-def test_reasons_and_advice_are_one_sentence() -> None:
+def test_reasons_and_advice_are_one_sentence_and_advice_says_what_to_do() -> None:
     sentences = [*outcome.REASONS.values(), *photo.ADVICE.values()]
     assert all(sentence.endswith(".") and sentence.count(".") == 1 for sentence in sentences)
+    assert all(": " in sentence for sentence in photo.ADVICE.values())
 
 
 def test_the_embedded_weights_measured_all_that_has_a_sentence() -> None:
