@@ -7,7 +7,8 @@ import numpy as np
 
 from skin_app.analysis import Analysis, Ranked, ranked
 from skin_app.calibration import malignant_probability, prior_adjusted, softmax
-from skin_app.outcome import SENSITIVITY, Decision, DecisionLimits, decide
+from skin_app.operating_points import DecisionLimits
+from skin_app.outcome import SENSITIVITY, Decision, decide
 
 LEAST, MOST = 2, 8
 

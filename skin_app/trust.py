@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict
 
 from skin_app.lesion import HeatLimit, heat_on_lesion, see
 from skin_app.novelty import Novelty, NoveltyLimits
-from skin_app.outcome import SENSITIVITY, Decision, DecisionLimits, agreement, decide
+from skin_app.operating_points import DecisionLimits
+from skin_app.outcome import SENSITIVITY, Decision, agreement, decide
 from skin_app.photo.read import Photo
 from skin_app.quality import Finding, QualityLimits, findings
 from skin_app.skin_tone import ToneBands, tone_band, typology_angle

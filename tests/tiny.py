@@ -12,7 +12,7 @@ from skin_app.diagnoses import CODES, MALIGNANT
 from skin_app.lesion import HeatLimit
 from skin_app.network import Member, MemberConfig
 from skin_app.novelty import ClassDistances, NoveltyLimits, Spread
-from skin_app.outcome import DecisionLimits, OperatingPoint, SetThresholds, ViewLimits
+from skin_app.operating_points import DecisionLimits, OperatingPoint, SetThresholds, ViewLimits
 from skin_app.quality import QualityLimits
 from skin_app.skin_tone import TONES, ToneBands
 from skin_app.trust import Trust

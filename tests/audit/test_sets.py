@@ -10,7 +10,7 @@ from sklearn.metrics import roc_curve
 
 from skin_app.calibration import malignant_probability
 from skin_app.diagnoses import CODES
-from skin_app.outcome import SetThresholds, prediction_set
+from skin_app.operating_points import SetThresholds, prediction_set
 from tests.predictions import crossfit_predictions, made, uncalibrated
 from train.audit import conformal
 from train.audit.conformal import crossfit_sets, fit_sets, kept_share_threshold

@@ -2,22 +2,15 @@
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
 
 from skin_app.diagnoses import CODES
-from skin_app.outcome import (
-    GROUNDS,
-    Decision,
+from skin_app.operating_points import (
     DecisionLimits,
     OperatingPoint,
     SetThresholds,
     ViewLimits,
-    agreement,
-    decide,
-    grounds,
-    prediction_set,
-    predictive_values,
 )
+from skin_app.outcome import GROUNDS, Decision, agreement, decide, grounds
 
 
 def point(target: float, threshold: float) -> OperatingPoint:
@@ -120,42 +113,3 @@ def test_agreement_counts_readings_on_the_answers_side_of_the_point() -> None:
     answers = np.stack([BENIGN, answer(mel=0.9)])
     readings = np.stack([answer(mel=0.05), answer(mel=0.2), answer(bcc=0.6), answer(akiec=0.7)])
     assert agreement(answers, np.stack([readings] * 2), 0.2).tolist() == [0.25, 0.75]
-
-
-def test_limits_survive_json_and_say_what_they_lack() -> None:
-    assert DecisionLimits.model_validate_json(LIMITS.model_dump_json()) == LIMITS
-    with pytest.raises(ValueError, match="decision limits for 8 views, not for 4"):
-        LIMITS.of(4)
-    with pytest.raises(ValueError, match="no prediction sets of 80% coverage"):
-        LIMITS.of(8).set_of(0.8)
-    with pytest.raises(ValueError, match="no operating point for 50% sensitivity"):
-        LIMITS.of(8).point_of(0.5)
-    with pytest.raises(ValidationError):
-        DecisionLimits.model_validate({**LIMITS.model_dump(), "more": 1})
-
-
-def test_a_set_holds_what_reaches_its_own_threshold() -> None:
-    thresholds = SetThresholds(coverage=0.9, least=(0.1, 0.1, 0.2, 0.0, 0.3, 0.5, 0.1))
-    probabilities = np.array([0.1, 0.05, 0.1, 0.0, 0.35, 0.4, 0.0])
-    expected = [True, False, False, True, True, False, False]
-    assert prediction_set(np.stack([probabilities] * 3), thresholds).tolist() == [expected] * 3
-    with pytest.raises(ValidationError):
-        SetThresholds(coverage=0.9, least=(0.1,) * 6)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "values"),
-    [
-        ((180 / 200, 560 / 800, 200 / 1000), (180 / 420, 560 / 580)),  # counted lesions
-        ((0.9, 0.7, 0), (0, 1)),
-        ((0.9, 0.7, 1), (1, 0)),
-        ((1, 0, 0.2), (0.2, None)),  # everything is called
-        ((0, 1, 0.2), (None, 0.8)),  # nothing is
-    ],
-)
-def test_predictive_values_are_those_of_counted_lesions(
-    arguments: tuple[float, float, float], values: tuple[float | None, float | None]
-) -> None:
-    assert predictive_values(*arguments) == pytest.approx(values)
-    with pytest.raises(ValueError, match="pass them in"):
-        predictive_values(0.9, 0.7, 20)

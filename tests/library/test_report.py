@@ -66,7 +66,9 @@ def test_record_says_what_the_analysis_says(ensemble: Ensemble, analysis: Analys
 
 def test_findings_stand_in_record_and_row(ensemble: Ensemble) -> None:
     analysis = ensemble(Photo(picture(1, 96, 72), unknown_profile=True))
-    profile, small = record(analysis, NOON)["quality"] or ()
+    quality = record(analysis, NOON)["quality"]
+    assert quality is not None
+    profile, small = quality
     assert (profile["name"], profile["value"]) == ("colour profile", None)
     assert (small["name"], small["value"], small["limit"]) == ("size", 72.0, 100.0)
     assert csv_row(Path("a.jpg"), analysis)["quality"] == "colour profile; size"

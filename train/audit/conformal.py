@@ -14,7 +14,7 @@ import pandas as pd
 
 from skin_app.diagnoses import CODES
 from skin_app.gallery.patient_table import patient_groups
-from skin_app.outcome import SetThresholds, prediction_set
+from skin_app.operating_points import SetThresholds, prediction_set
 from train.scores.crossfit import Crossfit
 from train.scores.estimate import Estimate, mean_estimates
 

@@ -11,7 +11,8 @@ from PIL import Image, ImageCms
 
 from skin_app.calibration import malignant_probability
 from skin_app.diagnoses import MALIGNANT
-from skin_app.outcome import COVERAGE, GROUNDS, SENSITIVITY, grounds, prediction_set
+from skin_app.operating_points import prediction_set
+from skin_app.outcome import COVERAGE, GROUNDS, SENSITIVITY, grounds
 from skin_app.photo.file_type import HEAD_BYTES, type_of
 from skin_app.photo.formats.jpeg_damage import is_damaged
 from skin_app.photo.made_profile import ADOBE_RGB, CODED, made_profile

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from skin_app.outcome import predictive_values
+from skin_app.operating_points import predictive_values
 from skin_app.result_files import replace_file
 from skin_app.words.outcome import REASONS
 from train.documents import deletion_figure

@@ -18,7 +18,7 @@ from PIL import Image
 
 from skin_app.diagnoses import CODES, DIAGNOSES, Diagnosis
 from skin_app.gallery.lesion_map import LesionMap, Place
-from skin_app.outcome import OperatingPoint
+from skin_app.operating_points import OperatingPoint
 from skin_app.weights.evaluation import Reliability
 from skin_app.words import evidence as words
 from skin_app.words.language import Say

@@ -6,7 +6,8 @@ import numpy as np
 
 from skin_app.analysis import Analysis
 from skin_app.diagnoses import DIAGNOSES
-from skin_app.outcome import OperatingPoint, Outcome, predictive_values
+from skin_app.operating_points import OperatingPoint, predictive_values
+from skin_app.outcome import Outcome
 from skin_app.page.html import estimate as estimated
 from skin_app.page.html import percent, said, share_with_interval, table
 from skin_app.trust import Measured, Trust
