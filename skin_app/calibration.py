@@ -9,14 +9,14 @@ use the calibrated probabilities.
 from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from skin_app.diagnoses import MALIGNANT
 
 SevenNumbers = Annotated[tuple[float, ...], Field(min_length=7, max_length=7)]
 
 
-class Calibration(BaseModel):
+class Calibration(BaseModel, extra="forbid", frozen=True):
     """Fitted on out-of-fold predictions, stored in `ensemble.json`.
 
     `temperatures`: number of views -> temperature of the averaged logits. `log_prior_shift`: (7,) the
@@ -24,8 +24,6 @@ class Calibration(BaseModel):
     (7,) share of each class in the training data, summing to 1. `fitted_on`: the data, in words.
     `biases`: number of views -> (7,) bias added after the temperature, where it was found to help.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     temperatures: dict[int, float]
     log_prior_shift: SevenNumbers

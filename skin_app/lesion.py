@@ -10,7 +10,7 @@ from typing import NamedTuple, cast
 import numpy as np
 import torch
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from scipy import ndimage
 from torch.nn import functional as F
 
@@ -28,7 +28,7 @@ ROUND = np.ones((3, 3), bool)  # removes narrower bridges and specks
 SMALLEST, LARGEST = 0.0015, 0.92  # shares of the field of view: other regions are rejected
 
 
-class HeatLimit(BaseModel):
+class HeatLimit(BaseModel, extra="forbid", frozen=True):
     """When too little heat lies on the lesion; fitted on out-of-fold images, stored in `ensemble.json`.
 
     A larger lesion covers more of any map. So the limit applies to the concentration of heat: the share
@@ -36,8 +36,6 @@ class HeatLimit(BaseModel):
     `least_concentration`: below it the page warns. `false_alarm_rate`: share of the out-of-fold images
     below it. `fitted_on`: the data, in words.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     least_concentration: float = Field(ge=0)
     false_alarm_rate: float = Field(gt=0, lt=1)

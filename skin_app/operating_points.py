@@ -6,13 +6,13 @@ They are fitted on out-of-fold predictions for each number of views; `outcome.py
 from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 Share = Annotated[float, Field(ge=0, le=1)]
 SevenShares = Annotated[tuple[Share, ...], Field(min_length=7, max_length=7)]
 
 
-class SetThresholds(BaseModel):
+class SetThresholds(BaseModel, extra="forbid", frozen=True):
     """Thresholds of class-conditional prediction sets of one coverage, stored in `ensemble.json`.
 
     `coverage`: target share of the images of each diagnosis whose set contains that diagnosis, such as
@@ -20,21 +20,17 @@ class SetThresholds(BaseModel):
     always in the set, because there were too few images of it to choose a threshold.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     coverage: Share
     least: SevenShares
 
 
-class OperatingPoint(BaseModel):
+class OperatingPoint(BaseModel, extra="forbid", frozen=True):
     """The malignant probability from which a lesion is called suspicious, stored in `ensemble.json`.
 
     `threshold`: fitted on all out-of-fold images. `sensitivity`: share of malignant images at or above
     the threshold; `specificity`: share of benign images below it. Both have 95 % intervals over
     lesions and are crossfit: measured with thresholds that were fitted on other lesions.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     target_sensitivity: Share
     threshold: Share
@@ -44,14 +40,12 @@ class OperatingPoint(BaseModel):
     specificity_interval: tuple[Share, Share]
 
 
-class ViewLimits(BaseModel):
+class ViewLimits(BaseModel, extra="forbid", frozen=True):
     """Limits for answers from one number of views, stored in `ensemble.json`.
 
     `sets`: thresholds of the 90 % and the 95 % set; `operating_points`: for 90, 95 and 98 %
     sensitivity; `least_agreement`: with a smaller share of agreeing readings, the answer is uncertain.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     sets: tuple[SetThresholds, SetThresholds]
     operating_points: tuple[OperatingPoint, OperatingPoint, OperatingPoint]
@@ -72,13 +66,11 @@ class ViewLimits(BaseModel):
         raise ValueError(f"These weights have no operating point for {sensitivity:.0%} sensitivity.")
 
 
-class DecisionLimits(BaseModel):
+class DecisionLimits(BaseModel, extra="forbid", frozen=True):
     """Fitted on out-of-fold predictions, stored in `ensemble.json`.
 
     `by_views`: number of views -> its limits; `fitted_on`: the data, in words.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     by_views: dict[int, ViewLimits] = Field(min_length=1)
     fitted_on: str

@@ -7,7 +7,7 @@ and redness lowers it. So the band describes the picture and says little about t
 """
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from scipy import ndimage
 
 from skin_app.colour import lightness_and_yellow
@@ -22,14 +22,12 @@ LEAST_YELLOW = 1.0  # b*: in a nearly grey picture, rounding would decide the an
 TYPICAL = 10.0  # L*: pixels further from the skin's median are hairs, shadows or specular spots
 
 
-class ToneBands(BaseModel):
+class ToneBands(BaseModel, extra="forbid", frozen=True):
     """How much training data lies in each band; stored in `ensemble.json`.
 
     `images`, `lesions`: counts by band; `unknown`: images without an angle. `least_lesions`: a band
     with fewer lesions has too little data. `fitted_on`: the data, in words.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     images: dict[str, int]
     lesions: dict[str, int]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from skin_app.lesion import HeatLimit, heat_on_lesion, see
 from skin_app.novelty import Novelty, NoveltyLimits
@@ -36,10 +36,8 @@ Measured = Literal[
 ]
 
 
-class Estimate(BaseModel):
+class Estimate(BaseModel, extra="forbid", frozen=True):
     """A measured share (in [0, 1]) or number, its 95 % interval, and how many images it rests on."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     value: float
     interval_95: tuple[float, float]
@@ -47,13 +45,11 @@ class Estimate(BaseModel):
     is_share: bool = True
 
 
-class Trust(BaseModel):
+class Trust(BaseModel, extra="forbid", frozen=True):
     """The limits that `python -m train audit` fitted, stored in `ensemble.json`.
 
     `measured`: the main results of `docs/trust.json`, with limits that were fitted on other lesions.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     decisions: DecisionLimits
     novelty: NoveltyLimits
