@@ -8,7 +8,7 @@ from tests.library.test_outcome import LIMITS
 
 def test_limits_survive_json_and_say_what_they_lack() -> None:
     assert DecisionLimits.model_validate_json(LIMITS.model_dump_json()) == LIMITS
-    with pytest.raises(ValueError, match="decision limits for 8 views, not for 4"):
+    with pytest.raises(ValueError, match="decision limits for 1, 8 views, not for 4"):
         LIMITS.of(4)
     with pytest.raises(ValueError, match="no prediction sets of 80% coverage"):
         LIMITS.of(8).set_of(0.8)

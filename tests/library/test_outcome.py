@@ -1,42 +1,13 @@
-"""The rule of the outcome by hand, prediction sets, and predictive values."""
+"""The rule of the outcome, by hand."""
 
 import numpy as np
 import pytest
 
 from skin_app.diagnoses import CODES
-from skin_app.operating_points import (
-    DecisionLimits,
-    OperatingPoint,
-    SetThresholds,
-    ViewLimits,
-)
 from skin_app.outcome import GROUNDS, Decision, agreement, decide, grounds
+from tests.tiny import decision_limits
 
-
-def point(target: float, threshold: float) -> OperatingPoint:
-    return OperatingPoint(
-        target_sensitivity=target,
-        threshold=threshold,
-        sensitivity=target,
-        sensitivity_interval=(target - 0.02, target + 0.02),
-        specificity=0.7,
-        specificity_interval=(0.6, 0.8),
-    )
-
-
-LIMITS = DecisionLimits(
-    by_views={
-        8: ViewLimits(
-            sets=(
-                SetThresholds(coverage=0.9, least=(0.3,) * 7),
-                SetThresholds(coverage=0.95, least=(0.1,) * 7),
-            ),
-            operating_points=(point(0.9, 0.4), point(0.95, 0.3), point(0.98, 0.2)),
-            least_agreement=0.75,
-        )
-    },
-    fitted_on="numbers of this test",
-)
+LIMITS = decision_limits((0.4, 0.3, 0.2), ((0.3,) * 7, (0.1,) * 7), least_agreement=0.75)
 
 
 def answer(**parts: float) -> np.ndarray:

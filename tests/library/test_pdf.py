@@ -29,13 +29,8 @@ PHOTO = picture(1, 240, 180)
 
 
 @pytest.fixture(scope="module")
-def ensemble(tmp_path_factory: pytest.TempPathFactory) -> Ensemble:
-    return Ensemble.load(give_trust(write_weights(tmp_path_factory.mktemp("w") / "weights")))
-
-
-@pytest.fixture(scope="module")
-def analysis(ensemble: Ensemble) -> Analysis:
-    return ensemble(Photo(PHOTO))
+def analysis(trusted: Ensemble) -> Analysis:
+    return trusted(Photo(PHOTO))
 
 
 def printed(
@@ -57,7 +52,7 @@ def plain(text: str) -> str:
     return " ".join(text.split())
 
 
-def test_the_page_has_the_numbers_of_the_record(ensemble: Ensemble, analysis: Analysis) -> None:
+def test_the_page_has_the_numbers_of_the_record(trusted: Ensemble, analysis: Analysis) -> None:
     made = record(analysis, NOON)
     text = text_of(printed(analysis))
     assert plain(words.DISCLAIMER) in text
@@ -76,8 +71,8 @@ def test_the_page_has_the_numbers_of_the_record(ensemble: Ensemble, analysis: An
     for lesion in made["similar"][:6]:
         assert lesion["image_id"] in text
         assert f"{lesion['confirmed']}; similarity {lesion['similarity']:.3f}" in text
-    assert ensemble.weights.identity in text
-    assert ensemble.weights.hash in text
+    assert trusted.weights.identity in text
+    assert trusted.weights.hash in text
     assert analysis.device in text
 
 

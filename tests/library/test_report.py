@@ -29,20 +29,15 @@ NOON = datetime(2026, 11, 21, 12, tzinfo=timezone(timedelta(hours=1)))
 
 
 @pytest.fixture(scope="module")
-def ensemble(tmp_path_factory: pytest.TempPathFactory) -> Ensemble:
-    return Ensemble.load(give_trust(write_weights(tmp_path_factory.mktemp("w") / "weights")))
+def analysis(trusted: Ensemble) -> Analysis:
+    return trusted(Photo(picture(1, 96, 72)))
 
 
-@pytest.fixture(scope="module")
-def analysis(ensemble: Ensemble) -> Analysis:
-    return ensemble(Photo(picture(1, 96, 72)))
-
-
-def test_record_says_what_the_analysis_says(ensemble: Ensemble, analysis: Analysis) -> None:
+def test_record_says_what_the_analysis_says(trusted: Ensemble, analysis: Analysis) -> None:
     made = record(analysis, NOON)
     assert set(made) == set(Record.__annotations__) | set(JudgedRecord.__annotations__)
     assert made["made_at"] == "2026-11-21T12:00:00+01:00"
-    assert made["weights"]["sha256"] == ensemble.weights.hash
+    assert made["weights"]["sha256"] == trusted.weights.hash
     by_code = {entry["code"]: entry for entry in made["diagnoses"]}
     assert [by_code[code]["probability"] for code in CODES] == analysis.probabilities.tolist()
     assert [by_code[code]["prior_adjusted"] for code in CODES] == analysis.prior_adjusted.tolist()
@@ -64,8 +59,8 @@ def test_record_says_what_the_analysis_says(ensemble: Ensemble, analysis: Analys
     assert made["notes"] is None
 
 
-def test_findings_stand_in_record_and_row(ensemble: Ensemble) -> None:
-    analysis = ensemble(Photo(picture(1, 96, 72), unknown_profile=True))
+def test_findings_stand_in_record_and_row(trusted: Ensemble) -> None:
+    analysis = trusted(Photo(picture(1, 96, 72), unknown_profile=True))
     quality = record(analysis, NOON)["quality"]
     assert quality is not None
     profile, small = quality
