@@ -1,5 +1,6 @@
 """The result for one photo, `Analysis`. Every screen, report, file and API answer is made from it."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -149,9 +150,10 @@ class Analysis:
 
     def to_json(self, notes: Notes = NO_NOTES, made_at: datetime | None = None) -> str:
         """The report as JSON in English: all numbers and maps (docs/api.md lists the fields)."""
-        from skin_app.report.json_record import record, record_json  # it reads analyses
+        from skin_app.report.json_record import record  # it reads analyses
 
-        return record_json(record(self, made_at, notes))
+        made = record(self, made_at, notes)
+        return json.dumps(made, allow_nan=False, ensure_ascii=False, indent=1)
 
     def to_pdf(
         self,

@@ -6,7 +6,8 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel
 
-from skin_app.lesion import HeatLimit, heat_on_lesion, see
+from skin_app.heatmap import HeatLimit, heat_on_lesion
+from skin_app.lesion import see
 from skin_app.novelty import Novelty, NoveltyLimits
 from skin_app.operating_points import DecisionLimits
 from skin_app.outcome import SENSITIVITY, Decision, agreement, decide

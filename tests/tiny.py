@@ -9,7 +9,7 @@ from PIL import Image
 
 from skin_app.calibration import Calibration
 from skin_app.diagnoses import CODES, MALIGNANT
-from skin_app.lesion import HeatLimit
+from skin_app.heatmap import HeatLimit
 from skin_app.network import Member, MemberConfig
 from skin_app.novelty import ClassDistances, NoveltyLimits, Spread
 from skin_app.operating_points import DecisionLimits, OperatingPoint, SetThresholds, ViewLimits

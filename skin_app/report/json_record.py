@@ -4,7 +4,6 @@ gradio derives the machine API's JSON schema from these types. A value is null i
 limits for it, or if it cannot be measured in the photo.
 """
 
-import json
 from dataclasses import asdict
 from datetime import datetime
 from math import isnan
@@ -173,11 +172,6 @@ class Record(JudgedRecord):
     notes: NotesRecord | None
 
 
-def record_json(record: Record) -> str:
-    """The record as strict JSON (no NaN), in UTF-8 text."""
-    return json.dumps(record, allow_nan=False, ensure_ascii=False, indent=1)
-
-
 def record(analysis: Analysis, made_at: datetime | None = None, notes: Notes = NO_NOTES) -> Record:
     """All that an analysis says, ready for JSON.
 
@@ -266,6 +260,7 @@ def _judged(analysis: Analysis) -> JudgedRecord:
         return {**unknown, "to_check": checks, "quality": quality}
     decision, novelty, look = assessment.decision, assessment.novelty, assessment.look
     shares = assessment.heat_on_lesion
+    by_code = {} if shares is None else dict(zip(CODES, map(float, shares), strict=True))
     return {
         "outcome": decision.outcome,
         "reason": REASONS[decision.reason],
@@ -273,18 +268,9 @@ def _judged(analysis: Analysis) -> JudgedRecord:
         "to_check": checks,
         "quality": quality,
         "novelty": {"score": novelty.score, "limit": novelty.limit, "is_novel": novelty.is_novel},
-        "skin_tone": {
-            "band": look.tone,
-            "angle": look.tone_angle,
-            "is_rare": assessment.tone_is_rare,
-        },
+        "skin_tone": {"band": look.tone, "angle": look.tone_angle, "is_rare": assessment.tone_is_rare},
         "lesion_area": look.lesion_area,
-        "heat_on_lesion": None
-        if shares is None
-        else {
-            code: None if isnan(share) else float(share)
-            for code, share in zip(CODES, shares, strict=True)
-        },
+        "heat_on_lesion": {c: None if isnan(own) else own for c, own in by_code.items()} or None,
         "heat_is_outside": assessment.heat_is_outside,
     }
 

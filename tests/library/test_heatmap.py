@@ -1,22 +1,27 @@
 """The maps against automatic differentiation and against the grad-cam library."""
 
+import cv2
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 from pytorch_grad_cam import GradCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import Tensor, nn
 
 from skin_app.diagnoses import CODES
 from skin_app.heatmap import (
+    HeatLimit,
     against_the_others,
     attributions,
     averaged_over_members,
     class_maps,
+    heat_on_lesion,
     of_probabilities,
     on_shared_scale,
 )
 from skin_app.network import Member, MemberConfig
+from tests.library.test_lesion import SIDE, disc
 from tests.library.test_network import CONFIGS, batch_of, member_of, name_of
 from tests.tiny import MOBILENET, SWIN
 
@@ -121,3 +126,28 @@ def test_shared_scale_keeps_the_order_between_classes() -> None:
 def test_maps_of_different_grids_are_averaged_on_the_finer_one() -> None:
     mean = averaged_over_members([torch.ones(1, 7, 2, 2), torch.full((1, 7, 4, 4), 3.0)])
     assert torch.allclose(mean, torch.full((1, 7, 4, 4), 2.0))
+
+
+def test_heat_is_enlarged_as_opencv_enlarges() -> None:
+    heat, mask = np.random.default_rng(4).random((7, 7)), disc(60, 150, 70)
+    large = cv2.resize(heat, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
+    assert heat_on_lesion(heat, mask) == pytest.approx(large[mask].sum() / large.sum(), abs=1e-6)
+    assert heat_on_lesion(np.full((8, 8), 0.4), mask) == pytest.approx(mask.mean())
+
+
+def test_heat_beside_inside_and_nowhere() -> None:
+    heat = np.zeros((8, 8))
+    heat[0, 0] = 1
+    left = np.zeros((SIDE, SIDE), dtype=bool)
+    left[:, : SIDE // 2] = True
+    assert (heat_on_lesion(heat, left), heat_on_lesion(heat, ~left)) == (1, 0)
+    assert np.isnan(heat_on_lesion(np.zeros((8, 8)), left))
+
+
+def test_limit_warns_of_less_heat_than_the_size_gives() -> None:
+    limit = HeatLimit(least_concentration=0.8, false_alarm_rate=0.05, fitted_on="numbers")
+    cases = [(0.079, 0.1), (0.081, 0.1), (0.39, 0.5)]
+    assert [limit.warns(*case) for case in cases] == [True, False, True]
+    assert HeatLimit.model_validate_json(limit.model_dump_json()) == limit
+    with pytest.raises(ValidationError):
+        HeatLimit(least_concentration=-1, false_alarm_rate=0.05, fitted_on="numbers")

@@ -4,17 +4,8 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
-from pydantic import ValidationError
 
-from skin_app.lesion import (
-    SIDE,
-    HeatLimit,
-    field_of_view,
-    heat_on_lesion,
-    lesion_mask,
-    otsu,
-    standard_square,
-)
+from skin_app.lesion import SIDE, field_of_view, lesion_mask, otsu, standard_square
 from skin_app.photo.read import Photo
 from train.audit.lesion import overlap
 from train.data.drawings import Pattern, draw_lesion, lesion_outline
@@ -108,28 +99,3 @@ def test_otsu_divides_as_opencv_does(seed: int) -> None:
     values = np.clip(np.round(np.concatenate(groups)), 0, 255).astype(np.uint8)
     expected, _ = cv2.threshold(values[None], 0, 255, cv2.THRESH_OTSU)
     assert otsu(values.astype(float), bins=256) == pytest.approx(expected, abs=2)
-
-
-def test_heat_is_enlarged_as_opencv_enlarges() -> None:
-    heat, mask = np.random.default_rng(4).random((7, 7)), disc(60, 150, 70)
-    large = cv2.resize(heat, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
-    assert heat_on_lesion(heat, mask) == pytest.approx(large[mask].sum() / large.sum(), abs=1e-6)
-    assert heat_on_lesion(np.full((8, 8), 0.4), mask) == pytest.approx(mask.mean())
-
-
-def test_heat_beside_inside_and_nowhere() -> None:
-    heat = np.zeros((8, 8))
-    heat[0, 0] = 1
-    left = np.zeros((SIDE, SIDE), dtype=bool)
-    left[:, : SIDE // 2] = True
-    assert (heat_on_lesion(heat, left), heat_on_lesion(heat, ~left)) == (1, 0)
-    assert np.isnan(heat_on_lesion(np.zeros((8, 8)), left))
-
-
-def test_limit_warns_of_less_heat_than_the_size_gives() -> None:
-    limit = HeatLimit(least_concentration=0.8, false_alarm_rate=0.05, fitted_on="numbers")
-    cases = [(0.079, 0.1), (0.081, 0.1), (0.39, 0.5)]
-    assert [limit.warns(*case) for case in cases] == [True, False, True]
-    assert HeatLimit.model_validate_json(limit.model_dump_json()) == limit
-    with pytest.raises(ValidationError):
-        HeatLimit(least_concentration=-1, false_alarm_rate=0.05, fitted_on="numbers")

@@ -21,7 +21,6 @@ from skin_app.report.json_record import (
     Record,
     SimilarRecord,
     record,
-    record_json,
 )
 from tests.tiny import give_trust, picture, write_weights
 
@@ -87,7 +86,7 @@ def test_json_is_strict_and_nan_becomes_null(analysis: Analysis) -> None:
         raise AssertionError(f"{name} is not strict JSON")
 
     made = record(unknown, NOON)
-    parsed = json.loads(record_json(made), parse_constant=refuse)
+    parsed = json.loads(unknown.to_json(made_at=NOON), parse_constant=refuse)
     assert parsed == made
     assert parsed["heat_on_lesion"]["df"] is None
     assert parsed["heat_on_lesion"]["mel"] == 0.5

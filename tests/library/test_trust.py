@@ -8,7 +8,8 @@ import torch
 
 from skin_app.calibration import calibrated
 from skin_app.ensemble import Ensemble, input_square
-from skin_app.lesion import heat_on_lesion, lesion_mask, standard_square
+from skin_app.heatmap import heat_on_lesion
+from skin_app.lesion import lesion_mask, standard_square
 from skin_app.outcome import agreement
 from skin_app.photo.read import Photo
 from skin_app.quality import findings

@@ -19,7 +19,7 @@ from skin_app.page.one_photo.handlers import EXAMPLES_FOLDER, Shown
 from skin_app.page.one_photo.report import downloads
 from skin_app.photo.read import read_photo
 from skin_app.report.csv_rows import CSV_COLUMNS
-from skin_app.report.json_record import record, record_json
+from skin_app.report.json_record import record
 from skin_app.words import page as words
 from skin_app.words import pdf as pdf_words
 from skin_app.words.language import ENGLISH, Say
@@ -48,7 +48,7 @@ def test_three_files_with_the_same_numbers(shown: Shown) -> None:
     assert sorted(Path(name).suffix for name in files) == [".csv", ".json", ".pdf"]
     assert {Path(name).stem for name in files} == {"lesion-report-2026-11-21"}
     expected = record(shown.analysis, NOON, notes)
-    assert files["lesion-report-2026-11-21.json"].decode() == record_json(expected)
+    assert json.loads(files["lesion-report-2026-11-21.json"]) == expected
     text = files["lesion-report-2026-11-21.csv"].decode("utf-8-sig")
     (row,) = csv.DictReader(io.StringIO(text))
     assert tuple(row) == CSV_COLUMNS
