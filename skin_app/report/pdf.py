@@ -5,7 +5,7 @@ from datetime import datetime
 
 import numpy as np
 
-from skin_app.analysis import NO_NOTES, NOTHING, Analysis, Notes
+from skin_app.analysis import Analysis, Notes
 from skin_app.diagnoses import DIAGNOSES
 from skin_app.display import for_display, overlay
 from skin_app.report import json_record
@@ -26,10 +26,10 @@ NAMES = {diagnosis.code: diagnosis.name for diagnosis in DIAGNOSES}
 def one_page(
     say: Say,
     analysis: Analysis,
-    made_at: datetime | None = None,
-    notes: Notes = NO_NOTES,
-    thumbnails: Mapping[str, np.ndarray] = NOTHING,
-    opacity: float = 0.6,
+    made_at: datetime | None,
+    notes: Notes,
+    thumbnails: Mapping[str, np.ndarray],
+    opacity: float,
 ) -> bytes:
     """One A4 page about one photo, as a PDF; arguments as for `Analysis.to_pdf`."""
     if analysis.photo is None:

@@ -62,16 +62,12 @@ def test_what_lies_far_from_every_class_is_novel() -> None:
     x, labels = embeddings()
     fitted = fit_distances(x, labels)
     known = fitted.nearest(torch.from_numpy(x))
-    detector = NoveltyDetector(
-        [fitted],
-        limits().model_copy(
-            update={"distance": (Spread(mean=known.mean().item(), deviation=known.std().item()),)}
-        ),
-    )
+    spread = Spread(mean=known.mean().item(), deviation=known.std().item())
+    detector = NoveltyDetector([fitted], limits().model_copy(update={"distance": (spread,)}))
     photos = torch.from_numpy(np.concatenate([x[:50], x[:50] + 200.0]))
-    judged = detector.judge([photos], [torch.zeros(100, 7)], views=1)
-    assert np.mean([n.is_novel for n in judged[:50]]) < 0.2
-    assert all(n.is_novel for n in judged[50:])
+    novel = [own.is_novel for own in detector.judge([photos], [torch.zeros(100, 7)], views=1)]
+    assert np.mean(novel[:50]) < 0.2
+    assert all(novel[50:])
 
 
 def test_members_are_averaged_each_by_its_own_statistics() -> None:
