@@ -134,22 +134,15 @@ def assess(
     decisions, novel = trust.decisions, novelty.is_novel
     threshold = decisions.of(views).point_of(SENSITIVITY).threshold
     shared = float(agreement(probabilities, readings, threshold))
-    shares = None if maps is None else shares_on_lesion(maps, look.mask)
-    first = None if shares is None else shares[int(probabilities.argmax())]
+    shares = None
+    if maps is not None and look.mask.any():
+        shares = np.array([heat_on_lesion(class_map, look.mask) for class_map in maps])
+    first = np.nan if shares is None else float(shares[int(probabilities.argmax())])
     return Assessment(
         decision=decide(probabilities, shared, decisions, views, novel, look.damaged),
         novelty=novelty,
         look=look,
         heat_on_lesion=shares,
-        heat_is_outside=first is not None
-        and not np.isnan(first)
-        and trust.heat.warns(float(first), look.lesion_area),
+        heat_is_outside=trust.heat.warns(first, look.lesion_area),  # NaN is never below a limit
         tone_is_rare=look.tone is not None and trust.tone.scarce(look.tone),
     )
-
-
-def shares_on_lesion(maps: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
-    """(7,) shares of the maps (7, rows, columns) in [0, 1] on the lesion; None for an empty mask."""
-    if not mask.any():
-        return None
-    return np.array([heat_on_lesion(class_map, mask) for class_map in maps])
