@@ -37,7 +37,7 @@ Measured = Literal[
 ]
 
 
-class Estimate(BaseModel, extra="forbid", frozen=True):
+class StoredEstimate(BaseModel, extra="forbid", frozen=True):
     """A measured share (in [0, 1]) or number, its 95 % interval, and how many images it rests on."""
 
     value: float
@@ -57,7 +57,7 @@ class Trust(BaseModel, extra="forbid", frozen=True):
     quality: QualityLimits
     heat: HeatLimit
     tone: ToneBands
-    measured: dict[Measured, Estimate]
+    measured: dict[Measured, StoredEstimate]
 
     @property
     def maps_are_weak(self) -> bool | None:

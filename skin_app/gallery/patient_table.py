@@ -35,7 +35,7 @@ Unreadable = Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
-class Group:
+class PatientGroup:
     """How many `images` of how many `lesions` have one value (`name`) of an axis."""
 
     name: str
@@ -53,7 +53,7 @@ class Cohort:
 
     images: int
     lesions: int
-    groups: Mapping[str, tuple[Group, ...]]
+    groups: Mapping[str, tuple[PatientGroup, ...]]
 
     @classmethod
     def load(cls, folder: Path) -> "Cohort":
@@ -113,9 +113,9 @@ def patient_groups(table: pd.DataFrame, column: str) -> list[tuple[str, np.ndarr
     return [(name, names == name) for name in sorted(set(names), key=lambda n: (n == UNKNOWN, n))]
 
 
-def _counted(table: pd.DataFrame, axis: str) -> tuple[Group, ...]:
+def _counted(table: pd.DataFrame, axis: str) -> tuple[PatientGroup, ...]:
     found = [
-        Group(name, int(rows.sum()), table.loc[rows, "lesion"].nunique())
+        PatientGroup(name, int(rows.sum()), table.loc[rows, "lesion"].nunique())
         for name, rows in patient_groups(table, axis)
     ]
     largest_first = sorted(found, key=lambda group: (group.name == UNKNOWN, -group.images))

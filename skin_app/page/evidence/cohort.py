@@ -2,7 +2,7 @@
 
 from html import escape
 
-from skin_app.gallery.patient_table import Group
+from skin_app.gallery.patient_table import PatientGroup
 from skin_app.page.html import BY_CODE, percent, said, table
 from skin_app.skin_tone import TONES, ToneBands
 from skin_app.weights.folder import WeightsFolder
@@ -28,7 +28,7 @@ def cohort_section(say: Say, weights: WeightsFolder) -> str:
     )
 
 
-def _groups(say: Say, axis: str, title: str, groups: tuple[Group, ...]) -> str:
+def _groups(say: Say, axis: str, title: str, groups: tuple[PatientGroup, ...]) -> str:
     rows = [
         (_name(say, axis, group.name), say.number(group.images), say.number(group.lesions))
         for group in groups
