@@ -5,7 +5,6 @@ import io
 import os
 import re
 import shutil
-import stat
 import uuid
 import zlib
 from collections.abc import Iterable, Iterator
@@ -72,11 +71,7 @@ def _named_like_an_image(out: Path) -> str:
 
 def _is_stream(out: Path) -> bool:
     """Whether `out` is a pipe or a device such as /dev/stdout, which no file can replace."""
-    try:
-        mode = out.stat().st_mode
-    except OSError:
-        return False
-    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
+    return out.is_fifo() or out.is_char_device()
 
 
 def _is_ours(path: Path, ours: bytes) -> bool:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 from safetensors.numpy import load_file
+from torch import Tensor
 
 from skin_app.diagnoses import CODES
 from skin_app.display import shrunk
@@ -74,6 +75,7 @@ class Gallery:
             )
         self._embeddings = torch.from_numpy(embeddings.astype(np.float32))
         self._table, _ = normalised(table.reset_index(drop=True))
+        self._lesions = self._table["lesion"].astype("category").cat.codes.to_numpy()
         self._same_photo = same_photo
 
     @classmethod
@@ -92,17 +94,9 @@ class Gallery:
 
     def nearest(self, embedding: np.ndarray, count: int = NEAREST) -> tuple[SimilarLesion, ...]:
         """The `count` most similar lesions to an embedding (channels,), one image of each lesion."""
-        unit = torch.from_numpy(np.asarray(embedding, dtype=np.float32))
-        unit = unit / unit.norm().clamp(min=1e-12)
-        # Not numpy: its own threads would spin on after the product and slow the next forward pass.
-        similarity = (self._embeddings @ unit).numpy()
-        order = np.argsort(-similarity, kind="stable")
-        chosen: dict[str, int] = {}
-        for row in order:
-            chosen.setdefault(str(self._table["lesion"].iloc[row]), int(row))
-            if len(chosen) == count:
-                break
-        return tuple(self._lesion(row, float(similarity[row])) for row in chosen.values())
+        similarity = similarity_to(embedding, self._embeddings)
+        rows = nearest_rows(similarity, self._lesions, count)
+        return tuple(self._lesion(row, float(similarity[row])) for row in rows)
 
     def _lesion(self, row: int, similarity: float) -> SimilarLesion:
         entry = self._table.iloc[row]
@@ -122,6 +116,20 @@ class Gallery:
             site=known("localization"),
             is_the_same_photo=similarity >= self._same_photo,
         )
+
+
+def similarity_to(embedding: np.ndarray, units: Tensor) -> np.ndarray:
+    """Cosine similarity (images,) of an embedding (channels,) to `units`, (images, channels)."""
+    unit = torch.from_numpy(np.asarray(embedding, dtype=np.float32))
+    # Not numpy: its own threads would spin on after the product and slow the next forward pass.
+    return (units @ (unit / unit.norm().clamp(min=1e-12))).numpy()
+
+
+def nearest_rows(similarity: np.ndarray, lesions: np.ndarray, count: int) -> np.ndarray:
+    """The `count` rows of the highest similarity (images,), one of each of `lesions`, nearest first."""
+    order = np.argsort(-similarity, kind="stable")
+    _, first = np.unique(lesions[order], return_index=True)
+    return order[np.sort(first)[:count]]
 
 
 class PicturesError(ValueError):
