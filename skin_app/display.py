@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from torchvision.io import encode_jpeg
 
 from skin_app.photo.read import Photo
+from skin_app.views import square_in
 
 LONG_SIDE = 900
 OUTSIDE = 0.45
@@ -44,9 +45,7 @@ def shrunk(pixels: np.ndarray, long_side: int) -> np.ndarray:
 def for_display(photo: Photo) -> DisplayPhoto:
     """Shrink a photo to screen size; its centre square is what the networks see."""
     pixels = shrunk(photo.pixels, LONG_SIDE)
-    height, width = pixels.shape[:2]
-    side = min(height, width)
-    return DisplayPhoto(pixels, ((width - side) // 2, (height - side) // 2, side))
+    return DisplayPhoto(pixels, square_in(*pixels.shape[:2]))
 
 
 def overlay(photo: DisplayPhoto, class_map: np.ndarray, opacity: float) -> np.ndarray:

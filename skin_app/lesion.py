@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from skin_app.colour import lightness, to_lab
 from skin_app.photo.read import Photo
-from skin_app.views import centre_square
+from skin_app.views import centre_square, square_in
 
 SIDE = 256
 WORK = 128  # working side in pixels: so small, hair and noise vanish and the search is fast
@@ -83,11 +83,10 @@ def otsu(values: np.ndarray, bins: int = 128) -> float:
 
 def _shrunk(photo: Photo, side: int) -> Photo:
     """The centre square of a large photo, for speed averaged in blocks to at least twice `side`."""
-    length = min(photo.height, photo.width)
+    left, top, length = square_in(photo.height, photo.width)
     factor = length // (2 * side)
     if factor < 2:
         return photo
-    top, left = (photo.height - length) // 2, (photo.width - length) // 2
     every = max(1, factor // 3)  # a subset of a very large photo's pixels is enough
     square = photo.pixels[top : top + length : every, left : left + length : every]
     return Photo(np.array(Image.fromarray(square).reduce(factor // every)))
