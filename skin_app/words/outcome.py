@@ -19,7 +19,7 @@ REASONS: dict[str, str] = {
     "not_dermatoscopic": (
         "The photo is unlike the dermatoscopic images that the networks were trained on."
     ),
-    "disagreement": ("The networks or the views of the photo disagree on malignant or benign."),
+    "disagreement": "The networks or the views of the photo disagree on malignant or benign.",
     "mixed_set": "The prediction set holds malignant and benign diagnoses.",
     "empty_set": (
         "The prediction set is empty: no diagnosis is as probable as is usual for its images."
@@ -30,13 +30,13 @@ REASONS: dict[str, str] = {
     "benign_set_high_probability": (
         "The prediction set is benign, but the malignant probability is not low."
     ),
-    "malignant": ("The prediction set and the malignant probability both point to a malignant lesion."),
-    "benign": ("The prediction set and the malignant probability both point to a benign lesion."),
-    "damaged_photo": ("Part of the photo is damaged, so the result cannot be “not suspicious”."),
+    "malignant": "The prediction set and the malignant probability both point to a malignant lesion.",
+    "benign": "The prediction set and the malignant probability both point to a benign lesion.",
+    "damaged_photo": "Part of the photo is damaged, so the result cannot be “not suspicious”.",
     "one_photo_suspicious": (
         "One of the photos is suspicious on its own, so the result cannot be “not suspicious”."
     ),
-    "one_photo_damaged": ("One of the photos is damaged, so the result cannot be “not suspicious”."),
+    "one_photo_damaged": "One of the photos is damaged, so the result cannot be “not suspicious”.",
 }
 
 # What to check first, in a few words and as a sentence; `Analysis.to_check` chooses.

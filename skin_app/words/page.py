@@ -56,14 +56,7 @@ ON_LESION = "{share} of this map's heat lies on the lesion (simple outline)."
 NO_TONE = "The skin tone could not be estimated, so it was not compared with the training data."
 POINTS = "Malignant: {probability}"
 POINTS_OFF = "There are no thresholds: they are valid only for photos like the training images."
-POINT_COLUMNS = (
-    "Target sensitivity",
-    "Sensitivity",
-    "Specificity",
-    "PPV",
-    "NPV",
-    "This photo",
-)
+POINT_COLUMNS = ("Target sensitivity", "Sensitivity", "Specificity", "PPV", "NPV", "This photo")
 POINTS_NOTE = (
     "Sensitivity and specificity: measured on HAM10000 lesions that neither the networks nor "
     "the threshold had seen (95&nbsp;% interval). Positive and negative predictive value (PPV, "
@@ -98,11 +91,7 @@ ONE_VIEW, VIEWS = "{count} view", "{count} views"
 COMPUTED_ON = "Computed on {device}. Weights: {weights}."
 DO_MEMBERS_AGREE = "Do the networks agree?"
 ALL_TOGETHER, MEMBER = "All together", "Member {number}"
-MEMBER_COLUMNS = (
-    "Network",
-    "First diagnosis",
-    "Second diagnosis",
-)
+MEMBER_COLUMNS = ("Network", "First diagnosis", "Second diagnosis")
 OUTCOME = "Outcome"
 POINTS_TITLE = "Thresholds"
 NOT_DEFINED = "not defined"
@@ -212,11 +201,7 @@ FROM_COPY = (
     "The photo has more than {megapixels} million pixels, so both answers come from a smaller "
     "copy and can differ a little from the result above."
 )
-COMPARED = (
-    "",
-    "Original",
-    "Corrected",
-)
+COMPARED = ("", "Original", "Corrected")
 COMPARED_ROWS = (
     "Outcome",
     "First diagnosis",

@@ -21,21 +21,11 @@ MAP_MEANING = (
     "The heatmap estimates how much each place adds to the score of this diagnosis. It does not "
     "show or outline disease."
 )
-RANKING_COLUMNS = (
-    "Diagnosis",
-    "Probability",
-    "With equal class frequencies",
-    "In the 90 % set",
-)
+RANKING_COLUMNS = ("Diagnosis", "Probability", "With equal class frequencies", "In the 90 % set")
 RANKING_NOTE = "Calibrated probability with the class frequencies of HAM10000."
 NO_SET = "no set"
 MASS = "Malignant ({codes}): {share}"
-POINT_COLUMNS = (
-    "Target sensitivity",
-    "Sensitivity",
-    "Specificity",
-    "This photo",
-)
+POINT_COLUMNS = ("Target sensitivity", "Sensitivity", "Specificity", "This photo")
 WITH_INTERVAL = "{share} ({low} to {high})"
 ABOVE, BELOW = "above {line}", "below {line}"
 POINTS_NOTE = (

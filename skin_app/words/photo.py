@@ -25,7 +25,7 @@ ADVICE: dict[str, str] = {
     "small": (
         "The photo is too small: use the original file of the camera, not a preview or a thumbnail."
     ),
-    "blurred": ("The photo is blurred: hold the dermatoscope still, wait for focus and take it again."),
+    "blurred": "The photo is blurred: hold the dermatoscope still, wait for focus and take it again.",
     "dark": (
         "The skin is darker than in nearly all training images: if there was little light, expose "
         "longer and take it again."

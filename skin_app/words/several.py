@@ -50,13 +50,7 @@ NO_LONGER_HELD = "These results are no longer held in memory: choose the photos 
 MOST_SUSPECT_SO_FAR = "Most probably malignant so far"
 RESULTS = "Results, most probably malignant first"
 GALLERY = "All photos, in the same order"
-COLUMNS = (
-    "Photo",
-    "Outcome",
-    "First diagnosis",
-    "Malignant",
-    "To check",
-)
+COLUMNS = ("Photo", "Outcome", "First diagnosis", "Malignant", "To check")
 OUTCOMES: dict[str, str] = {
     "suspicious": "Suspicious",
     "not suspicious": "Not suspicious",
@@ -102,11 +96,7 @@ SAME_OUTCOME = "Each photo on its own has the same outcome."
 OTHER_OUTCOME = "The photos disagree on the outcome: {counts}."
 AGREEMENT = "The photos agree"
 DISAGREEMENT = "The photos disagree"
-JOINT_COLUMNS = (
-    "Diagnosis",
-    "Average",
-    "Range of single photos",
-)
+JOINT_COLUMNS = ("Diagnosis", "Average", "Range of single photos")
 JOINT_CAPTION = (
     "Average of the photos (calibrated, with the class frequencies of HAM10000), and the range "
     "of the single photos"
