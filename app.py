@@ -12,7 +12,7 @@ from os import environ
 environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}
 
 from skin_app.ensemble import Ensemble
-from skin_app.gallery.pictures import LesionPictures, PicturesError
+from skin_app.gallery.similar_lesions import LesionPictures, PicturesError
 from skin_app.page.listening import ServeError, listening
 from skin_app.page.sessions import private_folder
 from skin_app.weights.folder import WeightsError
@@ -30,7 +30,7 @@ def main() -> int:
     port = environ.pop("GRADIO_SERVER_PORT", "")
     try:
         ensemble = Ensemble.load(environ.get("SKIN_APP_WEIGHTS"), or_embedded=True)
-        pictures = LesionPictures(ensemble.weights, environ.get("SKIN_APP_HAM10000"))
+        pictures = LesionPictures(ensemble.weights.thumbnails, environ.get("SKIN_APP_HAM10000"))
         where = listening(
             name or ("0.0.0.0" if environ.get("SPACE_ID") else "127.0.0.1"),
             port or environ.get("PORT") or "7860",

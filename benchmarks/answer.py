@@ -33,8 +33,8 @@ from skin_app.diagnoses import CODES
 from skin_app.ensemble import Ensemble, Inputs, input_square
 from skin_app.hardware import describe, precision
 from skin_app.network import Member, MemberOutput, run_members
-from skin_app.output import OutputError, check_output, replace_file
 from skin_app.photo.read import Photo
+from skin_app.result_files import OutputError, check_output, replace_file
 from skin_app.views import VIEWS
 from train.data.drawings import draw_lesion
 

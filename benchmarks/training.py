@@ -41,7 +41,7 @@ from torch.nn import functional as F
 from skin_app.diagnoses import CODES
 from skin_app.hardware import best_device, describe, precision
 from skin_app.network import Member
-from skin_app.output import OutputError, check_output, replace_file
+from skin_app.result_files import OutputError, check_output, replace_file
 from train.data.drawings import Pattern, draw_lesion
 from train.data.ham10000 import Dataset, read_dataset
 from train.data.pixels import Pixels

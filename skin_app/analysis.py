@@ -1,5 +1,6 @@
 """The result for one photo, `Analysis`. Every screen, report, file and API answer is made from it."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -7,20 +8,18 @@ from types import MappingProxyType
 
 import numpy as np
 
-from skin_app.calibration import OperatingPoint
 from skin_app.diagnoses import DIAGNOSES, Diagnosis
-from skin_app.gallery.index import SimilarLesion
-from skin_app.language import ENGLISH, Say
+from skin_app.gallery.similar_lesions import SimilarLesion
+from skin_app.operating_points import OperatingPoint
 from skin_app.outcome import Outcome
 from skin_app.photo.read import Photo
 from skin_app.quality import Finding
-from skin_app.report.record import NO_NOTES, Notes
-from skin_app.trust import HEAT_OUTSIDE, NO_LESION, RARE_TONE, Assessment
+from skin_app.trust import Assessment
 from skin_app.weights.folder import WeightsFolder
-from skin_app.words import page as words
-from skin_app.words.quality import ADVICE
+from skin_app.words.language import ENGLISH, Say
+from skin_app.words.outcome import TO_CHECK
+from skin_app.words.photo import ADVICE
 
-TRAINING_IMAGE = "training image"
 NOTHING: Mapping[str, np.ndarray] = MappingProxyType({})
 
 
@@ -52,6 +51,20 @@ class ToCheck:
             for place, value in self.values.items()
         }
         return say(self.sentence, **values)
+
+
+@dataclass(frozen=True)
+class Notes:
+    """What the clinician states: printed and kept in the JSON, never shown to the networks."""
+
+    age: str | None = None
+    sex: str | None = None
+    site: str | None = None
+    own_diagnosis: str | None = None
+    text: str | None = None
+
+
+NO_NOTES = Notes()
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,27 +133,27 @@ class Analysis:
         """
         found = [ToCheck(own.name, ADVICE[own.fault]) for own in self.file_findings]
         known = [lesion.image_id for lesion in self.similar if lesion.is_the_same_photo]
-        found += [ToCheck(TRAINING_IMAGE, words.TRAINING_IMAGE, {"image_id": i}) for i in known[:1]]
+        found += [_check("training image", image_id=known[0])] if known else []
         assessment = self.assessment
         if assessment is None:
             return tuple(found) or None
         look = assessment.look
         if not look.mask.any():
-            found.append(ToCheck(NO_LESION, words.NO_LESION))
+            found.append(_check("no lesion found"))
         elif assessment.heat_is_outside and assessment.heat_on_lesion is not None:
             share = float(assessment.heat_on_lesion[int(self.probabilities.argmax())])
-            values = {"share": share, "area": look.lesion_area}
-            found.append(ToCheck(HEAT_OUTSIDE, words.HEAT_OUTSIDE, values))
+            found.append(_check("heat beside the lesion", share=share, area=look.lesion_area))
         if assessment.tone_is_rare and look.tone is not None:
-            found.append(ToCheck(RARE_TONE, words.RARE_TONE, {"tone": look.tone}))
+            found.append(_check("rare skin tone", tone=look.tone))
         found += [ToCheck(own.name, ADVICE[own.fault]) for own in look.findings]
         return tuple({check.sentence: check for check in found}.values())
 
     def to_json(self, notes: Notes = NO_NOTES, made_at: datetime | None = None) -> str:
         """The report as JSON in English: all numbers and maps (docs/api.md lists the fields)."""
-        from skin_app.report.json_and_csv import record, record_json  # it reads analyses
+        from skin_app.report.json_record import record  # it reads analyses
 
-        return record_json(record(self, made_at, notes))
+        made = record(self, made_at, notes)
+        return json.dumps(made, allow_nan=False, ensure_ascii=False, indent=1)
 
     def to_pdf(
         self,
@@ -150,7 +163,7 @@ class Analysis:
         thumbnails: Mapping[str, np.ndarray] = NOTHING,
         opacity: float = 0.6,
     ) -> bytes:
-        """The report as a PDF of one page, in a language of `skin_app.language`.
+        """The report as a PDF of one page, in a language of `skin_app.words.language`.
 
         `notes`: the clinician's notes; `made_at`: time with its zone, now by default; `thumbnails`:
         image id -> (height, width, 3) uint8 of similar lesions; `opacity`: of the map, in [0, 1].
@@ -165,3 +178,7 @@ def ranked(probabilities: np.ndarray, prior_adjusted: np.ndarray) -> tuple[Ranke
     """The seven diagnoses, most probable first; both (7,) in the order of `DIAGNOSES`."""
     order = np.argsort(-probabilities, kind="stable")
     return tuple(Ranked(DIAGNOSES[i], float(probabilities[i]), float(prior_adjusted[i])) for i in order)
+
+
+def _check(name: str, **values: float | str) -> ToCheck:
+    return ToCheck(name, TO_CHECK[name], values)

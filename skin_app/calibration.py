@@ -9,16 +9,14 @@ use the calibrated probabilities.
 from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from skin_app.diagnoses import MALIGNANT
 
-Share = Annotated[float, Field(ge=0, le=1)]
 SevenNumbers = Annotated[tuple[float, ...], Field(min_length=7, max_length=7)]
-SevenShares = Annotated[tuple[Share, ...], Field(min_length=7, max_length=7)]
 
 
-class Calibration(BaseModel):
+class Calibration(BaseModel, extra="forbid", frozen=True):
     """Fitted on out-of-fold predictions, stored in `ensemble.json`.
 
     `temperatures`: number of views -> temperature of the averaged logits. `log_prior_shift`: (7,) the
@@ -27,45 +25,11 @@ class Calibration(BaseModel):
     `biases`: number of views -> (7,) bias added after the temperature, where it was found to help.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     temperatures: dict[int, float]
     log_prior_shift: SevenNumbers
     frequencies: SevenNumbers
     fitted_on: str
     biases: dict[int, SevenNumbers] = {}
-
-
-class SetThresholds(BaseModel):
-    """Thresholds of class-conditional prediction sets of one coverage, stored in `ensemble.json`.
-
-    `coverage`: target share of the images of each diagnosis whose set contains that diagnosis, such as
-    0.9. `least`: (7,) smallest calibrated probability at which a diagnosis is in the set. At 0 it is
-    always in the set, because there were too few images of it to choose a threshold.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    coverage: Share
-    least: SevenShares
-
-
-class OperatingPoint(BaseModel):
-    """The malignant probability from which a lesion is called suspicious, stored in `ensemble.json`.
-
-    `threshold`: fitted on all out-of-fold images. `sensitivity`: share of malignant images at or above
-    the threshold; `specificity`: share of benign images below it. Both have 95 % intervals over
-    lesions and are crossfit: measured with thresholds that were fitted on other lesions.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    target_sensitivity: Share
-    threshold: Share
-    sensitivity: Share
-    sensitivity_interval: tuple[Share, Share]
-    specificity: Share
-    specificity_interval: tuple[Share, Share]
 
 
 def calibrated(logits: np.ndarray, calibration: Calibration, views: int) -> np.ndarray:
@@ -101,29 +65,3 @@ def prior_adjusted(probabilities: np.ndarray, frequencies: tuple[float, ...]) ->
 def malignant_probability(probabilities: np.ndarray) -> np.ndarray:
     """Sum of the malignant classes' probabilities (akiec, bcc, mel), (...,) in [0, 1]."""
     return probabilities[..., np.array(MALIGNANT)].sum(axis=-1)
-
-
-def prediction_set(probabilities: np.ndarray, thresholds: SetThresholds) -> np.ndarray:
-    """The diagnoses that cannot be ruled out: bool (..., 7), as `probabilities`.
-
-    Class-conditional ("Mondrian") split conformal sets: Vovk, ACML 2012; score 1 - p of Sadinle et al.,
-    JASA 2019.
-    """
-    return probabilities >= np.array(thresholds.least)
-
-
-def predictive_values(
-    sensitivity: float, specificity: float, prevalence: float
-) -> tuple[float | None, float | None]:
-    """Positive and negative predictive value by Bayes' rule, each in [0, 1].
-
-    The share of malignant lesions among those called suspicious, and of benign lesions among the
-    others; `prevalence` is the share of malignant lesions among all. A value is None where no lesion
-    falls into its group. Raises `ValueError` for a number outside [0, 1].
-    """
-    if not all(0 <= share <= 1 for share in (sensitivity, specificity, prevalence)):
-        raise ValueError("Sensitivity, specificity and prevalence are shares: pass them in [0, 1].")
-    caught, missed = sensitivity * prevalence, (1 - sensitivity) * prevalence
-    cleared, alarmed = specificity * (1 - prevalence), (1 - specificity) * (1 - prevalence)
-    called, not_called = caught + alarmed, missed + cleared
-    return (caught / called if called else None, cleared / not_called if not_called else None)

@@ -10,11 +10,12 @@ from typing import NoReturn, TextIO
 from tqdm import tqdm
 
 from skin_app.ensemble import Ensemble
-from skin_app.output import OutputError, check_output, counted, growing_file, unfinished
 from skin_app.photo.folders import Found, find_photos, has_image_suffix, is_no_file
 from skin_app.photo.read import Photo, PhotoError, read_photo
-from skin_app.report.json_and_csv import CSV_COLUMNS, csv_row, error_row, without_formulas
+from skin_app.report.csv_rows import CSV_COLUMNS, csv_row, error_row, without_formulas
+from skin_app.result_files import OutputError, check_output, growing_file, unfinished
 from skin_app.weights.folder import WeightsError
+from skin_app.words.language import counted
 
 FIRST = 8  # columns that every version has written: the file, and a probability for each diagnosis
 OUR_CSV = (

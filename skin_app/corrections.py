@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from skin_app.lesion import SIDE, field_of_view, lesion_mask, standard_square
 from skin_app.photo.read import Photo
+from skin_app.views import square_in
 
 GAMMA = 1.35  # the middle of the published 1.2 to 1.5
 MINKOWSKI = 6  # Finlayson & Trezzi's best
@@ -103,9 +104,9 @@ def view_square(photo: Photo) -> tuple[int, int, int] | None:
     top, left, side = _largest_square(view)
     if side < SMALLEST * SIDE:
         return None
-    whole = min(photo.height, photo.width)
-    first_row = (photo.height - whole) // 2 + round(top * whole / SIDE)
-    first_column = (photo.width - whole) // 2 + round(left * whole / SIDE)
+    square_left, square_top, whole = square_in(photo.height, photo.width)
+    first_row = square_top + round(top * whole / SIDE)
+    first_column = square_left + round(left * whole / SIDE)
     length = min(round(side * whole / SIDE), photo.height - first_row, photo.width - first_column)
     return first_column, first_row, length
 

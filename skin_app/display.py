@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchvision.io import encode_jpeg
 
-from skin_app.gallery.pictures import shrunk
 from skin_app.photo.read import Photo
+from skin_app.views import square_in
 
 LONG_SIDE = 900
 OUTSIDE = 0.45
@@ -31,12 +31,21 @@ class DisplayPhoto:
     square: tuple[int, int, int]
 
 
+def shrunk(pixels: np.ndarray, long_side: int) -> np.ndarray:
+    """(height, width, 3) uint8, shrunk if needed until no side is longer than `long_side`."""
+    scale = long_side / max(pixels.shape[:2])
+    if scale >= 1:
+        return pixels
+    size = [max(1, round(side * scale)) for side in pixels.shape[:2]]
+    image = torch.from_numpy(pixels).permute(2, 0, 1)[None].float()
+    smaller = F.interpolate(image, size, mode="bilinear", antialias=True, align_corners=False)
+    return smaller[0].round().clamp(0, 255).byte().permute(1, 2, 0).contiguous().numpy()
+
+
 def for_display(photo: Photo) -> DisplayPhoto:
     """Shrink a photo to screen size; its centre square is what the networks see."""
     pixels = shrunk(photo.pixels, LONG_SIDE)
-    height, width = pixels.shape[:2]
-    side = min(height, width)
-    return DisplayPhoto(pixels, ((width - side) // 2, (height - side) // 2, side))
+    return DisplayPhoto(pixels, square_in(*pixels.shape[:2]))
 
 
 def overlay(photo: DisplayPhoto, class_map: np.ndarray, opacity: float) -> np.ndarray:

@@ -23,7 +23,7 @@ from skin_app.photo.limits import MAX_PIXELS
 from skin_app.photo.read import Photo, PhotoError, read_photo
 from skin_app.quality import file_findings
 from skin_app.trust import Assessment, Look, assess, look_at
-from skin_app.views import VIEWS, centre_square, photo_views, views_by_size
+from skin_app.views import VIEWS, centre_square, photo_views, square_in, views_by_size
 from skin_app.weights.folder import WeightsFolder, open_weights
 
 BATCH = 32  # views in one forward pass
@@ -136,7 +136,7 @@ class Ensemble:
                 malignant_probability=float(malignant_probability(probabilities[row])),
                 members=by_member[row],
                 maps=maps[row],
-                square=_square(photo),
+                square=square_in(photo.height, photo.width),
                 embedding=answers[0].embedding[row].numpy(),
                 similar=self.gallery.nearest(answers[0].embedding[row].numpy()),
                 views=views,
@@ -316,8 +316,3 @@ def input_square(photo: Photo, config: MemberConfig) -> Tensor:
 
 def _tensor(photo: Photo) -> Tensor:
     return torch.from_numpy(photo.pixels).permute(2, 0, 1)
-
-
-def _square(photo: Photo) -> tuple[int, int, int]:
-    side = min(photo.width, photo.height)
-    return (photo.width - side) // 2, (photo.height - side) // 2, side

@@ -14,12 +14,36 @@ nothing on the shared network. Members without Swin-like stages, such as a ViT o
 explained by `class_maps`, also minus its mean over the photo.
 """
 
+import numpy as np
 import torch
+from pydantic import BaseModel, Field
 from torch import Tensor
 from torch.nn import functional as F
 
 from skin_app.diagnoses import CODES
 from skin_app.network import Member, MemberOutput, has_stages
+
+
+class HeatLimit(BaseModel, extra="forbid", frozen=True):
+    """When too little heat lies on the lesion; fitted on out-of-fold images, stored in `ensemble.json`.
+
+    A larger lesion covers more of any map. So the limit applies to the concentration of heat: the share
+    of heat on the lesion divided by the mask's share of the square, which is 1 for an even map.
+    `least_concentration`: below it the page warns. `false_alarm_rate`: share of the out-of-fold images
+    below it. `fitted_on`: the data, in words.
+    """
+
+    least_concentration: float = Field(ge=0)
+    false_alarm_rate: float = Field(gt=0, lt=1)
+    fitted_on: str
+
+    def warns(self, share: float, area: float) -> bool:
+        """True when too little heat lies on the lesion for its size.
+
+        `share`: of the heat on the lesion, from `heat_on_lesion`; `area`: the mask's share of the
+        square, above 0.
+        """
+        return share < self.least_concentration * area
 
 
 def attributions(member: Member, images: Tensor, scores: Tensor | None = None) -> Tensor:
@@ -107,3 +131,15 @@ def on_shared_scale(maps: Tensor) -> Tensor:
     positive = maps.clamp(min=0)
     peak = positive.max()
     return positive / peak if peak > 0 else positive
+
+
+def heat_on_lesion(class_map: np.ndarray, mask: np.ndarray) -> float:
+    """Share in [0, 1] of the map's sum that lies inside the mask; NaN when the map is all zero.
+
+    `class_map`: (rows, columns), no value below 0; enlarged bilinearly to the mask's size.
+    `mask`: (side, side) bool.
+    """
+    heat = torch.from_numpy(np.ascontiguousarray(class_map, dtype=np.float64))[None, None]
+    enlarged = F.interpolate(heat, mask.shape, mode="bilinear", align_corners=False)[0, 0].numpy()
+    total = float(enlarged.sum())
+    return float(enlarged[mask].sum()) / total if total > 0 else float("nan")

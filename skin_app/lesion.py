@@ -10,13 +10,12 @@ from typing import NamedTuple, cast
 import numpy as np
 import torch
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field
 from scipy import ndimage
 from torch.nn import functional as F
 
 from skin_app.colour import lightness, to_lab
 from skin_app.photo.read import Photo
-from skin_app.views import centre_square
+from skin_app.views import centre_square, square_in
 
 SIDE = 256
 WORK = 128  # working side in pixels: so small, hair and noise vanish and the search is fast
@@ -26,30 +25,6 @@ CONTRAST = 6.0  # least difference (CIE76) between the lesion and the skin aroun
 LEAST_VIEW = 0.2  # share of the square that must not be black surround
 ROUND = np.ones((3, 3), bool)  # removes narrower bridges and specks
 SMALLEST, LARGEST = 0.0015, 0.92  # shares of the field of view: other regions are rejected
-
-
-class HeatLimit(BaseModel):
-    """When too little heat lies on the lesion; fitted on out-of-fold images, stored in `ensemble.json`.
-
-    A larger lesion covers more of any map. So the limit applies to the concentration of heat: the share
-    of heat on the lesion divided by the mask's share of the square, which is 1 for an even map.
-    `least_concentration`: below it the page warns. `false_alarm_rate`: share of the out-of-fold images
-    below it. `fitted_on`: the data, in words.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    least_concentration: float = Field(ge=0)
-    false_alarm_rate: float = Field(gt=0, lt=1)
-    fitted_on: str
-
-    def warns(self, share: float, area: float) -> bool:
-        """True when too little heat lies on the lesion for its size.
-
-        `share`: of the heat on the lesion, from `heat_on_lesion`; `area`: the mask's share of the
-        square, above 0.
-        """
-        return share < self.least_concentration * area
 
 
 class Seen(NamedTuple):
@@ -93,18 +68,6 @@ def lesion_mask(square: np.ndarray) -> np.ndarray:
     return _enlarged(_lesion(small, _field_of_view(small)), len(square))
 
 
-def heat_on_lesion(class_map: np.ndarray, mask: np.ndarray) -> float:
-    """Share in [0, 1] of the map's sum that lies inside the mask; NaN when the map is all zero.
-
-    `class_map`: (rows, columns), no value below 0; enlarged bilinearly to the mask's size.
-    `mask`: (side, side) bool.
-    """
-    heat = torch.from_numpy(np.ascontiguousarray(class_map, dtype=np.float64))[None, None]
-    enlarged = F.interpolate(heat, mask.shape, mode="bilinear", align_corners=False)[0, 0].numpy()
-    total = float(enlarged.sum())
-    return float(enlarged[mask].sum()) / total if total > 0 else float("nan")
-
-
 def otsu(values: np.ndarray, bins: int = 128) -> float:
     """The threshold that separates `values` best into two groups (Otsu 1979)."""
     counts, edges = np.histogram(values, bins=bins)
@@ -120,11 +83,10 @@ def otsu(values: np.ndarray, bins: int = 128) -> float:
 
 def _shrunk(photo: Photo, side: int) -> Photo:
     """The centre square of a large photo, for speed averaged in blocks to at least twice `side`."""
-    length = min(photo.height, photo.width)
+    left, top, length = square_in(photo.height, photo.width)
     factor = length // (2 * side)
     if factor < 2:
         return photo
-    top, left = (photo.height - length) // 2, (photo.width - length) // 2
     every = max(1, factor // 3)  # a subset of a very large photo's pixels is enough
     square = photo.pixels[top : top + length : every, left : left + length : every]
     return Photo(np.array(Image.fromarray(square).reduce(factor // every)))
@@ -150,10 +112,6 @@ def _labelled(mask: np.ndarray) -> tuple[np.ndarray, int]:
 
 def eroded(mask: np.ndarray, steps: int) -> np.ndarray:
     """`mask` without pixels within `steps` (city-block distance) of a False pixel or the border."""
-    if mask.all():  # the usual case, without work
-        inner = np.zeros_like(mask)
-        inner[steps:-steps, steps:-steps] = True
-        return inner
     return np.asarray(ndimage.binary_erosion(mask, iterations=steps, border_value=0), dtype=bool)
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 import timm
 import torch
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 from torch import Tensor, nn
 
 from skin_app.diagnoses import CODES
@@ -18,7 +18,7 @@ LEAST_SIZE = 32
 POSITION_TABLE = "relative_position_bias_table"
 
 
-class MemberConfig(BaseModel):
+class MemberConfig(BaseModel, extra="forbid", frozen=True):
     """Everything needed to build one member and to prepare its input.
 
     `architecture`: a timm name. `arguments`: keyword arguments for `timm.create_model`. `stages`:
@@ -30,8 +30,6 @@ class MemberConfig(BaseModel):
     maps and the gallery use it. Empty: all views have `size`. Larger inputs than in training can help a
     network that was trained on enlarged crops (Touvron et al. 2019); docs/flagship.md measures it.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     codes: tuple[str, ...] = CODES
     architecture: str

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -23,24 +23,20 @@ class NoveltyError(ValueError):
     """The novelty statistics do not fit the weights; the message says what to do."""
 
 
-class Spread(BaseModel):
+class Spread(BaseModel, extra="forbid", frozen=True):
     """Mean and standard deviation of one part of the score on out-of-fold images."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     mean: float
     deviation: float = Field(gt=0)
 
 
-class NoveltyLimits(BaseModel):
+class NoveltyLimits(BaseModel, extra="forbid", frozen=True):
     """Stored in `ensemble.json`; the means and covariances are in `novelty.safetensors`.
 
     `distance`: one entry per member; `energy`: number of views -> one entry per member; `limits`:
     number of views -> the score above which a photo counts as novel. `false_alarm_rate`: share of
     out-of-fold images that the limits were set to refuse. `fitted_on`: the data, in words.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     distance: tuple[Spread, ...]
     energy: dict[int, tuple[Spread, ...]]

@@ -11,16 +11,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
 
-from skin_app.calibration import (
-    OperatingPoint,
-    SetThresholds,
-    Share,
-    malignant_probability,
-    prediction_set,
-)
+from skin_app.calibration import malignant_probability
 from skin_app.diagnoses import MALIGNANT
+from skin_app.operating_points import DecisionLimits, OperatingPoint, prediction_set
 
 COVERAGE, SENSITIVITY = 0.9, 0.98
 Outcome = Literal["suspicious", "not suspicious", "uncertain", "not dermatoscopic"]
@@ -53,53 +47,6 @@ GROUNDS: tuple[tuple[Outcome, Reason], ...] = (
 )
 
 
-class ViewLimits(BaseModel):
-    """Limits for answers from one number of views, stored in `ensemble.json`.
-
-    `sets`: thresholds of the 90 % and the 95 % set; `operating_points`: for 90, 95 and 98 %
-    sensitivity; `least_agreement`: with a smaller share of agreeing readings, the answer is uncertain.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    sets: tuple[SetThresholds, SetThresholds]
-    operating_points: tuple[OperatingPoint, OperatingPoint, OperatingPoint]
-    least_agreement: Share
-
-    def set_of(self, coverage: float) -> SetThresholds:
-        """The thresholds for one coverage; raises `ValueError` when there are none."""
-        for thresholds in self.sets:
-            if thresholds.coverage == coverage:
-                return thresholds
-        raise ValueError(f"These weights have no prediction sets of {coverage:.0%} coverage.")
-
-    def point_of(self, sensitivity: float) -> OperatingPoint:
-        """The point for one target sensitivity; raises `ValueError` when there is none."""
-        for point in self.operating_points:
-            if point.target_sensitivity == sensitivity:
-                return point
-        raise ValueError(f"These weights have no operating point for {sensitivity:.0%} sensitivity.")
-
-
-class DecisionLimits(BaseModel):
-    """Fitted on out-of-fold predictions, stored in `ensemble.json`.
-
-    `by_views`: number of views -> its limits; `fitted_on`: the data, in words.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    by_views: dict[int, ViewLimits] = Field(min_length=1)
-    fitted_on: str
-
-    def of(self, views: int) -> ViewLimits:
-        """The limits for a number of views; raises `ValueError` when none were fitted for it."""
-        if views not in self.by_views:
-            fitted = ", ".join(str(count) for count in sorted(self.by_views))
-            raise ValueError(f"These weights have decision limits for {fitted} views, not for {views}.")
-        return self.by_views[views]
-
-
 @dataclass(frozen=True, eq=False)
 class Decision:
     """The outcome of one answer, with what it is based on.
@@ -119,7 +66,7 @@ class Decision:
 
 def decide(
     probabilities: np.ndarray,
-    readings: np.ndarray,
+    shared: float,
     limits: DecisionLimits,
     views: int,
     novel: bool,
@@ -127,26 +74,11 @@ def decide(
 ) -> Decision:
     """Decide on one answer; see `grounds` for the rule.
 
-    `probabilities`: (7,) calibrated, of the average over members and `views` views; `readings`:
-    (members x views, 7) calibrated probabilities of each member's answer to each view, by the
-    calibration for one view; `novel`: the image is unlike the training images; `damaged`: some of its
-    pixels are not as the camera recorded them, so it is never "not suspicious". Raises `ValueError`
-    when no limits were fitted for `views`.
+    `probabilities`: (7,) calibrated, of the average over members and `views` views; `shared`: the
+    `agreement` of the readings at the operating point `SENSITIVITY`; `novel`: the image is unlike the
+    training images; `damaged`: some of its pixels are not as the camera recorded them, so it is never
+    "not suspicious". Raises `ValueError` when no limits were fitted for `views`.
     """
-    point = limits.of(views).point_of(SENSITIVITY)
-    shared = float(agreement(probabilities, readings, point.threshold))
-    return decide_by(probabilities, shared, limits, views, novel, damaged)
-
-
-def decide_by(
-    probabilities: np.ndarray,
-    shared: float,
-    limits: DecisionLimits,
-    views: int,
-    novel: bool,
-    damaged: bool = False,
-) -> Decision:
-    """As `decide`, when the agreement of the readings is already known: `shared`, in [0, 1]."""
     own = limits.of(views)
     point = own.point_of(SENSITIVITY)
     set_90, set_95 = (prediction_set(probabilities, own.set_of(share)) for share in (COVERAGE, 0.95))
@@ -160,15 +92,15 @@ def decide_by(
     outcome, reason = GROUNDS[int(ground)]
     if damaged and outcome == "not suspicious":
         outcome, reason = "uncertain", "damaged_photo"
-    if novel:
-        return Decision(None, None, point, shared, outcome, reason)
-    return Decision(set_90, set_95, point, shared, outcome, reason)
+    sets = (None, None) if novel else (set_90, set_95)
+    return Decision(*sets, point, shared, outcome, reason)
 
 
 def agreement(probabilities: np.ndarray, readings: np.ndarray, threshold: float) -> np.ndarray:
     """(...,) share in [0, 1] of readings on the same side of the operating point as the answer.
 
-    `probabilities`: (..., 7); `readings`: (..., readings, 7).
+    `probabilities`: (..., 7); `readings`: (..., readings, 7), each member's answer to each view,
+    calibrated for one view.
     """
     answer = malignant_probability(probabilities) >= threshold
     return ((malignant_probability(readings) >= threshold) == answer[..., None]).mean(axis=-1)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from scipy import ndimage
 
 from skin_app.colour import to_lab
@@ -23,7 +23,7 @@ LEAST_VIEW = 0.05  # share of the square: with a smaller view, black is darkness
 RIM = 3  # pixels: a lesion this close to the edge of the view counts as cut off
 
 Side = Literal["low", "high"]
-# Possible faults of a photo or its file; `skin_app.words.quality.ADVICE` says what to do about each.
+# Possible faults of a photo or its file; `skin_app.words.photo.ADVICE` says what to do about each.
 Fault = Literal[
     "small",
     "blurred",
@@ -92,15 +92,13 @@ FILE_FINDINGS = {
 }
 
 
-class QualityLimits(BaseModel):
+class QualityLimits(BaseModel, extra="forbid", frozen=True):
     """Limits by measurement, stored in `ensemble.json`; a measurement without limits gives no finding.
 
     `low`, `high`: a value below `low` or above `high` is a finding. `false_alarm_rate`: share of
     HAM10000's images that each limit was set to flag. `measured_false_alarms`: share of images of other
     lesions that was flagged, by name and for "any" finding. `fitted_on`: the data, in words.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     low: dict[str, float]
     high: dict[str, float]

@@ -7,7 +7,7 @@ and redness lowers it. So the band describes the picture and says little about t
 """
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from scipy import ndimage
 
 from skin_app.colour import lightness_and_yellow
@@ -22,14 +22,12 @@ LEAST_YELLOW = 1.0  # b*: in a nearly grey picture, rounding would decide the an
 TYPICAL = 10.0  # L*: pixels further from the skin's median are hairs, shadows or specular spots
 
 
-class ToneBands(BaseModel):
+class ToneBands(BaseModel, extra="forbid", frozen=True):
     """How much training data lies in each band; stored in `ensemble.json`.
 
     `images`, `lesions`: counts by band; `unknown`: images without an angle. `least_lesions`: a band
     with fewer lesions has too little data. `fitted_on`: the data, in words.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     images: dict[str, int]
     lesions: dict[str, int]
@@ -51,26 +49,12 @@ def skin_colour(square: np.ndarray, mask: np.ndarray, view: np.ndarray) -> tuple
     bool, the field of view. A margin around the lesion, and pixels far from the skin's median L*, are
     left out.
     """
-    near = _grown(mask, MARGIN * len(square))
-    light, yellow = lightness_and_yellow(square[view & ~near])
+    distance = np.asarray(ndimage.distance_transform_edt(~mask)) if mask.any() else np.inf
+    light, yellow = lightness_and_yellow(square[view & (distance > MARGIN * len(square))])
     if len(light) < LEAST_SKIN * view.size:
         return None
     typical = np.abs(light - np.median(light)) <= TYPICAL
     return float(np.median(light[typical])), float(np.median(yellow[typical]))
-
-
-def _grown(mask: np.ndarray, distance: float) -> np.ndarray:
-    """`mask`, and all pixels within `distance` pixels of it."""
-    grown = np.zeros_like(mask)
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if len(rows):  # outside this frame around the mask, no pixel is near enough
-        reach = int(distance) + 1
-        part = (
-            slice(max(0, rows[0] - reach), rows[-1] + reach + 1),
-            slice(max(0, columns[0] - reach), columns[-1] + reach + 1),
-        )
-        grown[part] = np.asarray(ndimage.distance_transform_edt(~mask[part])) <= distance
-    return grown
 
 
 def typology_angle(square: np.ndarray, mask: np.ndarray, view: np.ndarray) -> float | None:

@@ -4,16 +4,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
-from skin_app.lesion import HeatLimit, heat_on_lesion, see
+from skin_app.heatmap import HeatLimit, heat_on_lesion
+from skin_app.lesion import see
 from skin_app.novelty import Novelty, NoveltyLimits
-from skin_app.outcome import Decision, DecisionLimits, decide
+from skin_app.operating_points import DecisionLimits
+from skin_app.outcome import SENSITIVITY, Decision, agreement, decide
 from skin_app.photo.read import Photo
 from skin_app.quality import Finding, QualityLimits, findings
 from skin_app.skin_tone import ToneBands, tone_band, typology_angle
 
-NO_LESION, HEAT_OUTSIDE, RARE_TONE = "no lesion found", "heat beside the lesion", "rare skin tone"
 # The measured results; `skin_app.words.evidence.MEASURED` puts each into words.
 Measured = Literal[
     "ppv_of_suspicious",
@@ -36,10 +37,8 @@ Measured = Literal[
 ]
 
 
-class Estimate(BaseModel):
+class StoredEstimate(BaseModel, extra="forbid", frozen=True):
     """A measured share (in [0, 1]) or number, its 95 % interval, and how many images it rests on."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     value: float
     interval_95: tuple[float, float]
@@ -47,20 +46,18 @@ class Estimate(BaseModel):
     is_share: bool = True
 
 
-class Trust(BaseModel):
+class Trust(BaseModel, extra="forbid", frozen=True):
     """The limits that `python -m train audit` fitted, stored in `ensemble.json`.
 
     `measured`: the main results of `docs/trust.json`, with limits that were fitted on other lesions.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     decisions: DecisionLimits
     novelty: NoveltyLimits
     quality: QualityLimits
     heat: HeatLimit
     tone: ToneBands
-    measured: dict[Measured, Estimate]
+    measured: dict[Measured, StoredEstimate]
 
     @property
     def maps_are_weak(self) -> bool | None:
@@ -134,24 +131,18 @@ def assess(
     answer to each view; `maps`: (7, rows, columns) in [0, 1], or None. Raises `ValueError` when no
     limits were fitted for `views`.
     """
-    shares = None if maps is None else shares_on_lesion(maps, look.mask)
-    first = None if shares is None else shares[int(probabilities.argmax())]
+    decisions, novel = trust.decisions, novelty.is_novel
+    threshold = decisions.of(views).point_of(SENSITIVITY).threshold
+    shared = float(agreement(probabilities, readings, threshold))
+    shares = None
+    if maps is not None and look.mask.any():
+        shares = np.array([heat_on_lesion(class_map, look.mask) for class_map in maps])
+    first = np.nan if shares is None else float(shares[int(probabilities.argmax())])
     return Assessment(
-        decision=decide(
-            probabilities, readings, trust.decisions, views, novelty.is_novel, look.damaged
-        ),
+        decision=decide(probabilities, shared, decisions, views, novel, look.damaged),
         novelty=novelty,
         look=look,
         heat_on_lesion=shares,
-        heat_is_outside=first is not None
-        and not np.isnan(first)
-        and trust.heat.warns(float(first), look.lesion_area),
+        heat_is_outside=trust.heat.warns(first, look.lesion_area),  # NaN is never below a limit
         tone_is_rare=look.tone is not None and trust.tone.scarce(look.tone),
     )
-
-
-def shares_on_lesion(maps: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
-    """(7,) shares of the maps (7, rows, columns) in [0, 1] on the lesion; None for an empty mask."""
-    if not mask.any():
-        return None
-    return np.array([heat_on_lesion(class_map, mask) for class_map in maps])

@@ -13,15 +13,19 @@ from torch.nn import functional as F
 VIEWS = 8
 
 
+def square_in(height: int, width: int) -> tuple[int, int, int]:
+    """Left, top and side, in pixels, of the largest centred square: all that the networks see."""
+    side = min(height, width)
+    return (width - side) // 2, (height - side) // 2, side
+
+
 def centre_square(image: Tensor, size: int) -> Tensor:
     """The largest centred square of `image`, resized.
 
     `image`: (3, height, width) uint8. Returns (3, size, size) float32 in [0, 1]; bilinear with
     antialiasing. The aspect ratio is kept; pixels outside the square are dropped.
     """
-    height, width = image.shape[1:]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
+    left, top, side = square_in(*image.shape[1:])
     square = image[:, top : top + side, left : left + side].float().div(255)
     resized = F.interpolate(
         square[None], (size, size), mode="bilinear", antialias=True, align_corners=False

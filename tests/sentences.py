@@ -10,22 +10,20 @@ from types import ModuleType
 
 import skin_app
 from skin_app import words
-from skin_app.analysis import TRAINING_IMAGE
 from skin_app.diagnoses import DIAGNOSES
-from skin_app.gallery.index import CONFIRMED
+from skin_app.gallery.similar_lesions import CONFIRMED
 from skin_app.quality import FILE_FINDINGS, NAMES
 from skin_app.skin_tone import TONES
-from skin_app.trust import HEAT_OUTSIDE, NO_LESION, RARE_TONE
 from skin_app.weights.folder import EMBEDDED
 from skin_app.words import hub
+from skin_app.words.outcome import TO_CHECK
 
 
 def sentences() -> set[str]:
     """All of them; a catalogue that translates these is complete."""
     found = {text for module in words_modules() for text in constants(module)}
     found |= {diagnosis.name for diagnosis in DIAGNOSES}
-    found |= {*NAMES, *(finding.name for finding in FILE_FINDINGS.values())}
-    found |= {NO_LESION, HEAT_OUTSIDE, RARE_TONE, TRAINING_IMAGE}
+    found |= {*NAMES, *(finding.name for finding in FILE_FINDINGS.values()), *TO_CHECK}
     found |= set(CONFIRMED.values()) | set(TONES) | set(refusals()) | set(stated_in_the_gallery())
     return {text for text in found if any(character.isalpha() for character in without_places(text))}
 

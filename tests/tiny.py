@@ -9,12 +9,12 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from skin_app.calibration import Calibration, OperatingPoint, SetThresholds
+from skin_app.calibration import Calibration
 from skin_app.diagnoses import CODES, MALIGNANT
-from skin_app.lesion import HeatLimit
+from skin_app.heatmap import HeatLimit
 from skin_app.network import Member, MemberConfig
 from skin_app.novelty import ClassDistances, NoveltyLimits, Spread
-from skin_app.outcome import DecisionLimits, ViewLimits
+from skin_app.operating_points import DecisionLimits, OperatingPoint, SetThresholds, ViewLimits
 from skin_app.quality import QualityLimits
 from skin_app.skin_tone import TONES, ToneBands
 from skin_app.trust import Trust
@@ -141,6 +141,32 @@ def write_weights(
     )
 
 
+def decision_limits(
+    thresholds: tuple[float, float, float],
+    least: tuple[tuple[float, ...], tuple[float, ...]],
+    least_agreement: float,
+) -> DecisionLimits:
+    """Made-up limits for 1 and 8 views: thresholds of 90, 95 and 98 %, and of the 90 and 95 % sets."""
+    points = [
+        OperatingPoint(
+            target_sensitivity=share,
+            threshold=threshold,
+            sensitivity=share,
+            sensitivity_interval=(share - 0.02, share + 0.01),
+            specificity=0.7,
+            specificity_interval=(0.6, 0.8),
+        )
+        for share, threshold in zip((0.9, 0.95, 0.98), thresholds, strict=True)
+    ]
+    sets = [SetThresholds(coverage=c, least=own) for c, own in zip((0.9, 0.95), least, strict=True)]
+    limits = ViewLimits(
+        sets=(sets[0], sets[1]),
+        operating_points=(points[0], points[1], points[2]),
+        least_agreement=least_agreement,
+    )
+    return DecisionLimits(by_views={1: limits, 8: limits}, fitted_on="nothing")
+
+
 def give_trust(
     folder: Path, novelty_limit: float = 1e9, tone_lesions: int = 1000, clears_all: bool = False
 ) -> Path:
@@ -163,27 +189,14 @@ def give_trust(
         distance=np.zeros(0),
         scores={},
     )
-    points = [
-        OperatingPoint(
-            target_sensitivity=share,
-            threshold=1.0 if clears_all else threshold,
-            sensitivity=share,
-            sensitivity_interval=(share - 0.02, share + 0.01),
-            specificity=0.7,
-            specificity_interval=(0.6, 0.8),
-        )
-        for share, threshold in ((0.9, 0.3), (0.95, 0.2), (0.98, 0.1))
-    ]
     least = tuple(float(malignant) for malignant in MALIGNANT)
-    ninety = SetThresholds(coverage=0.9, least=least if clears_all else (0.14,) * 7)
-    ninety_five = SetThresholds(coverage=0.95, least=least if clears_all else (0.07,) * 7)
-    limits = ViewLimits(
-        sets=(ninety, ninety_five),
-        operating_points=(points[0], points[1], points[2]),
-        least_agreement=0.5,
+    decisions = (
+        decision_limits((1.0, 1.0, 1.0), (least, least), 0.5)
+        if clears_all
+        else decision_limits((0.3, 0.2, 0.1), ((0.14,) * 7, (0.07,) * 7), 0.5)
     )
     trust = Trust(
-        decisions=DecisionLimits(by_views={1: limits, 8: limits}, fitted_on="nothing"),
+        decisions=decisions,
         novelty=fitted.limits,
         quality=QualityLimits(
             low={"shorter side": 100.0},

@@ -56,8 +56,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _known_errors() -> tuple[type[Exception], ...]:
     """The errors whose message is a sentence that says what to do; called once something is raised."""
     from skin_app.diagnoses import ClassOrderError
-    from skin_app.output import OutputError
     from skin_app.photo.read import PhotoError
+    from skin_app.result_files import OutputError
     from skin_app.weights.folder import WeightsError
     from train.data.ham10000 import DataError
     from train.recipes.recipe import RunError

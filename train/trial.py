@@ -27,8 +27,8 @@ from skin_app.diagnoses import CODES
 from skin_app.ensemble import input_square
 from skin_app.hardware import best_device, describe, precision
 from skin_app.network import Member, MemberConfig
-from skin_app.output import beside
 from skin_app.photo.read import PhotoError, read_photo
+from skin_app.result_files import beside
 from train.data.folds import assign_folds
 from train.data.ham10000 import DataError, Dataset
 from train.engine.checkpoint import write_json

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from skin_app.ensemble import Ensemble
 from skin_app.gallery.lesion_map import FILE as MAP_FILE
-from skin_app.output import check_output, counted, replace_file
+from skin_app.result_files import check_output, replace_file
 from skin_app.weights.folder import open_weights
+from skin_app.words.language import counted
 from train.data.folds import assign_folds, write_folds
 from train.data.ham10000 import DataError, Dataset, dataset_findings, read_dataset
 from train.documents.card_and_readme import with_scores

@@ -1,4 +1,4 @@
-"""Confirmed lesions: those nearest to a photo, their pictures, the patients they represent, their map.
+"""Confirmed lesions: those nearest to a photo, their pictures, their patients, and a map of them.
 
-Begin at `index.Gallery`. The index comes from the weights folder; pictures may also come from a local
-HAM10000. Imports `weights`; runs no network."""
+Begin at `similar_lesions.Gallery`. All is read from a weights folder; pictures may also come from a
+local HAM10000. Runs no network."""

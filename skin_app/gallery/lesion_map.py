@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import torch
 from safetensors.numpy import load_file
-from torch import Tensor
+
+from skin_app.gallery.similar_lesions import nearest_rows, similarity_to
 
 FILE = "map.csv"
 NEIGHBOURS = 12
@@ -82,20 +83,19 @@ class LesionMap:
     def place(self, embedding: np.ndarray) -> Place:
         """The place of a photo, from its embedding (channels,) by member 0, view 0: the mean of its
         neighbours' places, weighted by similarity."""
-        unit = torch.from_numpy(np.asarray(embedding, dtype=np.float32))
-        similarity = self._similarity(unit[None] / unit.norm().clamp(min=1e-12))[0]
-        rows = self._nearest(similarity)
+        similarity = similarity_to(embedding, self._embeddings)
+        rows = nearest_rows(similarity, self._lesions, NEIGHBOURS)
         x, y = self._between(rows, similarity)
         return Place(float(x), float(y), tuple(self.diagnoses[rows].tolist()))
 
     @cached_property
     def placing(self) -> Placing:
         """How well `place` works on the map's own images."""
-        similarity = self._similarity(self._embeddings)
+        similarity = (self._embeddings @ self._embeddings.T).numpy()
         errors, shares, chances = np.empty((3, len(self)))
         for row, own in enumerate(self._lesions):
             others = np.where(self._lesions == own, -np.inf, similarity[row])
-            rows = self._nearest(others)
+            rows = nearest_rows(others, self._lesions, NEIGHBOURS)
             rows = rows[np.isfinite(others[rows])]
             errors[row] = np.linalg.norm(self._between(rows, others) - self.points[row])
             shares[row] = (self.diagnoses[rows] == self.diagnoses[row]).mean()
@@ -109,16 +109,6 @@ class LesionMap:
             ),
             agreement_by_chance=float(chances.mean()),
         )
-
-    def _similarity(self, units: Tensor) -> np.ndarray:
-        # Not numpy: its own threads would spin on after the product and slow the next forward pass.
-        return (units @ self._embeddings.T).numpy()
-
-    def _nearest(self, similarity: np.ndarray) -> np.ndarray:
-        """Rows of the nearest images, one of each lesion, nearest first."""
-        order = np.argsort(-similarity, kind="stable")
-        _, first = np.unique(self._lesions[order], return_index=True)
-        return order[np.sort(first)[:NEIGHBOURS]]
 
     def _between(self, rows: np.ndarray, similarity: np.ndarray) -> np.ndarray:
         """The mean place (2,) of `rows`, weighted by similarity; negative similarity has weight 0."""

@@ -3,13 +3,13 @@
 from functools import lru_cache
 from html import escape
 
-from skin_app.language import Say
 from skin_app.page.evidence.measured import Asked
 from skin_app.page.html import said, table
 from skin_app.weights.contract import Contract
 from skin_app.weights.folder import WeightsFolder
 from skin_app.words import about as words_about
 from skin_app.words import page as words
+from skin_app.words.language import Say
 
 
 def panel(say: Say, weights: WeightsFolder) -> str:

@@ -19,8 +19,8 @@ from skin_app.page.events import BATCHES, NETWORKS
 from skin_app.page.sessions import delete, read
 from skin_app.page.several.batch import TURNS
 from skin_app.photo.read import Photo, PhotoError, read_photo
-from skin_app.report.json_and_csv import csv_row, error_row, record
-from skin_app.report.record import Record
+from skin_app.report.csv_rows import csv_row, error_row
+from skin_app.report.json_record import Record, record
 from skin_app.views import VIEWS
 
 MOST_PHOTOS = 200

@@ -6,8 +6,7 @@ from pathlib import Path
 import gradio as gr
 
 from skin_app.ensemble import Ensemble
-from skin_app.gallery.pictures import LesionPictures
-from skin_app.language import Say
+from skin_app.gallery.similar_lesions import LesionPictures
 from skin_app.page import about
 from skin_app.page.api import add_endpoints
 from skin_app.page.events import QUIET, UPLOADS, Fragment, spoken
@@ -19,6 +18,7 @@ from skin_app.page.one_photo.tab import build_one_photo, whole_result
 from skin_app.page.sessions import Desk, delete, forget_session
 from skin_app.page.several.tab import build_tab as build_several
 from skin_app.words import page as words
+from skin_app.words.language import Say
 
 
 def build_page(
@@ -29,7 +29,7 @@ def build_page(
     `uploads`: the private folder of gradio's uploads; `pictures`: of the gallery's lesions (default:
     those of the weights).
     """
-    pictures = pictures or LesionPictures(ensemble.weights)
+    pictures = pictures or LesionPictures(ensemble.weights.thumbnails)
     labels, desk = Labels(), Desk()
     with gr.Blocks(title=words.TITLE, analytics_enabled=False) as page:
         Fragment(f'<div class="strip" role="note">{labels(words.STRIP)}</div>', elem_id="strip")

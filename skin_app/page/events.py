@@ -5,7 +5,7 @@ from typing import Any
 
 import gradio as gr
 
-from skin_app.language import Say, preferred
+from skin_app.words.language import Say, preferred
 
 NETWORKS: dict[str, Any] = {"concurrency_id": "networks", "concurrency_limit": 1}
 # A separate queue, so that single photos need not wait for a whole batch. `batch.TURNS` makes the

@@ -5,10 +5,10 @@ from html import escape
 from typing import Any
 
 from skin_app.diagnoses import DIAGNOSES, Diagnosis
-from skin_app.language import Say
-from skin_app.trust import Estimate
+from skin_app.trust import StoredEstimate
 from skin_app.words import evidence as words_evidence
 from skin_app.words import page as words
+from skin_app.words.language import Say
 
 BY_CODE = {diagnosis.code: diagnosis for diagnosis in DIAGNOSES}
 Shown = Callable[[Say, float | None], str]
@@ -92,7 +92,7 @@ def with_interval(say: Say, scores: Mapping[str, Any], key: str, shown: Shown) -
     return _bracketed(say, scores.get(key), interval, shown)
 
 
-def estimate(say: Say, own: Estimate) -> str:
+def estimate(say: Say, own: StoredEstimate) -> str:
     """A measured share or number with its 95 % interval."""
     return _bracketed(say, own.value, own.interval_95, share if own.is_share else _number)
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import gradio as gr
 
-from skin_app.language import LANGUAGES, Say
 from skin_app.words import page as words
+from skin_app.words.language import LANGUAGES, Say
 
 
 class Labels:

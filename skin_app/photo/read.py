@@ -18,7 +18,12 @@ from PIL import Image
 
 from skin_app.photo.colour_profile import ProfileError, to_srgb
 from skin_app.photo.file_type import HEAD_BYTES, type_of
-from skin_app.photo.formats import Decoded, Opened, PhotoError, damage_error
+from skin_app.photo.formats import (
+    Decoded,
+    Opened,
+    PhotoError,
+    damage_error,
+)
 from skin_app.photo.formats.bmp import open_bmp
 from skin_app.photo.formats.heif import open_avif, open_heic
 from skin_app.photo.formats.jpeg import open_jpeg
@@ -26,7 +31,7 @@ from skin_app.photo.formats.png import open_png
 from skin_app.photo.formats.tiff import open_tiff
 from skin_app.photo.formats.webp import open_webp
 from skin_app.photo.limits import check_bytes, check_size
-from skin_app.words.file_types import REFUSED, UNKNOWN
+from skin_app.words.photo import REFUSED, UNKNOWN
 
 READ_SUFFIXES = (  # suffixes of image files named by an id; the content decides the type
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".heic", ".heif", ".hif", ".avif"),
@@ -80,7 +85,7 @@ def read_photo(source: bytes | str | Path) -> Photo:
     if found is None:
         raise PhotoError(UNKNOWN)
     if found in REFUSED:
-        raise PhotoError(REFUSED[found], kind=found)
+        raise PhotoError(REFUSED[found], name=found)
     try:
         opened = FORMATS[found](data)  # the header, before any pixel is decoded
         check_size(opened.width, opened.height)

@@ -5,14 +5,16 @@ from datetime import datetime
 
 import numpy as np
 
-from skin_app.analysis import NOTHING, Analysis
+from skin_app.analysis import Analysis, Notes
 from skin_app.diagnoses import DIAGNOSES
 from skin_app.display import for_display, overlay
-from skin_app.language import Say
-from skin_app.report import json_and_csv as files
+from skin_app.report import json_record
+from skin_app.report.json_record import NotesRecord, Record, SimilarRecord
 from skin_app.report.pdf_sheet import GREY, NO_GLYPH, WHITE, Box, Sheet
-from skin_app.report.record import NO_NOTES, Notes, NotesRecord, Record, SimilarRecord
+from skin_app.words import page as shared
 from skin_app.words import pdf as words
+from skin_app.words.language import Say
+from skin_app.words.outcome import OUTCOME_MEANING, OUTCOMES
 
 LEFT, WIDTH, HALF, GAP = 12.0, 186.0, 91.0, 4.0  # mm
 RIGHT_HALF = LEFT + HALF + GAP
@@ -24,15 +26,15 @@ NAMES = {diagnosis.code: diagnosis.name for diagnosis in DIAGNOSES}
 def one_page(
     say: Say,
     analysis: Analysis,
-    made_at: datetime | None = None,
-    notes: Notes = NO_NOTES,
-    thumbnails: Mapping[str, np.ndarray] = NOTHING,
-    opacity: float = 0.6,
+    made_at: datetime | None,
+    notes: Notes,
+    thumbnails: Mapping[str, np.ndarray],
+    opacity: float,
 ) -> bytes:
     """One A4 page about one photo, as a PDF; arguments as for `Analysis.to_pdf`."""
     if analysis.photo is None:
         raise ValueError("The analysis was kept without its photo: put it, or a copy, into `photo`.")
-    record = files.record(analysis, made_at, notes)
+    record = json_record.record(analysis, made_at, notes)
     made_at = datetime.fromisoformat(record["made_at"])
     photo = for_display(analysis.photo)
     drawn = None
@@ -57,10 +59,10 @@ def _head(say: Say, sheet: Sheet, record: Record, made_at: datetime) -> None:
     sheet.fill(Box(LEFT, 17, WIDTH, 9), RED)
     sheet.text(Box(LEFT + 2, 18, WIDTH - 4, 7.4), say(words.DISCLAIMER), 8, bold=True, colour=WHITE)
     outcome, reason = record["outcome"], record["reason"]
-    said = say(words.NO_OUTCOME) if outcome is None else say(words.OUTCOMES[outcome])
+    said = say(words.NO_OUTCOME) if outcome is None else say(OUTCOMES[outcome])
     why = say(words.NO_LIMITS)
     if outcome is not None and reason is not None:
-        why = f"{say(reason)} {say(words.OUTCOME_MEANING[outcome])}"
+        why = f"{say(reason)} {say(OUTCOME_MEANING[outcome])}"
     sheet.text(Box(LEFT, 28, WIDTH, 6), said, 12, bold=True)
     sheet.text(Box(LEFT, 33.8, WIDTH, 7.4), why, 8.5)
 
@@ -87,30 +89,30 @@ def _caption(say: Say, record: Record) -> list[str]:
     sentences = [say(words.CAPTION, name=name, code=first["code"], share=share)]
     on_lesion = None if shares is None else shares[first["code"]]
     if on_lesion is not None:
-        sentences.append(say(words.ON_LESION, share=say.percent(on_lesion)))
+        sentences.append(say(shared.ON_LESION, share=say.percent(on_lesion)))
     sentences += [say(words.COLOURS), say(words.MAP_MEANING)]
     if record["maps_are_weak"]:
-        sentences.append(say(words.MAP_IS_WEAK))
+        sentences.append(say(shared.MAP_IS_WEAK))
     return sentences
 
 
 def _ranking(say: Say, sheet: Sheet, record: Record) -> None:
     left, top = RIGHT_HALF, 43.0
     widths = (41.0, -19.0, -17.0, -14.0)
-    sheet.text(Box(left, top, HALF, 5), say(words.RANKING), 9.5, bold=True)
+    sheet.text(Box(left, top, HALF, 5), say(shared.RANKING), 9.5, bold=True)
     columns = [say(column) for column in words.RANKING_COLUMNS]
     sheet.row(Box(left, top + 5.5, HALF, 6.6), columns, widths, 6)
     for place, entry in enumerate(record["diagnoses"]):
         line = top + 12.6 + place * 6
         sheet.rule(left, line - 0.4, HALF)
         name = f"{say(entry['name'])} ({entry['code']})"
-        name += f", {say(words.MALIGNANT)}" if entry["malignant"] else ""
+        name += f", {say(shared.MALIGNANT)}" if entry["malignant"] else ""
         inside = entry["in_90_set"]
         cells = (
             name,
             say.percent(entry["probability"]),
             say.percent(entry["prior_adjusted"]),
-            say(words.NO_SET if inside is None else words.YES if inside else words.NO),
+            say(words.NO_SET if inside is None else shared.YES if inside else shared.NO),
         )
         sheet.row(Box(left, line + 0.1, HALF, 5.5), cells, widths, 7.5, bold=place == 0)
     sheet.rule(left, top + 54.2, HALF)
@@ -127,14 +129,14 @@ def _agreement(say: Say, record: Record) -> str:
         return ""
     readings = len(record["members"]) * record["views"]
     agreeing = round(record["agreement"] * readings)
-    return say(words.AGREEMENT, agreeing=agreeing, readings=readings)
+    return say(shared.AGREEMENT, agreeing=agreeing, readings=readings)
 
 
 def _points(say: Say, sheet: Sheet, record: Record) -> None:
     top = 118.0
-    sheet.text(Box(LEFT, top, HALF, 5), say(words.POINTS), 9.5, bold=True)
+    sheet.text(Box(LEFT, top, HALF, 5), say(shared.POINTS_TITLE), 9.5, bold=True)
     if not record["operating_points"]:
-        why = words.NO_LIMITS if record["outcome"] is None else words.POINTS_OFF
+        why = words.NO_LIMITS if record["outcome"] is None else shared.POINTS_OFF
         sheet.text(Box(LEFT, top + 6, HALF, 20), say(why), 7.5)
         return
     widths = (14.0, 29.0, 29.0, 19.0)
@@ -159,12 +161,12 @@ def _with_interval(say: Say, share: float, interval: list[float]) -> str:
 
 
 def _checks(say: Say, sheet: Sheet, analysis: Analysis) -> None:
-    sheet.text(Box(RIGHT_HALF, 118, HALF, 5), say(words.CHECKS), 9.5, bold=True)
+    sheet.text(Box(RIGHT_HALF, 118, HALF, 5), say(shared.CHECK_FIRST), 9.5, bold=True)
     sentences = [check.said(say) for check in analysis.to_check or ()]
     if analysis.assessment is None:
         sentences.append(say(words.NOT_CHECKED))
     elif analysis.assessment.look.tone is None:
-        sentences.append(say(words.NO_TONE))
+        sentences.append(say(shared.NO_TONE))
     text = "\n".join(f"• {sentence}" for sentence in sentences) or say(words.NO_CHECKS)
     sheet.text(Box(RIGHT_HALF, 123.5, HALF, 30), text, 7.5, cut=say(words.MORE_CHECKS))
 
@@ -174,7 +176,7 @@ def _similar(say: Say, sheet: Sheet, record: Record, thumbnails: Mapping[str, np
     note = say(words.SIMILAR_NOTE)
     if any(lesion["image_id"] in thumbnails for lesion in lesions):
         note += " " + say(words.THUMBNAILS_FROM)
-    sheet.text(Box(LEFT, 155, 94, 5), say(words.SIMILAR_HEADING), 9.5, bold=True)
+    sheet.text(Box(LEFT, 155, 94, 5), say(shared.SIMILAR), 9.5, bold=True)
     sheet.text(Box(LEFT + 96, 155.2, WIDTH - 96, 5.6), note, 6.5, colour=GREY, right=True)
     for place, lesion in enumerate(lesions):
         row, column = divmod(place, 3)
@@ -210,7 +212,7 @@ def _notes(say: Say, sheet: Sheet, notes: NotesRecord | None) -> None:
         sheet.text(Box(left, top + 8.8, column - 4, 7), value or "", 8.5)
         sheet.rule(left, top + 16.2, column - 4)
     text = (notes["text"] if notes else None) or ""
-    sheet.text(Box(LEFT, top + 18, WIDTH, 4.5), say(words.NOTES), 9.5, bold=True)
+    sheet.text(Box(LEFT, top + 18, WIDTH, 4.5), say(shared.REPORT_NOTES), 9.5, bold=True)
     tall = sheet.text(Box(LEFT, top + 23, WIDTH, 60), text, 8.5, cut=say(words.NOTES_CUT))
     for line in range(int(top + 31), 277, 8):  # room to write by hand
         if line > top + 23 + tall + 6:

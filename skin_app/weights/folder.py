@@ -13,9 +13,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from skin_app.diagnoses import ClassOrderError, assert_codes
-from skin_app.gallery.index import Gallery
 from skin_app.gallery.lesion_map import FILE as MAP_FILE
 from skin_app.gallery.lesion_map import LesionMap
+from skin_app.gallery.patient_table import Cohort
+from skin_app.gallery.similar_lesions import Gallery
 from skin_app.network import Member, MemberConfig
 from skin_app.novelty import NoveltyDetector
 from skin_app.weights.contract import Contract
@@ -69,6 +70,16 @@ class WeightsFolder:
         """The reference index of confirmed lesions. Raises `WeightsError`."""
         with self._loading("The gallery"):
             return Gallery.load(self.folder)
+
+    def cohort(self) -> Cohort:
+        """Which patients the gallery's lesions are of. Raises `WeightsError`."""
+        with self._loading("The gallery"):
+            return Cohort.load(self.folder)
+
+    @property
+    def thumbnails(self) -> list[Path]:
+        """Pictures of the gallery's lesions, where the folder holds any."""
+        return [self.folder / name for name in self.contract.files if name.startswith("thumbnails/")]
 
     def novelty(self) -> NoveltyDetector | None:
         """The novelty statistics; None for weights without `trust`. Raises `WeightsError`."""

@@ -1,9 +1,7 @@
 """Sentences of the Evidence tab."""
 
-from skin_app.trust import Measured
-
 # Of 8 views, unless it says otherwise.
-MEASURED: dict[Measured, str] = {
+MEASURED: dict[str, str] = {
     "ppv_of_suspicious": "Malignant among those called suspicious (PPV)",
     "npv_of_not_suspicious": "Benign among those called not suspicious (NPV)",
     "melanomas_not_suspicious": "Melanomas called not suspicious",
@@ -13,7 +11,7 @@ MEASURED: dict[Measured, str] = {
     "set_size": "Diagnoses in a 90 % prediction set, on average",
     "refused_dermatoscopic": "Dermatoscopic images wrongly refused",
     "refused_ordinary": "Ordinary photographs refused (all members, 1 view)",
-    "refused_clinical": ("Clinical skin photos, without a dermatoscope, refused (all members, 1 view)"),
+    "refused_clinical": "Clinical skin photos, without a dermatoscope, refused (all members, 1 view)",
     "with_quality_finding": "Images with a finding about the photo's quality",
     "heat_on_lesion": "Heat of the first diagnosis's map that lies on the lesion",
     "lesion_area": "Area of the lesion in the square",
@@ -46,10 +44,7 @@ EPOCH_CHOSEN = (
     "The scores are slightly optimistic: early stopping and some settings were chosen on the "
     "same images."
 )
-RULES = {
-    "calibrated": "By probability",
-    "prior_adjusted": "With equal class frequencies",
-}
+RULES = {"calibrated": "By probability", "prior_adjusted": "With equal class frequencies"}
 SCORE_COLUMN = "Score (95&nbsp;% interval)"
 SHARES = {
     "accuracy": "First diagnosis correct (accuracy)",
@@ -109,31 +104,16 @@ RELIABILITY_ALONE = (
 RELIABILITY_ALT = (
     "Reliability diagram: share of correct answers by the probability of the first diagnosis"
 )
-RELIABILITY_AXES = (
-    "Probability of the first diagnosis",
-    "Share correct",
-    "Images",
-)
-RELIABILITY_COLUMNS = (
-    "Probability between",
-    "Images",
-    "Mean probability",
-    "Share correct",
-)
+RELIABILITY_AXES = ("Probability of the first diagnosis", "Share correct", "Images")
+RELIABILITY_COLUMNS = ("Probability between", "Images", "Mean probability", "Share correct")
 BETWEEN = "{low} and {high}&nbsp;%"
 ROC = "How well are the diagnoses separated?"
 ROC_NOTE = (
     "Sensitivity (upwards) and false alarms (to the right) at every threshold. The area under "
     "the curve is 1 for perfect separation and 0.5 for chance."
 )
-ROC_AXES = (
-    "Benign called malignant",
-    "Sensitivity",
-)
-ROC_CLASS_AXES = (
-    "Other diagnoses called this one",
-    "Sensitivity",
-)
+ROC_AXES = ("Benign called malignant", "Sensitivity")
+ROC_CLASS_AXES = ("Other diagnoses called this one", "Sensitivity")
 ROC_MALIGNANT = "Malignant vs. benign"
 ROC_MALIGNANT_ALT = "ROC curve of malignant vs. benign, with the page's thresholds"
 ROC_CLASSES = "Each diagnosis vs. the other six"
@@ -141,11 +121,7 @@ ROC_CLASSES_ALT = "ROC curves of the seven diagnoses, each vs. the other six"
 ROC_AREA = "Area under the curve with calibrations fitted on other lesions: {area}."
 ROC_AREAS_ABOVE = "Their areas are in the table by diagnosis above."
 POINTS_DRAWN = "Dots: the thresholds, measured on lesions that they were not fitted on."
-POINT_COLUMNS = (
-    "Target sensitivity",
-    "Sensitivity",
-    "Specificity",
-)
+POINT_COLUMNS = ("Target sensitivity", "Sensitivity", "Specificity")
 POINT = "{share} of the malignant"
 
 CONFUSION = "Which diagnoses are confused?"
@@ -157,12 +133,7 @@ CONFUSION_CORNER = "True / first"
 CONFUSION_RULE = "{rule}: the whole table"
 PAIRS = "Most frequent confusions"
 PAIRS_CAPTION = "First diagnosis by probability"
-PAIR_COLUMNS = (
-    "True diagnosis",
-    "First diagnosis",
-    "Images",
-    "Share of the true diagnosis",
-)
+PAIR_COLUMNS = ("True diagnosis", "First diagnosis", "Images", "Share of the true diagnosis")
 
 COHORT = "Who the data represents"
 COHORT_NOTE = (

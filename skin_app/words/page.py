@@ -1,7 +1,5 @@
 """Sentences of the page's frame and of the tab of one photo."""
 
-from skin_app.outcome import Outcome
-
 TITLE = "Skin lesion decision support"
 SUBTITLE = "Ranks seven diagnoses for a dermatoscopic photo and shows the evidence."
 STRIP = (
@@ -34,7 +32,7 @@ NO_TRUST = (
     "These weights have no limits to judge an answer by: there is no outcome, no prediction "
     "set, no threshold and no check of the photo. Run python -m train audit on them."
 )
-OUTCOME_MEASURED: dict[Outcome, str] = {
+OUTCOME_MEASURED: dict[str, str] = {
     "suspicious": "In testing, {share} of the photos called suspicious were malignant.",
     "not suspicious": "In testing, {share} of the melanomas were called not suspicious.",
     "uncertain": "In testing, {share} of the answers were uncertain.",
@@ -54,27 +52,11 @@ SET_WHOLE = (
 SET_OFF = "There is no prediction set: it is valid only for photos like the training images."
 IN_SET = "In the 90&nbsp;% set"
 CHECK_FIRST = "Check first"
-HEAT_OUTSIDE = (
-    "Unusually little of the first diagnosis's heat lies on the lesion: {share}, on a lesion "
-    "that covers {area} of the square. Check for hair, ink, a ruler or the edge."
-)
 ON_LESION = "{share} of this map's heat lies on the lesion (simple outline)."
-NO_LESION = "No lesion was found, so the place of the heat cannot be checked."
 NO_TONE = "The skin tone could not be estimated, so it was not compared with the training data."
-RARE_TONE = (
-    "The skin around the lesion is estimated as {tone} (lighting shifts this). The training "
-    "data hold too little such skin for the scores to hold."
-)
 POINTS = "Malignant: {probability}"
 POINTS_OFF = "There are no thresholds: they are valid only for photos like the training images."
-POINT_COLUMNS = (
-    "Target sensitivity",
-    "Sensitivity",
-    "Specificity",
-    "PPV",
-    "NPV",
-    "This photo",
-)
+POINT_COLUMNS = ("Target sensitivity", "Sensitivity", "Specificity", "PPV", "NPV", "This photo")
 POINTS_NOTE = (
     "Sensitivity and specificity: measured on HAM10000 lesions that neither the networks nor "
     "the threshold had seen (95&nbsp;% interval). Positive and negative predictive value (PPV, "
@@ -109,11 +91,7 @@ ONE_VIEW, VIEWS = "{count} view", "{count} views"
 COMPUTED_ON = "Computed on {device}. Weights: {weights}."
 DO_MEMBERS_AGREE = "Do the networks agree?"
 ALL_TOGETHER, MEMBER = "All together", "Member {number}"
-MEMBER_COLUMNS = (
-    "Network",
-    "First diagnosis",
-    "Second diagnosis",
-)
+MEMBER_COLUMNS = ("Network", "First diagnosis", "Second diagnosis")
 OUTCOME = "Outcome"
 POINTS_TITLE = "Thresholds"
 NOT_DEFINED = "not defined"
@@ -159,10 +137,6 @@ SIMILAR_NOTE = (
 SIMILAR_WITHOUT_PICTURES = (
     "Their licence does not allow the pictures to be shipped. To see them, start the page with "
     "SKIN_APP_HAM10000 set to a folder with HAM10000."
-)
-TRAINING_IMAGE = (
-    "This photo is most likely a training image ({image_id}): the networks have seen it, so the "
-    "answer says little about new patients."
 )
 SYNTHETIC_NOTE = "Synthetic drawings, not patients: their answers mean nothing."
 
@@ -227,11 +201,7 @@ FROM_COPY = (
     "The photo has more than {megapixels} million pixels, so both answers come from a smaller "
     "copy and can differ a little from the result above."
 )
-COMPARED = (
-    "",
-    "Original",
-    "Corrected",
-)
+COMPARED = ("", "Original", "Corrected")
 COMPARED_ROWS = (
     "Outcome",
     "First diagnosis",

@@ -1,7 +1,4 @@
-"""Sentences of the report."""
-
-from skin_app.words.outcome import OUTCOME_MEANING as OUTCOME_MEANING
-from skin_app.words.outcome import OUTCOMES as OUTCOMES
+"""Sentences of the PDF report; it shares others with the page (`page.py`, `outcome.py`)."""
 
 DISCLAIMER = (
     "Research demo, not a medical device. Not for diagnosis or treatment decisions; only for "
@@ -16,7 +13,6 @@ NO_LIMITS = (
 PHOTO = "The photo"
 CAPTION = "Right: heatmap for {name} ({code}), probability {share}."
 NO_MAP = "This is the quick answer, which has no heatmaps."
-ON_LESION = "{share} of this map's heat lies on the lesion (simple outline)."
 COLOURS = (
     "Colours: from none (no effect on this diagnosis) over violet, blue and green to yellow "
     "(the strongest of all seven maps). The networks did not see the darkened margin."
@@ -25,48 +21,25 @@ MAP_MEANING = (
     "The heatmap estimates how much each place adds to the score of this diagnosis. It does not "
     "show or outline disease."
 )
-MAP_IS_WEAK = (
-    "In testing, these maps did not find the decisive pixels better than a spot in the middle "
-    "of the photo: do not rely on them."
-)
-RANKING = "Seven diagnoses, ranked"
-RANKING_COLUMNS = (
-    "Diagnosis",
-    "Probability",
-    "With equal class frequencies",
-    "In the 90 % set",
-)
+RANKING_COLUMNS = ("Diagnosis", "Probability", "With equal class frequencies", "In the 90 % set")
 RANKING_NOTE = "Calibrated probability with the class frequencies of HAM10000."
-MALIGNANT = "malignant"
-YES, NO, NO_SET = "yes", "no", "no set"
+NO_SET = "no set"
 MASS = "Malignant ({codes}): {share}"
-POINTS = "Thresholds"
-POINT_COLUMNS = (
-    "Target sensitivity",
-    "Sensitivity",
-    "Specificity",
-    "This photo",
-)
+POINT_COLUMNS = ("Target sensitivity", "Sensitivity", "Specificity", "This photo")
 WITH_INTERVAL = "{share} ({low} to {high})"
 ABOVE, BELOW = "above {line}", "below {line}"
 POINTS_NOTE = (
     "Measured on HAM10000 lesions that neither the networks nor the threshold had seen (in "
     "brackets: 95 % interval)."
 )
-POINTS_OFF = "There are no thresholds: they are valid only for photos like the training images."
-AGREEMENT = "{agreeing} of {readings} network readings agree on malignant or benign."
-CHECKS = "Check first"
 NO_CHECKS = "The checks found nothing wrong with this photo."
 MORE_CHECKS = " … There is more, in the JSON report."
 NOT_CHECKED = "These weights cannot check the photo."
-NO_TONE = "The skin tone could not be estimated, so it was not compared with the training data."
-SIMILAR_HEADING = "Similar confirmed lesions"
 SIMILAR_FACTS = "{how}; similarity {similarity}"
 SIMILAR_NOTE = "Similarity is a cosine, 1 at most; it is not a probability."
 THUMBNAILS_FROM = "Pictures: HAM10000 (Tschandl et al. 2018), CC BY-NC 4.0."
 READER = "As stated by the clinician; not used by the networks"
 READER_FIELDS = ("Age", "Sex", "Site", "Own diagnosis")
-NOTES = "Notes"
 NOTES_CUT = "The notes do not fit on this page: the whole text is in the JSON report."
 NO_GLYPHS = "Characters that this page's font lacks are printed as {square}; the JSON report has them."
 MADE_BY = "Weights: {weights}. SHA-256 of ensemble.json: {sha256}."

@@ -1,7 +1,5 @@
 """The sentences of the "Several photos" tab in English."""
 
-from skin_app.outcome import Outcome
-
 ANGLES_TAB, BATCH_TAB = "One lesion", "Many lesions"
 ANGLES_INTRO = (
     "{least} to {most} photos of the same lesion, for example from other angles. Their answers "
@@ -52,14 +50,8 @@ NO_LONGER_HELD = "These results are no longer held in memory: choose the photos 
 MOST_SUSPECT_SO_FAR = "Most probably malignant so far"
 RESULTS = "Results, most probably malignant first"
 GALLERY = "All photos, in the same order"
-COLUMNS = (
-    "Photo",
-    "Outcome",
-    "First diagnosis",
-    "Malignant",
-    "To check",
-)
-OUTCOMES: dict[Outcome, str] = {
+COLUMNS = ("Photo", "Outcome", "First diagnosis", "Malignant", "To check")
+OUTCOMES: dict[str, str] = {
     "suspicious": "Suspicious",
     "not suspicious": "Not suspicious",
     "uncertain": "Uncertain",
@@ -104,11 +96,7 @@ SAME_OUTCOME = "Each photo on its own has the same outcome."
 OTHER_OUTCOME = "The photos disagree on the outcome: {counts}."
 AGREEMENT = "The photos agree"
 DISAGREEMENT = "The photos disagree"
-JOINT_COLUMNS = (
-    "Diagnosis",
-    "Average",
-    "Range of single photos",
-)
+JOINT_COLUMNS = ("Diagnosis", "Average", "Range of single photos")
 JOINT_CAPTION = (
     "Average of the photos (calibrated, with the class frequencies of HAM10000), and the range "
     "of the single photos"

@@ -10,9 +10,9 @@ import pytest
 from scipy.special import softmax
 from sklearn.metrics import balanced_accuracy_score
 
-from skin_app.calibration import calibrated, prediction_set, predictive_values
+from skin_app.calibration import calibrated
 from skin_app.diagnoses import CODES
-from skin_app.outcome import DecisionLimits
+from skin_app.operating_points import DecisionLimits, prediction_set, predictive_values
 from skin_app.weights.folder import WeightsFolder
 from skin_app.words.outcome import REASONS
 from tests.predictions import BASE, crossfit_predictions, made

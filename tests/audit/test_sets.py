@@ -8,8 +8,9 @@ from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import roc_curve
 
-from skin_app.calibration import SetThresholds, malignant_probability, prediction_set
+from skin_app.calibration import malignant_probability
 from skin_app.diagnoses import CODES
+from skin_app.operating_points import SetThresholds, prediction_set
 from tests.predictions import crossfit_predictions, made, uncalibrated
 from train.audit import conformal
 from train.audit.conformal import crossfit_sets, fit_sets, kept_share_threshold

@@ -11,7 +11,7 @@ from sklearn.metrics import balanced_accuracy_score
 from skin_app.calibration import prior_adjusted
 from skin_app.diagnoses import CODES
 from skin_app.ensemble import Ensemble, MemberGroup
-from skin_app.gallery.index import SAME_PHOTO
+from skin_app.gallery.similar_lesions import SAME_PHOTO
 from skin_app.page.one_photo.handlers import EXAMPLES_FOLDER
 from skin_app.photo.read import read_photo
 from skin_app.weights.folder import EMBEDDED, open_weights

@@ -7,7 +7,7 @@ from PIL import Image
 
 from skin_app.photo.file_type import HEAD_BYTES, PICTURES, type_of
 from skin_app.photo.read import FORMATS, PhotoError, read_photo
-from skin_app.words.file_types import REFUSED
+from skin_app.words.photo import REFUSED
 from tests.made_files import saved
 
 IMAGE = Image.new("RGB", (80, 70), "tan")

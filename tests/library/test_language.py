@@ -1,7 +1,22 @@
+"""Languages, and the German catalogue: complete, with the places and tags of the English."""
+
+import json
+import re
+
 import pytest
 
-from skin_app.language import ENGLISH, GERMAN, Say, preferred
 from skin_app.photo.read import PhotoError
+from skin_app.words.language import ENGLISH, FOLDER, GERMAN, Say, counted, preferred
+from tests.sentences import sentences
+
+FILE = FOLDER / "de.json"
+CATALOGUE: dict[str, str] = json.loads(FILE.read_text(encoding="utf-8"))
+# The same in both languages: names of licences, and of a file.
+SAME = {"Apache 2.0", "CC BY-NC 4.0", "Original", "Training", "skin-app-results.csv"}
+
+ABBREVIATED = {"Wahrsch."}  # a column's title: the whole word is wider than a phone has room for
+# Where a name may be broken on a phone; nobody sees such a character in an editor.
+SOFT_HYPHENS = {"Basal cell carcinoma": "Basalzell\N{SOFT HYPHEN}karzinom"}
 
 
 @pytest.mark.parametrize(
@@ -38,4 +53,57 @@ def test_numbers_go_into_the_named_places_of_the_translation() -> None:
     say = Say("xx", {"{a} of {b}": "von {b}: {a}"})
     assert say("{a} of {b}", a=1, b=2) == "von 2: 1"
     assert say("not translated") == "not translated"
-    assert say.refusal(PhotoError("{a} of {b}", a=3, b=4)) == "von 4: 3"
+    error = PhotoError("{a} of {b}", a=3, b=4)
+    assert say(error.sentence, **error.values) == "von 4: 3"
+    assert (counted(1, "photo"), counted(1234, "photo")) == ("1 photo", "1,234 photos")
+
+
+def test_every_sentence_is_translated_and_nothing_else() -> None:
+    assert sorted(sentences() - set(CATALOGUE)) == []
+    assert sorted(set(CATALOGUE) - sentences()) == []
+    text = json.dumps(CATALOGUE, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+    assert FILE.read_text(encoding="utf-8") == text
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [r"\{\w*\}", r"</?\w[^>]*>", r"&\w+;", "^\\s", "[ \n.…:?]$"],
+    ids=["places", "tags", "entities", "first blank", "end"],
+)
+def test_places_tags_and_ends_are_those_of_the_english(pattern: str) -> None:
+    """A lost full stop or blank would run into what the page puts behind it."""
+
+    def found(text: str) -> list[str]:
+        return sorted(re.findall(pattern, text))
+
+    both = [pair for pair in CATALOGUE.items() if pair[1] not in ABBREVIATED]
+    assert [english for english, german in both if found(english) != found(german)] == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("python -m train audit", "python -m train map", "docs/trust.md", "SKIN_APP_HAM10000"),
+        *("HAM10000", "ensemble.json", "SHA-256", "t-SNE", "JSON", "PDF", "CSV", "15 ", "×"),
+    ],
+)
+def test_what_a_reader_types_or_looks_up_stays(name: str) -> None:
+    kept = {english: german.count(name) for english, german in CATALOGUE.items() if name in english}
+    assert kept
+    assert [english for english, count in kept.items() if count != english.count(name)] == []
+
+
+def test_translations_say_something_and_are_not_the_english() -> None:
+    assert [english for english, german in CATALOGUE.items() if not german.strip()] == []
+    assert {english for english, german in CATALOGUE.items() if english == german} <= SAME
+
+
+def test_german_stands_in_attributes_and_has_german_marks() -> None:
+    """A straight quotation mark would end an attribute; English ones are not German."""
+    without_tags = {english: re.sub(r"<[^>]*>", "", german) for english, german in CATALOGUE.items()}
+    assert [english for english, german in without_tags.items() if re.search("[\"'”]", german)] == []
+
+
+def test_soft_hyphens_stand_only_where_they_are_meant() -> None:
+    held = {english: german for english, german in CATALOGUE.items() if "\N{SOFT HYPHEN}" in german}
+    assert held == SOFT_HYPHENS

@@ -1,7 +1,6 @@
 """The map of held-out lesions: how it is made, kept, refused, and how a photo is placed on it."""
 
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +26,7 @@ def embedded() -> LesionMap:
 
 
 def two_groups(images: int = 40) -> LesionMap:
-    """Melanomas at (0, 0) and naevi at (10, 10), each unlike the other group; two images a lesion."""
+    """Melanomas at (0, 0) and naevi at (10, 10), with different embeddings; two images a lesion."""
     first = np.arange(images) < images // 2
     noise = np.random.default_rng(0).normal(0, 0.05, (images, 8))
     embeddings = noise + np.where(first[:, None], np.eye(8)[0], np.eye(8)[1])
@@ -47,22 +46,22 @@ def test_a_photo_lies_between_its_neighbours_one_of_each_lesion() -> None:
     place = two_groups(60).place(np.eye(8)[0] * 3)
     assert (place.x, place.y) == pytest.approx((0, 0))
     assert place.neighbours == ("mel",) * NEIGHBOURS
-    few = two_groups(40).place(np.eye(8)[0])  # ten lesions of each kind
+    few = two_groups(40).place(np.eye(8)[0])  # ten lesions of each group
     assert few.neighbours == ("mel",) * 10 + ("nv",) * 2
     assert 0 < few.x < 1  # naevi, being unlike it, weigh little
 
 
-def test_the_place_is_the_mean_weighted_by_likeness(embedded: LesionMap) -> None:
+def test_the_place_is_the_mean_weighted_by_similarity(embedded: LesionMap) -> None:
     """Against the definition, written out."""
     gallery = pd.read_csv(EMBEDDED / "gallery.csv").merge(pd.read_csv(EMBEDDED / FILE))
     rows = pd.read_csv(EMBEDDED / "gallery.csv")["image_id"].isin(gallery["image_id"])
     units = load_file(EMBEDDED / "gallery.safetensors")["embeddings"][rows].astype(np.float64)
     asked = np.random.default_rng(1).normal(size=units.shape[1])
-    gallery["likeness"] = units @ asked / np.linalg.norm(asked)
+    gallery["similarity"] = units @ asked / np.linalg.norm(asked)
     nearest = (
-        gallery.sort_values("likeness", ascending=False).drop_duplicates("lesion").head(NEIGHBOURS)
+        gallery.sort_values("similarity", ascending=False).drop_duplicates("lesion").head(NEIGHBOURS)
     )
-    weights = nearest["likeness"].clip(lower=1e-6)
+    weights = nearest["similarity"].clip(lower=1e-6)
     place = embedded.place(asked)
     assert place.x == pytest.approx((nearest["x"] * weights).sum() / weights.sum(), rel=1e-4)
     assert place.y == pytest.approx((nearest["y"] * weights).sum() / weights.sum(), rel=1e-4)
@@ -84,67 +83,63 @@ def test_placing_on_the_embedded_map_beats_chance(embedded: LesionMap) -> None:
     assert 0 < placing.agreement_of_classes < 1
 
 
-def mapped(folder: Path) -> Path:
-    """Tiny weights that know their folds (every third image is of fold 0), with their map."""
-    write_weights(folder)
-    images = pd.read_csv(folder / "gallery.csv")["image_id"]
-    pd.DataFrame({"image_id": images, "fold": np.arange(len(images)) % 3}).to_csv(
-        folder / FOLDS, index=False
-    )
+def with_hash(folder: Path, name: str) -> Path:
+    """State the hash of a file of the folder in its contract."""
     contract = json.loads((folder / "ensemble.json").read_text())
-    contract["files"][FOLDS] = file_hash(folder / FOLDS)
+    contract["files"][name] = file_hash(folder / name)
     (folder / "ensemble.json").write_text(json.dumps(contract))
-    assert main(["map", "--weights", str(folder)]) == 0
     return folder
 
 
-def test_the_trainer_puts_a_map_into_a_folder_and_calibrating_keeps_it(tmp_path: Path) -> None:
-    folder = mapped(tmp_path / "weights")
-    found = open_weights(folder).lesion_map()
+@pytest.fixture
+def mapped(tmp_path: Path) -> Path:
+    """Tiny weights that know their folds (every third image is of fold 0), with their map."""
+    folder = write_weights(tmp_path / "weights")
+    images = pd.read_csv(folder / "gallery.csv")["image_id"]
+    folds = pd.DataFrame({"image_id": images, "fold": np.arange(len(images)) % 3})
+    folds.to_csv(folder / FOLDS, index=False)
+    assert main(["map", "--weights", str(with_hash(folder, FOLDS))]) == 0
+    return folder
+
+
+def test_the_trainer_puts_a_map_into_a_folder_and_auditing_keeps_it(mapped: Path) -> None:
+    found = open_weights(mapped).lesion_map()
     assert found is not None
     assert len(found) == 10
-    before = (folder / FILE).read_bytes()
-    give_trust(folder)  # stores as `calibrate` does
-    assert open_weights(folder).lesion_map() is not None
-    assert (folder / FILE).read_bytes() == before
-    assert [path.name for path in tmp_path.iterdir()] == ["weights"]
+    before = (mapped / FILE).read_bytes()
+    give_trust(mapped)  # stores as `audit` does
+    assert open_weights(mapped).lesion_map() is not None
+    assert (mapped / FILE).read_bytes() == before
+    assert [path.name for path in mapped.parent.iterdir()] == ["weights"]
 
 
-def test_assembling_another_gallery_leaves_no_stale_map(tmp_path: Path) -> None:
-    folder = write_weights(mapped(tmp_path / "weights"), images=50)
-    assert not (folder / FILE).exists()
-    assert open_weights(folder).lesion_map() is None
+def test_assembling_another_gallery_leaves_no_stale_map(mapped: Path) -> None:
+    write_weights(mapped, images=50)
+    assert not (mapped / FILE).exists()
+    assert open_weights(mapped).lesion_map() is None
 
 
 def test_the_verb_maps_a_folder_or_says_why_not(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    mapped: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = mapped(tmp_path / "weights")
-    assert main(["map", "--weights", str(folder)]) == 0
+    assert main(["map", "--weights", str(mapped)]) == 0
     assert "map of member 0" in capsys.readouterr().out
     without = write_weights(tmp_path / "without")
     assert main(["map", "--weights", str(without)]) == 2
     assert "do not say which images member 0 was trained on" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("change", ["ISIC_0000000,1,2\n", "ISIC_9000000,?,2\n", "broken"])
-def test_a_map_that_does_not_fit_the_gallery_is_refused(tmp_path: Path, change: str) -> None:
-    folder = mapped(tmp_path / "weights")
-    content = change if change == "broken" else f"image_id,x,y\n{change}"
-    (folder / FILE).write_text(content)
-    contract = json.loads((folder / "ensemble.json").read_text())
-    contract["files"][FILE] = file_hash(folder / FILE)
-    (folder / "ensemble.json").write_text(json.dumps(contract))
-    with pytest.raises(WeightsError, match=r"The map of the weights .* cannot be loaded"):
-        open_weights(folder).lesion_map()
-
-
-def test_a_changed_map_is_refused_at_once(tmp_path: Path) -> None:
-    folder = tmp_path / "weights"
-    shutil.copytree(EMBEDDED, folder)
-    (folder / FILE).write_text((folder / FILE).read_text() + "\n")
+@pytest.mark.parametrize(
+    "content",
+    ["broken", "image_id,x,y\nISIC_0000000,1,2\n", "image_id,x,y\nISIC_9000000,?,2\n"],
+)
+def test_a_map_that_does_not_fit_the_gallery_is_refused(mapped: Path, content: str) -> None:
+    (mapped / FILE).write_text(content)
     with pytest.raises(WeightsError, match=r"map\.csv .* damaged or was changed"):
-        open_weights(folder)
+        open_weights(mapped)
+    with_hash(mapped, FILE)
+    with pytest.raises(WeightsError, match=r"The map of the weights .* cannot be loaded"):
+        open_weights(mapped).lesion_map()
 
 
 def test_the_embedding_of_an_answer_is_the_one_of_its_similar_lesions() -> None:

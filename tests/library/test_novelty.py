@@ -50,12 +50,9 @@ def test_the_distance_is_the_mahalanobis_distance_of_scipy_and_scikit_learn() ->
     np.testing.assert_allclose(ours, expected, rtol=1e-3)
 
 
-def test_the_energy_is_minus_scipys_logsumexp() -> None:
+def test_the_energy_is_minus_scipys_logsumexp_and_the_larger_part_counts() -> None:
     logits = np.random.default_rng(0).normal(0, 4, (20, 7))
     np.testing.assert_allclose(energy(torch.from_numpy(logits)), -logsumexp(logits, axis=1))
-
-
-def test_the_larger_part_counts_in_standard_deviations() -> None:
     far, unsure = Spread(mean=1.0, deviation=2.0), Spread(mean=-3.0, deviation=0.5)
     scores = member_score(torch.tensor([5.0, 2.0]), torch.tensor([-3.5, -1.0]), far, unsure)
     np.testing.assert_allclose(scores, [(5 - 1) / 2, (-1 + 3) / 0.5])
@@ -65,16 +62,12 @@ def test_what_lies_far_from_every_class_is_novel() -> None:
     x, labels = embeddings()
     fitted = fit_distances(x, labels)
     known = fitted.nearest(torch.from_numpy(x))
-    detector = NoveltyDetector(
-        [fitted],
-        limits().model_copy(
-            update={"distance": (Spread(mean=known.mean().item(), deviation=known.std().item()),)}
-        ),
-    )
+    spread = Spread(mean=known.mean().item(), deviation=known.std().item())
+    detector = NoveltyDetector([fitted], limits().model_copy(update={"distance": (spread,)}))
     photos = torch.from_numpy(np.concatenate([x[:50], x[:50] + 200.0]))
-    judged = detector.judge([photos], [torch.zeros(100, 7)], views=1)
-    assert np.mean([n.is_novel for n in judged[:50]]) < 0.2
-    assert all(n.is_novel for n in judged[50:])
+    novel = [own.is_novel for own in detector.judge([photos], [torch.zeros(100, 7)], views=1)]
+    assert np.mean(novel[:50]) < 0.2
+    assert all(novel[50:])
 
 
 def test_members_are_averaged_each_by_its_own_statistics() -> None:
@@ -89,16 +82,12 @@ def test_members_are_averaged_each_by_its_own_statistics() -> None:
     np.testing.assert_allclose(both, alone, rtol=1e-3, atol=1e-3)  # stretching changes no distance
 
 
-def test_statistics_of_other_members_are_refused() -> None:
+def test_statistics_of_other_members_and_views_without_a_limit_are_refused() -> None:
     fitted = ClassDistances(torch.zeros(7, 4), torch.eye(4))
     with pytest.raises(NoveltyError, match="train audit"):
         NoveltyDetector([fitted], limits(members=2))
-
-
-def test_a_number_of_views_without_a_limit_is_refused() -> None:
-    detector = NoveltyDetector([ClassDistances(torch.zeros(7, 4), torch.eye(4))], limits())
     with pytest.raises(ValueError, match="8 views"):
-        detector.scores([torch.zeros(1, 4)], [torch.zeros(1, 7)], views=8)
+        NoveltyDetector([fitted], limits()).scores([torch.zeros(1, 4)], [torch.zeros(1, 7)], views=8)
 
 
 def test_a_class_without_images_has_the_mean_of_all() -> None:

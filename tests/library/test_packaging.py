@@ -26,15 +26,6 @@ def test_requirements_for_spaces_equal_pyproject() -> None:
     assert (ROOT / "requirements.txt").read_text().split() == project["dependencies"]
 
 
-def test_the_app_never_imports_the_trainer_and_only_the_page_imports_gradio() -> None:
-    for path in (ROOT / "skin_app").rglob("*.py"):
-        text = path.read_text()
-        assert "from train" not in text, path
-        assert "import train" not in text, path
-        if "page" not in path.parts:
-            assert "import gradio" not in text, path
-
-
 @needs_tomllib
 def test_an_installed_package_holds_the_embedded_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

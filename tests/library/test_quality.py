@@ -1,7 +1,5 @@
 """Photo quality: what is found on drawings with a known fault, and what is not found on good ones."""
 
-import time
-
 import cv2
 import numpy as np
 import pytest
@@ -9,16 +7,13 @@ from pydantic import ValidationError
 
 from skin_app.photo.read import Photo
 from skin_app.quality import (
-    CHECKS,
     MEASUREMENTS,
-    NAMES,
     QualityLimits,
     findings,
     judged,
     measurements,
     sharpness,
 )
-from skin_app.words.quality import ADVICE
 from train.data.damage import GRADES, damage_photo
 from train.data.drawings import draw_lesion
 
@@ -42,31 +37,17 @@ def good() -> Photo:
 def limits(good: Photo) -> QualityLimits:
     """Limits around what the good photo has."""
     values = measurements(good)
+    near = {"skin lightness": 15, "skin a*": 8, "skin b*": 8}
+    low = {name: values[name] - distance for name, distance in near.items()}
+    high = {name: values[name] + distance for name, distance in near.items()}
+    low |= {"shorter side": 160, "sharpness": 0.85 * values["sharpness"], "lesion share": 0.02}
+    high |= {"clipped": 0.1, "dark corners": 0.02, "cut off": 0.15, "off centre": 0.4}
     return QualityLimits(
-        low={
-            "shorter side": 160,
-            "sharpness": 0.85 * values["sharpness"],
-            "skin lightness": values["skin lightness"] - 15,
-            "lesion share": 0.02,
-            "skin a*": values["skin a*"] - 8,
-            "skin b*": values["skin b*"] - 8,
-        },
-        high={
-            "skin lightness": values["skin lightness"] + 15,
-            "clipped": 0.1,
-            "dark corners": 0.02,
-            "cut off": 0.15,
-            "off centre": 0.4,
-            "skin a*": values["skin a*"] + 8,
-            "skin b*": values["skin b*"] + 8,
-        },
-        false_alarm_rate=0.01,
-        measured_false_alarms={},
-        fitted_on="one drawing",
+        low=low, high=high, false_alarm_rate=0.01, measured_false_alarms={}, fitted_on="one drawing"
     )
 
 
-def kinds(photo: Photo, limits: QualityLimits) -> set[str]:
+def names(photo: Photo, limits: QualityLimits) -> set[str]:
     return {finding.name for finding in findings(photo, limits)}
 
 
@@ -76,7 +57,7 @@ def test_a_good_photo_has_no_finding(good: Photo, limits: QualityLimits) -> None
 
 
 @pytest.mark.parametrize(
-    ("damage", "grade", "kind"),
+    ("damage", "grade", "name"),
     [
         ("gaussian blur", 4, "blur"),
         ("motion blur", 4, "blur"),
@@ -90,40 +71,39 @@ def test_a_good_photo_has_no_finding(good: Photo, limits: QualityLimits) -> None
     ],
 )
 def test_strong_damage_is_found(
-    good: Photo, limits: QualityLimits, damage: str, grade: int, kind: str
+    good: Photo, limits: QualityLimits, damage: str, grade: int, name: str
 ) -> None:
-    assert kind in kinds(damage_photo(good, damage, grade, seed=2), limits)
+    assert name in names(damage_photo(good, damage, grade, seed=2), limits)
 
 
 @pytest.mark.parametrize(
-    ("damage", "measurement", "direction"),
+    ("damage", "measurement"),
     [
-        ("gaussian blur", "sharpness", -1),
-        ("motion blur", "sharpness", -1),
-        ("low resolution", "sharpness", -1),
-        ("under-exposure", "skin lightness", -1),
-        ("over-exposure", "skin lightness", 1),
-        ("dark corners", "dark corners", 1),
+        ("gaussian blur", "sharpness"),
+        ("motion blur", "sharpness"),
+        ("low resolution", "sharpness"),
+        ("under-exposure", "skin lightness"),
+        ("over-exposure", "skin lightness"),
+        ("dark corners", "dark corners"),
     ],
 )
-def test_measurements_follow_the_grade(damage: str, measurement: str, direction: int) -> None:
+def test_measurements_follow_the_grade(damage: str, measurement: str) -> None:
     photo = Photo(draw_lesion(7, "patchy", 270, 360))
-    values = [measurements(damage_photo(photo, damage, grade, 3))[measurement] for grade in GRADES]
-    steps = direction * np.diff([measurements(photo)[measurement], *values])
-    assert (steps >= -1e-6).all()
-    assert steps.sum() > 0
+    photos = [photo, *(damage_photo(photo, damage, grade, 3) for grade in GRADES)]
+    steps = np.diff([measurements(own)[measurement] for own in photos])
+    rising = damage in ("over-exposure", "dark corners")
+    assert (steps >= -1e-6).all() if rising else (steps <= 1e-6).all()
+    assert steps.any()
 
 
-def test_a_sharp_large_photo_is_neither_small_nor_blurred(limits: QualityLimits) -> None:
+def test_a_sharp_large_photo_is_neither_small_nor_blurred_and_a_tiny_one_is_small(
+    limits: QualityLimits,
+) -> None:
     large = drawing(1500, 2000)
-    assert not kinds(large, limits) & {"size", "blur"}
-    assert "blur" in kinds(damage_photo(large, "gaussian blur", 4, seed=0), limits)
-
-
-def test_a_tiny_photo_is_too_small(limits: QualityLimits) -> None:
+    assert not names(large, limits) & {"size", "blur"}
+    assert "blur" in names(damage_photo(large, "gaussian blur", 4, seed=0), limits)
     found = findings(drawing(96, 128), limits)
-    assert found[0].name == "size"
-    assert (found[0].value, found[0].limit) == (96, 160)
+    assert (found[0].name, found[0].value, found[0].limit) == ("size", 96, 160)
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (64, 400), (700, 90)])
@@ -134,21 +114,10 @@ def test_blank_photos_do_not_crash(limits: QualityLimits, shape: tuple[int, int]
     assert all(finding.value == finding.value for finding in found)
 
 
-def test_every_finding_says_what_to_change() -> None:
-    for check in CHECKS:
-        assert check.name in NAMES
-        assert ADVICE[check.fault].endswith(".")
-        assert ":" in ADVICE[check.fault]
-
-
 def test_what_cannot_be_measured_or_has_no_limit_is_no_finding(limits: QualityLimits) -> None:
-    nothing = dict.fromkeys(MEASUREMENTS, float("nan"))
-    assert judged(nothing, limits) == ()
+    assert judged(dict.fromkeys(MEASUREMENTS, float("nan")), limits) == ()
     without = limits.model_copy(update={"low": {}, "high": {}})
     assert judged(dict.fromkeys(MEASUREMENTS, -1e9), without) == ()
-
-
-def test_limits_survive_the_file_and_refuse_what_is_unknown(limits: QualityLimits) -> None:
     assert QualityLimits.model_validate_json(limits.model_dump_json()) == limits
     with pytest.raises(ValidationError):
         QualityLimits.model_validate({**limits.model_dump(), "speed": 3})
@@ -168,11 +137,3 @@ def test_sharpness_is_the_published_blur_effect(good: Photo) -> None:
     assert 1 - sharpness(square, view) == pytest.approx(max(blurs), abs=1e-3)
     dull = np.round(40 + 0.5 * square).astype(np.uint8)
     assert sharpness(dull, view) == pytest.approx(sharpness(square, view), abs=0.02)
-
-
-def test_it_is_quick(good: Photo, limits: QualityLimits) -> None:
-    findings(good, limits)
-    start = time.process_time()
-    for _ in range(5):
-        findings(good, limits)
-    assert (time.process_time() - start) / 5 < 0.15  # about 0.02 s on an idle machine

@@ -10,32 +10,33 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skin_app.analysis import Analysis
+from skin_app.analysis import Analysis, Notes
 from skin_app.diagnoses import CODES
 from skin_app.ensemble import Ensemble
 from skin_app.photo.read import Photo
-from skin_app.report.json_and_csv import CSV_COLUMNS, csv_row, csv_text, error_row, record, record_json
-from skin_app.report.record import JudgedRecord, Notes, PointRecord, Record
+from skin_app.report.csv_rows import CSV_COLUMNS, csv_row, csv_text, error_row
+from skin_app.report.json_record import (
+    JudgedRecord,
+    PointRecord,
+    Record,
+    SimilarRecord,
+    record,
+)
 from tests.tiny import give_trust, picture, write_weights
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=timezone(timedelta(hours=1)))
 
 
 @pytest.fixture(scope="module")
-def ensemble(tmp_path_factory: pytest.TempPathFactory) -> Ensemble:
-    return Ensemble.load(give_trust(write_weights(tmp_path_factory.mktemp("w") / "weights")))
+def analysis(trusted: Ensemble) -> Analysis:
+    return trusted(Photo(picture(1, 96, 72)))
 
 
-@pytest.fixture(scope="module")
-def analysis(ensemble: Ensemble) -> Analysis:
-    return ensemble(Photo(picture(1, 96, 72)))
-
-
-def test_record_says_what_the_analysis_says(ensemble: Ensemble, analysis: Analysis) -> None:
+def test_record_says_what_the_analysis_says(trusted: Ensemble, analysis: Analysis) -> None:
     made = record(analysis, NOON)
     assert set(made) == set(Record.__annotations__) | set(JudgedRecord.__annotations__)
     assert made["made_at"] == "2026-11-21T12:00:00+01:00"
-    assert made["weights"]["sha256"] == ensemble.weights.hash
+    assert made["weights"]["sha256"] == trusted.weights.hash
     by_code = {entry["code"]: entry for entry in made["diagnoses"]}
     assert [by_code[code]["probability"] for code in CODES] == analysis.probabilities.tolist()
     assert [by_code[code]["prior_adjusted"] for code in CODES] == analysis.prior_adjusted.tolist()
@@ -51,32 +52,28 @@ def test_record_says_what_the_analysis_says(ensemble: Ensemble, analysis: Analys
     maps = np.array([made["maps"][code] for code in CODES])
     np.testing.assert_allclose(maps, analysis.maps, atol=5.1e-5)
     assert made["square"] == {"left": 12, "top": 0, "side": 72}
-    assert [lesion["image_id"] for lesion in made["similar"]] == [s.image_id for s in analysis.similar]
+    for lesion, similar in zip(made["similar"], analysis.similar, strict=True):
+        assert set(lesion) == set(SimilarRecord.__annotations__)
+        assert (lesion["image_id"], lesion["diagnosis"]) == (similar.image_id, similar.dx)
     assert made["notes"] is None
 
 
-def test_a_colour_profile_that_cannot_be_read_stands_in_record_and_row(ensemble: Ensemble) -> None:
-    analysis = ensemble(Photo(picture(1, 96, 72), unknown_profile=True))
-    kinds = [finding["name"] for finding in record(analysis, NOON)["quality"] or ()]
-    assert kinds[0] == "colour profile"
-    assert csv_row(Path("a.jpg"), analysis)["quality"].startswith("colour profile")
+def test_findings_stand_in_record_and_row(trusted: Ensemble) -> None:
+    analysis = trusted(Photo(picture(1, 96, 72), unknown_profile=True))
+    quality = record(analysis, NOON)["quality"]
+    assert quality is not None
+    profile, small = quality
+    assert (profile["name"], profile["value"]) == ("colour profile", None)
+    assert (small["name"], small["value"], small["limit"]) == ("size", 72.0, 100.0)
+    assert csv_row(Path("a.jpg"), analysis)["quality"] == "colour profile; size"
 
 
 def test_points_say_on_which_side_the_photo_lies(analysis: Analysis) -> None:
-    between = replace(analysis, malignant_probability=0.25)
-    points = record(between, NOON)["operating_points"]
-    assert [(point["threshold"], point["above"]) for point in points] == [
-        (0.3, False),
-        (0.2, True),
-        (0.1, True),
-    ]
+    points = record(replace(analysis, malignant_probability=0.25), NOON)["operating_points"]
+    sides = [(point["threshold"], point["above"]) for point in points]
+    assert sides == [(0.3, False), (0.2, True), (0.1, True)]
     assert points[0]["specificity_interval"] == [0.6, 0.8]
     assert set(points[0]) == set(PointRecord.__annotations__)
-
-
-def test_small_photo_has_its_finding(analysis: Analysis) -> None:
-    (finding,) = record(analysis, NOON)["quality"] or []
-    assert (finding["name"], finding["value"], finding["limit"]) == ("size", 72.0, 100.0)
 
 
 def test_json_is_strict_and_nan_becomes_null(analysis: Analysis) -> None:
@@ -89,7 +86,7 @@ def test_json_is_strict_and_nan_becomes_null(analysis: Analysis) -> None:
         raise AssertionError(f"{name} is not strict JSON")
 
     made = record(unknown, NOON)
-    parsed = json.loads(record_json(made), parse_constant=refuse)
+    parsed = json.loads(unknown.to_json(made_at=NOON), parse_constant=refuse)
     assert parsed == made
     assert parsed["heat_on_lesion"]["df"] is None
     assert parsed["heat_on_lesion"]["mel"] == 0.5
@@ -114,15 +111,9 @@ def test_novel_photo_has_no_points_and_no_sets(tmp_path: Path) -> None:
     assert {entry["in_95_set"] for entry in made["diagnoses"]} == {None}
 
 
-def test_what_the_reader_states_is_kept_and_blanks_are_nothing(analysis: Analysis) -> None:
-    notes = Notes(age=" 54 ", sex="", text="grew since June")
-    assert record(analysis, NOON, notes)["notes"] == {
-        "age": "54",
-        "sex": None,
-        "site": None,
-        "own_diagnosis": None,
-        "text": "grew since June",
-    }
+def test_what_the_clinician_states_is_kept_and_blanks_are_nothing(analysis: Analysis) -> None:
+    stated = {"age": "54", "sex": None, "site": None, "own_diagnosis": None, "text": "grew in June"}
+    assert record(analysis, NOON, Notes(" 54 ", "", text="grew in June"))["notes"] == stated
     assert record(analysis, NOON, Notes(text="  "))["notes"] is None
 
 
@@ -139,11 +130,9 @@ def test_csv_of_a_batch_can_be_read_back(analysis: Analysis) -> None:
 
 
 @pytest.mark.parametrize("name", ["=1+1.jpg", "+a.jpg", "-a.jpg", "@a.jpg", "\ta.jpg", "\r=a.jpg"])
-def test_file_name_is_never_a_formula(analysis: Analysis, name: str) -> None:
-    (row,) = csv.DictReader(io.StringIO(csv_text([csv_row(Path(name), analysis)]), newline=""))
-    assert row["file"] == f"'{name}"
-
-
-def test_negative_numbers_stay_numbers(analysis: Analysis) -> None:
-    row = csv_row(Path("a.jpg"), analysis) | {"novelty": "-1.234"}
-    assert ",-1.234," in csv_text([row])
+def test_file_names_are_never_formulas_and_negative_numbers_stay_numbers(
+    analysis: Analysis, name: str
+) -> None:
+    written = csv_row(Path(name), analysis) | {"novelty": "-1.234"}
+    (row,) = csv.DictReader(io.StringIO(csv_text([written]), newline=""))
+    assert (row["file"], row["novelty"]) == (f"'{name}", "-1.234")

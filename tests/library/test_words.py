@@ -9,7 +9,7 @@ from skin_app.outcome import GROUNDS, Outcome, Reason
 from skin_app.quality import CHECKS, FILE_FINDINGS, Fault
 from skin_app.trust import Measured
 from skin_app.weights.folder import WeightsError, open_weights
-from skin_app.words import evidence, outcome, page, quality
+from skin_app.words import evidence, outcome, page, photo
 from tests.library.test_weights import edit_contract
 from tests.tiny import give_trust, write_weights
 
@@ -20,7 +20,7 @@ def test_every_identifier_has_its_sentence() -> None:
     assert set(evidence.MEASURED) == set(get_args(Measured))
     assert set(outcome.REASONS) == set(get_args(Reason))
     assert set(outcome.OUTCOMES) == set(outcome.OUTCOME_MEANING) == set(get_args(Outcome))
-    assert set(quality.ADVICE) == set(get_args(Fault))
+    assert set(photo.ADVICE) == set(get_args(Fault))
     assert set(page.OUTCOME_MEASURED) < set(get_args(Outcome))
 
 
@@ -30,9 +30,10 @@ def test_every_fault_has_a_check_and_every_outcome_a_ground() -> None:
     assert {given for given, _ in GROUNDS} == set(get_args(Outcome))
 
 
-def test_reasons_and_advice_are_one_sentence() -> None:
-    sentences = [*outcome.REASONS.values(), *quality.ADVICE.values()]
+def test_reasons_and_advice_are_one_sentence_and_advice_says_what_to_do() -> None:
+    sentences = [*outcome.REASONS.values(), *photo.ADVICE.values()]
     assert all(sentence.endswith(".") and sentence.count(".") == 1 for sentence in sentences)
+    assert all(": " in sentence for sentence in photo.ADVICE.values())
 
 
 def test_the_embedded_weights_measured_all_that_has_a_sentence() -> None:

@@ -8,13 +8,13 @@ import pytest
 
 from skin_app.diagnoses import CODES
 from skin_app.ensemble import Ensemble
-from skin_app.language import ENGLISH
 from skin_app.page.html import BY_CODE
 from skin_app.page.one_photo.handlers import EXAMPLES, EXAMPLES_FOLDER
 from skin_app.page.several import angles
 from skin_app.page.several.batch import Row, run
 from skin_app.photo.read import PhotoError
 from skin_app.words import several as words
+from skin_app.words.language import ENGLISH
 from tests.page.test_batch import uploaded
 
 Answering = Callable[[int, str, str], Row]

@@ -18,15 +18,15 @@ from torchvision.io import encode_jpeg
 
 from skin_app.analysis import Analysis
 from skin_app.ensemble import AT_A_TIME, Ensemble
-from skin_app.language import ENGLISH
 from skin_app.page.one_photo.handlers import EXAMPLES, EXAMPLES_FOLDER
 from skin_app.page.sessions import sweep
 from skin_app.page.several import batch
 from skin_app.page.several import table as batch_table
 from skin_app.page.several.batch import Progress, Row, Upload, ranked, run, uploads_of
 from skin_app.photo.read import Photo
-from skin_app.report.json_and_csv import CSV_COLUMNS
+from skin_app.report.csv_rows import CSV_COLUMNS
 from skin_app.words import several as words
+from skin_app.words.language import ENGLISH
 from tests.tiny import picture
 
 DRAWING = (EXAMPLES_FOLDER / "globules.jpg").read_bytes()

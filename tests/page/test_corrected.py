@@ -6,12 +6,12 @@ import pytest
 from skin_app.corrections import CORRECTIONS
 from skin_app.display import for_display
 from skin_app.ensemble import Ensemble
-from skin_app.language import ENGLISH
 from skin_app.page.html import percent
 from skin_app.page.one_photo.corrected import compare
 from skin_app.page.one_photo.handlers import EXAMPLES_FOLDER, Shown
 from skin_app.photo.read import Photo, read_photo
 from skin_app.words import page as words
+from skin_app.words.language import ENGLISH
 
 DRAWING = read_photo(EXAMPLES_FOLDER / "irregular-patchy.jpg")
 

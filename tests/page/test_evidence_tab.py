@@ -13,7 +13,6 @@ from playwright.sync_api import Page, expect
 
 from skin_app.ensemble import Ensemble
 from skin_app.gallery.lesion_map import Place
-from skin_app.language import ENGLISH, GERMAN, Say
 from skin_app.page import about
 from skin_app.page.evidence import plots
 from skin_app.page.evidence import tab as evidence
@@ -24,6 +23,7 @@ from skin_app.weights.folder import EMBEDDED, WeightsFolder, open_weights
 from skin_app.words import about as words_about
 from skin_app.words import evidence as words
 from skin_app.words import evidence as words_evidence
+from skin_app.words.language import ENGLISH, GERMAN, Say
 from skin_app.words.page import TAB_EVIDENCE
 from tests.tiny import picture
 

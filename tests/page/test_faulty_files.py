@@ -14,7 +14,6 @@ from pypdf import PdfReader
 from skin_app.cli import main
 from skin_app.display import for_display
 from skin_app.ensemble import Ensemble
-from skin_app.language import ENGLISH
 from skin_app.page import api as machine
 from skin_app.page.one_photo.corrected import compare
 from skin_app.page.one_photo.handlers import EXAMPLES_FOLDER, Shown
@@ -25,9 +24,11 @@ from skin_app.page.several import table as batch_table
 from skin_app.page.several.batch import Row, run
 from skin_app.photo.read import Photo, read_photo
 from skin_app.quality import FILE_FINDINGS
-from skin_app.report.json_and_csv import csv_row, record
+from skin_app.report.csv_rows import csv_row
+from skin_app.report.json_record import record
+from skin_app.words.language import ENGLISH
 from skin_app.words.outcome import REASONS
-from skin_app.words.quality import ADVICE
+from skin_app.words.photo import ADVICE
 from tests.page.test_batch import uploaded
 from tests.tiny import give_trust, write_weights
 

@@ -4,9 +4,7 @@ from pathlib import Path
 import pytest
 
 from skin_app.ensemble import Ensemble
-from skin_app.gallery.index import SimilarLesion
-from skin_app.gallery.pictures import LesionPictures
-from skin_app.language import ENGLISH, GERMAN
+from skin_app.gallery.similar_lesions import LesionPictures, SimilarLesion
 from skin_app.page.build import build_page
 from skin_app.page.html import percent, status
 from skin_app.page.one_photo.handlers import EXAMPLES_FOLDER
@@ -14,11 +12,12 @@ from skin_app.page.one_photo.ranking import ranking_panel
 from skin_app.page.one_photo.similar import counted, similar_lesions
 from skin_app.photo.read import read_photo
 from skin_app.words import page as words
+from skin_app.words.language import ENGLISH, GERMAN
 
 
 @pytest.fixture
 def pictures(ensemble: Ensemble) -> LesionPictures:
-    return LesionPictures(ensemble.weights)
+    return LesionPictures(ensemble.weights.thumbnails)
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from skin_app.analysis import Analysis
 from skin_app.display import for_display
 from skin_app.ensemble import Ensemble
-from skin_app.gallery.pictures import LesionPictures
-from skin_app.language import GERMAN, Say
+from skin_app.gallery.similar_lesions import LesionPictures
 from skin_app.page import about
 from skin_app.page.evidence import tab as evidence
 from skin_app.page.one_photo import corrected, handlers, outcome, ranking
@@ -25,6 +24,7 @@ from skin_app.page.several.batch import Progress, Row
 from skin_app.photo.read import PhotoError, read_photo
 from skin_app.weights.folder import open_weights
 from skin_app.words import page as words
+from skin_app.words.language import GERMAN, Say
 from tests.page.conftest import PHOTO, Served, opened, upload
 from tests.page.test_batch import jpeg
 from tests.sentences import sentences, without_places
@@ -87,7 +87,7 @@ Rendered = Callable[[Say, Ensemble, Shown], str]
 
 
 FRAGMENTS: dict[str, Rendered] = {
-    "result": lambda say, e, shown: whole_result(say, shown, e, LesionPictures(e.weights)),
+    "result": lambda say, e, shown: whole_result(say, shown, e, LesionPictures(e.weights.thumbnails)),
     "points": lambda say, e, shown: outcome.operating_points(say, shown.analysis, e.trust, 0.1),
     "members": lambda say, _, shown: ranking.members_panel(say, shown.analysis),
     "status": lambda say, _, shown: ranking.answer_status(say, shown.analysis, refining=True),

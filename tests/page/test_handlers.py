@@ -9,7 +9,6 @@ import pytest
 
 from skin_app.analysis import Analysis
 from skin_app.ensemble import Ensemble
-from skin_app.language import ENGLISH
 from skin_app.page.one_photo.handlers import (
     EXAMPLES,
     EXAMPLES_FOLDER,
@@ -25,6 +24,7 @@ from skin_app.page.one_photo.handlers import (
 from skin_app.page.sessions import VISITORS, Desk
 from skin_app.photo.read import Photo
 from skin_app.words import page as words
+from skin_app.words.language import ENGLISH
 
 DRAWING = (EXAMPLES_FOLDER / "globules.jpg").read_bytes()
 

@@ -13,11 +13,11 @@ from skin_app.analysis import Analysis
 from skin_app.diagnoses import CODES
 from skin_app.display import for_display
 from skin_app.ensemble import Ensemble
-from skin_app.language import ENGLISH
 from skin_app.page.one_photo.handlers import EXAMPLES_FOLDER
 from skin_app.page.one_photo.heat import LAYER, map_figure, where
 from skin_app.photo.read import Photo, read_photo
 from skin_app.words import page as words
+from skin_app.words.language import ENGLISH
 
 PHOTO = read_photo(EXAMPLES_FOLDER / "globules.jpg")
 

@@ -27,8 +27,8 @@ from skin_app.page.serve import SESSIONS, serve
 from skin_app.page.sessions import FORGOTTEN_AFTER, SWEEP_EVERY, private_folder
 from skin_app.photo.limits import MAX_BYTES, MAX_PIXELS, MIN_SIDE
 from skin_app.photo.read import read_photo
-from skin_app.report.json_and_csv import CSV_COLUMNS
-from skin_app.report.record import Record
+from skin_app.report.csv_rows import CSV_COLUMNS
+from skin_app.report.json_record import Record
 from tests.page.conftest import free_port
 from tests.tiny import picture
 

@@ -12,16 +12,17 @@ from pathlib import Path
 import pytest
 from pypdf import PdfReader
 
+from skin_app.analysis import Notes
 from skin_app.display import for_display
 from skin_app.ensemble import Ensemble
-from skin_app.language import ENGLISH, Say
 from skin_app.page.one_photo.handlers import EXAMPLES_FOLDER, Shown
 from skin_app.page.one_photo.report import downloads
 from skin_app.photo.read import read_photo
-from skin_app.report.json_and_csv import CSV_COLUMNS, record, record_json
-from skin_app.report.record import Notes
+from skin_app.report.csv_rows import CSV_COLUMNS
+from skin_app.report.json_record import record
 from skin_app.words import page as words
 from skin_app.words import pdf as pdf_words
+from skin_app.words.language import ENGLISH, Say
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=timezone.utc)
 
@@ -47,7 +48,7 @@ def test_three_files_with_the_same_numbers(shown: Shown) -> None:
     assert sorted(Path(name).suffix for name in files) == [".csv", ".json", ".pdf"]
     assert {Path(name).stem for name in files} == {"lesion-report-2026-11-21"}
     expected = record(shown.analysis, NOON, notes)
-    assert files["lesion-report-2026-11-21.json"].decode() == record_json(expected)
+    assert json.loads(files["lesion-report-2026-11-21.json"]) == expected
     text = files["lesion-report-2026-11-21.csv"].decode("utf-8-sig")
     (row,) = csv.DictReader(io.StringIO(text))
     assert tuple(row) == CSV_COLUMNS
@@ -82,7 +83,7 @@ def test_a_quick_answer_has_a_report_without_a_map(ensemble: Ensemble, shown: Sh
 
 
 def test_the_pdf_speaks_the_readers_language_and_the_json_english(shown: Shown) -> None:
-    german = Say("de", {pdf_words.RANKING: "Sieben Diagnosen, gereiht"}, ",", ".")
+    german = Say("de", {words.RANKING: "Sieben Diagnosen, gereiht"}, ",", ".")
     files = files_in(downloads(german, shown, made_at=NOON))
     (page,) = PdfReader(io.BytesIO(files["lesion-report-2026-11-21.pdf"])).pages
     assert "Sieben Diagnosen, gereiht" in page.extract_text()

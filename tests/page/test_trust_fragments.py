@@ -8,16 +8,16 @@ import pytest
 
 from skin_app.analysis import Analysis
 from skin_app.ensemble import Ensemble
-from skin_app.language import ENGLISH
 from skin_app.novelty import Novelty
 from skin_app.outcome import GROUNDS, Outcome, Reason
 from skin_app.page.one_photo import outcome as fragments
 from skin_app.photo.read import Photo
 from skin_app.quality import Finding
-from skin_app.trust import Estimate, Trust
+from skin_app.trust import StoredEstimate, Trust
 from skin_app.words import page as words
-from skin_app.words.outcome import OUTCOMES, REASONS
-from skin_app.words.quality import ADVICE
+from skin_app.words.language import ENGLISH
+from skin_app.words.outcome import OUTCOMES, REASONS, TO_CHECK
+from skin_app.words.photo import ADVICE
 from train.data.drawings import draw_lesion
 
 
@@ -57,7 +57,7 @@ def test_each_outcome_has_its_headline_and_reason(
 
 
 def test_the_measured_share_stands_beside_its_outcome(analysis: Analysis, limits: Trust) -> None:
-    estimate = Estimate(value=0.03, interval_95=(0.01, 0.05), images=444)
+    estimate = StoredEstimate(value=0.03, interval_95=(0.01, 0.05), images=444)
     measured = limits.model_copy(update={"measured": {"melanomas_not_suspicious": estimate}})
     cleared = replace(decided(analysis, outcome="not suspicious", reason="benign"), views=8)
     html = fragments.outcome_panel(ENGLISH, cleared, measured)
@@ -107,7 +107,7 @@ def test_what_could_not_be_checked_is_said(analysis: Analysis, limits: Trust) ->
     nothing = np.zeros((8, 8), bool)
     blind = looked(changed(analysis, heat_on_lesion=None), mask=nothing, tone_angle=None)
     html = fragments.outcome_panel(ENGLISH, blind, limits)
-    assert words.NO_LESION in html
+    assert TO_CHECK["no lesion found"] in html
     assert words.NO_TONE in html
 
 
@@ -143,7 +143,7 @@ def test_a_novel_photo_has_no_agreement_to_speak_of(analysis: Analysis, limits: 
 def test_maps_are_called_weak_when_they_do_not_beat_the_middle(
     limits: Trust, low: float, weak: bool
 ) -> None:
-    estimate = Estimate(value=0.02, interval_95=(low, 0.05), images=70, is_share=False)
+    estimate = StoredEstimate(value=0.02, interval_95=(low, 0.05), images=70, is_share=False)
     measured = limits.model_copy(update={"measured": {"map_above_centre": estimate}})
     assert measured.maps_are_weak == weak
     assert limits.maps_are_weak is None

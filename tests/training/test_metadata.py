@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from skin_app.gallery.index import Gallery
-from skin_app.patients import UNKNOWN, age_bands, normalised, years
+from skin_app.gallery.patient_table import UNKNOWN, age_bands, normalised, years
+from skin_app.gallery.similar_lesions import Gallery
 from tests.tiny import write_data
 from train.__main__ import main
-from train.audit.conformal import groups_of
+from train.audit.conformal import patient_groups
 from train.data.ham10000 import DataError, Dataset, dataset_findings, read_dataset
 from train.data.isic_diagnoses import SCC, diagnosis
 from train.data.metadata import read_metadata
@@ -353,6 +353,6 @@ def test_a_gallery_of_older_weights_with_unreadable_ages_is_read() -> None:
 
 def test_groups_of_ages_are_in_order_and_hold_every_image() -> None:
     images = pd.DataFrame({"age": [80.0, 20.0, np.nan, 31.0]})
-    names, rows = zip(*groups_of(images, "age"), strict=True)
+    names, rows = zip(*patient_groups(images, "age"), strict=True)
     assert names == ("0-29", "30-44", "75+", UNKNOWN)
     assert np.sum(rows, axis=0).tolist() == [1, 1, 1, 1]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from skin_app.output import OutputError, replace_file
+from skin_app.result_files import OutputError, replace_file
 from skin_app.weights.folder import EMBEDDED
 from tests.tiny import picture
 from train.__main__ import main

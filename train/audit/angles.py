@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skin_app.angles import joint_probabilities
+from skin_app.joint_analysis import joint_probabilities
 from train.scores.crossfit import cross_fitted
 from train.scores.evidence import weights_evidence
 from train.scores.intervals import RESAMPLES, Estimate, lesion_draws, percentiles_95

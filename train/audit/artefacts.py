@@ -10,7 +10,8 @@ from torchvision.io import encode_jpeg
 
 from skin_app.calibration import malignant_probability
 from skin_app.diagnoses import MALIGNANT
-from skin_app.lesion import HeatLimit, standard_square
+from skin_app.heatmap import HeatLimit
+from skin_app.lesion import standard_square
 from skin_app.photo.read import Photo, read_photo
 from train.audit.bench import Bench
 from train.audit.changed_photos import by_rule, chunks, operating_threshold

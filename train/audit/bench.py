@@ -23,8 +23,8 @@ from skin_app.ensemble import MemberAnswer, MemberGroup, input_square
 from skin_app.hardware import best_device
 from skin_app.heatmap import against_the_others, attributions, averaged_over_members
 from skin_app.network import Member
-from skin_app.output import replace_file
 from skin_app.photo.read import Photo, read_photo
+from skin_app.result_files import replace_file
 from skin_app.weights.evaluation import FILE as OUT_OF_FOLD
 from skin_app.weights.folder import WeightsFolder
 from train.data.ham10000 import DataError, Dataset

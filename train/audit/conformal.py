@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from skin_app.calibration import SetThresholds, prediction_set
 from skin_app.diagnoses import CODES
-from skin_app.patients import groups_of
+from skin_app.gallery.patient_table import patient_groups
+from skin_app.operating_points import SetThresholds, prediction_set
 from train.scores.crossfit import Crossfit
 from train.scores.intervals import Estimate, mean_estimates
 
@@ -88,7 +88,7 @@ def _measured(crossfits: Sequence[Crossfit], images: pd.DataFrame, coverage: flo
     sizes = sets.sum(axis=2)
     covered = sets[:, np.arange(len(labels)), labels].mean(axis=0)
     size, empty, full = (of.mean(axis=0) for of in (sizes, sizes == 0, sizes == len(CODES)))
-    named = [(axis, name, rows) for axis in AXES for name, rows in groups_of(images, AXES[axis])]
+    named = [(axis, name, rows) for axis in AXES for name, rows in patient_groups(images, AXES[axis])]
     columns = [np.where(rows, values, np.nan) for *_, rows in named for values in (covered, size)]
     found = iter(mean_estimates(np.column_stack([covered, size, empty, full, *columns]), lesions))
     overall = [next(found) for _ in range(4)]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from skin_app.calibration import calibrated
-from skin_app.outcome import DecisionLimits, ViewLimits
+from skin_app.operating_points import DecisionLimits, ViewLimits
 from train.audit import abstention, agreement, calibration, conformal, operating, outcomes
 from train.audit.abstention import Abstention
 from train.audit.agreement import Agreement, Readings, crossfit_disagreement, fit_agreement

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from skin_app.hardware import best_device
-from skin_app.heatmap import against_the_others, attributions
-from skin_app.lesion import heat_on_lesion, lesion_mask, standard_square
+from skin_app.heatmap import against_the_others, attributions, heat_on_lesion
+from skin_app.lesion import lesion_mask, standard_square
 from skin_app.network import Member
 from skin_app.views import VIEWS, all_views, turn_back
 from train.audit import deletion, randomisation

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from scipy.stats import rankdata
 
-from skin_app.lesion import HeatLimit, heat_on_lesion, lesion_mask, standard_square
+from skin_app.heatmap import HeatLimit, heat_on_lesion
+from skin_app.lesion import lesion_mask, standard_square
 from skin_app.photo.read import Photo
 from train.audit.bench import Bench, random_lesions
 from train.audit.changed_photos import by_rule, chunks

@@ -17,7 +17,7 @@ from skin_app.novelty import (
     energy,
     member_score,
 )
-from skin_app.output import beside
+from skin_app.result_files import beside
 from train.audit.bench import Bench
 from train.scores.crossfit import held_out
 

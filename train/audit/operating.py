@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skin_app.calibration import OperatingPoint, malignant_probability
+from skin_app.calibration import malignant_probability
 from skin_app.diagnoses import CODES, MALIGNANT
+from skin_app.operating_points import OperatingPoint
 from train.audit.conformal import kept_share_threshold
 from train.data.ham10000 import DataError
 from train.scores.crossfit import Crossfit

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageCms
 
-from skin_app.calibration import malignant_probability, prediction_set
+from skin_app.calibration import malignant_probability
 from skin_app.diagnoses import MALIGNANT
+from skin_app.operating_points import prediction_set
 from skin_app.outcome import COVERAGE, GROUNDS, SENSITIVITY, grounds
 from skin_app.photo.colour_profile import ADOBE_RGB, CODED, made_profile
 from skin_app.photo.file_type import HEAD_BYTES, type_of

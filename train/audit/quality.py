@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from skin_app.output import replace_file
 from skin_app.photo.read import read_photo
 from skin_app.quality import CHECKS, NAMES, QualityLimits, judged, measurements
+from skin_app.result_files import replace_file
 from train.audit.bench import Bench, code_version
 from train.audit.changed_photos import (
     answers,

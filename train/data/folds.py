@@ -9,7 +9,7 @@ from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from skin_app.diagnoses import CODES
-from skin_app.output import replace_file
+from skin_app.result_files import replace_file
 from train.data.csv_tables import DataError
 
 # Images of one lesion under two lesion ids: Abhishek et al., Scientific Data (2025).

@@ -17,9 +17,9 @@ import numpy as np
 import pandas as pd
 
 from skin_app.diagnoses import CODES
-from skin_app.output import counted
-from skin_app.patients import UNKNOWN, normalised
+from skin_app.gallery.patient_table import UNKNOWN, normalised
 from skin_app.photo.read import READ_SUFFIXES
+from skin_app.words.language import counted
 from train.data.csv_tables import DataError
 from train.data.folds import group_lesions, stratified_rows
 from train.data.metadata import read_metadata

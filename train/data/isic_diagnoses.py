@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from skin_app.diagnoses import CODES
-from skin_app.output import counted
-from skin_app.patients import MISSING
+from skin_app.gallery.patient_table import MISSING
+from skin_app.words.language import counted
 from train.data.csv_tables import DataError
 
 IDS = frozenset(f"ISIC_{number:07}" for number in range(24_306, 34_321))  # all that HAM10000 published

@@ -11,10 +11,10 @@ from pathlib import Path
 import pandas as pd
 
 from skin_app.diagnoses import CODES
-from skin_app.gallery.index import COLUMNS as GALLERY
-from skin_app.output import counted
-from skin_app.patients import MISSING
+from skin_app.gallery.patient_table import MISSING
+from skin_app.gallery.similar_lesions import COLUMNS as GALLERY
 from skin_app.photo.read import READ_SUFFIXES
+from skin_app.words.language import counted
 from train.data.csv_tables import DataError, column_names, read_table
 from train.data.isic_diagnoses import SCC, form_of, from_names, from_one_hot, only_the_seven
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from skin_app.output import beside
 from skin_app.photo.read import PhotoError, read_photo
+from skin_app.result_files import beside
 from skin_app.views import centre_square
 from train.data.ham10000 import DataError, Dataset
 

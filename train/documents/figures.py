@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from skin_app.diagnoses import CODES, DIAGNOSES
-from skin_app.output import beside
+from skin_app.result_files import beside
 from skin_app.weights.evaluation import BINS, Evaluation
 from train.explain.maps import CENTRE, OURS, RANDOM
 

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
-from skin_app.output import replace_file
+from skin_app.result_files import replace_file
 from train.data.ham10000 import TEXT, DataError
 from train.documents.figures import (
     draw_confusion,

@@ -9,8 +9,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from skin_app.calibration import predictive_values
-from skin_app.output import replace_file
+from skin_app.operating_points import predictive_values
+from skin_app.result_files import replace_file
 from skin_app.words.outcome import REASONS
 from train.documents.figures import draw_deletion_curves
 from train.documents.template import filled

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from skin_app.network import Member
-from skin_app.output import replace_file
+from skin_app.result_files import replace_file
 from train.engine.run import Run, RunError
 
 Parts = Mapping[str, nn.Module | torch.optim.Optimizer]

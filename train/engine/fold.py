@@ -29,8 +29,8 @@ from skin_app.diagnoses import CODES
 from skin_app.ensemble import MemberGroup
 from skin_app.hardware import precision
 from skin_app.network import Member
-from skin_app.output import replace_file
 from skin_app.photo.read import read_photo
+from skin_app.result_files import replace_file
 from skin_app.views import VIEWS
 from train.data.augment import augment, mix
 from train.data.pixels import Pixels

@@ -13,7 +13,7 @@ import torch
 from accelerate import Accelerator
 from tqdm import tqdm
 
-from skin_app.output import replace_file
+from skin_app.result_files import replace_file
 from train.engine.class_balance import epoch_rows
 from train.engine.fold import Learner
 from train.engine.run import Run, RunError, check_folds

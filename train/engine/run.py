@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from skin_app.diagnoses import CODES
-from skin_app.output import replace_file
+from skin_app.result_files import replace_file
 from skin_app.weights.verify import file_hash
 from train.data.folds import assign_folds, write_folds
 from train.data.ham10000 import TEXT, Dataset

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from skin_app.diagnoses import CODES
 from skin_app.heatmap import class_maps, on_shared_scale
 from skin_app.network import Member
-from skin_app.output import replace_file
+from skin_app.result_files import replace_file
 from skin_app.weights.evaluation import confusions
 from train.engine.run import Run
 from train.explain.maps import randomised, rank_correlation

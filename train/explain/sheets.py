@@ -13,8 +13,8 @@ from torch import Tensor
 from skin_app.ensemble import input_square
 from skin_app.hardware import best_device
 from skin_app.network import Member
-from skin_app.output import beside
 from skin_app.photo.read import read_photo
+from skin_app.result_files import beside
 from train.engine.checkpoint import load_fold_member
 from train.engine.run import Run, RunError
 

@@ -21,8 +21,8 @@ from tqdm import tqdm
 
 from skin_app.ensemble import input_square
 from skin_app.hardware import best_device, precision
-from skin_app.output import replace_file
 from skin_app.photo.read import read_photo
+from skin_app.result_files import replace_file
 from skin_app.weights.folder import WeightsError, WeightsFolder
 from train.data.folds import stratified_rows
 from train.data.ham10000 import TEXT

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from skin_app.novelty import FILE as NOVELTY_FILE
 from skin_app.outcome import COVERAGE
-from skin_app.trust import Estimate, Measured, Trust
+from skin_app.trust import Measured, StoredEstimate, Trust
 from skin_app.views import VIEWS
 from skin_app.weights.contract import Contract
 from skin_app.weights.folder import WeightsFolder
@@ -151,7 +151,7 @@ def scored_anew(weights: WeightsFolder) -> dict[str, Any]:
     return out_of_fold_scores(evidence, len(weights.contract.trainings))
 
 
-def summary(numbers: dict[str, Any]) -> dict[Measured, Estimate]:
+def summary(numbers: dict[str, Any]) -> dict[Measured, StoredEstimate]:
     """The main results, for `ensemble.json` and the page: of 8 views where not said otherwise.
 
     Outcomes ignore the agreement of readings, because only some lesions have readings.
@@ -187,7 +187,7 @@ def summary(numbers: dict[str, Any]) -> dict[Measured, Estimate]:
         ),
     }
     return {
-        name: Estimate(
+        name: StoredEstimate(
             value=own["value"],
             interval_95=own["interval_95"],
             images=own.get("images", explained["images"]),

@@ -8,11 +8,11 @@ from safetensors.torch import load_file
 from tqdm import tqdm
 
 from skin_app.ensemble import input_square
-from skin_app.gallery.index import SAME_PHOTO
+from skin_app.gallery.similar_lesions import SAME_PHOTO
 from skin_app.hardware import best_device, precision
 from skin_app.network import Member
-from skin_app.output import beside
 from skin_app.photo.read import read_photo
+from skin_app.result_files import beside
 from train.data.ham10000 import Dataset
 
 MARGIN = 5e-4  # float16 changes a similarity by up to this

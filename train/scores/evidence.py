@@ -20,9 +20,9 @@ import pandas as pd
 
 from skin_app.calibration import prior_adjusted
 from skin_app.diagnoses import CODES
-from skin_app.gallery.index import COLUMNS
-from skin_app.output import replace_file
-from skin_app.patients import normalised
+from skin_app.gallery.patient_table import normalised
+from skin_app.gallery.similar_lesions import COLUMNS
+from skin_app.result_files import replace_file
 from skin_app.weights.evaluation import FILE as OUT_OF_FOLD
 from skin_app.weights.folder import open_weights
 from train.data.ham10000 import TEXT, DataError

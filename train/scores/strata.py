@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from skin_app.patients import groups_of
+from skin_app.gallery.patient_table import patient_groups
 from train.scores.intervals import Estimate
 from train.scores.metrics import scores
 
@@ -38,7 +38,7 @@ def strata(table: pd.DataFrame, probabilities: np.ndarray, labels: np.ndarray) -
     lesions = table["lesion"].to_numpy(str)
     found = []
     for column, axis in AXES.items():
-        for name, rows in groups_of(table, column):
+        for name, rows in patient_groups(table, column):
             own, count = labels[rows], len(np.unique(lesions[rows]))
             measured: dict[str, Estimate] = {}
             if count >= FEWEST_LESIONS:

@@ -2,19 +2,19 @@
 
 from html import escape
 
-from skin_app.gallery.cohort import Group, read_cohort
-from skin_app.language import Say
+from skin_app.gallery.patient_table import PatientGroup
 from skin_app.page.html import BY_CODE, percent, said, table
 from skin_app.skin_tone import TONES, ToneBands
 from skin_app.weights.folder import WeightsFolder
 from skin_app.words import evidence as words
+from skin_app.words.language import Say
 
 LIGHT = TONES[:2]
 
 
 def cohort_section(say: Say, weights: WeightsFolder) -> str:
     """Images and lesions by diagnosis, how confirmed, sex, age, site and skin tone."""
-    cohort, trust = read_cohort(weights), weights.contract.trust
+    cohort, trust = weights.cohort(), weights.contract.trust
     counts = say(
         words.COHORT_NOTE, images=say.number(cohort.images), lesions=say.number(cohort.lesions)
     )
@@ -28,7 +28,7 @@ def cohort_section(say: Say, weights: WeightsFolder) -> str:
     )
 
 
-def _groups(say: Say, axis: str, title: str, groups: tuple[Group, ...]) -> str:
+def _groups(say: Say, axis: str, title: str, groups: tuple[PatientGroup, ...]) -> str:
     rows = [
         (_name(say, axis, group.name), say.number(group.images), say.number(group.lesions))
         for group in groups

@@ -5,7 +5,6 @@ from html import escape
 import numpy as np
 
 from skin_app.diagnoses import DIAGNOSES, Diagnosis
-from skin_app.language import Say
 from skin_app.page.evidence import plots
 from skin_app.page.evidence.measured import scores_by_rule
 from skin_app.page.html import (
@@ -24,6 +23,7 @@ from skin_app.views import VIEWS
 from skin_app.weights.evaluation import Evaluation, Reliability, confusions
 from skin_app.weights.folder import WeightsFolder
 from skin_app.words import evidence as words
+from skin_app.words.language import Say
 
 PAIRS = 8
 

@@ -6,7 +6,6 @@ from html import escape
 import numpy as np
 
 from skin_app.diagnoses import CODES, DIAGNOSES
-from skin_app.language import Say
 from skin_app.page.evidence.measured import scores_by_rule
 from skin_app.page.html import estimate, share, with_interval
 from skin_app.skin_tone import TONES
@@ -14,6 +13,7 @@ from skin_app.trust import Measured, Trust
 from skin_app.weights.evaluation import confusions
 from skin_app.weights.folder import WeightsFolder
 from skin_app.words import evidence as words
+from skin_app.words.language import Say
 
 FEW_IMAGES = 100
 

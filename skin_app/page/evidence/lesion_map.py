@@ -7,12 +7,12 @@ from functools import lru_cache
 from skin_app.analysis import Analysis
 from skin_app.diagnoses import DIAGNOSES
 from skin_app.gallery.lesion_map import NEIGHBOURS, LesionMap
-from skin_app.language import Say
 from skin_app.page.evidence import plots
 from skin_app.page.evidence.measured import Asked
 from skin_app.page.html import BY_CODE, named, percent, status
 from skin_app.weights.folder import WeightsError, WeightsFolder
 from skin_app.words import evidence as words
+from skin_app.words.language import Say
 
 
 @dataclass(frozen=True, eq=False)

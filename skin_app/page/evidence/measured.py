@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from skin_app.language import Say
 from skin_app.views import VIEWS
 from skin_app.weights.folder import WeightsFolder
+from skin_app.words.language import Say
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,12 @@ from matplotlib.markers import MarkerStyle
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 from PIL import Image
 
-from skin_app.calibration import OperatingPoint
 from skin_app.diagnoses import CODES, DIAGNOSES, Diagnosis
 from skin_app.gallery.lesion_map import LesionMap, Place
-from skin_app.language import Say
+from skin_app.operating_points import OperatingPoint
 from skin_app.weights.evaluation import Reliability
 from skin_app.words import evidence as words
+from skin_app.words.language import Say
 
 GREY, BLUE, INK = "#64748b", "#1d4ed8", "#0f172a"
 SMALL, NORMAL = 9, 10.5  # points; a figure of 4.2 inches is shown at 290 to 480 pixels

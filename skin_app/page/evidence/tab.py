@@ -3,7 +3,6 @@
 from functools import lru_cache
 
 from skin_app.diagnoses import DIAGNOSES
-from skin_app.language import Say
 from skin_app.page.evidence.cohort import cohort_section
 from skin_app.page.evidence.curves import confusion_section, reliability_section, roc_section
 from skin_app.page.evidence.failures import failures_section
@@ -14,6 +13,7 @@ from skin_app.views import VIEWS
 from skin_app.weights.evaluation import read_evaluation
 from skin_app.weights.folder import WeightsError, WeightsFolder
 from skin_app.words import evidence as words
+from skin_app.words.language import Say
 
 __all__ = ["map_panel", "panel"]
 # Loss of published seven-class systems outside the clinics of their training data, in points.

@@ -6,14 +6,13 @@ import numpy as np
 
 from skin_app.analysis import Analysis
 from skin_app.corrections import CORRECTIONS, view_square
-from skin_app.display import data_url
+from skin_app.display import data_url, shrunk
 from skin_app.ensemble import Ensemble
-from skin_app.gallery.pictures import shrunk
-from skin_app.language import Say
 from skin_app.page.html import named, percent, said, status, table
 from skin_app.page.one_photo.handlers import HELD_PIXELS, Shown
 from skin_app.photo.read import Photo
 from skin_app.words import page as words
+from skin_app.words.language import Say
 from skin_app.words.outcome import OUTCOMES
 
 LONG_SIDE = 480

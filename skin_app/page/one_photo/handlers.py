@@ -11,16 +11,15 @@ from pathlib import Path
 import numpy as np
 
 from skin_app.analysis import Analysis
-from skin_app.display import DisplayPhoto, data_url, for_display
+from skin_app.display import DisplayPhoto, data_url, for_display, shrunk
 from skin_app.ensemble import Ensemble
-from skin_app.gallery.pictures import shrunk
-from skin_app.language import Say
 from skin_app.page.html import status
 from skin_app.page.one_photo.ranking import answer_status
 from skin_app.page.sessions import Desk, read
 from skin_app.photo.read import Photo, PhotoError, read_photo
 from skin_app.views import VIEWS
 from skin_app.words import page as words
+from skin_app.words.language import Say
 
 # drawings that show no patient, in the order of `words.EXAMPLE_NAMES`
 EXAMPLES = ("pigment-network.jpg", "globules.jpg", "irregular-patchy.jpg", "red-lacunae.jpg")
@@ -85,7 +84,7 @@ def _decoded(say: Say, source: Callable[[], bytes]) -> Received:
         data = source()
         photo = read_photo(data)
     except PhotoError as error:
-        return Received(None, status(say.refusal(error), level="error"))
+        return Received(None, status(say(error.sentence, **error.values), level="error"))
     preview = data_url(for_display(photo).pixels)
     return Received(preview, status(say(words.READ)), data)
 

@@ -16,9 +16,9 @@ from torch.nn import functional as F
 from skin_app.analysis import Analysis, Ranked
 from skin_app.diagnoses import CODES
 from skin_app.display import DisplayPhoto, colours, cover, data_url, enlarged, legend_gradient
-from skin_app.language import NO_BREAK, Say
 from skin_app.page.html import percent
 from skin_app.words import page as words
+from skin_app.words.language import NO_BREAK, Say
 
 LAYER = 96  # pixels a side: the maps are smooth, the browser enlarges them
 STRENGTH = 60

@@ -5,15 +5,15 @@ from html import escape
 import numpy as np
 
 from skin_app.analysis import Analysis
-from skin_app.calibration import OperatingPoint, predictive_values
 from skin_app.diagnoses import DIAGNOSES
-from skin_app.language import Say
+from skin_app.operating_points import OperatingPoint, predictive_values
 from skin_app.outcome import Outcome
 from skin_app.page.html import estimate as estimated
 from skin_app.page.html import percent, said, share_with_interval, table
 from skin_app.trust import Measured, Trust
 from skin_app.views import VIEWS
 from skin_app.words import page as words
+from skin_app.words.language import Say
 from skin_app.words.outcome import OUTCOME_MEANING, OUTCOMES, REASONS
 
 MARKS: dict[Outcome, str] = {

@@ -7,9 +7,9 @@ import numpy as np
 
 from skin_app.analysis import Analysis
 from skin_app.diagnoses import DIAGNOSES, MALIGNANT
-from skin_app.language import Say
 from skin_app.page.html import named, percent, said, status, table
 from skin_app.words import page as words
+from skin_app.words.language import Say
 
 
 def answer_status(say: Say, analysis: Analysis, refining: bool) -> str:

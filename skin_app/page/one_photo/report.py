@@ -12,18 +12,17 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
-from skin_app.analysis import NOTHING
-from skin_app.gallery.pictures import LesionPictures
-from skin_app.language import Say
+from skin_app.analysis import NO_NOTES, NOTHING, Notes
+from skin_app.gallery.similar_lesions import LesionPictures
 from skin_app.page.events import QUIET, UPLOADS, Fragment, spoken, visitor_of
 from skin_app.page.html import status
 from skin_app.page.labels import Labels
 from skin_app.page.one_photo.handlers import Shown
 from skin_app.page.sessions import Desk
-from skin_app.report.json_and_csv import csv_row, csv_text
-from skin_app.report.record import NO_NOTES, Notes
+from skin_app.report.csv_rows import csv_row, csv_text
 from skin_app.views import VIEWS
 from skin_app.words import page as words
+from skin_app.words.language import Say
 
 REPORT_FIELDS = 6  # what `build_report` returns
 LONGEST, LONGEST_NOTES = 80, 20_000  # characters

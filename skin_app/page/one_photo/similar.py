@@ -5,17 +5,19 @@ from collections.abc import Sequence
 from html import escape
 
 from skin_app.display import data_url
-from skin_app.gallery.index import NOT_STATED, SimilarLesion
-from skin_app.gallery.pictures import LesionPictures
-from skin_app.language import Say
+from skin_app.gallery.similar_lesions import NOT_STATED, LesionPictures, SimilarLesion
 from skin_app.page.html import BY_CODE, named, status
 from skin_app.words import page as words
+from skin_app.words.language import Say
+from skin_app.words.outcome import TO_CHECK
 
 
 def similar_lesions(say: Say, lesions: Sequence[SimilarLesion], pictures: LesionPictures) -> str:
     """Counts by diagnosis, then one card a lesion with its picture where there is one."""
     known = next((lesion for lesion in lesions if lesion.is_the_same_photo), None)
-    warning = status(say(words.TRAINING_IMAGE, image_id=known.image_id), level="note") if known else ""
+    warning = (
+        status(say(TO_CHECK["training image"], image_id=known.image_id), level="note") if known else ""
+    )
     notes = [say(words.SIMILAR_NOTE)]
     if len(pictures) == 0:
         notes.append(say(words.SIMILAR_WITHOUT_PICTURES))

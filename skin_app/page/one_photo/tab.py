@@ -12,8 +12,7 @@ from skin_app.calibration import malignant_probability
 from skin_app.corrections import CORRECTIONS
 from skin_app.display import data_url, for_display
 from skin_app.ensemble import Ensemble
-from skin_app.gallery.pictures import LesionPictures
-from skin_app.language import Say
+from skin_app.gallery.similar_lesions import LesionPictures
 from skin_app.page import html
 from skin_app.page.events import NETWORKS, QUIET, UNDECODED, UPLOADS, Fragment, spoken, visitor_of
 from skin_app.page.labels import Labels
@@ -28,6 +27,7 @@ from skin_app.page.one_photo.similar import similar_lesions
 from skin_app.page.sessions import Desk, delete
 from skin_app.photo.read import read_photo
 from skin_app.words import page as words
+from skin_app.words.language import Say
 
 EXAMPLE_CLICK = """
 element.addEventListener('click', (event) => {

@@ -4,15 +4,15 @@ from collections import Counter
 from collections.abc import Sequence
 from html import escape
 
-from skin_app.angles import LEAST, MOST, JointAnalysis, join
 from skin_app.diagnoses import DIAGNOSES
 from skin_app.ensemble import Ensemble
-from skin_app.language import Say
+from skin_app.joint_analysis import LEAST, MOST, JointAnalysis, join
 from skin_app.page.html import named, percent, said, status, table
 from skin_app.page.one_photo.outcome import MARKS
 from skin_app.page.several.batch import Row
 from skin_app.page.several.table import download, outcome_name, outcome_of, results_table, unusable
 from skin_app.words import several as words
+from skin_app.words.language import Say
 from skin_app.words.outcome import REASONS
 
 

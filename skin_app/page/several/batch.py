@@ -20,9 +20,8 @@ from torch import Tensor
 from torchvision.io import decode_jpeg, encode_jpeg
 
 from skin_app.analysis import Analysis
-from skin_app.display import for_display
+from skin_app.display import for_display, shrunk
 from skin_app.ensemble import Ensemble
-from skin_app.gallery.pictures import shrunk
 from skin_app.page.one_photo.handlers import Shown
 from skin_app.page.sessions import delete, keep, read
 from skin_app.photo.read import Photo, PhotoError, read_photo

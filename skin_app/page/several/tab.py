@@ -9,9 +9,8 @@ from typing import Any
 
 import gradio as gr
 
-from skin_app.angles import LEAST, MOST
 from skin_app.ensemble import Ensemble
-from skin_app.language import Say
+from skin_app.joint_analysis import LEAST, MOST
 from skin_app.page.events import BATCHES, QUIET, UPLOADS, Fragment, spoken
 from skin_app.page.html import status
 from skin_app.page.labels import Labels
@@ -21,6 +20,7 @@ from skin_app.page.several import angles, batch
 from skin_app.page.several import table as batch_table
 from skin_app.page.several.batch import Progress, Row, Upload
 from skin_app.words import several as words
+from skin_app.words.language import Say
 
 FILES: dict[str, Any] = {"preprocess": False}  # gradio would copy each file; we read the checked path
 ROW_CLICK = """

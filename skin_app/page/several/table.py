@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from skin_app.language import ENGLISH, Say
 from skin_app.outcome import Outcome
 from skin_app.page.html import named, percent, said, status, table
 from skin_app.page.one_photo.outcome import MARKS
 from skin_app.page.sessions import FORGOTTEN_AFTER
 from skin_app.page.several.batch import MOST, Progress, Row, ranked
-from skin_app.report.json_and_csv import csv_row, csv_text, error_row
+from skin_app.report.csv_rows import csv_row, csv_text, error_row
 from skin_app.words import several as words
+from skin_app.words.language import ENGLISH, Say
 
 TOP = 8  # rows of the table that is shown while more are coming
 
@@ -140,7 +140,7 @@ def _to_check(say: Say, row: Row) -> str:
 
 def unusable(say: Say, row: Row) -> str:
     """Why a photo has no analysis, and what to do; "" where it has one."""
-    return "" if row.error is None else say.refusal(row.error)
+    return "" if row.error is None else say(row.error.sentence, **row.error.values)
 
 
 def outcome_of(row: Row) -> Outcome | None:

@@ -1,4 +1,4 @@
-"""One lesion from several angles: averages the photos' answers and measures their disagreement."""
+"""One lesion from several angles: the average of its photos' answers, and how far they disagree."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -7,13 +7,10 @@ import numpy as np
 
 from skin_app.analysis import Analysis, Ranked, ranked
 from skin_app.calibration import malignant_probability, prior_adjusted, softmax
-from skin_app.outcome import SENSITIVITY, Decision, DecisionLimits, Outcome, decide_by
+from skin_app.operating_points import DecisionLimits
+from skin_app.outcome import SENSITIVITY, Decision, decide
 
 LEAST, MOST = 2, 8
-REFUSED: Outcome = "not dermatoscopic"
-SUSPICIOUS: Outcome = "suspicious"
-UNSETTLED: Outcome = "uncertain"
-CLEARED: Outcome = "not suspicious"
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,28 +58,24 @@ def join(
     """
     if not LEAST <= len(analyses) <= MOST:
         raise ValueError(f"A lesion's photos are averaged {LEAST} to {MOST} at a time.")
-    views = {analysis.views for analysis in analyses}
-    if len(views) != 1:
+    if len({analysis.views for analysis in analyses}) != 1:
         raise ValueError("The photos were answered from different numbers of views.")
-    refused = tuple(place for place, analysis in enumerate(analyses) if _is_refused(analysis))
-    used = tuple(place for place in range(len(analyses)) if place not in refused)
-    used = used or refused
-    own = np.stack([analyses[place].probabilities for place in used])
-    probabilities = joint_probabilities(own)
-    decision = _decision([analyses[place] for place in used], probabilities, limits)
-    if decision is not None and decision.outcome == CLEARED and any(map(_is_damaged, analyses)):
-        decision = replace(decision, outcome=UNSETTLED, reason="one_photo_damaged")
+    refused = tuple(i for i, own in enumerate(analyses) if own.outcome == "not dermatoscopic")
+    used = tuple(i for i in range(len(analyses)) if i not in refused) or refused
+    averaged = [analyses[place] for place in used]
+    each = np.stack([analysis.probabilities for analysis in averaged])
+    probabilities = joint_probabilities(each)
     return JointAnalysis(
         used=used,
         refused=refused,
         probabilities=probabilities,
         prior_adjusted=prior_adjusted(probabilities, tuple(frequencies)),
-        least=own.min(axis=0),
-        greatest=own.max(axis=0),
-        same_first=len(set(own.argmax(axis=1).tolist())) == 1,
-        same_outcome=len({_outcome(analyses[place]) for place in used}) == 1,
+        least=each.min(axis=0),
+        greatest=each.max(axis=0),
+        same_first=len(set(each.argmax(axis=1).tolist())) == 1,
+        same_outcome=len({analysis.outcome for analysis in averaged}) == 1,
         views=analyses[0].views,
-        decision=decision,
+        decision=_decision(analyses, averaged, probabilities, limits),
     )
 
 
@@ -96,30 +89,26 @@ def joint_probabilities(probabilities: np.ndarray) -> np.ndarray:
     return softmax(np.log(np.maximum(probabilities, least)).mean(axis=0))
 
 
-def _outcome(analysis: Analysis) -> str | None:
-    return None if analysis.assessment is None else analysis.assessment.decision.outcome
-
-
-def _is_refused(analysis: Analysis) -> bool:
-    return _outcome(analysis) == REFUSED
-
-
-def _is_damaged(analysis: Analysis) -> bool:
-    return analysis.assessment is not None and analysis.assessment.look.damaged
-
-
 def _decision(
-    analyses: Sequence[Analysis], probabilities: np.ndarray, limits: DecisionLimits | None
+    analyses: Sequence[Analysis],
+    used: Sequence[Analysis],
+    probabilities: np.ndarray,
+    limits: DecisionLimits | None,
 ) -> Decision | None:
-    if limits is None or any(analysis.assessment is None for analysis in analyses):
+    if limits is None:
         return None
-    views = analyses[0].views
+    views = used[0].views
     threshold = limits.of(views).point_of(SENSITIVITY).threshold
-    above = malignant_probability(probabilities) >= threshold
-    shared = float(np.mean([_on_side(analysis, bool(above), threshold) for analysis in analyses]))
-    joint = decide_by(probabilities, shared, limits, views, novel=all(map(_is_refused, analyses)))
-    if joint.outcome != SUSPICIOUS and any(_outcome(analysis) == SUSPICIOUS for analysis in analyses):
-        return replace(joint, outcome=UNSETTLED, reason="one_photo_suspicious")
+    above = bool(malignant_probability(probabilities) >= threshold)
+    shared = float(np.mean([_on_side(analysis, above, threshold) for analysis in used]))
+    novel = used[0].outcome == "not dermatoscopic"  # as all others that are used
+    joint = decide(probabilities, shared, limits, views, novel)
+    if joint.outcome != "suspicious" and any(own.outcome == "suspicious" for own in used):
+        return replace(joint, outcome="uncertain", reason="one_photo_suspicious")
+    if joint.outcome == "not suspicious" and any(
+        own.assessment is not None and own.assessment.look.damaged for own in analyses
+    ):
+        return replace(joint, outcome="uncertain", reason="one_photo_damaged")
     return joint
 
 

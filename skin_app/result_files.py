@@ -1,16 +1,14 @@
-"""Writes results: never over a file of another program, and in one step, once they are complete."""
+"""Writes result files: never over a file of another program, and whole or not at all."""
 
 import errno
 import io
 import os
 import re
 import shutil
-import stat
 import uuid
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from itertools import count
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -29,11 +27,6 @@ class OutputError(ValueError):
     """The output cannot be written there; the message is one sentence that says what to do."""
 
 
-def counted(number: int, what: str) -> str:
-    """A number with its noun, such as "1 image" or "1,234 images"."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
 def check_output(out: Path, ours: bytes, inputs: Iterable[Path] = ()) -> None:
     """Raise `OutputError` unless `out` can be written without loss. Call it before any slow work.
 
@@ -50,12 +43,12 @@ def check_output(out: Path, ours: bytes, inputs: Iterable[Path] = ()) -> None:
         raise OutputError(
             f"{out} cannot be used (No such file or directory): make the folder {out.parent} first."
         )
-    if is_stream(out):
+    if _is_stream(out):
         return
     if out.exists():
         if any(path.exists() and out.samefile(path) for path in inputs):
             raise OutputError(f"{out} is among the files to read: give --out another name.")
-        if not is_ours(out, ours):
+        if not _is_ours(out, ours):
             raise OutputError(
                 f"{out} is there already and was not written by this command: move it away, or name "
                 "another place to write to."
@@ -76,16 +69,12 @@ def _named_like_an_image(out: Path) -> str:
     )
 
 
-def is_stream(out: Path) -> bool:
+def _is_stream(out: Path) -> bool:
     """Whether `out` is a pipe or a device such as /dev/stdout, which no file can replace."""
-    try:
-        mode = out.stat().st_mode
-    except OSError:
-        return False
-    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
+    return out.is_fifo() or out.is_char_device()
 
 
-def is_ours(path: Path, ours: bytes) -> bool:
+def _is_ours(path: Path, ours: bytes) -> bool:
     """Whether the file `path`, compressed or not, begins with the pattern `ours`, or is empty."""
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
@@ -100,7 +89,7 @@ def is_ours(path: Path, ours: bytes) -> bool:
 def replace_file(out: Path, content: str | bytes) -> None:
     """Write `content` beside `out`, then rename it; if that fails, the earlier file stays."""
     data = content.encode() if isinstance(content, str) else content
-    if is_stream(out):
+    if _is_stream(out):
         out.write_bytes(data)
         return
     with beside(out) as partial:
@@ -128,7 +117,7 @@ def growing_file(out: Path, ours: bytes) -> Iterator[TextIO]:
     `KeyboardInterrupt` carries the place of the unfinished file.
     """
     place = _behind_link(out)
-    partial, raw = (out, _Written(out, "w", out)) if is_stream(out) else _fresh(place, out)
+    partial, raw = (out, _Written(out, "w", out)) if _is_stream(out) else _fresh(place, out)
     told = f"what was written until then is in {partial}"
     buffer = io.BufferedWriter(raw)
     try:
@@ -183,13 +172,13 @@ def _told_of(out: Path) -> Iterator[None]:
 
 def _fresh(place: Path, out: Path) -> tuple[Path, _Written]:
     """A new file beside `place`, never that of another run."""
-    for number in count(1):
+    number = 1
+    while True:
         partial = place.with_name(f"{place.name}.partial{number if number > 1 else ''}")
         try:
             return partial, _Written(partial, "x", out)
         except FileExistsError:
-            continue
-    raise AssertionError  # unreachable: the numbers never end
+            number += 1
 
 
 def _behind_link(out: Path) -> Path:

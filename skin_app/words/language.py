@@ -1,6 +1,6 @@
 """Sentences in the user's language: English as written in the code, others from a catalogue.
 
-`words/CODE.json` maps every English sentence to its translation, as gettext does; numbers fill
+`CODE.json` maps every English sentence to its translation, as gettext does; numbers fill
 the sentence's placeholders, such as {share}. A sentence without translation stays English; a test
 checks that the catalogues are complete.
 """
@@ -11,9 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-from skin_app.photo.read import PhotoError
-
-FOLDER = Path(__file__).resolve().parent / "words"
+FOLDER = Path(__file__).resolve().parent
 NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
@@ -51,10 +49,6 @@ class Say:
             return f"{self.number(100 * share)}{NO_BREAK}%"
         return self.percent(share)
 
-    def refusal(self, error: PhotoError) -> str:
-        """Why a photo cannot be used, and what to do."""
-        return self(error.sentence, **error.values)
-
 
 def _catalogue(code: str) -> Mapping[str, str]:
     return MappingProxyType(json.loads((FOLDER / f"{code}.json").read_text(encoding="utf-8")))
@@ -69,3 +63,8 @@ def preferred(accept_language: str | None) -> Say:
     """The first language of a browser's Accept-Language header; English if there is no catalogue."""
     first = (accept_language or "").split(",")[0].split(";")[0].strip().lower()
     return LANGUAGES.get(first.partition("-")[0], ENGLISH)
+
+
+def counted(number: int, what: str) -> str:
+    """A number with its English noun, such as "1 image" or "1,234 images"."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

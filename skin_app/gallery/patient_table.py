@@ -1,12 +1,14 @@
-"""Reads patient data and the way of diagnosis from a table, in the spellings that authors use.
+"""Patient data from tables in any spelling, and which patients the training data represents.
 
-The results use HAM10000's own words: ages in years, `male`, `female`, `unknown`, `histo`, `follow_up`,
+All results use HAM10000's own words: ages in years, `male`, `female`, `unknown`, `histo`, `follow_up`,
 ...
 """
 
 import math
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -27,7 +29,38 @@ OF_ARCHIVE = {  # terms of the ISIC Archive and its challenges -> HAM10000's
     "confocal microscopy with consensus dermoscopy": "confocal",
 }
 
+AXES = ("dx", "dx_type", "sex", "age", "localization")
+
 Unreadable = Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class PatientGroup:
+    """How many `images` of how many `lesions` have one value (`name`) of an axis."""
+
+    name: str
+    images: int
+    lesions: int
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """`images`, `lesions`: of all the data; `groups`: axis of `AXES` -> its groups, in their order.
+
+    Ages are in bands of years, youngest first; on the other axes the largest group comes first. Missing
+    values form the group `UNKNOWN`, which comes last.
+    """
+
+    images: int
+    lesions: int
+    groups: Mapping[str, tuple[PatientGroup, ...]]
+
+    @classmethod
+    def load(cls, folder: Path) -> "Cohort":
+        """Read `gallery.csv` of a weights folder, which lists all training data of the members."""
+        table, _ = normalised(pd.read_csv(folder / "gallery.csv", usecols=["lesion", *AXES]))
+        groups = {axis: _counted(table, axis) for axis in AXES}
+        return cls(len(table), table["lesion"].nunique(), groups)
 
 
 def years(text: str) -> float | None:
@@ -74,10 +107,19 @@ def age_bands(ages: pd.Series) -> pd.Series:
     return names.astype(str)
 
 
-def groups_of(table: pd.DataFrame, column: str) -> list[tuple[str, np.ndarray]]:
+def patient_groups(table: pd.DataFrame, column: str) -> list[tuple[str, np.ndarray]]:
     """Name and (rows,) bool mask of each non-empty group of `column` (ages by band), `UNKNOWN` last."""
     names = (age_bands(table[column]) if column == "age" else table[column]).to_numpy(str)
     return [(name, names == name) for name in sorted(set(names), key=lambda n: (n == UNKNOWN, n))]
+
+
+def _counted(table: pd.DataFrame, axis: str) -> tuple[PatientGroup, ...]:
+    found = [
+        PatientGroup(name, int(rows.sum()), table.loc[rows, "lesion"].nunique())
+        for name, rows in patient_groups(table, axis)
+    ]
+    largest_first = sorted(found, key=lambda group: (group.name == UNKNOWN, -group.images))
+    return tuple(found if axis == "age" else largest_first)
 
 
 def _plain(value: object) -> str:

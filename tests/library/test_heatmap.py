@@ -1,69 +1,30 @@
-"""The closed-form class maps against automatic differentiation and against the grad-cam library."""
+"""The maps against automatic differentiation and against the grad-cam library."""
 
+import cv2
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 from pytorch_grad_cam import GradCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import Tensor, nn
 
 from skin_app.diagnoses import CODES
 from skin_app.heatmap import (
+    HeatLimit,
     against_the_others,
     attributions,
     averaged_over_members,
     class_maps,
+    heat_on_lesion,
     of_probabilities,
     on_shared_scale,
 )
 from skin_app.network import Member, MemberConfig
+from tests.library.test_lesion import disc
+from tests.library.test_network import CONFIGS, batch_of, member_of, name_of
+from tests.library.test_skin_tone import SIDE
 from tests.tiny import MOBILENET, SWIN
-
-VIT = MemberConfig(
-    architecture="vit_tiny_patch16_224",
-    arguments={"img_size": 64, "depth": 2, "global_pool": "avg"},
-    hidden=16,
-    size=64,
-    mean=(0.5, 0.5, 0.5),
-    std=(0.5, 0.5, 0.5),
-)
-FLAT = MOBILENET.model_copy(update={"pool": "flatten"})
-BARE = MOBILENET.model_copy(update={"hidden": 0})
-BARE_FLAT = SWIN.model_copy(update={"pool": "flatten", "hidden": 0})
-VGG = MOBILENET.model_copy(update={"architecture": "vgg11", "size": 32})
-CONFIGS = [MOBILENET, SWIN, VIT, FLAT, BARE, BARE_FLAT, VGG]
-
-
-def name_of(config: MemberConfig) -> str:
-    return f"{config.architecture}-{config.pool}-{config.hidden}"
-
-
-def member_of(config: MemberConfig) -> Member:
-    torch.manual_seed(1)
-    return Member(config).eval()
-
-
-def batch_of(config: MemberConfig, count: int = 2) -> Tensor:
-    generator = torch.Generator().manual_seed(2)
-    return torch.rand(count, 3, config.size, config.size, generator=generator)
-
-
-@pytest.mark.parametrize("config", CONFIGS, ids=name_of)
-def test_reading_has_the_documented_shapes(config: MemberConfig) -> None:
-    reading = member_of(config)(batch_of(config))
-    assert reading.logits.shape == (2, 7)
-    assert reading.features.shape[:2] == reading.embedding.shape
-    assert torch.allclose(reading.features.mean(dim=(2, 3)), reading.embedding, atol=1e-6)
-
-
-@pytest.mark.parametrize("config", [MOBILENET, FLAT, BARE], ids=name_of)
-def test_head_jacobian_is_what_autograd_says(config: MemberConfig) -> None:
-    member = member_of(config).double()
-    features = torch.randn(1, member.channels, 2, 2, dtype=torch.float64)
-    pooled = member.pooled(features)
-    expected = torch.autograd.functional.jacobian(member.head, pooled)
-    assert isinstance(expected, Tensor)
-    assert torch.allclose(member.head_jacobian(pooled)[0], expected[0, :, 0], atol=1e-12)
 
 
 class LogitsOnly(nn.Module):
@@ -142,9 +103,8 @@ def test_maps_of_probabilities_follow_the_derivative_of_the_softmax() -> None:
 def test_attributions_without_stages_are_grad_cam_less_its_mean() -> None:
     member, images = member_of(MOBILENET), batch_of(MOBILENET, 2)
     maps = class_maps(member, member(images)).detach()
-    found = attributions(member, images)
-    assert torch.allclose(found, maps - maps.mean(dim=(2, 3), keepdim=True), atol=1e-6)
-    assert torch.allclose(found.sum(dim=(2, 3)), torch.zeros(2, 7), atol=1e-5)
+    expected = maps - maps.mean(dim=(2, 3), keepdim=True)
+    assert torch.allclose(attributions(member, images), expected, atol=1e-6)
 
 
 def test_attributions_leave_nothing_on_the_shared_member_and_work_without_gradients() -> None:
@@ -160,13 +120,35 @@ def test_shared_scale_keeps_the_order_between_classes() -> None:
     maps = torch.zeros(7, 2, 2)
     maps[1, 0, 0], maps[4, 1, 1], maps[5, 0, 1] = 2.0, 4.0, -3.0
     scaled = on_shared_scale(maps)
-    assert scaled[4, 1, 1] == 1
-    assert scaled[1, 0, 0] == 0.5
-    assert scaled[5].max() == 0
+    assert (scaled[4, 1, 1], scaled[1, 0, 0], scaled[5].max()) == (1, 0.5, 0)
     assert on_shared_scale(torch.zeros(7, 2, 2)).max() == 0
 
 
-def test_members_of_unlike_grids_are_averaged_on_the_finer_one() -> None:
+def test_maps_of_different_grids_are_averaged_on_the_finer_one() -> None:
     mean = averaged_over_members([torch.ones(1, 7, 2, 2), torch.full((1, 7, 4, 4), 3.0)])
-    assert mean.shape == (1, 7, 4, 4)
-    assert torch.allclose(mean, torch.full_like(mean, 2.0))
+    assert torch.allclose(mean, torch.full((1, 7, 4, 4), 2.0))
+
+
+def test_heat_is_enlarged_as_opencv_enlarges() -> None:
+    heat, mask = np.random.default_rng(4).random((7, 7)), disc(60, 150, 70)
+    large = cv2.resize(heat, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
+    assert heat_on_lesion(heat, mask) == pytest.approx(large[mask].sum() / large.sum(), abs=1e-6)
+    assert heat_on_lesion(np.full((8, 8), 0.4), mask) == pytest.approx(mask.mean())
+
+
+def test_heat_beside_inside_and_nowhere() -> None:
+    heat = np.zeros((8, 8))
+    heat[0, 0] = 1
+    left = np.zeros((SIDE, SIDE), dtype=bool)
+    left[:, : SIDE // 2] = True
+    assert (heat_on_lesion(heat, left), heat_on_lesion(heat, ~left)) == (1, 0)
+    assert np.isnan(heat_on_lesion(np.zeros((8, 8)), left))
+
+
+def test_limit_warns_of_less_heat_than_the_size_gives() -> None:
+    limit = HeatLimit(least_concentration=0.8, false_alarm_rate=0.05, fitted_on="numbers")
+    cases = [(0.079, 0.1), (0.081, 0.1), (0.39, 0.5)]
+    assert [limit.warns(*case) for case in cases] == [True, False, True]
+    assert HeatLimit.model_validate_json(limit.model_dump_json()) == limit
+    with pytest.raises(ValidationError):
+        HeatLimit(least_concentration=-1, false_alarm_rate=0.05, fitted_on="numbers")

@@ -1,15 +1,23 @@
-"""The nearest confirmed lesions, from the reference index kept in the weights."""
+"""The confirmed lesions nearest to a photo, from the index kept in the weights, and their pictures.
 
+This repository holds no pictures, for licence reasons; the page then links to the public archive.
+"""
+
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 from safetensors.numpy import load_file
+from torch import Tensor
 
 from skin_app.diagnoses import CODES
-from skin_app.patients import UNKNOWN, normalised
+from skin_app.display import shrunk
+from skin_app.gallery.patient_table import UNKNOWN, normalised
+from skin_app.photo.read import READ_SUFFIXES, PhotoError, read_photo
 
 ARCHIVE = "https://api.isic-archive.com/images/{image_id}/"
 SAME_PHOTO = 0.99  # similarity from which a photo may be one of the gallery's own images
@@ -21,6 +29,8 @@ CONFIRMED = {
     "consensus": "expert consensus",
     "confocal": "confocal microscopy",
 }
+THUMBNAIL_SIDE = 240
+THUMBNAILS_KEPT = 512  # in memory, about 130 kB each
 COLUMNS = ("image_id", "lesion", "dx", "dx_type", "age", "sex", "localization")
 
 
@@ -65,6 +75,7 @@ class Gallery:
             )
         self._embeddings = torch.from_numpy(embeddings.astype(np.float32))
         self._table, _ = normalised(table.reset_index(drop=True))
+        self._lesions = self._table["lesion"].astype("category").cat.codes.to_numpy()
         self._same_photo = same_photo
 
     @classmethod
@@ -83,17 +94,9 @@ class Gallery:
 
     def nearest(self, embedding: np.ndarray, count: int = NEAREST) -> tuple[SimilarLesion, ...]:
         """The `count` most similar lesions to an embedding (channels,), one image of each lesion."""
-        unit = torch.from_numpy(np.asarray(embedding, dtype=np.float32))
-        unit = unit / unit.norm().clamp(min=1e-12)
-        # Not numpy: its own threads would spin on after the product and slow the next forward pass.
-        similarity = (self._embeddings @ unit).numpy()
-        order = np.argsort(-similarity, kind="stable")
-        chosen: dict[str, int] = {}
-        for row in order:
-            chosen.setdefault(str(self._table["lesion"].iloc[row]), int(row))
-            if len(chosen) == count:
-                break
-        return tuple(self._lesion(row, float(similarity[row])) for row in chosen.values())
+        similarity = similarity_to(embedding, self._embeddings)
+        rows = nearest_rows(similarity, self._lesions, count)
+        return tuple(self._lesion(row, float(similarity[row])) for row in rows)
 
     def _lesion(self, row: int, similarity: float) -> SimilarLesion:
         entry = self._table.iloc[row]
@@ -113,3 +116,57 @@ class Gallery:
             site=known("localization"),
             is_the_same_photo=similarity >= self._same_photo,
         )
+
+
+def similarity_to(embedding: np.ndarray, units: Tensor) -> np.ndarray:
+    """Cosine similarity (images,) of an embedding (channels,) to `units`, (images, channels)."""
+    unit = torch.from_numpy(np.asarray(embedding, dtype=np.float32))
+    # Not numpy: its own threads would spin on after the product and slow the next forward pass.
+    return (units @ (unit / unit.norm().clamp(min=1e-12))).numpy()
+
+
+def nearest_rows(similarity: np.ndarray, lesions: np.ndarray, count: int) -> np.ndarray:
+    """The `count` rows of the highest similarity (images,), one of each of `lesions`, nearest first."""
+    order = np.argsort(-similarity, kind="stable")
+    _, first = np.unique(lesions[order], return_index=True)
+    return order[np.sort(first)[:count]]
+
+
+class PicturesError(ValueError):
+    """The folder of pictures cannot be used; the message is one sentence that says what to do."""
+
+
+class LesionPictures:
+    """Thumbnails by image id: files `shipped` with the weights, and the ID.jpg files of a `folder`.
+
+    Raises `PicturesError` when `folder` is given and holds no image files.
+    """
+
+    def __init__(self, shipped: Iterable[Path], folder: str | Path | None = None) -> None:
+        self._paths = {path.stem: path for path in shipped}
+        if folder:
+            found = {
+                path.stem: path
+                for path in Path(folder).rglob("*")
+                if path.suffix.lower() in READ_SUFFIXES
+            }
+            if not found:
+                raise PicturesError(
+                    f"{folder} holds no image files: set SKIN_APP_HAM10000 to the folder that holds "
+                    "HAM10000's images, or leave it empty."
+                )
+            self._paths |= found
+        self.thumbnail = lru_cache(THUMBNAILS_KEPT)(self._thumbnail)
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def _thumbnail(self, image_id: str) -> np.ndarray | None:
+        """(height, width, 3) uint8, each side at most `THUMBNAIL_SIDE`; None without a picture."""
+        path = self._paths.get(image_id)
+        if path is None:
+            return None
+        try:
+            return shrunk(read_photo(path).pixels, THUMBNAIL_SIDE)
+        except PhotoError:
+            return None  # the card then says that the picture is in the archive only

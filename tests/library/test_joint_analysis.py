@@ -9,19 +9,14 @@ from scipy.special import softmax
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss, roc_auc_score
 
 from skin_app.analysis import Analysis
-from skin_app.angles import join, joint_probabilities
-from skin_app.calibration import (
-    Calibration,
-    OperatingPoint,
-    SetThresholds,
-    calibrated,
-    malignant_probability,
-)
+from skin_app.calibration import Calibration, calibrated, malignant_probability
 from skin_app.diagnoses import CODES, MALIGNANT
+from skin_app.joint_analysis import JointAnalysis, join, joint_probabilities
 from skin_app.novelty import Novelty
-from skin_app.outcome import DecisionLimits, ViewLimits, decide
+from skin_app.outcome import Decision, agreement, decide
 from skin_app.trust import Assessment, Look
 from skin_app.weights.folder import WeightsFolder
+from tests.library.test_outcome import LIMITS
 from train.audit.angles import gain_of_averaging
 
 FREQUENCIES = (0.03, 0.05, 0.11, 0.01, 0.11, 0.67, 0.02)
@@ -32,36 +27,12 @@ CALIBRATION = Calibration(
     biases={8: (0.2, -0.2, 0.0, 0.9, -0.5, -0.5, 0.1)},
     fitted_on="numbers of this test",
 )
-
-
-def point(threshold: float) -> OperatingPoint:
-    return OperatingPoint(
-        target_sensitivity=0.98,
-        threshold=threshold,
-        sensitivity=0.98,
-        sensitivity_interval=(0.97, 0.99),
-        specificity=0.5,
-        specificity_interval=(0.4, 0.6),
-    )
-
-
-LIMITS = DecisionLimits(
-    by_views={
-        8: ViewLimits(
-            sets=(
-                SetThresholds(coverage=0.9, least=(0.15,) * 7),
-                SetThresholds(coverage=0.95, least=(0.1,) * 7),
-            ),
-            operating_points=(point(0.3), point(0.3), point(0.3)),
-            least_agreement=0.6,
-        )
-    },
-    fitted_on="nothing",
-)
+THRESHOLD = LIMITS.of(8).point_of(0.98).threshold
 
 
 def answered(probabilities: np.ndarray, readings: np.ndarray, novel: bool = False) -> Analysis:
     """An analysis of 8 views with these (7,) probabilities and (readings, 7) single readings."""
+    shared = float(agreement(probabilities, readings, THRESHOLD))
     return Analysis(
         probabilities=probabilities,
         prior_adjusted=probabilities,
@@ -73,7 +44,7 @@ def answered(probabilities: np.ndarray, readings: np.ndarray, novel: bool = Fals
         similar=(),
         views=8,
         assessment=Assessment(
-            decision=decide(probabilities, readings, LIMITS, 8, novel),
+            decision=decide(probabilities, shared, LIMITS, 8, novel),
             novelty=Novelty(2.0 if novel else 0.0, 1.0),
             look=Look(np.zeros((2, 2), dtype=bool), (), None),
             heat_on_lesion=None,
@@ -91,16 +62,18 @@ def sure_of(code: str, share: float = 0.9, novel: bool = False) -> Analysis:
     return answered(probabilities, probabilities[None], novel)
 
 
+def joined(*photos: Analysis) -> tuple[JointAnalysis, Decision]:
+    joint = join(photos, FREQUENCIES, LIMITS)
+    assert joint.decision is not None
+    return joint, joint.decision
+
+
 def test_joint_probabilities_are_those_of_the_averaged_logits() -> None:
     logits = np.random.default_rng(0).normal(size=(5, 7)) * 3
-    joined = joint_probabilities(calibrated(logits, CALIBRATION, 8))
-    np.testing.assert_allclose(joined, calibrated(logits.mean(axis=0), CALIBRATION, 8), rtol=1e-12)
-
-
-def test_impossible_diagnosis_stays_nearly_so_and_everything_stays_a_number() -> None:
-    joined = joint_probabilities(np.array([[1.0, 0, 0, 0, 0, 0, 0], [0.5, 0.5, 0, 0, 0, 0, 0]]))
-    assert joined.sum() == pytest.approx(1)
-    assert joined[0] == pytest.approx(1)
+    joint = joint_probabilities(calibrated(logits, CALIBRATION, 8))
+    np.testing.assert_allclose(joint, calibrated(logits.mean(axis=0), CALIBRATION, 8), rtol=1e-12)
+    impossible = joint_probabilities(np.array([[1.0, 0, 0, 0, 0, 0, 0], [0.5, 0.5, 0, 0, 0, 0, 0]]))
+    assert impossible == pytest.approx([1, 0, 0, 0, 0, 0, 0])
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -108,20 +81,19 @@ def test_joint_decision_is_that_of_all_photos_readings_together(seed: int) -> No
     generator = np.random.default_rng(seed)
     readings = softmax(generator.normal(size=(3, 16, 7)) * 2, axis=-1)
     own = np.array([joint_probabilities(photo) for photo in readings])
-    joint = join([answered(*pair) for pair in zip(own, readings, strict=True)], FREQUENCIES, LIMITS)
-    expected = decide(joint_probabilities(own), readings.reshape(-1, 7), LIMITS, 8, novel=False)
-    assert joint.decision is not None
-    assert joint.decision.outcome == expected.outcome
-    assert joint.decision.agreement == pytest.approx(expected.agreement)
-    np.testing.assert_array_equal(joint.decision.set_90, expected.set_90)
+    _, decision = joined(*(answered(*pair) for pair in zip(own, readings, strict=True)))
+    together = joint_probabilities(own)
+    shared = float(agreement(together, readings.reshape(-1, 7), THRESHOLD))
+    expected = decide(together, shared, LIMITS, 8, novel=False)
+    assert decision.outcome == expected.outcome
+    assert decision.agreement == pytest.approx(expected.agreement)
+    np.testing.assert_array_equal(decision.set_90, expected.set_90)
 
 
 def test_photos_that_agree_are_said_to_and_range_over_little() -> None:
-    joint = join([sure_of("nv", 0.9), sure_of("nv", 0.8)], FREQUENCIES, LIMITS)
-    assert joint.same_first
-    assert joint.same_outcome
-    assert joint.decision is not None
-    assert joint.decision.outcome == "not suspicious"
+    joint, decision = joined(sure_of("nv", 0.9), sure_of("nv", 0.8))
+    assert (joint.same_first, joint.same_outcome) == (True, True)
+    assert decision.outcome == "not suspicious"
     nevus = CODES.index("nv")
     assert (joint.least[nevus], joint.greatest[nevus]) == (0.8, 0.9)
     assert 0.8 < joint.probabilities[nevus] < 0.9
@@ -131,46 +103,29 @@ def test_photos_that_agree_are_said_to_and_range_over_little() -> None:
 
 
 def test_photos_that_disagree_are_uncertain_together() -> None:
-    joint = join([sure_of("nv"), sure_of("mel")], FREQUENCIES, LIMITS)
-    assert not joint.same_first
-    assert not joint.same_outcome
-    assert joint.decision is not None
-    assert joint.decision.outcome == "uncertain"
+    joint, decision = joined(sure_of("nv"), sure_of("mel"))
+    assert (joint.same_first, joint.same_outcome) == (False, False)
+    assert decision.outcome == "uncertain"
 
 
-def test_refused_photo_is_left_out_and_named() -> None:
-    joint = join([sure_of("nv"), sure_of("mel", novel=True), sure_of("nv")], FREQUENCIES, LIMITS)
-    assert joint.used == (0, 2)
-    assert joint.refused == (1,)
-    assert joint.same_first
+def test_a_refused_photo_is_left_out_and_refused_photos_alone_stay_refused() -> None:
+    joint, _ = joined(sure_of("nv"), sure_of("mel", novel=True), sure_of("nv"))
+    assert (joint.used, joint.refused, joint.same_first) == ((0, 2), (1,), True)
     np.testing.assert_allclose(joint.probabilities, sure_of("nv").probabilities)
-
-
-def test_refused_photos_alone_stay_refused() -> None:
-    joint = join([sure_of("nv", novel=True), sure_of("mel", novel=True)], FREQUENCIES, LIMITS)
+    joint, decision = joined(sure_of("nv", novel=True), sure_of("mel", novel=True))
     assert joint.used == joint.refused == (0, 1)
-    assert joint.decision is not None
-    assert joint.decision.outcome == "not dermatoscopic"
-    assert joint.decision.set_90 is None
+    assert (decision.outcome, decision.set_90) == ("not dermatoscopic", None)
 
 
 def test_one_suspicious_photo_is_never_averaged_away() -> None:
     """With limits that let readings disagree, the average of many calm photos would clear it."""
-    lenient = LIMITS.model_copy(
-        update={
-            "by_views": {
-                views: own.model_copy(update={"least_agreement": 0.0})
-                for views, own in LIMITS.by_views.items()
-            }
-        }
-    )
+    own = LIMITS.of(8).model_copy(update={"least_agreement": 0.0})
+    lenient = LIMITS.model_copy(update={"by_views": {8: own}})
     photos = [sure_of("mel"), *(sure_of("nv") for _ in range(5))]
-    assert photos[0].assessment is not None
-    assert photos[0].assessment.decision.outcome == "suspicious"
-    joint = join(photos, FREQUENCIES, lenient)
-    assert joint.decision is not None
-    assert joint.decision.outcome == "uncertain"
-    assert joint.decision.reason == "one_photo_suspicious"
+    assert photos[0].outcome == "suspicious"
+    decision = join(photos, FREQUENCIES, lenient).decision
+    assert decision is not None
+    assert (decision.outcome, decision.reason) == ("uncertain", "one_photo_suspicious")
 
 
 @pytest.mark.parametrize("novel", [False, True])
@@ -179,20 +134,26 @@ def test_one_damaged_photo_clears_nothing_even_where_it_is_left_out(novel: bool)
     assert whole.assessment is not None
     look = replace(whole.assessment.look, damaged=True)
     damaged = replace(whole, assessment=replace(whole.assessment, look=look))
-    joint = join([sure_of("nv"), sure_of("nv"), damaged], FREQUENCIES, LIMITS)
-    assert joint.decision is not None
-    assert (joint.decision.outcome, joint.decision.reason) == ("uncertain", "one_photo_damaged")
-    assert join([sure_of("nv"), sure_of("nv"), whole], FREQUENCIES, LIMITS).decision is not None
+    _, decision = joined(sure_of("nv"), sure_of("nv"), damaged)
+    assert (decision.outcome, decision.reason) == ("uncertain", "one_photo_damaged")
+    assert joined(sure_of("nv"), sure_of("nv"), whole)[1].outcome == "not suspicious"
 
 
 def test_weights_without_limits_give_no_decision() -> None:
-    assert join([sure_of("nv"), sure_of("nv")], FREQUENCIES, None).decision is None
+    assert join([sure_of("nv")] * 2, FREQUENCIES, None).decision is None
 
 
-@pytest.mark.parametrize("count", [1, 9])
-def test_one_photo_or_more_than_eight_are_refused(count: int) -> None:
-    with pytest.raises(ValueError, match="2 to 8"):
-        join([sure_of("nv")] * count, FREQUENCIES, LIMITS)
+@pytest.mark.parametrize(
+    ("photos", "sentence"),
+    [
+        ([sure_of("nv")], "2 to 8"),
+        ([sure_of("nv")] * 9, "2 to 8"),
+        ([sure_of("nv"), replace(sure_of("nv"), views=1)], "different numbers of views"),
+    ],
+)
+def test_photos_that_cannot_be_joined_are_refused(photos: list[Analysis], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        join(photos, FREQUENCIES, LIMITS)
 
 
 def noisy_photos(lesions: int = 300) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
