@@ -14,7 +14,7 @@ FULL_DISK = (
     "again."
 )
 BACKBONE = "a timm name, or a preset such as swin_tiny_stages123"
-TRAINER_ALONE = ("accelerate", "jinja2")  # the packages of the extra `train`
+TRAINER_ALONE = ("accelerate",)  # the packages of the extra `train`
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,10 +1,14 @@
-"""Fixed texts of the page: the browser translates these itself, by gradio's `gr.I18n`."""
+"""The page's language: that of the visitor's browser.
+
+Answers are written in it by the server (`spoken`). Fixed texts are translated by the browser, with
+gradio's `gr.I18n` (`Labels`).
+"""
 
 from collections.abc import Callable
 
 import gradio as gr
 
-from skin_app.language import LANGUAGES, Say
+from skin_app.language import LANGUAGES, Say, preferred
 from skin_app.words import page as words
 
 
@@ -38,3 +42,8 @@ class Labels:
                 for code, say in LANGUAGES.items()
             }
         )
+
+
+def spoken(request: gr.Request) -> Say:
+    """The language of a visitor's browser."""
+    return preferred(request.headers.get("accept-language"))

@@ -17,9 +17,9 @@ from gradio import processing_utils, route_utils
 from gradio.blocks import Block
 
 from skin_app.page.labels import Labels
-from skin_app.page.listening import Listening, PortError, ServeError
-from skin_app.page.sessions import HELD_FOR, forget_idle
+from skin_app.page.port import Listening, PortError, ServeError
 from skin_app.page.theme import head, theme
+from skin_app.page.uploads_and_sessions import HELD_FOR, forget_idle
 from skin_app.photo.read import MAX_BYTES
 
 NO_ADDRESSES = "Files are not fetched from addresses here: upload the photo itself."

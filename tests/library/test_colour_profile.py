@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from skin_app.page.one_photo.handlers import held_copy
+from skin_app.page.one_photo_handlers import held_copy
 from skin_app.photo.colour_profile import MAX_PROFILE, ProfileError, to_srgb
 from skin_app.photo.made_profile import ADOBE, ADOBE_RGB, CODED, SRGB, made_profile
 from skin_app.photo.read import Photo, PhotoError, read_photo

@@ -16,10 +16,10 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from skin_app.analysis import Analysis
 from skin_app.ensemble import Ensemble
 from skin_app.page.build import build_page
-from skin_app.page.listening import listening
-from skin_app.page.one_photo.handlers import EXAMPLES_FOLDER
+from skin_app.page.one_photo_handlers import EXAMPLES_FOLDER
+from skin_app.page.port import listening
 from skin_app.page.serve import serve
-from skin_app.page.sessions import private_folder
+from skin_app.page.uploads_and_sessions import private_folder
 from skin_app.photo.read import Photo
 from skin_app.weights.proxies import spare
 from skin_app.words import page as words

@@ -4,26 +4,25 @@ import base64
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from playwright.sync_api import Page, expect
 
+from skin_app.analysis import Analysis
 from skin_app.ensemble import Ensemble
 from skin_app.gallery.lesion_map import Place
 from skin_app.language import ENGLISH, GERMAN, Say
-from skin_app.page import about
-from skin_app.page.evidence import plots
-from skin_app.page.evidence import tab as evidence
+from skin_app.page import evidence_plots as plots
+from skin_app.page.build import about_panel
+from skin_app.page.evidence_tab import evidence_panel, evidence_tab
 from skin_app.photo.read import Photo
 from skin_app.skin_tone import TONES
 from skin_app.weights.evaluation import FILE, read_evaluation
 from skin_app.weights.folder import EMBEDDED, WeightsFolder, open_weights
 from skin_app.words import about as words_about
 from skin_app.words import evidence as words
-from skin_app.words import evidence as words_evidence
 from skin_app.words.page import TAB_EVIDENCE
 from tests.tiny import picture
 
@@ -33,23 +32,21 @@ def embedded() -> WeightsFolder:
     return open_weights()
 
 
-def with_scores(ensemble: Ensemble, scores: dict[str, Any], name: str) -> WeightsFolder:
-    contract = ensemble.weights.contract.model_copy(update={"scores": scores})
-    return replace(ensemble.weights, contract=contract, hash=name)
+def changed(weights: WeightsFolder, **parts: object) -> WeightsFolder:
+    """Weights with another contract."""
+    return replace(weights, contract=weights.contract.model_copy(update=parts))
 
 
-def test_weights_without_scores_predictions_or_map_say_so(ensemble: Ensemble) -> None:
-    html = evidence.panel(ENGLISH, ensemble.weights)
-    for sentence in (words.NO_SCORES, words.NO_PREDICTIONS, words.NOTHING_MEASURED):
-        assert sentence in html
-    assert words.NO_MAP in evidence.map_panel(ENGLISH, ensemble.weights, None)
+def map_of(weights: WeightsFolder, analysis: Analysis | None = None) -> str:
+    return evidence_tab(weights)(ENGLISH, analysis)[0]
 
 
-def test_weights_without_limits_say_so(ensemble: Ensemble) -> None:
-    contract = ensemble.weights.contract.model_copy(update={"trust": None})
-    html = evidence.panel(ENGLISH, replace(ensemble.weights, contract=contract, hash="no trust"))
-    assert words.NO_TRUST in html
-    assert words.NO_TONE in html
+def test_what_the_weights_lack_is_said(ensemble: Ensemble) -> None:
+    lesions, html = evidence_tab(ensemble.weights)(ENGLISH, None)
+    assert words.NO_MAP in lesions
+    html += evidence_panel(ENGLISH, changed(ensemble.weights, trust=None))
+    lacking = ("NO_SCORES", "NO_PREDICTIONS", "NOTHING_MEASURED", "NO_TRUST", "NO_TONE")
+    assert [name for name in lacking if getattr(words, name) not in html] == []
 
 
 def test_scores_come_from_the_contract(ensemble: Ensemble) -> None:
@@ -68,34 +65,33 @@ def test_scores_come_from_the_contract(ensemble: Ensemble) -> None:
         "lesions": 7456,
         "views_8": {"calibrated": rule, "prior_adjusted": adjusted},
     }
-    html = evidence.panel(ENGLISH, with_scores(ensemble, scores, "made up")).replace("\u00a0", " ")
-    assert "10,015 images of 7,456 lesions, 8 views per image." in html
-    assert words.PREDICTED["lesion"] in html
-    assert '84.1 % <span class="interval">(83.0 % to 85.2 %)</span>' in html
-    assert "77.8 %" in html
-    assert "1,113" in html
-    assert "61.2 %" in html
-    assert "not measured" in html
-    assert "Most often Melanocytic naevus comes first instead (3 images)" in html
-    assert "Dermatofibroma, sensitivity 0 % (46 images)" in html
+    html = evidence_panel(ENGLISH, changed(ensemble.weights, scores=scores)).replace("\u00a0", " ")
+    for sentence in (
+        "10,015 images of 7,456 lesions, 8 views per image.",
+        words.PREDICTED["lesion"],
+        '84.1 % <span class="interval">(83.0 % to 85.2 %)</span>',
+        *("77.8 %", "1,113", "61.2 %", words.NOT_MEASURED),
+        "Most often Melanocytic naevus comes first instead (3 images)",
+        "Dermatofibroma, sensitivity 0 % (46 images)",
+    ):
+        assert sentence in html
     assert words.NO_SCORES not in html
 
 
 def test_numbers_of_the_embedded_weights_stand_in_both_languages(embedded: WeightsFolder) -> None:
-    scores = embedded.contract.scores["views_8"]["calibrated"]
+    scores, trust = embedded.contract.scores["views_8"]["calibrated"], embedded.contract.trust
+    evaluation = read_evaluation(embedded)
+    assert evaluation is not None
+    assert trust is not None
     for say in (ENGLISH, GERMAN):
-        html = evidence.panel(say, embedded)
+        html = evidence_panel(say, embedded)
         assert say.percent(scores["accuracy"]) in html
         assert say.number(scores["malignant_auc"], ".3f") in html
         assert say.number(embedded.contract.training.images) in html
-        trust = embedded.contract.trust
-        assert trust is not None
         cleared = trust.measured["melanomas_not_suspicious"]
         assert html.count(say.percent(cleared.value)) >= 2  # in the table and among the failures
-        evaluation = read_evaluation(embedded)
-        assert evaluation is not None
         assert say.percent(evaluation.reliability.error) in html
-        assert (say(words.WEAK_MAPS) in html) == bool(trust and trust.maps_are_weak)
+        assert (say(words.WEAK_MAPS) in html) == bool(trust.maps_are_weak)
 
 
 def test_every_name_in_the_gallery_can_be_translated() -> None:
@@ -106,7 +102,7 @@ def test_every_name_in_the_gallery_can_be_translated() -> None:
 
 
 def test_every_figure_is_small_and_has_words(embedded: WeightsFolder) -> None:
-    html = evidence.panel(ENGLISH, embedded) + evidence.map_panel(ENGLISH, embedded, None)
+    html = "".join(evidence_tab(embedded)(ENGLISH, None))
     images = html.split("<img ")[1:]
     assert len(images) == 4
     for image in images:
@@ -132,7 +128,7 @@ def test_no_table_is_cut_at_the_side_on_a_desktop(
     expect(visit.locator("#evidence h2").first).to_be_visible()
     for width in (1024, 1200, 1280):
         visit.set_viewport_size({"width": width, "height": 900})
-        assert visit.evaluate(CUT, evidence.panel(say, embedded)) == []
+        assert visit.evaluate(CUT, evidence_panel(say, embedded)) == []
 
 
 def test_each_diagnosis_has_a_sign_a_line_and_a_colour_of_its_own() -> None:
@@ -151,11 +147,11 @@ def test_a_drawing_speaks_the_readers_language(embedded: WeightsFolder) -> None:
 def test_the_photo_has_a_place_between_its_neighbours(embedded: WeightsFolder) -> None:
     lesions = embedded.lesion_map()
     assert lesions is not None
-    before = evidence.map_panel(ENGLISH, embedded, None)
+    before = map_of(embedded)
     assert words.MAP_EMPTY in before
     assert 'class="here"' not in before
     analysis = Ensemble(embedded)(Photo(picture(3)), views=1)
-    html = evidence.map_panel(ENGLISH, embedded, analysis)
+    html = map_of(embedded, analysis)
     place = lesions.place(analysis.embedding)
     left, top = plots.on_picture(lesions, place)
     assert 0 < left < 1
@@ -181,7 +177,7 @@ def test_places_and_the_picture_have_the_same_corners(embedded: WeightsFolder) -
 def test_damaged_predictions_are_said_on_the_page(ensemble: Ensemble, tmp_path: Path) -> None:
     (tmp_path / "evaluation").mkdir()
     (tmp_path / FILE).write_text("")
-    html = evidence.panel(ENGLISH, replace(ensemble.weights, folder=tmp_path, hash="damaged"))
+    _, html = evidence_tab(replace(ensemble.weights, folder=tmp_path))(ENGLISH, None)
     assert 'role="alert"' in html
     assert "get the weights anew" in html
 
@@ -189,7 +185,7 @@ def test_damaged_predictions_are_said_on_the_page(ensemble: Ensemble, tmp_path: 
 def test_about_names_source_revision_data_and_licences(
     ensemble: Ensemble, embedded: WeightsFolder
 ) -> None:
-    html = about.panel(ENGLISH, embedded)
+    html = about_panel(ENGLISH, embedded)
     contract = embedded.contract
     for text in (
         contract.name,
@@ -202,19 +198,10 @@ def test_about_names_source_revision_data_and_licences(
         words_about.PURPOSE,
     ):
         assert text in html
-    assert ensemble.weights.contract.licence in about.panel(ENGLISH, ensemble.weights)
+    assert ensemble.weights.contract.licence in about_panel(ENGLISH, ensemble.weights)
 
 
 def test_text_of_the_weights_is_escaped(ensemble: Ensemble) -> None:
-    contract = ensemble.weights.contract.model_copy(update={"name": "<script>", "licence": "<i>"})
-    html = about.panel(ENGLISH, replace(ensemble.weights, contract=contract, hash="escaped"))
+    html = about_panel(ENGLISH, changed(ensemble.weights, name="<script>", licence="<i>"))
     assert "<script>" not in html
     assert "<i>" not in html
-
-
-def test_sentences_have_only_named_places() -> None:
-    for module in (words_about, words_evidence):
-        for name, value in vars(module).items():
-            sentences = value.values() if isinstance(value, dict) else [value]
-            if name.isupper():
-                assert not any("{}" in str(sentence) for sentence in sentences), name

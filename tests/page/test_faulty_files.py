@@ -16,13 +16,11 @@ from skin_app.display import for_display
 from skin_app.ensemble import Ensemble
 from skin_app.language import ENGLISH
 from skin_app.page import api as machine
-from skin_app.page.one_photo.corrected import compare
-from skin_app.page.one_photo.handlers import EXAMPLES_FOLDER, Shown
-from skin_app.page.one_photo.outcome import outcome_panel
-from skin_app.page.sessions import private_folder
-from skin_app.page.several import angles
-from skin_app.page.several import table as batch_table
-from skin_app.page.several.batch import Row, run
+from skin_app.page.answer_panels import outcome_panel
+from skin_app.page.batch import Row, run
+from skin_app.page.one_photo_handlers import EXAMPLES_FOLDER, Shown, compare
+from skin_app.page.several_panels import angles_result, batch_result
+from skin_app.page.uploads_and_sessions import private_folder
 from skin_app.photo.read import Photo, read_photo
 from skin_app.quality import FILE_FINDINGS
 from skin_app.report.json_and_csv import csv_row, record
@@ -72,8 +70,8 @@ def test_the_ensemble_clears_the_whole_photo_and_never_the_damaged_one(lenient: 
 def test_an_unknown_profile_is_a_finding_and_changes_no_outcome(lenient: Ensemble) -> None:
     photo = replace(read_photo(WHOLE), unknown_profile=True)
     assert outcome(lenient, photo) == outcome(lenient, read_photo(WHOLE))
-    panel = outcome_panel(ENGLISH, lenient(photo), lenient.trust)
-    assert OF_PROFILE.replace("'", "&#x27;") in panel
+    panel = outcome_panel(ENGLISH, lenient(photo))
+    assert OF_PROFILE.replace("'", "&#39;") in panel
     assert csv_row(Path("a.jpg"), lenient(photo))["quality"] == PROFILE
 
 
@@ -82,7 +80,7 @@ def test_page_json_csv_and_pdf_say_what_to_do(weights: str, request: pytest.Fixt
     ensemble: Ensemble = request.getfixturevalue(weights)
     photo = read_photo(HALF)
     analysis = ensemble(photo)
-    assert SENTENCE in outcome_panel(ENGLISH, analysis, ensemble.trust)
+    assert SENTENCE in outcome_panel(ENGLISH, analysis)
     made = record(analysis, datetime.now(timezone.utc))
     (finding,) = made["quality"] or []
     assert finding == {"name": NAME, "sentence": SENTENCE, "value": None, "limit": None}
@@ -139,13 +137,13 @@ def test_a_batch_names_it_among_what_to_check(
     lenient: Ensemble, bare: Ensemble, tmp_path: Path
 ) -> None:
     for ensemble in (lenient, bare):
-        html = batch_table.results(ENGLISH, rows_of(ensemble, tmp_path, WHOLE, HALF))
+        html = batch_result(ENGLISH, rows_of(ensemble, tmp_path, WHOLE, HALF))
         assert html.count(NAME) == 1
 
 
 def test_one_damaged_angle_clears_nothing(lenient: Ensemble, tmp_path: Path) -> None:
-    assert "Not suspicious" in angles.result(ENGLISH, lenient, rows_of(lenient, tmp_path, WHOLE, OTHER))
-    html = angles.result(ENGLISH, lenient, rows_of(lenient, tmp_path / "again", OTHER, HALF))
+    assert "Not suspicious" in angles_result(ENGLISH, lenient, rows_of(lenient, tmp_path, WHOLE, OTHER))
+    html = angles_result(ENGLISH, lenient, rows_of(lenient, tmp_path / "again", OTHER, HALF))
     assert REASONS["one_photo_damaged"] in html
 
 

@@ -13,15 +13,19 @@ from skin_app.display import for_display
 from skin_app.ensemble import Ensemble
 from skin_app.gallery.pictures import LesionPictures
 from skin_app.language import GERMAN, Say
-from skin_app.page import about
-from skin_app.page.evidence import tab as evidence
-from skin_app.page.one_photo import corrected, handlers, outcome, ranking
-from skin_app.page.one_photo import report as reports
-from skin_app.page.one_photo.handlers import EXAMPLES_FOLDER, Shown
-from skin_app.page.one_photo.tab import whole_result
-from skin_app.page.several import angles
-from skin_app.page.several import table as batch_table
-from skin_app.page.several.batch import Progress, Row
+from skin_app.page.answer_panels import answer_status, members_panel, thresholds_panel
+from skin_app.page.batch import Progress, Row, progress_status
+from skin_app.page.build import about_panel
+from skin_app.page.evidence_tab import evidence_tab
+from skin_app.page.one_photo_handlers import EXAMPLES_FOLDER, Shown, compare, receive_example
+from skin_app.page.one_photo_tab import whole_result
+from skin_app.page.report_form import downloads
+from skin_app.page.several_panels import (
+    angles_result,
+    batch_result,
+    batch_running,
+    held_status,
+)
 from skin_app.photo.read import PhotoError, read_photo
 from skin_app.weights.folder import open_weights
 from skin_app.words import page as words
@@ -87,25 +91,24 @@ Rendered = Callable[[Say, Ensemble, Shown], str]
 
 
 FRAGMENTS: dict[str, Rendered] = {
-    "result": lambda say, e, shown: whole_result(say, shown, e, LesionPictures(e.weights)),
-    "points": lambda say, e, shown: outcome.operating_points(say, shown.analysis, e.trust, 0.1),
-    "members": lambda say, _, shown: ranking.members_panel(say, shown.analysis),
-    "status": lambda say, _, shown: ranking.answer_status(say, shown.analysis, refining=True),
-    "about": lambda say, e, _: about.panel(say, e.weights),
-    "evidence": lambda say, e, _: evidence.panel(say, e.weights),
-    "evidence, embedded": lambda say, _e, _s: evidence.panel(say, open_weights()),
-    "map, embedded": lambda say, _e, _s: evidence.map_panel(say, open_weights(), None),
-    "about, embedded": lambda say, _e, _s: about.panel(say, open_weights()),
-    "downloads": lambda say, _, shown: reports.downloads(say, shown),
-    "corrected": lambda say, e, shown: corrected.compare(say, e, shown, "gamma"),
-    "batch": lambda say, _, shown: batch_table.results(say, rows(shown)),
+    "result": lambda say, e, shown: whole_result(say, shown, LesionPictures(e.weights)),
+    "points": lambda say, _, shown: thresholds_panel(say, shown.analysis, 0.1),
+    "members": lambda say, _, shown: members_panel(say, shown.analysis),
+    "status": lambda say, _, shown: answer_status(say, shown.analysis, refining=True),
+    "about": lambda say, e, _: about_panel(say, e.weights),
+    "evidence": lambda say, e, _: "".join(evidence_tab(e.weights)(say, None)),
+    "evidence, embedded": lambda say, _e, _s: "".join(evidence_tab(open_weights())(say, None)),
+    "about, embedded": lambda say, _e, _s: about_panel(say, open_weights()),
+    "downloads": lambda say, _, shown: downloads(say, shown),
+    "corrected": lambda say, e, shown: compare(say, e, shown, "gamma"),
+    "batch": lambda say, _, shown: batch_result(say, rows(shown)),
     "running": lambda say, _, shown: (
-        batch_table.running(say, Progress(rows(shown), 9, 100.0))
-        + batch_table.progress_status(say, Progress(rows(shown), 9, 100.0))
+        batch_running(say, Progress(rows(shown), 9, 100.0))
+        + progress_status(say, Progress(rows(shown), 9, 100.0))
     ),
-    "angles": lambda say, e, shown: angles.result(say, e, rows(shown)),
-    "nothing held": lambda say, _e, _s: batch_table.held_status(say, 0),
-    "example": lambda say, _e, _s: handlers.receive_example(say, 0).status,
+    "angles": lambda say, e, shown: angles_result(say, e, rows(shown)),
+    "nothing held": lambda say, _e, _s: held_status(say, 0),
+    "example": lambda say, _e, _s: receive_example(say, 0).status,
 }
 
 

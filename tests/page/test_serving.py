@@ -14,9 +14,9 @@ from gradio.blocks import Block
 from gradio.state_holder import StateHolder
 
 from skin_app.page import serve as serving
-from skin_app.page.listening import PortError, ServeError, listening
+from skin_app.page.port import PortError, ServeError, listening
 from skin_app.page.serve import NO_ADDRESSES, SETTINGS, TESTED, put_up, serve
-from skin_app.page.sessions import forget_idle, forget_session
+from skin_app.page.uploads_and_sessions import forget_idle, forget_session
 from tests.page.conftest import Served, free_port, needs_ipv6
 
 

@@ -14,8 +14,8 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from skin_app.analysis import Analysis
 from skin_app.ensemble import AT_A_TIME, Ensemble
-from skin_app.page.one_photo.handlers import EXAMPLES, EXAMPLES_FOLDER
-from skin_app.page.sessions import sweep
+from skin_app.page.one_photo_handlers import EXAMPLES, EXAMPLES_FOLDER
+from skin_app.page.uploads_and_sessions import sweep
 from skin_app.photo.read import Photo
 from skin_app.words import page as words
 from skin_app.words import several
