@@ -11,7 +11,7 @@ from typing import Any
 
 import gradio as gr
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from skin_app.analysis import Analysis
 from skin_app.ensemble import Ensemble
@@ -128,6 +128,29 @@ def upload(page: Page, path: Path) -> None:
 
 def expect_full_answer(page: Page) -> None:
     expect(page.locator("#status")).to_have_text(FULL)
+
+
+def top(part: Locator) -> float:
+    """Where a part of the page begins, in pixels from the top."""
+    box = part.bounding_box()
+    assert box is not None
+    return box["y"]
+
+
+@pytest.fixture
+def answered(visit: Page) -> Page:
+    """The page with the full answer to a photo."""
+    upload(visit, PHOTO)
+    expect_full_answer(visit)
+    return visit
+
+
+@pytest.fixture
+def quick(visit: Page, held_back: threading.Event) -> Page:  # noqa: ARG001  the full answer waits
+    """The page with the quick answer to a photo."""
+    upload(visit, PHOTO)
+    expect(visit.locator("#status")).to_contain_text("Quick answer")
+    return visit
 
 
 @pytest.fixture

@@ -46,15 +46,16 @@ def pictures(folder: Path, count: int) -> tuple[Upload, ...]:
 
 
 def test_a_few_at_a_time_are_analysed_told_and_deleted(ensemble: Ensemble, tmp_path: Path) -> None:
-    chosen = pictures(tmp_path, 2 * AT_A_TIME + 1)
-    left = []
-    told = []
-    for progress in run(ensemble, chosen, tmp_path):
+    times = iter([0.0, 8.0, 20.0])
+    told, left = [], []
+    for progress in run(ensemble, pictures(tmp_path, 10), tmp_path, clock=lambda: next(times)):
         told.append(progress)
         left.append(len(list(tmp_path.rglob("*.jpg"))))
-    assert [len(progress.rows) for progress in told] == [0, 4, 8, 9]
-    assert left == [9, 5, 1, 0]
+    assert [len(progress.rows) for progress in told] == [0, 4, 8, 10]
+    assert left == [10, 6, 2, 0]
     assert [progress.end for progress in told] == ["", "", "", "done"]
+    assert [progress.seconds_left for progress in told] == [None, 8 / 4 * 6, 20 / 8 * 2, 0]
+    assert "4 of 10 photos are done; about 10 seconds left" in progress_status(ENGLISH, told[1])
     assert list(tmp_path.iterdir()) == []
     alone = ensemble(Photo(picture(3)))
     of_jpeg = told[-1].rows[3].analysis
@@ -73,33 +74,17 @@ def test_what_is_kept_of_a_photo_is_small(ensemble: Ensemble, tmp_path: Path) ->
     assert batch.shown(large).token != batch.shown(large).token
 
 
-def test_broken_files_become_rows_and_stop_nothing(ensemble: Ensemble, tmp_path: Path) -> None:
-    chosen = uploaded(
-        tmp_path,
-        [
-            ("notes.jpg", b"not an image"),
-            ("a.jpg", jpeg(1)),
-            ("cut.jpg", DRAWING[:5000]),
-            ("b.jpg", jpeg(2)),
-        ],
-    )
+def test_broken_and_lost_files_become_rows_and_stop_nothing(ensemble: Ensemble, tmp_path: Path) -> None:
+    contents = [b"not an image", jpeg(1), DRAWING[:5000], b"", jpeg(2), jpeg(3)]
+    chosen = uploaded(tmp_path, [(f"{place}.jpg", data) for place, data in enumerate(contents)])
+    Path(chosen[4].path).unlink()
     *_, last = run(ensemble, chosen, tmp_path)
-    assert [row.analysis is None for row in last.rows] == [True, False, True, False]
-    assert "not a JPEG, PNG, WebP" in str(last.rows[0].error)
-    assert "damaged or cut off" in str(last.rows[2].error)
-    assert last.failed == 2
-    assert "2 of 4 photos are done; 2 could not be used" in progress_status(ENGLISH, last)
-
-
-def test_upload_that_is_empty_or_was_swept_is_explained_in_its_row(
-    ensemble: Ensemble, tmp_path: Path
-) -> None:
-    swept, empty, whole = uploaded(tmp_path, [("a.jpg", jpeg(1)), ("b.jpg", b""), ("c.jpg", jpeg(2))])
-    Path(swept.path).unlink()
-    *_, last = run(ensemble, (swept, empty, whole), tmp_path)
-    assert "no longer held" in str(last.rows[0].error)
-    assert "empty" in str(last.rows[1].error)
-    assert last.rows[2].analysis is not None
+    said = ["not a JPEG, PNG, WebP", "", "damaged or cut off", "empty", "no longer held", ""]
+    for row, sentence in zip(last.rows, said, strict=True):
+        assert (row.analysis is None) == bool(sentence)
+        assert sentence in str(row.error)
+    assert last.failed == 4
+    assert "2 of 6 photos are done; 4 could not be used" in progress_status(ENGLISH, last)
 
 
 def test_leaving_deletes_what_was_not_read(ensemble: Ensemble, tmp_path: Path) -> None:
@@ -146,13 +131,11 @@ def test_fault_gives_what_is_done_and_is_not_swallowed(
 def test_path_outside_of_the_uploads_is_refused_before_anything_is_read(
     ensemble: Ensemble, tmp_path: Path
 ) -> None:
-    foreign = tmp_path / "foreign.jpg"
-    foreign.write_bytes(DRAWING)
-    uploads = tmp_path / "uploads"
-    uploads.mkdir()
+    (foreign,) = uploaded(tmp_path, [("foreign.jpg", DRAWING)])
+    (tmp_path / "uploads").mkdir()
     with pytest.raises(ValueError, match="does not lead to an uploaded file"):
-        next(run(ensemble, (Upload(str(foreign), "foreign.jpg"),), uploads))
-    assert foreign.exists()
+        next(run(ensemble, (foreign,), tmp_path / "uploads"))
+    assert Path(foreign.path).exists()
 
 
 def test_uploads_that_wait_are_not_swept(ensemble: Ensemble, tmp_path: Path) -> None:
@@ -171,13 +154,6 @@ def test_uploads_that_wait_are_not_swept(ensemble: Ensemble, tmp_path: Path) -> 
 def test_equal_names_are_told_apart(tmp_path: Path) -> None:
     one, two = uploaded(tmp_path, [("IMG_1.jpg", jpeg(1)), ("IMG_1.jpg", jpeg(2))])
     assert (one.file, two.file) == ("IMG_1.jpg", "IMG_1.jpg (2)")
-
-
-def test_time_left_follows_from_the_rate_so_far(ensemble: Ensemble, tmp_path: Path) -> None:
-    times = iter([0.0, 8.0, 20.0])
-    told = list(run(ensemble, pictures(tmp_path, 10), tmp_path, clock=lambda: next(times)))
-    assert [progress.seconds_left for progress in told] == [None, 8 / 4 * 6, 20 / 8 * 2, 0]
-    assert "4 of 10 photos are done; about 10 seconds left" in progress_status(ENGLISH, told[1])
 
 
 @pytest.mark.parametrize(

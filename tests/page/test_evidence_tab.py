@@ -1,7 +1,8 @@
-"""The Evidence and the About tab as functions: every number is the weights' own."""
+"""The Evidence tab: every number is the weights' own."""
 
 import base64
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,16 +16,16 @@ from skin_app.ensemble import Ensemble
 from skin_app.gallery.lesion_map import Place
 from skin_app.language import ENGLISH, GERMAN, Say
 from skin_app.page import evidence_plots as plots
-from skin_app.page.build import about_panel
 from skin_app.page.evidence_tab import evidence_panel, evidence_tab
 from skin_app.photo.read import Photo
 from skin_app.skin_tone import TONES
 from skin_app.weights.evaluation import FILE, read_evaluation
 from skin_app.weights.folder import EMBEDDED, WeightsFolder, open_weights
-from skin_app.words import about as words_about
 from skin_app.words import evidence as words
 from skin_app.words.page import TAB_EVIDENCE
 from tests.tiny import picture
+
+Tab = Callable[[Say, Analysis | None], tuple[str, str]]
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +38,10 @@ def changed(weights: WeightsFolder, **parts: object) -> WeightsFolder:
     return replace(weights, contract=weights.contract.model_copy(update=parts))
 
 
-def map_of(weights: WeightsFolder, analysis: Analysis | None = None) -> str:
-    return evidence_tab(weights)(ENGLISH, analysis)[0]
+@pytest.fixture(scope="module")
+def tab(embedded: WeightsFolder) -> Tab:
+    """Map and rest of the tab of the embedded weights, drawn once for all tests."""
+    return evidence_tab(embedded)
 
 
 def test_what_the_weights_lack_is_said(ensemble: Ensemble) -> None:
@@ -78,13 +81,15 @@ def test_scores_come_from_the_contract(ensemble: Ensemble) -> None:
     assert words.NO_SCORES not in html
 
 
-def test_numbers_of_the_embedded_weights_stand_in_both_languages(embedded: WeightsFolder) -> None:
+def test_numbers_of_the_embedded_weights_stand_in_both_languages(
+    tab: Tab, embedded: WeightsFolder
+) -> None:
     scores, trust = embedded.contract.scores["views_8"]["calibrated"], embedded.contract.trust
     evaluation = read_evaluation(embedded)
     assert evaluation is not None
     assert trust is not None
     for say in (ENGLISH, GERMAN):
-        html = evidence_panel(say, embedded)
+        _, html = tab(say, None)
         assert say.percent(scores["accuracy"]) in html
         assert say.number(scores["malignant_auc"], ".3f") in html
         assert say.number(embedded.contract.training.images) in html
@@ -101,8 +106,8 @@ def test_every_name_in_the_gallery_can_be_translated() -> None:
     assert set(table["sex"]) | set(table["localization"]) | set(table["dx_type"]) <= known
 
 
-def test_every_figure_is_small_and_has_words(embedded: WeightsFolder) -> None:
-    html = "".join(evidence_tab(embedded)(ENGLISH, None))
+def test_every_figure_is_small_and_has_words(tab: Tab) -> None:
+    html = "".join(tab(ENGLISH, None))
     images = html.split("<img ")[1:]
     assert len(images) == 4
     for image in images:
@@ -121,18 +126,12 @@ CUT = """(html) => {
 
 
 @pytest.mark.parametrize("say", [ENGLISH, GERMAN])
-def test_no_table_is_cut_at_the_side_on_a_desktop(
-    visit: Page, embedded: WeightsFolder, say: Say
-) -> None:
+def test_no_table_is_cut_at_the_side_on_a_desktop(visit: Page, tab: Tab, say: Say) -> None:
     visit.get_by_role("tab", name=TAB_EVIDENCE, exact=True).click()
     expect(visit.locator("#evidence h2").first).to_be_visible()
     for width in (1024, 1200, 1280):
         visit.set_viewport_size({"width": width, "height": 900})
-        assert visit.evaluate(CUT, evidence_panel(say, embedded)) == []
-
-
-def test_each_diagnosis_has_a_sign_a_line_and_a_colour_of_its_own() -> None:
-    assert len(set(plots.SIGNS.values())) == len(set(plots.LINES.values())) == 7
+        assert visit.evaluate(CUT, tab(say, None)[1]) == []
 
 
 def test_a_drawing_speaks_the_readers_language(embedded: WeightsFolder) -> None:
@@ -144,14 +143,14 @@ def test_a_drawing_speaks_the_readers_language(embedded: WeightsFolder) -> None:
     assert "<text" not in drawn  # letters as paths
 
 
-def test_the_photo_has_a_place_between_its_neighbours(embedded: WeightsFolder) -> None:
+def test_the_photo_has_a_place_between_its_neighbours(tab: Tab, embedded: WeightsFolder) -> None:
     lesions = embedded.lesion_map()
     assert lesions is not None
-    before = map_of(embedded)
+    before, _ = tab(ENGLISH, None)
     assert words.MAP_EMPTY in before
     assert 'class="here"' not in before
     analysis = Ensemble(embedded)(Photo(picture(3)), views=1)
-    html = map_of(embedded, analysis)
+    html, _ = tab(ENGLISH, analysis)
     place = lesions.place(analysis.embedding)
     left, top = plots.on_picture(lesions, place)
     assert 0 < left < 1
@@ -163,13 +162,12 @@ def test_the_photo_has_a_place_between_its_neighbours(embedded: WeightsFolder) -
     assert (words.MAP_NOVEL in html) == analysis.assessment.novelty.is_novel
 
 
-def test_places_and_the_picture_have_the_same_corners(embedded: WeightsFolder) -> None:
+def test_signs_differ_and_places_have_the_corners_of_the_picture(embedded: WeightsFolder) -> None:
+    assert len(set(plots.SIGNS.values())) == len(set(plots.LINES.values())) == 7
     lesions = embedded.lesion_map()
     assert lesions is not None
-    (left, bottom), (right, top) = lesions.points.min(axis=0), lesions.points.max(axis=0)
-    assert plots.on_picture(
-        lesions, Place((left + right) / 2, (bottom + top) / 2, ())
-    ) == pytest.approx((0.5, 0.5))
+    x, y = (lesions.points.min(axis=0) + lesions.points.max(axis=0)) / 2
+    assert plots.on_picture(lesions, Place(x, y, ())) == pytest.approx((0.5, 0.5))
     x, y = lesions.points[lesions.points[:, 1].argmax()].tolist()
     assert plots.on_picture(lesions, Place(x, y, ()))[1] < 0.1  # shares from the top
 
@@ -180,28 +178,3 @@ def test_damaged_predictions_are_said_on_the_page(ensemble: Ensemble, tmp_path: 
     _, html = evidence_tab(replace(ensemble.weights, folder=tmp_path))(ENGLISH, None)
     assert 'role="alert"' in html
     assert "get the weights anew" in html
-
-
-def test_about_names_source_revision_data_and_licences(
-    ensemble: Ensemble, embedded: WeightsFolder
-) -> None:
-    html = about_panel(ENGLISH, embedded)
-    contract = embedded.contract
-    for text in (
-        contract.name,
-        embedded.hash,
-        contract.training.data_fingerprint,
-        contract.training.git_revision,
-        contract.training.start_weights,
-        contract.licence,
-        words_about.SOURCES["embedded"],
-        words_about.PURPOSE,
-    ):
-        assert text in html
-    assert ensemble.weights.contract.licence in about_panel(ENGLISH, ensemble.weights)
-
-
-def test_text_of_the_weights_is_escaped(ensemble: Ensemble) -> None:
-    html = about_panel(ENGLISH, changed(ensemble.weights, name="<script>", licence="<i>"))
-    assert "<script>" not in html
-    assert "<i>" not in html

@@ -2,11 +2,9 @@
 
 import csv
 import io
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pypdf import PdfReader
@@ -101,29 +99,16 @@ def test_the_command_line_writes_it_in_the_row(lenient: Ensemble, tmp_path: Path
     assert (whole["outcome"], whole["quality"]) == ("not suspicious", "no finding")
 
 
-@pytest.fixture
-def sent() -> Iterator[tuple[dict[str, Any], Path]]:
-    """The damaged photo as the machine API gets it, and the folder of uploads that it lies in."""
+def test_the_machine_api_says_so_for_one_photo_and_in_the_rows_of_several(lenient: Ensemble) -> None:
     with private_folder() as uploads:
         path = uploads / "half.jpg"
+        file = {"path": str(path), "meta": {"_type": "gradio.FileData"}}
         path.write_bytes(HALF)
-        yield {"path": str(path), "meta": {"_type": "gradio.FileData"}}, uploads
-
-
-def test_the_machine_api_says_so_for_one_photo(
-    lenient: Ensemble, sent: tuple[dict[str, Any], Path]
-) -> None:
-    file, uploads = sent
-    answer = machine.analysed(lenient, uploads, file, 1)
+        answer = machine.analysed(lenient, uploads, file, 1)
+        path.write_bytes(HALF)
+        (row,) = machine.scored(lenient, uploads, [file])
     assert (answer["outcome"], answer["reason"]) == ("uncertain", REASONS["damaged_photo"])
     assert [finding["name"] for finding in answer["quality"] or []] == [NAME]
-
-
-def test_the_machine_api_says_so_in_the_rows_of_several(
-    lenient: Ensemble, sent: tuple[dict[str, Any], Path]
-) -> None:
-    file, uploads = sent
-    (row,) = machine.scored(lenient, uploads, [file])
     assert (row["outcome"], row["quality"]) == ("uncertain", NAME)
 
 

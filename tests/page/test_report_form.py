@@ -23,13 +23,13 @@ from skin_app.report.record import Notes
 from skin_app.words import page as words
 from skin_app.words import pdf as pdf_words
 
+PHOTO = read_photo(EXAMPLES_FOLDER / "globules.jpg")
 NOON = datetime(2026, 11, 21, 12, tzinfo=timezone.utc)
 
 
 @pytest.fixture(scope="module")
 def shown(ensemble: Ensemble) -> Shown:
-    photo = read_photo(EXAMPLES_FOLDER / "globules.jpg")
-    return Shown(for_display(photo), ensemble(photo))
+    return Shown(for_display(PHOTO), ensemble(PHOTO))
 
 
 def files_in(html: str) -> dict[str, bytes]:
@@ -61,44 +61,29 @@ def test_three_files_with_the_same_numbers(shown: Shown) -> None:
     assert "<b>grew</b>" in page.extract_text()
 
 
-def test_the_map_is_of_the_first_diagnosis(shown: Shown) -> None:
-    assert shown.analysis.maps is not None
-    turned = replace(shown, analysis=replace(shown.analysis, maps=shown.analysis.maps[::-1]))
-    pages = [downloads(ENGLISH, each, made_at=NOON) for each in (shown, turned)]
-    one, other = (files_in(page)["lesion-report-2026-11-21.pdf"] for page in pages)
-    assert one != other
-
-
-def test_a_quick_answer_has_a_report_without_a_map(ensemble: Ensemble, shown: Shown) -> None:
-    photo = read_photo(EXAMPLES_FOLDER / "globules.jpg")
-    quick = Shown(shown.photo, next(iter(ensemble.refine(photo))))
-    files = files_in(downloads(ENGLISH, quick, made_at=NOON))
-    made = json.loads(files["lesion-report-2026-11-21.json"])
-    assert (made["views"], made["maps"]) == (1, None)
-    (page,) = PdfReader(io.BytesIO(files["lesion-report-2026-11-21.pdf"])).pages
-    text = " ".join(page.extract_text().split())
-    assert pdf_words.NO_MAP in text
-    assert pdf_words.MAP_MEANING not in text
-
-
-def test_the_pdf_speaks_the_readers_language_and_the_json_english(shown: Shown) -> None:
+def test_a_quick_answer_has_a_report_without_a_map_in_the_readers_language(
+    ensemble: Ensemble, shown: Shown
+) -> None:
+    quick = replace(shown, analysis=next(iter(ensemble.refine(PHOTO))))
     german = Say("de", {pdf_words.RANKING: "Sieben Diagnosen, gereiht"}, ",", ".")
-    files = files_in(downloads(german, shown, made_at=NOON))
-    (page,) = PdfReader(io.BytesIO(files["lesion-report-2026-11-21.pdf"])).pages
-    assert "Sieben Diagnosen, gereiht" in page.extract_text()
-    made = json.loads(files["lesion-report-2026-11-21.json"])
-    assert made == record(shown.analysis, NOON)
+    texts, made = [], []
+    for each in (shown, quick):
+        files = files_in(downloads(german, each, made_at=NOON))
+        (page,) = PdfReader(io.BytesIO(files["lesion-report-2026-11-21.pdf"])).pages
+        texts.append(" ".join(page.extract_text().split()))
+        made.append(json.loads(files["lesion-report-2026-11-21.json"]))
+    assert all("Sieben Diagnosen, gereiht" in text for text in texts)
+    assert [pdf_words.NO_MAP in text for text in texts] == [False, True]
+    assert [pdf_words.MAP_MEANING in text for text in texts] == [True, False]
+    assert made == [record(each.analysis, NOON) for each in (shown, quick)]  # in English
+    assert (made[1]["views"], made[1]["maps"]) == (1, None)
 
 
-def test_without_a_given_time_it_is_of_today(shown: Shown) -> None:
+def test_without_a_given_time_it_is_of_today_and_a_forgotten_photo_is_explained(shown: Shown) -> None:
     before = datetime.now(timezone.utc).replace(microsecond=0)
-    files = files_in(downloads(ENGLISH, shown))
-    (text,) = (data for name, data in files.items() if name.endswith(".json"))
+    (text,) = (data for name, data in files_in(downloads(ENGLISH, shown)).items() if "json" in name)
     made_at = datetime.fromisoformat(json.loads(text)["made_at"])
     assert before <= made_at <= datetime.now(timezone.utc)
-
-
-def test_a_forgotten_photo_is_explained() -> None:
     html = downloads(ENGLISH, None)
     assert words.NO_LONGER_HELD in html
     assert 'role="alert"' in html

@@ -6,12 +6,11 @@ import io
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from html import unescape
 
 import numpy as np
 import pytest
 
-from skin_app.diagnoses import CODES, DIAGNOSES
+from skin_app.diagnoses import CODES
 from skin_app.ensemble import Ensemble
 from skin_app.language import ENGLISH, Say
 from skin_app.page import batch
@@ -29,8 +28,6 @@ from skin_app.photo.read import PhotoError
 from skin_app.report.json_and_csv import CSV_COLUMNS
 from skin_app.words import several as words
 from tests.page.test_batch import jpeg, uploaded
-
-Answering = Callable[[int, str, str], Row]
 
 
 @pytest.mark.parametrize(
@@ -63,30 +60,20 @@ def rows(ensemble: Ensemble, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     return ranked(last.rows)
 
 
-def test_rows_are_ranked_by_malignant_probability_and_failed_ones_come_last(
-    rows: tuple[Row, ...],
-) -> None:
+def test_table_and_gallery_show_every_photo_by_malignant_probability(rows: tuple[Row, ...]) -> None:
     shares = [row.analysis.malignant_probability for row in rows if row.analysis]
     assert shares == sorted(shares, reverse=True)
     assert rows[-1].file == "notes.jpg"
-
-
-def test_table_names_every_row_and_opens_those_with_an_answer(rows: tuple[Row, ...]) -> None:
     html = batch_result(ENGLISH, rows)
-    table = html[html.index("<tbody>") : html.index("</tbody>")]
-    assert re.findall(r'data-row="(\d)"', table) == ["0", "1", "2", "3", "4"]
+    table, gallery = html.split('class="gallery"')
+    for part in (table, gallery):  # those with an answer open it
+        assert re.findall(r'data-row="(\d)"', part) == ["0", "1", "2", "3", "4"]
+        assert part.count("<img") == 5
     assert "6." in table
     assert "not a JPEG, PNG, WebP" in table
     assert "<b>=1" not in html
     assert "&lt;b&gt;=1+1 &amp; &#39;x&#39;.jpg" in table
-    assert table.count("<img") == 5
-
-
-def test_gallery_has_the_same_order_and_says_what_it_shows(rows: tuple[Row, ...]) -> None:
-    _, gallery = batch_result(ENGLISH, rows).split('class="gallery"')
-    assert re.findall(r'data-row="(\d)"', gallery) == ["0", "1", "2", "3", "4"]
     alts = re.findall(r'alt="([^"]+)"', gallery)
-    assert len(alts) == 5
     assert all(alt.startswith(f"Photo {place}, ") for place, alt in enumerate(alts, start=1))
 
 
@@ -107,21 +94,9 @@ def test_download_is_the_reports_csv_in_the_tables_order(rows: tuple[Row, ...]) 
     read = list(csv.DictReader(io.StringIO(data)))
     assert list(read[0]) == list(CSV_COLUMNS)
     assert [row["file"].lstrip("'") for row in read] == [row.file for row in rows]
-    first = rows[0].analysis
-    assert first is not None
-    assert float(read[0]["malignant_probability"]) == pytest.approx(
-        first.malignant_probability, abs=1e-6
-    )
+    malignant = rows[0].analysis and rows[0].analysis.malignant_probability
+    assert float(read[0]["malignant_probability"]) == pytest.approx(malignant, abs=1e-6)
     assert read[-1]["error"] == str(rows[-1].error)
-
-
-def test_rows_without_limits_say_that_there_is_no_outcome(rows: tuple[Row, ...]) -> None:
-    analysis = rows[0].analysis
-    assert analysis is not None
-    bare = replace(rows[0], analysis=replace(analysis, assessment=None))
-    html = batch_result(ENGLISH, [bare])
-    assert words.NO_OUTCOME in html
-    assert words.NOT_CHECKED in html
 
 
 def test_rows_that_are_gone_or_have_no_answer_do_not_open(rows: tuple[Row, ...]) -> None:
@@ -135,105 +110,91 @@ def test_two_hundred_rows_are_a_small_page(rows: tuple[Row, ...]) -> None:
     assert np.mean([len(row.thumbnail) for row in rows if row.analysis]) < 5000
 
 
-@pytest.fixture(scope="module")
-def answering(rows: tuple[Row, ...]) -> Answering:
-    """One of the rows as if its networks were sure of one diagnosis, with an outcome."""
-
-    def row(place: int, code: str, outcome: str) -> Row:
-        analysis = rows[place].analysis
-        assert analysis is not None
-        assert analysis.assessment is not None
-        probabilities = np.full(7, 0.02)
-        probabilities[CODES.index(code)] = 0.88
-        malignant = float(probabilities[[0, 1, 4]].sum())
-        decision = replace(analysis.assessment.decision, outcome=outcome, agreement=1.0)
-        assessment = replace(analysis.assessment, decision=decision)
-        analysis = replace(
-            analysis,
-            probabilities=probabilities,
-            malignant_probability=malignant,
-            assessment=assessment,
-        )
-        return replace(rows[place], analysis=analysis)
-
-    return row
+def answering(row: Row, code: str, outcome: str) -> Row:
+    """A row as if its networks were sure of one diagnosis, with an outcome."""
+    analysis = row.analysis
+    assert analysis is not None
+    assert analysis.assessment is not None
+    probabilities = np.full(7, 0.02)
+    probabilities[CODES.index(code)] = 0.88
+    malignant = float(probabilities[[0, 1, 4]].sum())
+    decision = replace(analysis.assessment.decision, outcome=outcome, agreement=1.0)
+    assessment = replace(analysis.assessment, decision=decision)
+    changed = {"probabilities": probabilities, "malignant_probability": malignant}
+    return replace(row, analysis=replace(analysis, assessment=assessment, **changed))
 
 
-def test_agreement_is_said_with_the_average_and_what_it_ranges_over(
-    ensemble: Ensemble, answering: Answering
+@pytest.mark.parametrize(
+    ("answers", "said", "unsaid"),
+    [
+        (
+            ["mel suspicious"] * 3,
+            [
+                *(words.AGREEMENT, words.SAME_FIRST, words.SAME_OUTCOME, "Average of 3 photos"),
+                *("single photos of 8 views", "88.0\u00a0% to 88.0\u00a0%"),
+            ],
+            [],
+        ),
+        (
+            ["mel suspicious", "nv not suspicious", "nv not suspicious"],
+            [
+                words.DISAGREEMENT,
+                "disagree on the outcome: 2 × Not suspicious, 1 × Suspicious",
+                "disagree on the first diagnosis: 2 × Melanocytic naevus, 1 × Melanoma",
+            ],
+            [],
+        ),
+        (
+            ["mel suspicious", "nv not dermatoscopic", "mel suspicious"],
+            [words.LEFT_OUT.format(files="1.jpg"), "Average of 2 photos"],
+            [],
+        ),
+        (["mel suspicious", "nv not dermatoscopic"], [words.JOINT_OF_ONE], [words.AGREEMENT]),
+        (
+            ["nv not dermatoscopic"] * 2,
+            [words.JOINT_OF_REFUSED, 'class="panel several outcome not-dermatoscopic"'],
+            [words.AGREEMENT],
+        ),
+    ],
+)
+def test_the_joint_answer_says_how_far_the_photos_agree(
+    ensemble: Ensemble, rows: tuple[Row, ...], answers: list[str], said: list[str], unsaid: list[str]
 ) -> None:
-    photos = [answering(place, "mel", "suspicious") for place in range(3)]
+    photos = [
+        answering(replace(rows[place], file=f"{place}.jpg"), *answer.split(" ", 1))
+        for place, answer in enumerate(answers)
+    ]
     html = angles_result(ENGLISH, ensemble, photos)
-    assert words.AGREEMENT in html
-    assert words.SAME_FIRST in html
-    assert words.SAME_OUTCOME in html
-    assert "Average of 3 photos" in html
-    assert "single photos of 8 views" in html
+    assert [sentence for sentence in said if sentence not in html] == []
+    assert [sentence for sentence in unsaid if sentence in html] == []
     joint = html[html.index("<caption>") : html.index('class="total"')]
     assert joint.count("<tr>") == 1 + 7
-    assert "88.0\N{NO-BREAK SPACE}% to 88.0\N{NO-BREAK SPACE}%" in joint
 
 
-def test_disagreement_is_said_with_who_says_what(ensemble: Ensemble, answering: Answering) -> None:
-    photos = [
-        answering(0, "mel", "suspicious"),
-        answering(1, "nv", "not suspicious"),
-        answering(2, "nv", "not suspicious"),
-    ]
-    html = angles_result(ENGLISH, ensemble, photos)
-    assert words.DISAGREEMENT in html
-    assert "disagree on the outcome: 2 × Not suspicious, 1 × Suspicious" in html
-    nevus, melanoma = (DIAGNOSES[CODES.index(code)].name for code in ("nv", "mel"))
-    assert f"disagree on the first diagnosis: 2 × {nevus}, 1 × {melanoma}" in html
-
-
-def test_photo_that_is_not_dermatoscopic_is_named_and_left_out(
-    ensemble: Ensemble, answering: Answering
-) -> None:
-    photos = [
-        answering(0, "mel", "suspicious"),
-        answering(1, "nv", "not dermatoscopic"),
-        answering(2, "mel", "suspicious"),
-    ]
-    html = angles_result(ENGLISH, ensemble, photos)
-    assert words.LEFT_OUT.format(files=photos[1].file) in html
-    assert "Average of 2 photos" in html
-    alone = angles_result(ENGLISH, ensemble, photos[:2])
-    assert words.JOINT_OF_ONE in alone
-    assert words.AGREEMENT not in alone
-
-
-def test_lesion_of_refused_photos_alone_is_refused(ensemble: Ensemble, answering: Answering) -> None:
-    photos = [answering(place, "nv", "not dermatoscopic") for place in (0, 1)]
-    html = angles_result(ENGLISH, ensemble, photos)
-    assert words.JOINT_OF_REFUSED in html
-    assert 'class="panel several outcome not-dermatoscopic"' in html
-
-
-def test_same_picture_under_two_names_counts_once(ensemble: Ensemble, rows: tuple[Row, ...]) -> None:
-    copy = replace(rows[0], file="copy.jpg")
-    html = angles_result(ENGLISH, ensemble, [rows[0], copy, rows[1]])
-    assert f"copy.jpg is the same picture as {rows[0].file}" in unescape(html)
-    assert "Average of 2 photos" in html
-    assert "there are 1" in angles_result(ENGLISH, ensemble, [rows[0], copy])
-
-
-def test_broken_photo_is_named_and_the_others_are_averaged(
+def test_broken_photos_and_a_picture_under_two_names_do_not_count(
     ensemble: Ensemble, rows: tuple[Row, ...]
 ) -> None:
     broken = Row("<i>.jpg", error=PhotoError("The file is empty."))
-    html = angles_result(ENGLISH, ensemble, [rows[0], broken, rows[1]])
-    assert "Could not be used: &lt;i&gt;.jpg. The file is empty." in html
-    assert "Average of 2 photos" in html
-    assert "An average takes 2 photos" in angles_result(ENGLISH, ensemble, [rows[0], broken])
+    for other, said in (
+        (broken, "Could not be used: &lt;i&gt;.jpg. The file is empty."),
+        (replace(rows[1], file="copy.jpg"), f"copy.jpg is the same picture as {rows[1].file}"),
+    ):
+        html = angles_result(ENGLISH, ensemble, [rows[1], other, rows[2]])
+        assert said in html
+        assert "Average of 2 photos" in html
+        alone = angles_result(ENGLISH, ensemble, [rows[1], other])
+        assert "An average takes 2 photos that can be used, and there are 1" in alone
 
 
-def test_weights_without_limits_still_give_an_average(
+def test_weights_without_limits_still_give_answers_without_an_outcome(
     ensemble: Ensemble, rows: tuple[Row, ...]
 ) -> None:
     bare = [
         replace(row, analysis=replace(row.analysis, assessment=None)) for row in rows if row.analysis
     ]
+    html = batch_result(ENGLISH, bare)
+    assert words.NO_OUTCOME in html
+    assert words.NOT_CHECKED in html
     html = angles_result(ENGLISH, ensemble, bare)
     assert words.NO_OUTCOME in html
     assert "Average of 5 photos" in html

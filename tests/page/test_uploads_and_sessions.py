@@ -10,6 +10,8 @@ import pytest
 from skin_app.page import uploads_and_sessions as sessions
 from skin_app.page.uploads_and_sessions import (
     PREFIX,
+    VISITORS,
+    Desk,
     delete,
     private_folder,
     read,
@@ -89,3 +91,35 @@ def test_files_of_a_long_upload_are_not_swept_before_the_last_has_arrived(tmp_pa
         long_ago = time.time() - 60 * minutes
         os.utime(arriving, (long_ago, long_ago))
         assert sweep(tmp_path) == swept
+
+
+def test_files_are_given_back_for_deletion_once() -> None:
+    desk = Desk()
+    desk.hold("visitor", "one")
+    desk.hold("visitor", "two")
+    desk.put("visitor", None)
+    assert desk.release("other") == []
+    assert desk.release("visitor") == ["one", "two"]
+    assert desk.release("visitor") == []
+
+
+def test_a_photo_that_took_longer_to_read_does_not_replace_what_was_chosen_after_it() -> None:
+    desk = Desk()
+    large, removed = desk.turn(), desk.turn()
+    assert desk.put("visitor", None, removed)
+    assert desk.put("other", b"photo", large)
+    assert not desk.put("visitor", b"large", large)
+    assert not desk.knows("visitor")
+    assert desk.put("visitor", b"next", desk.turn())
+    assert desk.waits("visitor")
+
+
+def test_the_desk_holds_a_bounded_number_of_visitors() -> None:
+    desk = Desk()
+    for number in range(VISITORS + 3):
+        desk.put(str(number), b"photo")
+    assert not desk.knows("0")
+    assert desk.take("2") is None
+    assert desk.take("3") is not None
+    desk.forget("3")
+    assert not desk.knows("3")
