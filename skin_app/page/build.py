@@ -12,7 +12,7 @@ from skin_app.page.api import add_endpoints
 from skin_app.page.evidence_tab import evidence_tab
 from skin_app.page.labels import Labels, spoken
 from skin_app.page.one_photo_handlers import Shown
-from skin_app.page.one_photo_tab import build_one_photo
+from skin_app.page.one_photo_tab import OnePhotoTab
 from skin_app.page.queues import QUIET, UPLOADS
 from skin_app.page.several_tab import build_several
 from skin_app.page.templates import fill, status
@@ -40,7 +40,7 @@ def build_page(
         loading = labels.html(lambda say: status(say(words.LOADING)))
         with gr.Tabs():
             with gr.Tab(labels(words.TAB_ONE), id="one"):
-                shown = build_one_photo(ensemble, uploads, pictures, labels, desk)
+                one_photo = OnePhotoTab(ensemble, uploads, pictures, labels, desk)
             with gr.Tab(labels(words.TAB_SEVERAL), id="several"):
                 build_several(ensemble, uploads, pictures, labels)
             with gr.Tab(labels(words.TAB_EVIDENCE), id="evidence") as evidence:
@@ -55,7 +55,7 @@ def build_page(
         def on_about(request: gr.Request) -> str:
             return about_panel(spoken(request), ensemble.weights)
 
-        evidence.select(on_evidence, shown, [place, scores], **UPLOADS, **QUIET)
+        evidence.select(on_evidence, one_photo.shown, [place, scores], **UPLOADS, **QUIET)
         about.select(on_about, None, told, **UPLOADS, **QUIET)
         add_endpoints(ensemble, uploads)
         page.unload(_forgetting(page, desk, uploads))

@@ -34,171 +34,199 @@ element.addEventListener('click', (event) => {
 """
 
 
-def build_one_photo(
-    ensemble: Ensemble, uploads: Path, pictures: LesionPictures, labels: Labels, desk: Desk
-) -> gr.State:
-    """Everything of the tab; returns the state that holds what is shown (`Shown` or None)."""
-    with gr.Row(equal_height=False, elem_id="top"):
-        with gr.Column(scale=5, min_width=280, elem_classes="side"):
-            photo = gr.Image(
-                label=labels(words.PHOTO_LABEL),
-                type="filepath",
-                image_mode=None,
-                sources=["upload", "clipboard", "webcam"],
-                webcam_options=gr.WebcamOptions(mirror=False),
-                buttons=[],
-                height=300,
-                alt_text=labels(words.CHOSEN_PHOTO),
-                elem_id="photo",
-            )
-            analyse = gr.Button(
-                labels(words.ANALYSE), variant="secondary", size="sm", elem_id="analyse"
-            )
-            figure = Fragment(visible=False, elem_id="map")
-            examples = Fragment(labels.html(_examples), js_on_load=EXAMPLE_CLICK, elem_id="examples")
-        with gr.Column(scale=7, min_width=280, elem_classes="side"):
-            told = Fragment(labels.html(lambda say: status(say(words.IDLE))), elem_id="status")
-            intro = Fragment(f'<section class="panel">{labels(words.INTRO)}</section>', elem_id="intro")
-            outcome = Fragment(visible=False, elem_id="outcome")
-            ranking = Fragment(visible=False, elem_id="ranking")
-            points = Fragment(visible=False, elem_id="points")
-            prevalence = gr.Slider(
-                1,
-                99,
-                round(100 * common_share(ensemble)),
-                step=1,
-                label=labels(words.PREVALENCE),
-                visible=False,
-                elem_id="prevalence",
-            )
-    with gr.Column(visible=False) as details:
-        similar = Fragment(elem_id="similar")
-        members = Fragment(elem_id="members")
-        with gr.Accordion(labels(words.CORRECTIONS_TITLE), open=False, elem_id="corrections"):
-            Fragment(f'<p class="quiet">{labels(words.CORRECTIONS_INTRO)}</p>')
-            correction = gr.Radio(
-                [(labels(words.CORRECTIONS[name]), name) for name in CORRECTIONS],
-                label=labels(words.CORRECTION),
-                elem_id="correction",
-            )
-            comparison = Fragment(elem_id="comparison")
-        shown = gr.State(None)
-        report = build_report(shown, pictures, labels, desk)
-    result = [told, intro, outcome, ranking, details, figure, members, points, prevalence, similar]
-    result += [correction, comparison, *report, shown]
+class OnePhotoTab:
+    """The tab; to be made inside it. `shown`: the state that holds what is shown (`Shown` or None)."""
 
-    def emptied(said: str) -> dict[Any, Any]:
+    def __init__(
+        self, ensemble: Ensemble, uploads: Path, pictures: LesionPictures, labels: Labels, desk: Desk
+    ) -> None:
+        """`uploads`: the private folder of gradio's uploads."""
+        self.ensemble, self.uploads, self.pictures, self.desk = ensemble, uploads, pictures, desk
+        self.shown = gr.State(None)
+        with gr.Row(equal_height=False, elem_id="top"):
+            with gr.Column(scale=5, min_width=280, elem_classes="side"):
+                self.photo = gr.Image(
+                    label=labels(words.PHOTO_LABEL),
+                    type="filepath",
+                    image_mode=None,
+                    sources=["upload", "clipboard", "webcam"],
+                    webcam_options=gr.WebcamOptions(mirror=False),
+                    buttons=[],
+                    height=300,
+                    alt_text=labels(words.CHOSEN_PHOTO),
+                    elem_id="photo",
+                )
+                self.analyse = gr.Button(
+                    labels(words.ANALYSE), variant="secondary", size="sm", elem_id="analyse"
+                )
+                self.figure = Fragment(visible=False, elem_id="map")
+                self.examples = Fragment(
+                    labels.html(_examples), js_on_load=EXAMPLE_CLICK, elem_id="examples"
+                )
+            with gr.Column(scale=7, min_width=280, elem_classes="side"):
+                self.status = Fragment(
+                    labels.html(lambda say: status(say(words.IDLE))), elem_id="status"
+                )
+                self.intro = Fragment(
+                    f'<section class="panel">{labels(words.INTRO)}</section>', elem_id="intro"
+                )
+                self.outcome = Fragment(visible=False, elem_id="outcome")
+                self.ranking = Fragment(visible=False, elem_id="ranking")
+                self.points = Fragment(visible=False, elem_id="points")
+                self.prevalence = gr.Slider(
+                    1,
+                    99,
+                    round(100 * common_share(ensemble)),
+                    step=1,
+                    label=labels(words.PREVALENCE),
+                    visible=False,
+                    elem_id="prevalence",
+                )
+        with gr.Column(visible=False) as self.details:
+            self.similar = Fragment(elem_id="similar")
+            self.members = Fragment(elem_id="members")
+            with gr.Accordion(labels(words.CORRECTIONS_TITLE), open=False, elem_id="corrections"):
+                Fragment(f'<p class="quiet">{labels(words.CORRECTIONS_INTRO)}</p>')
+                self.correction = gr.Radio(
+                    [(labels(words.CORRECTIONS[name]), name) for name in CORRECTIONS],
+                    label=labels(words.CORRECTION),
+                    elem_id="correction",
+                )
+                self.comparison = Fragment(elem_id="comparison")
+            self.report = build_report(self.shown, pictures, labels, desk)
+        self._listen()
+
+    def _listen(self) -> None:
+        """Connects the events with their handlers."""
+        at_once, networks = {**UPLOADS, **QUIET}, {**NETWORKS, **QUIET}
+        chosen = {**at_once, **UNDECODED, "trigger_mode": "multiple"}
+        result, points = list(self._emptied("")), [self.shown, self.prevalence]
+        received = [
+            self.photo.input(self._on_photo, [self.photo], [self.photo, *result], **chosen),
+            self.examples.click(self._on_example, None, [self.photo, *result], **chosen),
+        ]
+        answered = [
+            event.then(
+                self._on_received, [self.prevalence], result, trigger_mode="multiple", **networks
+            )
+            for event in received
+        ]
+        answered.append(
+            self.analyse.click(self._on_analyse, points, result, trigger_mode="once", **networks)
+        )
+        for event in answered:
+            event.then(self._on_answered, points, self.points, **at_once)
+        # not `release`: a slider that is moved by keys is never released
+        self.prevalence.input(
+            self._on_points, points, self.points, trigger_mode="always_last", **at_once
+        )
+        self.correction.input(
+            self._on_correction,
+            [self.shown, self.correction],
+            self.comparison,
+            trigger_mode="always_last",
+            **networks,
+        )
+
+    def _emptied(self, said: str) -> dict[Any, Any]:
         """The page without a result; `said`: the status line."""
+        hidden = (self.outcome, self.ranking, self.figure, self.points)
         return {
-            told: said,
-            intro: gr.HTML(visible=True),
-            **{panel: gr.HTML("", visible=False) for panel in (outcome, ranking, figure, points)},
-            **dict.fromkeys((details, prevalence), gr.update(visible=False)),
-            **dict.fromkeys((members, similar, comparison, *report), ""),
-            correction: None,
-            shown: None,
+            self.status: said,
+            self.intro: gr.HTML(visible=True),
+            **{panel: gr.HTML("", visible=False) for panel in hidden},
+            **dict.fromkeys((self.details, self.prevalence), gr.update(visible=False)),
+            **dict.fromkeys((self.members, self.similar, self.comparison, *self.report), ""),
+            self.correction: None,
+            self.shown: None,
         }
 
-    def filled(say: Say, said: str, photo: Shown, percent: float) -> dict[Any, Any]:
+    def _filled(self, say: Say, said: str, shown: Shown, percent: float) -> dict[Any, Any]:
         """The page with a result; what the visitor chose and typed meanwhile stays."""
-        analysis = photo.analysis
+        analysis = shown.analysis
         thresholds = panels.thresholds_panel(say, analysis, percent / 100)
         return {
-            told: said,
-            intro: gr.HTML(visible=False),
-            outcome: gr.HTML(panels.outcome_panel(say, analysis), visible=True),
-            ranking: gr.HTML(panels.ranking_panel(say, analysis, photo.token), visible=True),
-            figure: gr.HTML(map_figure(say, photo.photo, analysis, photo.token), visible=True),
-            points: gr.HTML(thresholds, visible=bool(thresholds)),
-            prevalence: gr.Slider(visible=bool(analysis.operating_points)),
-            details: gr.Column(visible=True),
-            members: panels.members_panel(say, analysis),
-            similar: panels.similar_lesions(say, analysis.similar, pictures),
-            report[-1]: "",  # the downloads
-            shown: photo,
+            self.status: said,
+            self.intro: gr.HTML(visible=False),
+            self.outcome: gr.HTML(panels.outcome_panel(say, analysis), visible=True),
+            self.ranking: gr.HTML(panels.ranking_panel(say, analysis, shown.token), visible=True),
+            self.figure: gr.HTML(map_figure(say, shown.photo, analysis, shown.token), visible=True),
+            self.points: gr.HTML(thresholds, visible=bool(thresholds)),
+            self.prevalence: gr.Slider(visible=bool(analysis.operating_points)),
+            self.details: gr.Column(visible=True),
+            self.members: panels.members_panel(say, analysis),
+            self.similar: panels.similar_lesions(say, analysis.similar, self.pictures),
+            self.report[-1]: "",  # the downloads
+            self.shown: shown,
         }
 
-    def on_points(shown: Shown | None, percent: float, request: gr.Request) -> str:
+    def _drawn(self, say: Say, answered: Answered, percent: float, request: gr.Request) -> Any:
+        if answered.shown is None:
+            return self._emptied(answered.status)
+        outputs = self._filled(say, answered.status, answered.shown, percent)  # which takes a moment
+        return outputs if self.desk.wants(visitor_of(request), answered.shown.token) else gr.skip()
+
+    def _read(self, received: Received, turn: int, request: gr.Request) -> dict[Any, Any]:
+        if not self.desk.put(visitor_of(request), received.data, turn):
+            return gr.skip()
+        preview = received.preview and {"url": received.preview, "orig_name": "photo.jpg"}
+        return {self.photo: preview, **self._emptied(received.status)}
+
+    def _on_photo(self, upload: dict[str, Any] | None, request: gr.Request) -> dict[Any, Any]:
+        turn, path = self.desk.turn(), upload["path"] if upload else None
+        received = handlers.receive(spoken(request), path, self.uploads)
+        if path is not None:
+            self.desk.hold(visitor_of(request), path)
+        outputs = self._read(received, turn, request)
+        if upload is None:
+            # gradio empties the field, and says so, before it pastes: what is pasted stays
+            outputs.pop(self.photo, None)
+        return outputs
+
+    def _on_example(self, event: gr.EventData, request: gr.Request) -> dict[Any, Any]:
+        received = handlers.receive_example(spoken(request), int(event.index))
+        return self._read(received, self.desk.turn(), request)
+
+    def _on_received(self, percent: float, request: gr.Request) -> Iterator[Any]:
+        say, visitor, token = spoken(request), visitor_of(request), ""
+        for path in self.desk.release(visitor):
+            delete(path, self.uploads)
+        yield gr.skip()
+        for answered in handlers.answer(say, self.ensemble, self.desk, visitor):
+            token = answered.shown.token if answered.shown else ""
+            yield self._drawn(say, answered, percent, request)
+        # At the end gradio sends the last output again. If that is an older photo's answer, a skip must
+        # replace it; but only then, because an output right after an answer empties that answer in the
+        # browser before it is drawn.
+        if token and not self.desk.wants(visitor, token):
+            yield gr.skip()
+
+    def _on_analyse(self, shown: Shown | None, percent: float, request: gr.Request) -> Iterator[Any]:
+        say = spoken(request)
+        answered = handlers.again(say, self.desk, visitor_of(request), shown)
+        if answered is None:
+            yield from self._on_received(percent, request)
+        else:
+            yield self._drawn(say, answered, percent, request)
+
+    def _on_points(self, shown: Shown | None, percent: float, request: gr.Request) -> str:
         say = spoken(request)
         if shown is None:
             return status(say(words.NO_LONGER_HELD), level="error")
         return panels.thresholds_panel(say, shown.analysis, percent / 100)
 
-    def drawn(say: Say, answered: Answered, percent: float, request: gr.Request) -> Any:
-        if answered.shown is None:
-            return emptied(answered.status)
-        outputs = filled(say, answered.status, answered.shown, percent)  # which takes a moment
-        return outputs if desk.wants(visitor_of(request), answered.shown.token) else gr.skip()
-
-    def read(received: Received, turn: int, request: gr.Request) -> dict[Any, Any]:
-        if not desk.put(visitor_of(request), received.data, turn):
-            return gr.skip()
-        preview = received.preview and {"url": received.preview, "orig_name": "photo.jpg"}
-        return {photo: preview, **emptied(received.status)}
-
-    def on_photo(upload: dict[str, Any] | None, request: gr.Request) -> dict[Any, Any]:
-        turn, path = desk.turn(), upload["path"] if upload else None
-        received = handlers.receive(spoken(request), path, uploads)
-        if path is not None:
-            desk.hold(visitor_of(request), path)
-        outputs = read(received, turn, request)
-        if upload is None:
-            # gradio empties the field, and says so, before it pastes: what is pasted stays
-            outputs.pop(photo, None)
-        return outputs
-
-    def on_example(event: gr.EventData, request: gr.Request) -> dict[Any, Any]:
-        return read(handlers.receive_example(spoken(request), int(event.index)), desk.turn(), request)
-
-    def on_received(percent: float, request: gr.Request) -> Iterator[Any]:
-        say, visitor, token = spoken(request), visitor_of(request), ""
-        for path in desk.release(visitor):
-            delete(path, uploads)
-        yield gr.skip()
-        for answered in handlers.answer(say, ensemble, desk, visitor):
-            token = answered.shown.token if answered.shown else ""
-            yield drawn(say, answered, percent, request)
-        # At the end gradio sends the last output again. If that is an older photo's answer, a skip must
-        # replace it; but only then, because an output right after an answer empties that answer in the
-        # browser before it is drawn.
-        if token and not desk.wants(visitor, token):
-            yield gr.skip()
-
-    def on_analyse(shown: Shown | None, percent: float, request: gr.Request) -> Iterator[Any]:
-        say = spoken(request)
-        answered = handlers.again(say, desk, visitor_of(request), shown)
-        if answered is None:
-            yield from on_received(percent, request)
-        else:
-            yield drawn(say, answered, percent, request)
-
-    def on_answered(shown: Shown | None, percent: float, request: gr.Request) -> Any:
+    def _on_answered(self, shown: Shown | None, percent: float, request: gr.Request) -> Any:
         # the slider may have been moved since the answer was requested
-        return gr.skip() if shown is None else on_points(shown, percent, request)
+        return gr.skip() if shown is None else self._on_points(shown, percent, request)
 
-    def on_correction(shown: Shown | None, name: str | None, request: gr.Request) -> Iterator[Any]:
+    def _on_correction(
+        self, shown: Shown | None, name: str | None, request: gr.Request
+    ) -> Iterator[Any]:
         say = spoken(request)
         yield status(say(words.CORRECTING))
-        compared = handlers.compare(say, ensemble, shown, name)
-        newest = shown is None or desk.wants(visitor_of(request), shown.token)
+        compared = handlers.compare(say, self.ensemble, shown, name)
+        newest = shown is None or self.desk.wants(visitor_of(request), shown.token)
         yield compared if newest else gr.skip()
-
-    received = [photo, *result]
-    for listen, fn, inputs in ((photo.input, on_photo, [photo]), (examples.click, on_example, None)):
-        listen(fn, inputs, received, trigger_mode="multiple", **UNDECODED, **UPLOADS, **QUIET).then(
-            on_received, [prevalence], result, trigger_mode="multiple", **NETWORKS, **QUIET
-        ).then(on_answered, [shown, prevalence], points, **UPLOADS, **QUIET)
-    analyse.click(
-        on_analyse, [shown, prevalence], result, trigger_mode="once", **NETWORKS, **QUIET
-    ).then(on_answered, [shown, prevalence], points, **UPLOADS, **QUIET)
-    # not `release`: a slider that is moved by keys is never released
-    prevalence.input(
-        on_points, [shown, prevalence], points, trigger_mode="always_last", **UPLOADS, **QUIET
-    )
-    correction.input(
-        on_correction, [shown, correction], comparison, trigger_mode="always_last", **NETWORKS, **QUIET
-    )
-    return shown
 
 
 def common_share(ensemble: Ensemble) -> float:

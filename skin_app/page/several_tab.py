@@ -92,113 +92,132 @@ def build_several(ensemble: Ensemble, uploads: Path, pictures: LesionPictures, l
     with gr.Tabs():
         for mode in (ANGLES, BATCH):
             with gr.Tab(labels(mode.tab), id=mode.name):
-                _build(mode, ensemble, uploads, pictures, labels)
+                SeveralPhotos(mode, ensemble, uploads, pictures, labels)
 
 
-def _build(
-    mode: Mode, ensemble: Ensemble, uploads: Path, pictures: LesionPictures, labels: Labels
-) -> None:
-    """Fields and events of one mode; its elements are named "several-{mode}-...".
+class SeveralPhotos:
+    """Fields and events of one mode; its elements are named "several-{mode}-..."."""
 
-    During a run, `stops` holds its stop signal by session, and `following` the files that were chosen
-    meanwhile for the next run, which are not swept away.
-    """
-    name = f"several-{mode.name}"
-    stops: dict[str, threading.Event] = {}
-    following: dict[str, tuple[Upload, ...]] = {}
-    intro = labels.html(lambda say: say(mode.intro, **mode.limits))
-    Fragment(f'<p class="intro">{intro}</p>')
-    files = gr.File(
-        label=labels.html(lambda say: say(mode.files, **mode.limits)),
-        file_count="multiple",
-        height=180,
-        elem_id=f"{name}-files",
-    )
-    with gr.Row():
-        start = gr.Button(labels(mode.start), variant="primary", elem_id=f"{name}-start")
-        cancel = gr.Button(labels(words.CANCEL), visible=False, elem_id=f"{name}-cancel")
-    said = Fragment(labels.html(lambda say: panels.held_status(say, 0)), elem_id=f"{name}-status")
-    result = Fragment(js_on_load=ROW_CLICK, elem_id=f"{name}-result")
-    opened = Fragment(js_on_load=OPENED, elem_id=f"{name}-opened")
-    rows = gr.State(None)
+    def __init__(
+        self,
+        mode: Mode,
+        ensemble: Ensemble,
+        uploads: Path,
+        pictures: LesionPictures,
+        labels: Labels,
+    ) -> None:
+        self.mode, self.ensemble, self.uploads, self.pictures = mode, ensemble, uploads, pictures
+        # during a visitor's run: its stop signal, and the files chosen meanwhile for the next run
+        self.stops: dict[str, threading.Event] = {}
+        self.following: dict[str, tuple[Upload, ...]] = {}
+        name = f"several-{mode.name}"
+        intro = labels.html(lambda say: say(mode.intro, **mode.limits))
+        Fragment(f'<p class="intro">{intro}</p>')
+        self.files = gr.File(
+            label=labels.html(lambda say: say(mode.files, **mode.limits)),
+            file_count="multiple",
+            height=180,
+            elem_id=f"{name}-files",
+        )
+        with gr.Row():
+            self.start = gr.Button(labels(mode.start), variant="primary", elem_id=f"{name}-start")
+            self.cancel = gr.Button(labels(words.CANCEL), visible=False, elem_id=f"{name}-cancel")
+        idle = labels.html(lambda say: panels.held_status(say, 0))
+        self.status = Fragment(idle, elem_id=f"{name}-status")
+        self.result = Fragment(js_on_load=ROW_CLICK, elem_id=f"{name}-result")
+        self.opened = Fragment(js_on_load=OPENED, elem_id=f"{name}-opened")
+        self.rows = gr.State(None)
+        self._listen()
 
-    def on_chosen(chosen: list[dict[str, Any]] | None, request: gr.Request) -> Any:
-        found = batch.uploads_of(chosen)
+    def _listen(self) -> None:
+        """Connects the events with their handlers.
+
+        Without `preprocess`, gradio does not copy each file: we read the checked path.
+        """
+        for listen in (self.files.upload, self.files.clear, self.files.delete):
+            listen(self._on_chosen, self.files, self.status, preprocess=False, **UPLOADS, **QUIET)
+        self.start.click(
+            self._on_start,
+            self.files,
+            [self.files, self.start, self.cancel, self.status, self.result, self.opened, self.rows],
+            trigger_mode="once",
+            preprocess=False,
+            **BATCHES,
+            **QUIET,
+        )
+        self.cancel.click(self._on_cancel, None, self.status, queue=False, **QUIET)
+        self.result.click(
+            self._on_open, self.rows, self.opened, trigger_mode="always_last", **UPLOADS, **QUIET
+        )
+
+    def _on_chosen(self, chosen: list[dict[str, Any]] | None, request: gr.Request) -> Any:
+        found, visitor = batch.uploads_of(chosen), visitor_of(request)
         for upload in found:
-            keep(upload.path, uploads)
-        if visitor_of(request) in stops:
-            following[visitor_of(request)] = found
+            keep(upload.path, self.uploads)
+        if visitor in self.stops:
+            self.following[visitor] = found
             return gr.skip()
         return panels.held_status(spoken(request), len(found))
 
-    def on_start(chosen: list[dict[str, Any]] | None, request: gr.Request) -> Iterator[Any]:
-        say, found = spoken(request), batch.uploads_of(chosen)
-        refused = mode.refusal(say, len(found))
+    def _on_start(self, chosen: list[dict[str, Any]] | None, request: gr.Request) -> Iterator[Any]:
+        say, found, visitor = spoken(request), batch.uploads_of(chosen), visitor_of(request)
+        refused = self.mode.refusal(say, len(found))
         if refused:
-            yield {said: status(refused, level="error")}
+            yield {self.status: status(refused, level="error")}
             return
-        visitor, stop = visitor_of(request), threading.Event()
-        if stops.setdefault(visitor, stop) is not stop:  # a double click
+        stop = threading.Event()
+        if self.stops.setdefault(visitor, stop) is not stop:  # a double click
             yield gr.skip()
             return
         try:
-            with closing(batch.run(ensemble, found, uploads, stop.is_set)) as run:
+            with closing(batch.run(self.ensemble, found, self.uploads, stop.is_set)) as run:
                 for progress in run:
-                    after = following.get(visitor, ())
+                    after = self.following.get(visitor, ())
                     for upload in after:
-                        keep(upload.path, uploads)
-                    yield ended(say, progress, len(after)) if progress.end else going(say, progress)
+                        keep(upload.path, self.uploads)
+                    if progress.end:
+                        yield self._ended(say, progress, len(after))
+                    else:
+                        yield self._going(say, progress)
         finally:
-            stops.pop(visitor, None)
-            following.pop(visitor, None)
+            self.stops.pop(visitor, None)
+            self.following.pop(visitor, None)
 
-    def going(say: Say, progress: Progress) -> dict[Any, Any]:
+    def _going(self, say: Say, progress: Progress) -> dict[Any, Any]:
+        """The tab during a run."""
         shown = {
-            start: gr.Button(interactive=False),
-            cancel: gr.Button(visible=True),
-            said: batch.progress_status(say, progress),
-            result: mode.so_far(say, progress),
-            opened: "",
-            rows: None,
+            self.start: gr.Button(interactive=False),
+            self.cancel: gr.Button(visible=True),
+            self.status: batch.progress_status(say, progress),
+            self.result: self.mode.so_far(say, progress),
+            self.opened: "",
+            self.rows: None,
         }
         # later the field may hold what was chosen for the next run
-        return shown if progress.rows else {**shown, files: None}
+        return shown if progress.rows else {**shown, self.files: None}
 
-    def ended(say: Say, progress: Progress, following: int) -> dict[Any, Any]:
+    def _ended(self, say: Say, progress: Progress, following: int) -> dict[Any, Any]:
+        """The tab after a run; `following`: how many photos were chosen meanwhile for the next one."""
         held = panels.held_status(say, following) if following else ""
-        in_order = mode.in_order(progress.rows)
+        rows = self.mode.in_order(progress.rows)
         return {
-            start: gr.Button(interactive=True),
-            cancel: gr.Button(visible=False),
-            said: batch.progress_status(say, progress) + held,
-            result: mode.result(say, ensemble, in_order),
-            opened: "",
-            rows: in_order,
+            self.start: gr.Button(interactive=True),
+            self.cancel: gr.Button(visible=False),
+            self.status: batch.progress_status(say, progress) + held,
+            self.result: self.mode.result(say, self.ensemble, rows),
+            self.opened: "",
+            self.rows: rows,
         }
 
-    def on_cancel(request: gr.Request) -> Any:
-        stop = stops.get(visitor_of(request))
+    def _on_cancel(self, request: gr.Request) -> Any:
+        stop = self.stops.get(visitor_of(request))
         if stop is None:  # the run has ended meanwhile and shown its end
             return gr.skip()
         stop.set()
         return status(spoken(request)(words.STOPPING))
 
-    def on_open(rows: Sequence[Row] | None, event: gr.EventData, request: gr.Request) -> str:
-        return opened_html(spoken(request), rows, int(event.row), pictures)
-
-    for listen in (files.upload, files.clear, files.delete):
-        listen(on_chosen, files, said, preprocess=False, **UPLOADS, **QUIET)
-    start.click(
-        on_start,
-        files,
-        [files, start, cancel, said, result, opened, rows],
-        trigger_mode="once",
-        preprocess=False,  # gradio would copy each file; we read the checked path
-        **BATCHES,
-        **QUIET,
-    )
-    cancel.click(on_cancel, None, said, queue=False, **QUIET)
-    result.click(on_open, rows, opened, trigger_mode="always_last", **UPLOADS, **QUIET)
+    def _on_open(self, rows: Sequence[Row] | None, event: gr.EventData, request: gr.Request) -> str:
+        return opened_html(spoken(request), rows, int(event.row), self.pictures)
 
 
 def opened_html(say: Say, rows: Sequence[Row] | None, place: int, pictures: LesionPictures) -> str:

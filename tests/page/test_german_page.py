@@ -2,7 +2,6 @@
 
 import html
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from skin_app.analysis import Analysis
 from skin_app.display import for_display
 from skin_app.ensemble import Ensemble
 from skin_app.gallery.pictures import LesionPictures
-from skin_app.language import GERMAN, Say
+from skin_app.language import ENGLISH, GERMAN, Say
 from skin_app.page.answer_panels import answer_status, members_panel, thresholds_panel
 from skin_app.page.batch import Progress, Row, progress_status
 from skin_app.page.build import about_panel
@@ -87,45 +86,35 @@ def rows(shown: Shown) -> tuple[Row, ...]:
     return (*named, Row("c.jpg", error=PhotoError(GIF)))
 
 
-Rendered = Callable[[Say, Ensemble, Shown], str]
+def fragments(say: Say, ensemble: Ensemble, shown: Shown) -> dict[str, str]:
+    """Everything that the page shows, by its name."""
+    progress, embedded = Progress(rows(shown), 9, 100.0), open_weights()
+    return {
+        "result": whole_result(say, shown, LesionPictures(ensemble.weights)),
+        "thresholds": thresholds_panel(say, shown.analysis, 0.1),
+        "members": members_panel(say, shown.analysis),
+        "status": answer_status(say, shown.analysis, refining=True),
+        "about": about_panel(say, ensemble.weights) + about_panel(say, embedded),
+        "evidence": "".join(evidence_tab(ensemble.weights)(say, None)),
+        "evidence, embedded": "".join(evidence_tab(embedded)(say, None)),
+        "downloads": downloads(say, shown),
+        "corrected": compare(say, ensemble, shown, "gamma"),
+        "batch": batch_result(say, rows(shown)),
+        "running": batch_running(say, progress) + progress_status(say, progress),
+        "angles": angles_result(say, ensemble, rows(shown)),
+        "nothing held": held_status(say, 0),
+        "example": receive_example(say, 0).status,
+    }
 
 
-FRAGMENTS: dict[str, Rendered] = {
-    "result": lambda say, e, shown: whole_result(say, shown, LesionPictures(e.weights)),
-    "points": lambda say, _, shown: thresholds_panel(say, shown.analysis, 0.1),
-    "members": lambda say, _, shown: members_panel(say, shown.analysis),
-    "status": lambda say, _, shown: answer_status(say, shown.analysis, refining=True),
-    "about": lambda say, e, _: about_panel(say, e.weights),
-    "evidence": lambda say, e, _: "".join(evidence_tab(e.weights)(say, None)),
-    "evidence, embedded": lambda say, _e, _s: "".join(evidence_tab(open_weights())(say, None)),
-    "about, embedded": lambda say, _e, _s: about_panel(say, open_weights()),
-    "downloads": lambda say, _, shown: downloads(say, shown),
-    "corrected": lambda say, e, shown: compare(say, e, shown, "gamma"),
-    "batch": lambda say, _, shown: batch_result(say, rows(shown)),
-    "running": lambda say, _, shown: (
-        batch_running(say, Progress(rows(shown), 9, 100.0))
-        + progress_status(say, Progress(rows(shown), 9, 100.0))
-    ),
-    "angles": lambda say, e, shown: angles_result(say, e, rows(shown)),
-    "nothing held": lambda say, _e, _s: held_status(say, 0),
-    "example": lambda say, _e, _s: receive_example(say, 0).status,
-}
-
-
-@pytest.mark.parametrize("name", FRAGMENTS)
-def test_no_english_is_left(ensemble: Ensemble, shown: Shown, name: str) -> None:
+def test_no_english_is_left(ensemble: Ensemble, shown: Shown) -> None:
     catalogue = Missing()
     say = Say("de-test", catalogue, GERMAN.decimal, GERMAN.thousands)
-    rendered = FRAGMENTS[name](say, ensemble, shown)
-    assert english_in(rendered) == []
-    wordless = {asked for asked in catalogue.asked if not any(map(str.isalpha, without_places(asked)))}
-    assert catalogue.asked - wordless == set()
-
-
-def test_english_would_be_found(ensemble: Ensemble, shown: Shown) -> None:
-    english = FRAGMENTS["result"](Say("en"), ensemble, shown)
-    assert words.MAP_MEANING in english_in(english)
-    assert words.ON_LESION in english_in(english)
+    rendered = fragments(say, ensemble, shown)
+    assert {name: left for name, html in rendered.items() if (left := english_in(html))} == {}
+    assert {asked for asked in catalogue.asked if any(map(str.isalpha, without_places(asked)))} == set()
+    english = english_in(fragments(ENGLISH, ensemble, shown)["result"])  # it would be found
+    assert {words.MAP_MEANING, words.ON_LESION} <= set(english)
 
 
 # The other tabs, and what is there once they are filled.
