@@ -47,11 +47,11 @@ def outcome_panel(say: Say, analysis: Analysis) -> str:
         analysis=analysis,
         trust=analysis.weights.contract.trust,
         measured_name=MEASURED.get(analysis.outcome) if analysis.outcome else None,
-        prediction_set=prediction_set(analysis),
+        prediction_set=diagnoses_in_set(analysis),
     )
 
 
-def prediction_set(analysis: Analysis) -> tuple[Diagnosis, ...] | None:
+def diagnoses_in_set(analysis: Analysis) -> tuple[Diagnosis, ...] | None:
     """The diagnoses in the 90 % set; None where there is no set."""
     assessment = analysis.assessment
     if assessment is None or assessment.decision.set_90 is None:
@@ -85,7 +85,7 @@ def ranking_panel(say: Say, analysis: Analysis, token: str) -> str:
     `token`: names the photo, whose maps the buttons show.
     """
     return fill(
-        "ranking.html", say, analysis=analysis, prediction_set=prediction_set(analysis), token=token
+        "ranking.html", say, analysis=analysis, prediction_set=diagnoses_in_set(analysis), token=token
     )
 
 

@@ -48,7 +48,7 @@ class Upload:
 
 
 @dataclass(frozen=True, eq=False)
-class Row:
+class PhotoRow:
     """One photo's result. `photo`, `thumbnail`: JPEGs made here; `error`: why there is no analysis."""
 
     file: str
@@ -71,14 +71,14 @@ class Row:
 
 
 @dataclass(frozen=True, eq=False)
-class Progress:
+class BatchProgress:
     """How far a run is.
 
     `rows`: what is done, in the order chosen; `seconds_left`: None while not known; `end`: "" while
     running.
     """
 
-    rows: tuple[Row, ...]
+    rows: tuple[PhotoRow, ...]
     total: int
     seconds_left: float | None = None
     end: End = ""
@@ -107,7 +107,7 @@ def run(
     uploads: Path,
     stopped: Callable[[], bool] = lambda: False,
     clock: Callable[[], float] = time.monotonic,
-) -> Generator[Progress, None, None]:
+) -> Generator[BatchProgress, None, None]:
     """Analyse all of `chosen` in small groups; yields progress once before, and after each group.
 
     A file that cannot be used becomes a row with its error. Checks `stopped` between groups. After a
@@ -119,10 +119,10 @@ def run(
     for upload in waiting:
         keep(upload.path, uploads)
     total = len(waiting)
-    rows: list[Row] = []
+    rows: list[PhotoRow] = []
     try:
         begun = clock()
-        yield Progress((), total)
+        yield BatchProgress((), total)
         batches = ensemble.analyse_files(
             tuple(waiting) if not stopped() else (),
             lambda upload: _opened(upload, waiting, uploads),
@@ -134,12 +134,12 @@ def run(
             del few  # frees their photos before the next are read
             if waiting and not stopped():
                 left = (clock() - begun) / len(rows) * len(waiting)
-                yield Progress(tuple(rows), total, left)
+                yield BatchProgress(tuple(rows), total, left)
             if stopped():
                 break
-        yield Progress(tuple(rows), total, 0.0, "stopped" if waiting else "done")
+        yield BatchProgress(tuple(rows), total, 0.0, "stopped" if waiting else "done")
     except Exception:
-        yield Progress(tuple(rows), total, None, "fault")
+        yield BatchProgress(tuple(rows), total, None, "fault")
         raise
     finally:
         for upload in waiting:
@@ -169,9 +169,9 @@ def _opened(upload: Upload, waiting: list[Upload], uploads: Path) -> Photo:
         waiting.remove(upload)
 
 
-def _row(file: str, result: Analysis | PhotoError) -> Row:
+def _row(file: str, result: Analysis | PhotoError) -> PhotoRow:
     if isinstance(result, PhotoError):
-        return Row(file, error=result)
+        return PhotoRow(file, error=result)
     assert result.photo is not None
     photo = result.photo
     small = shrunk(photo.pixels, LONG_SIDE)
@@ -179,7 +179,7 @@ def _row(file: str, result: Analysis | PhotoError) -> Row:
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
     square = np.ascontiguousarray(small[top : top + side, left : left + side])
-    return Row(file, replace(result, photo=None), _jpeg(small), _jpeg(shrunk(square, THUMBNAIL)))
+    return PhotoRow(file, replace(result, photo=None), _jpeg(small), _jpeg(shrunk(square, THUMBNAIL)))
 
 
 def _jpeg(pixels: np.ndarray) -> bytes:
@@ -188,24 +188,23 @@ def _jpeg(pixels: np.ndarray) -> bytes:
     return cast(Tensor, encode_jpeg(image, quality=QUALITY)).numpy().tobytes()
 
 
-def ranked(rows: Sequence[Row]) -> tuple[Row, ...]:
+def most_malignant_first(rows: Sequence[PhotoRow]) -> tuple[PhotoRow, ...]:
     """Rows by malignant probability, highest first; rows without an answer last, in chosen order."""
     return tuple(
         sorted(rows, key=lambda row: -row.analysis.malignant_probability if row.analysis else 1.0)
     )
 
 
-def opened(rows: Sequence[Row] | None, place: int) -> Row | None:
+def row_at(rows: Sequence[PhotoRow] | None, place: int) -> PhotoRow | None:
     """The row at `place`, from 0; None where no such row with an answer is held any more."""
     if not rows or not 0 <= place < len(rows) or rows[place].analysis is None:
         return None
     return rows[place]
 
 
-def shown(row: Row) -> Shown:
-    """A row's photo at screen size with its analysis. Raises `ValueError` for a row without one."""
-    if row.analysis is None:
-        raise ValueError("This row holds no analysis.")
+def as_shown(row: PhotoRow) -> Shown:
+    """The photo at screen size with its analysis, of a row that has one."""
+    assert row.analysis is not None
     # made by `_jpeg` above, so there is nothing untrusted to decode
     pixels = decode_jpeg(torch.frombuffer(bytearray(row.photo), dtype=torch.uint8))
     photo = Photo(cast(Tensor, pixels).permute(1, 2, 0).contiguous().numpy())
@@ -213,7 +212,7 @@ def shown(row: Row) -> Shown:
     return Shown(for_display(photo), analysis, token=secrets.token_hex(4))
 
 
-def progress_status(say: Say, progress: Progress) -> str:
+def progress_status(say: Say, progress: BatchProgress) -> str:
     """How far the run is, in words and as a bar."""
     sentence, level = _told(say, progress)
     return fill(
@@ -227,7 +226,7 @@ def progress_status(say: Say, progress: Progress) -> str:
     )
 
 
-def _told(say: Say, progress: Progress) -> tuple[str, str]:
+def _told(say: Say, progress: BatchProgress) -> tuple[str, str]:
     """How far the run is as a sentence, and the level of its status line."""
     done, total, failed = len(progress.rows), progress.total, progress.failed
     used = done - failed

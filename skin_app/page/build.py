@@ -10,7 +10,6 @@ from skin_app.gallery.pictures import LesionPictures
 from skin_app.language import Say
 from skin_app.page.api import add_endpoints
 from skin_app.page.evidence_tab import evidence_tab
-from skin_app.page.labels import Labels, spoken
 from skin_app.page.one_photo_handlers import Shown
 from skin_app.page.one_photo_tab import OnePhotoTab
 from skin_app.page.queues import QUIET, UPLOADS
@@ -18,20 +17,21 @@ from skin_app.page.several_tab import build_several
 from skin_app.page.templates import fill, status
 from skin_app.page.theme import Fragment
 from skin_app.page.uploads_and_sessions import Desk, delete, forget_session
+from skin_app.page.visitor_language import FixedTexts, spoken
 from skin_app.weights.folder import WeightsFolder
 from skin_app.words import page as words
 
 
 def build_page(
     ensemble: Ensemble, uploads: Path, pictures: LesionPictures | None = None
-) -> tuple[gr.Blocks, Labels]:
+) -> tuple[gr.Blocks, FixedTexts]:
     """The whole page for one ensemble, and its labels for `serve.serve`.
 
     `uploads`: the private folder of gradio's uploads; `pictures`: of the gallery's lesions (default:
     those of the weights).
     """
     pictures = pictures or LesionPictures(ensemble.weights)
-    labels, desk, measured = Labels(), Desk(), evidence_tab(ensemble.weights)
+    labels, desk, measured = FixedTexts(), Desk(), evidence_tab(ensemble.weights)
     with gr.Blocks(title=words.TITLE, analytics_enabled=False) as page:
         Fragment(f'<div class="strip" role="note">{labels(words.STRIP)}</div>', elem_id="strip")
         Fragment(labels.html(lambda say: fill("masthead.html", say)), elem_id="masthead")

@@ -1,8 +1,8 @@
 """What the events of the one-photo tab do, as plain functions without gradio.
 
 A photo takes two steps: `receive` reads and decodes the upload; `answer` runs the networks, for the
-quick answer first. The page keeps the result as `Shown`, in memory only. `compare` shows the photo
-beside a corrected copy.
+quick answer first. The page keeps the result as `Shown`, in memory only. `compare_corrected` shows
+the photo beside a corrected copy.
 """
 
 from collections.abc import Callable, Iterator
@@ -60,7 +60,7 @@ class Received:
 
 
 @dataclass(frozen=True, eq=False)
-class Answered:
+class AnswerUpdate:
     """The state of the result: `shown` is None where there is none; `status`: HTML."""
 
     status: str
@@ -93,7 +93,7 @@ def _decoded(say: Say, source: Callable[[], bytes]) -> Received:
     return Received(preview, status(say(words.READ)), data)
 
 
-def answer(say: Say, ensemble: Ensemble, desk: Desk, visitor: str) -> Iterator[Answered]:
+def answer(say: Say, ensemble: Ensemble, desk: Desk, visitor: str) -> Iterator[AnswerUpdate]:
     """The quick, then the full answer to the photo that waits for `visitor`; nothing if none waits.
 
     Ends silently once the visitor has chosen another photo. After a fault in the program the result is
@@ -111,21 +111,21 @@ def answer(say: Say, ensemble: Ensemble, desk: Desk, visitor: str) -> Iterator[A
             refining = analysis.views < VIEWS
             kept = replace(analysis, photo=Photo(display.pixels))
             remembered = Shown(display, kept, held, held is not photo, waiting.token)
-            yield Answered(answer_status(say, analysis, refining), remembered)
+            yield AnswerUpdate(answer_status(say, analysis, refining), remembered)
     except Exception:
-        yield Answered(status(say(words.FAULT), level="error"))
+        yield AnswerUpdate(status(say(words.FAULT), level="error"))
         raise
 
 
-def again(say: Say, desk: Desk, visitor: str, shown: Shown | None) -> Answered | None:
+def again(say: Say, desk: Desk, visitor: str, shown: Shown | None) -> AnswerUpdate | None:
     """The answer to "Analyse": the result again, or what to do; None if a newer photo waits."""
     if shown is not None:
-        return Answered(answer_status(say, shown.analysis, shown.analysis.views < VIEWS), shown)
+        return AnswerUpdate(answer_status(say, shown.analysis, shown.analysis.views < VIEWS), shown)
     if desk.waits(visitor):
         return None
     # chosen, but without a result: it expired, or there was a fault
     sentence = words.NO_LONGER_HELD if desk.knows(visitor) else words.NOTHING_CHOSEN
-    return Answered(status(say(sentence), level="error"))
+    return AnswerUpdate(status(say(sentence), level="error"))
 
 
 def held_copy(photo: Photo) -> Photo:
@@ -137,7 +137,7 @@ def held_copy(photo: Photo) -> Photo:
     return replace(photo, pixels=shrunk(photo.pixels, long_side))
 
 
-def compare(say: Say, ensemble: Ensemble, shown: Shown | None, name: str | None) -> str:
+def compare_corrected(say: Say, ensemble: Ensemble, shown: Shown | None, name: str | None) -> str:
     """The photo and its copy by the correction `name` of `CORRECTIONS`, each with its answer.
 
     HTML, "" where `name` is None; changes nothing else on the page.

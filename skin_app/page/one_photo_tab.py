@@ -16,13 +16,13 @@ from skin_app.language import Say
 from skin_app.page import answer_panels as panels
 from skin_app.page import one_photo_handlers as handlers
 from skin_app.page.heatmap_figure import map_figure
-from skin_app.page.labels import Labels, spoken
-from skin_app.page.one_photo_handlers import Answered, Received, Shown
+from skin_app.page.one_photo_handlers import AnswerUpdate, Received, Shown
 from skin_app.page.queues import NETWORKS, QUIET, UNDECODED, UPLOADS
 from skin_app.page.report_form import build_report
 from skin_app.page.templates import fill, status
 from skin_app.page.theme import Fragment
 from skin_app.page.uploads_and_sessions import Desk, delete, visitor_of
+from skin_app.page.visitor_language import FixedTexts, spoken
 from skin_app.photo.read import read_photo
 from skin_app.words import page as words
 
@@ -38,7 +38,12 @@ class OnePhotoTab:
     """The tab; to be made inside it. `shown`: the state that holds what is shown (`Shown` or None)."""
 
     def __init__(
-        self, ensemble: Ensemble, uploads: Path, pictures: LesionPictures, labels: Labels, desk: Desk
+        self,
+        ensemble: Ensemble,
+        uploads: Path,
+        pictures: LesionPictures,
+        labels: FixedTexts,
+        desk: Desk,
     ) -> None:
         """`uploads`: the private folder of gradio's uploads."""
         self.ensemble, self.uploads, self.pictures, self.desk = ensemble, uploads, pictures, desk
@@ -160,7 +165,7 @@ class OnePhotoTab:
             self.shown: shown,
         }
 
-    def _drawn(self, say: Say, answered: Answered, percent: float, request: gr.Request) -> Any:
+    def _drawn(self, say: Say, answered: AnswerUpdate, percent: float, request: gr.Request) -> Any:
         if answered.shown is None:
             return self._emptied(answered.status)
         outputs = self._filled(say, answered.status, answered.shown, percent)  # which takes a moment
@@ -224,7 +229,7 @@ class OnePhotoTab:
     ) -> Iterator[Any]:
         say = spoken(request)
         yield status(say(words.CORRECTING))
-        compared = handlers.compare(say, self.ensemble, shown, name)
+        compared = handlers.compare_corrected(say, self.ensemble, shown, name)
         newest = shown is None or self.desk.wants(visitor_of(request), shown.token)
         yield compared if newest else gr.skip()
 

@@ -13,12 +13,12 @@ import numpy as np
 from skin_app.analysis import NOTHING
 from skin_app.gallery.pictures import LesionPictures
 from skin_app.language import Say
-from skin_app.page.labels import Labels, spoken
 from skin_app.page.one_photo_handlers import Shown
 from skin_app.page.queues import QUIET, UPLOADS
 from skin_app.page.templates import as_url, fill, status
 from skin_app.page.theme import Fragment
 from skin_app.page.uploads_and_sessions import Desk, visitor_of
+from skin_app.page.visitor_language import FixedTexts, spoken
 from skin_app.report.json_and_csv import csv_row, csv_text
 from skin_app.report.record import NO_NOTES, Notes
 from skin_app.views import VIEWS
@@ -30,7 +30,9 @@ PRIVATE = gr.InputHTMLAttributes(autocomplete="off")  # otherwise, browsers stor
 CSV_NAME = Path("photo")  # the photo's own name is not kept
 
 
-def build_report(shown: gr.State, pictures: LesionPictures, labels: Labels, desk: Desk) -> list[Any]:
+def build_report(
+    shown: gr.State, pictures: LesionPictures, labels: FixedTexts, desk: Desk
+) -> list[Any]:
     """An accordion with the form; returns what must be emptied when another photo comes."""
     with gr.Accordion(labels(words.REPORT_TITLE), open=False, elem_id="report"):
         Fragment(labels.html(lambda say: f'<p class="quiet">{say(words.REPORT_INTRO)}</p>'))

@@ -8,7 +8,7 @@ from skin_app.angles import LEAST, join
 from skin_app.angles import MOST as MOST_ANGLES
 from skin_app.ensemble import Ensemble
 from skin_app.language import ENGLISH, Say
-from skin_app.page.batch import MOST, Progress, Row, ranked
+from skin_app.page.batch import MOST, BatchProgress, PhotoRow, most_malignant_first
 from skin_app.page.templates import as_url, fill, status
 from skin_app.page.uploads_and_sessions import FORGOTTEN_AFTER
 from skin_app.report.json_and_csv import csv_row, csv_text, error_row
@@ -43,13 +43,13 @@ def angles_refusal(say: Say, count: int) -> str | None:
     return None
 
 
-def batch_running(say: Say, progress: Progress) -> str:
+def batch_running(say: Say, progress: BatchProgress) -> str:
     """The most suspicious rows so far; "" before there are any."""
-    first = [row for row in ranked(progress.rows) if row.analysis][:TOP]
+    first = [row for row in most_malignant_first(progress.rows) if row.analysis][:TOP]
     return fill("batch_running.html", say, rows=first) if first else ""
 
 
-def batch_result(say: Say, rows: Sequence[Row]) -> str:
+def batch_result(say: Say, rows: Sequence[PhotoRow]) -> str:
     """Counts, download, table and gallery of `rows`, in their order; "" without rows."""
     if not rows:
         return ""
@@ -57,7 +57,7 @@ def batch_result(say: Say, rows: Sequence[Row]) -> str:
     return fill("batch.html", say, rows=rows, counts=counts, csv_url=_csv_url(rows))
 
 
-def angles_result(say: Say, ensemble: Ensemble, rows: Sequence[Row]) -> str:
+def angles_result(say: Say, ensemble: Ensemble, rows: Sequence[PhotoRow]) -> str:
     """The joint answer, how far the photos disagree, and each photo on its own; "" without rows."""
     if not rows:
         return ""
@@ -90,7 +90,7 @@ def angles_result(say: Say, ensemble: Ensemble, rows: Sequence[Row]) -> str:
     )
 
 
-def _repetitions(rows: Sequence[Row]) -> dict[str, str]:
+def _repetitions(rows: Sequence[PhotoRow]) -> dict[str, str]:
     """Names of photos whose picture is that of an earlier one, and that one's name."""
     first: dict[bytes, str] = {}
     again = {}
@@ -105,7 +105,7 @@ def _counted(say: Say, counts: Iterable[tuple[str, int]]) -> str:
     return ", ".join(say(words.COUNTED, count=count, what=say(what)) for what, count in counts)
 
 
-def _csv_url(rows: Sequence[Row]) -> str:
+def _csv_url(rows: Sequence[PhotoRow]) -> str:
     """The whole table as a CSV file in English, as a `data:` URL."""
     lines = [
         csv_row(Path(row.file), row.analysis)

@@ -16,13 +16,13 @@ from skin_app.gallery.pictures import LesionPictures
 from skin_app.language import Say
 from skin_app.page import batch
 from skin_app.page import several_panels as panels
-from skin_app.page.batch import Progress, Row, Upload
-from skin_app.page.labels import Labels, spoken
+from skin_app.page.batch import BatchProgress, PhotoRow, Upload
 from skin_app.page.one_photo_tab import whole_result
 from skin_app.page.queues import BATCHES, QUIET, UPLOADS
 from skin_app.page.templates import fill, status
 from skin_app.page.theme import Fragment
 from skin_app.page.uploads_and_sessions import keep, visitor_of
+from skin_app.page.visitor_language import FixedTexts, spoken
 from skin_app.words import several as words
 
 ROW_CLICK = """
@@ -56,9 +56,9 @@ class Mode:
     files: str
     start: str
     refusal: Callable[[Say, int], str | None]
-    in_order: Callable[[Sequence[Row]], Sequence[Row]]
-    result: Callable[[Say, Ensemble, Sequence[Row]], str]
-    so_far: Callable[[Say, Progress], str]
+    in_order: Callable[[Sequence[PhotoRow]], Sequence[PhotoRow]]
+    result: Callable[[Say, Ensemble, Sequence[PhotoRow]], str]
+    so_far: Callable[[Say, BatchProgress], str]
 
 
 ANGLES = Mode(
@@ -81,13 +81,15 @@ BATCH = Mode(
     words.BATCH_FILES,
     words.BATCH_START,
     panels.batch_refusal,
-    batch.ranked,
+    batch.most_malignant_first,
     lambda say, _ensemble, rows: panels.batch_result(say, rows),
     panels.batch_running,
 )
 
 
-def build_several(ensemble: Ensemble, uploads: Path, pictures: LesionPictures, labels: Labels) -> None:
+def build_several(
+    ensemble: Ensemble, uploads: Path, pictures: LesionPictures, labels: FixedTexts
+) -> None:
     """Everything of the tab; `uploads`: the private folder of gradio's uploads."""
     with gr.Tabs():
         for mode in (ANGLES, BATCH):
@@ -104,7 +106,7 @@ class SeveralPhotos:
         ensemble: Ensemble,
         uploads: Path,
         pictures: LesionPictures,
-        labels: Labels,
+        labels: FixedTexts,
     ) -> None:
         self.mode, self.ensemble, self.uploads, self.pictures = mode, ensemble, uploads, pictures
         # during a visitor's run: its stop signal, and the files chosen meanwhile for the next run
@@ -183,7 +185,7 @@ class SeveralPhotos:
             self.stops.pop(visitor, None)
             self.following.pop(visitor, None)
 
-    def _going(self, say: Say, progress: Progress) -> dict[Any, Any]:
+    def _going(self, say: Say, progress: BatchProgress) -> dict[Any, Any]:
         """The tab during a run."""
         shown = {
             self.start: gr.Button(interactive=False),
@@ -196,7 +198,7 @@ class SeveralPhotos:
         # later the field may hold what was chosen for the next run
         return shown if progress.rows else {**shown, self.files: None}
 
-    def _ended(self, say: Say, progress: Progress, following: int) -> dict[Any, Any]:
+    def _ended(self, say: Say, progress: BatchProgress, following: int) -> dict[Any, Any]:
         """The tab after a run; `following`: how many photos were chosen meanwhile for the next one."""
         held = panels.held_status(say, following) if following else ""
         rows = self.mode.in_order(progress.rows)
@@ -216,14 +218,16 @@ class SeveralPhotos:
         stop.set()
         return status(spoken(request)(words.STOPPING))
 
-    def _on_open(self, rows: Sequence[Row] | None, event: gr.EventData, request: gr.Request) -> str:
+    def _on_open(
+        self, rows: Sequence[PhotoRow] | None, event: gr.EventData, request: gr.Request
+    ) -> str:
         return opened_html(spoken(request), rows, int(event.row), self.pictures)
 
 
-def opened_html(say: Say, rows: Sequence[Row] | None, place: int, pictures: LesionPictures) -> str:
+def opened_html(say: Say, rows: Sequence[PhotoRow] | None, place: int, pictures: LesionPictures) -> str:
     """The whole result of the photo at `place`, from 0, under its name."""
-    row = batch.opened(rows, place)
+    row = batch.row_at(rows, place)
     if row is None:
         return status(say(words.NO_LONGER_HELD), level="error")
-    whole = Markup(whole_result(say, batch.shown(row), pictures))
+    whole = Markup(whole_result(say, batch.as_shown(row), pictures))
     return fill("opened.html", say, place=place, file=row.file, whole=whole)

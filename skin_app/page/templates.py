@@ -45,7 +45,7 @@ def status(sentence: str, detail: str = "", level: str = "") -> str:
 
 
 @pass_context
-def measured(context: Context, value: float | None, form: str, interval: Interval = None) -> str:
+def _measured(context: Context, value: float | None, form: str, interval: Interval = None) -> str:
     """A measured number with its 95 % interval, where it has one; None: not measured.
 
     `form`: "share" (in [0, 1], counted: it can be 0 or 1), "area" (under a curve), "count" or "number".
@@ -69,19 +69,19 @@ def measured(context: Context, value: float | None, form: str, interval: Interva
 
 
 @pass_context
-def score(context: Context, scores: Mapping[str, Any], key: str, form: str) -> str:
-    """One of `scores`, as `measured` writes it."""
-    return measured(context, scores.get(key), form, scores.get("intervals_95", {}).get(key))
+def _score(context: Context, scores: Mapping[str, Any], key: str, form: str) -> str:
+    """One of `scores`, as `_measured` writes it."""
+    return _measured(context, scores.get(key), form, scores.get("intervals_95", {}).get(key))
 
 
 @pass_context
-def estimate(context: Context, own: Estimate) -> str:
-    """An estimate, as `measured` writes it."""
-    return measured(context, own.value, "share" if own.is_share else "number", own.interval_95)
+def _estimate(context: Context, own: Estimate) -> str:
+    """An estimate, as `_measured` writes it."""
+    return _measured(context, own.value, "share" if own.is_share else "number", own.interval_95)
 
 
 @pass_context
-def said(context: Context, sentence: str) -> str:
+def _said(context: Context, sentence: str) -> str:
     """A sentence as plain text, for `map`."""
     return context["text"](sentence)
 
@@ -98,7 +98,13 @@ TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-TEMPLATES.filters |= {each.__name__: each for each in (measured, score, estimate, said, as_url)}
+TEMPLATES.filters |= {
+    "measured": _measured,
+    "score": _score,
+    "estimate": _estimate,
+    "said": _said,
+    "as_url": as_url,
+}
 TEMPLATES.globals |= {
     "words": words,
     "DIAGNOSES": DIAGNOSES,

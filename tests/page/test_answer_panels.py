@@ -14,8 +14,8 @@ from skin_app.language import ENGLISH
 from skin_app.novelty import Novelty
 from skin_app.outcome import GROUNDS, Outcome, Reason
 from skin_app.page.answer_panels import (
+    diagnoses_in_set,
     outcome_panel,
-    prediction_set,
     ranking_panel,
     similar_lesions,
     thresholds_panel,
@@ -93,7 +93,7 @@ def test_every_kind_of_set_is_put_in_words(
 ) -> None:
     shown = decided(analysis, set_90=None if members is None else np.array(members))
     assert sentence in outcome_panel(ENGLISH, shown)
-    inside = prediction_set(shown)
+    inside = diagnoses_in_set(shown)
     assert (None if inside is None else len(inside)) == (None if members is None else sum(members))
     marked = ranking_panel(ENGLISH, shown, "t").count(f"<strong>{words.YES}</strong>")
     assert marked == sum(members or ())
@@ -122,7 +122,7 @@ def test_what_could_not_be_checked_is_said(analysis: Analysis) -> None:
 def test_weights_without_trust_say_what_is_missing(analysis: Analysis) -> None:
     old = replace(analysis, assessment=None)
     assert words.NO_TRUST in outcome_panel(ENGLISH, old)
-    assert prediction_set(old) is None
+    assert diagnoses_in_set(old) is None
     assert thresholds_panel(ENGLISH, old, 0.2) == ""
 
 

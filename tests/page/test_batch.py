@@ -69,9 +69,9 @@ def test_what_is_kept_of_a_photo_is_small(ensemble: Ensemble, tmp_path: Path) ->
     large, long = last.rows
     assert len(large.photo) < 150_000
     assert len(large.thumbnail) < 10_000
-    assert batch.shown(large).photo.pixels.shape == (400, 600, 3)
-    assert batch.shown(long).photo.pixels.shape == (12, 600, 3)
-    assert batch.shown(large).token != batch.shown(large).token
+    assert batch.as_shown(large).photo.pixels.shape == (400, 600, 3)
+    assert batch.as_shown(long).photo.pixels.shape == (12, 600, 3)
+    assert batch.as_shown(large).token != batch.as_shown(large).token
 
 
 def test_broken_and_lost_files_become_rows_and_stop_nothing(ensemble: Ensemble, tmp_path: Path) -> None:

@@ -155,7 +155,7 @@ def test_the_photo_has_a_place_between_its_neighbours(tab: Tab, embedded: Weight
     left, top = plots.on_picture(lesions, place)
     assert 0 < left < 1
     assert 0 < top < 1
-    assert f'class="here" style="left:{left:.2%};top:{top:.2%}"' in html
+    assert f'style="left:{left:.2%};top:{top:.2%}"' in html
     first = max(set(place.neighbours), key=place.neighbours.count)
     assert f"<li>{place.neighbours.count(first)} " in html
     assert analysis.assessment is not None

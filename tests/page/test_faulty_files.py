@@ -15,8 +15,8 @@ from skin_app.ensemble import Ensemble
 from skin_app.language import ENGLISH
 from skin_app.page import api as machine
 from skin_app.page.answer_panels import outcome_panel
-from skin_app.page.batch import Row, run
-from skin_app.page.one_photo_handlers import EXAMPLES_FOLDER, Shown, compare
+from skin_app.page.batch import PhotoRow, run
+from skin_app.page.one_photo_handlers import EXAMPLES_FOLDER, Shown, compare_corrected
 from skin_app.page.several_panels import angles_result, batch_result
 from skin_app.page.uploads_and_sessions import private_folder
 from skin_app.photo.read import Photo, read_photo
@@ -112,7 +112,7 @@ def test_the_machine_api_says_so_for_one_photo_and_in_the_rows_of_several(lenien
     assert (row["outcome"], row["quality"]) == ("uncertain", NAME)
 
 
-def rows_of(ensemble: Ensemble, folder: Path, *photos: bytes) -> tuple[Row, ...]:
+def rows_of(ensemble: Ensemble, folder: Path, *photos: bytes) -> tuple[PhotoRow, ...]:
     chosen = uploaded(folder, [(f"{place}.jpg", data) for place, data in enumerate(photos)])
     *_, last = run(ensemble, chosen, folder)
     return last.rows
@@ -135,6 +135,6 @@ def test_one_damaged_angle_clears_nothing(lenient: Ensemble, tmp_path: Path) -> 
 def test_a_correction_of_a_damaged_photo_is_as_uncertain(lenient: Ensemble) -> None:
     photo = read_photo(HALF)
     shown = Shown(for_display(photo), lenient(photo), photo)
-    html = compare(ENGLISH, lenient, shown, "gamma")
+    html = compare_corrected(ENGLISH, lenient, shown, "gamma")
     assert "Not suspicious" not in html
     assert html.count(NAME) == 2

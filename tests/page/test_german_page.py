@@ -13,10 +13,10 @@ from skin_app.ensemble import Ensemble
 from skin_app.gallery.pictures import LesionPictures
 from skin_app.language import ENGLISH, GERMAN, Say
 from skin_app.page.answer_panels import answer_status, members_panel, thresholds_panel
-from skin_app.page.batch import Progress, Row, progress_status
+from skin_app.page.batch import BatchProgress, PhotoRow, progress_status
 from skin_app.page.build import about_panel
 from skin_app.page.evidence_tab import evidence_tab
-from skin_app.page.one_photo_handlers import EXAMPLES_FOLDER, Shown, compare, receive_example
+from skin_app.page.one_photo_handlers import EXAMPLES_FOLDER, Shown, compare_corrected, receive_example
 from skin_app.page.one_photo_tab import whole_result
 from skin_app.page.report_form import downloads
 from skin_app.page.several_panels import (
@@ -80,15 +80,17 @@ def shown(analysis: Analysis) -> Shown:
     return Shown(for_display(photo), analysis, held=photo, token="t")
 
 
-def rows(shown: Shown) -> tuple[Row, ...]:
+def rows(shown: Shown) -> tuple[PhotoRow, ...]:
     """Two photos with one answer, and one that could not be used."""
-    named = [Row(f"{name}.jpg", shown.analysis, jpeg(seed), jpeg(9)) for seed, name in enumerate("ab")]
-    return (*named, Row("c.jpg", error=PhotoError(GIF)))
+    named = [
+        PhotoRow(f"{name}.jpg", shown.analysis, jpeg(seed), jpeg(9)) for seed, name in enumerate("ab")
+    ]
+    return (*named, PhotoRow("c.jpg", error=PhotoError(GIF)))
 
 
 def fragments(say: Say, ensemble: Ensemble, shown: Shown) -> dict[str, str]:
     """Everything that the page shows, by its name."""
-    progress, embedded = Progress(rows(shown), 9, 100.0), open_weights()
+    progress, embedded = BatchProgress(rows(shown), 9, 100.0), open_weights()
     return {
         "result": whole_result(say, shown, LesionPictures(ensemble.weights)),
         "thresholds": thresholds_panel(say, shown.analysis, 0.1),
@@ -98,7 +100,7 @@ def fragments(say: Say, ensemble: Ensemble, shown: Shown) -> dict[str, str]:
         "evidence": "".join(evidence_tab(ensemble.weights)(say, None)),
         "evidence, embedded": "".join(evidence_tab(embedded)(say, None)),
         "downloads": downloads(say, shown),
-        "corrected": compare(say, ensemble, shown, "gamma"),
+        "corrected": compare_corrected(say, ensemble, shown, "gamma"),
         "batch": batch_result(say, rows(shown)),
         "running": batch_running(say, progress) + progress_status(say, progress),
         "angles": angles_result(say, ensemble, rows(shown)),

@@ -17,12 +17,12 @@ from skin_app.page.one_photo_handlers import (
     EXAMPLES,
     EXAMPLES_FOLDER,
     HELD_PIXELS,
-    Answered,
+    AnswerUpdate,
     Received,
     Shown,
     again,
     answer,
-    compare,
+    compare_corrected,
     held_copy,
     receive,
     receive_example,
@@ -71,7 +71,7 @@ def test_examples_stay_where_they_are(index: int) -> None:
     assert (EXAMPLES_FOLDER / list(EXAMPLES)[index]).exists()
 
 
-def answers(ensemble: Ensemble, desk: Desk) -> list[Answered]:
+def answers(ensemble: Ensemble, desk: Desk) -> list[AnswerUpdate]:
     return list(answer(ENGLISH, ensemble, desk, "visitor"))
 
 
@@ -156,7 +156,7 @@ def shown(ensemble: Ensemble) -> Shown:
 def test_a_corrected_copy_stands_beside_the_photo_each_with_its_answer(
     ensemble: Ensemble, shown: Shown
 ) -> None:
-    html = unescape(compare(ENGLISH, ensemble, shown, "gamma"))
+    html = unescape(compare_corrected(ENGLISH, ensemble, shown, "gamma"))
     assert html.count("<img") == 2
     for photo in (PHOTO, CORRECTIONS["gamma"](PHOTO)):
         analysis = ensemble(photo)
@@ -165,14 +165,14 @@ def test_a_corrected_copy_stands_beside_the_photo_each_with_its_answer(
             assert ENGLISH.percent(share) in html
     assert words.CORRECTIONS["gamma"] in html
     assert "smaller copy" not in html
-    assert "smaller copy" in compare(ENGLISH, ensemble, replace(shown, is_copy=True), "gamma")
+    assert "smaller copy" in compare_corrected(ENGLISH, ensemble, replace(shown, is_copy=True), "gamma")
 
 
 def test_the_crop_is_drawn_on_the_photo_as_it_came(ensemble: Ensemble, shown: Shown) -> None:
     y, x = np.indices(PHOTO.pixels.shape[:2])
     outside = (y - PHOTO.height / 2) ** 2 + (x - PHOTO.width / 2) ** 2 > (0.45 * PHOTO.height) ** 2
     circle = Photo(np.where(outside[..., None], 0, PHOTO.pixels).astype(np.uint8))
-    html = compare(ENGLISH, ensemble, replace(shown, held=circle), "field of view")
+    html = compare_corrected(ENGLISH, ensemble, replace(shown, held=circle), "field of view")
     assert html.count('class="frame"') == 1
     assert words.CROP_DRAWN in html
 
@@ -181,8 +181,8 @@ def test_a_correction_that_changes_nothing_or_has_no_photo_says_so(
     ensemble: Ensemble, shown: Shown
 ) -> None:
     without_surround = replace(shown, held=Photo(PHOTO.pixels[100:350, 150:450]))
-    html = compare(ENGLISH, ensemble, without_surround, "field of view")
+    html = compare_corrected(ENGLISH, ensemble, without_surround, "field of view")
     assert words.UNCHANGED in html
     assert "<img" not in html
-    assert words.NO_LONGER_HELD in compare(ENGLISH, ensemble, None, "gamma")
-    assert compare(ENGLISH, ensemble, shown, None) == ""
+    assert words.NO_LONGER_HELD in compare_corrected(ENGLISH, ensemble, None, "gamma")
+    assert compare_corrected(ENGLISH, ensemble, shown, None) == ""

@@ -14,7 +14,7 @@ from skin_app.diagnoses import CODES
 from skin_app.ensemble import Ensemble
 from skin_app.language import ENGLISH, Say
 from skin_app.page import batch
-from skin_app.page.batch import Progress, Row, ranked, run
+from skin_app.page.batch import BatchProgress, PhotoRow, most_malignant_first, run
 from skin_app.page.one_photo_handlers import EXAMPLES, EXAMPLES_FOLDER
 from skin_app.page.several_panels import (
     TOP,
@@ -51,16 +51,18 @@ def test_too_many_or_too_few_photos_are_refused_in_one_sentence(
 
 
 @pytest.fixture(scope="module")
-def rows(ensemble: Ensemble, tmp_path_factory: pytest.TempPathFactory) -> tuple[Row, ...]:
+def rows(ensemble: Ensemble, tmp_path_factory: pytest.TempPathFactory) -> tuple[PhotoRow, ...]:
     """The four drawings, a file with a nasty name, and one that is no image; ranked."""
     folder = tmp_path_factory.mktemp("uploads")
     files = [(name, (EXAMPLES_FOLDER / name).read_bytes()) for name in EXAMPLES]
     files += [("<b>=1+1 & 'x'.jpg", jpeg(1)), ("notes.jpg", b"not an image")]
     *_, last = run(ensemble, uploaded(folder, files), folder)
-    return ranked(last.rows)
+    return most_malignant_first(last.rows)
 
 
-def test_table_and_gallery_show_every_photo_by_malignant_probability(rows: tuple[Row, ...]) -> None:
+def test_table_and_gallery_show_every_photo_by_malignant_probability(
+    rows: tuple[PhotoRow, ...],
+) -> None:
     shares = [row.analysis.malignant_probability for row in rows if row.analysis]
     assert shares == sorted(shares, reverse=True)
     assert rows[-1].file == "notes.jpg"
@@ -77,18 +79,18 @@ def test_table_and_gallery_show_every_photo_by_malignant_probability(rows: tuple
     assert all(alt.startswith(f"Photo {place}, ") for place, alt in enumerate(alts, start=1))
 
 
-def test_running_table_is_short_and_has_no_pictures(rows: tuple[Row, ...]) -> None:
-    html = batch_running(ENGLISH, Progress(rows * 10, 100, 60.0))
+def test_running_table_is_short_and_has_no_pictures(rows: tuple[PhotoRow, ...]) -> None:
+    html = batch_running(ENGLISH, BatchProgress(rows * 10, 100, 60.0))
     assert "<img" not in html
     assert html.count("<tr>") == 1 + TOP
 
 
 def test_nothing_is_said_of_no_photos(ensemble: Ensemble) -> None:
-    assert batch_running(ENGLISH, Progress((), 100)) == ""
+    assert batch_running(ENGLISH, BatchProgress((), 100)) == ""
     assert batch_result(ENGLISH, ()) == angles_result(ENGLISH, ensemble, ()) == ""
 
 
-def test_download_is_the_reports_csv_in_the_tables_order(rows: tuple[Row, ...]) -> None:
+def test_download_is_the_reports_csv_in_the_tables_order(rows: tuple[PhotoRow, ...]) -> None:
     link = batch_result(ENGLISH, rows).split("data:text/csv;charset=utf-8;base64,")[1]
     data = base64.b64decode(link.split('"')[0]).decode("utf-8-sig")
     read = list(csv.DictReader(io.StringIO(data)))
@@ -99,18 +101,18 @@ def test_download_is_the_reports_csv_in_the_tables_order(rows: tuple[Row, ...]) 
     assert read[-1]["error"] == str(rows[-1].error)
 
 
-def test_rows_that_are_gone_or_have_no_answer_do_not_open(rows: tuple[Row, ...]) -> None:
-    assert batch.opened(rows, 0) is rows[0]
-    assert all(batch.opened(rows, place) is None for place in (-1, 5, 6))
-    assert batch.opened(None, 0) is None
+def test_rows_that_are_gone_or_have_no_answer_do_not_open(rows: tuple[PhotoRow, ...]) -> None:
+    assert batch.row_at(rows, 0) is rows[0]
+    assert all(batch.row_at(rows, place) is None for place in (-1, 5, 6))
+    assert batch.row_at(None, 0) is None
 
 
-def test_two_hundred_rows_are_a_small_page(rows: tuple[Row, ...]) -> None:
+def test_two_hundred_rows_are_a_small_page(rows: tuple[PhotoRow, ...]) -> None:
     assert len(batch_result(ENGLISH, (rows * 40)[:200])) < 2_500_000
     assert np.mean([len(row.thumbnail) for row in rows if row.analysis]) < 5000
 
 
-def answering(row: Row, code: str, outcome: str) -> Row:
+def answering(row: PhotoRow, code: str, outcome: str) -> PhotoRow:
     """A row as if its networks were sure of one diagnosis, with an outcome."""
     analysis = row.analysis
     assert analysis is not None
@@ -158,7 +160,11 @@ def answering(row: Row, code: str, outcome: str) -> Row:
     ],
 )
 def test_the_joint_answer_says_how_far_the_photos_agree(
-    ensemble: Ensemble, rows: tuple[Row, ...], answers: list[str], said: list[str], unsaid: list[str]
+    ensemble: Ensemble,
+    rows: tuple[PhotoRow, ...],
+    answers: list[str],
+    said: list[str],
+    unsaid: list[str],
 ) -> None:
     photos = [
         answering(replace(rows[place], file=f"{place}.jpg"), *answer.split(" ", 1))
@@ -172,9 +178,9 @@ def test_the_joint_answer_says_how_far_the_photos_agree(
 
 
 def test_broken_photos_and_a_picture_under_two_names_do_not_count(
-    ensemble: Ensemble, rows: tuple[Row, ...]
+    ensemble: Ensemble, rows: tuple[PhotoRow, ...]
 ) -> None:
-    broken = Row("<i>.jpg", error=PhotoError("The file is empty."))
+    broken = PhotoRow("<i>.jpg", error=PhotoError("The file is empty."))
     for other, said in (
         (broken, "Could not be used: &lt;i&gt;.jpg. The file is empty."),
         (replace(rows[1], file="copy.jpg"), f"copy.jpg is the same picture as {rows[1].file}"),
@@ -187,7 +193,7 @@ def test_broken_photos_and_a_picture_under_two_names_do_not_count(
 
 
 def test_weights_without_limits_still_give_answers_without_an_outcome(
-    ensemble: Ensemble, rows: tuple[Row, ...]
+    ensemble: Ensemble, rows: tuple[PhotoRow, ...]
 ) -> None:
     bare = [
         replace(row, analysis=replace(row.analysis, assessment=None)) for row in rows if row.analysis

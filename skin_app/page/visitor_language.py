@@ -1,7 +1,7 @@
 """The page's language: that of the visitor's browser.
 
 Answers are written in it by the server (`spoken`). Fixed texts are translated by the browser, with
-gradio's `gr.I18n` (`Labels`).
+gradio's `gr.I18n` (`FixedTexts`).
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from skin_app.language import LANGUAGES, Say, preferred
 from skin_app.words import page as words
 
 
-class Labels:
+class FixedTexts:
     """Collects the page's fixed texts while it is built."""
 
     def __init__(self) -> None:
