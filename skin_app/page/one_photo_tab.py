@@ -47,7 +47,6 @@ class OnePhotoTab:
     ) -> None:
         """`uploads`: the private folder of gradio's uploads."""
         self.ensemble, self.uploads, self.pictures, self.desk = ensemble, uploads, pictures, desk
-        self.shown = gr.State(None)
         with gr.Row(equal_height=False, elem_id="top"):
             with gr.Column(scale=5, min_width=280, elem_classes="side"):
                 self.photo = gr.Image(
@@ -98,6 +97,7 @@ class OnePhotoTab:
                     elem_id="correction",
                 )
                 self.comparison = Fragment(elem_id="comparison")
+            self.shown = gr.State(None)
             self.report = build_report(self.shown, pictures, labels, desk)
         self._listen()
 
@@ -134,13 +134,17 @@ class OnePhotoTab:
         )
 
     def _emptied(self, said: str) -> dict[Any, Any]:
-        """The page without a result; `said`: the status line."""
+        """The page without a result; `said`: the status line.
+
+        By `gr.update`, because a component made here would become a part of the page (`_listen`).
+        """
         hidden = (self.outcome, self.ranking, self.figure, self.points)
         return {
             self.status: said,
-            self.intro: gr.HTML(visible=True),
-            **{panel: gr.HTML("", visible=False) for panel in hidden},
-            **dict.fromkeys((self.details, self.prevalence), gr.update(visible=False)),
+            self.intro: gr.update(visible=True),
+            **{panel: gr.update(value="", visible=False) for panel in hidden},
+            self.details: gr.update(visible=False),
+            self.prevalence: gr.update(visible=False),
             **dict.fromkeys((self.members, self.similar, self.comparison, *self.report), ""),
             self.correction: None,
             self.shown: None,
@@ -152,13 +156,17 @@ class OnePhotoTab:
         thresholds = panels.thresholds_panel(say, analysis, percent / 100)
         return {
             self.status: said,
-            self.intro: gr.HTML(visible=False),
-            self.outcome: gr.HTML(panels.outcome_panel(say, analysis), visible=True),
-            self.ranking: gr.HTML(panels.ranking_panel(say, analysis, shown.token), visible=True),
-            self.figure: gr.HTML(map_figure(say, shown.photo, analysis, shown.token), visible=True),
-            self.points: gr.HTML(thresholds, visible=bool(thresholds)),
-            self.prevalence: gr.Slider(visible=bool(analysis.operating_points)),
-            self.details: gr.Column(visible=True),
+            self.intro: gr.update(visible=False),
+            self.outcome: gr.update(value=panels.outcome_panel(say, analysis), visible=True),
+            self.ranking: gr.update(
+                value=panels.ranking_panel(say, analysis, shown.token), visible=True
+            ),
+            self.figure: gr.update(
+                value=map_figure(say, shown.photo, analysis, shown.token), visible=True
+            ),
+            self.points: gr.update(value=thresholds, visible=bool(thresholds)),
+            self.prevalence: gr.update(visible=bool(analysis.operating_points)),
+            self.details: gr.update(visible=True),
             self.members: panels.members_panel(say, analysis),
             self.similar: panels.similar_lesions(say, analysis.similar, self.pictures),
             self.report[-1]: "",  # the downloads
