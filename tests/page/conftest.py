@@ -100,11 +100,14 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
-def opened(browser: Browser, **settings: Any) -> Page:
-    """A fresh page in a context of its own."""
+def opened(browser: Browser, url: str = "", **settings: Any) -> Page:
+    """A fresh page in a context of its own; `url`: where it goes at once."""
     context = browser.new_context(**settings)
     context.set_default_timeout(PATIENCE_MS)
-    return context.new_page()
+    page = context.new_page()
+    if url:
+        page.goto(url)
+    return page
 
 
 @pytest.fixture

@@ -139,8 +139,7 @@ def tab(page: Page, name: str) -> None:
 def test_a_german_browser_gets_a_german_page(
     browser: Browser, served: Served, screenshots: Path
 ) -> None:
-    page = opened(browser, locale="de-DE", viewport={"width": 1280, "height": 900})
-    page.goto(served.url)
+    page = opened(browser, served.url, locale="de-DE", viewport={"width": 1280, "height": 900})
     page.get_by_role("button", name=GERMAN(words.ANALYSE), exact=True).wait_for()
     assert page.evaluate("document.documentElement.lang") == "de"
     expect(page.get_by_text("Forschungsdemo, kein Medizinprodukt.")).to_be_visible()
@@ -163,8 +162,7 @@ def test_a_german_browser_gets_a_german_page(
 
 
 def test_german_fits_a_phone(browser: Browser, served: Served, screenshots: Path) -> None:
-    page = opened(browser, locale="de-AT", viewport={"width": 360, "height": 780})
-    page.goto(served.url)
+    page = opened(browser, served.url, locale="de-AT", viewport={"width": 360, "height": 780})
     upload(page, EXAMPLES_FOLDER / "globules.jpg")
     expect(page.locator("#status")).to_have_text(FULL)
     page.screenshot(path=screenshots / "german-phone.png", full_page=True)

@@ -177,8 +177,7 @@ def test_nothing_is_asked_of_another_host_and_closing_the_page_drops_its_session
 
 
 def test_webcam_snapshot_is_analysed(browser: Browser, served: Served) -> None:
-    page = opened(browser, permissions=["camera"])
-    page.goto(served.url)
+    page = opened(browser, served.url, permissions=["camera"])
     page.get_by_role("button", name="Capture from camera").click()
     page.get_by_text("Click to Access Webcam").click()
     page.wait_for_function("document.querySelector('#photo video')?.readyState >= 2")
@@ -276,9 +275,8 @@ def test_a_report_waits_for_the_full_answer_and_a_second_click_asks_once(
 def test_two_visitors_with_the_same_file_do_not_take_it_from_each_other(
     browser: Browser, served: Served
 ) -> None:
-    pages = [opened(browser), opened(browser)]
+    pages = [opened(browser, served.url), opened(browser, served.url)]
     for page in pages:
-        page.goto(served.url)
         page.get_by_role("button", name=words.ANALYSE, exact=True).wait_for()
     for page in pages:
         upload(page, PHOTO)

@@ -214,8 +214,7 @@ def test_stopping_shows_what_is_done(
 def test_leaving_stops_the_networks_deletes_the_files_and_forgets(
     browser: Browser, served: Served, gate: Gate, photos: list[Path]
 ) -> None:
-    page = opened(browser)
-    page.goto(served.url)
+    page = opened(browser, served.url)
     said = begin(page, "batch", photos)
     before = set(served.page.state_holder.session_data)
     gate.let(1)
@@ -282,8 +281,7 @@ def test_axe_finds_nothing_serious_while_running_done_and_opened(
     broken: Path,
     theme: str,
 ) -> None:
-    page = opened(browser, viewport={"width": 1280, "height": 900})
-    page.goto(f"{served.url}?__theme={theme}")
+    page = opened(browser, f"{served.url}?__theme={theme}", viewport={"width": 1280, "height": 900})
     for kind, paths, more in (
         ("batch", [*photos, broken], 2),
         ("angles", [*photos[:5], broken], 1),
@@ -308,8 +306,7 @@ def test_axe_finds_nothing_serious_while_running_done_and_opened(
 def test_phone_has_no_sideways_scroll(
     browser: Browser, served: Served, screenshots: Path, theme: str
 ) -> None:
-    page = opened(browser, viewport={"width": 360, "height": 780})
-    page.goto(f"{served.url}?__theme={theme}")
+    page = opened(browser, f"{served.url}?__theme={theme}", viewport={"width": 360, "height": 780})
     for kind in ("angles", "batch"):
         expect(begin(page, kind, DRAWINGS)).to_contain_text("All 4 photos are done")
         part(page, kind, "result").locator("button[data-row]").first.click()
