@@ -13,8 +13,8 @@ environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"
 
 from skin_app.ensemble import Ensemble
 from skin_app.gallery.similar_lesions import LesionPictures, PicturesError
-from skin_app.page.listening import ServeError, listening
-from skin_app.page.sessions import private_folder
+from skin_app.page.port import ServeError, listening
+from skin_app.page.uploads_and_sessions import private_folder
 from skin_app.weights.folder import WeightsError
 from skin_app.weights.hub import bypass_proxies, proxy_fault
 

@@ -95,7 +95,7 @@ def _decision(
     probabilities: np.ndarray,
     limits: DecisionLimits | None,
 ) -> Decision | None:
-    if limits is None:
+    if limits is None or any(analysis.assessment is None for analysis in used):
         return None
     views = used[0].views
     threshold = limits.of(views).point_of(SENSITIVITY).threshold

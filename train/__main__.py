@@ -13,7 +13,7 @@ FULL_DISK = (
     "Nothing finished is lost; free some space or choose another --out, and start the same command "
     "again."
 )
-TRAINER_ALONE = ("accelerate", "jinja2")  # the packages of the extra `train`
+TRAINER_ALONE = ("accelerate",)  # the package of the extra `train`
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -15,9 +15,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from skin_app.analysis import Analysis
 from skin_app.ensemble import Ensemble
-from skin_app.page.events import BATCHES, NETWORKS
-from skin_app.page.sessions import delete, read
-from skin_app.page.several.batch import TURNS
+from skin_app.page.queues import BATCHES, NETWORKS, TURNS
+from skin_app.page.uploads_and_sessions import delete, read
 from skin_app.photo.read import Photo, PhotoError, read_photo
 from skin_app.report.csv_rows import csv_row, error_row
 from skin_app.report.json_record import Record, record

@@ -1,4 +1,4 @@
-"""The page: its frame and its tabs."""
+"""The page: its frame, its tabs, and the About tab."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,75 +7,73 @@ import gradio as gr
 
 from skin_app.ensemble import Ensemble
 from skin_app.gallery.similar_lesions import LesionPictures
-from skin_app.page import about
 from skin_app.page.api import add_endpoints
-from skin_app.page.events import QUIET, UPLOADS, Fragment, spoken
-from skin_app.page.evidence import tab as evidence
-from skin_app.page.html import status
-from skin_app.page.labels import Labels
-from skin_app.page.one_photo.handlers import Shown
-from skin_app.page.one_photo.tab import build_one_photo, whole_result
-from skin_app.page.sessions import Desk, delete, forget_session
-from skin_app.page.several.tab import build_tab as build_several
+from skin_app.page.evidence_tab import evidence_tab
+from skin_app.page.one_photo_handlers import Shown
+from skin_app.page.one_photo_tab import OnePhotoTab
+from skin_app.page.queues import QUIET, UPLOADS
+from skin_app.page.several_tab import build_several
+from skin_app.page.templates import fill, status
+from skin_app.page.theme import Fragment
+from skin_app.page.uploads_and_sessions import Desk, delete, forget_session
+from skin_app.page.visitor_language import FixedTexts, spoken
+from skin_app.weights.folder import WeightsFolder
 from skin_app.words import page as words
 from skin_app.words.language import Say
 
 
 def build_page(
     ensemble: Ensemble, uploads: Path, pictures: LesionPictures | None = None
-) -> tuple[gr.Blocks, Labels]:
+) -> tuple[gr.Blocks, FixedTexts]:
     """The whole page for one ensemble, and its labels for `serve.serve`.
 
     `uploads`: the private folder of gradio's uploads; `pictures`: of the gallery's lesions (default:
     those of the weights).
     """
     pictures = pictures or LesionPictures(ensemble.weights.thumbnails)
-    labels, desk = Labels(), Desk()
+    labels, desk, measured = FixedTexts(), Desk(), evidence_tab(ensemble.weights)
     with gr.Blocks(title=words.TITLE, analytics_enabled=False) as page:
         Fragment(f'<div class="strip" role="note">{labels(words.STRIP)}</div>', elem_id="strip")
-        Fragment(labels.html(_masthead), elem_id="masthead")
+        Fragment(labels.html(lambda say: fill("masthead.html", say)), elem_id="masthead")
         if ensemble.weights.instead:
-            Fragment(labels.html(_embedded_instead))
+            Fragment(labels.html(lambda say: status(say(words.EMBEDDED_INSTEAD), level="note")))
+        loading = labels.html(lambda say: status(say(words.LOADING)))
         with gr.Tabs():
             with gr.Tab(labels(words.TAB_ONE), id="one"):
-                shown = build_one_photo(ensemble, uploads, pictures, labels, desk)
+                one_photo = OnePhotoTab(ensemble, uploads, pictures, labels, desk)
             with gr.Tab(labels(words.TAB_SEVERAL), id="several"):
-
-                def open_photo(say: Say, shown: Shown) -> str:
-                    return whole_result(say, shown, ensemble, pictures)
-
-                build_several(ensemble, uploads, labels, open_photo)
-            with gr.Tab(labels(words.TAB_EVIDENCE), id="evidence") as evidence_tab:
-                place = Fragment(labels.html(_loading), elem_id="lesion-map")
+                build_several(ensemble, uploads, pictures, labels)
+            with gr.Tab(labels(words.TAB_EVIDENCE), id="evidence") as evidence:
+                place = Fragment(loading, elem_id="lesion-map")
                 scores = Fragment(elem_id="evidence")
-            with gr.Tab(labels(words.TAB_ABOUT), id="about") as about_tab:
-                told = Fragment(labels.html(_loading), elem_id="about")
+            with gr.Tab(labels(words.TAB_ABOUT), id="about") as about:
+                told = Fragment(loading, elem_id="about")
 
         def on_evidence(shown: Shown | None, request: gr.Request) -> tuple[str, str]:
-            say, analysis = spoken(request), None if shown is None else shown.analysis
-            weights = ensemble.weights
-            return evidence.map_panel(say, weights, analysis), evidence.panel(say, weights)
+            return measured(spoken(request), shown and shown.analysis)
 
         def on_about(request: gr.Request) -> str:
-            return about.panel(spoken(request), ensemble.weights)
+            return about_panel(spoken(request), ensemble.weights)
 
-        evidence_tab.select(on_evidence, shown, [place, scores], **UPLOADS, **QUIET)
-        about_tab.select(on_about, None, told, **UPLOADS, **QUIET)
+        evidence.select(on_evidence, one_photo.shown, [place, scores], **UPLOADS, **QUIET)
+        about.select(on_about, None, told, **UPLOADS, **QUIET)
         add_endpoints(ensemble, uploads)
         page.unload(_forgetting(page, desk, uploads))
     return page, labels
 
 
-def _masthead(say: Say) -> str:
-    return f'<header class="masthead"><h1>{say(words.TITLE)}</h1><p>{say(words.SUBTITLE)}</p></header>'
-
-
-def _embedded_instead(say: Say) -> str:
-    return status(say(words.EMBEDDED_INSTEAD), level="note")
-
-
-def _loading(say: Say) -> str:
-    return status(say(words.LOADING))
+def about_panel(say: Say, weights: WeightsFolder) -> str:
+    """The About tab: the model card from the contract of the weights, licences, and privacy."""
+    trainings = weights.contract.trainings
+    members = [(len(own.shipped), own.recipe.get("member", {})) for own in trainings]
+    return fill(
+        "about.html",
+        say,
+        weights=weights,
+        contract=weights.contract,
+        members=members if all({"architecture", "size"} <= set(own) for _, own in members) else None,
+        epochs=[epochs for own in trainings for epochs in own.kept_epochs.items()],
+    )
 
 
 def _forgetting(page: gr.Blocks, desk: Desk, uploads: Path) -> Callable[[gr.Request], None]:

@@ -16,10 +16,10 @@ import httpx
 from gradio import processing_utils, route_utils
 from gradio.blocks import Block
 
-from skin_app.page.labels import Labels
-from skin_app.page.listening import Listening, PortError, ServeError
-from skin_app.page.sessions import HELD_FOR, forget_idle
+from skin_app.page.port import Listening, PortError, ServeError
 from skin_app.page.theme import head, theme
+from skin_app.page.uploads_and_sessions import HELD_FOR, forget_idle
+from skin_app.page.visitor_language import FixedTexts
 from skin_app.photo.limits import MAX_BYTES
 
 NO_ADDRESSES = "Files are not fetched from addresses here: upload the photo itself."
@@ -47,7 +47,9 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-def serve(page: gr.Blocks, where: Listening, block: bool = True, labels: Labels | None = None) -> str:
+def serve(
+    page: gr.Blocks, where: Listening, block: bool = True, labels: FixedTexts | None = None
+) -> str:
     """Launch the page with its fixed settings; returns its address, for a browser on this machine.
 
     `where`: must bypass proxies already, because gradio requests its own page; `labels`: the page's
@@ -64,7 +66,7 @@ def serve(page: gr.Blocks, where: Listening, block: bool = True, labels: Labels 
             prevent_thread_lock=True,
             theme=theme(),
             head=head(),
-            i18n=(labels or Labels()).translations(),
+            i18n=(labels or FixedTexts()).translations(),
             **SETTINGS,
         )
     except (OSError, httpx.TransportError) as error:

@@ -1,12 +1,16 @@
 """How the page looks: theme, styles and script; nothing is loaded from another host."""
 
+from functools import partial
 from pathlib import Path
 
+import gradio as gr
 from gradio.themes import Base, Default
 
 FOLDER = Path(__file__).resolve().parent / "static"
 SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
+# gradio's own styles for HTML would draw boxes around every table cell.
+Fragment = partial(gr.HTML, apply_default_css=False)
 
 
 def theme() -> Base:

@@ -12,7 +12,7 @@ from skin_app.calibration import prior_adjusted
 from skin_app.diagnoses import CODES
 from skin_app.ensemble import Ensemble, MemberGroup
 from skin_app.gallery.similar_lesions import SAME_PHOTO
-from skin_app.page.one_photo.handlers import EXAMPLES_FOLDER
+from skin_app.page.one_photo_handlers import EXAMPLES_FOLDER
 from skin_app.photo.read import read_photo
 from skin_app.weights.folder import EMBEDDED, open_weights
 from train.documents.card_and_readme import model_card, with_scores

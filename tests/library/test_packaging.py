@@ -34,9 +34,7 @@ def test_an_installed_package_holds_the_embedded_weights(
     monkeypatch.setattr(setuptools, "setup", lambda **named: given.update(named))
     monkeypatch.chdir(ROOT)
     runpy.run_path("setup.py")
-    assert {"skin_app", "skin_app.page.several", "train.engine", "skin_app.embedded"} <= {
-        *given["packages"]
-    }
+    assert {"skin_app", "skin_app.page", "train.engine", "skin_app.embedded"} <= {*given["packages"]}
     assert not [name for name in given["packages"] if name.startswith("tests")]
     folder = ROOT / given["package_dir"]["skin_app.embedded"]
     patterns = project_file()["tool"]["setuptools"]["package-data"]["skin_app.embedded"]

@@ -11,15 +11,15 @@ from typing import Any
 
 import gradio as gr
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from skin_app.analysis import Analysis
 from skin_app.ensemble import Ensemble
 from skin_app.page.build import build_page
-from skin_app.page.listening import listening
-from skin_app.page.one_photo.handlers import EXAMPLES_FOLDER
+from skin_app.page.one_photo_handlers import EXAMPLES_FOLDER
+from skin_app.page.port import listening
 from skin_app.page.serve import serve
-from skin_app.page.sessions import private_folder
+from skin_app.page.uploads_and_sessions import private_folder
 from skin_app.photo.read import Photo
 from skin_app.weights.hub import bypass_proxies
 from skin_app.words import page as words
@@ -100,11 +100,14 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
-def opened(browser: Browser, **settings: Any) -> Page:
-    """A fresh page in a context of its own."""
+def opened(browser: Browser, url: str = "", **settings: Any) -> Page:
+    """A fresh page in a context of its own; `url`: where it goes at once."""
     context = browser.new_context(**settings)
     context.set_default_timeout(PATIENCE_MS)
-    return context.new_page()
+    page = context.new_page()
+    if url:
+        page.goto(url)
+    return page
 
 
 @pytest.fixture
@@ -128,6 +131,29 @@ def upload(page: Page, path: Path) -> None:
 
 def expect_full_answer(page: Page) -> None:
     expect(page.locator("#status")).to_have_text(FULL)
+
+
+def top(part: Locator) -> float:
+    """Where a part of the page begins, in pixels from the top."""
+    box = part.bounding_box()
+    assert box is not None
+    return box["y"]
+
+
+@pytest.fixture
+def answered(visit: Page) -> Page:
+    """The page with the full answer to a photo."""
+    upload(visit, PHOTO)
+    expect_full_answer(visit)
+    return visit
+
+
+@pytest.fixture
+def quick(visit: Page, held_back: threading.Event) -> Page:  # noqa: ARG001  the full answer waits
+    """The page with the quick answer to a photo."""
+    upload(visit, PHOTO)
+    expect(visit.locator("#status")).to_contain_text("Quick answer")
+    return visit
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page
 
 from skin_app.words import page as words
 from tests.page.conftest import PHOTO, Served, expect_full_answer, opened, upload
@@ -25,22 +25,16 @@ def serious(page: Page) -> list[str]:
     ]
 
 
-def open_tab(page: Page, name: str) -> None:
-    page.get_by_role("tab", name=name, exact=True).click()
-
-
 def wait_for_tab(page: Page, name: str) -> None:
     if name in (words.TAB_EVIDENCE, words.TAB_ABOUT):
-        locator = "#evidence h2" if name == words.TAB_EVIDENCE else "#about h2"
-        page.locator(locator).first.wait_for()
+        page.locator("#evidence h2" if name == words.TAB_EVIDENCE else "#about h2").first.wait_for()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing_serious_in_any_state(
     browser: Browser, served: Served, screenshots: Path, tmp_path: Path, theme: str
 ) -> None:
-    page = opened(browser, viewport={"width": 1280, "height": 900})
-    page.goto(f"{served.url}?__theme={theme}")
+    page = opened(browser, f"{served.url}?__theme={theme}", viewport={"width": 1280, "height": 900})
     page.get_by_role("button", name=words.ANALYSE, exact=True).wait_for()
     assert serious(page) == []
     upload(page, PHOTO)
@@ -57,7 +51,7 @@ def test_axe_finds_nothing_serious_in_any_state(
     page.get_by_role("alert").wait_for()
     assert serious(page) == []
     for name in TABS[1:]:
-        open_tab(page, name)
+        page.get_by_role("tab", name=name, exact=True).click()
         wait_for_tab(page, name)
         assert serious(page) == []
     page.context.close()
@@ -67,8 +61,7 @@ def test_axe_finds_nothing_serious_in_any_state(
 def test_phone_has_no_sideways_scroll(
     browser: Browser, served: Served, screenshots: Path, theme: str
 ) -> None:
-    page = opened(browser, viewport={"width": 360, "height": 780})
-    page.goto(f"{served.url}?__theme={theme}")
+    page = opened(browser, f"{served.url}?__theme={theme}", viewport={"width": 360, "height": 780})
     page.get_by_role("button", name=words.ANALYSE, exact=True).wait_for()
     assert page.evaluate(WIDTH) <= 360
     upload(page, PHOTO)
@@ -92,8 +85,7 @@ def test_at_200_percent_zoom_nothing_is_cut_off(
     browser: Browser, served: Served, screenshots: Path
 ) -> None:
     # A browser at 200 % gives the page half of the pixels.
-    page = opened(browser, viewport={"width": 640, "height": 450}, device_scale_factor=2)
-    page.goto(served.url)
+    page = opened(browser, served.url, viewport={"width": 640, "height": 450}, device_scale_factor=2)
     upload(page, PHOTO)
     expect_full_answer(page)
     assert page.evaluate(WIDTH) <= 640
@@ -115,11 +107,3 @@ def test_everything_on_the_way_to_a_result_is_reached_by_the_tab_key(visit: Page
     assert any("Irregular patchy" in place for place in reached)
     visit.keyboard.press("Enter")
     expect_full_answer(visit)
-
-
-def test_every_picture_has_a_text(visit: Page) -> None:
-    upload(visit, PHOTO)
-    expect_full_answer(visit)
-    expect(visit.locator("img:not([alt])")).to_have_count(0)
-    for picture in visit.locator("#map img").all():
-        assert picture.get_attribute("alt")

@@ -1,31 +1,31 @@
-"""The Evidence and the About tab as functions: every number is the weights' own."""
+"""The Evidence tab: every number is the weights' own."""
 
 import base64
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from playwright.sync_api import Page, expect
 
+from skin_app.analysis import Analysis
 from skin_app.ensemble import Ensemble
 from skin_app.gallery.lesion_map import Place
-from skin_app.page import about
-from skin_app.page.evidence import plots
-from skin_app.page.evidence import tab as evidence
+from skin_app.page import evidence_plots as plots
+from skin_app.page.evidence_tab import evidence_panel, evidence_tab
 from skin_app.photo.read import Photo
 from skin_app.skin_tone import TONES
 from skin_app.weights.evaluation import FILE, read_evaluation
 from skin_app.weights.folder import EMBEDDED, WeightsFolder, open_weights
-from skin_app.words import about as words_about
 from skin_app.words import evidence as words
-from skin_app.words import evidence as words_evidence
 from skin_app.words.language import ENGLISH, GERMAN, Say
 from skin_app.words.page import TAB_EVIDENCE
 from tests.tiny import picture
+
+Tab = Callable[[Say, Analysis | None], tuple[str, str]]
 
 
 @pytest.fixture(scope="module")
@@ -33,23 +33,23 @@ def embedded() -> WeightsFolder:
     return open_weights()
 
 
-def with_scores(ensemble: Ensemble, scores: dict[str, Any], name: str) -> WeightsFolder:
-    contract = ensemble.weights.contract.model_copy(update={"scores": scores})
-    return replace(ensemble.weights, contract=contract, hash=name)
+def changed(weights: WeightsFolder, **parts: object) -> WeightsFolder:
+    """Weights with another contract."""
+    return replace(weights, contract=weights.contract.model_copy(update=parts))
 
 
-def test_weights_without_scores_predictions_or_map_say_so(ensemble: Ensemble) -> None:
-    html = evidence.panel(ENGLISH, ensemble.weights)
-    for sentence in (words.NO_SCORES, words.NO_PREDICTIONS, words.NOTHING_MEASURED):
-        assert sentence in html
-    assert words.NO_MAP in evidence.map_panel(ENGLISH, ensemble.weights, None)
+@pytest.fixture(scope="module")
+def tab(embedded: WeightsFolder) -> Tab:
+    """Map and rest of the tab of the embedded weights, drawn once for all tests."""
+    return evidence_tab(embedded)
 
 
-def test_weights_without_limits_say_so(ensemble: Ensemble) -> None:
-    contract = ensemble.weights.contract.model_copy(update={"trust": None})
-    html = evidence.panel(ENGLISH, replace(ensemble.weights, contract=contract, hash="no trust"))
-    assert words.NO_TRUST in html
-    assert words.NO_TONE in html
+def test_what_the_weights_lack_is_said(ensemble: Ensemble) -> None:
+    lesions, html = evidence_tab(ensemble.weights)(ENGLISH, None)
+    assert words.NO_MAP in lesions
+    html += evidence_panel(ENGLISH, changed(ensemble.weights, trust=None))
+    lacking = ("NO_SCORES", "NO_PREDICTIONS", "NOTHING_MEASURED", "NO_TRUST", "NO_TONE")
+    assert [name for name in lacking if getattr(words, name) not in html] == []
 
 
 def test_scores_come_from_the_contract(ensemble: Ensemble) -> None:
@@ -68,34 +68,35 @@ def test_scores_come_from_the_contract(ensemble: Ensemble) -> None:
         "lesions": 7456,
         "views_8": {"calibrated": rule, "prior_adjusted": adjusted},
     }
-    html = evidence.panel(ENGLISH, with_scores(ensemble, scores, "made up")).replace("\u00a0", " ")
-    assert "10,015 images of 7,456 lesions, 8 views per image." in html
-    assert words.PREDICTED["lesion"] in html
-    assert '84.1 % <span class="interval">(83.0 % to 85.2 %)</span>' in html
-    assert "77.8 %" in html
-    assert "1,113" in html
-    assert "61.2 %" in html
-    assert "not measured" in html
-    assert "Most often Melanocytic naevus comes first instead (3 images)" in html
-    assert "Dermatofibroma, sensitivity 0 % (46 images)" in html
+    html = evidence_panel(ENGLISH, changed(ensemble.weights, scores=scores)).replace("\u00a0", " ")
+    for sentence in (
+        "10,015 images of 7,456 lesions, 8 views per image.",
+        words.PREDICTED["lesion"],
+        '84.1 % <span class="interval">(83.0 % to 85.2 %)</span>',
+        *("77.8 %", "1,113", "61.2 %", words.NOT_MEASURED),
+        "Most often Melanocytic naevus comes first instead (3 images)",
+        "Dermatofibroma, sensitivity 0 % (46 images)",
+    ):
+        assert sentence in html
     assert words.NO_SCORES not in html
 
 
-def test_numbers_of_the_embedded_weights_stand_in_both_languages(embedded: WeightsFolder) -> None:
-    scores = embedded.contract.scores["views_8"]["calibrated"]
+def test_numbers_of_the_embedded_weights_stand_in_both_languages(
+    tab: Tab, embedded: WeightsFolder
+) -> None:
+    scores, trust = embedded.contract.scores["views_8"]["calibrated"], embedded.contract.trust
+    evaluation = read_evaluation(embedded)
+    assert evaluation is not None
+    assert trust is not None
     for say in (ENGLISH, GERMAN):
-        html = evidence.panel(say, embedded)
+        _, html = tab(say, None)
         assert say.percent(scores["accuracy"]) in html
         assert say.number(scores["malignant_auc"], ".3f") in html
         assert say.number(embedded.contract.training.images) in html
-        trust = embedded.contract.trust
-        assert trust is not None
         cleared = trust.measured["melanomas_not_suspicious"]
         assert html.count(say.percent(cleared.value)) >= 2  # in the table and among the failures
-        evaluation = read_evaluation(embedded)
-        assert evaluation is not None
         assert say.percent(evaluation.reliability.error) in html
-        assert (say(words.WEAK_MAPS) in html) == bool(trust and trust.maps_are_weak)
+        assert (say(words.WEAK_MAPS) in html) == bool(trust.maps_are_weak)
 
 
 def test_every_name_in_the_gallery_can_be_translated() -> None:
@@ -105,8 +106,8 @@ def test_every_name_in_the_gallery_can_be_translated() -> None:
     assert set(table["sex"]) | set(table["localization"]) | set(table["dx_type"]) <= known
 
 
-def test_every_figure_is_small_and_has_words(embedded: WeightsFolder) -> None:
-    html = evidence.panel(ENGLISH, embedded) + evidence.map_panel(ENGLISH, embedded, None)
+def test_every_figure_is_small_and_has_words(tab: Tab) -> None:
+    html = "".join(tab(ENGLISH, None))
     images = html.split("<img ")[1:]
     assert len(images) == 4
     for image in images:
@@ -125,18 +126,12 @@ CUT = """(html) => {
 
 
 @pytest.mark.parametrize("say", [ENGLISH, GERMAN])
-def test_no_table_is_cut_at_the_side_on_a_desktop(
-    visit: Page, embedded: WeightsFolder, say: Say
-) -> None:
+def test_no_table_is_cut_at_the_side_on_a_desktop(visit: Page, tab: Tab, say: Say) -> None:
     visit.get_by_role("tab", name=TAB_EVIDENCE, exact=True).click()
     expect(visit.locator("#evidence h2").first).to_be_visible()
     for width in (1024, 1200, 1280):
         visit.set_viewport_size({"width": width, "height": 900})
-        assert visit.evaluate(CUT, evidence.panel(say, embedded)) == []
-
-
-def test_each_diagnosis_has_a_sign_a_line_and_a_colour_of_its_own() -> None:
-    assert len(set(plots.SIGNS.values())) == len(set(plots.LINES.values())) == 7
+        assert visit.evaluate(CUT, tab(say, None)[1]) == []
 
 
 def test_a_drawing_speaks_the_readers_language(embedded: WeightsFolder) -> None:
@@ -148,32 +143,31 @@ def test_a_drawing_speaks_the_readers_language(embedded: WeightsFolder) -> None:
     assert "<text" not in drawn  # letters as paths
 
 
-def test_the_photo_has_a_place_between_its_neighbours(embedded: WeightsFolder) -> None:
+def test_the_photo_has_a_place_between_its_neighbours(tab: Tab, embedded: WeightsFolder) -> None:
     lesions = embedded.lesion_map()
     assert lesions is not None
-    before = evidence.map_panel(ENGLISH, embedded, None)
+    before, _ = tab(ENGLISH, None)
     assert words.MAP_EMPTY in before
     assert 'class="here"' not in before
     analysis = Ensemble(embedded)(Photo(picture(3)), views=1)
-    html = evidence.map_panel(ENGLISH, embedded, analysis)
+    html, _ = tab(ENGLISH, analysis)
     place = lesions.place(analysis.embedding)
     left, top = plots.on_picture(lesions, place)
     assert 0 < left < 1
     assert 0 < top < 1
-    assert f'class="here" style="left:{left:.2%};top:{top:.2%}"' in html
+    assert f'style="left:{left:.2%};top:{top:.2%}"' in html
     first = max(set(place.neighbours), key=place.neighbours.count)
     assert f"<li>{place.neighbours.count(first)} " in html
     assert analysis.assessment is not None
     assert (words.MAP_NOVEL in html) == analysis.assessment.novelty.is_novel
 
 
-def test_places_and_the_picture_have_the_same_corners(embedded: WeightsFolder) -> None:
+def test_signs_differ_and_places_have_the_corners_of_the_picture(embedded: WeightsFolder) -> None:
+    assert len(set(plots.SIGNS.values())) == len(set(plots.LINES.values())) == 7
     lesions = embedded.lesion_map()
     assert lesions is not None
-    (left, bottom), (right, top) = lesions.points.min(axis=0), lesions.points.max(axis=0)
-    assert plots.on_picture(
-        lesions, Place((left + right) / 2, (bottom + top) / 2, ())
-    ) == pytest.approx((0.5, 0.5))
+    x, y = (lesions.points.min(axis=0) + lesions.points.max(axis=0)) / 2
+    assert plots.on_picture(lesions, Place(x, y, ())) == pytest.approx((0.5, 0.5))
     x, y = lesions.points[lesions.points[:, 1].argmax()].tolist()
     assert plots.on_picture(lesions, Place(x, y, ()))[1] < 0.1  # shares from the top
 
@@ -181,40 +175,6 @@ def test_places_and_the_picture_have_the_same_corners(embedded: WeightsFolder) -
 def test_damaged_predictions_are_said_on_the_page(ensemble: Ensemble, tmp_path: Path) -> None:
     (tmp_path / "evaluation").mkdir()
     (tmp_path / FILE).write_text("")
-    html = evidence.panel(ENGLISH, replace(ensemble.weights, folder=tmp_path, hash="damaged"))
+    _, html = evidence_tab(replace(ensemble.weights, folder=tmp_path))(ENGLISH, None)
     assert 'role="alert"' in html
     assert "get the weights anew" in html
-
-
-def test_about_names_source_revision_data_and_licences(
-    ensemble: Ensemble, embedded: WeightsFolder
-) -> None:
-    html = about.panel(ENGLISH, embedded)
-    contract = embedded.contract
-    for text in (
-        contract.name,
-        embedded.hash,
-        contract.training.data_fingerprint,
-        contract.training.git_revision,
-        contract.training.start_weights,
-        contract.licence,
-        words_about.SOURCES["embedded"],
-        words_about.PURPOSE,
-    ):
-        assert text in html
-    assert ensemble.weights.contract.licence in about.panel(ENGLISH, ensemble.weights)
-
-
-def test_text_of_the_weights_is_escaped(ensemble: Ensemble) -> None:
-    contract = ensemble.weights.contract.model_copy(update={"name": "<script>", "licence": "<i>"})
-    html = about.panel(ENGLISH, replace(ensemble.weights, contract=contract, hash="escaped"))
-    assert "<script>" not in html
-    assert "<i>" not in html
-
-
-def test_sentences_have_only_named_places() -> None:
-    for module in (words_about, words_evidence):
-        for name, value in vars(module).items():
-            sentences = value.values() if isinstance(value, dict) else [value]
-            if name.isupper():
-                assert not any("{}" in str(sentence) for sentence in sentences), name

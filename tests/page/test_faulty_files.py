@@ -2,11 +2,9 @@
 
 import csv
 import io
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pypdf import PdfReader
@@ -15,13 +13,11 @@ from skin_app.cli import main
 from skin_app.display import for_display
 from skin_app.ensemble import Ensemble
 from skin_app.page import api as machine
-from skin_app.page.one_photo.corrected import compare
-from skin_app.page.one_photo.handlers import EXAMPLES_FOLDER, Shown
-from skin_app.page.one_photo.outcome import outcome_panel
-from skin_app.page.sessions import private_folder
-from skin_app.page.several import angles
-from skin_app.page.several import table as batch_table
-from skin_app.page.several.batch import Row, run
+from skin_app.page.answer_panels import outcome_panel
+from skin_app.page.batch import PhotoRow, run
+from skin_app.page.one_photo_handlers import EXAMPLES_FOLDER, Shown, compare_corrected
+from skin_app.page.several_panels import angles_result, batch_result
+from skin_app.page.uploads_and_sessions import private_folder
 from skin_app.photo.read import Photo, read_photo
 from skin_app.quality import FILE_FINDINGS
 from skin_app.report.csv_rows import csv_row
@@ -73,8 +69,8 @@ def test_the_ensemble_clears_the_whole_photo_and_never_the_damaged_one(lenient: 
 def test_an_unknown_profile_is_a_finding_and_changes_no_outcome(lenient: Ensemble) -> None:
     photo = replace(read_photo(WHOLE), unknown_profile=True)
     assert outcome(lenient, photo) == outcome(lenient, read_photo(WHOLE))
-    panel = outcome_panel(ENGLISH, lenient(photo), lenient.trust)
-    assert OF_PROFILE.replace("'", "&#x27;") in panel
+    panel = outcome_panel(ENGLISH, lenient(photo))
+    assert OF_PROFILE.replace("'", "&#39;") in panel
     assert csv_row(Path("a.jpg"), lenient(photo))["quality"] == PROFILE
 
 
@@ -83,7 +79,7 @@ def test_page_json_csv_and_pdf_say_what_to_do(weights: str, request: pytest.Fixt
     ensemble: Ensemble = request.getfixturevalue(weights)
     photo = read_photo(HALF)
     analysis = ensemble(photo)
-    assert SENTENCE in outcome_panel(ENGLISH, analysis, ensemble.trust)
+    assert SENTENCE in outcome_panel(ENGLISH, analysis)
     made = record(analysis, datetime.now(timezone.utc))
     (finding,) = made["quality"] or []
     assert finding == {"name": NAME, "sentence": SENTENCE, "value": None, "limit": None}
@@ -104,33 +100,20 @@ def test_the_command_line_writes_it_in_the_row(lenient: Ensemble, tmp_path: Path
     assert (whole["outcome"], whole["quality"]) == ("not suspicious", "no finding")
 
 
-@pytest.fixture
-def sent() -> Iterator[tuple[dict[str, Any], Path]]:
-    """The damaged photo as the machine API gets it, and the folder of uploads that it lies in."""
+def test_the_machine_api_says_so_for_one_photo_and_in_the_rows_of_several(lenient: Ensemble) -> None:
     with private_folder() as uploads:
         path = uploads / "half.jpg"
+        file = {"path": str(path), "meta": {"_type": "gradio.FileData"}}
         path.write_bytes(HALF)
-        yield {"path": str(path), "meta": {"_type": "gradio.FileData"}}, uploads
-
-
-def test_the_machine_api_says_so_for_one_photo(
-    lenient: Ensemble, sent: tuple[dict[str, Any], Path]
-) -> None:
-    file, uploads = sent
-    answer = machine.analysed(lenient, uploads, file, 1)
+        answer = machine.analysed(lenient, uploads, file, 1)
+        path.write_bytes(HALF)
+        (row,) = machine.scored(lenient, uploads, [file])
     assert (answer["outcome"], answer["reason"]) == ("uncertain", REASONS["damaged_photo"])
     assert [finding["name"] for finding in answer["quality"] or []] == [NAME]
-
-
-def test_the_machine_api_says_so_in_the_rows_of_several(
-    lenient: Ensemble, sent: tuple[dict[str, Any], Path]
-) -> None:
-    file, uploads = sent
-    (row,) = machine.scored(lenient, uploads, [file])
     assert (row["outcome"], row["quality"]) == ("uncertain", NAME)
 
 
-def rows_of(ensemble: Ensemble, folder: Path, *photos: bytes) -> tuple[Row, ...]:
+def rows_of(ensemble: Ensemble, folder: Path, *photos: bytes) -> tuple[PhotoRow, ...]:
     chosen = uploaded(folder, [(f"{place}.jpg", data) for place, data in enumerate(photos)])
     *_, last = run(ensemble, chosen, folder)
     return last.rows
@@ -140,19 +123,19 @@ def test_a_batch_names_it_among_what_to_check(
     lenient: Ensemble, bare: Ensemble, tmp_path: Path
 ) -> None:
     for ensemble in (lenient, bare):
-        html = batch_table.results(ENGLISH, rows_of(ensemble, tmp_path, WHOLE, HALF))
+        html = batch_result(ENGLISH, rows_of(ensemble, tmp_path, WHOLE, HALF))
         assert html.count(NAME) == 1
 
 
 def test_one_damaged_angle_clears_nothing(lenient: Ensemble, tmp_path: Path) -> None:
-    assert "Not suspicious" in angles.result(ENGLISH, lenient, rows_of(lenient, tmp_path, WHOLE, OTHER))
-    html = angles.result(ENGLISH, lenient, rows_of(lenient, tmp_path / "again", OTHER, HALF))
+    assert "Not suspicious" in angles_result(ENGLISH, lenient, rows_of(lenient, tmp_path, WHOLE, OTHER))
+    html = angles_result(ENGLISH, lenient, rows_of(lenient, tmp_path / "again", OTHER, HALF))
     assert REASONS["one_photo_damaged"] in html
 
 
 def test_a_correction_of_a_damaged_photo_is_as_uncertain(lenient: Ensemble) -> None:
     photo = read_photo(HALF)
     shown = Shown(for_display(photo), lenient(photo), photo)
-    html = compare(ENGLISH, lenient, shown, "gamma")
+    html = compare_corrected(ENGLISH, lenient, shown, "gamma")
     assert "Not suspicious" not in html
     assert html.count(NAME) == 2

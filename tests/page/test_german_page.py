@@ -2,7 +2,6 @@
 
 import html
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,19 +11,23 @@ from skin_app.analysis import Analysis
 from skin_app.display import for_display
 from skin_app.ensemble import Ensemble
 from skin_app.gallery.similar_lesions import LesionPictures
-from skin_app.page import about
-from skin_app.page.evidence import tab as evidence
-from skin_app.page.one_photo import corrected, handlers, outcome, ranking
-from skin_app.page.one_photo import report as reports
-from skin_app.page.one_photo.handlers import EXAMPLES_FOLDER, Shown
-from skin_app.page.one_photo.tab import whole_result
-from skin_app.page.several import angles
-from skin_app.page.several import table as batch_table
-from skin_app.page.several.batch import Progress, Row
+from skin_app.page.answer_panels import answer_status, members_panel, thresholds_panel
+from skin_app.page.batch import BatchProgress, PhotoRow, progress_status
+from skin_app.page.build import about_panel
+from skin_app.page.evidence_tab import evidence_tab
+from skin_app.page.one_photo_handlers import EXAMPLES_FOLDER, Shown, compare_corrected, receive_example
+from skin_app.page.one_photo_tab import whole_result
+from skin_app.page.report_form import downloads
+from skin_app.page.several_panels import (
+    angles_result,
+    batch_result,
+    batch_running,
+    held_status,
+)
 from skin_app.photo.read import PhotoError, read_photo
 from skin_app.weights.folder import open_weights
 from skin_app.words import page as words
-from skin_app.words.language import GERMAN, Say
+from skin_app.words.language import ENGLISH, GERMAN, Say
 from tests.page.conftest import PHOTO, Served, opened, upload
 from tests.page.test_batch import jpeg
 from tests.sentences import sentences, without_places
@@ -77,52 +80,43 @@ def shown(analysis: Analysis) -> Shown:
     return Shown(for_display(photo), analysis, held=photo, token="t")
 
 
-def rows(shown: Shown) -> tuple[Row, ...]:
+def rows(shown: Shown) -> tuple[PhotoRow, ...]:
     """Two photos with one answer, and one that could not be used."""
-    named = [Row(f"{name}.jpg", shown.analysis, jpeg(seed), jpeg(9)) for seed, name in enumerate("ab")]
-    return (*named, Row("c.jpg", error=PhotoError(GIF)))
+    named = [
+        PhotoRow(f"{name}.jpg", shown.analysis, jpeg(seed), jpeg(9)) for seed, name in enumerate("ab")
+    ]
+    return (*named, PhotoRow("c.jpg", error=PhotoError(GIF)))
 
 
-Rendered = Callable[[Say, Ensemble, Shown], str]
+def fragments(say: Say, ensemble: Ensemble, shown: Shown) -> dict[str, str]:
+    """Everything that the page shows, by its name."""
+    progress, embedded = BatchProgress(rows(shown), 9, 100.0), open_weights()
+    return {
+        "result": whole_result(say, shown, LesionPictures(ensemble.weights.thumbnails)),
+        "thresholds": thresholds_panel(say, shown.analysis, 0.1),
+        "members": members_panel(say, shown.analysis),
+        "status": answer_status(say, shown.analysis, refining=True),
+        "about": about_panel(say, ensemble.weights) + about_panel(say, embedded),
+        "evidence": "".join(evidence_tab(ensemble.weights)(say, None)),
+        "evidence, embedded": "".join(evidence_tab(embedded)(say, None)),
+        "downloads": downloads(say, shown),
+        "corrected": compare_corrected(say, ensemble, shown, "gamma"),
+        "batch": batch_result(say, rows(shown)),
+        "running": batch_running(say, progress) + progress_status(say, progress),
+        "angles": angles_result(say, ensemble, rows(shown)),
+        "nothing held": held_status(say, 0),
+        "example": receive_example(say, 0).status,
+    }
 
 
-FRAGMENTS: dict[str, Rendered] = {
-    "result": lambda say, e, shown: whole_result(say, shown, e, LesionPictures(e.weights.thumbnails)),
-    "points": lambda say, e, shown: outcome.operating_points(say, shown.analysis, e.trust, 0.1),
-    "members": lambda say, _, shown: ranking.members_panel(say, shown.analysis),
-    "status": lambda say, _, shown: ranking.answer_status(say, shown.analysis, refining=True),
-    "about": lambda say, e, _: about.panel(say, e.weights),
-    "evidence": lambda say, e, _: evidence.panel(say, e.weights),
-    "evidence, embedded": lambda say, _e, _s: evidence.panel(say, open_weights()),
-    "map, embedded": lambda say, _e, _s: evidence.map_panel(say, open_weights(), None),
-    "about, embedded": lambda say, _e, _s: about.panel(say, open_weights()),
-    "downloads": lambda say, _, shown: reports.downloads(say, shown),
-    "corrected": lambda say, e, shown: corrected.compare(say, e, shown, "gamma"),
-    "batch": lambda say, _, shown: batch_table.results(say, rows(shown)),
-    "running": lambda say, _, shown: (
-        batch_table.running(say, Progress(rows(shown), 9, 100.0))
-        + batch_table.progress_status(say, Progress(rows(shown), 9, 100.0))
-    ),
-    "angles": lambda say, e, shown: angles.result(say, e, rows(shown)),
-    "nothing held": lambda say, _e, _s: batch_table.held_status(say, 0),
-    "example": lambda say, _e, _s: handlers.receive_example(say, 0).status,
-}
-
-
-@pytest.mark.parametrize("name", FRAGMENTS)
-def test_no_english_is_left(ensemble: Ensemble, shown: Shown, name: str) -> None:
+def test_no_english_is_left(ensemble: Ensemble, shown: Shown) -> None:
     catalogue = Missing()
     say = Say("de-test", catalogue, GERMAN.decimal, GERMAN.thousands)
-    rendered = FRAGMENTS[name](say, ensemble, shown)
-    assert english_in(rendered) == []
-    wordless = {asked for asked in catalogue.asked if not any(map(str.isalpha, without_places(asked)))}
-    assert catalogue.asked - wordless == set()
-
-
-def test_english_would_be_found(ensemble: Ensemble, shown: Shown) -> None:
-    english = FRAGMENTS["result"](Say("en"), ensemble, shown)
-    assert words.MAP_MEANING in english_in(english)
-    assert words.ON_LESION in english_in(english)
+    rendered = fragments(say, ensemble, shown)
+    assert {name: left for name, html in rendered.items() if (left := english_in(html))} == {}
+    assert {asked for asked in catalogue.asked if any(map(str.isalpha, without_places(asked)))} == set()
+    english = english_in(fragments(ENGLISH, ensemble, shown)["result"])  # it would be found
+    assert {words.MAP_MEANING, words.ON_LESION} <= set(english)
 
 
 # The other tabs, and what is there once they are filled.
@@ -145,8 +139,7 @@ def tab(page: Page, name: str) -> None:
 def test_a_german_browser_gets_a_german_page(
     browser: Browser, served: Served, screenshots: Path
 ) -> None:
-    page = opened(browser, locale="de-DE", viewport={"width": 1280, "height": 900})
-    page.goto(served.url)
+    page = opened(browser, served.url, locale="de-DE", viewport={"width": 1280, "height": 900})
     page.get_by_role("button", name=GERMAN(words.ANALYSE), exact=True).wait_for()
     assert page.evaluate("document.documentElement.lang") == "de"
     expect(page.get_by_text("Forschungsdemo, kein Medizinprodukt.")).to_be_visible()
@@ -169,8 +162,7 @@ def test_a_german_browser_gets_a_german_page(
 
 
 def test_german_fits_a_phone(browser: Browser, served: Served, screenshots: Path) -> None:
-    page = opened(browser, locale="de-AT", viewport={"width": 360, "height": 780})
-    page.goto(served.url)
+    page = opened(browser, served.url, locale="de-AT", viewport={"width": 360, "height": 780})
     upload(page, EXAMPLES_FOLDER / "globules.jpg")
     expect(page.locator("#status")).to_have_text(FULL)
     page.screenshot(path=screenshots / "german-phone.png", full_page=True)

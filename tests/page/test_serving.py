@@ -14,19 +14,21 @@ from gradio.blocks import Block
 from gradio.state_holder import StateHolder
 
 from skin_app.page import serve as serving
-from skin_app.page.listening import PortError, ServeError, listening
+from skin_app.page.port import PortError, ServeError, listening
 from skin_app.page.serve import NO_ADDRESSES, SETTINGS, TESTED, put_up, serve
-from skin_app.page.sessions import forget_idle, forget_session
+from skin_app.page.uploads_and_sessions import forget_idle, forget_session
 from tests.page.conftest import Served, free_port, needs_ipv6
 
 
-def test_port_in_use_is_one_sentence() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
+@pytest.mark.parametrize(("host", "bracketed"), [("127.0.0.1", "127.0.0.1"), ("::1", r"\[::1\]")])
+def test_port_in_use_is_one_sentence(host: str, bracketed: str) -> None:
+    needs_ipv6(host)
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as taken:
+        taken.bind((host, 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(PortError, match=f"cannot listen on 127.0.0.1:{port}"):
-            listening("127.0.0.1", port)
+        with pytest.raises(PortError, match=f"cannot listen on {bracketed}:{port}"):
+            listening(host, port)
 
 
 def test_a_port_that_only_the_administrator_may_use_is_not_called_taken(
@@ -75,16 +77,6 @@ def test_the_address_told_is_one_that_a_browser_opens(name: str, url: str) -> No
     where = listening(name, f" {port} ")
     assert where.url == url.format(port=port)
     assert ("other machines" in where.told) == (name in ("0.0.0.0", "::"))
-
-
-def test_an_address_that_is_taken_in_ipv6_alone_is_taken() -> None:
-    needs_ipv6("::1")
-    with socket.socket(socket.AF_INET6) as taken:
-        taken.bind(("::1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        with pytest.raises(PortError, match=rf"cannot listen on \[::1\]:{port}"):
-            listening("::1", port)
 
 
 def test_the_page_is_served_by_ipv6() -> None:
@@ -158,11 +150,11 @@ def test_sessions_are_dropped_only_while_gradio_does_not_move_them(forget: str) 
     sessions.set_blocks(page)
     assert sessions["visitor"]
     later = datetime.now() + timedelta(hours=1)
-    dropping = threading.Thread(
-        target=lambda: (
-            forget_session(page, "visitor") if forget == "left" else forget_idle(page, later, 60)
-        )
-    )
+    drop = {
+        "left": lambda: forget_session(page, "visitor"),
+        "idle": lambda: forget_idle(page, later, 60),
+    }
+    dropping = threading.Thread(target=drop[forget])
     with sessions.lock:
         dropping.start()
         dropping.join(0.2)

@@ -116,7 +116,16 @@
     field.dispatchEvent(new Event('change', { bubbles: true }));
   });
 
+  // gradio's button for more files holds a second button: only the outer one is left to the keyboard and
+  // to screen readers, and it passes its click on.
+  const mendAddFiles = (inner) => {
+    if (inner.inert) return;
+    inner.inert = true;
+    inner.closest('.icon-button').addEventListener('click', () => inner.click());
+  };
+
   new MutationObserver((changes) => {
+    document.querySelectorAll('.icon-button button.upload-container').forEach(mendAddFiles);
     for (const change of changes) {
       if (change.attributeName === 'aria-pressed') pressAgain(change.target);
       const changed = change.type === 'attributes' ? [change.target] : [...change.addedNodes];

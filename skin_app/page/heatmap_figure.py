@@ -1,0 +1,91 @@
+"""The heatmaps of one photo as a figure: all seven at once, so that the browser switches by itself.
+
+`templates/heatmap.html` sends the photo once, and each map as a small transparent picture to lay over
+it. `static/page.js` shows the chosen map with the chosen strength, and a second map beside it.
+"""
+
+import io
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.nn import functional as F
+
+from skin_app.analysis import Analysis, Ranked
+from skin_app.diagnoses import CODES
+from skin_app.display import DisplayPhoto, colours, cover, data_url, enlarged, legend_gradient
+from skin_app.page.templates import as_url, fill
+from skin_app.words import page as words
+from skin_app.words.language import NO_BREAK, Say
+
+LAYER = 96  # pixels a side: the maps are smooth, the browser enlarges them
+STRENGTH = 60
+MOST = 0.5  # share of the heat in one ninth of the square from which it is named; .11 if uniform
+
+
+def map_figure(say: Say, photo: DisplayPhoto, analysis: Analysis, token: str) -> str:
+    """The figure with all seven maps, of which the first-ranked one is shown; `token`: names the photo.
+
+    A quick answer has no maps yet, so the figure says that they follow.
+    """
+    trust = analysis.weights.contract.trust
+    return fill(
+        "heatmap.html",
+        say,
+        photo=data_url(photo.pixels),
+        square=photo.square,
+        size=photo.pixels.shape[1::-1],
+        maps=[_shown(say, analysis, entry) for entry in analysis.ranked if analysis.maps is not None],
+        token=token,
+        is_weak=trust is not None and trust.maps_are_weak,
+        scale=legend_gradient(),
+        STRENGTH=STRENGTH,
+        NO_BREAK=NO_BREAK,
+    )
+
+
+def _shown(say: Say, analysis: Analysis, entry: Ranked) -> dict[str, Any]:
+    """One diagnosis's map, as a picture and in numbers: how strong, where, how much on the lesion."""
+    assert analysis.maps is not None
+    index = CODES.index(entry.diagnosis.code)
+    class_map = analysis.maps[index]
+    shares = analysis.assessment and analysis.assessment.heat_on_lesion
+    on_lesion = None if shares is None or np.isnan(shares[index]) else float(shares[index])
+    peak = float(class_map.max())
+    return {
+        "diagnosis": entry.diagnosis,
+        "probability": entry.probability,
+        "picture": _transparent(class_map),
+        "peak": peak,
+        "place": where(say, class_map) if peak > 0 else "",
+        "on_lesion": on_lesion,
+    }
+
+
+def _transparent(class_map: np.ndarray) -> str:
+    """A map (rows, columns) in [0, 1] as a PNG in a `data:` URL, the more opaque the stronger."""
+    heat = enlarged(class_map, LAYER)
+    pixels = torch.cat([colours(heat), 255 * cover(heat)[..., None]], dim=-1).round().byte().numpy()
+    file = io.BytesIO()
+    Image.fromarray(pixels, "RGBA").save(file, "PNG", compress_level=6)
+    return as_url(file.getvalue(), "image/png")
+
+
+def where(say: Say, class_map: np.ndarray) -> str:
+    """In which ninth of the square most of a map's heat lies, in words; or that it is in none.
+
+    `class_map`: (rows, columns) in [0, 1], not all zero.
+    """
+    shares = (
+        F.interpolate(
+            torch.from_numpy(np.asarray(class_map, dtype=np.float32))[None, None], (96, 96), mode="area"
+        )[0, 0]
+        .reshape(3, 32, 3, 32)
+        .sum(dim=(1, 3))
+    )
+    shares = shares / shares.sum()
+    best = int(shares.argmax())
+    if float(shares.flatten()[best]) < MOST:
+        return say(words.NO_PLACE)
+    return say(words.MOST_HEAT, place=say(words.PLACES[best // 3][best % 3]))

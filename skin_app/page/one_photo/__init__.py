@@ -1,1 +1,0 @@
-"""The tab of one photo. Begin at `tab.py`, the layout; `handlers.py` handles the events."""

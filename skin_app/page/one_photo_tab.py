@@ -1,0 +1,264 @@
+"""The tab of one photo: its layout, and the handler of each event."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from skin_app.calibration import malignant_probability
+from skin_app.corrections import CORRECTIONS
+from skin_app.display import data_url, for_display
+from skin_app.ensemble import Ensemble
+from skin_app.gallery.similar_lesions import LesionPictures
+from skin_app.page import answer_panels as panels
+from skin_app.page import one_photo_handlers as handlers
+from skin_app.page.heatmap_figure import map_figure
+from skin_app.page.one_photo_handlers import AnswerUpdate, Received, Shown
+from skin_app.page.queues import NETWORKS, QUIET, UNDECODED, UPLOADS
+from skin_app.page.report_form import build_report
+from skin_app.page.templates import fill, status
+from skin_app.page.theme import Fragment
+from skin_app.page.uploads_and_sessions import Desk, delete, visitor_of
+from skin_app.page.visitor_language import FixedTexts, spoken
+from skin_app.photo.read import read_photo
+from skin_app.words import page as words
+from skin_app.words.language import Say
+
+EXAMPLE_CLICK = """
+element.addEventListener('click', (event) => {
+  const chosen = event.target.closest('button[data-index]');
+  if (chosen) trigger('click', { index: Number(chosen.dataset.index) });
+});
+"""
+
+
+class OnePhotoTab:
+    """The tab; to be made inside it. `shown`: the state that holds what is shown (`Shown` or None)."""
+
+    def __init__(
+        self,
+        ensemble: Ensemble,
+        uploads: Path,
+        pictures: LesionPictures,
+        labels: FixedTexts,
+        desk: Desk,
+    ) -> None:
+        """`uploads`: the private folder of gradio's uploads."""
+        self.ensemble, self.uploads, self.pictures, self.desk = ensemble, uploads, pictures, desk
+        with gr.Row(equal_height=False, elem_id="top"):
+            with gr.Column(scale=5, min_width=280, elem_classes="side"):
+                self.photo = gr.Image(
+                    label=labels(words.PHOTO_LABEL),
+                    type="filepath",
+                    image_mode=None,
+                    sources=["upload", "clipboard", "webcam"],
+                    webcam_options=gr.WebcamOptions(mirror=False),
+                    buttons=[],
+                    height=300,
+                    alt_text=labels(words.CHOSEN_PHOTO),
+                    elem_id="photo",
+                )
+                self.analyse = gr.Button(
+                    labels(words.ANALYSE), variant="secondary", size="sm", elem_id="analyse"
+                )
+                self.figure = Fragment(visible=False, elem_id="map")
+                self.examples = Fragment(
+                    labels.html(_examples), js_on_load=EXAMPLE_CLICK, elem_id="examples"
+                )
+            with gr.Column(scale=7, min_width=280, elem_classes="side"):
+                self.status = Fragment(
+                    labels.html(lambda say: status(say(words.IDLE))), elem_id="status"
+                )
+                self.intro = Fragment(
+                    f'<section class="panel">{labels(words.INTRO)}</section>', elem_id="intro"
+                )
+                self.outcome = Fragment(visible=False, elem_id="outcome")
+                self.ranking = Fragment(visible=False, elem_id="ranking")
+                self.points = Fragment(visible=False, elem_id="points")
+                self.prevalence = gr.Slider(
+                    1,
+                    99,
+                    round(100 * common_share(ensemble)),
+                    step=1,
+                    label=labels(words.PREVALENCE),
+                    visible=False,
+                    elem_id="prevalence",
+                )
+        with gr.Column(visible=False) as self.details:
+            self.similar = Fragment(elem_id="similar")
+            self.members = Fragment(elem_id="members")
+            with gr.Accordion(labels(words.CORRECTIONS_TITLE), open=False, elem_id="corrections"):
+                Fragment(f'<p class="quiet">{labels(words.CORRECTIONS_INTRO)}</p>')
+                self.correction = gr.Radio(
+                    [(labels(words.CORRECTIONS[name]), name) for name in CORRECTIONS],
+                    label=labels(words.CORRECTION),
+                    elem_id="correction",
+                )
+                self.comparison = Fragment(elem_id="comparison")
+            self.shown = gr.State(None)
+            self.report = build_report(self.shown, pictures, labels, desk)
+        self._listen()
+
+    def _listen(self) -> None:
+        """Connects the events with their handlers."""
+        at_once, networks = {**UPLOADS, **QUIET}, {**NETWORKS, **QUIET}
+        chosen = {**at_once, **UNDECODED, "trigger_mode": "multiple"}
+        result, points = list(self._emptied("")), [self.shown, self.prevalence]
+        received = [
+            self.photo.input(self._on_photo, [self.photo], [self.photo, *result], **chosen),
+            self.examples.click(self._on_example, None, [self.photo, *result], **chosen),
+        ]
+        answered = [
+            event.then(
+                self._on_received, [self.prevalence], result, trigger_mode="multiple", **networks
+            )
+            for event in received
+        ]
+        answered.append(
+            self.analyse.click(self._on_analyse, points, result, trigger_mode="once", **networks)
+        )
+        for event in answered:
+            event.then(self._on_answered, points, self.points, **at_once)
+        # not `release`: a slider that is moved by keys is never released
+        self.prevalence.input(
+            self._on_points, points, self.points, trigger_mode="always_last", **at_once
+        )
+        self.correction.input(
+            self._on_correction,
+            [self.shown, self.correction],
+            self.comparison,
+            trigger_mode="always_last",
+            **networks,
+        )
+
+    def _emptied(self, said: str) -> dict[Any, Any]:
+        """The page without a result; `said`: the status line.
+
+        By `gr.update`, because a component made here would become a part of the page (`_listen`).
+        """
+        hidden = (self.outcome, self.ranking, self.figure, self.points)
+        return {
+            self.status: said,
+            self.intro: gr.update(visible=True),
+            **{panel: gr.update(value="", visible=False) for panel in hidden},
+            self.details: gr.update(visible=False),
+            self.prevalence: gr.update(visible=False),
+            **dict.fromkeys((self.members, self.similar, self.comparison, *self.report), ""),
+            self.correction: None,
+            self.shown: None,
+        }
+
+    def _filled(self, say: Say, said: str, shown: Shown, percent: float) -> dict[Any, Any]:
+        """The page with a result; what the visitor chose and typed meanwhile stays."""
+        analysis = shown.analysis
+        thresholds = panels.thresholds_panel(say, analysis, percent / 100)
+        return {
+            self.status: said,
+            self.intro: gr.update(visible=False),
+            self.outcome: gr.update(value=panels.outcome_panel(say, analysis), visible=True),
+            self.ranking: gr.update(
+                value=panels.ranking_panel(say, analysis, shown.token), visible=True
+            ),
+            self.figure: gr.update(
+                value=map_figure(say, shown.photo, analysis, shown.token), visible=True
+            ),
+            self.points: gr.update(value=thresholds, visible=bool(thresholds)),
+            self.prevalence: gr.update(visible=bool(analysis.operating_points)),
+            self.details: gr.update(visible=True),
+            self.members: panels.members_panel(say, analysis),
+            self.similar: panels.similar_lesions(say, analysis.similar, self.pictures),
+            self.report[-1]: "",  # the downloads
+            self.shown: shown,
+        }
+
+    def _drawn(self, say: Say, answered: AnswerUpdate, percent: float, request: gr.Request) -> Any:
+        if answered.shown is None:
+            return self._emptied(answered.status)
+        outputs = self._filled(say, answered.status, answered.shown, percent)  # which takes a moment
+        return outputs if self.desk.wants(visitor_of(request), answered.shown.token) else gr.skip()
+
+    def _read(self, received: Received, turn: int, request: gr.Request) -> dict[Any, Any]:
+        if not self.desk.put(visitor_of(request), received.data, turn):
+            return gr.skip()
+        preview = received.preview and {"url": received.preview, "orig_name": "photo.jpg"}
+        return {self.photo: preview, **self._emptied(received.status)}
+
+    def _on_photo(self, upload: dict[str, Any] | None, request: gr.Request) -> dict[Any, Any]:
+        turn, path = self.desk.turn(), upload["path"] if upload else None
+        received = handlers.receive(spoken(request), path, self.uploads)
+        if path is not None:
+            self.desk.hold(visitor_of(request), path)
+        outputs = self._read(received, turn, request)
+        if upload is None:
+            # gradio empties the field, and says so, before it pastes: what is pasted stays
+            outputs.pop(self.photo, None)
+        return outputs
+
+    def _on_example(self, event: gr.EventData, request: gr.Request) -> dict[Any, Any]:
+        received = handlers.receive_example(spoken(request), int(event.index))
+        return self._read(received, self.desk.turn(), request)
+
+    def _on_received(self, percent: float, request: gr.Request) -> Iterator[Any]:
+        say, visitor, token = spoken(request), visitor_of(request), ""
+        for path in self.desk.release(visitor):
+            delete(path, self.uploads)
+        yield gr.skip()
+        for answered in handlers.answer(say, self.ensemble, self.desk, visitor):
+            token = answered.shown.token if answered.shown else ""
+            yield self._drawn(say, answered, percent, request)
+        # At the end gradio sends the last output again. If that is an older photo's answer, a skip must
+        # replace it; but only then, because an output right after an answer empties that answer in the
+        # browser before it is drawn.
+        if token and not self.desk.wants(visitor, token):
+            yield gr.skip()
+
+    def _on_analyse(self, shown: Shown | None, percent: float, request: gr.Request) -> Iterator[Any]:
+        say = spoken(request)
+        answered = handlers.again(say, self.desk, visitor_of(request), shown)
+        if answered is None:
+            yield from self._on_received(percent, request)
+        else:
+            yield self._drawn(say, answered, percent, request)
+
+    def _on_points(self, shown: Shown | None, percent: float, request: gr.Request) -> str:
+        say = spoken(request)
+        if shown is None:
+            return status(say(words.NO_LONGER_HELD), level="error")
+        return panels.thresholds_panel(say, shown.analysis, percent / 100)
+
+    def _on_answered(self, shown: Shown | None, percent: float, request: gr.Request) -> Any:
+        # the slider may have been moved since the answer was requested
+        return gr.skip() if shown is None else self._on_points(shown, percent, request)
+
+    def _on_correction(
+        self, shown: Shown | None, name: str | None, request: gr.Request
+    ) -> Iterator[Any]:
+        say = spoken(request)
+        yield status(say(words.CORRECTING))
+        compared = handlers.compare_corrected(say, self.ensemble, shown, name)
+        newest = shown is None or self.desk.wants(visitor_of(request), shown.token)
+        yield compared if newest else gr.skip()
+
+
+def common_share(ensemble: Ensemble) -> float:
+    """Share of malignant images in the training data: where the prevalence slider begins."""
+    return float(malignant_probability(np.array(ensemble.calibration.frequencies)))
+
+
+def whole_result(say: Say, shown: Shown, pictures: LesionPictures) -> str:
+    """Outcome, ranking, map and similar lesions of one photo as one piece of HTML, to look at only."""
+    parts = (
+        panels.outcome_panel(say, shown.analysis),
+        panels.ranking_panel(say, shown.analysis, shown.token),
+        map_figure(say, shown.photo, shown.analysis, shown.token),
+        panels.similar_lesions(say, shown.analysis.similar, pictures),
+    )
+    return f'<div class="whole">{"".join(parts)}</div>'
+
+
+def _examples(say: Say) -> str:
+    drawings = (read_photo(handlers.EXAMPLES_FOLDER / name) for name in handlers.EXAMPLES)
+    pictures = [data_url(for_display(drawing).pixels[::2, ::2], 80) for drawing in drawings]
+    return fill("examples.html", say, pictures=pictures)

@@ -1,0 +1,16 @@
+"""How gradio queues the page's events: which of them run at once, and what it does around them."""
+
+import threading
+from typing import Any
+
+NETWORKS: dict[str, Any] = {"concurrency_id": "networks", "concurrency_limit": 1}
+# A separate queue, so that single photos need not wait for a whole batch.
+BATCHES: dict[str, Any] = {"concurrency_id": "batches", "concurrency_limit": None}
+# The batches of all visitors take turns, a few photos each, so that none waits for all of another's.
+TURNS = threading.Lock()
+UPLOADS: dict[str, Any] = {"concurrency_id": "uploads", "concurrency_limit": 2}
+QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+# Even with type="filepath", gr.Image opens every upload with Pillow, which parses untrusted bytes, and
+# writes what it shows to disk. Without its pre- and postprocessing we get the checked path and give a
+# `data:` URL.
+UNDECODED: dict[str, Any] = {"preprocess": False, "postprocess": False}

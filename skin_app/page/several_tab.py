@@ -1,0 +1,233 @@
+"""The tab of several photos: one lesion from several angles, or many lesions."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from markupsafe import Markup
+
+from skin_app.ensemble import Ensemble
+from skin_app.gallery.similar_lesions import LesionPictures
+from skin_app.joint_analysis import LEAST, MOST
+from skin_app.page import batch
+from skin_app.page import several_panels as panels
+from skin_app.page.batch import BatchProgress, PhotoRow, Upload
+from skin_app.page.one_photo_tab import whole_result
+from skin_app.page.queues import BATCHES, QUIET, UPLOADS
+from skin_app.page.templates import fill, status
+from skin_app.page.theme import Fragment
+from skin_app.page.uploads_and_sessions import keep, visitor_of
+from skin_app.page.visitor_language import FixedTexts, spoken
+from skin_app.words import several as words
+from skin_app.words.language import Say
+
+ROW_CLICK = """
+element.addEventListener('click', (event) => {
+  const chosen = event.target.closest('button[data-row]');
+  if (chosen) trigger('click', { row: Number(chosen.dataset.row) });
+});
+"""
+OPENED = """
+watch('value', () => {
+  const heading = element.querySelector('h2');
+  if (!heading) return;
+  heading.scrollIntoView({ block: 'start' });
+  heading.focus({ preventScroll: true });
+});
+"""
+
+
+@dataclass(frozen=True)
+class Mode:
+    """One of the two ways to ask about several photos.
+
+    `limits`: least and most photos, if limited. `refusal`: why a number of photos is refused, or None;
+    `in_order`: sorts the rows; `result`: HTML of all rows; `so_far`: HTML during the run.
+    """
+
+    name: str
+    limits: dict[str, int]
+    tab: str
+    intro: str
+    files: str
+    start: str
+    refusal: Callable[[Say, int], str | None]
+    in_order: Callable[[Sequence[PhotoRow]], Sequence[PhotoRow]]
+    result: Callable[[Say, Ensemble, Sequence[PhotoRow]], str]
+    so_far: Callable[[Say, BatchProgress], str]
+
+
+ANGLES = Mode(
+    "angles",
+    {"least": LEAST, "most": MOST},
+    words.ANGLES_TAB,
+    words.ANGLES_INTRO,
+    words.ANGLES_FILES,
+    words.ANGLES_START,
+    panels.angles_refusal,
+    tuple,
+    panels.angles_result,
+    lambda _say, _progress: "",
+)
+BATCH = Mode(
+    "batch",
+    {"most": batch.MOST},
+    words.BATCH_TAB,
+    words.BATCH_INTRO,
+    words.BATCH_FILES,
+    words.BATCH_START,
+    panels.batch_refusal,
+    batch.most_malignant_first,
+    lambda say, _ensemble, rows: panels.batch_result(say, rows),
+    panels.batch_running,
+)
+
+
+def build_several(
+    ensemble: Ensemble, uploads: Path, pictures: LesionPictures, labels: FixedTexts
+) -> None:
+    """Everything of the tab; `uploads`: the private folder of gradio's uploads."""
+    with gr.Tabs():
+        for mode in (ANGLES, BATCH):
+            with gr.Tab(labels(mode.tab), id=mode.name):
+                SeveralPhotos(mode, ensemble, uploads, pictures, labels)
+
+
+class SeveralPhotos:
+    """Fields and events of one mode; its elements are named "several-{mode}-..."."""
+
+    def __init__(
+        self,
+        mode: Mode,
+        ensemble: Ensemble,
+        uploads: Path,
+        pictures: LesionPictures,
+        labels: FixedTexts,
+    ) -> None:
+        self.mode, self.ensemble, self.uploads, self.pictures = mode, ensemble, uploads, pictures
+        # during a visitor's run: its stop signal, and the files chosen meanwhile for the next run
+        self.stops: dict[str, threading.Event] = {}
+        self.following: dict[str, tuple[Upload, ...]] = {}
+        name = f"several-{mode.name}"
+        intro = labels.html(lambda say: say(mode.intro, **mode.limits))
+        Fragment(f'<p class="intro">{intro}</p>')
+        self.files = gr.File(
+            label=labels.html(lambda say: say(mode.files, **mode.limits)),
+            file_count="multiple",
+            height=180,
+            elem_id=f"{name}-files",
+        )
+        with gr.Row():
+            self.start = gr.Button(labels(mode.start), variant="primary", elem_id=f"{name}-start")
+            self.cancel = gr.Button(labels(words.CANCEL), visible=False, elem_id=f"{name}-cancel")
+        idle = labels.html(lambda say: panels.held_status(say, 0))
+        self.status = Fragment(idle, elem_id=f"{name}-status")
+        self.result = Fragment(js_on_load=ROW_CLICK, elem_id=f"{name}-result")
+        self.opened = Fragment(js_on_load=OPENED, elem_id=f"{name}-opened")
+        self.rows = gr.State(None)
+        self._listen()
+
+    def _listen(self) -> None:
+        """Connects the events with their handlers.
+
+        Without `preprocess`, gradio does not copy each file: we read the checked path.
+        """
+        for listen in (self.files.upload, self.files.clear, self.files.delete):
+            listen(self._on_chosen, self.files, self.status, preprocess=False, **UPLOADS, **QUIET)
+        self.start.click(
+            self._on_start,
+            self.files,
+            [self.files, self.start, self.cancel, self.status, self.result, self.opened, self.rows],
+            trigger_mode="once",
+            preprocess=False,
+            **BATCHES,
+            **QUIET,
+        )
+        self.cancel.click(self._on_cancel, None, self.status, queue=False, **QUIET)
+        self.result.click(
+            self._on_open, self.rows, self.opened, trigger_mode="always_last", **UPLOADS, **QUIET
+        )
+
+    def _on_chosen(self, chosen: list[dict[str, Any]] | None, request: gr.Request) -> Any:
+        found, visitor = batch.uploads_of(chosen), visitor_of(request)
+        for upload in found:
+            keep(upload.path, self.uploads)
+        if visitor in self.stops:
+            self.following[visitor] = found
+            return gr.skip()
+        return panels.held_status(spoken(request), len(found))
+
+    def _on_start(self, chosen: list[dict[str, Any]] | None, request: gr.Request) -> Iterator[Any]:
+        say, found, visitor = spoken(request), batch.uploads_of(chosen), visitor_of(request)
+        refused = self.mode.refusal(say, len(found))
+        if refused:
+            yield {self.status: status(refused, level="error")}
+            return
+        stop = threading.Event()
+        if self.stops.setdefault(visitor, stop) is not stop:  # a double click
+            yield gr.skip()
+            return
+        try:
+            with closing(batch.run(self.ensemble, found, self.uploads, stop.is_set)) as run:
+                for progress in run:
+                    after = self.following.get(visitor, ())
+                    for upload in after:
+                        keep(upload.path, self.uploads)
+                    if progress.end:
+                        yield self._ended(say, progress, len(after))
+                    else:
+                        yield self._going(say, progress)
+        finally:
+            self.stops.pop(visitor, None)
+            self.following.pop(visitor, None)
+
+    def _going(self, say: Say, progress: BatchProgress) -> dict[Any, Any]:
+        """The tab during a run."""
+        shown = {
+            self.start: gr.Button(interactive=False),
+            self.cancel: gr.Button(visible=True),
+            self.status: batch.progress_status(say, progress),
+            self.result: self.mode.so_far(say, progress),
+            self.opened: "",
+            self.rows: None,
+        }
+        # later the field may hold what was chosen for the next run
+        return shown if progress.rows else {**shown, self.files: None}
+
+    def _ended(self, say: Say, progress: BatchProgress, following: int) -> dict[Any, Any]:
+        """The tab after a run; `following`: how many photos were chosen meanwhile for the next one."""
+        held = panels.held_status(say, following) if following else ""
+        rows = self.mode.in_order(progress.rows)
+        return {
+            self.start: gr.Button(interactive=True),
+            self.cancel: gr.Button(visible=False),
+            self.status: batch.progress_status(say, progress) + held,
+            self.result: self.mode.result(say, self.ensemble, rows),
+            self.opened: "",
+            self.rows: rows,
+        }
+
+    def _on_cancel(self, request: gr.Request) -> Any:
+        stop = self.stops.get(visitor_of(request))
+        if stop is None:  # the run has ended meanwhile and shown its end
+            return gr.skip()
+        stop.set()
+        return status(spoken(request)(words.STOPPING))
+
+    def _on_open(
+        self, rows: Sequence[PhotoRow] | None, event: gr.EventData, request: gr.Request
+    ) -> str:
+        return opened_html(spoken(request), rows, int(event.row), self.pictures)
+
+
+def opened_html(say: Say, rows: Sequence[PhotoRow] | None, place: int, pictures: LesionPictures) -> str:
+    """The whole result of the photo at `place`, from 0, under its name."""
+    row = batch.row_at(rows, place)
+    if row is None:
+        return status(say(words.NO_LONGER_HELD), level="error")
+    whole = Markup(whole_result(say, batch.as_shown(row), pictures))
+    return fill("opened.html", say, place=place, file=row.file, whole=whole)

@@ -1,0 +1,295 @@
+"""The machine API against a running app: what docs/api.md promises."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints, is_typeddict
+
+import gradio as gr
+import httpx
+import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from PIL import Image
+
+from skin_app.cli import main
+from skin_app.diagnoses import CODES
+from skin_app.ensemble import Ensemble
+from skin_app.page import api as machine
+from skin_app.page.api import Row, add_endpoints, scored
+from skin_app.page.port import listening
+from skin_app.page.queues import BATCHES, NETWORKS
+from skin_app.page.serve import SESSIONS, serve
+from skin_app.page.uploads_and_sessions import FORGOTTEN_AFTER, SWEEP_EVERY, private_folder
+from skin_app.photo.limits import MAX_BYTES, MAX_PIXELS, MIN_SIDE
+from skin_app.photo.read import read_photo
+from skin_app.report.csv_rows import CSV_COLUMNS
+from skin_app.report.json_record import Record
+from tests.page.conftest import free_port
+from tests.tiny import picture
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "api.md"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A running app with the two endpoints and an event of a page."""
+
+    url: str
+    blocks: gr.Blocks
+    uploads: Path
+    client: Client
+
+    def files(self) -> list[Path]:
+        return [path for path in self.uploads.rglob("*") if path.is_file()]
+
+    def uploaded(self, path: Path) -> str:
+        """Upload a file as a client does; its path on the server."""
+        with path.open("rb") as file:
+            answer = httpx.post(f"{self.url}gradio_api/upload", files={"files": file})
+        return answer.raise_for_status().json()[0]
+
+    def called(self, name: str, *data: object) -> tuple[str, Any]:
+        """Call an endpoint by plain HTTP: its last event and that event's data."""
+        url = f"{self.url}gradio_api/call/{name}"
+        event = httpx.post(url, json={"data": data}).raise_for_status().json()["event_id"]
+        text = httpx.get(f"{url}/{event}", timeout=120).raise_for_status().text
+        kind, said = re.findall(r"event: (\w+)\ndata: (.*)\n", text)[-1]
+        return kind, json.loads(said)
+
+
+@pytest.fixture(scope="module")
+def machine_api(ensemble: Ensemble) -> Iterator[Machine]:
+    with private_folder() as uploads:
+        with gr.Blocks() as blocks:
+            button = gr.Button()
+            button.click(lambda: None, api_visibility="private")
+            add_endpoints(ensemble, uploads)
+        url = serve(blocks, listening("127.0.0.1", free_port()), block=False)
+        yield Machine(url, blocks, uploads, Client(url, verbose=False))
+        blocks.close()
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "lesion.png"
+    Image.fromarray(picture(1, 120, 90)).save(path)
+    return path
+
+
+def sent(path: str) -> dict[str, Any]:
+    return {"path": path, "meta": {"_type": "gradio.FileData"}}
+
+
+def test_analyse_gives_the_record_of_the_photo(
+    machine_api: Machine, ensemble: Ensemble, photo: Path
+) -> None:
+    for views in (8, 1):
+        answer = machine_api.client.predict(handle_file(photo), views, api_name="/analyse")
+        expected = ensemble(read_photo(photo), views)
+        assert answer["views"] == views
+        assert set(answer) == set(get_type_hints(Record))
+        by_code = {entry["code"]: entry["probability"] for entry in answer["diagnoses"]}
+        assert [by_code[code] for code in CODES] == pytest.approx(expected.probabilities.tolist())
+        assert len(answer["operating_points"]) == 3
+        assert answer["notes"] is None
+    assert machine_api.files() == []
+
+
+def test_score_gives_the_rows_of_the_command_line(
+    machine_api: Machine, ensemble: Ensemble, photo: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.jpg"
+    broken.write_text("not an image")
+    photos = [handle_file(path) for path in (photo, broken, photo)]
+    first, bad, again = machine_api.client.predict(photos, api_name="/score")
+    assert tuple(first) == CSV_COLUMNS
+    assert first == again
+    assert (bad["file"], bad["top1"], bad["p_mel"]) == ("broken.jpg", "", None)
+    assert bad["error"].startswith("This is not a JPEG, PNG, WebP")
+    out = tmp_path / "out.csv"
+    weights = str(ensemble.weights.folder)
+    assert main(["score", str(photo), "--out", str(out), "--weights", weights]) == 0
+    header, row = out.read_text("utf-8-sig").splitlines()
+    for column, cell in zip(header.split(","), row.split(","), strict=True):
+        given = first[column]
+        if column == "file":
+            assert given == "lesion.png"
+        elif isinstance(given, float):
+            assert given == pytest.approx(float(cell), abs=2e-6)
+        else:
+            assert given == cell
+    assert machine_api.files() == []
+
+
+OUTSIDE = ("FOREIGN", "FOLDER/../x.png", "FOLDER", "a\0b", "", "x" * 5_000)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "sentence"),
+    [
+        *(("analyse", ["UPLOAD", views], machine.WRONG_VIEWS) for views in (2, 0, "8", True, None)),
+        *(("analyse", [{"path": path}, 8], machine.NO_UPLOAD) for path in OUTSIDE),
+        *(("analyse", [nothing, 8], machine.NO_FILE) for nothing in (None, 3, "a.jpg", {}, [])),
+        *(("score", [nothing], machine.NO_FILE) for nothing in (None, 3, "a.jpg", {}, {"path": 3})),
+        ("score", [[]], machine.NO_PHOTOS),
+        ("score", [["UPLOAD", "junk"]], machine.NO_FILE),
+    ],
+)
+def test_a_wrong_call_is_one_sentence_and_leaves_no_file(
+    machine_api: Machine, photo: Path, name: str, data: list[Any], sentence: str
+) -> None:
+    places = {"FOREIGN": str(photo), "FOLDER": str(machine_api.uploads)}
+    text = json.dumps(data)
+    for place, path in places.items():
+        text = text.replace(place, path)
+    if "UPLOAD" in text:
+        text = text.replace('"UPLOAD"', json.dumps(sent(machine_api.uploaded(photo))))
+    kind, answer = machine_api.called(name, *json.loads(text))
+    assert (kind, answer["error"]) == ("error", sentence)
+    assert machine_api.files() == []
+    assert machine_api.uploads.is_dir()
+    assert photo.exists()
+
+
+def test_a_bad_photo_is_one_sentence_to_the_client(machine_api: Machine, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.jpg"
+    broken.write_text("not an image")
+    with pytest.raises(AppError, match=r"^This is not a JPEG, .*: export the photo as JPEG or PNG\.$"):
+        machine_api.client.predict(handle_file(broken), api_name="/analyse")
+    assert machine_api.files() == []
+
+
+def test_limits_of_a_call_are_sentences(
+    ensemble: Ensemble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload = tmp_path / "0123" / "a.png"
+    for limit, sentence in (("MOST_PHOTOS", "at most 0 in one"), ("MOST_BYTES", "more than 0 MB")):
+        upload.parent.mkdir()
+        Image.fromarray(picture(1)).save(upload)
+        with monkeypatch.context() as patch:
+            patch.setattr(machine, limit, 0)
+            with pytest.raises(gr.Error) as caught:
+                scored(ensemble, tmp_path, [{"path": str(upload)}])
+        assert sentence in caught.value.message
+        assert not caught.value.print_exception
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_an_upload_that_is_gone_has_its_sentence_in_its_row(ensemble: Ensemble, tmp_path: Path) -> None:
+    (row,) = scored(ensemble, tmp_path, [{"path": str(tmp_path / "0123" / "gone.png")}])
+    assert (row["file"], row["error"]) == ("gone.png", machine.NO_UPLOAD)
+
+
+def test_a_fault_in_the_program_still_deletes_the_photo(
+    machine_api: Machine, ensemble: Ensemble, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(ensemble, "analyse_all", broken)
+    with pytest.raises(AppError):
+        machine_api.client.predict(handle_file(photo), api_name="/analyse")
+    assert machine_api.files() == []
+
+
+def test_the_schema_names_every_field_and_the_page_is_private(machine_api: Machine) -> None:
+    info = httpx.get(f"{machine_api.url}gradio_api/info").raise_for_status().json()
+    assert set(info["named_endpoints"]) == {"/analyse", "/score"}
+    analyse, score = info["named_endpoints"]["/analyse"], info["named_endpoints"]["/score"]
+    photo, views = analyse["parameters"]
+    assert (photo["parameter_name"], photo["python_type"]["type"]) == ("photo", "filepath")
+    assert (views["type"], views["parameter_default"]) == ({"enum": [1, 8]}, 8)
+    schema = analyse["returns"][0]["type"]
+    assert set(schema["required"]) == set(schema["properties"]) == set(get_type_hints(Record))
+    entry = schema["properties"]["diagnoses"]["items"]["properties"]
+    assert entry["probability"] == {"type": "number"}
+    assert entry["in_90_set"] == {"oneOf": [{"type": "null"}, {"type": "boolean"}]}
+    rows = score["returns"][0]["type"]
+    assert tuple(rows["items"]["properties"]) == CSV_COLUMNS == tuple(Row.__annotations__)
+    assert rows["items"]["properties"]["p_mel"] == {"oneOf": [{"type": "null"}, {"type": "number"}]}
+    assert "value_" not in json.dumps(info)
+    assert "{}" not in json.dumps(schema)
+
+
+def test_the_endpoints_queue_with_the_page(machine_api: Machine) -> None:
+    """One photo waits with the page's single photos, several with its batches."""
+    queues = {
+        fn.api_name: {"concurrency_id": fn.concurrency_id, "concurrency_limit": fn.concurrency_limit}
+        for fn in machine_api.blocks.fns.values()
+    }
+    assert queues["analyse"] == NETWORKS
+    assert queues["score"] == BATCHES
+
+
+PLAIN = {str: "string", float: "number", int: "integer", bool: "boolean", type(None): "null"}
+
+
+def described(kind: Any) -> str:
+    """A TypedDict and all those in it as Markdown tables."""
+    kinds = [kind]
+    for known in kinds:  # grows on the way
+        for field in get_type_hints(known).values():
+            kinds += [inner for inner in typed_dicts(field) if inner not in kinds]
+    return "\n".join(
+        f"#### {each.__name__}\n\n| Field | Type |\n|---|---|\n"
+        + "".join(f"| `{name}` | {in_words(field)} |\n" for name, field in get_type_hints(each).items())
+        for each in kinds
+    )
+
+
+def typed_dicts(field: Any) -> list[Any]:
+    if is_typeddict(field):
+        return [field]
+    return [found for part in get_args(field) for found in typed_dicts(part)]
+
+
+def in_words(field: Any) -> str:
+    if field in PLAIN:
+        return PLAIN[field]
+    if get_origin(field) is list:
+        return f"[{in_words(get_args(field)[0])}, …]"
+    if get_origin(field) is dict:
+        return f"{{code: {in_words(get_args(field)[1])}, …}}"
+    if get_origin(field) is Literal:
+        return " or ".join(json.dumps(value) for value in get_args(field))
+    if is_typeddict(field):
+        return field.__name__
+    return " or ".join(in_words(part) for part in get_args(field))
+
+
+def test_the_document_describes_every_field_and_limit() -> None:
+    text = DOCUMENT.read_text()
+    assert f"up to {machine.MOST_PHOTOS} files, {machine.MOST_BYTES // 1_000_000} MB together" in text
+    assert f"from {MIN_SIDE} pixels a side" in text
+    assert f"At most {SESSIONS} calls" in text
+    assert f"up to {MAX_BYTES // 1_000_000} MB and {MAX_PIXELS // 1_000_000} million pixels" in text
+    assert FORGOTTEN_AFTER + SWEEP_EVERY == 5 * 60
+    assert "five minutes" in text
+    for kind in (Record, Row):
+        assert described(kind) in text, f"put this into {DOCUMENT}:\n{described(kind)}"
+
+
+@pytest.mark.parametrize(
+    ("language", "program", "shown"),
+    [
+        ("python", [sys.executable], ["Melanoma", "lesion.png", "This is not a JPEG"]),
+        ("sh", ["bash", "-euo", "pipefail"], ["event: complete", '"diagnoses"']),
+    ],
+)
+def test_the_documents_examples_run(
+    machine_api: Machine, photo: Path, language: str, program: list[str], shown: list[str]
+) -> None:
+    *_, example = re.findall(rf"```{language}\n(.*?)```", DOCUMENT.read_text(), flags=re.DOTALL)
+    assert "http://127.0.0.1:7860/" in example
+    script = photo.parent / "example"
+    script.write_text(example.replace("http://127.0.0.1:7860/", machine_api.url))
+    command = [*program, str(script)]
+    done = subprocess.run(command, cwd=photo.parent, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert [text for text in shown if text not in done.stdout] == []
+    assert machine_api.files() == []

@@ -1,0 +1,99 @@
+"""The figure of the heatmaps, without a browser: what is in it, in pictures and in words."""
+
+import base64
+import io
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from skin_app.analysis import Analysis
+from skin_app.diagnoses import CODES
+from skin_app.display import for_display
+from skin_app.ensemble import Ensemble
+from skin_app.page.heatmap_figure import LAYER, map_figure, where
+from skin_app.page.one_photo_handlers import EXAMPLES_FOLDER
+from skin_app.photo.read import Photo, read_photo
+from skin_app.trust import StoredEstimate
+from skin_app.words import page as words
+from skin_app.words.language import ENGLISH
+from tests.page.test_answer_panels import with_measured
+
+PHOTO = read_photo(EXAMPLES_FOLDER / "globules.jpg")
+
+
+@pytest.fixture(scope="module")
+def analysis(ensemble: Ensemble) -> Analysis:
+    return ensemble(PHOTO, 1)
+
+
+def layer(html: str, code: str) -> np.ndarray:
+    """The transparent picture of one class, (LAYER, LAYER, 4) uint8."""
+    found = re.search(f'class="layer" data-code="{code}" src="data:image/png;base64,([^"]+)"', html)
+    assert found is not None
+    return np.array(Image.open(io.BytesIO(base64.b64decode(found[1]))))
+
+
+def test_layers_are_opaque_where_their_map_is_strong(analysis: Analysis) -> None:
+    maps = np.zeros((7, 4, 4))
+    maps[CODES.index("mel"), 0, 3] = 1
+    html = map_figure(ENGLISH, for_display(PHOTO), replace(analysis, maps=maps), "t")
+    alpha = layer(html, "mel")[..., 3]
+    assert alpha.shape == (LAYER, LAYER)
+    assert alpha[5, -5] == 255
+    assert alpha[-5, 5] == 0
+    assert layer(html, "nv")[..., 3].max() == 0
+
+
+def test_words_say_what_the_picture_shows(analysis: Analysis) -> None:
+    maps = np.zeros((7, 6, 6))
+    maps[CODES.index("mel"), 0, 5] = 0.5
+    html = map_figure(ENGLISH, for_display(PHOTO), replace(analysis, maps=maps), "t")
+    captions = dict(re.findall(r'<p data-code="(\w+)"[^>]*>(.*?)</p>', html, re.DOTALL))
+    assert "at the upper right" in captions["mel"]
+    assert "50\u00a0% of the strongest" in captions["mel"]
+    assert words.MAP_EMPTY in captions["nv"]
+
+
+def ninths(row: int, column: int) -> np.ndarray:
+    class_map = np.full((9, 9), 0.01)
+    class_map[3 * row : 3 * row + 3, 3 * column : 3 * column + 3] = 1
+    return class_map
+
+
+BETWEEN = np.zeros((9, 9))
+BETWEEN[4, 2:4], BETWEEN[8, 8] = 1, 0.1  # half of it in either of two ninths
+
+
+@pytest.mark.parametrize(
+    ("class_map", "place"),
+    [
+        (ninths(0, 0), "at the upper left"),
+        (ninths(1, 1), "in the middle"),
+        (ninths(2, 1), "at the bottom"),
+        (np.full((10, 10), 0.3), words.NO_PLACE),
+        (BETWEEN, words.NO_PLACE),
+    ],
+)
+def test_the_ninth_with_most_heat_is_named_if_there_is_one(class_map: np.ndarray, place: str) -> None:
+    assert place in where(ENGLISH, class_map)
+
+
+def test_the_seen_square_is_where_the_networks_looked(analysis: Analysis) -> None:
+    wide = for_display(Photo(PHOTO.pixels[:300]))  # 600 x 300: the square is the middle half
+    html = map_figure(ENGLISH, wide, analysis, "t")
+    assert "left:25.000%;top:0.000%;width:50.000%;height:100.000%" in html
+
+
+@pytest.mark.parametrize(("low", "is_weak"), [(-0.01, True), (0.01, False)])
+def test_that_the_maps_are_weak_is_said_where_they_do_not_beat_the_middle(
+    analysis: Analysis, low: float, is_weak: bool
+) -> None:
+    estimate = StoredEstimate(value=0.02, interval_95=(low, 0.05), images=70, is_share=False)
+    html = map_figure(
+        ENGLISH, for_display(PHOTO), with_measured(analysis, map_above_centre=estimate), "t"
+    )
+    assert (words.MAP_IS_WEAK in html) == is_weak
+    assert words.MAP_IS_WEAK not in map_figure(ENGLISH, for_display(PHOTO), analysis, "t")

@@ -1,0 +1,206 @@
+"""Many photos, or several of one lesion, as HTML: progress, table, gallery, joint answer."""
+
+import base64
+import csv
+import io
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from skin_app.diagnoses import CODES
+from skin_app.ensemble import Ensemble
+from skin_app.page import batch
+from skin_app.page.batch import BatchProgress, PhotoRow, most_malignant_first, run
+from skin_app.page.one_photo_handlers import EXAMPLES, EXAMPLES_FOLDER
+from skin_app.page.several_panels import (
+    TOP,
+    angles_refusal,
+    angles_result,
+    batch_refusal,
+    batch_result,
+    batch_running,
+)
+from skin_app.photo.read import PhotoError
+from skin_app.report.csv_rows import CSV_COLUMNS
+from skin_app.words import several as words
+from skin_app.words.language import ENGLISH, Say
+from tests.page.test_batch import jpeg, uploaded
+
+
+@pytest.mark.parametrize(
+    ("refusal", "count", "said"),
+    [
+        (batch_refusal, 0, words.NOTHING_CHOSEN),
+        (batch_refusal, 200, None),
+        (batch_refusal, 201, "201 photos, more than the 200"),
+        (angles_refusal, 0, words.NOTHING_CHOSEN),
+        (angles_refusal, 1, "2 photos or more"),
+        (angles_refusal, 2, None),
+        (angles_refusal, 8, None),
+        (angles_refusal, 9, "9 photos, and one lesion takes 2 to 8"),
+    ],
+)
+def test_too_many_or_too_few_photos_are_refused_in_one_sentence(
+    refusal: Callable[[Say, int], str | None], count: int, said: str | None
+) -> None:
+    refused = refusal(ENGLISH, count)
+    assert (refused is None) if said is None else (said in (refused or ""))
+
+
+@pytest.fixture(scope="module")
+def rows(ensemble: Ensemble, tmp_path_factory: pytest.TempPathFactory) -> tuple[PhotoRow, ...]:
+    """The four drawings, a file with a nasty name, and one that is no image; ranked."""
+    folder = tmp_path_factory.mktemp("uploads")
+    files = [(name, (EXAMPLES_FOLDER / name).read_bytes()) for name in EXAMPLES]
+    files += [("<b>=1+1 & 'x'.jpg", jpeg(1)), ("notes.jpg", b"not an image")]
+    *_, last = run(ensemble, uploaded(folder, files), folder)
+    return most_malignant_first(last.rows)
+
+
+def test_table_and_gallery_show_every_photo_by_malignant_probability(
+    rows: tuple[PhotoRow, ...],
+) -> None:
+    shares = [row.analysis.malignant_probability for row in rows if row.analysis]
+    assert shares == sorted(shares, reverse=True)
+    assert rows[-1].file == "notes.jpg"
+    html = batch_result(ENGLISH, rows)
+    table, gallery = html.split('class="gallery"')
+    for part in (table, gallery):  # those with an answer open it
+        assert re.findall(r'data-row="(\d)"', part) == ["0", "1", "2", "3", "4"]
+        assert part.count("<img") == 5
+    assert "6." in table
+    assert "not a JPEG, PNG, WebP" in table
+    assert "<b>=1" not in html
+    assert "&lt;b&gt;=1+1 &amp; &#39;x&#39;.jpg" in table
+    alts = re.findall(r'alt="([^"]+)"', gallery)
+    assert all(alt.startswith(f"Photo {place}, ") for place, alt in enumerate(alts, start=1))
+
+
+def test_running_table_is_short_and_has_no_pictures(rows: tuple[PhotoRow, ...]) -> None:
+    html = batch_running(ENGLISH, BatchProgress(rows * 10, 100, 60.0))
+    assert "<img" not in html
+    assert html.count("<tr>") == 1 + TOP
+
+
+def test_nothing_is_said_of_no_photos(ensemble: Ensemble) -> None:
+    assert batch_running(ENGLISH, BatchProgress((), 100)) == ""
+    assert batch_result(ENGLISH, ()) == angles_result(ENGLISH, ensemble, ()) == ""
+
+
+def test_download_is_the_reports_csv_in_the_tables_order(rows: tuple[PhotoRow, ...]) -> None:
+    link = batch_result(ENGLISH, rows).split("data:text/csv;charset=utf-8;base64,")[1]
+    data = base64.b64decode(link.split('"')[0]).decode("utf-8-sig")
+    read = list(csv.DictReader(io.StringIO(data)))
+    assert list(read[0]) == list(CSV_COLUMNS)
+    assert [row["file"].lstrip("'") for row in read] == [row.file for row in rows]
+    malignant = rows[0].analysis and rows[0].analysis.malignant_probability
+    assert float(read[0]["malignant_probability"]) == pytest.approx(malignant, abs=1e-6)
+    assert read[-1]["error"] == str(rows[-1].error)
+
+
+def test_rows_that_are_gone_or_have_no_answer_do_not_open(rows: tuple[PhotoRow, ...]) -> None:
+    assert batch.row_at(rows, 0) is rows[0]
+    assert all(batch.row_at(rows, place) is None for place in (-1, 5, 6))
+    assert batch.row_at(None, 0) is None
+
+
+def test_two_hundred_rows_are_a_small_page(rows: tuple[PhotoRow, ...]) -> None:
+    assert len(batch_result(ENGLISH, (rows * 40)[:200])) < 2_500_000
+    assert np.mean([len(row.thumbnail) for row in rows if row.analysis]) < 5000
+
+
+def answering(row: PhotoRow, code: str, outcome: str) -> PhotoRow:
+    """A row as if its networks were sure of one diagnosis, with an outcome."""
+    analysis = row.analysis
+    assert analysis is not None
+    assert analysis.assessment is not None
+    probabilities = np.full(7, 0.02)
+    probabilities[CODES.index(code)] = 0.88
+    malignant = float(probabilities[[0, 1, 4]].sum())
+    decision = replace(analysis.assessment.decision, outcome=outcome, agreement=1.0)
+    assessment = replace(analysis.assessment, decision=decision)
+    changed = {"probabilities": probabilities, "malignant_probability": malignant}
+    return replace(row, analysis=replace(analysis, assessment=assessment, **changed))
+
+
+@pytest.mark.parametrize(
+    ("answers", "said", "unsaid"),
+    [
+        (
+            ["mel suspicious"] * 3,
+            [
+                *(words.AGREEMENT, words.SAME_FIRST, words.SAME_OUTCOME, "Average of 3 photos"),
+                *("single photos of 8 views", "88.0\u00a0% to 88.0\u00a0%"),
+            ],
+            [],
+        ),
+        (
+            ["mel suspicious", "nv not suspicious", "nv not suspicious"],
+            [
+                words.DISAGREEMENT,
+                "disagree on the outcome: 2 × Not suspicious, 1 × Suspicious",
+                "disagree on the first diagnosis: 2 × Melanocytic naevus, 1 × Melanoma",
+            ],
+            [],
+        ),
+        (
+            ["mel suspicious", "nv not dermatoscopic", "mel suspicious"],
+            [words.LEFT_OUT.format(files="1.jpg"), "Average of 2 photos"],
+            [],
+        ),
+        (["mel suspicious", "nv not dermatoscopic"], [words.JOINT_OF_ONE], [words.AGREEMENT]),
+        (
+            ["nv not dermatoscopic"] * 2,
+            [words.JOINT_OF_REFUSED, 'class="panel several outcome not-dermatoscopic"'],
+            [words.AGREEMENT],
+        ),
+    ],
+)
+def test_the_joint_answer_says_how_far_the_photos_agree(
+    ensemble: Ensemble,
+    rows: tuple[PhotoRow, ...],
+    answers: list[str],
+    said: list[str],
+    unsaid: list[str],
+) -> None:
+    photos = [
+        answering(replace(rows[place], file=f"{place}.jpg"), *answer.split(" ", 1))
+        for place, answer in enumerate(answers)
+    ]
+    html = angles_result(ENGLISH, ensemble, photos)
+    assert [sentence for sentence in said if sentence not in html] == []
+    assert [sentence for sentence in unsaid if sentence in html] == []
+    joint = html[html.index("<caption>") : html.index('class="total"')]
+    assert joint.count("<tr>") == 1 + 7
+
+
+def test_broken_photos_and_a_picture_under_two_names_do_not_count(
+    ensemble: Ensemble, rows: tuple[PhotoRow, ...]
+) -> None:
+    broken = PhotoRow("<i>.jpg", error=PhotoError("The file is empty."))
+    for other, said in (
+        (broken, "Could not be used: &lt;i&gt;.jpg. The file is empty."),
+        (replace(rows[1], file="copy.jpg"), f"copy.jpg is the same picture as {rows[1].file}"),
+    ):
+        html = angles_result(ENGLISH, ensemble, [rows[1], other, rows[2]])
+        assert said in html
+        assert "Average of 2 photos" in html
+        alone = angles_result(ENGLISH, ensemble, [rows[1], other])
+        assert "An average takes 2 photos that can be used, and there are 1" in alone
+
+
+def test_weights_without_limits_still_give_answers_without_an_outcome(
+    ensemble: Ensemble, rows: tuple[PhotoRow, ...]
+) -> None:
+    bare = [
+        replace(row, analysis=replace(row.analysis, assessment=None)) for row in rows if row.analysis
+    ]
+    html = batch_result(ENGLISH, bare)
+    assert words.NO_OUTCOME in html
+    assert words.NOT_CHECKED in html
+    html = angles_result(ENGLISH, ensemble, bare)
+    assert words.NO_OUTCOME in html
+    assert "Average of 5 photos" in html

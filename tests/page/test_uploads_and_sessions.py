@@ -1,0 +1,125 @@
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from skin_app.page import uploads_and_sessions as sessions
+from skin_app.page.uploads_and_sessions import (
+    PREFIX,
+    VISITORS,
+    Desk,
+    delete,
+    private_folder,
+    read,
+    remove_abandoned,
+    sweep,
+)
+from skin_app.photo.read import PhotoError
+
+
+def test_sweep_deletes_what_was_left_over_and_keeps_what_is_fresh(tmp_path: Path) -> None:
+    for name in ("old", "fresh"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "photo.jpg").write_bytes(b"x")
+    hour_ago = time.time() - 3600
+    os.utime(tmp_path / "old" / "photo.jpg", (hour_ago, hour_ago))
+    assert sweep(tmp_path, older_than=300) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["fresh"]
+
+
+def test_private_folder_is_private_and_gone_at_the_end() -> None:
+    before = os.environ.get("GRADIO_TEMP_DIR")
+    with private_folder() as folder:
+        assert os.environ["GRADIO_TEMP_DIR"] == str(folder)
+        assert folder.stat().st_mode & 0o077 == 0
+        (folder / "photo.jpg").write_bytes(b"x")
+    assert not folder.exists()
+    assert os.environ.get("GRADIO_TEMP_DIR") == before
+
+
+def test_a_folder_among_the_uploads_is_no_photo_and_stays(tmp_path: Path) -> None:
+    (tmp_path / "deep" / "photo.jpg").mkdir(parents=True)
+    with pytest.raises(PhotoError, match="no longer held"):
+        read(tmp_path / "deep" / "photo.jpg", tmp_path)
+    delete(tmp_path / "deep" / "photo.jpg", tmp_path)
+    assert (tmp_path / "deep" / "photo.jpg").is_dir()
+    with pytest.raises(ValueError, match="does not lead to an uploaded file"):
+        read(tmp_path, tmp_path)
+
+
+def test_folders_of_programs_that_were_killed_are_removed_and_others_stay(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    hour_ago = time.time() - 3700
+    for name in (f"{PREFIX}{ended.pid}-a", f"{PREFIX}{os.getpid()}-b", f"{PREFIX}{ended.pid}-fresh"):
+        (tmp_path / name / "0123").mkdir(parents=True)
+        (tmp_path / name / "0123" / "photo.jpg").write_bytes(b"x")
+        if not name.endswith("fresh"):
+            os.utime(tmp_path / name, (hour_ago, hour_ago))
+    remove_abandoned(tmp_path)
+    left = sorted(path.name.rpartition("-")[2] for path in tmp_path.iterdir())
+    assert left == ["b", "fresh"]
+
+
+def test_sweeping_goes_on_after_a_folder_that_could_not_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended, swept = threading.Event(), []
+
+    def broken_once(folder: Path) -> int:
+        swept.append(folder)
+        if len(swept) == 1:
+            raise FileNotFoundError(folder)
+        ended.set()
+        return 0
+
+    monkeypatch.setattr(sessions, "SWEEP_EVERY", 0.01)
+    monkeypatch.setattr(sessions, "sweep", broken_once)
+    sessions._sweep_until(tmp_path, ended)
+    assert swept == [tmp_path, tmp_path]
+
+
+def test_files_of_a_long_upload_are_not_swept_before_the_last_has_arrived(tmp_path: Path) -> None:
+    """gradio writes them into the folder itself and moves them when all are there."""
+    arriving = tmp_path / "tmp1a2b"
+    arriving.write_bytes(b"x")
+    for minutes, swept in ((10, 0), (61, 1)):
+        long_ago = time.time() - 60 * minutes
+        os.utime(arriving, (long_ago, long_ago))
+        assert sweep(tmp_path) == swept
+
+
+def test_files_are_given_back_for_deletion_once() -> None:
+    desk = Desk()
+    desk.hold("visitor", "one")
+    desk.hold("visitor", "two")
+    desk.put("visitor", None)
+    assert desk.release("other") == []
+    assert desk.release("visitor") == ["one", "two"]
+    assert desk.release("visitor") == []
+
+
+def test_a_photo_that_took_longer_to_read_does_not_replace_what_was_chosen_after_it() -> None:
+    desk = Desk()
+    large, removed = desk.turn(), desk.turn()
+    assert desk.put("visitor", None, removed)
+    assert desk.put("other", b"photo", large)
+    assert not desk.put("visitor", b"large", large)
+    assert not desk.knows("visitor")
+    assert desk.put("visitor", b"next", desk.turn())
+    assert desk.waits("visitor")
+
+
+def test_the_desk_holds_a_bounded_number_of_visitors() -> None:
+    desk = Desk()
+    for number in range(VISITORS + 3):
+        desk.put(str(number), b"photo")
+    assert not desk.knows("0")
+    assert desk.take("2") is None
+    assert desk.take("3") is not None
+    desk.forget("3")
+    assert not desk.knows("3")
