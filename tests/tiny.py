@@ -17,8 +17,8 @@ from skin_app.quality import QualityLimits
 from skin_app.skin_tone import TONES, ToneBands
 from skin_app.trust import Trust
 from skin_app.weights.folder import Contract, Training, read_folder
-from train.audit.novelty import FittedNovelty
-from train.release.audit import store
+from train.audit.novelty_limits import FittedNovelty
+from train.release.audit_weights import store
 from train.release.weights_folder import write_folder
 
 MOBILENET = MemberConfig(

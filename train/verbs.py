@@ -16,7 +16,7 @@ from train.data.ham10000 import DataError, Dataset, read_dataset
 from train.documents.figures import draw_range_test
 from train.documents.results import write_results, write_study
 from train.documents.template import filled
-from train.documents.trust import FIGURE, SECTIONS
+from train.documents.trust_document import FIGURE, SECTIONS
 from train.engine import outputs
 from train.engine.checkpoint import write_json
 from train.engine.fold import train_fold
@@ -32,7 +32,7 @@ from train.recipes.published import RECIPES
 from train.recipes.recipe import Recipe
 from train.recipes.studies import STUDIES
 from train.release.assemble import assemble
-from train.release.audit import audit
+from train.release.audit_weights import audit
 from train.release.card import with_scores
 from train.release.gallery_index import tells_photos_apart
 from train.release.lesion_map import map_weights

@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score, roc_curve
 
 from skin_app.photo.read import Photo
-from tests.audit.drawn import bench_of, drawn_table
+from tests.audit.drawn import drawn_table, unseen_of
 from train.audit.changed_photos import (
     answers,
     balanced_accuracy_change,
@@ -20,19 +20,19 @@ from train.scores.paired import Side, compare
 
 
 def test_answers_are_of_the_changed_photos_in_the_order_of_the_rows(tmp_path: Path) -> None:
-    bench = bench_of(drawn_table(tmp_path, 20, (90, 120)), tmp_path)
+    unseen = unseen_of(drawn_table(tmp_path, 20, (90, 120)), tmp_path)
     rows = np.array([3, 4, 9, *range(10, 20), 0, 1, 2, 5])  # more than are held at a time
-    plain = answers(bench, rows)
-    black = answers(bench, rows, lambda photo, _: Photo(np.zeros_like(photo.pixels)))
+    plain = answers(unseen, rows)
+    black = answers(unseen, rows, lambda photo, _: Photo(np.zeros_like(photo.pixels)))
     one = answers(
-        bench,
+        unseen,
         rows,
         lambda photo, row: unchanged(photo, row) if row == 9 else Photo(photo.pixels[::-1].copy()),
     )
-    assert plain[2] == pytest.approx(bench.read_logits(rows[2:3], [bench.photo(9)])[0], abs=1e-4)
+    assert plain[2] == pytest.approx(unseen.read_logits(rows[2:3], [unseen.photo(9)])[0], abs=1e-4)
     assert one[2] == pytest.approx(plain[2], abs=1e-4)
     for member in (0, 1):
-        own = bench.table["member"].to_numpy()[rows] == member
+        own = unseen.table["member"].to_numpy()[rows] == member
         assert np.ptp(black[own], axis=0).max() < 1e-5 < np.ptp(plain[own], axis=0).min()
 
 

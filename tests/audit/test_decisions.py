@@ -16,9 +16,9 @@ from skin_app.outcome import DecisionLimits
 from skin_app.weights.folder import WeightsFolder
 from skin_app.words.outcome import REASONS
 from tests.predictions import BASE, crossfit_predictions, made
-from train.audit import abstention, bench, decisions, outcomes
+from train.audit import decisions, out_of_fold, outcomes, withheld_answers
 from train.audit.agreement import Readings, agreements_of, error_ratios, fit_least_agreement
-from train.audit.bench import Bench, random_lesions
+from train.audit.out_of_fold import OutOfFold, random_lesions
 from train.documents.template import filled, plain
 from train.scores.crossfit import chosen_calibration
 
@@ -84,14 +84,14 @@ def test_random_lesions_are_one_image_each() -> None:
 def test_doubtful_answers_are_the_wrong_ones() -> None:
     crossfit = crossfit_predictions()[0]
     labels, first = crossfit.labels, crossfit.own.argmax(axis=1)
-    answered, chosen = abstention.crossfit_answers(crossfit, BASE.frequencies)
+    answered, chosen = withheld_answers.crossfit_answers(crossfit, BASE.frequencies)
     assert answered[0].all()
     assert (np.diff(answered.astype(int), axis=0) <= 0).all()  # who is set aside stays so
     assert answered[4].mean() == pytest.approx(0.8, abs=0.03)
-    assert set(chosen) <= set(abstention.MEASURES)
+    assert set(chosen) <= set(withheld_answers.MEASURES)
     right = first == labels
     assert right[answered[-1]].mean() > right.mean() + 0.1
-    found = abstention.measure(crossfit, BASE.frequencies)
+    found = withheld_answers.measure(crossfit, BASE.frequencies)
     scores = [balanced_accuracy_score(labels[rows], first[rows]) for rows in answered]
     assert [point.balanced_accuracy.value for point in found.curve] == pytest.approx(scores)
     assert found.rise.value == pytest.approx(scores[4] - scores[0])
@@ -101,9 +101,9 @@ def test_doubtful_answers_are_the_wrong_ones() -> None:
 
 
 @pytest.fixture
-def made_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+def made_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OutOfFold:
     """Predictions of two numbers of views, without any network."""
-    monkeypatch.setattr(bench, "REPEATS", 1)
+    monkeypatch.setattr(out_of_fold, "REPEATS", 1)
     logits, labels, lesions = made(700)
     random = np.random.default_rng(1)
     table = pd.DataFrame(
@@ -119,10 +119,10 @@ def made_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     fitted = chosen_calibration(BASE, by_views, labels, lesions, "numbers of this test")
     contract = SimpleNamespace(calibration=fitted, trainings=("one run",))
     weights = cast(WeightsFolder, SimpleNamespace(contract=contract))
-    return Bench(weights, (), table, by_views, labels, tmp_path)
+    return OutOfFold(weights, (), table, by_views, labels, tmp_path)
 
 
-def test_all_is_fitted_and_told(made_up: Bench) -> None:
+def test_all_is_fitted_and_told(made_up: OutOfFold) -> None:
     rows = random_lesions(made_up.lesions, 150, seed=0)
     views = np.repeat(made_up.logits[8][rows][:, None], 8, axis=1)
     readings = Readings(rows, (views + np.random.default_rng(2).normal(size=views.shape))[:, None])

@@ -22,7 +22,7 @@ from skin_app.novelty import Novelty
 from skin_app.outcome import DecisionLimits, ViewLimits, decide
 from skin_app.trust import Assessment, Look
 from skin_app.weights.folder import WeightsFolder
-from train.audit.angles import gain_of_averaging
+from train.audit.several_angles import gain_of_averaging
 
 FREQUENCIES = (0.03, 0.05, 0.11, 0.01, 0.11, 0.67, 0.02)
 CALIBRATION = Calibration(

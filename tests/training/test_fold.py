@@ -33,7 +33,7 @@ from train.recipes.overrides import changed
 from train.recipes.published import RECIPES, contrastive_stages
 from train.recipes.recipe import Recipe, Stage
 from train.release.assemble import assemble
-from train.release.audit import audit
+from train.release.audit_weights import audit
 from train.release.weights_folder import open_to_change, put_into
 
 pytestmark = pytest.mark.slow

@@ -9,10 +9,9 @@ import pytest
 from PIL import Image
 
 from skin_app.gallery.index import Gallery
-from skin_app.patients import UNKNOWN, age_bands, normalised, years
+from skin_app.patients import UNKNOWN, age_bands, groups_of, normalised, years
 from tests.tiny import write_data
 from train.__main__ import main
-from train.audit.conformal import groups_of
 from train.data.archive import SCC, diagnosis
 from train.data.findings import findings
 from train.data.ham10000 import DataError, Dataset, read_dataset

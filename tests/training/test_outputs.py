@@ -14,7 +14,7 @@ from skin_app.output import OutputError, replace_file
 from skin_app.weights.folder import EMBEDDED
 from tests.tiny import picture
 from train.__main__ import main
-from train.documents.trust import FIGURE
+from train.documents.trust_document import FIGURE
 from train.engine import outputs
 
 ROOT = Path(__file__).parents[2]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from train.audit.bench import Bench
+from train.audit.out_of_fold import OutOfFold
 from train.scores.bootstrap import percentiles_95
 from train.scores.crossfit import Bias, cross_fitted
 from train.scores.estimate import Estimate
@@ -27,20 +27,20 @@ class Calibrated:
     bias: list[float]
 
 
-def measure(bench: Bench) -> dict[str, Calibrated]:
+def measure(unseen: OutOfFold) -> dict[str, Calibrated]:
     """By number of views; the bias is adopted where it lowers the negative log-likelihood."""
-    return {str(views): _measured(bench, views) for views in bench.logits}
+    return {str(views): _measured(unseen, views) for views in unseen.logits}
 
 
-def _measured(bench: Bench, views: int) -> Calibrated:
-    own = bench.weights.contract.calibration
-    logits, shift = bench.logits[views], np.array(own.log_prior_shift)
+def _measured(unseen: OutOfFold, views: int) -> Calibrated:
+    own = unseen.weights.contract.calibration
+    logits, shift = unseen.logits[views], np.array(own.log_prior_shift)
     found = {}
     for name, bias in CALIBRATORS.items():
-        probabilities = cross_fitted(logits, bench.labels, bench.lesions, shift, bias, bench.parts)
-        adjusted = bench.prior_adjusted(probabilities)
-        found[name] = _scores(probabilities, bench, SCORES)
-        found[name] |= _scores(adjusted, bench, ("balanced_accuracy",))
+        probabilities = cross_fitted(logits, unseen.labels, unseen.lesions, shift, bias, unseen.parts)
+        adjusted = unseen.prior_adjusted(probabilities)
+        found[name] = _scores(probabilities, unseen, SCORES)
+        found[name] |= _scores(adjusted, unseen, ("balanced_accuracy",))
     return Calibrated(
         calibrators=found,
         adopted=list(CALIBRATORS)[int(views in own.biases)],
@@ -49,10 +49,12 @@ def _measured(bench: Bench, views: int) -> Calibrated:
     )
 
 
-def _scores(probabilities: np.ndarray, bench: Bench, names: tuple[str, ...]) -> dict[str, Estimate]:
+def _scores(
+    probabilities: np.ndarray, unseen: OutOfFold, names: tuple[str, ...]
+) -> dict[str, Estimate]:
     images = len(probabilities)
-    value = weighted_scores(probabilities, bench.labels, np.ones((1, images)))
-    drawn = resampled_scores(probabilities, bench.labels, bench.lesions)
+    value = weighted_scores(probabilities, unseen.labels, np.ones((1, images)))
+    drawn = resampled_scores(probabilities, unseen.labels, unseen.lesions)
     return {
         name: Estimate(float(value[name][0]), percentiles_95(drawn[name]), images) for name in names
     }

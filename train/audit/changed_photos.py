@@ -1,7 +1,7 @@
 """How a change to photos alters the answers of members that had not seen their lesions.
 
 The measurements of artefacts, corrections, files, heat and quality share this loop: it takes photos
-from the bench, a few at a time, gets one answer (1 view) to each, and compares first diagnoses and
+from the unseen, a few at a time, gets one answer (1 view) to each, and compares first diagnoses and
 correctness.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from skin_app.photo.read import Photo
-from train.audit.bench import Bench
+from train.audit.out_of_fold import OutOfFold
 from train.scores.bootstrap import lesion_draws, percentiles_95
 from train.scores.estimate import Estimate
 
@@ -23,36 +23,36 @@ def unchanged(photo: Photo, _row: int) -> Photo:
     return photo
 
 
-def chunks(bench: Bench, rows: np.ndarray) -> Iterator[tuple[np.ndarray, list[Photo]]]:
-    """`rows` of the bench's table with their photos, `CHUNK` at a time."""
+def chunks(unseen: OutOfFold, rows: np.ndarray) -> Iterator[tuple[np.ndarray, list[Photo]]]:
+    """`rows` of the unseen's table with their photos, `CHUNK` at a time."""
     for start in range(0, len(rows), CHUNK):
         chunk = rows[start : start + CHUNK]
-        yield chunk, [bench.photo(int(row)) for row in chunk]
+        yield chunk, [unseen.photo(int(row)) for row in chunk]
 
 
-def answers(bench: Bench, rows: np.ndarray, change: Change = unchanged) -> np.ndarray:
+def answers(unseen: OutOfFold, rows: np.ndarray, change: Change = unchanged) -> np.ndarray:
     """Logits (rows, 7) of the changed photos. `change` takes a photo and its row, used as a seed."""
     found = [
-        bench.read_logits(
+        unseen.read_logits(
             chunk, [change(photo, int(row)) for row, photo in zip(chunk, photos, strict=True)]
         )
-        for chunk, photos in chunks(bench, rows)
+        for chunk, photos in chunks(unseen, rows)
     ]
     return np.concatenate(found)
 
 
-def by_rule(bench: Bench, logits: np.ndarray) -> dict[str, np.ndarray]:
+def by_rule(unseen: OutOfFold, logits: np.ndarray) -> dict[str, np.ndarray]:
     """Probabilities (images, 7) of logits from 1 view, by decision rule."""
-    calibrated = bench.calibrated(logits, 1)
-    return {"calibrated": calibrated, "prior_adjusted": bench.prior_adjusted(calibrated)}
+    calibrated = unseen.calibrated(logits, 1)
+    return {"calibrated": calibrated, "prior_adjusted": unseen.prior_adjusted(calibrated)}
 
 
-def right(bench: Bench, rows: np.ndarray, logits: np.ndarray) -> dict[str, np.ndarray]:
+def right(unseen: OutOfFold, rows: np.ndarray, logits: np.ndarray) -> dict[str, np.ndarray]:
     """(rows,) 1.0 where the first diagnosis is right, else 0.0, by decision rule."""
-    labels = bench.labels[rows]
+    labels = unseen.labels[rows]
     return {
         rule: 1.0 * (probabilities.argmax(axis=1) == labels)
-        for rule, probabilities in by_rule(bench, logits).items()
+        for rule, probabilities in by_rule(unseen, logits).items()
     }
 
 

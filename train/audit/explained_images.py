@@ -13,7 +13,7 @@ from torch import Tensor
 from skin_app.ensemble import input_square
 from skin_app.hardware import best_device, precision
 from skin_app.network import Member, MemberOutput
-from train.audit.bench import Bench
+from train.audit.out_of_fold import OutOfFold
 from train.explain.maps import CENTRE, OURS, RANDOM, centre_gaussian, maps_by_method, random_map
 from train.scores.estimate import Estimate, mean_estimate
 
@@ -22,7 +22,7 @@ from train.scores.estimate import Estimate, mean_estimate
 class Case:
     """One image, explained by a member that had not seen it.
 
-    `row`: in the bench's table; `member`: index of that member.
+    `row`: in the unseen's table; `member`: index of that member.
     `square`: (3, size, size) in [0, 1]; `label`: the diagnosis explained; `maps`: name -> (rows,
     columns) in [0, 1], those of `EXPLAINING`, then the centre Gaussian and the random one.
     """
@@ -34,17 +34,17 @@ class Case:
     maps: dict[str, np.ndarray]
 
 
-def cases(bench: Bench, rows: np.ndarray) -> list[Case]:
+def cases(unseen: OutOfFold, rows: np.ndarray) -> list[Case]:
     """The images of `rows` with their maps."""
-    return [_case(bench, int(row)) for row in rows]
+    return [_case(unseen, int(row)) for row in rows]
 
 
-def _case(bench: Bench, row: int) -> Case:
-    index = int(bench.table["member"].iloc[row])
-    member = bench.members[index]
-    square = input_square(bench.photo(row), member.config)
+def _case(unseen: OutOfFold, row: int) -> Case:
+    index = int(unseen.table["member"].iloc[row])
+    member = unseen.members[index]
+    square = input_square(unseen.photo(row), member.config)
     output = read_once(member, square[None])
-    probabilities = bench.calibrated(output.logits.double().cpu().numpy(), 1)
+    probabilities = unseen.calibrated(output.logits.double().cpu().numpy(), 1)
     label = int(probabilities[0].argmax())
     by_method = maps_by_method(member, square[None], output, np.array([label]), probabilities)
     maps = {name: heat[0] for name, heat in by_method.items()}

@@ -17,11 +17,11 @@ from skin_app.heatmap import against_the_others, attributions
 from skin_app.lesion import heat_on_lesion, lesion_mask, standard_square
 from skin_app.network import Member
 from skin_app.views import VIEWS, all_views, turn_back
-from train.audit import deletion, randomisation
-from train.audit.bench import Bench
-from train.audit.deletion import CurveScores, same_map
+from train.audit import deletion_curves, sanity_checks
+from train.audit.deletion_curves import CurveScores, same_map
 from train.audit.explained_images import Case, cases, known_mean, read_once
-from train.audit.randomisation import RandomisationScores
+from train.audit.out_of_fold import OutOfFold
+from train.audit.sanity_checks import RandomisationScores
 from train.explain.maps import CENTRE, EXPLAINING, OURS, rank_correlation
 from train.scores.estimate import Estimate
 
@@ -63,16 +63,16 @@ class ExplanationScores:
     steadiness: dict[str, Estimate]
 
 
-def measure(bench: Bench, images: int = IMAGES, randomised: int = RANDOMISED) -> ExplanationScores:
+def measure(unseen: OutOfFold, images: int = IMAGES, randomised: int = RANDOMISED) -> ExplanationScores:
     """All tests on `images` images; `randomised` of them also with randomised weights."""
-    rows = bench.sample(images)
-    tested = cases(bench, rows)
+    rows = unseen.sample(images)
+    tested = cases(unseen, rows)
     some = np.sort(np.random.default_rng(0).permutation(len(rows))[:randomised])
     labels = np.array([case.label for case in tested])
     return ExplanationScores(
         images=len(rows),
-        right=int((bench.labels[rows] == labels).sum()),
-        runs=bench.runs,
+        right=int((unseen.labels[rows] == labels).sum()),
+        runs=unseen.runs,
         places=list(tested[0].maps[OURS].shape),
         blank=int(sum(np.ptp(case.maps[OURS]) == 0 for case in tested)),
         same_as_ours={
@@ -80,17 +80,17 @@ def measure(bench: Bench, images: int = IMAGES, randomised: int = RANDOMISED) ->
             for name in EXPLAINING
             if name != OURS
         },
-        randomisation=randomisation.measure(bench, [tested[place] for place in some], of=len(rows)),
-        curves=deletion.measure(bench, tested),
-        lesion=lesion_scores(bench, tested),
-        steadiness=steadiness(bench, tested),
+        randomisation=sanity_checks.measure(unseen, [tested[place] for place in some], of=len(rows)),
+        curves=deletion_curves.measure(unseen, tested),
+        lesion=lesion_scores(unseen, tested),
+        steadiness=steadiness(unseen, tested),
     )
 
 
-def lesion_scores(bench: Bench, tested: Sequence[Case]) -> LesionScores:
+def lesion_scores(unseen: OutOfFold, tested: Sequence[Case]) -> LesionScores:
     """Heat of all maps on the lesions in `tested`."""
-    lesions = bench.lesions[[case.row for case in tested]]
-    masks = [lesion_mask(standard_square(bench.photo(case.row))) for case in tested]
+    lesions = unseen.lesions[[case.row for case in tested]]
+    masks = [lesion_mask(standard_square(unseen.photo(case.row))) for case in tested]
     area = np.array([mask.mean() if mask.any() else np.nan for mask in masks])
     heat = {
         name: np.array(
@@ -110,7 +110,7 @@ def lesion_scores(bench: Bench, tested: Sequence[Case]) -> LesionScores:
     )
 
 
-def steadiness(bench: Bench, tested: Sequence[Case]) -> dict[str, Estimate]:
+def steadiness(unseen: OutOfFold, tested: Sequence[Case]) -> dict[str, Estimate]:
     """Rank correlations of our map, by what it is compared with.
 
     Adds "another image" to the comparisons of `steadiness_of`: maps of other images by the same member.
@@ -123,28 +123,28 @@ def steadiness(bench: Bench, tested: Sequence[Case]) -> dict[str, Estimate]:
             for other in tested
             if other.member == case.member and other.row != case.row
         ]
-        values = steadiness_of(bench, case)
+        values = steadiness_of(unseen, case)
         values["another image"] = mean_similarity([(ours, other) for other in others])
         for name, value in values.items():
             found.setdefault(name, []).append(value)
-    lesions = bench.lesions[[case.row for case in tested]]
+    lesions = unseen.lesions[[case.row for case in tested]]
     return {name: known_mean(np.array(values), lesions) for name, values in found.items()}
 
 
-def steadiness_of(bench: Bench, case: Case) -> dict[str, float]:
+def steadiness_of(unseen: OutOfFold, case: Case) -> dict[str, float]:
     """Rank correlations of our map: among the eight views, and with the other members' maps.
 
     "view and mean": each view's map, turned back, against the mean of all; "two views": each pair of
     the eight; "two members": the image's member against each other member with maps of the same shape.
     NaN if a map is blank or nothing can be compared.
     """
-    member = bench.members[case.member]
-    signed = _signed(bench, member, all_views(case.square[None])[0], case.label)
+    member = unseen.members[case.member]
+    signed = _signed(unseen, member, all_views(case.square[None])[0], case.label)
     turned = [turn_back(signed[v], v).clamp(min=0) for v in range(VIEWS)]
     shown = torch.stack(turned).mean(dim=0)
     others = [
-        _signed(bench, other, case.square[None], case.label)[0].clamp(min=0)
-        for index, other in enumerate(bench.members)
+        _signed(unseen, other, case.square[None], case.label)[0].clamp(min=0)
+        for index, other in enumerate(unseen.members)
         if index != case.member and other.config.size == member.config.size
     ]
     return {
@@ -156,10 +156,10 @@ def steadiness_of(bench: Bench, case: Case) -> dict[str, float]:
     }
 
 
-def _signed(bench: Bench, member: Member, images: Tensor, label: int) -> Tensor:
+def _signed(unseen: OutOfFold, member: Member, images: Tensor, label: int) -> Tensor:
     """Our signed maps of class `label` for each of `images`: (batch, rows, columns), on the CPU."""
     logits = read_once(member, images).logits.double().cpu().numpy()
-    probabilities = torch.from_numpy(bench.calibrated(logits, 1)).float()
+    probabilities = torch.from_numpy(unseen.calibrated(logits, 1)).float()
     scores = against_the_others(torch.full((len(images),), label), probabilities)
     device = best_device()
     return attributions(member, images.to(device), scores.to(device))[:, 0].float().cpu()

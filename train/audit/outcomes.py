@@ -8,8 +8,8 @@ import numpy as np
 from skin_app.calibration import malignant_probability
 from skin_app.diagnoses import CODES
 from skin_app.outcome import COVERAGE, GROUNDS, SENSITIVITY, grounds
-from train.audit.conformal import COVERAGES, crossfit_sets
-from train.audit.operating import SENSITIVITIES, crossfit_thresholds, is_malignant
+from train.audit.conformal_sets import COVERAGES, crossfit_sets
+from train.audit.operating_points import SENSITIVITIES, crossfit_thresholds, is_malignant
 from train.scores.crossfit import Crossfit
 from train.scores.estimate import Estimate, ratio_estimates
 

@@ -16,9 +16,9 @@ from skin_app.photo.file_type import HEAD_BYTES, type_of
 from skin_app.photo.formats.jpeg_damage import is_damaged
 from skin_app.photo.made_profile import ADOBE_RGB, CODED, made_profile
 from skin_app.photo.read import Photo, PhotoError, read_photo
-from train.audit import conformal
-from train.audit.bench import Bench
 from train.audit.changed_photos import answers, operating_threshold, unchanged
+from train.audit.conformal_sets import fit_sets
+from train.audit.out_of_fold import OutOfFold
 from train.data.damaged_files import FILE_DAMAGE, spoilt
 from train.data.ham10000 import DataError, Dataset
 from train.scores.estimate import Estimate, mean_estimate
@@ -81,27 +81,27 @@ class FileEffects:
     damage: DamageFound
 
 
-def measure(bench: Bench, data: Dataset, images: int = IMAGES, files: int = FILES) -> FileEffects:
+def measure(unseen: OutOfFold, data: Dataset, images: int = IMAGES, files: int = FILES) -> FileEffects:
     """`of_profiles` of about `images` out-of-fold images, `of_damage` of `files` files of `data`."""
-    return FileEffects(of_profiles(bench, bench.sample(images)), of_damage(data, files))
+    return FileEffects(of_profiles(unseen, unseen.sample(images)), of_damage(data, files))
 
 
-def of_profiles(bench: Bench, rows: np.ndarray) -> ProfileEffects:
+def of_profiles(unseen: OutOfFold, rows: np.ndarray) -> ProfileEffects:
     """How answers change when the same colours are stored in another way.
 
     Members that had not seen an image answer from one view. Outcomes use limits fitted on all
     out-of-fold images, and ignore novelty and disagreement.
     """
-    positive = np.array(MALIGNANT)[bench.labels]
-    every = bench.calibrated(bench.logits[1], 1)
+    positive = np.array(MALIGNANT)[unseen.labels]
+    every = unseen.calibrated(unseen.logits[1], 1)
     threshold = operating_threshold(positive, malignant_probability(every), round(100 * SENSITIVITY))
-    sets = conformal.fit_sets(every, bench.labels, COVERAGE)
-    read = bench.kept(f"file-profiles-{len(rows)}", lambda: _read(bench, rows))
-    found = {way: bench.calibrated(np.array(logits), 1) for way, logits in read.items()}
+    sets = fit_sets(every, unseen.labels, COVERAGE)
+    read = unseen.kept(f"file-profiles-{len(rows)}", lambda: _read(unseen, rows))
+    found = {way: unseen.calibrated(np.array(logits), 1) for way, logits in read.items()}
     outcomes = {way: _outcomes(own, prediction_set(own, sets), threshold) for way, own in found.items()}
     before, plain = found.pop("as it came"), outcomes.pop("as it came")
     caught = positive[rows] & (plain == "suspicious")
-    lesions = bench.lesions[rows]
+    lesions = unseen.lesions[rows]
     return ProfileEffects(
         images=len(rows),
         malignant=int(positive[rows].sum()),
@@ -126,12 +126,12 @@ def _outcomes(probabilities: np.ndarray, sets: np.ndarray, threshold: float) -> 
     return np.array([outcome for outcome, _ in GROUNDS])[found]
 
 
-def _read(bench: Bench, rows: np.ndarray) -> dict[str, Any]:
+def _read(unseen: OutOfFold, rows: np.ndarray) -> dict[str, Any]:
     """Logits (images, 7) of the original files, and of each way of storing."""
-    found = {"as it came": answers(bench, rows, unchanged).tolist()}
+    found = {"as it came": answers(unseen, rows, unchanged).tolist()}
     for way, store in ways().items():
         found[way] = answers(
-            bench, rows, lambda photo, _row, store=store: read_photo(store(photo))
+            unseen, rows, lambda photo, _row, store=store: read_photo(store(photo))
         ).tolist()
     return found
 

@@ -8,10 +8,10 @@ import pytest
 from skin_app.novelty import NoveltyDetector
 from skin_app.trust import Trust
 from skin_app.weights.folder import Contract, open_weights
-from train.audit.bench import Bench
+from train.audit.out_of_fold import OutOfFold
 from train.data.ham10000 import DataError, Dataset
-from train.documents.trust import SECTIONS, document, read_document, write_text
-from train.release.audit import audit, summary
+from train.documents.trust_document import SECTIONS, document, read_document, write_text
+from train.release.audit_weights import audit, summary
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "trust.md"
 
@@ -61,9 +61,9 @@ def test_a_section_measured_again_enters_a_document_about_the_same_weights_alone
 ) -> None:
     weights, data, out = open_weights(), Dataset(pd.DataFrame(), "0"), tmp_path / "trust.md"
     measured, stored = {**read_document(DOCUMENT)["heat"], "images": 7}, []
-    monkeypatch.setattr("train.audit.heat.measure", lambda _: measured)
-    monkeypatch.setattr(Bench, "open", lambda *_: None)
-    monkeypatch.setattr("train.release.audit.put_into", lambda *put: stored.append(put))
+    monkeypatch.setattr("train.audit.heat_on_lesion.measure", lambda _: measured)
+    monkeypatch.setattr(OutOfFold, "open", lambda *_: None)
+    monkeypatch.setattr("train.release.audit_weights.put_into", lambda *put: stored.append(put))
     numbers = read_document(DOCUMENT)
     write_text(numbers | {"about": {**numbers["about"], "members": ["another"]}}, out)
     with pytest.raises(DataError, match="about other weights"):

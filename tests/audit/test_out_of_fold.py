@@ -10,42 +10,42 @@ import pytest
 
 from skin_app.weights.folder import read_folder
 from tests.tiny import MOBILENET, write_weights
-from train.audit import bench as rules
-from train.audit.bench import Bench, code_version
+from train.audit import out_of_fold
+from train.audit.out_of_fold import OutOfFold, code_version
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
+def unseen(tmp_path: Path) -> OutOfFold:
     weights = read_folder(write_weights(tmp_path / "weights", (MOBILENET,)), "test")
     members = tuple(weights.member(name) for name in weights.contract.members)
     work = tmp_path / "work"
     work.mkdir()
-    return Bench(weights, members, pd.DataFrame(), {}, np.zeros(0, dtype=np.int64), work)
+    return OutOfFold(weights, members, pd.DataFrame(), {}, np.zeros(0, dtype=np.int64), work)
 
 
-def with_contract(bench: Bench, **values: Any) -> Bench:
-    contract = bench.weights.contract.model_copy(update=values)
-    return replace(bench, weights=replace(bench.weights, contract=contract))
+def with_contract(unseen: OutOfFold, **values: Any) -> OutOfFold:
+    contract = unseen.weights.contract.model_copy(update=values)
+    return replace(unseen, weights=replace(unseen.weights, contract=contract))
 
 
 def test_what_is_kept_is_reused_until_what_it_rests_on_changes(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    unseen: OutOfFold, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def kept(of: Bench, number: int) -> int:
+    def kept(of: OutOfFold, number: int) -> int:
         return of.kept("x", lambda: {"number": number})["number"]
 
-    contract = bench.weights.contract
-    assert kept(bench, 1) == 1
-    assert kept(bench, 2) == 1
-    assert kept(with_contract(bench, name="another"), 2) == 1
+    contract = unseen.weights.contract
+    assert kept(unseen, 1) == 1
+    assert kept(unseen, 2) == 1
+    assert kept(with_contract(unseen, name="another"), 2) == 1
     calibration = contract.calibration.model_copy(update={"biases": {1: (0.1,) * 7}})
-    assert kept(with_contract(bench, calibration=calibration), 3) == 3
+    assert kept(with_contract(unseen, calibration=calibration), 3) == 3
     files = {**contract.files, f"{contract.members[0]}/model.safetensors": "0" * 64}
-    assert kept(with_contract(bench, files=files), 4) == 4
+    assert kept(with_contract(unseen, files=files), 4) == 4
     training = contract.training.model_copy(update={"data_fingerprint": "1" * 64})
-    assert kept(with_contract(bench, training=training), 5) == 5
-    monkeypatch.setattr(rules, "code_version", lambda: "other code")
-    assert kept(bench, 6) == 6
+    assert kept(with_contract(unseen, training=training), 5) == 5
+    monkeypatch.setattr(out_of_fold, "code_version", lambda: "other code")
+    assert kept(unseen, 6) == 6
 
 
 def test_changed_code_or_packages_are_another_version(
@@ -57,10 +57,10 @@ def test_changed_code_or_packages_are_another_version(
         code_version.cache_clear()
         return code_version()
 
-    monkeypatch.setattr(rules, "ROOT", tmp_path)
+    monkeypatch.setattr(out_of_fold, "ROOT", tmp_path)
     first = version("LIMIT = 1\n")
     assert version("LIMIT = 2\n") != first
     assert version("LIMIT = 1\n") == first
-    monkeypatch.setattr(rules, "distributions", lambda: [])
+    monkeypatch.setattr(out_of_fold, "distributions", lambda: [])
     assert version("LIMIT = 1\n") != first
     code_version.cache_clear()

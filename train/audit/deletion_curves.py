@@ -18,8 +18,8 @@ from torch import Tensor
 
 from skin_app.ensemble import read_batches
 from skin_app.hardware import best_device
-from train.audit.bench import Bench
 from train.audit.explained_images import Case, known_mean
+from train.audit.out_of_fold import OutOfFold
 from train.explain.maps import CENTRE, OURS, RANDOM, enlarged, random_map
 from train.scores.estimate import Estimate
 
@@ -128,31 +128,32 @@ def _first(order: np.ndarray, size: int, share: float) -> Tensor:
     return torch.from_numpy(first.reshape(size, size))
 
 
-def curves_of(bench: Bench, case: Case) -> dict[str, list[list[float]]]:
+def curves_of(unseen: OutOfFold, case: Case) -> dict[str, list[list[float]]]:
     """Deletion and insertion curve of one image, by map."""
 
     def probability(images: Tensor) -> np.ndarray:
-        answer = read_batches([bench.members[case.member]], 0, images, 1, best_device())[0]
-        return bench.calibrated(answer.logits.double().numpy(), 1)[:, case.label]
+        answer = read_batches([unseen.members[case.member]], 0, images, 1, best_device())[0]
+        return unseen.calibrated(answer.logits.double().numpy(), 1)[:, case.label]
 
-    found = curves(probability, case.square, case.maps, seed=len(bench.table) + case.row)
+    found = curves(probability, case.square, case.maps, seed=len(unseen.table) + case.row)
     return {name: [c.deletion.tolist(), c.insertion.tolist()] for name, c in found.items()}
 
 
-def measure(bench: Bench, tested: Sequence[Case]) -> CurveScores:
+def measure(unseen: OutOfFold, tested: Sequence[Case]) -> CurveScores:
     """Scores of the images that did not choose our map; with few images, of all.
 
-    The curves take thousands of forward passes, so they are stored in the bench's folder.
+    The curves take thousands of forward passes, so they are stored in the unseen's folder.
     """
-    kept: dict[str, Any] = bench.kept(
-        f"curves-{STEPS}-{len(tested)}", lambda: {"curves": [curves_of(bench, case) for case in tested]}
+    kept: dict[str, Any] = unseen.kept(
+        f"curves-{STEPS}-{len(tested)}",
+        lambda: {"curves": [curves_of(unseen, case) for case in tested]},
     )
     rows = np.array([case.row for case in tested])
     scored = np.ones(len(rows), dtype=bool)
     if len(rows) > CHOSEN_ON:
-        scored = ~np.isin(rows, bench.sample(CHOSEN_ON))
+        scored = ~np.isin(rows, unseen.sample(CHOSEN_ON))
     own = [curve for curve, keep in zip(kept["curves"], scored, strict=True) if keep]
-    return curve_scores(own, bench.lesions[rows][scored], left_out=int((~scored).sum()))
+    return curve_scores(own, unseen.lesions[rows][scored], left_out=int((~scored).sum()))
 
 
 def curve_scores(

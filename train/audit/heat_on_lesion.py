@@ -8,8 +8,8 @@ from scipy.stats import rankdata
 
 from skin_app.lesion import HeatLimit, heat_on_lesion, lesion_mask, standard_square
 from skin_app.photo.read import Photo
-from train.audit.bench import Bench, random_lesions
 from train.audit.changed_photos import by_rule, chunks
+from train.audit.out_of_fold import OutOfFold, random_lesions
 from train.scores.crossfit import held_out
 from train.scores.estimate import Estimate, mean_estimate
 
@@ -46,10 +46,12 @@ class HeatOnLesion:
     wrong: dict[str, Errors]
 
 
-def first_maps(bench: Bench, rows: np.ndarray, photos: list[Photo]) -> tuple[np.ndarray, np.ndarray]:
+def first_maps(
+    unseen: OutOfFold, rows: np.ndarray, photos: list[Photo]
+) -> tuple[np.ndarray, np.ndarray]:
     """Logits (n, 7) and the positive map (n, rows, columns) of each photo's own first diagnosis."""
-    logits = bench.read_logits(rows, photos)
-    return logits, bench.explain(rows, photos, bench.calibrated(logits, 1))
+    logits = unseen.read_logits(rows, photos)
+    return logits, unseen.explain(rows, photos, unseen.calibrated(logits, 1))
 
 
 def shares_on_lesion(maps: np.ndarray, photos: list[Photo]) -> list[tuple[float | None, float]]:
@@ -67,17 +69,17 @@ def share_inside(heat: np.ndarray, mask: np.ndarray) -> float | None:
     return None if np.isnan(share) else share
 
 
-def read_heat(bench: Bench) -> dict[str, Any]:
-    """rows, logits, share and area of `IMAGES` out-of-fold images, stored in the bench's folder."""
-    return bench.kept(
-        "heat-on-lesion", lambda: _read_heat(bench, random_lesions(bench.lesions, IMAGES, seed=0))
+def read_heat(unseen: OutOfFold) -> dict[str, Any]:
+    """rows, logits, share and area of `IMAGES` out-of-fold images, stored in the unseen's folder."""
+    return unseen.kept(
+        "heat-on-lesion", lambda: _read_heat(unseen, random_lesions(unseen.lesions, IMAGES, seed=0))
     )
 
 
-def _read_heat(bench: Bench, rows: np.ndarray) -> dict[str, Any]:
+def _read_heat(unseen: OutOfFold, rows: np.ndarray) -> dict[str, Any]:
     found: dict[str, Any] = {"rows": rows.tolist(), "logits": [], "share": [], "area": []}
-    for chunk, photos in chunks(bench, rows):
-        logits, maps = first_maps(bench, chunk, photos)
+    for chunk, photos in chunks(unseen, rows):
+        logits, maps = first_maps(unseen, chunk, photos)
         found["logits"] += logits.tolist()
         for share, area in shares_on_lesion(maps, photos):
             found["share"].append(share)
@@ -85,14 +87,14 @@ def _read_heat(bench: Bench, rows: np.ndarray) -> dict[str, Any]:
     return found
 
 
-def fit_heat_limit(bench: Bench) -> HeatLimit:
+def fit_heat_limit(unseen: OutOfFold) -> HeatLimit:
     """The concentration limit; a share `FALSE_ALARMS` of out-of-fold images lies below it."""
-    share, area, _ = _with_mask(read_heat(bench))
+    share, area, _ = _with_mask(read_heat(unseen))
     return HeatLimit(
         least_concentration=_limit(share / area),
         false_alarm_rate=FALSE_ALARMS,
         fitted_on=f"{len(share)} out-of-fold HAM10000 images with a lesion mask, one a lesion, 1 "
-        f"view, each by {bench.answered_by}",
+        f"view, each by {unseen.answered_by}",
     )
 
 
@@ -107,25 +109,25 @@ def _limit(concentrations: np.ndarray) -> float:
     return float(np.quantile(concentrations, FALSE_ALARMS))
 
 
-def measure(bench: Bench) -> HeatOnLesion:
+def measure(unseen: OutOfFold) -> HeatOnLesion:
     """Heat on the lesion, false alarms of crossfit limits, and errors below and above the limit."""
-    heat = read_heat(bench)
+    heat = read_heat(unseen)
     share, area, known = _with_mask(heat)
     concentration = share / area
     rows = np.array(heat["rows"])[known]
-    lesions = bench.lesions[rows]
+    lesions = unseen.lesions[rows]
     below = np.zeros(len(rows), dtype=bool)
-    for fit, apply in held_out(bench.parts[rows]):
+    for fit, apply in held_out(unseen.parts[rows]):
         below[apply] = concentration[apply] < _limit(concentration[fit])
     small = area <= np.median(area)
     wrong = {
-        rule: probabilities.argmax(axis=1) != bench.labels[rows]
-        for rule, probabilities in by_rule(bench, np.array(heat["logits"])[known]).items()
+        rule: probabilities.argmax(axis=1) != unseen.labels[rows]
+        for rule, probabilities in by_rule(unseen, np.array(heat["logits"])[known]).items()
     }
     return HeatOnLesion(
         images=len(heat["rows"]),
         without_mask=int((~known).sum()),
-        limit=fit_heat_limit(bench).model_dump(),
+        limit=fit_heat_limit(unseen).model_dump(),
         quantiles={str(q): float(np.quantile(concentration, q)) for q in (0.05, 0.5, 0.95)},
         share=mean_estimate(share, lesions),
         area=mean_estimate(area, lesions),

@@ -16,23 +16,23 @@ from skin_app.trust import Estimate, Measured, Trust
 from skin_app.views import VIEWS
 from skin_app.weights.folder import Contract, WeightsFolder
 from train.audit import (
-    artefacts,
-    corrections,
+    artefact_effects,
+    correction_effects,
     decisions,
     explanations,
-    heat,
-    lesion,
-    quality,
-    skin_tone,
+    heat_on_lesion,
+    lesion_masks,
+    photo_files,
+    photo_quality,
+    refused_pictures,
+    skin_tone_bands,
 )
-from train.audit import photo_files as files
-from train.audit import refusals as foreign
 from train.audit.agreement import view_readings
-from train.audit.bench import Bench
-from train.audit.novelty import FittedNovelty, fit_novelty
+from train.audit.novelty_limits import FittedNovelty, fit_novelty
+from train.audit.out_of_fold import OutOfFold
 from train.data.ham10000 import DataError, Dataset
 from train.documents.template import plain
-from train.documents.trust import read_document, write_document
+from train.documents.trust_document import read_document, write_document
 from train.release.weights_folder import put_into
 from train.scores.evidence import weights_evidence
 from train.scores.weights_numbers import out_of_fold_scores
@@ -60,29 +60,31 @@ def audit(
             "so nothing measured on it says how far they can be trusted: train with split=lesion."
         )
     if not_dermoscopy is not None:
-        foreign.pictures_to_refuse(not_dermoscopy)  # reports a faulty list before hours of work
+        refused_pictures.pictures_to_refuse(
+            not_dermoscopy
+        )  # reports a faulty list before hours of work
     if only is not None:
         return measure_again(weights, data, work, not_dermoscopy, out, only)
-    bench = decisions.with_calibration(Bench.open(weights, data, work))
-    novelty = fit_novelty(bench)
-    numbers: dict[str, Any] = {"about": about(weights.contract, bench)}
-    with tqdm(sections(bench, data, not_dermoscopy).items(), unit="section") as bar:
+    unseen = decisions.with_calibration(OutOfFold.open(weights, data, work))
+    novelty = fit_novelty(unseen)
+    numbers: dict[str, Any] = {"about": about(weights.contract, unseen)}
+    with tqdm(sections(unseen, data, not_dermoscopy).items(), unit="section") as bar:
         for name, measure in bar:
             bar.set_description(f"measuring {name}")  # some take a quarter of an hour
             numbers[name] = plain(measure())
     trust = Trust(
-        decisions=decisions.fit_decisions(bench, view_readings(bench)),
+        decisions=decisions.fit_decisions(unseen, view_readings(unseen)),
         novelty=novelty.limits,
-        quality=quality.fit_quality(
-            quality.measured_images(data, bench.work), max(m.config.size for m in bench.members)
+        quality=photo_quality.fit_quality(
+            photo_quality.measured_images(data, unseen.work), max(m.config.size for m in unseen.members)
         ),
-        heat=heat.fit_heat_limit(bench),
-        tone=skin_tone.fit_tone(bench, data),
+        heat=heat_on_lesion.fit_heat_limit(unseen),
+        tone=skin_tone_bands.fit_tone(unseen, data),
         measured=summary(numbers),
     )
-    scores = scored_anew(bench.weights)
+    scores = scored_anew(unseen.weights)
     write_document(numbers, out)
-    return store(bench.weights, trust, novelty, scores)
+    return store(unseen.weights, trust, novelty, scores)
 
 
 def measure_again(
@@ -97,39 +99,39 @@ def measure_again(
     numbers, contract = read_document(out), weights.contract
     if contract.trust is None or numbers["about"]["members"] != member_hashes(contract):
         raise DataError(f"{out} is about other weights: run `python -m train audit` on these.")
-    bench = Bench.open(weights, data, work)
-    numbers[section] = plain(sections(bench, data, not_dermoscopy)[section]())
+    unseen = OutOfFold.open(weights, data, work)
+    numbers[section] = plain(sections(unseen, data, not_dermoscopy)[section]())
     write_document(numbers, out)
     trust = contract.trust.model_copy(update={"measured": summary(numbers)})
     return put_into(weights.folder, contract.model_copy(update={"trust": trust}), {})
 
 
 def sections(
-    bench: Bench, data: Dataset, not_dermoscopy: Path | None
+    unseen: OutOfFold, data: Dataset, not_dermoscopy: Path | None
 ) -> dict[str, Callable[[], object]]:
     """The function that measures each section of docs/trust.json."""
     return {
-        "decisions": lambda: decisions.measure(bench, view_readings(bench)),
-        "novelty": lambda: foreign.measure(bench, fit_novelty(bench), not_dermoscopy),
-        "quality": lambda: quality.measure(bench, data),
-        "corrections": lambda: corrections.measure(bench),
-        "lesion": lambda: lesion.measure(bench, data),
-        "heat": lambda: heat.measure(bench),
-        "artefacts": lambda: artefacts.measure(bench),
-        "files": lambda: files.measure(bench, data),
-        "explanations": lambda: explanations.measure(bench),
-        "skin_tone": lambda: skin_tone.measure(bench, data),
+        "decisions": lambda: decisions.measure(unseen, view_readings(unseen)),
+        "novelty": lambda: refused_pictures.measure(unseen, fit_novelty(unseen), not_dermoscopy),
+        "quality": lambda: photo_quality.measure(unseen, data),
+        "corrections": lambda: correction_effects.measure(unseen),
+        "lesion": lambda: lesion_masks.measure(unseen, data),
+        "heat": lambda: heat_on_lesion.measure(unseen),
+        "artefacts": lambda: artefact_effects.measure(unseen),
+        "files": lambda: photo_files.measure(unseen, data),
+        "explanations": lambda: explanations.measure(unseen),
+        "skin_tone": lambda: skin_tone_bands.measure(unseen, data),
     }
 
 
-def about(contract: Contract, bench: Bench) -> dict[str, Any]:
+def about(contract: Contract, unseen: OutOfFold) -> dict[str, Any]:
     """What all sections were measured on."""
     return {
         "name": contract.name,
         "members": member_hashes(contract),
-        "images": len(bench.table),
-        "lesions": len(np.unique(bench.lesions)),
-        "answered_by": bench.answered_by,
+        "images": len(unseen.table),
+        "lesions": len(np.unique(unseen.lesions)),
+        "answered_by": unseen.answered_by,
         "folds": list(contract.training.shipped),
         "of_folds": int(contract.training.recipe["folds"]),
         "data_fingerprint": contract.training.data_fingerprint,

@@ -12,9 +12,9 @@ from skin_app.calibration import malignant_probability
 from skin_app.diagnoses import MALIGNANT
 from skin_app.lesion import HeatLimit, standard_square
 from skin_app.photo.read import Photo, read_photo
-from train.audit.bench import Bench
 from train.audit.changed_photos import by_rule, chunks, operating_threshold
-from train.audit.heat import first_maps, fit_heat_limit, share_inside, shares_on_lesion
+from train.audit.heat_on_lesion import first_maps, fit_heat_limit, share_inside, shares_on_lesion
+from train.audit.out_of_fold import OutOfFold
 from train.data.artefacts import ARTEFACTS, Painted, paint
 from train.scores.estimate import Estimate, mean_estimate
 
@@ -87,24 +87,24 @@ VARIANTS: dict[str, Variant] = CONTROLS | {
 }
 
 
-def measure(bench: Bench) -> ArtefactEffects:
+def measure(unseen: OutOfFold) -> ArtefactEffects:
     """Flips, probability changes and heat for each of `ARTEFACTS` and of the harmless `CONTROLS`."""
-    rows = bench.sample(IMAGES)
-    positive = np.array(MALIGNANT)[bench.labels]
-    every = malignant_probability(bench.calibrated(bench.logits[1], 1))
+    rows = unseen.sample(IMAGES)
+    positive = np.array(MALIGNANT)[unseen.labels]
+    every = malignant_probability(unseen.calibrated(unseen.logits[1], 1))
     threshold = operating_threshold(positive, every, SENSITIVITY)
-    limit = fit_heat_limit(bench)
-    plain = bench.kept("artefacts-none", lambda: _read_plain(bench, rows))
+    limit = fit_heat_limit(unseen)
+    plain = unseen.kept("artefacts-none", lambda: _read_plain(unseen, rows))
     variants = {}
     for name, variant in VARIANTS.items():
-        kept = bench.kept(
+        kept = unseen.kept(
             f"artefacts-{name.replace(' ', '-')}",
-            lambda own=variant: _read(bench, rows, own, np.array(plain["maps"])),
+            lambda own=variant: _read(unseen, rows, own, np.array(plain["maps"])),
         )
         flips = flips_between(
-            bench, rows, np.array(plain["logits"]), np.array(kept["logits"]), threshold
+            unseen, rows, np.array(plain["logits"]), np.array(kept["logits"]), threshold
         )
-        variants[name] = Effect(**vars(flips), **_heat(bench.lesions[rows], kept, limit))
+        variants[name] = Effect(**vars(flips), **_heat(unseen.lesions[rows], kept, limit))
     return ArtefactEffects(
         images=len(rows),
         malignant=int(positive[rows].sum()),
@@ -116,26 +116,28 @@ def measure(bench: Bench) -> ArtefactEffects:
     )
 
 
-def _read_plain(bench: Bench, rows: np.ndarray) -> dict[str, Any]:
+def _read_plain(unseen: OutOfFold, rows: np.ndarray) -> dict[str, Any]:
     """Logits and positive map of the first diagnosis for the unchanged images."""
     found: dict[str, Any] = {"logits": [], "maps": []}
-    for chunk, photos in chunks(bench, rows):
-        logits, maps = first_maps(bench, chunk, photos)
+    for chunk, photos in chunks(unseen, rows):
+        logits, maps = first_maps(unseen, chunk, photos)
         found["logits"] += logits.tolist()
         found["maps"] += maps.tolist()
     return found
 
 
-def _read(bench: Bench, rows: np.ndarray, variant: Variant, plain_maps: np.ndarray) -> dict[str, Any]:
+def _read(
+    unseen: OutOfFold, rows: np.ndarray, variant: Variant, plain_maps: np.ndarray
+) -> dict[str, Any]:
     """After `variant`: logits; the changed part's share of the area, and of the heat before and after
     the change; the share of heat on the lesion after the change."""
     names = ("logits", "area", "heat_before", "heat_after", "on_lesion", "lesion_area")
     found: dict[str, Any] = {name: [] for name in names}
     before = iter(plain_maps)
-    for chunk, originals in chunks(bench, rows):
+    for chunk, originals in chunks(unseen, rows):
         painted = [variant(photo, int(row)) for row, photo in zip(chunk, originals, strict=True)]
         photos = [own.photo for own in painted]
-        logits, maps = first_maps(bench, chunk, photos)
+        logits, maps = first_maps(unseen, chunk, photos)
         found["logits"] += logits.tolist()
         for own, new in zip(painted, maps, strict=True):
             changed = changed_square(own.changed)
@@ -155,11 +157,11 @@ def changed_square(changed: np.ndarray) -> np.ndarray:
 
 
 def flips_between(
-    bench: Bench, rows: np.ndarray, before: np.ndarray, after: np.ndarray, threshold: float
+    unseen: OutOfFold, rows: np.ndarray, before: np.ndarray, after: np.ndarray, threshold: float
 ) -> Flips:
     """How answers change from logits `before` to logits `after`, (images, 7) each."""
-    lesions = bench.lesions[rows]
-    old, new = by_rule(bench, before), by_rule(bench, after)
+    lesions = unseen.lesions[rows]
+    old, new = by_rule(unseen, before), by_rule(unseen, after)
     flips = {rule: old[rule].argmax(1) != new[rule].argmax(1) for rule in old}
     mass_before, mass_after = (malignant_probability(by["calibrated"]) for by in (old, new))
     called, still = mass_before >= threshold, mass_after >= threshold

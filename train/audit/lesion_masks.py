@@ -16,7 +16,7 @@ from skin_app.lesion import field_of_view, lesion_mask, standard_square
 from skin_app.photo.read import Photo, read_photo
 from skin_app.skin_tone import skin_colour
 from skin_app.views import VIEWS, turn, turn_back
-from train.audit.bench import Bench
+from train.audit.out_of_fold import OutOfFold
 from train.data.drawings import PIGMENT, Pattern, draw_lesion, lesion_outline
 from train.data.ham10000 import Dataset
 from train.scores.estimate import Estimate, mean_estimate
@@ -96,14 +96,14 @@ def survey(data: Dataset) -> pd.DataFrame:
     return pd.concat([data.table[["image_id", "dx", "group"]].reset_index(drop=True), measured], axis=1)
 
 
-def kept_survey(bench: Bench, data: Dataset) -> pd.DataFrame:
-    """`survey` of all images, stored in the bench's work folder."""
-    return pd.DataFrame(bench.kept("lesion-survey", lambda: survey(data).to_dict("list")))
+def kept_survey(unseen: OutOfFold, data: Dataset) -> pd.DataFrame:
+    """`survey` of all images, stored in the unseen's work folder."""
+    return pd.DataFrame(unseen.kept("lesion-survey", lambda: survey(data).to_dict("list")))
 
 
-def measure(bench: Bench, data: Dataset) -> MaskMeasured:
+def measure(unseen: OutOfFold, data: Dataset) -> MaskMeasured:
     """IoU on drawings; plausibility of masks on all images of `data`; stability on a sample."""
-    table = kept_survey(bench, data)
+    table = kept_survey(unseen, data)
     groups, area = table["group"].to_numpy(str), table["area"].to_numpy()
     empty, cut = area == 0, table["cut"].to_numpy(bool)
     return MaskMeasured(
@@ -112,7 +112,7 @@ def measure(bench: Bench, data: Dataset) -> MaskMeasured:
         empty=mean_estimate(empty, groups),
         cut_by_border=mean_estimate(cut[~empty], groups[~empty]),
         by_class={code: _of_class(area[table["dx"] == code]) for code in CODES},
-        stability=_stability(bench),
+        stability=_stability(unseen),
     )
 
 
@@ -140,9 +140,9 @@ def _drawing_overlap(seed: int, pattern: Pattern) -> float:
     return overlap(lesion_mask(standard_square(Photo(draw_lesion(seed, pattern, *DRAWN)))), true)
 
 
-def _stability(bench: Bench) -> Stability:
-    rows = bench.sample(STABLE)
-    kept = bench.kept("lesion-stability", lambda: _overlaps(bench, rows))
+def _stability(unseen: OutOfFold) -> Stability:
+    rows = unseen.sample(STABLE)
+    kept = unseen.kept("lesion-stability", lambda: _overlaps(unseen, rows))
     turned, blurred = (
         Overlaps(float(np.mean(kept[name])), float(np.quantile(kept[name], 0.05)))
         for name in ("turned", "blurred")
@@ -151,11 +151,11 @@ def _stability(bench: Bench) -> Stability:
     return Stability(images, len(rows) - images, turned, blurred)
 
 
-def _overlaps(bench: Bench, rows: np.ndarray) -> dict[str, list[float]]:
+def _overlaps(unseen: OutOfFold, rows: np.ndarray) -> dict[str, list[float]]:
     """Overlap of each mask with those of the rotated and of the slightly blurred photograph."""
     found: dict[str, list[float]] = {"turned": [], "blurred": []}
     for row in rows:
-        square = standard_square(bench.photo(row))
+        square = standard_square(unseen.photo(row))
         mask = lesion_mask(square)
         if not mask.any():
             continue

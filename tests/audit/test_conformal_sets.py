@@ -11,9 +11,9 @@ from sklearn.metrics import roc_curve
 from skin_app.calibration import SetThresholds, malignant_probability, prediction_set
 from skin_app.diagnoses import CODES
 from tests.predictions import crossfit_predictions, made, uncalibrated
-from train.audit import conformal
-from train.audit.conformal import crossfit_sets, fit_sets, kept_share_threshold
-from train.audit.operating import crossfit_calls, fit_points, fit_threshold, is_malignant
+from train.audit import conformal_sets
+from train.audit.conformal_sets import crossfit_sets, fit_sets, kept_share_threshold
+from train.audit.operating_points import crossfit_calls, fit_points, fit_threshold, is_malignant
 from train.data.ham10000 import DataError
 from train.scores.crossfit import Crossfit
 
@@ -80,7 +80,7 @@ def test_coverage_is_near_nominal_and_reported_by_group(crossfits: tuple[Crossfi
             "localization": "back",
         }
     )
-    found = conformal.measure(crossfits, images)["0.9"]
+    found = conformal_sets.measure(crossfits, images)["0.9"]
     assert found.coverage.value == pytest.approx(0.9, abs=0.02)
     assert found.coverage.interval_95 is not None
     low, high = found.coverage.interval_95
@@ -102,7 +102,7 @@ def test_a_class_with_too_few_images_is_always_in_the_set_and_named() -> None:
     images = pd.DataFrame(
         {"dx": np.array(CODES)[labels[keep]], "sex": "male", "age": 50.0, "localization": "back"}
     )
-    assert conformal.measure(small, images)["0.95"].always_in == ["df"]
+    assert conformal_sets.measure(small, images)["0.95"].always_in == ["df"]
     assert crossfit_sets(small, 0.95)[:, :, 3].all()
 
 

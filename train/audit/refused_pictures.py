@@ -14,8 +14,8 @@ from skin_app.hardware import best_device
 from skin_app.network import Member
 from skin_app.novelty import energy, member_score
 from skin_app.photo.read import Photo, read_photo
-from train.audit.bench import Bench
-from train.audit.novelty import FALSE_ALARMS, FittedNovelty
+from train.audit.novelty_limits import FALSE_ALARMS, FittedNovelty
+from train.audit.out_of_fold import OutOfFold
 from train.data.ham10000 import DataError
 from train.data.not_photos import blank, noise, text_screenshot
 from train.scores.bootstrap import RESAMPLES, interval_95, lesion_draws
@@ -70,25 +70,25 @@ class Refusals:
     targets: dict[str, float]
 
 
-def measure(bench: Bench, fitted: FittedNovelty, not_dermoscopy: Path | None) -> Refusals:
+def measure(unseen: OutOfFold, fitted: FittedNovelty, not_dermoscopy: Path | None) -> Refusals:
     """AUROC against out-of-fold images, and the share refused at the shipped limit, by group.
 
     `not_dermoscopy`: folder with `manifest.csv`, see `pictures_to_refuse`; without it, photographs are
     not measured. Raises `DataError` when the folder cannot be read.
     """
-    pictures: dict[str, Callable[[], list[Photo]]] = dict(_made(bench))
+    pictures: dict[str, Callable[[], list[Photo]]] = dict(_made(unseen))
     if not_dermoscopy is not None:
         for name, paths in pictures_to_refuse(not_dermoscopy).items():
             pictures[name] = lambda paths=paths: [read_photo(path) for path in paths]
     return Refusals(
-        out_of_fold_images=len(bench.table),
+        out_of_fold_images=len(unseen.table),
         false_alarm_rate_set=FALSE_ALARMS,
         false_alarms={
-            str(views): mean_estimate(scores > _limits_of_other_parts(bench, scores), bench.lesions)
+            str(views): mean_estimate(scores > _limits_of_other_parts(unseen, scores), unseen.lesions)
             for views, scores in fitted.scores.items()
         },
         groups={
-            name: _measure_group(bench, fitted, title, pictures[name]())
+            name: _measure_group(unseen, fitted, title, pictures[name]())
             for name, title in GROUPS.items()
             if name in pictures
         },
@@ -96,16 +96,16 @@ def measure(bench: Bench, fitted: FittedNovelty, not_dermoscopy: Path | None) ->
     )
 
 
-def _limits_of_other_parts(bench: Bench, scores: np.ndarray) -> np.ndarray:
+def _limits_of_other_parts(unseen: OutOfFold, scores: np.ndarray) -> np.ndarray:
     """(images,) the limit that the scores of the other parts set."""
     limits = np.zeros(len(scores))
-    for fit, apply in held_out(bench.parts):
+    for fit, apply in held_out(unseen.parts):
         limits[apply] = np.quantile(scores[fit], 1 - FALSE_ALARMS)
     return limits
 
 
-def _measure_group(bench: Bench, fitted: FittedNovelty, title: str, photos: list[Photo]) -> Group:
-    read = [answers_of(member, photos) for member in bench.members]
+def _measure_group(unseen: OutOfFold, fitted: FittedNovelty, title: str, photos: list[Photo]) -> Group:
+    read = [answers_of(member, photos) for member in unseen.members]
     embeddings, logits = [a[0] for a in read], [a[1] for a in read]
     judged = fitted.detector().judge(embeddings, logits, 1)
     refused = np.array([novelty.is_novel for novelty in judged])
@@ -113,7 +113,7 @@ def _measure_group(bench: Bench, fitted: FittedNovelty, title: str, photos: list
         title,
         len(photos),
         mean_estimate(refused, np.arange(len(photos)).astype(str)),
-        _areas(bench, fitted, embeddings, logits),
+        _areas(unseen, fitted, embeddings, logits),
     )
 
 
@@ -133,18 +133,21 @@ def answers_of(member: Member, photos: list[Photo]) -> tuple[Tensor, Tensor]:
 
 
 def _areas(
-    bench: Bench, fitted: FittedNovelty, embeddings: list[Tensor], logits: list[Tensor]
+    unseen: OutOfFold, fitted: FittedNovelty, embeddings: list[Tensor], logits: list[Tensor]
 ) -> Areas:
     """Each member's scores for the pictures against its scores for images that it had not seen."""
     limits = fitted.limits
     known, foreign, lesions = [], [], []
     for index, member in enumerate(fitted.members):
         far, unsure = limits.distance[index], limits.energy[1][index]
-        own = bench.held_out_of(index)
-        lesions.append(bench.lesions[own[0]])
-        unseen = torch.from_numpy(fitted.distance[own]), energy(torch.from_numpy(bench.apart(1)[own]))
+        own = unseen.held_out_of(index)
+        lesions.append(unseen.lesions[own[0]])
+        own_images = (
+            torch.from_numpy(fitted.distance[own]),
+            energy(torch.from_numpy(unseen.apart(1)[own])),
+        )
         shown = member.nearest(embeddings[index]), energy(logits[index])
-        for scores, (distance, energies) in ((known, unseen), (foreign, shown)):
+        for scores, (distance, energies) in ((known, own_images), (foreign, shown)):
             parts = (distance - far.mean) / far.deviation, (energies - unsure.mean) / unsure.deviation
             joint = member_score(distance, energies, far, unsure)
             scores.append(torch.stack([joint, *(part.double() for part in parts)]).numpy())
@@ -202,13 +205,13 @@ def pictures_to_refuse(folder: Path) -> dict[str, list[Path]]:
     return listed
 
 
-def _made(bench: Bench) -> dict[str, Callable[[], list[Photo]]]:
+def _made(unseen: OutOfFold) -> dict[str, Callable[[], list[Photo]]]:
     """Generated pictures, and dermatoscopic images with impossible colours."""
 
     def of_lesions(change: Callable[[np.ndarray], np.ndarray]) -> list[Photo]:
-        count = min(MADE, len(bench.table))
-        rows = np.random.default_rng(0).choice(len(bench.table), count, replace=False)
-        return [Photo(np.ascontiguousarray(change(bench.photo(int(r)).pixels))) for r in rows]
+        count = min(MADE, len(unseen.table))
+        rows = np.random.default_rng(0).choice(len(unseen.table), count, replace=False)
+        return [Photo(np.ascontiguousarray(change(unseen.photo(int(r)).pixels))) for r in rows]
 
     return {
         "blank": lambda: [blank(seed) for seed in range(MADE)],

@@ -11,11 +11,11 @@ from scipy.special import softmax
 from skin_app.heatmap import class_maps
 from skin_app.network import Member, MemberConfig
 from tests.tiny import MOBILENET, SWIN
-from train.audit import randomisation
-from train.audit.bench import Bench
+from train.audit import sanity_checks
 from train.audit.explained_images import Case, read_once
 from train.audit.explanations import mean_similarity
-from train.audit.randomisation import (
+from train.audit.out_of_fold import OutOfFold
+from train.audit.sanity_checks import (
     Similarities,
     after_randomising,
     cascade,
@@ -58,7 +58,7 @@ def test_the_cascade_goes_from_the_classifier_to_the_pixels_and_leaves_the_membe
 
 
 class OneMember:
-    """What of a bench the cascade asks for."""
+    """What of a unseen the cascade asks for."""
 
     def __init__(self, member: Member) -> None:
         self.members = (member,)
@@ -68,7 +68,7 @@ class OneMember:
 
 
 def drawn_anew(member: Member, tested: list[Case], seeds: tuple[int, ...]) -> Similarities:
-    return after_randomising(cast(Bench, OneMember(member)), tested, seeds)
+    return after_randomising(cast(OutOfFold, OneMember(member)), tested, seeds)
 
 
 def swin_cases(member: Member, count: int = 4) -> list[Case]:
@@ -117,7 +117,7 @@ def test_a_map_that_ignores_the_weights_is_reported_as_not_changing(
         )
         for row, case in enumerate(swin_cases(member))
     ]
-    monkeypatch.setattr(randomisation, "maps_by_method", edges_and_noise)
+    monkeypatch.setattr(sanity_checks, "maps_by_method", edges_and_noise)
     drawn = drawn_anew(member, tested, (0, 1, 2))
     found = randomisation_scores(drawn, np.array(list("abcd"))).methods
     assert not found["edges"].changes

@@ -39,7 +39,7 @@ Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
-class Bench:
+class OutOfFold:
     """The weights, their members on the best device, and the images that some members had not seen.
 
     `table`: one row per image: image_id, dx, dx_type, age, sex, localization, lesion, fold, member
@@ -57,7 +57,7 @@ class Bench:
     by_run: dict[int, np.ndarray] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, weights: WeightsFolder, data: Dataset, work: Path) -> "Bench":
+    def open(cls, weights: WeightsFolder, data: Dataset, work: Path) -> "OutOfFold":
         """Join the weights' out-of-fold predictions with the images of `data`.
 
         Raises `DataError` when the weights were not trained on `data`.
@@ -122,7 +122,7 @@ class Bench:
         return tuple(MemberGroup([member]) for member in self.members)
 
     @cached_property
-    def unseen(self) -> np.ndarray:
+    def answering(self) -> np.ndarray:
         """(images, runs) indices of the members that had not seen each image, one from each run."""
         firsts = np.arange(self.runs) * self._members_of_a_run
         return self.table["member"].to_numpy()[:, None] + firsts
@@ -130,7 +130,7 @@ class Bench:
     def held_out_of(self, member: int) -> tuple[np.ndarray, int]:
         """Which images this member had not seen, (images,) bool; and the index of its run."""
         run = member // self._members_of_a_run
-        return self.unseen[:, run] == member, run
+        return self.answering[:, run] == member, run
 
     @property
     def runs(self) -> int:
@@ -177,7 +177,7 @@ class Bench:
             (found,) = reader.read(inputs, best_device())
             return list(zip(found.by_view, found.embedding, strict=True))
 
-        found = [_by_member(members, answers) for members in self.unseen[rows].T]
+        found = [_by_member(members, answers) for members in self.answering[rows].T]
         return [MemberAnswer(*map(torch.stack, zip(*of_run, strict=True))) for of_run in found]
 
     def read_logits(self, rows: np.ndarray, photos: Sequence[Photo], views: int = 1) -> np.ndarray:
@@ -202,7 +202,7 @@ class Bench:
             signed = attributions(member, squares.to(device), scores[places].to(device))
             return list(signed.float().cpu())
 
-        signed = [torch.stack(_by_member(members, maps)) for members in self.unseen[rows].T]
+        signed = [torch.stack(_by_member(members, maps)) for members in self.answering[rows].T]
         return averaged_over_members(signed)[:, 0].double().clamp(min=0).numpy()
 
     def calibrated(self, logits: np.ndarray, views: int) -> np.ndarray:

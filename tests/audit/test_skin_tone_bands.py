@@ -9,8 +9,8 @@ from skin_app.diagnoses import MALIGNANT
 from skin_app.skin_tone import TONES
 from skin_app.weights.folder import open_weights
 from tests.tiny import write_weights
-from train.audit import skin_tone
-from train.audit.bench import Bench
+from train.audit import skin_tone_bands
+from train.audit.out_of_fold import OutOfFold
 from train.data.ham10000 import Dataset
 from train.documents.template import filled, plain
 
@@ -33,16 +33,16 @@ def survey(monkeypatch: pytest.MonkeyPatch) -> pd.DataFrame:
             "yellow": colours[:, 1] + np.linspace(0.01, 0, 100),
         }
     )
-    monkeypatch.setattr(skin_tone, "kept_survey", lambda _bench, _data: table)
-    monkeypatch.setattr(skin_tone, "LEAST_LESIONS", 15)
+    monkeypatch.setattr(skin_tone_bands, "kept_survey", lambda _bench, _data: table)
+    monkeypatch.setattr(skin_tone_bands, "LEAST_LESIONS", 15)
     return table
 
 
 @pytest.fixture
-def bench(tmp_path: Path, survey: pd.DataFrame) -> Bench:
+def unseen(tmp_path: Path, survey: pd.DataFrame) -> OutOfFold:
     labels = np.arange(100) % 7
     logits = np.random.default_rng(0).normal(size=(100, 7)) + 2 * np.eye(7)[labels]
-    return Bench(
+    return OutOfFold(
         weights=open_weights(write_weights(tmp_path / "weights")),
         members=(),
         table=survey.assign(lesion=survey["group"].map(lambda g: f"L{g:03d}")),
@@ -52,26 +52,26 @@ def bench(tmp_path: Path, survey: pd.DataFrame) -> Bench:
     )
 
 
-def test_bands_are_counted(bench: Bench) -> None:
-    bands = skin_tone.fit_tone(bench, DATA)
+def test_bands_are_counted(unseen: OutOfFold) -> None:
+    bands = skin_tone_bands.fit_tone(unseen, DATA)
     assert bands.images == dict.fromkeys(TONES, 0) | {"light": 40, "very light": 30, "dark": 4}
     assert bands.lesions == dict.fromkeys(TONES, 0) | {"light": 20, "very light": 15, "dark": 2}
     assert bands.unknown == 26
     assert [band for band in TONES if not bands.scarce(band)] == ["very light", "light"]
 
 
-def test_scores_of_a_band_are_those_of_its_images(bench: Bench) -> None:
-    measured = skin_tone.measure(bench, DATA)
+def test_scores_of_a_band_are_those_of_its_images(unseen: OutOfFold) -> None:
+    measured = skin_tone_bands.measure(unseen, DATA)
     own = slice(0, 40)
-    probabilities = bench.calibrated(bench.logits[8][own], 8)
+    probabilities = unseen.calibrated(unseen.logits[8][own], 8)
     light, dark = measured.out_of_fold["light"], measured.out_of_fold["dark"]
     assert (light.images, light.lesions) == (40, 20)
     assert light.scores is not None
-    expected = accuracy_score(bench.labels[own], probabilities.argmax(axis=1))
+    expected = accuracy_score(unseen.labels[own], probabilities.argmax(axis=1))
     accuracy = light.scores["accuracy"]
     assert accuracy.value == pytest.approx(expected)
     malignant = np.array(MALIGNANT)
-    area = roc_auc_score(malignant[bench.labels[own]], probabilities[:, malignant].sum(axis=1))
+    area = roc_auc_score(malignant[unseen.labels[own]], probabilities[:, malignant].sum(axis=1))
     assert light.scores["malignant_auc"].value == pytest.approx(area)
     assert accuracy.interval_95 is not None
     assert accuracy.interval_95[0] < expected < accuracy.interval_95[1]
@@ -79,8 +79,8 @@ def test_scores_of_a_band_are_those_of_its_images(bench: Bench) -> None:
     assert measured.out_of_fold["tan"].images == 0
 
 
-def test_counts_and_text(bench: Bench) -> None:
-    numbers = plain(skin_tone.measure(bench, DATA))
+def test_counts_and_text(unseen: OutOfFold) -> None:
+    numbers = plain(skin_tone_bands.measure(unseen, DATA))
     assert numbers["no_skin"] == 6
     assert numbers["bluer_than_grey"] == 20
     assert numbers["darker_than_middle_grey"] == 4
@@ -91,7 +91,7 @@ def test_counts_and_text(bench: Bench) -> None:
     text = filled("trust/skin_tone.md", numbers=numbers)
     assert "tan, brown, dark" in text
     assert "| dark | 4 | 2 | 4 |" in text
-    assert text.count("too few |") == 5 * len(skin_tone.SCORES)
+    assert text.count("too few |") == 5 * len(skin_tone_bands.SCORES)
     assert "hardly been trained on dark skin" in text
     numbers["same_lesion"] |= {"pairs": 0, "median_degrees_apart": None}
     numbers["same_lesion"]["same_band"] = {"value": None, "interval_95": None, "images": 0}

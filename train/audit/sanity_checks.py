@@ -15,8 +15,8 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 from skin_app.network import Member
-from train.audit.bench import Bench
 from train.audit.explained_images import Case, known_mean, read_once
+from train.audit.out_of_fold import OutOfFold
 from train.explain.maps import maps_by_method, randomised, rank_correlation
 from train.scores.estimate import Estimate
 
@@ -59,13 +59,13 @@ class RandomisationScores:
     methods: dict[str, OfMethod]
 
 
-def measure(bench: Bench, tested: Sequence[Case], of: int) -> RandomisationScores:
-    """The cascade on `of` of the images in `tested`; stores the result in the bench's folder."""
-    kept = bench.kept(
+def measure(unseen: OutOfFold, tested: Sequence[Case], of: int) -> RandomisationScores:
+    """The cascade on `of` of the images in `tested`; stores the result in the unseen's folder."""
+    kept = unseen.kept(
         f"randomised-{len(SEEDS)}-{of}-{len(tested)}",
-        lambda: after_randomising(bench, tested, SEEDS),
+        lambda: after_randomising(unseen, tested, SEEDS),
     )
-    return randomisation_scores(kept, bench.lesions[[case.row for case in tested]])
+    return randomisation_scores(kept, unseen.lesions[[case.row for case in tested]])
 
 
 def randomisation_scores(drawn: Similarities, lesions: np.ndarray) -> RandomisationScores:
@@ -130,7 +130,7 @@ def structural_similarity(one: np.ndarray, other: np.ndarray) -> float:
     return float(similar.mean())
 
 
-def after_randomising(bench: Bench, tested: Sequence[Case], seeds: Sequence[int]) -> Similarities:
+def after_randomising(unseen: OutOfFold, tested: Sequence[Case], seeds: Sequence[int]) -> Similarities:
     """Similarity to the trained member's map in the cascade: method -> part -> measure -> (images,).
 
     Measures, each the mean over `seeds`: "rank", Spearman's rank correlation; "size", its absolute
@@ -138,7 +138,7 @@ def after_randomising(bench: Bench, tested: Sequence[Case], seeds: Sequence[int]
     blank. All members must have parts of the same names.
     """
     found: dict[str, dict[str, np.ndarray]] = {}
-    for index, member in enumerate(bench.members):
+    for index, member in enumerate(unseen.members):
         places = [place for place, case in enumerate(tested) if case.member == index]
         if not places:
             continue
@@ -148,7 +148,7 @@ def after_randomising(bench: Bench, tested: Sequence[Case], seeds: Sequence[int]
         for turn, seed in enumerate(seeds):
             for part, changed in cascade(member, seed):
                 output = read_once(changed, squares)
-                said = bench.calibrated(output.logits.double().cpu().numpy(), 1)
+                said = unseen.calibrated(output.logits.double().cpu().numpy(), 1)
                 drawn = maps_by_method(changed, squares, output, labels, said)
                 for name, maps in drawn.items():
                     blank = np.full((len(seeds), len(tested), len(MEASURES)), np.nan)

@@ -18,7 +18,7 @@ from skin_app.novelty import (
     member_score,
 )
 from skin_app.output import beside
-from train.audit.bench import Bench
+from train.audit.out_of_fold import OutOfFold
 from train.scores.crossfit import held_out
 
 FALSE_ALARMS = 0.05
@@ -69,30 +69,30 @@ def fit_distances(embeddings: np.ndarray, labels: np.ndarray) -> ClassDistances:
     return ClassDistances(torch.from_numpy(means).float(), torch.from_numpy(whitening).float())
 
 
-def fit_novelty(bench: Bench) -> FittedNovelty:
+def fit_novelty(unseen: OutOfFold) -> FittedNovelty:
     """Fits the statistics on all out-of-fold images, and sets the limits.
 
     To set the limits, each image is scored with statistics fitted on other lesions.
     """
-    by_run = _embeddings(bench)
-    distance = np.zeros((len(bench.table), bench.runs))
+    by_run = _embeddings(unseen)
+    distance = np.zeros((len(unseen.table), unseen.runs))
     distances, far = [], []
-    for index in range(len(bench.members)):
-        own, run = bench.held_out_of(index)
+    for index in range(len(unseen.members)):
+        own, run = unseen.held_out_of(index)
         embeddings = by_run[run]
-        distances.append(fit_distances(embeddings[own], bench.labels[own]))
-        for fit, apply in held_out(bench.parts):
+        distances.append(fit_distances(embeddings[own], unseen.labels[own]))
+        for fit, apply in held_out(unseen.parts):
             inside, outside = own & apply, own & fit
-            fitted = fit_distances(embeddings[outside], bench.labels[outside])
+            fitted = fit_distances(embeddings[outside], unseen.labels[outside])
             distance[inside, run] = fitted.nearest(torch.from_numpy(embeddings[inside])).numpy()
         far.append(_spread(distance[own, run]))
-    energies = {views: _energies(bench.apart(views)) for views in bench.logits}
+    energies = {views: _energies(unseen.apart(views)) for views in unseen.logits}
     unsure = {
-        views: tuple(_spread(values[bench.held_out_of(index)]) for index in range(len(bench.members)))
+        views: tuple(_spread(values[unseen.held_out_of(index)]) for index in range(len(unseen.members)))
         for views, values in energies.items()
     }
     scores = {
-        views: _scores(bench, distance, values, far, unsure[views])
+        views: _scores(unseen, distance, values, far, unsure[views])
         for views, values in energies.items()
     }
     limits = NoveltyLimits(
@@ -100,7 +100,7 @@ def fit_novelty(bench: Bench) -> FittedNovelty:
         energy=unsure,
         limits={views: float(np.quantile(s, 1 - FALSE_ALARMS)) for views, s in scores.items()},
         false_alarm_rate=FALSE_ALARMS,
-        fitted_on=f"{len(bench.labels)} out-of-fold HAM10000 images, each by {bench.answered_by}",
+        fitted_on=f"{len(unseen.labels)} out-of-fold HAM10000 images, each by {unseen.answered_by}",
     )
     return FittedNovelty(tuple(distances), limits, distance, scores)
 
@@ -111,7 +111,7 @@ def _energies(logits: np.ndarray) -> np.ndarray:
 
 
 def _scores(
-    bench: Bench,
+    unseen: OutOfFold,
     distance: np.ndarray,
     energies: np.ndarray,
     far: Sequence[Spread],
@@ -119,8 +119,8 @@ def _scores(
 ) -> np.ndarray:
     """(images,) mean score over runs, as in the app over members; other arrays: (images, runs)."""
     result = np.zeros(distance.shape)
-    for index in range(len(bench.members)):
-        place = bench.held_out_of(index)
+    for index in range(len(unseen.members)):
+        place = unseen.held_out_of(index)
         parts = torch.from_numpy(distance[place]), torch.from_numpy(energies[place])
         result[place] = member_score(*parts, far[index], unsure[index]).numpy()
     return result.mean(axis=1)
@@ -130,13 +130,13 @@ def _spread(values: np.ndarray) -> Spread:
     return Spread(mean=float(values.mean()), deviation=float(values.std()))
 
 
-def _embeddings(bench: Bench) -> list[np.ndarray]:
+def _embeddings(unseen: OutOfFold) -> list[np.ndarray]:
     """Stored embeddings of view 0, (images, channels) per run, by members that had not seen each."""
-    path = bench.kept_path("embeddings", ".npz")
+    path = unseen.kept_path("embeddings", ".npz")
     if not path.is_file():
-        rows = np.arange(len(bench.table))
+        rows = np.arange(len(unseen.table))
         pieces = [
-            [a.embedding.numpy() for a in bench.read(chunk, [bench.photo(int(r)) for r in chunk])]
+            [a.embedding.numpy() for a in unseen.read(chunk, [unseen.photo(int(r)) for r in chunk])]
             for chunk in np.split(rows, range(CHUNK, len(rows), CHUNK))
         ]
         with beside(path) as partial, partial.open("wb") as file:

@@ -8,10 +8,10 @@ import pytest
 
 from skin_app.photo.read import read_photo
 from skin_app.quality import CHECKS, MEASUREMENTS, measurements
-from tests.audit.drawn import bench_of
+from tests.audit.drawn import unseen_of
 from tests.tiny import write_data
-from train.audit import quality
-from train.audit.bench import Bench
+from train.audit import photo_quality
+from train.audit.out_of_fold import OutOfFold
 from train.data.damage import DAMAGE
 from train.data.ham10000 import Dataset, read_dataset
 from train.documents.template import filled, plain
@@ -31,27 +31,29 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 
 @pytest.fixture(scope="module")
-def bench(data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Bench:
+def unseen(data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> OutOfFold:
     table = data.table.assign(lesion=data.groups.astype(str), fold=0, member=0)
-    return bench_of(table, tmp_path_factory.mktemp("work"))
+    return unseen_of(table, tmp_path_factory.mktemp("work"))
 
 
 def test_limits_are_the_quantiles_and_the_networks_side() -> None:
     measured = made_up()
-    limits = quality.fit_quality(measured, input_size=160)
+    limits = photo_quality.fit_quality(measured, input_size=160)
     assert limits.low["shorter side"] == 160
-    assert limits.low["sharpness"] == np.quantile(measured["sharpness"], quality.RATE)
-    assert limits.high["clipped"] == np.quantile(measured["clipped"], 1 - quality.RATE)
+    assert limits.low["sharpness"] == np.quantile(measured["sharpness"], photo_quality.RATE)
+    assert limits.high["clipped"] == np.quantile(measured["clipped"], 1 - photo_quality.RATE)
     assert set(limits.low) | set(limits.high) == set(MEASUREMENTS)
 
 
 def test_false_alarms_on_other_lesions_come_near_the_stated_rate() -> None:
-    limits = quality.fit_quality(made_up(), input_size=5)
+    limits = photo_quality.fit_quality(made_up(), input_size=5)
     for kind, rate in limits.measured_false_alarms.items():
         count = sum(check.name == kind for check in CHECKS if kind != "size")
         if kind != "any":
-            assert rate == pytest.approx(1 - (1 - quality.RATE) ** count, abs=0.007), kind
-    assert limits.measured_false_alarms["any"] == pytest.approx(1 - (1 - quality.RATE) ** 12, abs=0.02)
+            assert rate == pytest.approx(1 - (1 - photo_quality.RATE) ** count, abs=0.007), kind
+    assert limits.measured_false_alarms["any"] == pytest.approx(
+        1 - (1 - photo_quality.RATE) ** 12, abs=0.02
+    )
 
 
 def test_what_a_lesion_looks_like_does_not_move_its_own_limit() -> None:
@@ -61,16 +63,16 @@ def test_what_a_lesion_looks_like_does_not_move_its_own_limit() -> None:
     measured.loc[blurred, "sharpness"] = np.linspace(0.1, 0.2, 6)
     on_all = np.quantile(measured["sharpness"], 0.01)
     assert (measured.loc[blurred, "sharpness"] < on_all).sum() == 2  # it hides itself
-    found = quality.crossfit_alarms(measured, input_size=5, rate=0.01)
+    found = photo_quality.crossfit_alarms(measured, input_size=5, rate=0.01)
     assert found["blur"][blurred].all()
 
 
 def test_measurements_are_kept_and_belong_to_their_images(
     data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = quality.measured_images(data, tmp_path)
-    monkeypatch.setattr(quality, "measurements", None)
-    pd.testing.assert_frame_equal(first, quality.measured_images(data, tmp_path))
+    first = photo_quality.measured_images(data, tmp_path)
+    monkeypatch.setattr(photo_quality, "measurements", None)
+    pd.testing.assert_frame_equal(first, photo_quality.measured_images(data, tmp_path))
     row = data.table.iloc[11]
     own = first.set_index("image_id").loc[row["image_id"]]
     expected = measurements(read_photo(row["path"]))
@@ -79,13 +81,13 @@ def test_measurements_are_kept_and_belong_to_their_images(
 
 
 def test_the_whole_measurement_on_a_tiny_bench(
-    bench: Bench, data: Dataset, monkeypatch: pytest.MonkeyPatch
+    unseen: OutOfFold, data: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     few = {name: DAMAGE[name] for name in ("gaussian blur", "jpeg")}
-    monkeypatch.setattr(quality, "DAMAGE", few)
-    monkeypatch.setattr(quality, "GRADES", (1, 5))
-    monkeypatch.setattr(quality, "SCORED_GRADES", (5,))
-    measured = quality.measure(bench, data, images=21, scored=14)
+    monkeypatch.setattr(photo_quality, "DAMAGE", few)
+    monkeypatch.setattr(photo_quality, "GRADES", (1, 5))
+    monkeypatch.setattr(photo_quality, "SCORED_GRADES", (5,))
+    measured = photo_quality.measure(unseen, data, images=21, scored=14)
     found = measured.detection.found["gaussian blur"]
     assert 0 < measured.detection.images <= 21
     assert found["5"]["blur"] >= found["1"]["blur"]

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from skin_app.corrections import CORRECTIONS
-from train.audit.bench import Bench
 from train.audit.changed_photos import (
     Change,
     answers,
@@ -14,6 +13,7 @@ from train.audit.changed_photos import (
     right,
     unchanged,
 )
+from train.audit.out_of_fold import OutOfFold
 from train.data.damage import damaged
 from train.scores.estimate import Estimate, mean_estimate
 
@@ -72,41 +72,41 @@ class CorrectionEffects:
 class Sample:
     """Images to be answered after each change: their rows, and the decision rule to score."""
 
-    bench: Bench
+    unseen: OutOfFold
     name: str
     rows: np.ndarray
     rule: str
 
     def correct(self, name: str, change: Change) -> np.ndarray:
         """(rows,) 1.0 where the answer to the changed photo is right; stores logits under `name`."""
-        kept = self.bench.kept(
+        kept = self.unseen.kept(
             f"corrections-{self.name}-{len(self.rows)}-{name}",
-            lambda: {"logits": answers(self.bench, self.rows, change).tolist()},
+            lambda: {"logits": answers(self.unseen, self.rows, change).tolist()},
         )
-        return right(self.bench, self.rows, np.array(kept["logits"]))[self.rule]
+        return right(self.unseen, self.rows, np.array(kept["logits"]))[self.rule]
 
     def score(self, correct: np.ndarray) -> float:
         """Balanced accuracy."""
-        return balanced_accuracy(correct, self.bench.labels[self.rows])
+        return balanced_accuracy(correct, self.unseen.labels[self.rows])
 
     def gain(self, after: np.ndarray, before: np.ndarray) -> Estimate:
         """Balanced accuracy after minus before."""
-        labels, lesions = self.bench.labels[self.rows], self.bench.lesions[self.rows]
+        labels, lesions = self.unseen.labels[self.rows], self.unseen.lesions[self.rows]
         return balanced_accuracy_change(after, before, labels, lesions)
 
 
-def measure(bench: Bench, images: int = UNDAMAGED, harmed: int = DAMAGED) -> CorrectionEffects:
+def measure(unseen: OutOfFold, images: int = UNDAMAGED, harmed: int = DAMAGED) -> CorrectionEffects:
     """`images`: size of each of the two undamaged samples; `harmed`: size of the damaged sample."""
-    balanced = Sample(bench, "balanced", bench.sample(images), "prior_adjusted")
-    natural = Sample(bench, "natural", random_lesions(bench, images), "calibrated")
-    spoilt = Sample(bench, "damaged", bench.sample(harmed, seed=1), "prior_adjusted")
+    balanced = Sample(unseen, "balanced", unseen.sample(images), "prior_adjusted")
+    natural = Sample(unseen, "natural", random_lesions(unseen, images), "calibrated")
+    spoilt = Sample(unseen, "damaged", unseen.sample(harmed, seed=1), "prior_adjusted")
     before = {of.name: of.correct("plain", unchanged) for of in (balanced, natural, spoilt)}
     undamaged = {}
     for name in CORRECTIONS:
         after = {of.name: of.correct(name, corrected(name)) for of in (balanced, natural)}
         undamaged[name] = Gains(
             balanced.gain(after["balanced"], before["balanced"]),
-            mean_estimate(after["natural"] - before["natural"], bench.lesions[natural.rows]),
+            mean_estimate(after["natural"] - before["natural"], unseen.lesions[natural.rows]),
         )
     return CorrectionEffects(
         images={of.name: len(of.rows) for of in (balanced, natural, spoilt)},
@@ -141,8 +141,8 @@ def corrected(name: str) -> Change:
     return lambda photo, _row: CORRECTIONS[name](photo)
 
 
-def random_lesions(bench: Bench, count: int) -> np.ndarray:
+def random_lesions(unseen: OutOfFold, count: int) -> np.ndarray:
     """One image of each of `count` random lesions, with HAM10000's mix of diagnoses."""
-    order = np.random.default_rng(0).permutation(len(bench.table))
-    _, first = np.unique(bench.lesions[order], return_index=True)
+    order = np.random.default_rng(0).permutation(len(unseen.table))
+    _, first = np.unique(unseen.lesions[order], return_index=True)
     return np.sort(np.random.default_rng(1).permutation(order[first])[:count])

@@ -7,7 +7,7 @@ import numpy as np
 
 from skin_app.calibration import OperatingPoint, malignant_probability
 from skin_app.diagnoses import CODES, MALIGNANT
-from train.audit.conformal import kept_share_threshold
+from train.audit.conformal_sets import kept_share_threshold
 from train.data.ham10000 import DataError
 from train.scores.crossfit import Crossfit
 from train.scores.estimate import Estimate, mean_estimates

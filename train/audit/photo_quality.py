@@ -14,7 +14,6 @@ import pandas as pd
 from skin_app.output import replace_file
 from skin_app.photo.read import read_photo
 from skin_app.quality import CHECKS, NAMES, QualityLimits, judged, measurements
-from train.audit.bench import Bench, code_version
 from train.audit.changed_photos import (
     answers,
     balanced_accuracy,
@@ -22,6 +21,7 @@ from train.audit.changed_photos import (
     right,
     unchanged,
 )
+from train.audit.out_of_fold import OutOfFold, code_version
 from train.data.damage import DAMAGE, GRADES, damaged
 from train.data.ham10000 import Dataset
 from train.scores.crossfit import held_out, stratified_parts
@@ -125,14 +125,16 @@ def _findings(values: dict[str, float], limits: QualityLimits) -> set[str]:
     return found | {"any"} if found else found
 
 
-def measure(bench: Bench, data: Dataset, images: int = IMAGES, scored: int = SCORED) -> QualityMeasured:
+def measure(
+    unseen: OutOfFold, data: Dataset, images: int = IMAGES, scored: int = SCORED
+) -> QualityMeasured:
     """False alarms by finding, detections on damaged images, and the effect of damage on answers.
 
-    `data`: all of HAM10000, the same as for the bench. `images`: number of images to damage; `scored`:
+    `data`: all of HAM10000, the same as for the unseen. `images`: number of images to damage; `scored`:
     how many of them a network also answers.
     """
-    measured = measured_images(data, bench.work)
-    input_size = max(member.config.size for member in bench.members)
+    measured = measured_images(data, unseen.work)
+    input_size = max(member.config.size for member in unseen.members)
     limits = fit_quality(measured, input_size)
     lesions = measured["lesion"].to_numpy()
     alarms = crossfit_alarms(measured, input_size, limits.false_alarm_rate)
@@ -143,21 +145,23 @@ def measure(bench: Bench, data: Dataset, images: int = IMAGES, scored: int = SCO
         lesions=int(measured["lesion"].nunique()),
         without_lesion=float(measured["lesion share"].isna().mean()),
         false_alarms={name: mean_estimate(of, lesions) for name, of in alarms.items()},
-        detection=detection(bench, bench.sample(images), measured, input_size),
-        answers=damaged_answers(bench, bench.sample(scored)),
+        detection=detection(unseen, unseen.sample(images), measured, input_size),
+        answers=damaged_answers(unseen, unseen.sample(scored)),
     )
 
 
-def detection(bench: Bench, rows: np.ndarray, measured: pd.DataFrame, input_size: int) -> Detection:
+def detection(
+    unseen: OutOfFold, rows: np.ndarray, measured: pd.DataFrame, input_size: int
+) -> Detection:
     """Damages the images of `rows` that have no finding; limits are fitted on other lesions."""
-    ids = bench.table["image_id"].to_numpy()[rows]
+    ids = unseen.table["image_id"].to_numpy()[rows]
     ours = measured["lesion"].isin(measured["lesion"][measured["image_id"].isin(ids)])
     limits = _limits(measured.loc[~ours], input_size, RATE)
     values = measured.set_index("image_id")
     clean = [r for r, name in zip(rows, ids, strict=True) if not _findings(values.loc[name], limits)]
 
     def found() -> dict[str, Any]:
-        photos = [bench.photo(row) for row in clean]
+        photos = [unseen.photo(row) for row in clean]
         return {
             damage: {
                 str(grade): _shares_found(
@@ -171,31 +175,31 @@ def detection(bench: Bench, rows: np.ndarray, measured: pd.DataFrame, input_size
             for damage in DAMAGE
         }
 
-    return Detection(len(clean), len(rows), bench.kept(f"quality-detection-{len(rows)}", found))
+    return Detection(len(clean), len(rows), unseen.kept(f"quality-detection-{len(rows)}", found))
 
 
 def _shares_found(findings: list[set[str]]) -> dict[str, float]:
     return {name: sum(name in own for own in findings) / len(findings) for name in (*NAMES, "any")}
 
 
-def damaged_answers(bench: Bench, rows: np.ndarray) -> Answers:
+def damaged_answers(unseen: OutOfFold, rows: np.ndarray) -> Answers:
     """Balanced accuracy (prior-adjusted, 1 view) of undamaged images, and its change with damage."""
-    labels, lesions = bench.labels[rows], bench.lesions[rows]
+    labels, lesions = unseen.labels[rows], unseen.lesions[rows]
 
     def read() -> dict[str, Any]:
-        found = {"undamaged": answers(bench, rows, unchanged).tolist()}
+        found = {"undamaged": answers(unseen, rows, unchanged).tolist()}
         for damage in DAMAGE:
             for grade in SCORED_GRADES:
                 found[f"{damage} {grade}"] = answers(
-                    bench,
+                    unseen,
                     rows,
                     lambda photo, row, damage=damage, grade=grade: damaged(photo, damage, grade, row),
                 ).tolist()
         return found
 
-    kept = bench.kept(f"quality-answers-{len(rows)}", read)
+    kept = unseen.kept(f"quality-answers-{len(rows)}", read)
     correct = {
-        name: right(bench, rows, np.array(logits))["prior_adjusted"] for name, logits in kept.items()
+        name: right(unseen, rows, np.array(logits))["prior_adjusted"] for name, logits in kept.items()
     }
     before = correct["undamaged"]
     interval = balanced_accuracy_change(before, np.zeros_like(before), labels, lesions).interval_95
