@@ -16,7 +16,7 @@ from skin_app.outcome import DecisionLimits
 from skin_app.weights.folder import WeightsFolder
 from skin_app.words.outcome import REASONS
 from tests.predictions import BASE, crossfit_predictions, made
-from train.audit import decisions, out_of_fold, outcomes, withheld_answers
+from train.audit import decisions, out_of_fold, withheld_answers
 from train.audit.agreement import Readings, agreements_of, error_ratios, fit_least_agreement
 from train.audit.out_of_fold import OutOfFold, random_lesions
 from train.documents.template import filled, plain
@@ -27,7 +27,7 @@ def test_outcome_scores_count_what_goes_wrong() -> None:
     """Grounds 6, 7 and 2: suspicious, not suspicious, uncertain."""
     labels = np.array([4, 4, 4, 5, 5, 1])
     found = np.array([[6, 7, 2, 7, 6, 6], [6, 7, 7, 7, 2, 6]])
-    scores = outcomes.outcome_scores(found, labels, np.array([0, 1, 1, 2, 3, 4]))
+    scores = decisions.outcome_scores(found, labels, np.array([0, 1, 1, 2, 3, 4]))
     assert scores.missed_melanomas == 1.5
     assert scores.missed_melanoma_lesions == 1
     assert scores.melanomas_cleared.value == pytest.approx(0.5)
@@ -42,7 +42,7 @@ def test_predictive_values_count_the_images_that_they_rest_on() -> None:
     """Called suspicious in one division: two images and another two, so two and not four."""
     labels = np.array([4, 4, 5, 5, 1])
     found = np.array([[6, 7, 6, 7, 2], [7, 6, 7, 6, 2]])
-    scores = outcomes.outcome_scores(found, labels, np.arange(5))
+    scores = decisions.outcome_scores(found, labels, np.arange(5))
     assert scores.malignant_among_suspicious.images == 2
     assert scores.benign_among_not_suspicious.images == 2
 

@@ -19,6 +19,7 @@ from tests.tiny import SWIN
 from train.audit import deletion_curves, explanations, sanity_checks
 from train.audit.explained_images import cases
 from train.audit.explanations import ExplanationScores
+from train.audit.lesion_heat import heat_by_method
 from train.audit.out_of_fold import OutOfFold
 from train.documents.deletion_figure import draw_curves
 from train.documents.template import filled, plain
@@ -76,7 +77,7 @@ def test_heat_shares_of_a_map_on_the_lesion_and_beside_it(unseen: OutOfFold) -> 
         dataclasses.replace(c, maps={**c.maps, OURS: mask.astype(float), "Grad-CAM": np.ones((5, 5))})
         for c, mask in zip(tested, masks, strict=True)
     ]
-    found = explanations.lesion_scores(unseen, inside)
+    found = heat_by_method(unseen, inside)
     assert found.heat[OURS].value == pytest.approx(1)
     assert found.area.value == pytest.approx(np.mean([mask.mean() for mask in masks]))
     assert found.more_than_area["Grad-CAM"].value == pytest.approx(0, abs=1e-6)

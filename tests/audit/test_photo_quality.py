@@ -1,7 +1,5 @@
 """Limits of photo quality: fitted as quantiles, counted on other lesions, measured on damage."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -68,11 +66,11 @@ def test_what_a_lesion_looks_like_does_not_move_its_own_limit() -> None:
 
 
 def test_measurements_are_kept_and_belong_to_their_images(
-    data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    unseen: OutOfFold, data: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = photo_quality.measured_images(data, tmp_path)
+    first = photo_quality.measured_images(unseen, data)
     monkeypatch.setattr(photo_quality, "measurements", None)
-    pd.testing.assert_frame_equal(first, photo_quality.measured_images(data, tmp_path))
+    pd.testing.assert_frame_equal(first, photo_quality.measured_images(unseen, data))
     row = data.table.iloc[11]
     own = first.set_index("image_id").loc[row["image_id"]]
     expected = measurements(read_photo(row["path"]))

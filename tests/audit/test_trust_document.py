@@ -61,7 +61,7 @@ def test_a_section_measured_again_enters_a_document_about_the_same_weights_alone
 ) -> None:
     weights, data, out = open_weights(), Dataset(pd.DataFrame(), "0"), tmp_path / "trust.md"
     measured, stored = {**read_document(DOCUMENT)["heat"], "images": 7}, []
-    monkeypatch.setattr("train.audit.heat_on_lesion.measure", lambda _: measured)
+    monkeypatch.setattr("train.audit.lesion_heat.measure", lambda _: measured)
     monkeypatch.setattr(OutOfFold, "open", lambda *_: None)
     monkeypatch.setattr("train.release.audit_weights.put_into", lambda *put: stored.append(put))
     numbers = read_document(DOCUMENT)

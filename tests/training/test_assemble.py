@@ -19,7 +19,7 @@ from tests.tiny import MOBILENET, SWIN, write_data
 from train.__main__ import main
 from train.audit import refused_pictures
 from train.audit.agreement import view_readings
-from train.audit.heat_on_lesion import first_maps
+from train.audit.explained_images import first_maps
 from train.audit.novelty_limits import fit_novelty
 from train.audit.out_of_fold import OutOfFold
 from train.data.ham10000 import read_dataset

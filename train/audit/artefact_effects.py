@@ -1,4 +1,7 @@
-"""How much painted hair, rulers, ink, bubbles and dark corners change answers and attract heat."""
+"""How much painted hair, rulers, ink, bubbles and dark corners change answers and attract heat.
+
+Compared with two harmless changes: the photo mirrored, and saved as JPEG again.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,13 +13,15 @@ from torchvision.io import encode_jpeg
 
 from skin_app.calibration import malignant_probability
 from skin_app.diagnoses import MALIGNANT
-from skin_app.lesion import HeatLimit, standard_square
+from skin_app.lesion import HeatLimit, heat_on_lesion, standard_square
 from skin_app.photo.read import Photo, read_photo
-from train.audit.changed_photos import by_rule, chunks, operating_threshold
-from train.audit.heat_on_lesion import first_maps, fit_heat_limit, share_inside, shares_on_lesion
+from train.audit.changed_photos import UNCHANGED, ChangedPhotos, chunks
+from train.audit.explained_images import first_maps
+from train.audit.lesion_heat import fit_heat_limit, heat_and_area
+from train.audit.operating_points import empirical_threshold
 from train.audit.out_of_fold import OutOfFold
 from train.data.artefacts import ARTEFACTS, Painted, paint
-from train.scores.estimate import Estimate, mean_estimate
+from train.scores.estimate import Estimate
 
 IMAGES = 300
 SENSITIVITY = 95  # per cent
@@ -25,36 +30,11 @@ Variant = Callable[[Photo, int], Painted]
 
 
 @dataclass(frozen=True)
-class Flips:
-    """How answers change. In a flip, the first diagnosis differs from that of the unchanged photo."""
-
-    flips_calibrated: Estimate
-    flips_prior_adjusted: Estimate
-    side_flips: Estimate
-    malignant_to_benign: Estimate
-    benign_to_malignant: Estimate
-    malignant_change: Estimate
-    malignant_absolute_change: Estimate
-
-
-@dataclass(frozen=True)
-class Effect(Flips):
-    """`area`: the changed part's share of the square; `heat_before`, `heat_after`: of the heat.
-
-    `warned`: share of images for which the page would warn of heat off the lesion.
-    """
-
-    area: Estimate
-    heat_before: Estimate
-    heat_after: Estimate
-    heat_change: Estimate
-    warned: Estimate
-    without_mask: Estimate
-
-
-@dataclass(frozen=True)
 class ArtefactEffects:
-    """`threshold`: malignant probability from which an image is called suspicious."""
+    """`threshold`: malignant probability from which an image is called suspicious.
+
+    `variants`: artefact or control -> estimates of `flips_of` and `heat_of`, by name.
+    """
 
     images: int
     malignant: int
@@ -62,7 +42,7 @@ class ArtefactEffects:
     threshold: float
     jpeg_quality: int
     controls: list[str]
-    variants: dict[str, Effect]
+    variants: dict[str, dict[str, Estimate]]
 
 
 def mirrored(photo: Photo, _seed: int) -> Painted:
@@ -92,19 +72,19 @@ def measure(unseen: OutOfFold) -> ArtefactEffects:
     rows = unseen.sample(IMAGES)
     positive = np.array(MALIGNANT)[unseen.labels]
     every = malignant_probability(unseen.calibrated(unseen.logits[1], 1))
-    threshold = operating_threshold(positive, every, SENSITIVITY)
+    threshold = empirical_threshold(positive, every, SENSITIVITY)
     limit = fit_heat_limit(unseen)
     plain = unseen.kept("artefacts-none", lambda: _read_plain(unseen, rows))
-    variants = {}
-    for name, variant in VARIANTS.items():
-        kept = unseen.kept(
+    maps = np.array(plain["maps"])
+    stored = {
+        name: unseen.kept(
             f"artefacts-{name.replace(' ', '-')}",
-            lambda own=variant: _read(unseen, rows, own, np.array(plain["maps"])),
+            lambda variant=variant: _read(unseen, rows, variant, maps),
         )
-        flips = flips_between(
-            unseen, rows, np.array(plain["logits"]), np.array(kept["logits"]), threshold
-        )
-        variants[name] = Effect(**vars(flips), **_heat(unseen.lesions[rows], kept, limit))
+        for name, variant in VARIANTS.items()
+    }
+    logits = {name: np.array(of["logits"]) for name, of in (stored | {UNCHANGED: plain}).items()}
+    answers = ChangedPhotos(unseen, rows, logits)
     return ArtefactEffects(
         images=len(rows),
         malignant=int(positive[rows].sum()),
@@ -112,7 +92,10 @@ def measure(unseen: OutOfFold) -> ArtefactEffects:
         threshold=threshold,
         jpeg_quality=JPEG_QUALITY,
         controls=list(CONTROLS),
-        variants=variants,
+        variants={
+            name: flips_of(answers, name, threshold) | heat_of(unseen, rows, stored[name], limit)
+            for name in VARIANTS
+        },
     )
 
 
@@ -129,10 +112,9 @@ def _read_plain(unseen: OutOfFold, rows: np.ndarray) -> dict[str, Any]:
 def _read(
     unseen: OutOfFold, rows: np.ndarray, variant: Variant, plain_maps: np.ndarray
 ) -> dict[str, Any]:
-    """After `variant`: logits; the changed part's share of the area, and of the heat before and after
-    the change; the share of heat on the lesion after the change."""
-    names = ("logits", "area", "heat_before", "heat_after", "on_lesion", "lesion_area")
-    found: dict[str, Any] = {name: [] for name in names}
+    """After `variant`: logits; `painted`, the changed part's share of the area, and of the heat before
+    and after the change; `lesion`, from `heat_and_area`."""
+    found: dict[str, Any] = {"logits": [], "painted": [], "lesion": []}
     before = iter(plain_maps)
     for chunk, originals in chunks(unseen, rows):
         painted = [variant(photo, int(row)) for row, photo in zip(chunk, originals, strict=True)]
@@ -141,12 +123,9 @@ def _read(
         found["logits"] += logits.tolist()
         for own, new in zip(painted, maps, strict=True):
             changed = changed_square(own.changed)
-            found["area"].append(float(changed.mean()))
-            found["heat_before"].append(share_inside(next(before), changed))
-            found["heat_after"].append(share_inside(new, changed))
-        for share, area in shares_on_lesion(maps, photos):
-            found["on_lesion"].append(share)
-            found["lesion_area"].append(area)
+            heat = [heat_on_lesion(of, changed) for of in (next(before), new)]
+            found["painted"].append([float(changed.mean()), *heat])
+        found["lesion"] += heat_and_area(maps, photos)
     return found
 
 
@@ -156,38 +135,39 @@ def changed_square(changed: np.ndarray) -> np.ndarray:
     return standard_square(white)[..., 0] >= 128
 
 
-def flips_between(
-    unseen: OutOfFold, rows: np.ndarray, before: np.ndarray, after: np.ndarray, threshold: float
-) -> Flips:
-    """How answers change from logits `before` to logits `after`, (images, 7) each."""
-    lesions = unseen.lesions[rows]
-    old, new = by_rule(unseen, before), by_rule(unseen, after)
-    flips = {rule: old[rule].argmax(1) != new[rule].argmax(1) for rule in old}
-    mass_before, mass_after = (malignant_probability(by["calibrated"]) for by in (old, new))
-    called, still = mass_before >= threshold, mass_after >= threshold
-    return Flips(
-        flips_calibrated=mean_estimate(flips["calibrated"], lesions),
-        flips_prior_adjusted=mean_estimate(flips["prior_adjusted"], lesions),
-        side_flips=mean_estimate(called != still, lesions),
-        malignant_to_benign=mean_estimate(~still[called], lesions[called]),
-        benign_to_malignant=mean_estimate(still[~called], lesions[~called]),
-        malignant_change=mean_estimate(mass_after - mass_before, lesions),
-        malignant_absolute_change=mean_estimate(np.abs(mass_after - mass_before), lesions),
+def flips_of(answers: ChangedPhotos, variant: str, threshold: float) -> dict[str, Estimate]:
+    """How answers change: other first diagnosis by either rule, other side of `threshold` (of all, and
+    in each direction), mean change of the malignant probability and of its absolute value."""
+    before, after = (
+        malignant_probability(answers.probabilities(name)["calibrated"])
+        for name in (UNCHANGED, variant)
     )
-
-
-def _heat(lesions: np.ndarray, kept: dict[str, Any], limit: HeatLimit) -> dict[str, Estimate]:
-    """The fields that `Effect` adds to `Flips`."""
-    on_lesion = zip(kept["on_lesion"], kept["lesion_area"], strict=True)
-    warned = [share is not None and limit.warns(share, area) for share, area in on_lesion]
-    shares = {
-        name: np.array(kept[name], dtype=np.float64)  # None becomes NaN
-        for name in ("area", "heat_before", "heat_after")
-    }
-    shares["heat_change"] = shares["heat_after"] - shares["heat_before"]
-    seen = (shares["area"] > 0) & ~np.isnan(shares["heat_change"])
+    called, still, mean = before >= threshold, after >= threshold, answers.unseen.mean
     return {
-        **{name: mean_estimate(values[seen], lesions[seen]) for name, values in shares.items()},
-        "warned": mean_estimate(np.array(warned), lesions),
-        "without_mask": mean_estimate(np.array(kept["lesion_area"]) == 0, lesions),
+        "flips_calibrated": answers.flips(variant, "calibrated"),
+        "flips_prior_adjusted": answers.flips(variant, "prior_adjusted"),
+        "side_flips": mean(called != still, answers.rows),
+        "malignant_to_benign": mean(~still[called], answers.rows[called]),
+        "benign_to_malignant": mean(still[~called], answers.rows[~called]),
+        "malignant_change": mean(after - before, answers.rows),
+        "malignant_absolute_change": mean(np.abs(after - before), answers.rows),
+    }
+
+
+def heat_of(
+    unseen: OutOfFold, rows: np.ndarray, stored: dict[str, Any], limit: HeatLimit
+) -> dict[str, Estimate]:
+    """The changed part's share of the square (`area`), and of the heat before and after the change.
+
+    `warned`: share of images for which the page would warn of heat off the lesion.
+    """
+    area, before, after = np.array(stored["painted"]).T
+    on_lesion, lesion_area = np.array(stored["lesion"]).T
+    seen = (area > 0) & ~np.isnan(after - before)
+    painted = {"area": area, "heat_before": before, "heat_after": after, "heat_change": after - before}
+    warned = [limit.warns(*both) for both in zip(on_lesion, lesion_area, strict=True)]
+    return {
+        **{name: unseen.mean(values[seen], rows[seen]) for name, values in painted.items()},
+        "warned": unseen.mean(np.array(warned), rows),
+        "without_mask": unseen.mean(lesion_area == 0, rows),
     }

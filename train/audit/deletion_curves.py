@@ -18,8 +18,8 @@ from torch import Tensor
 
 from skin_app.ensemble import read_batches
 from skin_app.hardware import best_device
-from train.audit.explained_images import Case, known_mean
-from train.audit.out_of_fold import OutOfFold
+from train.audit.explained_images import Case
+from train.audit.out_of_fold import OutOfFold, known_mean
 from train.explain.maps import CENTRE, OURS, RANDOM, enlarged, random_map
 from train.scores.estimate import Estimate
 

@@ -1,7 +1,7 @@
 """Tests of explanations: do maps depend on the weights, mark pixels that matter, agree across views?
 
-Begin at `measure`. The images and their maps come from `explained_images`. `randomisation` and
-`deletion` hold one test each; this module measures heat on the lesion and stability.
+Begin at `measure`. The images and their maps come from `explained_images`; `sanity_checks`,
+`deletion_curves` and `lesion_heat` hold one test each, and this module the stability.
 """
 
 from collections.abc import Sequence
@@ -14,33 +14,18 @@ from torch import Tensor
 
 from skin_app.hardware import best_device
 from skin_app.heatmap import against_the_others, attributions
-from skin_app.lesion import heat_on_lesion, lesion_mask, standard_square
 from skin_app.network import Member
 from skin_app.views import VIEWS, all_views, turn_back
 from train.audit import deletion_curves, sanity_checks
 from train.audit.deletion_curves import CurveScores, same_map
-from train.audit.explained_images import Case, cases, known_mean, read_once
+from train.audit.explained_images import Case, cases, read_once
+from train.audit.lesion_heat import HeatByMethod, heat_by_method
 from train.audit.out_of_fold import OutOfFold
 from train.audit.sanity_checks import RandomisationScores
-from train.explain.maps import CENTRE, EXPLAINING, OURS, rank_correlation
+from train.explain.maps import EXPLAINING, OURS, rank_correlation
 from train.scores.estimate import Estimate
 
 IMAGES, RANDOMISED = 70, 42
-
-
-@dataclass(frozen=True)
-class LesionScores:
-    """Share of each map's heat on the lesion, alone and minus that of two simpler maps.
-
-    `area`: share of the square that the lesion covers, which is also the share for a uniform map.
-    Images without a lesion mask are excluded and counted.
-    """
-
-    without_mask: int
-    area: Estimate
-    heat: dict[str, Estimate]
-    more_than_area: dict[str, Estimate]
-    more_than_centre: dict[str, Estimate]
 
 
 @dataclass(frozen=True)
@@ -59,7 +44,7 @@ class ExplanationScores:
     same_as_ours: dict[str, int]
     randomisation: RandomisationScores
     curves: CurveScores
-    lesion: LesionScores
+    lesion: HeatByMethod
     steadiness: dict[str, Estimate]
 
 
@@ -82,53 +67,27 @@ def measure(unseen: OutOfFold, images: int = IMAGES, randomised: int = RANDOMISE
         },
         randomisation=sanity_checks.measure(unseen, [tested[place] for place in some], of=len(rows)),
         curves=deletion_curves.measure(unseen, tested),
-        lesion=lesion_scores(unseen, tested),
+        lesion=heat_by_method(unseen, tested),
         steadiness=steadiness(unseen, tested),
     )
 
 
-def lesion_scores(unseen: OutOfFold, tested: Sequence[Case]) -> LesionScores:
-    """Heat of all maps on the lesions in `tested`."""
-    lesions = unseen.lesions[[case.row for case in tested]]
-    masks = [lesion_mask(standard_square(unseen.photo(case.row))) for case in tested]
-    area = np.array([mask.mean() if mask.any() else np.nan for mask in masks])
-    heat = {
-        name: np.array(
-            [
-                heat_on_lesion(case.maps[name], mask) if mask.any() else np.nan
-                for case, mask in zip(tested, masks, strict=True)
-            ]
-        )
-        for name in tested[0].maps
-    }
-    return LesionScores(
-        without_mask=int(np.isnan(area).sum()),
-        area=known_mean(area, lesions),
-        heat={name: known_mean(values, lesions) for name, values in heat.items()},
-        more_than_area={n: known_mean(values - area, lesions) for n, values in heat.items()},
-        more_than_centre={n: known_mean(heat[n] - heat[CENTRE], lesions) for n in EXPLAINING},
-    )
-
-
 def steadiness(unseen: OutOfFold, tested: Sequence[Case]) -> dict[str, Estimate]:
-    """Rank correlations of our map, by what it is compared with.
-
-    Adds "another image" to the comparisons of `steadiness_of`: maps of other images by the same member.
-    """
+    """Mean of `steadiness_of` over the images; adds "another image" for scale: maps of other images by
+    the same member."""
     found: dict[str, list[float]] = {}
     for case in tested:
         ours = torch.from_numpy(case.maps[OURS])
         others = [
-            torch.from_numpy(other.maps[OURS])
+            (ours, torch.from_numpy(other.maps[OURS]))
             for other in tested
             if other.member == case.member and other.row != case.row
         ]
-        values = steadiness_of(unseen, case)
-        values["another image"] = mean_similarity([(ours, other) for other in others])
+        values = steadiness_of(unseen, case) | {"another image": mean_similarity(others)}
         for name, value in values.items():
             found.setdefault(name, []).append(value)
-    lesions = unseen.lesions[[case.row for case in tested]]
-    return {name: known_mean(np.array(values), lesions) for name, values in found.items()}
+    rows = np.array([case.row for case in tested])
+    return {name: unseen.mean(np.array(values), rows) for name, values in found.items()}
 
 
 def steadiness_of(unseen: OutOfFold, case: Case) -> dict[str, float]:
@@ -158,8 +117,7 @@ def steadiness_of(unseen: OutOfFold, case: Case) -> dict[str, float]:
 
 def _signed(unseen: OutOfFold, member: Member, images: Tensor, label: int) -> Tensor:
     """Our signed maps of class `label` for each of `images`: (batch, rows, columns), on the CPU."""
-    logits = read_once(member, images).logits.double().cpu().numpy()
-    probabilities = torch.from_numpy(unseen.calibrated(logits, 1)).float()
+    probabilities = torch.from_numpy(read_once(unseen, member, images)[1]).float()
     scores = against_the_others(torch.full((len(images),), label), probabilities)
     device = best_device()
     return attributions(member, images.to(device), scores.to(device))[:, 0].float().cpu()

@@ -48,6 +48,17 @@ def fit_threshold(probabilities: np.ndarray, labels: np.ndarray, sensitivity: fl
     return kept_share_threshold(malignant_probability(probabilities[malignant]), sensitivity)
 
 
+def empirical_threshold(positive: np.ndarray, score: np.ndarray, percent: int) -> float:
+    """The highest threshold that at least `percent` of these positives reach.
+
+    `positive`: (images,) bool with at least one True; `score`: (images,). The rule of
+    `train.scores.metrics.weighted_specificity`; says nothing of new images.
+    """
+    falling = np.sort(score[positive])[::-1]
+    caught = np.arange(1, len(falling) + 1)
+    return float(falling[(caught * 100 >= len(falling) * percent).argmax()])
+
+
 def crossfit_thresholds(crossfits: Sequence[Crossfit], sensitivity: float) -> np.ndarray:
     """(crossfits, images) the threshold for each image, fitted outside its part."""
 

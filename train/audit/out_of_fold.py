@@ -19,9 +19,8 @@ import pandas as pd
 import torch
 
 from skin_app.calibration import calibrated, prior_adjusted
-from skin_app.ensemble import MemberAnswer, MemberGroup, input_square
+from skin_app.ensemble import MemberAnswer, MemberGroup
 from skin_app.hardware import best_device
-from skin_app.heatmap import against_the_others, attributions, averaged_over_members
 from skin_app.network import Member
 from skin_app.output import replace_file
 from skin_app.photo.read import Photo, read_photo
@@ -29,6 +28,7 @@ from skin_app.weights.evaluation import FILE as OUT_OF_FOLD
 from skin_app.weights.folder import WeightsFolder
 from train.data.ham10000 import DataError, Dataset
 from train.scores.crossfit import Crossfit, stratified_parts
+from train.scores.estimate import Estimate, mean_estimate
 from train.scores.evidence import weights_evidence
 from train.scores.unseen import logits_by_run, unseen_members
 
@@ -142,6 +142,11 @@ class OutOfFold:
         return len(self.members) // self.runs
 
     @property
+    def input_size(self) -> int:
+        """The longest side in pixels of the members' input."""
+        return max(member.config.size for member in self.members)
+
+    @property
     def answered_by(self) -> str:
         """In words, the members that answer an image."""
         return unseen_members(self.runs)
@@ -177,7 +182,7 @@ class OutOfFold:
             (found,) = reader.read(inputs, best_device())
             return list(zip(found.by_view, found.embedding, strict=True))
 
-        found = [_by_member(members, answers) for members in self.answering[rows].T]
+        found = [by_member(members, answers) for members in self.answering[rows].T]
         return [MemberAnswer(*map(torch.stack, zip(*of_run, strict=True))) for of_run in found]
 
     def read_logits(self, rows: np.ndarray, photos: Sequence[Photo], views: int = 1) -> np.ndarray:
@@ -185,25 +190,9 @@ class OutOfFold:
         answers = self.read(rows, photos, views)
         return np.mean([answer.logits.double().numpy() for answer in answers], axis=0)
 
-    def explain(
-        self, rows: np.ndarray, photos: Sequence[Photo], probabilities: np.ndarray
-    ) -> np.ndarray:
-        """The positive map of each photo's first diagnosis, (photos, rows, columns).
-
-        `probabilities`: (photos, 7) calibrated. Uses the same members as `read`, and averages over runs
-        as the page averages over members.
-        """
-        shares = torch.from_numpy(probabilities).float()
-        scores = against_the_others(shares.argmax(dim=1), shares)
-
-        def maps(index: int, places: np.ndarray) -> list[torch.Tensor]:
-            member, device = self.members[index], best_device()
-            squares = torch.stack([input_square(photos[place], member.config) for place in places])
-            signed = attributions(member, squares.to(device), scores[places].to(device))
-            return list(signed.float().cpu())
-
-        signed = [torch.stack(_by_member(members, maps)) for members in self.answering[rows].T]
-        return averaged_over_members(signed)[:, 0].double().clamp(min=0).numpy()
+    def mean(self, values: np.ndarray, rows: np.ndarray) -> Estimate:
+        """Mean of the values of the images `rows`; leaves out NaN, and `images` counts what is left."""
+        return known_mean(values, self.lesions[rows])
 
     def calibrated(self, logits: np.ndarray, views: int) -> np.ndarray:
         """Probabilities (images, 7) under the calibration of the weights."""
@@ -259,7 +248,13 @@ def random_lesions(lesions: np.ndarray, count: int, seed: int) -> np.ndarray:
     return np.sort(order[np.sort(first)[:count]])
 
 
-def _by_member(members: np.ndarray, answers: Callable[[int, np.ndarray], list[Found]]) -> list[Found]:
+def known_mean(values: np.ndarray, lesions: np.ndarray) -> Estimate:
+    """`mean_estimate` of the (images,) values that are not NaN; `images` counts only these."""
+    known = ~np.isnan(values)
+    return mean_estimate(values[known], lesions[known])
+
+
+def by_member(members: np.ndarray, answers: Callable[[int, np.ndarray], list[Found]]) -> list[Found]:
     """The result for each photo, from the member that `members`, (photos,) indices, names for it.
 
     `answers(member, places)` returns one result for each of the photos at `places`.

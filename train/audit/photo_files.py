@@ -4,7 +4,6 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image, ImageCms
@@ -16,8 +15,9 @@ from skin_app.photo.file_type import HEAD_BYTES, type_of
 from skin_app.photo.formats.jpeg_damage import is_damaged
 from skin_app.photo.made_profile import ADOBE_RGB, CODED, made_profile
 from skin_app.photo.read import Photo, PhotoError, read_photo
-from train.audit.changed_photos import answers, operating_threshold, unchanged
+from train.audit.changed_photos import UNCHANGED, Change, read_changed
 from train.audit.conformal_sets import fit_sets
+from train.audit.operating_points import empirical_threshold
 from train.audit.out_of_fold import OutOfFold
 from train.data.damaged_files import FILE_DAMAGE, spoilt
 from train.data.ham10000 import DataError, Dataset
@@ -94,14 +94,16 @@ def of_profiles(unseen: OutOfFold, rows: np.ndarray) -> ProfileEffects:
     """
     positive = np.array(MALIGNANT)[unseen.labels]
     every = unseen.calibrated(unseen.logits[1], 1)
-    threshold = operating_threshold(positive, malignant_probability(every), round(100 * SENSITIVITY))
+    threshold = empirical_threshold(positive, malignant_probability(every), round(100 * SENSITIVITY))
     sets = fit_sets(every, unseen.labels, COVERAGE)
-    read = unseen.kept(f"file-profiles-{len(rows)}", lambda: _read(unseen, rows))
-    found = {way: unseen.calibrated(np.array(logits), 1) for way, logits in read.items()}
+    changes: dict[str, Change] = {
+        way: lambda photo, _row, store=store: read_photo(store(photo)) for way, store in ways().items()
+    }
+    answers = read_changed(unseen, "file-profiles", rows, changes)
+    found = {way: unseen.calibrated(logits, 1) for way, logits in answers.logits.items()}
     outcomes = {way: _outcomes(own, prediction_set(own, sets), threshold) for way, own in found.items()}
-    before, plain = found.pop("as it came"), outcomes.pop("as it came")
+    before, plain = found.pop(UNCHANGED), outcomes.pop(UNCHANGED)
     caught = positive[rows] & (plain == "suspicious")
-    lesions = unseen.lesions[rows]
     return ProfileEffects(
         images=len(rows),
         malignant=int(positive[rows].sum()),
@@ -110,8 +112,8 @@ def of_profiles(unseen: OutOfFold, rows: np.ndarray) -> ProfileEffects:
         quality=QUALITY,
         ways={
             way: StoredOtherwise(
-                outcomes=mean_estimate(outcomes[way] != plain, lesions),
-                first=mean_estimate(own.argmax(1) != before.argmax(1), lesions),
+                outcomes=unseen.mean(outcomes[way] != plain, rows),
+                first=answers.flips(way, "calibrated"),
                 largest_change=float(np.abs(own - before).max()),
                 no_longer_suspicious=int((caught & (outcomes[way] != "suspicious")).sum()),
             )
@@ -124,16 +126,6 @@ def _outcomes(probabilities: np.ndarray, sets: np.ndarray, threshold: float) -> 
     no = np.zeros(len(probabilities), dtype=bool)
     found = grounds(malignant_probability(probabilities), sets, threshold, disagree=no, novel=no)
     return np.array([outcome for outcome, _ in GROUNDS])[found]
-
-
-def _read(unseen: OutOfFold, rows: np.ndarray) -> dict[str, Any]:
-    """Logits (images, 7) of the original files, and of each way of storing."""
-    found = {"as it came": answers(unseen, rows, unchanged).tolist()}
-    for way, store in ways().items():
-        found[way] = answers(
-            unseen, rows, lambda photo, _row, store=store: read_photo(store(photo))
-        ).tolist()
-    return found
 
 
 def ways() -> dict[str, Callable[[Photo], bytes]]:

@@ -5,23 +5,15 @@ detections on damaged images, are counted on other lesions than the limits were 
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from skin_app.output import replace_file
 from skin_app.photo.read import read_photo
 from skin_app.quality import CHECKS, NAMES, QualityLimits, judged, measurements
-from train.audit.changed_photos import (
-    answers,
-    balanced_accuracy,
-    balanced_accuracy_change,
-    right,
-    unchanged,
-)
-from train.audit.out_of_fold import OutOfFold, code_version
+from train.audit.changed_photos import Change, read_changed
+from train.audit.out_of_fold import OutOfFold
 from train.data.damage import DAMAGE, GRADES, damaged
 from train.data.ham10000 import Dataset
 from train.scores.crossfit import held_out, stratified_parts
@@ -45,7 +37,7 @@ class Detection:
 
 
 @dataclass(frozen=True)
-class Answers:
+class DamagedAnswers:
     """Prior-adjusted balanced accuracy, and its `change`: damage -> grade -> paired difference."""
 
     images: int
@@ -64,20 +56,22 @@ class QualityMeasured:
     without_lesion: float
     false_alarms: dict[str, Estimate]
     detection: Detection
-    answers: Answers
+    answers: DamagedAnswers
 
 
-def measured_images(data: Dataset, work: Path) -> pd.DataFrame:
+def measured_images(unseen: OutOfFold, data: Dataset) -> pd.DataFrame:
     """The measurements of every image of `data`, with image_id, label and lesion.
 
-    They take minutes, so they are stored in `work`, and reused for the same images and the same code.
+    They take minutes, so they are stored in the work folder.
     """
-    path = work / f"quality-{data.fingerprint[:12]}-{code_version()[:12]}.csv"
-    if not path.is_file():
+
+    def measured() -> dict[str, Any]:
         rows = [measurements(read_photo(image)) for image in data.table["path"]]
-        replace_file(path, pd.DataFrame(rows).to_csv(index=False))
+        return pd.DataFrame(rows).to_dict("list")
+
     names = data.table["image_id"].to_numpy()
-    return pd.read_csv(path).assign(image_id=names, label=data.labels, lesion=data.groups)
+    table = pd.DataFrame(unseen.kept("photo-quality", measured))
+    return table.assign(image_id=names, label=data.labels, lesion=data.groups)
 
 
 def fit_quality(measured: pd.DataFrame, input_size: int, rate: float = RATE) -> QualityLimits:
@@ -133,11 +127,10 @@ def measure(
     `data`: all of HAM10000, the same as for the unseen. `images`: number of images to damage; `scored`:
     how many of them a network also answers.
     """
-    measured = measured_images(data, unseen.work)
-    input_size = max(member.config.size for member in unseen.members)
-    limits = fit_quality(measured, input_size)
+    measured = measured_images(unseen, data)
+    limits = fit_quality(measured, unseen.input_size)
     lesions = measured["lesion"].to_numpy()
-    alarms = crossfit_alarms(measured, input_size, limits.false_alarm_rate)
+    alarms = crossfit_alarms(measured, unseen.input_size, RATE)
     return QualityMeasured(
         checks=[(check.name, check.measurement, check.side) for check in CHECKS],
         limits=limits.model_dump(),
@@ -145,18 +138,16 @@ def measure(
         lesions=int(measured["lesion"].nunique()),
         without_lesion=float(measured["lesion share"].isna().mean()),
         false_alarms={name: mean_estimate(of, lesions) for name, of in alarms.items()},
-        detection=detection(unseen, unseen.sample(images), measured, input_size),
+        detection=detection(unseen, unseen.sample(images), measured),
         answers=damaged_answers(unseen, unseen.sample(scored)),
     )
 
 
-def detection(
-    unseen: OutOfFold, rows: np.ndarray, measured: pd.DataFrame, input_size: int
-) -> Detection:
+def detection(unseen: OutOfFold, rows: np.ndarray, measured: pd.DataFrame) -> Detection:
     """Damages the images of `rows` that have no finding; limits are fitted on other lesions."""
     ids = unseen.table["image_id"].to_numpy()[rows]
     ours = measured["lesion"].isin(measured["lesion"][measured["image_id"].isin(ids)])
-    limits = _limits(measured.loc[~ours], input_size, RATE)
+    limits = _limits(measured.loc[~ours], unseen.input_size, RATE)
     values = measured.set_index("image_id")
     clean = [r for r, name in zip(rows, ids, strict=True) if not _findings(values.loc[name], limits)]
 
@@ -182,37 +173,21 @@ def _shares_found(findings: list[set[str]]) -> dict[str, float]:
     return {name: sum(name in own for own in findings) / len(findings) for name in (*NAMES, "any")}
 
 
-def damaged_answers(unseen: OutOfFold, rows: np.ndarray) -> Answers:
+def damaged_answers(unseen: OutOfFold, rows: np.ndarray) -> DamagedAnswers:
     """Balanced accuracy (prior-adjusted, 1 view) of undamaged images, and its change with damage."""
-    labels, lesions = unseen.labels[rows], unseen.lesions[rows]
-
-    def read() -> dict[str, Any]:
-        found = {"undamaged": answers(unseen, rows, unchanged).tolist()}
-        for damage in DAMAGE:
-            for grade in SCORED_GRADES:
-                found[f"{damage} {grade}"] = answers(
-                    unseen,
-                    rows,
-                    lambda photo, row, damage=damage, grade=grade: damaged(photo, damage, grade, row),
-                ).tolist()
-        return found
-
-    kept = unseen.kept(f"quality-answers-{len(rows)}", read)
-    correct = {
-        name: right(unseen, rows, np.array(logits))["prior_adjusted"] for name, logits in kept.items()
+    changes: dict[str, Change] = {
+        f"{damage} {grade}": lambda photo, row, damage=damage, grade=grade: damaged(
+            photo, damage, grade, row
+        )
+        for damage in DAMAGE
+        for grade in SCORED_GRADES
     }
-    before = correct["undamaged"]
-    interval = balanced_accuracy_change(before, np.zeros_like(before), labels, lesions).interval_95
-    return Answers(
+    answers = read_changed(unseen, "quality-answers", rows, changes)
+    return DamagedAnswers(
         images=len(rows),
-        undamaged=Estimate(balanced_accuracy(before, labels), interval, len(rows)),
+        undamaged=answers.balanced_accuracy(),
         change={
-            damage: {
-                str(grade): balanced_accuracy_change(
-                    correct[f"{damage} {grade}"], before, labels, lesions
-                )
-                for grade in SCORED_GRADES
-            }
+            damage: {str(grade): answers.balanced_gain(f"{damage} {grade}") for grade in SCORED_GRADES}
             for damage in DAMAGE
         },
     )

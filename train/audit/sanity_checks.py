@@ -15,8 +15,8 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 from skin_app.network import Member
-from train.audit.explained_images import Case, known_mean, read_once
-from train.audit.out_of_fold import OutOfFold
+from train.audit.explained_images import Case, read_once
+from train.audit.out_of_fold import OutOfFold, known_mean
 from train.explain.maps import maps_by_method, randomised, rank_correlation
 from train.scores.estimate import Estimate
 
@@ -29,23 +29,14 @@ Similarities = dict[str, dict[str, dict[str, list[float]]]]
 
 
 @dataclass(frozen=True)
-class Similarity:
-    """Similarity to the trained member's map: rank correlation, its absolute value, and structure."""
-
-    rank: Estimate
-    size: Estimate
-    structure: Estimate
-
-
-@dataclass(frozen=True)
 class OfMethod:
-    """`parts`: similarity by the part down to which weights are randomised, from the top.
+    """`parts`: part down to which weights are randomised, from the top -> `MEASURES` -> similarity.
 
     `changes`: whether, at every depth, the upper end of the rank correlation's interval is below
     `CHANGED`. A depth at which every map is blank counts as changed.
     """
 
-    parts: dict[str, Similarity]
+    parts: dict[str, dict[str, Estimate]]
     changes: bool
 
 
@@ -73,10 +64,11 @@ def randomisation_scores(drawn: Similarities, lesions: np.ndarray) -> Randomisat
     methods = {}
     for name, by_part in drawn.items():
         parts = {
-            part: Similarity(*(known_mean(np.array(values[each]), lesions) for each in MEASURES))
+            part: {each: known_mean(np.array(values[each]), lesions) for each in MEASURES}
             for part, values in by_part.items()
         }
-        uppers = [own.rank.interval_95[1] for own in parts.values() if own.rank.interval_95 is not None]
+        intervals = [own["rank"].interval_95 for own in parts.values()]
+        uppers = [interval[1] for interval in intervals if interval is not None]
         methods[name] = OfMethod(parts, changes=bool(uppers) and max(uppers) < CHANGED)
     return RandomisationScores(len(lesions), len(SEEDS), CHANGED, methods)
 
@@ -147,8 +139,7 @@ def after_randomising(unseen: OutOfFold, tested: Sequence[Case], seeds: Sequence
         labels = np.array([case.label for case in own])
         for turn, seed in enumerate(seeds):
             for part, changed in cascade(member, seed):
-                output = read_once(changed, squares)
-                said = unseen.calibrated(output.logits.double().cpu().numpy(), 1)
+                output, said = read_once(unseen, changed, squares)
                 drawn = maps_by_method(changed, squares, output, labels, said)
                 for name, maps in drawn.items():
                     blank = np.full((len(seeds), len(tested), len(MEASURES)), np.nan)

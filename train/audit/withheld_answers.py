@@ -11,6 +11,7 @@ import numpy as np
 
 from skin_app.calibration import prior_adjusted
 from skin_app.diagnoses import CODES
+from train.audit.changed_photos import mean_recall
 from train.scores.bootstrap import lesion_draws, percentiles_95
 from train.scores.crossfit import Crossfit
 from train.scores.estimate import Estimate
@@ -74,14 +75,6 @@ def doubt(probabilities: np.ndarray, frequencies: Frequencies, measure: str) -> 
     return DOUBTS[name](probabilities)
 
 
-def balanced_accuracy(hits: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """(resamples,) mean recall over the classes that have weight. `weights`: (resamples, images)."""
-    true = np.eye(len(CODES))[labels]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        recall = (weights @ (true * hits[:, None])) / (weights @ true)
-    return np.nanmean(recall, axis=1)
-
-
 def choose(probabilities: np.ndarray, labels: np.ndarray, frequencies: Frequencies) -> str:
     """The measure with the highest balanced accuracy on average over the shares 50 to 95 %."""
     hits = prior_adjusted(probabilities, frequencies).argmax(axis=1) == labels
@@ -89,7 +82,7 @@ def choose(probabilities: np.ndarray, labels: np.ndarray, frequencies: Frequenci
     def area(name: str) -> float:
         doubts = doubt(probabilities, frequencies, name)
         kept = np.stack([doubts <= np.quantile(doubts, share) for share in SHARES[1:]])
-        return float(balanced_accuracy(hits, labels, kept.astype(np.float64)).mean())
+        return float(mean_recall(hits, labels, kept.astype(np.float64)).mean())
 
     return max(MEASURES, key=area)
 
@@ -141,7 +134,7 @@ def _scores(
     pairs = [
         (
             (weights[:, kept] @ right[kept]) / weights[:, kept].sum(axis=1),
-            balanced_accuracy(right[kept], labels[kept], weights[:, kept]),
+            mean_recall(right[kept], labels[kept], weights[:, kept]),
         )
         for kept in answered
     ]

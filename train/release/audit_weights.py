@@ -20,7 +20,7 @@ from train.audit import (
     correction_effects,
     decisions,
     explanations,
-    heat_on_lesion,
+    lesion_heat,
     lesion_masks,
     photo_files,
     photo_quality,
@@ -76,9 +76,9 @@ def audit(
         decisions=decisions.fit_decisions(unseen, view_readings(unseen)),
         novelty=novelty.limits,
         quality=photo_quality.fit_quality(
-            photo_quality.measured_images(data, unseen.work), max(m.config.size for m in unseen.members)
+            photo_quality.measured_images(unseen, data), unseen.input_size
         ),
-        heat=heat_on_lesion.fit_heat_limit(unseen),
+        heat=lesion_heat.fit_heat_limit(unseen),
         tone=skin_tone_bands.fit_tone(unseen, data),
         measured=summary(numbers),
     )
@@ -116,7 +116,7 @@ def sections(
         "quality": lambda: photo_quality.measure(unseen, data),
         "corrections": lambda: correction_effects.measure(unseen),
         "lesion": lambda: lesion_masks.measure(unseen, data),
-        "heat": lambda: heat_on_lesion.measure(unseen),
+        "heat": lambda: lesion_heat.measure(unseen),
         "artefacts": lambda: artefact_effects.measure(unseen),
         "files": lambda: photo_files.measure(unseen, data),
         "explanations": lambda: explanations.measure(unseen),
