@@ -8,7 +8,7 @@ import pytest
 from skin_app.photo.read import Photo
 from tests.audit.drawn import unseen_of
 from tests.tiny import write_data
-from train.audit import changed_photos, correction_effects
+from train.audit import correction_effects
 from train.audit.correction_effects import MADE_FOR
 from train.audit.out_of_fold import OutOfFold
 from train.data.ham10000 import read_dataset
@@ -42,7 +42,7 @@ def test_a_correction_that_blackens_everything_is_seen_and_kept(
     measured = correction_effects.measure(unseen, images=14, harmed=7)
     for repair in measured.damaged["gamma"].values():
         assert repair.corrected == pytest.approx(1 / 7)  # one diagnosis for all
-    monkeypatch.setattr(changed_photos, "chunks", None)  # so what is kept must serve
+    monkeypatch.setattr(OutOfFold, "chunks", None)  # so what is kept must serve
     assert correction_effects.measure(unseen, images=14, harmed=7) == measured
     numbers = plain(measured)
     numbers["undamaged"]["gamma"]["accuracy"] |= {"value": -0.15, "interval_95": [-0.2, -0.1]}

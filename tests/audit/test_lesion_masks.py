@@ -21,8 +21,8 @@ def test_mask_measured_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     measured = lesion_masks.measure(unseen, data)
     assert measured.images == len(data.table)
     assert measured.empty.value == 0
-    assert all(own.mean_iou > 0.8 for own in measured.drawings.values())
-    assert measured.stability.turned.mean_iou > 0.9
+    assert all(own["mean_iou"] > 0.8 for own in measured.drawings.values())
+    assert measured.stability["turned"]["mean_iou"] > 0.9
     area = lesion_mask(standard_square(unseen.photo(0))).mean()
     assert lesion_masks.kept_survey(unseen, data)["area"][0] == pytest.approx(area, rel=0.2)
     assert "is not known" in filled("trust/lesion.md", numbers=plain(measured))

@@ -19,7 +19,7 @@ from train.audit.out_of_fold import OutOfFold, random_lesions
 from train.scores.crossfit import Crossfit
 from train.scores.estimate import Estimate, mean_estimates, ratio_estimates
 
-LESIONS, CHUNK = 1000, 32
+LESIONS = 1000
 MAJORITY = 0.5
 
 
@@ -27,7 +27,7 @@ MAJORITY = 0.5
 class Readings:
     """Readings of a sample of out-of-fold images, one image per lesion.
 
-    `rows`: (n,) rows of the unseen's table; `logits`: (n, runs, 8, 7), by run, then view.
+    `rows`: (n,) rows of the table of images; `logits`: (n, runs, 8, 7), by run, then view.
     """
 
     rows: np.ndarray
@@ -50,21 +50,19 @@ class Agreement:
     wrong: dict[str, Estimate]
 
 
-def view_readings(unseen: OutOfFold, lesions: int = LESIONS, seed: int = 0) -> Readings:
-    """Reads one image of each of `lesions` random lesions; stores the result in the unseen's folder."""
-    kept = unseen.kept(f"readings-{lesions}-{seed}", lambda: _read(unseen, lesions, seed))
+def view_readings(unseen: OutOfFold, lesions: int = LESIONS) -> Readings:
+    """Reads one image of each of `lesions` random lesions; stores the result in the work folder."""
+
+    def read() -> dict[str, Any]:
+        rows = random_lesions(unseen.lesions, lesions, seed=0)
+        logits = []
+        for chunk, photos in unseen.chunks(rows):
+            answers = unseen.read(chunk, photos, VIEWS)
+            logits.append(np.stack([answer.by_view.double().numpy() for answer in answers], axis=1))
+        return {"rows": rows.tolist(), "logits": np.concatenate(logits).round(5).tolist()}
+
+    kept = unseen.kept(f"readings-{lesions}", read)
     return Readings(np.array(kept["rows"]), np.array(kept["logits"], dtype=np.float64))
-
-
-def _read(unseen: OutOfFold, lesions: int, seed: int) -> dict[str, Any]:
-    rows = random_lesions(unseen.lesions, lesions, seed)
-    logits: list[np.ndarray] = []
-    for start in range(0, len(rows), CHUNK):
-        chunk = rows[start : start + CHUNK]
-        photos = [unseen.photo(int(row)) for row in chunk]
-        answers = unseen.read(chunk, photos, VIEWS)
-        logits.append(np.stack([answer.by_view.double().numpy() for answer in answers], axis=1))
-    return {"rows": rows.tolist(), "logits": np.concatenate(logits).round(5).tolist()}
 
 
 def agreements_of(
@@ -72,7 +70,7 @@ def agreements_of(
 ) -> np.ndarray:
     """(n,) share of the readings of the first `views` views that lie on the answer's side.
 
-    `probabilities`: (images, 7) of all the unseen's images from `views` views; `one_view`: the
+    `probabilities`: (images, 7) of all out-of-fold images from `views` views; `one_view`: the
     calibration for a single view.
     """
     singles = calibrated(readings.of(views), one_view, 1)

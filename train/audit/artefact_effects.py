@@ -15,7 +15,7 @@ from skin_app.calibration import malignant_probability
 from skin_app.diagnoses import MALIGNANT
 from skin_app.lesion import HeatLimit, heat_on_lesion, standard_square
 from skin_app.photo.read import Photo, read_photo
-from train.audit.changed_photos import UNCHANGED, ChangedPhotos, chunks
+from train.audit.changed_photos import UNCHANGED, ChangedPhotos
 from train.audit.explained_images import first_maps
 from train.audit.lesion_heat import fit_heat_limit, heat_and_area
 from train.audit.operating_points import empirical_threshold
@@ -102,7 +102,7 @@ def measure(unseen: OutOfFold) -> ArtefactEffects:
 def _read_plain(unseen: OutOfFold, rows: np.ndarray) -> dict[str, Any]:
     """Logits and positive map of the first diagnosis for the unchanged images."""
     found: dict[str, Any] = {"logits": [], "maps": []}
-    for chunk, photos in chunks(unseen, rows):
+    for chunk, photos in unseen.chunks(rows):
         logits, maps = first_maps(unseen, chunk, photos)
         found["logits"] += logits.tolist()
         found["maps"] += maps.tolist()
@@ -116,7 +116,7 @@ def _read(
     and after the change; `lesion`, from `heat_and_area`."""
     found: dict[str, Any] = {"logits": [], "painted": [], "lesion": []}
     before = iter(plain_maps)
-    for chunk, originals in chunks(unseen, rows):
+    for chunk, originals in unseen.chunks(rows):
         painted = [variant(photo, int(row)) for row, photo in zip(chunk, originals, strict=True)]
         photos = [own.photo for own in painted]
         logits, maps = first_maps(unseen, chunk, photos)

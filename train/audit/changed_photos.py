@@ -4,7 +4,7 @@ Painted artefacts, corrections, damage and colour profiles are all measured with
 answers (1 view) to the same images after each change.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,6 @@ from train.audit.out_of_fold import OutOfFold
 from train.scores.bootstrap import lesion_draws, percentiles_95
 from train.scores.estimate import Estimate
 
-CHUNK = 16  # photos in memory at a time
 UNCHANGED = "unchanged"
 Change = Callable[[Photo, int], Photo]  # takes a photo and its row, which serves as a seed
 
@@ -69,7 +68,7 @@ def read_changed(
 
     def read(change: Change) -> dict[str, list[list[float]]]:
         found = []
-        for chunk, photos in chunks(unseen, rows):
+        for chunk, photos in unseen.chunks(rows):
             changed = [change(photo, int(row)) for row, photo in zip(chunk, photos, strict=True)]
             found += unseen.read_logits(chunk, changed).tolist()
         return {"logits": found}
@@ -80,13 +79,6 @@ def read_changed(
         for title, change in every.items()
     }
     return ChangedPhotos(unseen, rows, {title: np.array(of["logits"]) for title, of in stored.items()})
-
-
-def chunks(unseen: OutOfFold, rows: np.ndarray) -> Iterator[tuple[np.ndarray, list[Photo]]]:
-    """`rows` with their photos, `CHUNK` at a time."""
-    for start in range(0, len(rows), CHUNK):
-        chunk = rows[start : start + CHUNK]
-        yield chunk, [unseen.photo(int(row)) for row in chunk]
 
 
 def by_rule(unseen: OutOfFold, logits: np.ndarray) -> dict[str, np.ndarray]:

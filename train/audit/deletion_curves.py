@@ -142,7 +142,7 @@ def curves_of(unseen: OutOfFold, case: Case) -> dict[str, list[list[float]]]:
 def measure(unseen: OutOfFold, tested: Sequence[Case]) -> CurveScores:
     """Scores of the images that did not choose our map; with few images, of all.
 
-    The curves take thousands of forward passes, so they are stored in the unseen's folder.
+    The curves take thousands of forward passes, so they are stored in the work folder.
     """
     kept: dict[str, Any] = unseen.kept(
         f"curves-{STEPS}-{len(tested)}",

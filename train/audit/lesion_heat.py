@@ -9,7 +9,7 @@ from scipy.stats import rankdata
 
 from skin_app.lesion import HeatLimit, heat_on_lesion, lesion_mask, standard_square
 from skin_app.photo.read import Photo
-from train.audit.changed_photos import by_rule, chunks
+from train.audit.changed_photos import by_rule
 from train.audit.explained_images import Case, first_maps
 from train.audit.out_of_fold import OutOfFold, random_lesions
 from train.explain.maps import CENTRE, EXPLAINING
@@ -77,7 +77,7 @@ def read_heat(unseen: OutOfFold) -> dict[str, Any]:
 
 def _read_heat(unseen: OutOfFold, rows: np.ndarray) -> dict[str, Any]:
     found: dict[str, Any] = {"rows": rows.tolist(), "logits": [], "heat_and_area": []}
-    for chunk, photos in chunks(unseen, rows):
+    for chunk, photos in unseen.chunks(rows):
         logits, maps = first_maps(unseen, chunk, photos)
         found["logits"] += logits.tolist()
         found["heat_and_area"] += heat_and_area(maps, photos)

@@ -7,7 +7,7 @@ scored on it.
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib.metadata import distributions
@@ -33,6 +33,7 @@ from train.scores.evidence import weights_evidence
 from train.scores.unseen import logits_by_run, unseen_members
 
 REPEATS = 5
+CHUNK = 16  # photos in memory at a time
 MEMBER_FILES = ("model.safetensors", "config.json")
 ROOT = Path(__file__).parents[2]
 Found = TypeVar("Found")
@@ -159,16 +160,18 @@ class OutOfFold:
         """The image of one row of `table`."""
         return read_photo(str(self.table["path"].iloc[row]))
 
+    def chunks(self, rows: np.ndarray) -> Iterator[tuple[np.ndarray, list[Photo]]]:
+        """`rows` with their photos, `CHUNK` at a time."""
+        for start in range(0, len(rows), CHUNK):
+            chunk = rows[start : start + CHUNK]
+            yield chunk, [self.photo(int(row)) for row in chunk]
+
     def sample(self, count: int, seed: int = 0) -> np.ndarray:
         """About `count` rows, as evenly over the diagnoses as the data allows, one image per lesion."""
-        order = np.random.default_rng(seed).permutation(len(self.table))
-        _, first = np.unique(self.lesions[order], return_index=True)
-        rows = order[np.sort(first)]
-        of_class = [rows[self.labels[rows] == k] for k in range(7)]
-        chosen: list[int] = []
-        for place in range(max(map(len, of_class))):
-            chosen += [int(own[place]) for own in of_class if place < len(own)]
-        return np.sort(np.array(chosen[:count]))
+        rows = _one_of_each(self.lesions, seed)
+        labels = pd.Series(self.labels[rows])
+        place = labels.groupby(labels).cumcount()  # among the rows of the same diagnosis
+        return np.sort(rows[np.lexsort((labels, place))][:count])
 
     def read(self, rows: np.ndarray, photos: Sequence[Photo], views: int = 1) -> list[MemberAnswer]:
         """Answers to one photo for each of `rows`, by the members that had not seen that image.
@@ -185,10 +188,9 @@ class OutOfFold:
         found = [by_member(members, answers) for members in self.answering[rows].T]
         return [MemberAnswer(*map(torch.stack, zip(*of_run, strict=True))) for of_run in found]
 
-    def read_logits(self, rows: np.ndarray, photos: Sequence[Photo], views: int = 1) -> np.ndarray:
-        """The logits from `read`, averaged over views and runs: (photos, 7)."""
-        answers = self.read(rows, photos, views)
-        return np.mean([answer.logits.double().numpy() for answer in answers], axis=0)
+    def read_logits(self, rows: np.ndarray, photos: Sequence[Photo]) -> np.ndarray:
+        """The logits from `read` for 1 view, averaged over runs: (photos, 7)."""
+        return np.mean([a.logits.double().numpy() for a in self.read(rows, photos)], axis=0)
 
     def mean(self, values: np.ndarray, rows: np.ndarray) -> Estimate:
         """Mean of the values of the images `rows`; leaves out NaN, and `images` counts what is left."""
@@ -243,9 +245,13 @@ def random_lesions(lesions: np.ndarray, count: int, seed: int) -> np.ndarray:
     Images are shuffled and the first of each lesion is taken, so lesions with several images are more
     likely to be drawn.
     """
+    return np.sort(_one_of_each(lesions, seed)[:count])
+
+
+def _one_of_each(lesions: np.ndarray, seed: int) -> np.ndarray:
     order = np.random.default_rng(seed).permutation(len(lesions))
     _, first = np.unique(lesions[order], return_index=True)
-    return np.sort(order[np.sort(first)[:count]])
+    return order[np.sort(first)]
 
 
 def known_mean(values: np.ndarray, lesions: np.ndarray) -> Estimate:

@@ -124,7 +124,7 @@ def measure(
 ) -> QualityMeasured:
     """False alarms by finding, detections on damaged images, and the effect of damage on answers.
 
-    `data`: all of HAM10000, the same as for the unseen. `images`: number of images to damage; `scored`:
+    `data`: all of HAM10000, the same as for `unseen`. `images`: number of images to damage; `scored`:
     how many of them a network also answers.
     """
     measured = measured_images(unseen, data)

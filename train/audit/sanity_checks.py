@@ -51,7 +51,7 @@ class RandomisationScores:
 
 
 def measure(unseen: OutOfFold, tested: Sequence[Case], of: int) -> RandomisationScores:
-    """The cascade on `of` of the images in `tested`; stores the result in the unseen's folder."""
+    """The cascade on `of` of the images in `tested`; stores the result in the work folder."""
     kept = unseen.kept(
         f"randomised-{len(SEEDS)}-{of}-{len(tested)}",
         lambda: after_randomising(unseen, tested, SEEDS),

@@ -43,23 +43,10 @@ class Abstention:
     answered_by_class: dict[str, float]
 
 
-def _entropy(probabilities: np.ndarray) -> np.ndarray:
-    return -(probabilities * np.log(np.clip(probabilities, 1e-12, 1))).sum(axis=1)
-
-
-def _gap(probabilities: np.ndarray) -> np.ndarray:
-    two = np.sort(probabilities, axis=1)[:, -2:]
-    return 1 - (two[:, 1] - two[:, 0])
-
-
-def _one_minus_top(probabilities: np.ndarray) -> np.ndarray:
-    return 1 - probabilities.max(axis=1)
-
-
 DOUBTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "1 - highest": _one_minus_top,
-    "entropy": _entropy,
-    "1 - (highest - second)": _gap,
+    "1 - highest": lambda p: 1 - p.max(axis=1),
+    "entropy": lambda p: -(p * np.log(np.clip(p, 1e-12, 1))).sum(axis=1),
+    "1 - (highest - second)": lambda p: 1 - np.diff(np.sort(p, axis=1)[:, -2:], axis=1)[:, 0],
 }
 MEASURES = tuple(f"{name}, {rule}" for rule in ("calibrated", "prior-adjusted") for name in DOUBTS)
 
