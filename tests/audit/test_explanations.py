@@ -21,8 +21,8 @@ from train.audit.explained_images import cases
 from train.audit.explanations import ExplanationScores
 from train.audit.lesion_heat import heat_by_method
 from train.audit.out_of_fold import OutOfFold
-from train.documents.deletion_figure import draw_curves
 from train.documents.template import filled, plain
+from train.documents.trust_document import draw_curves
 from train.explain.maps import CENTRE, EXPLAINING, OURS, RANDOM
 
 
