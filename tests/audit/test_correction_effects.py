@@ -46,4 +46,4 @@ def test_a_correction_that_blackens_everything_is_seen_and_kept(
     assert correction_effects.measure(unseen, images=14, harmed=7) == measured
     numbers = plain(measured)
     numbers["undamaged"]["gamma"]["accuracy"] |= {"value": -0.15, "interval_95": [-0.2, -0.1]}
-    assert "| **-15.0** [-20.0, -10.0] |" in filled("trust/corrections.md", numbers=numbers)
+    assert "| **-15.0** |" in filled("trust/corrections.md", numbers=numbers)

@@ -10,7 +10,7 @@ from skin_app.calibration import calibrated
 from tests.predictions import BASE, crossfit_predictions, made
 from train.audit.conformal_sets import crossfit_sets
 from train.audit.decisions import crossfit_grounds
-from train.audit.operating_points import crossfit_calls
+from train.audit.fitted_operating_points import crossfit_calls
 from train.audit.withheld_answers import crossfit_answers
 from train.scores.crossfit import Crossfit, bias_helps, chosen_calibration, cross_fitted
 from train.scores.estimate import mean_estimates, ratio_estimates

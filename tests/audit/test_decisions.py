@@ -149,7 +149,7 @@ def test_all_is_fitted_and_told(made_up: OutOfFold) -> None:
     numbers["abstention"]["8"]["rise"]["value"] = 0.049
     numbers["sets"]["8"]["0.9"] |= {"missed": ["mel"], "judged": ["mel"], "always_in": ["df"]}
     text = section(numbers)
-    assert re.search(r"8 view\(s\): with 20 % .* 0\.049 .*\*\*missed\*\*", text)
+    assert re.search(r"With 20 % withheld, .* 0\.049 .*\*\*missed\*\*", text)
     assert "**missed** for mel; too few images, so always in the set: df |" in text
 
 

@@ -105,7 +105,7 @@ def test_everything_is_measured_kept_and_written(
         ours["changes"] = changes
         text = filled("trust/explanations.md", numbers=numbers, figure="figure.png")
         assert said in text
-    assert f"| {numbers['curves']['areas'][OURS]['deletion']['value']:.2f} [" in text
+    assert f"| {numbers['curves']['areas'][OURS]['deletion']['value']:.2f} |" in text
 
 
 def test_the_figure_is_drawn_the_same_each_time(measured: ExplanationScores, tmp_path: Path) -> None:

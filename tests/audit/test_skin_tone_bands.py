@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import numpy as np
@@ -90,8 +91,7 @@ def test_counts_and_text(unseen: OutOfFold) -> None:
     assert numbers["same_lesion"]["by_chance"] == pytest.approx((shares**2).sum())
     text = filled("trust/skin_tone.md", numbers=numbers)
     assert "tan, brown, dark" in text
-    assert "| dark | 4 | 2 | 4 |" in text
-    assert text.count("too few |") == 5 * len(skin_tone_bands.SCORES)
+    assert re.search(r"\| dark \| 4 \| 2 \| 4 \| \d \|  \|  \|  \|  \|", text)  # too few for scores
     assert "hardly been trained on dark skin" in text
     numbers["same_lesion"] |= {"pairs": 0, "median_degrees_apart": None}
     numbers["same_lesion"]["same_band"] = {"value": None, "interval_95": None, "images": 0}

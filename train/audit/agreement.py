@@ -14,7 +14,7 @@ import numpy as np
 from skin_app.calibration import Calibration, calibrated, malignant_probability
 from skin_app.outcome import SENSITIVITY, agreement
 from skin_app.views import VIEWS
-from train.audit.operating_points import crossfit_calls, fit_threshold, is_malignant
+from train.audit.fitted_operating_points import crossfit_calls, fit_threshold, is_malignant
 from train.audit.out_of_fold import OutOfFold, random_lesions
 from train.scores.crossfit import Crossfit
 from train.scores.estimate import Estimate, mean_estimates, ratio_estimates

@@ -17,8 +17,8 @@ from skin_app.lesion import HeatLimit, heat_on_lesion, standard_square
 from skin_app.photo.read import Photo, read_photo
 from train.audit.changed_photos import UNCHANGED, ChangedPhotos
 from train.audit.explained_images import first_maps
+from train.audit.fitted_operating_points import empirical_threshold
 from train.audit.lesion_heat import fit_heat_limit, heat_and_area
-from train.audit.operating_points import empirical_threshold
 from train.audit.out_of_fold import OutOfFold
 from train.data.artefacts import ARTEFACTS, Painted, paint
 from train.scores.estimate import Estimate

@@ -1,6 +1,6 @@
 """Calibration and outcomes, measured out of fold; and all limits of a decision, fitted to ship.
 
-`conformal_sets`, `operating_points`, `agreement` and `withheld_answers` hold one question each;
+`conformal_sets`, `fitted_operating_points`, `agreement` and `withheld_answers` hold one question each;
 `measure` puts their answers together.
 """
 
@@ -12,10 +12,10 @@ import numpy as np
 from skin_app.calibration import calibrated, malignant_probability
 from skin_app.diagnoses import CODES
 from skin_app.outcome import COVERAGE, GROUNDS, SENSITIVITY, DecisionLimits, ViewLimits, grounds
-from train.audit import agreement, conformal_sets, operating_points, withheld_answers
+from train.audit import agreement, conformal_sets, fitted_operating_points, withheld_answers
 from train.audit.agreement import Agreement, Readings, crossfit_disagreement, fit_agreement
 from train.audit.conformal_sets import COVERAGES, Sets, crossfit_sets, fit_sets
-from train.audit.operating_points import SENSITIVITIES, Point, crossfit_thresholds, is_malignant
+from train.audit.fitted_operating_points import SENSITIVITIES, Point, crossfit_thresholds, is_malignant
 from train.audit.out_of_fold import OutOfFold
 from train.audit.withheld_answers import Abstention
 from train.scores.bootstrap import percentiles_95
@@ -112,7 +112,9 @@ def fit_decisions(unseen: OutOfFold, readings: Readings) -> DecisionLimits:
         else:  # one view gives too few readings: a single one always agrees with itself
             least = by_views[most].least_agreement
         ninety, ninety_five = (fit_sets(probabilities, labels, share) for share in COVERAGES)
-        first, second, third = operating_points.fit_points(unseen.crossfits[views], probabilities)
+        first, second, third = fitted_operating_points.fit_points(
+            unseen.crossfits[views], probabilities
+        )
         by_views[views] = ViewLimits(
             sets=(ninety, ninety_five),
             operating_points=(first, second, third),
@@ -151,7 +153,9 @@ def measure(unseen: OutOfFold, readings: Readings) -> Decisions:
         rule_in_use=RULE_IN_USE,
         calibration={str(views): calibration_error(unseen, views) for views in unseen.logits},
         sets={views: conformal_sets.measure(several, unseen.table) for views, several in of.items()},
-        operating_points={views: operating_points.measure(several) for views, several in of.items()},
+        operating_points={
+            views: fitted_operating_points.measure(several) for views, several in of.items()
+        },
         agreement=agreements,
         outcomes={views: outcomes_by_rule(several) for views, several in of.items()},
         outcomes_with_agreement=agreed_outcomes,

@@ -17,7 +17,7 @@ from skin_app.photo.made_profile import ADOBE_RGB, CODED, made_profile
 from skin_app.photo.read import Photo, PhotoError, read_photo
 from train.audit.changed_photos import UNCHANGED, Change, read_changed
 from train.audit.conformal_sets import fit_sets
-from train.audit.operating_points import empirical_threshold
+from train.audit.fitted_operating_points import empirical_threshold
 from train.audit.out_of_fold import OutOfFold
 from train.data.damaged_files import FILE_DAMAGE, spoilt
 from train.data.ham10000 import DataError, Dataset

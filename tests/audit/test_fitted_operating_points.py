@@ -9,7 +9,7 @@ from sklearn.metrics import roc_curve
 
 from skin_app.calibration import malignant_probability
 from tests.predictions import crossfit_predictions, made
-from train.audit.operating_points import (
+from train.audit.fitted_operating_points import (
     crossfit_calls,
     empirical_threshold,
     fit_points,
