@@ -1,6 +1,5 @@
 """What painted artefacts do to answers and heat, counted by hand and measured on drawings."""
 
-from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -8,18 +7,12 @@ import pytest
 
 from skin_app.diagnoses import CODES, MALIGNANT
 from skin_app.photo.read import Photo
-from tests.audit.drawn import drawn_table, unseen_of
 from train.audit import artefact_effects, lesion_heat
 from train.audit.changed_photos import UNCHANGED, ChangedPhotos
 from train.audit.out_of_fold import OutOfFold
 from train.data.artefacts import ARTEFACTS
 from train.data.drawings import draw_lesion
 from train.documents.template import filled, plain
-
-
-@pytest.fixture
-def unseen(tmp_path: Path) -> OutOfFold:
-    return unseen_of(drawn_table(tmp_path, 35, (96, 128)), tmp_path)
 
 
 def test_flips_are_counted_by_hand(unseen: OutOfFold) -> None:

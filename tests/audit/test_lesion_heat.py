@@ -1,6 +1,5 @@
 """Heat on the lesion: of which map, by which limit, and errors below it."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,16 +9,10 @@ import torch
 from skin_app.ensemble import input_square
 from skin_app.heatmap import attributions, of_probabilities
 from skin_app.lesion import lesion_mask, standard_square
-from tests.audit.drawn import drawn_table, unseen_of
 from train.audit import lesion_heat
 from train.audit.explained_images import first_maps
 from train.audit.out_of_fold import OutOfFold
 from train.documents.template import filled, plain
-
-
-@pytest.fixture
-def unseen(tmp_path: Path) -> OutOfFold:
-    return unseen_of(drawn_table(tmp_path, 35, (96, 128)), tmp_path)
 
 
 def test_heat_is_read_from_the_map_of_the_first_diagnosis(unseen: OutOfFold) -> None:

@@ -1,23 +1,20 @@
 """The lesion mask, measured on drawings and photographs."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from skin_app.lesion import lesion_mask, standard_square
-from tests.audit.drawn import drawn_table, unseen_of
 from train.audit import lesion_masks
+from train.audit.out_of_fold import OutOfFold
 from train.data.ham10000 import Dataset
 from train.documents.template import filled, plain
 
 
-def test_mask_measured_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mask_measured_and_told(unseen: OutOfFold, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lesion_masks, "DRAWINGS", 1)
     monkeypatch.setattr(lesion_masks, "DRAWN", (96, 128))
     monkeypatch.setattr(lesion_masks, "STABLE", 7)
-    data = Dataset(drawn_table(tmp_path, 35, (96, 128)), fingerprint="0")
-    unseen = unseen_of(data.table, tmp_path)
+    data = Dataset(unseen.table, fingerprint="0")
     measured = lesion_masks.measure(unseen, data)
     assert measured.images == len(data.table)
     assert measured.empty.value == 0

@@ -18,22 +18,24 @@ from train.audit.conformal_sets import COVERAGES, Sets, crossfit_sets, fit_sets
 from train.audit.fitted_operating_points import SENSITIVITIES, Point, crossfit_thresholds, is_malignant
 from train.audit.out_of_fold import OutOfFold
 from train.audit.withheld_answers import Abstention
-from train.scores.bootstrap import percentiles_95
 from train.scores.crossfit import Bias, Crossfit, chosen_calibration, cross_fitted
-from train.scores.estimate import Estimate, ratio_estimates
-from train.scores.metrics import resampled_scores, weighted_scores
+from train.scores.estimate import Estimate, estimate_of, ratio_estimates
+from train.scores.metrics import scores_by_rule
 
 CALIBRATORS: dict[str, Bias] = {"temperature": "none", "temperature and bias, where it helps": "chosen"}
-SCORES = ("expected_calibration_error", "negative_log_likelihood", "accuracy", "malignant_auc")
+SCORES = {  # score -> decision rule
+    "expected_calibration_error": "calibrated",
+    "negative_log_likelihood": "calibrated",
+    "accuracy": "calibrated",
+    "malignant_auc": "calibrated",
+    "balanced_accuracy": "prior_adjusted",
+}
 RULE_IN_USE = f"{COVERAGE:g} set, {SENSITIVITY:g} point"
 
 
 @dataclass(frozen=True)
 class Calibrated:
-    """Crossfit scores of both calibrators, by score; which one the weights have, and its numbers.
-
-    Balanced accuracy is computed from the same probabilities after prior adjustment.
-    """
+    """Crossfit scores of both calibrators, by score; which one the weights have, and its numbers."""
 
     calibrators: dict[str, dict[str, Estimate]]
     adopted: str
@@ -172,26 +174,15 @@ def calibration_error(unseen: OutOfFold, views: int) -> Calibrated:
     found = {}
     for name, bias in CALIBRATORS.items():
         probabilities = cross_fitted(logits, unseen.labels, unseen.lesions, shift, bias, unseen.parts)
-        adjusted = unseen.prior_adjusted(probabilities)
-        found[name] = _scores(unseen, probabilities, SCORES)
-        found[name] |= _scores(unseen, adjusted, ("balanced_accuracy",))
+        rules = {"calibrated": probabilities, "prior_adjusted": unseen.prior_adjusted(probabilities)}
+        scores = scores_by_rule(rules, unseen.labels, unseen.lesions)
+        found[name] = {score: estimate_of(scores[rule], score) for score, rule in SCORES.items()}
     return Calibrated(
         calibrators=found,
         adopted=list(CALIBRATORS)[int(views in own.biases)],
         temperature=own.temperatures[views],
         bias=list(own.biases.get(views, ())),
     )
-
-
-def _scores(
-    unseen: OutOfFold, probabilities: np.ndarray, names: tuple[str, ...]
-) -> dict[str, Estimate]:
-    images = len(probabilities)
-    value = weighted_scores(probabilities, unseen.labels, np.ones((1, images)))
-    drawn = resampled_scores(probabilities, unseen.labels, unseen.lesions)
-    return {
-        name: Estimate(float(value[name][0]), percentiles_95(drawn[name]), images) for name in names
-    }
 
 
 def outcomes_by_rule(crossfits: Sequence[Crossfit]) -> dict[str, Outcomes]:

@@ -9,7 +9,7 @@ would react.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -50,13 +50,6 @@ class CurveScores:
     mean: dict[str, list[list[float]]]
 
 
-class Curves(NamedTuple):
-    """Probabilities after 0, 1, ... `STEPS` steps, (steps + 1,) each, equal shares of the pixels."""
-
-    deletion: np.ndarray
-    insertion: np.ndarray
-
-
 def blurred(square: Tensor) -> Tensor:
     """`square`, (3, size, size) in [0, 1], blurred until colours remain and structure is gone."""
     sigma = BLUR * square.shape[-1]
@@ -72,9 +65,10 @@ def importance_order(heat: np.ndarray, ties: np.ndarray) -> np.ndarray:
     return np.lexsort((-ties.ravel(), -heat.ravel()))
 
 
-def area(curve: np.ndarray) -> float:
-    """Area under a curve over the share of pixels from 0 to 1, by trapezoids; a mean probability."""
-    return float(np.trapezoid(curve, dx=1 / (len(curve) - 1)))
+def area(curve: np.ndarray) -> np.ndarray:
+    """Area under curves (..., steps + 1) over the share of pixels from 0 to 1, by trapezoids; a mean
+    probability."""
+    return np.trapezoid(curve, dx=1 / (curve.shape[-1] - 1))
 
 
 def curves(
@@ -83,8 +77,9 @@ def curves(
     maps: Mapping[str, np.ndarray],
     seed: int = 0,
     steps: int = STEPS,
-) -> dict[str, Curves]:
-    """Both curves of each map of one image.
+) -> dict[str, np.ndarray]:
+    """Deletion and insertion curve of each map of one image: (2, steps + 1) probabilities after 0, 1,
+    ... `steps` steps, which take equal shares of the pixels.
 
     `probability`: maps (batch, 3, size, size) to (batch,) probabilities of the explained diagnosis.
     `square`: (3, size, size) in [0, 1]. `maps`: (rows, columns) each. `seed`: for the order of ties.
@@ -92,7 +87,7 @@ def curves(
     size = square.shape[-1]
     smooth = blurred(square)
     whole, gone = probability(torch.stack([square, smooth]))
-    found: dict[str, Curves] = {}
+    found: dict[str, np.ndarray] = {}
     for name, heat in maps.items():
         twin = next((other for other in found if same_map(maps[other], heat)), None)
         if twin is not None:
@@ -103,11 +98,8 @@ def curves(
         firsts = [_first(order, size, step / steps) for step in range(1, steps)]
         without = [torch.where(first, smooth, square) for first in firsts]
         only = [torch.where(first, square, smooth) for first in firsts]
-        values = probability(torch.stack(without + only))
-        found[name] = Curves(
-            deletion=np.array([whole, *values[: steps - 1], gone]),
-            insertion=np.array([gone, *values[steps - 1 :], whole]),
-        )
+        deletion, insertion = probability(torch.stack(without + only)).reshape(2, -1)
+        found[name] = np.array([[whole, *deletion, gone], [gone, *insertion, whole]])
     return found
 
 
@@ -136,7 +128,7 @@ def curves_of(unseen: OutOfFold, case: Case) -> dict[str, list[list[float]]]:
         return unseen.calibrated(answer.logits.double().numpy(), 1)[:, case.label]
 
     found = curves(probability, case.square, case.maps, seed=len(unseen.table) + case.row)
-    return {name: [c.deletion.tolist(), c.insertion.tolist()] for name, c in found.items()}
+    return {name: both.tolist() for name, both in found.items()}
 
 
 def measure(unseen: OutOfFold, tested: Sequence[Case]) -> CurveScores:
@@ -152,29 +144,30 @@ def measure(unseen: OutOfFold, tested: Sequence[Case]) -> CurveScores:
     scored = np.ones(len(rows), dtype=bool)
     if len(rows) > CHOSEN_ON:
         scored = ~np.isin(rows, unseen.sample(CHOSEN_ON))
-    own = [curve for curve, keep in zip(kept["curves"], scored, strict=True) if keep]
-    return curve_scores(own, unseen.lesions[rows][scored], left_out=int((~scored).sum()))
+    found = {
+        name: np.array([of[name] for of, keep in zip(kept["curves"], scored, strict=True) if keep])
+        for name in kept["curves"][0]
+    }
+    return curve_scores(found, unseen.lesions[rows][scored], left_out=int((~scored).sum()))
 
 
-def curve_scores(
-    found: Sequence[dict[str, list[list[float]]]], lesions: np.ndarray, left_out: int = 0
-) -> CurveScores:
-    """Scores from the curves that `curves_of` returned for each image; `lesions`: (images,)."""
-    names = list(found[0])
+def curve_scores(found: dict[str, np.ndarray], lesions: np.ndarray, left_out: int = 0) -> CurveScores:
+    """`found`: map -> (images, 2, steps + 1) deletion and insertion curves; `lesions`: (images,)."""
     areas: dict[str, dict[str, np.ndarray]] = {}
-    for name in names:
-        deletion, insertion = (np.array([area(np.array(c[name][k])) for c in found]) for k in (0, 1))
+    for name, own in found.items():
+        deletion, insertion = area(own).T
         areas[name] = dict(zip(SCORES, (deletion, insertion, insertion - deletion), strict=True))
+    deletions = found[OURS][:, 0]
     return CurveScores(
         left_out=left_out,
-        steps=len(found[0][OURS][0]) - 1,
+        steps=deletions.shape[1] - 1,
         blur=BLUR,
-        first=known_mean(np.array([c[OURS][0][0] for c in found]), lesions),
-        blurred=known_mean(np.array([c[OURS][0][-1] for c in found]), lesions),
-        areas={n: {s: known_mean(areas[n][s], lesions) for s in SCORES} for n in names},
+        first=known_mean(deletions[:, 0], lesions),
+        blurred=known_mean(deletions[:, -1], lesions),
+        areas={n: {s: known_mean(own[s], lesions) for s in SCORES} for n, own in areas.items()},
         ours_less={
             control: {s: known_mean(areas[OURS][s] - areas[control][s], lesions) for s in SCORES}
             for control in CONTROLS
         },
-        mean={n: np.mean([c[n] for c in found], axis=0).tolist() for n in names},
+        mean={name: own.mean(axis=0).tolist() for name, own in found.items()},
     )

@@ -55,35 +55,28 @@ class ProfileEffects:
 
 
 @dataclass(frozen=True)
-class Noticed:
-    """Share of damaged files that are reported as damaged or refused; for the others, the mean share of
-    pixels that differ by at least `CHANGED` levels."""
-
-    noticed: Estimate
-    changed: float | None
-
-
-@dataclass(frozen=True)
 class DamageFound:
-    """`false_alarms`: share of the same files that are reported as damaged before the damage."""
+    """`false_alarms`: share of the files that are reported as damaged before the damage.
+
+    `noticed`: damage -> share of damaged files that are reported as damaged or refused; `changed`: mean
+    share of pixels that differ by at least `CHANGED` levels in the others.
+    """
 
     files: int
     lesions: int
     false_alarms: Estimate
-    damage: dict[str, Noticed]
+    noticed: dict[str, Estimate]
+    changed: dict[str, float | None]
 
 
-@dataclass(frozen=True)
-class FileEffects:
-    """Both measurements of files: colour profiles and damage."""
-
-    profiles: ProfileEffects
-    damage: DamageFound
-
-
-def measure(unseen: OutOfFold, data: Dataset, images: int = IMAGES, files: int = FILES) -> FileEffects:
+def measure(
+    unseen: OutOfFold, data: Dataset, images: int = IMAGES, files: int = FILES
+) -> dict[str, ProfileEffects | DamageFound]:
     """`of_profiles` of about `images` out-of-fold images, `of_damage` of `files` files of `data`."""
-    return FileEffects(of_profiles(unseen, unseen.sample(images)), of_damage(data, files))
+    return {
+        "profiles": of_profiles(unseen, unseen.sample(images)),
+        "damage": of_damage(data, files),
+    }
 
 
 def of_profiles(unseen: OutOfFold, rows: np.ndarray) -> ProfileEffects:
@@ -173,31 +166,24 @@ def of_damage(data: Dataset, files: int) -> DamageFound:
     chosen = np.random.default_rng(0).permutation(len(table))[:files]
     sound = [Path(str(path)).read_bytes() for path in table["path"].iloc[chosen]]
     lesions = table["group"].iloc[chosen].to_numpy(str)
-    return DamageFound(
-        files=len(sound),
-        lesions=len(np.unique(lesions)),
-        false_alarms=mean_estimate(np.array([is_damaged(file) for file in sound]), lesions),
-        damage={damage: _noticed(sound, lesions, damage) for damage in FILE_DAMAGE},
-    )
+    noticed, changed = {}, {}
+    for damage in FILE_DAMAGE:
+        spoils = [spoilt(file, sound[place - 1], damage, place) for place, file in enumerate(sound)]
+        possible = np.array([spoil is not None for spoil in spoils])  # others are too short for it
+        told = [
+            _missed(file, spoil) for file, spoil in zip(sound, spoils, strict=True) if spoil is not None
+        ]
+        found = np.array([share is None for share in told])
+        missed = [share for share in told if share is not None]
+        noticed[damage] = mean_estimate(found, lesions[possible])
+        changed[damage] = float(np.mean(missed)) if missed else None
+    false_alarms = mean_estimate(np.array([is_damaged(file) for file in sound]), lesions)
+    return DamageFound(len(sound), len(np.unique(lesions)), false_alarms, noticed, changed)
 
 
 def _is_jpeg(path: str | Path) -> bool:
     with Path(path).open("rb") as file:
         return type_of(file.read(HEAD_BYTES)) == "JPEG"
-
-
-def _noticed(sound: list[bytes], lesions: np.ndarray, damage: str) -> Noticed:
-    """How often `damage` is detected. Skips files that are too short for it."""
-    spoils = [spoilt(file, sound[place - 1], damage, seed=place) for place, file in enumerate(sound)]
-    possible = np.array([spoil is not None for spoil in spoils])
-    told = [
-        _missed(file, spoil) for file, spoil in zip(sound, spoils, strict=True) if spoil is not None
-    ]
-    missed = [share for share in told if share is not None]
-    return Noticed(
-        mean_estimate(np.array([share is None for share in told]), lesions[possible]),
-        float(np.mean(missed)) if missed else None,
-    )
 
 
 def _missed(sound: bytes, spoil: bytes) -> float | None:

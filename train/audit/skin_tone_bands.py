@@ -11,9 +11,8 @@ from skin_app.skin_tone import LEAST_YELLOW, TONES, ToneBands, angle_of, tone_ba
 from train.audit.lesion_masks import kept_survey
 from train.audit.out_of_fold import OutOfFold
 from train.data.ham10000 import Dataset
-from train.scores.bootstrap import interval_95
-from train.scores.estimate import Estimate, mean_estimate
-from train.scores.metrics import SHARES, resampled_scores, weighted_scores
+from train.scores.estimate import Estimate, estimate_of, mean_estimate
+from train.scores.metrics import scores_by_rule
 
 # With 100 lesions the 95 % interval of a share is at most 10 points wide to each side.
 LEAST_LESIONS = 100
@@ -128,20 +127,11 @@ def _scores(unseen: OutOfFold, own: np.ndarray) -> OfBand:
     """The scores of one band; `own`: (images,) bool, its images."""
     labels, lesions = unseen.labels[own], unseen.lesions[own]
     count = len(np.unique(lesions))
-    scores = None
+    measured = None
     if count >= LEAST_LESIONS:
-        probabilities = unseen.calibrated(unseen.logits[VIEWS][own], VIEWS)
-        rules = {"calibrated": probabilities, "prior_adjusted": unseen.prior_adjusted(probabilities)}
-        once = np.ones((1, len(labels)))
-        values = {rule: weighted_scores(p, labels, once) for rule, p in rules.items()}
-        drawn = {rule: resampled_scores(p, labels, lesions) for rule, p in rules.items()}
-        scores = {
-            name: Estimate(
-                None if np.isnan(value := float(values[rule][name][0])) else value,
-                interval_95(drawn[rule][name], count if name in SHARES else 0),
-                len(labels),
-            )
-            for name, rule in SCORES.items()
-        }
+        calibrated = unseen.calibrated(unseen.logits[VIEWS][own], VIEWS)
+        rules = {"calibrated": calibrated, "prior_adjusted": unseen.prior_adjusted(calibrated)}
+        found = scores_by_rule(rules, labels, lesions)
+        measured = {name: estimate_of(found[rule], name) for name, rule in SCORES.items()}
     malignant = int(np.array(MALIGNANT)[labels].sum())
-    return OfBand(len(labels), count, len(np.unique(labels)), malignant, scores)
+    return OfBand(len(labels), count, len(np.unique(labels)), malignant, measured)
