@@ -7,7 +7,7 @@ from mapie.classification import SplitConformalClassifier
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from skin_app.calibration import SetThresholds, prediction_set
+from skin_app.calibration import prediction_set
 from skin_app.diagnoses import CODES
 from tests.predictions import crossfit_predictions, made, uncalibrated
 from train.audit import conformal_sets
@@ -61,12 +61,6 @@ def test_the_threshold_is_the_conformal_rank() -> None:
     assert kept_share_threshold(np.array([]), 0.9) == 0
 
 
-def test_a_larger_coverage_gives_larger_sets(crossfits: tuple[Crossfit, ...]) -> None:
-    smaller, larger = (crossfit_sets(crossfits, coverage) for coverage in (0.9, 0.95))
-    assert (larger >= smaller).all()
-    assert larger.sum() > smaller.sum()
-
-
 def test_coverage_is_near_nominal_and_reported_by_group(crossfits: tuple[Crossfit, ...]) -> None:
     labels, lesions = crossfits[0].labels, crossfits[0].lesions
     images = pd.DataFrame(
@@ -89,6 +83,9 @@ def test_coverage_is_near_nominal_and_reported_by_group(crossfits: tuple[Crossfi
     expected = sets[:, labels == 4, 4].mean()
     assert found.groups["diagnosis"]["mel"].coverage.value == pytest.approx(expected)
     assert found.mean_size.value == pytest.approx(sets.sum(axis=2).mean())
+    larger = crossfit_sets(crossfits, 0.95)
+    assert (larger >= sets).all()
+    assert larger.sum() > sets.sum()
 
 
 def test_a_class_with_too_few_images_is_always_in_the_set_and_named() -> None:
@@ -101,16 +98,3 @@ def test_a_class_with_too_few_images_is_always_in_the_set_and_named() -> None:
     )
     assert conformal_sets.measure(small, images)["0.95"].always_in == ["df"]
     assert crossfit_sets(small, 0.95)[:, :, 3].all()
-
-
-def test_thresholds_of_other_lesions_are_all_that_a_set_needs() -> None:
-    """Coverage of new images, over many draws, is at least nominal and at most 1 / (n + 1) above."""
-    random = np.random.default_rng(0)
-    covered = []
-    for _ in range(2000):
-        own = np.full((20, 7), 1 / 7)
-        own[:, 4] = random.random(20)
-        thresholds = fit_sets(own[:19], np.full(19, 4), 0.9)
-        assert isinstance(thresholds, SetThresholds)
-        covered.append(prediction_set(own[19:], thresholds)[0, 4])
-    assert 0.885 < np.mean(covered) < 0.965

@@ -64,3 +64,11 @@ def test_changed_code_or_packages_are_another_version(
     monkeypatch.setattr(out_of_fold, "distributions", lambda: [])
     assert version("LIMIT = 1\n") != first
     code_version.cache_clear()
+
+
+def test_random_lesions_are_one_image_each() -> None:
+    lesions = np.repeat(np.arange(40), 3)
+    rows = out_of_fold.random_lesions(lesions, 25, seed=0)
+    assert len(np.unique(lesions[rows])) == 25
+    assert len(out_of_fold.random_lesions(lesions, 100, seed=0)) == 40
+    assert not np.array_equal(rows, out_of_fold.random_lesions(lesions, 25, seed=1))
