@@ -5,22 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from skin_app.weights.folder import read_folder
-from tests.tiny import MOBILENET, write_weights
 from train.audit import out_of_fold
 from train.audit.out_of_fold import OutOfFold, code_version
-
-
-@pytest.fixture
-def unseen(tmp_path: Path) -> OutOfFold:
-    weights = read_folder(write_weights(tmp_path / "weights", (MOBILENET,)), "test")
-    members = tuple(weights.member(name) for name in weights.contract.members)
-    work = tmp_path / "work"
-    work.mkdir()
-    return OutOfFold(weights, members, pd.DataFrame(), {}, np.zeros(0, dtype=np.int64), work)
 
 
 def with_contract(unseen: OutOfFold, **values: Any) -> OutOfFold:
