@@ -9,7 +9,8 @@ import torch
 from sklearn.metrics import auc
 from torch import Tensor
 
-from train.audit.deletion_curves import area, blurred, curve_scores, curves, importance_order, same_map
+from train.audit.deletion_curves import area, blurred, curve_scores, curves, importance_order
+from train.audit.explanations import same_map
 from train.explain.maps import CENTRE, OURS, RANDOM, centre_gaussian, random_map
 
 SIZE, PLACES = 40, 5

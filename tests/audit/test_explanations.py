@@ -17,12 +17,13 @@ from skin_app.network import Member
 from tests.audit.drawn import drawn_table, unseen_of
 from tests.tiny import SWIN
 from train.audit import deletion_curves, explanations, sanity_checks
-from train.audit.explained_images import cases
+from train.audit.explanations import cases
 from train.audit.lesion_heat import heat_by_method
 from train.audit.out_of_fold import OutOfFold
 from train.documents.template import filled, plain
 from train.documents.trust_document import draw_curves
 from train.explain.maps import CENTRE, EXPLAINING, OURS, RANDOM
+from train.release.audit_weights import explained
 
 
 @pytest.fixture(scope="module")
@@ -83,13 +84,15 @@ def test_heat_shares_of_a_map_on_the_lesion_and_beside_it(unseen: OutOfFold) -> 
 def test_everything_is_measured_kept_written_and_drawn(
     unseen: OutOfFold, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    numbers = plain(explanations.measure(unseen, images=7, randomised=3))
+    monkeypatch.setattr(explanations, "IMAGES", 7)
+    monkeypatch.setattr(sanity_checks, "IMAGES", 3)
+    numbers = plain(explained(unseen))
     json.dumps(numbers, allow_nan=False)
     assert (numbers["images"], numbers["randomisation"]["images"]) == (7, 3)
     assert numbers["same_as_ours"]["Grad-CAM"] == 0
     monkeypatch.setattr(deletion_curves, "curves_of", None)  # so what is kept must serve
     monkeypatch.setattr(sanity_checks, "after_randomising", None)
-    assert plain(explanations.measure(unseen, images=7, randomised=3)) == numbers
+    assert plain(explained(unseen)) == numbers
     ours = numbers["randomisation"]["methods"][OURS]
     for changes, said in ((True, "Our map follows"), (False, "Our map **does not follow**")):
         ours["changes"] = changes

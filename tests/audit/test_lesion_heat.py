@@ -10,7 +10,7 @@ from skin_app.ensemble import input_square
 from skin_app.heatmap import attributions, of_probabilities
 from skin_app.lesion import lesion_mask, standard_square
 from train.audit import lesion_heat
-from train.audit.explained_images import first_maps
+from train.audit.explanations import first_maps
 from train.audit.out_of_fold import OutOfFold
 from train.documents.template import filled, plain
 

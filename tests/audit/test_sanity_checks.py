@@ -14,8 +14,7 @@ from skin_app.heatmap import class_maps
 from skin_app.network import Member, MemberConfig
 from tests.tiny import MOBILENET, SWIN
 from train.audit import sanity_checks
-from train.audit.explained_images import Case, read_once
-from train.audit.explanations import mean_similarity
+from train.audit.explanations import Case, mean_similarity, read_once
 from train.audit.out_of_fold import OutOfFold
 from train.audit.sanity_checks import (
     after_randomising,

@@ -19,7 +19,7 @@ from tests.tiny import MOBILENET, SWIN, write_data
 from train.__main__ import main
 from train.audit import refused_pictures
 from train.audit.agreement import view_readings
-from train.audit.explained_images import first_maps
+from train.audit.explanations import first_maps
 from train.audit.novelty_limits import fit_novelty
 from train.audit.out_of_fold import OutOfFold
 from train.data.ham10000 import read_dataset
@@ -194,7 +194,7 @@ def test_novelty_goes_by_each_members_own_unseen_images(bench: OutOfFold) -> Non
     scores = judged.scores([a[0] for a in answers], [a[1] for a in answers], 1)
     assert np.isfinite(scores).all()
     measured = refused_pictures.measure(bench, fitted, None)
-    assert 0 <= (measured.groups["noise"].auroc.joint.value or 0) <= 1
+    assert 0 <= (measured.groups["noise"].auroc["joint"].value or 0) <= 1
 
 
 def test_readings_are_of_every_view_of_both(bench: OutOfFold) -> None:

@@ -16,7 +16,7 @@ from skin_app.diagnoses import MALIGNANT
 from skin_app.lesion import HeatLimit, heat_on_lesion, standard_square
 from skin_app.photo.read import Photo, read_photo
 from train.audit.changed_photos import UNCHANGED, ChangedPhotos
-from train.audit.explained_images import first_maps
+from train.audit.explanations import first_maps
 from train.audit.fitted_operating_points import empirical_threshold
 from train.audit.lesion_heat import fit_heat_limit, heat_and_area
 from train.audit.out_of_fold import OutOfFold

@@ -18,14 +18,13 @@ from torch import Tensor
 
 from skin_app.ensemble import read_batches
 from skin_app.hardware import best_device
-from train.audit.explained_images import Case
+from train.audit.explanations import Case, same_map
 from train.audit.out_of_fold import OutOfFold, known_mean
 from train.explain.maps import CENTRE, OURS, RANDOM, enlarged, random_map
 from train.scores.estimate import Estimate
 
 STEPS = 10
 BLUR = 1 / 8  # standard deviation of the blur, in sides of the square
-SAME = 1e-3  # maps that differ by less, relative to their range, share their curves
 # The curves of this many images chose the form of our map among a dozen, so those are not scored.
 CHOSEN_ON = 28
 CONTROLS = (RANDOM, CENTRE)
@@ -101,16 +100,6 @@ def curves(
         deletion, insertion = probability(torch.stack(without + only)).reshape(2, -1)
         found[name] = np.array([[whole, *deletion, gone], [gone, *insertion, whole]])
     return found
-
-
-def same_map(one: np.ndarray, other: np.ndarray) -> bool:
-    """Whether two maps are the same up to scale and offset."""
-    return one.shape == other.shape and float(np.abs(_spread(one) - _spread(other)).max()) < SAME
-
-
-def _spread(heat: np.ndarray) -> np.ndarray:
-    reach = float(heat.max() - heat.min())
-    return (heat - heat.min()) / reach if reach > 0 else np.zeros_like(heat)
 
 
 def _first(order: np.ndarray, size: int, share: float) -> Tensor:

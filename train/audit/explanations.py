@@ -1,7 +1,9 @@
-"""Tests of explanations: do maps depend on the weights, mark pixels that matter, agree across views?
+"""Maps of out-of-fold images, and whether they are steady: across views, members and images.
 
-Begin at `measure`. The images and their maps come from `explained_images`; `sanity_checks`,
-`deletion_curves` and `lesion_heat` hold one test each, and this module the stability.
+`first_maps` makes the page's map: of all members that had not seen the image. `cases` makes the maps of
+every method for the first of these members alone; `sanity_checks`, `deletion_curves` and `lesion_heat`
+compare the methods on them. Both explain the first diagnosis of the calibrated answer to the upright
+view, right or wrong.
 """
 
 from collections.abc import Sequence
@@ -12,24 +14,47 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skin_app.hardware import best_device
-from skin_app.heatmap import against_the_others, attributions
-from skin_app.network import Member
+from skin_app.ensemble import input_square
+from skin_app.hardware import best_device, precision
+from skin_app.heatmap import against_the_others, attributions, averaged_over_members
+from skin_app.network import Member, MemberOutput
+from skin_app.photo.read import Photo
 from skin_app.views import VIEWS, all_views, turn_back
-from train.audit import deletion_curves, sanity_checks
-from train.audit.deletion_curves import CurveScores, same_map
-from train.audit.explained_images import Case, cases, read_once
-from train.audit.lesion_heat import HeatByMethod, heat_by_method
-from train.audit.out_of_fold import OutOfFold
-from train.audit.sanity_checks import RandomisationScores
-from train.explain.maps import EXPLAINING, OURS, rank_correlation
+from train.audit.out_of_fold import OutOfFold, by_member
+from train.explain.maps import (
+    CENTRE,
+    EXPLAINING,
+    OURS,
+    RANDOM,
+    centre_gaussian,
+    maps_by_method,
+    random_map,
+    rank_correlation,
+)
 from train.scores.estimate import Estimate
 
-IMAGES, RANDOMISED = 70, 42
+IMAGES = 70
+SAME = 1e-3  # maps that differ by less, relative to their range, count as the same
 
 
 @dataclass(frozen=True)
-class ExplanationScores:
+class Case:
+    """One image, explained by a member that had not seen it.
+
+    `row`: in the table of images; `member`: index of that member.
+    `square`: (3, size, size) in [0, 1]; `label`: the diagnosis explained; `maps`: name -> (rows,
+    columns) in [0, 1], those of `EXPLAINING`, then the centre Gaussian and the random one.
+    """
+
+    row: int
+    member: int
+    square: Tensor
+    label: int
+    maps: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Explanations:
     """`same_as_ours`: method -> images on which its map equals ours up to scale and offset.
 
     `right`: number of right first diagnoses; `places`: rows and columns of a map; `blank`: images on
@@ -42,34 +67,83 @@ class ExplanationScores:
     places: list[int]
     blank: int
     same_as_ours: dict[str, int]
-    randomisation: RandomisationScores
-    curves: CurveScores
-    lesion: HeatByMethod
     steadiness: dict[str, Estimate]
 
 
-def measure(unseen: OutOfFold, images: int = IMAGES, randomised: int = RANDOMISED) -> ExplanationScores:
-    """All tests on `images` images; `randomised` of them also with randomised weights."""
-    rows = unseen.sample(images)
-    tested = cases(unseen, rows)
-    some = np.sort(np.random.default_rng(0).permutation(len(rows))[:randomised])
-    labels = np.array([case.label for case in tested])
-    return ExplanationScores(
-        images=len(rows),
-        right=int((unseen.labels[rows] == labels).sum()),
+def first_maps(
+    unseen: OutOfFold, rows: np.ndarray, photos: list[Photo]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Logits (n, 7) and the positive map (n, rows, columns) of each photo's own first diagnosis.
+
+    Averages over runs as the page averages over members.
+    """
+    logits = unseen.read_logits(rows, photos)
+    shares = torch.from_numpy(unseen.calibrated(logits, 1)).float()
+    scores = against_the_others(shares.argmax(dim=1), shares)
+
+    def maps(index: int, places: np.ndarray) -> list[Tensor]:
+        member, device = unseen.members[index], best_device()
+        squares = torch.stack([input_square(photos[place], member.config) for place in places])
+        signed = attributions(member, squares.to(device), scores[places].to(device))
+        return list(signed.float().cpu())
+
+    signed = [torch.stack(by_member(members, maps)) for members in unseen.answering[rows].T]
+    return logits, averaged_over_members(signed)[:, 0].double().clamp(min=0).numpy()
+
+
+def cases(unseen: OutOfFold, rows: np.ndarray) -> list[Case]:
+    """The images of `rows` with their maps by every method."""
+    return [_case(unseen, int(row)) for row in rows]
+
+
+def _case(unseen: OutOfFold, row: int) -> Case:
+    index = int(unseen.table["member"].iloc[row])
+    member = unseen.members[index]
+    square = input_square(unseen.photo(row), member.config)
+    output, probabilities = read_once(unseen, member, square[None])
+    label = int(probabilities[0].argmax())
+    by_method = maps_by_method(member, square[None], output, np.array([label]), probabilities)
+    maps = {name: heat[0] for name, heat in by_method.items()}
+    size = maps[OURS].shape
+    maps |= {CENTRE: centre_gaussian(*size), RANDOM: random_map(*size, seed=row)}
+    return Case(row, index, square, label, maps)
+
+
+def read_once(unseen: OutOfFold, member: Member, images: Tensor) -> tuple[MemberOutput, np.ndarray]:
+    """The output of `member` for one batch in the app's precision, as float32 without gradients; and
+    its calibrated probabilities (batch, 7)."""
+    device = best_device()
+    with torch.no_grad(), precision(device):
+        output = MemberOutput(*(part.float() for part in member(images.to(device))))
+    return output, unseen.calibrated(output.logits.double().cpu().numpy(), 1)
+
+
+def measure(unseen: OutOfFold, tested: Sequence[Case]) -> Explanations:
+    """What the maps of `tested` explain, and their steadiness."""
+    ours = [case.maps[OURS] for case in tested]
+    return Explanations(
+        images=len(tested),
+        right=sum(int(unseen.labels[case.row]) == case.label for case in tested),
         runs=unseen.runs,
-        places=list(tested[0].maps[OURS].shape),
-        blank=int(sum(np.ptp(case.maps[OURS]) == 0 for case in tested)),
+        places=list(ours[0].shape),
+        blank=sum(np.ptp(heat) == 0 for heat in ours),
         same_as_ours={
             name: sum(same_map(case.maps[OURS], case.maps[name]) for case in tested)
             for name in EXPLAINING
             if name != OURS
         },
-        randomisation=sanity_checks.measure(unseen, [tested[place] for place in some], of=len(rows)),
-        curves=deletion_curves.measure(unseen, tested),
-        lesion=heat_by_method(unseen, tested),
         steadiness=steadiness(unseen, tested),
     )
+
+
+def same_map(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two maps are the same up to scale and offset."""
+    return one.shape == other.shape and float(np.abs(_spread(one) - _spread(other)).max()) < SAME
+
+
+def _spread(heat: np.ndarray) -> np.ndarray:
+    reach = float(heat.max() - heat.min())
+    return (heat - heat.min()) / reach if reach > 0 else np.zeros_like(heat)
 
 
 def steadiness(unseen: OutOfFold, tested: Sequence[Case]) -> dict[str, Estimate]:

@@ -10,7 +10,7 @@ from scipy.stats import rankdata
 from skin_app.lesion import HeatLimit, heat_on_lesion, lesion_mask, standard_square
 from skin_app.photo.read import Photo
 from train.audit.changed_photos import by_rule
-from train.audit.explained_images import Case, first_maps
+from train.audit.explanations import Case, first_maps
 from train.audit.out_of_fold import OutOfFold, random_lesions
 from train.explain.maps import CENTRE, EXPLAINING
 from train.scores.crossfit import held_out

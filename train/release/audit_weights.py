@@ -19,12 +19,14 @@ from train.audit import (
     artefact_effects,
     correction_effects,
     decisions,
+    deletion_curves,
     explanations,
     lesion_heat,
     lesion_masks,
     photo_files,
     photo_quality,
     refused_pictures,
+    sanity_checks,
     skin_tone_bands,
 )
 from train.audit.agreement import view_readings
@@ -146,8 +148,18 @@ def sections(
         "heat": lambda: lesion_heat.measure(unseen),
         "artefacts": lambda: artefact_effects.measure(unseen),
         "files": lambda: photo_files.measure(unseen, data),
-        "explanations": lambda: explanations.measure(unseen),
+        "explanations": lambda: explained(unseen),
         "skin_tone": lambda: skin_tone_bands.measure(unseen, data),
+    }
+
+
+def explained(unseen: OutOfFold) -> dict[str, Any]:
+    """The section of explanations: four tests of the same images."""
+    tested = explanations.cases(unseen, unseen.sample(explanations.IMAGES))
+    return plain(explanations.measure(unseen, tested)) | {
+        "randomisation": sanity_checks.measure(unseen, tested),
+        "curves": deletion_curves.measure(unseen, tested),
+        "lesion": lesion_heat.heat_by_method(unseen, tested),
     }
 
 
