@@ -73,9 +73,6 @@ class Decisions:
     `repeats`: number of crossfits averaged; `read_view_by_view`: number of lesions with readings.
     """
 
-    images: int
-    lesions: int
-    members: int
     repeats: int
     read_view_by_view: int
     rule_in_use: str
@@ -147,9 +144,6 @@ def measure(unseen: OutOfFold, readings: Readings) -> Decisions:
             agreements[str(views)] = agreement.measure(first, readings, disagree, limits)
             agreed_outcomes[str(views)] = outcomes_with_agreement(first, readings.rows, disagree)
     return Decisions(
-        images=len(unseen.labels),
-        lesions=len(np.unique(unseen.lesions)),
-        members=len(unseen.members),
         repeats=len(of["1"]),
         read_view_by_view=len(readings.rows),
         rule_in_use=RULE_IN_USE,

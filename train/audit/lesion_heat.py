@@ -11,9 +11,8 @@ from skin_app.lesion import HeatLimit, heat_on_lesion, lesion_mask, standard_squ
 from skin_app.photo.read import Photo
 from train.audit.changed_photos import by_rule
 from train.audit.explanations import Case, first_maps
-from train.audit.out_of_fold import OutOfFold, random_lesions
+from train.audit.out_of_fold import OutOfFold, crossfit_quantile, random_lesions
 from train.explain.maps import CENTRE, EXPLAINING
-from train.scores.crossfit import held_out
 from train.scores.estimate import Estimate
 
 IMAGES = 1000
@@ -89,15 +88,11 @@ def fit_heat_limit(unseen: OutOfFold) -> HeatLimit:
     share, area = np.array(read_heat(unseen)["heat_and_area"]).T
     known = ~np.isnan(share)
     return HeatLimit(
-        least_concentration=_limit(share[known] / area[known]),
+        least_concentration=float(np.quantile(share[known] / area[known], FALSE_ALARMS)),
         false_alarm_rate=FALSE_ALARMS,
         fitted_on=f"{known.sum()} out-of-fold HAM10000 images with a lesion mask, one a lesion, 1 "
         f"view, each by {unseen.answered_by}",
     )
-
-
-def _limit(concentrations: np.ndarray) -> float:
-    return float(np.quantile(concentrations, FALSE_ALARMS))
 
 
 def measure(unseen: OutOfFold) -> LesionHeat:
@@ -107,9 +102,7 @@ def measure(unseen: OutOfFold) -> LesionHeat:
     known = ~np.isnan(share)
     rows, share, area = np.array(heat["rows"])[known], share[known], area[known]
     concentration, small = share / area, area <= np.median(area)
-    below = np.zeros(len(rows), dtype=bool)
-    for fit, apply in held_out(unseen.parts[rows]):
-        below[apply] = concentration[apply] < _limit(concentration[fit])
+    below = concentration < crossfit_quantile(concentration, unseen.parts[rows], FALSE_ALARMS)
     wrong = {
         rule: probabilities.argmax(axis=1) != unseen.labels[rows]
         for rule, probabilities in by_rule(unseen, np.array(heat["logits"])[known]).items()

@@ -27,7 +27,7 @@ from skin_app.photo.read import Photo, read_photo
 from skin_app.weights.evaluation import FILE as OUT_OF_FOLD
 from skin_app.weights.folder import WeightsFolder
 from train.data.ham10000 import DataError, Dataset
-from train.scores.crossfit import Crossfit, stratified_parts
+from train.scores.crossfit import Crossfit, held_out, stratified_parts
 from train.scores.estimate import Estimate, mean_estimate
 from train.scores.evidence import weights_evidence
 from train.scores.unseen import logits_by_run, unseen_members
@@ -252,6 +252,14 @@ def _one_of_each(lesions: np.ndarray, seed: int) -> np.ndarray:
     order = np.random.default_rng(seed).permutation(len(lesions))
     _, first = np.unique(lesions[order], return_index=True)
     return order[np.sort(first)]
+
+
+def crossfit_quantile(values: np.ndarray, parts: np.ndarray, share: float) -> np.ndarray:
+    """(images,) the quantile `share` of the values of the parts to which the image does not belong."""
+    found = np.zeros(len(values))
+    for fit, apply in held_out(parts):
+        found[apply] = np.quantile(values[fit], share)
+    return found
 
 
 def known_mean(values: np.ndarray, lesions: np.ndarray) -> Estimate:

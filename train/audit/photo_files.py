@@ -63,7 +63,6 @@ class DamageFound:
     """
 
     files: int
-    lesions: int
     false_alarms: Estimate
     noticed: dict[str, Estimate]
     changed: dict[str, float | None]
@@ -178,7 +177,7 @@ def of_damage(data: Dataset, files: int) -> DamageFound:
         noticed[damage] = mean_estimate(found, lesions[possible])
         changed[damage] = float(np.mean(missed)) if missed else None
     false_alarms = mean_estimate(np.array([is_damaged(file) for file in sound]), lesions)
-    return DamageFound(len(sound), len(np.unique(lesions)), false_alarms, noticed, changed)
+    return DamageFound(len(sound), false_alarms, noticed, changed)
 
 
 def _is_jpeg(path: str | Path) -> bool:

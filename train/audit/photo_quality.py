@@ -26,13 +26,10 @@ SCORED, SCORED_GRADES = 105, (1, 3, 5)  # of these, also answered by a network
 
 @dataclass(frozen=True)
 class Detection:
-    """`found`: damage -> grade -> finding (and "any") -> share of the `images` damaged.
-
-    Of the `sampled` images, only those without any finding before the damage are damaged.
-    """
+    """`found`: damage -> grade -> finding (and "any") -> share of the `images` damaged, which had no
+    finding before."""
 
     images: int
-    sampled: int
     found: dict[str, dict[str, dict[str, float]]]
 
 
@@ -52,7 +49,6 @@ class QualityMeasured:
     checks: list[tuple[str, str, str]]
     limits: dict[str, Any]
     images: int
-    lesions: int
     without_lesion: float
     false_alarms: dict[str, Estimate]
     detection: Detection
@@ -74,14 +70,14 @@ def measured_images(unseen: OutOfFold, data: Dataset) -> pd.DataFrame:
     return table.assign(image_id=names, label=data.labels, lesion=data.groups)
 
 
-def fit_quality(measured: pd.DataFrame, input_size: int, rate: float = RATE) -> QualityLimits:
-    """Limits that give about `rate` of the images each finding, and the rates on other lesions.
+def fit_quality(measured: pd.DataFrame, input_size: int) -> QualityLimits:
+    """Limits that give about `RATE` of the images each finding, and the rates on other lesions.
 
     `measured`: from `measured_images`. All images of HAM10000 have one size, so the size limit is not a
     quantile but `input_size`, the side in pixels of the networks' input.
     """
-    alarms = crossfit_alarms(measured, input_size, rate)
-    return _limits(measured, input_size, rate).model_copy(
+    alarms = crossfit_alarms(measured, input_size, RATE)
+    return _limits(measured, input_size, RATE).model_copy(
         update={
             "measured_false_alarms": {name: float(found.mean()) for name, found in alarms.items()},
             "fitted_on": f"{len(measured)} HAM10000 images of {measured['lesion'].nunique()} lesions; "
@@ -135,7 +131,6 @@ def measure(
         checks=[(check.name, check.measurement, check.side) for check in CHECKS],
         limits=limits.model_dump(),
         images=len(measured),
-        lesions=int(measured["lesion"].nunique()),
         without_lesion=float(measured["lesion share"].isna().mean()),
         false_alarms={name: mean_estimate(of, lesions) for name, of in alarms.items()},
         detection=detection(unseen, unseen.sample(images), measured),
@@ -166,7 +161,7 @@ def detection(unseen: OutOfFold, rows: np.ndarray, measured: pd.DataFrame) -> De
             for damage in DAMAGE
         }
 
-    return Detection(len(clean), len(rows), unseen.kept(f"quality-detection-{len(rows)}", found))
+    return Detection(len(clean), unseen.kept(f"quality-detection-{len(rows)}", found))
 
 
 def _shares_found(findings: list[set[str]]) -> dict[str, float]:

@@ -15,11 +15,10 @@ from skin_app.network import Member
 from skin_app.novelty import energy, member_score
 from skin_app.photo.read import Photo, read_photo
 from train.audit.novelty_limits import FALSE_ALARMS, FittedNovelty
-from train.audit.out_of_fold import OutOfFold
+from train.audit.out_of_fold import OutOfFold, crossfit_quantile
 from train.data.ham10000 import DataError
 from train.data.not_photos import blank, noise, text_screenshot
 from train.scores.bootstrap import interval_95, lesion_draws
-from train.scores.crossfit import held_out
 from train.scores.estimate import Estimate, mean_estimate
 from train.scores.metrics import weighted_auc
 
@@ -82,7 +81,9 @@ def measure(unseen: OutOfFold, fitted: FittedNovelty, not_dermoscopy: Path | Non
         out_of_fold_images=len(rows),
         false_alarm_rate_set=FALSE_ALARMS,
         false_alarms={
-            str(views): unseen.mean(scores > _limits_of_other_parts(unseen, scores), rows)
+            str(views): unseen.mean(
+                scores > crossfit_quantile(scores, unseen.parts, 1 - FALSE_ALARMS), rows
+            )
             for views, scores in fitted.scores.items()
         },
         groups={
@@ -92,14 +93,6 @@ def measure(unseen: OutOfFold, fitted: FittedNovelty, not_dermoscopy: Path | Non
         },
         targets=TARGETS,
     )
-
-
-def _limits_of_other_parts(unseen: OutOfFold, scores: np.ndarray) -> np.ndarray:
-    """(images,) the limit that the scores of the other parts set."""
-    limits = np.zeros(len(scores))
-    for fit, apply in held_out(unseen.parts):
-        limits[apply] = np.quantile(scores[fit], 1 - FALSE_ALARMS)
-    return limits
 
 
 def _measure_group(unseen: OutOfFold, fitted: FittedNovelty, title: str, photos: list[Photo]) -> Group:

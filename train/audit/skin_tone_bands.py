@@ -53,8 +53,6 @@ class ToneMeasured:
     """`bands`: see `skin_app.skin_tone.ToneBands`; `out_of_fold`: by band."""
 
     bands: dict[str, Any]
-    images: int
-    lesions: int
     no_skin: int
     bluer_than_grey: int
     darker_than_middle_grey: int
@@ -96,8 +94,6 @@ def measure(unseen: OutOfFold, data: Dataset) -> ToneMeasured:
     bands = band_of.loc[unseen.table["image_id"]].to_numpy(str)
     return ToneMeasured(
         bands=fit_tone(unseen, data).model_dump(),
-        images=len(table),
-        lesions=int(table["group"].nunique()),
         no_skin=int(table["lightness"].isna().sum()),
         bluer_than_grey=int((table["yellow"] < LEAST_YELLOW).sum()),
         darker_than_middle_grey=int((table["lightness"] < 50).sum()),
