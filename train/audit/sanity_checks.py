@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import torch
 from scipy.ndimage import gaussian_filter
 
@@ -131,29 +132,26 @@ def after_randomising(unseen: OutOfFold, tested: Sequence[Case], seeds: Sequence
     value; "structure", the structural similarity. NaN if, with every seed, the map before or after is
     blank. All members must have parts of the same names.
     """
-    found: dict[str, dict[str, np.ndarray]] = {}
-    for index, member in enumerate(unseen.members):
+    records = []
+    for index in sorted({case.member for case in tested}):
         places = [place for place, case in enumerate(tested) if case.member == index]
-        if not places:
-            continue
         own = [tested[place] for place in places]
         squares = torch.stack([case.square for case in own])
         labels = np.array([case.label for case in own])
-        for turn, seed in enumerate(seeds):
-            for part, changed in cascade(member, seed):
+        for seed in seeds:
+            for part, changed in cascade(unseen.members[index], seed):
                 output, said = read_once(unseen, changed, squares)
-                drawn = maps_by_method(changed, squares, output, labels, said)
-                for name, maps in drawn.items():
-                    blank = np.full((len(seeds), len(tested), len(MEASURES)), np.nan)
-                    table = found.setdefault(name, {}).setdefault(part, blank)
+                for name, maps in maps_by_method(changed, squares, output, labels, said).items():
                     for place, case, heat in zip(places, own, maps, strict=True):
-                        table[turn, place] = similarity(case.maps[name], heat)
+                        records.append((name, part, place, *similarity(case.maps[name], heat)))
+    # the mean over seeds leaves out NaN
+    table = pd.DataFrame(records, columns=pd.Index(["method", "part", "place", *MEASURES]))
     return {
-        name: {
-            part: dict(zip(MEASURES, _mean_known(table).T.tolist(), strict=True))
-            for part, table in by_part.items()
+        str(method): {
+            str(part): dict(pd.DataFrame(rows.groupby("place").mean(numeric_only=True)).to_dict("list"))
+            for part, rows in of_method.groupby("part", sort=False)
         }
-        for name, by_part in found.items()
+        for method, of_method in table.groupby("method", sort=False)
     }
 
 
@@ -163,10 +161,3 @@ def similarity(one: np.ndarray, other: np.ndarray) -> tuple[float, float, float]
         return float("nan"), float("nan"), float("nan")
     rank = rank_correlation(torch.from_numpy(one), torch.from_numpy(other))
     return rank, abs(rank), structural_similarity(one, other)
-
-
-def _mean_known(values: np.ndarray) -> np.ndarray:
-    """Mean over the first axis without NaN; NaN where all values are NaN."""
-    known = ~np.isnan(values)
-    with np.errstate(invalid="ignore"):
-        return np.where(known, values, 0).sum(axis=0) / known.sum(axis=0)
