@@ -9,6 +9,7 @@ from skin_app.diagnoses import CODES, MALIGNANT
 from skin_app.photo.read import Photo
 from train.audit import artefact_effects, lesion_heat
 from train.audit.changed_photos import UNCHANGED, ChangedPhotos
+from train.audit.lesion_masks import on_square
 from train.audit.out_of_fold import OutOfFold
 from train.data.artefacts import ARTEFACTS
 from train.data.drawings import draw_lesion
@@ -40,7 +41,7 @@ def test_controls_and_the_changed_part() -> None:
     assert 0 < np.abs(again - photo.pixels).mean() < 6
     changed = np.zeros((96, 128), dtype=bool)
     changed[:, :64] = True
-    assert artefact_effects.changed_square(changed).mean() == pytest.approx(0.5)
+    assert on_square(changed).mean() == pytest.approx(0.5)
 
 
 def test_artefacts_measured_kept_and_told(unseen: OutOfFold, monkeypatch: pytest.MonkeyPatch) -> None:

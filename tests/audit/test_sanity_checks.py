@@ -57,8 +57,8 @@ def test_the_cascade_goes_from_the_classifier_to_the_pixels_and_leaves_the_membe
 
 def asked(member: Member) -> OutOfFold:
     """What of the out-of-fold images the cascade asks for."""
-    calibrated = lambda logits, _views: softmax(logits, axis=1)  # noqa: E731
-    return cast(OutOfFold, SimpleNamespace(members=(member,), calibrated=calibrated))
+    given = SimpleNamespace(members=(member,), calibrated=lambda logits, _: softmax(logits, axis=1))
+    return cast(OutOfFold, given)
 
 
 def swin_cases(member: Member) -> list[Case]:

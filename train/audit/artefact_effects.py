@@ -13,12 +13,13 @@ from torchvision.io import encode_jpeg
 
 from skin_app.calibration import malignant_probability
 from skin_app.diagnoses import MALIGNANT
-from skin_app.lesion import HeatLimit, heat_on_lesion, standard_square
+from skin_app.lesion import HeatLimit, heat_on_lesion
 from skin_app.photo.read import Photo, read_photo
 from train.audit.changed_photos import UNCHANGED, ChangedPhotos
 from train.audit.explanations import first_maps
 from train.audit.fitted_operating_points import empirical_threshold
 from train.audit.lesion_heat import fit_heat_limit, heat_and_area
+from train.audit.lesion_masks import on_square
 from train.audit.out_of_fold import OutOfFold
 from train.data.artefacts import ARTEFACTS, Painted, paint
 from train.scores.estimate import Estimate
@@ -122,17 +123,11 @@ def _read(
         logits, maps = first_maps(unseen, chunk, photos)
         found["logits"] += logits.tolist()
         for own, new in zip(painted, maps, strict=True):
-            changed = changed_square(own.changed)
+            changed = on_square(own.changed)
             heat = [heat_on_lesion(of, changed) for of in (next(before), new)]
             found["painted"].append([float(changed.mean()), *heat])
         found["lesion"] += heat_and_area(maps, photos)
     return found
-
-
-def changed_square(changed: np.ndarray) -> np.ndarray:
-    """(SIDE, SIDE) bool: `changed`, (height, width), on the square that the networks see."""
-    white = Photo(np.repeat(changed[..., None] * np.uint8(255), 3, axis=2))
-    return standard_square(white)[..., 0] >= 128
 
 
 def flips_of(answers: ChangedPhotos, variant: str, threshold: float) -> dict[str, Estimate]:

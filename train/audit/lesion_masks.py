@@ -54,6 +54,12 @@ class MaskMeasured:
     stability: dict[str, dict[str, float]]
 
 
+def on_square(mask: np.ndarray) -> np.ndarray:
+    """(SIDE, SIDE) bool: `mask`, (height, width) bool, on the square that the networks see."""
+    white = Photo(np.repeat(mask[..., None] * np.uint8(255), 3, axis=2))
+    return standard_square(white)[..., 0] >= 128
+
+
 def overlap(first: np.ndarray, second: np.ndarray) -> float:
     """Intersection over union of two bool masks; 1 when both are empty."""
     union = (first | second).sum()
@@ -118,9 +124,8 @@ def _of_class(areas: np.ndarray) -> OfClass:
 
 
 def _drawing_overlap(seed: int, pattern: Pattern) -> float:
-    inside = lesion_outline(seed, pattern, *DRAWN)[..., None] * np.uint8(255)
-    true = standard_square(Photo(np.repeat(inside, 3, axis=2)))[..., 0] >= 128
-    return overlap(lesion_mask(standard_square(Photo(draw_lesion(seed, pattern, *DRAWN)))), true)
+    found = lesion_mask(standard_square(Photo(draw_lesion(seed, pattern, *DRAWN))))
+    return overlap(found, on_square(lesion_outline(seed, pattern, *DRAWN)))
 
 
 def _stability(unseen: OutOfFold, rows: np.ndarray) -> dict[str, list[float]]:
