@@ -11,7 +11,7 @@ from skin_app.diagnoses import CODES
 from skin_app.network import MemberConfig
 from skin_app.weights.folder import open_weights
 from tests.tiny import MOBILENET, write_weights
-from train.audit.bench import Bench
+from train.audit.out_of_fold import OutOfFold
 from train.data.drawings import Pattern, draw_lesion
 
 
@@ -28,13 +28,13 @@ def drawn_table(folder: Path, images: int, size: tuple[int, int], suffix: str = 
     return pd.DataFrame(rows, columns=pd.Index(columns))
 
 
-def bench_of(
+def unseen_of(
     table: pd.DataFrame, folder: Path, members: tuple[MemberConfig, ...] = (MOBILENET,) * 2
-) -> Bench:
+) -> OutOfFold:
     """Untrained members and random out-of-fold logits of `table`; results are kept in `folder`."""
     weights = open_weights(write_weights(folder / "weights", members))
     generator = np.random.default_rng(0)
-    return Bench(
+    return OutOfFold(
         weights=weights,
         members=tuple(weights.member(name) for name in weights.contract.members),
         table=table,

@@ -1,52 +1,38 @@
-"""Answers to changed photos, the operating point, and paired differences of the balanced accuracy."""
+"""Answers to changed photos, and paired differences of the balanced accuracy."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
-from sklearn.metrics import balanced_accuracy_score, roc_curve
+from sklearn.metrics import balanced_accuracy_score
 
 from skin_app.photo.read import Photo
-from tests.audit.drawn import bench_of, drawn_table
-from train.audit.changed_photos import (
-    answers,
-    balanced_accuracy_change,
-    mean_recall,
-    operating_threshold,
-    unchanged,
-)
+from tests.audit.drawn import drawn_table, unseen_of
+from train.audit.changed_photos import UNCHANGED, ChangedPhotos, mean_recall, read_changed
+from train.audit.out_of_fold import OutOfFold
 from train.scores.differences import Side, compare
-from train.scores.metrics import weighted_specificity
 
 
-def test_answers_are_of_the_changed_photos_in_the_order_of_the_rows(tmp_path: Path) -> None:
-    bench = bench_of(drawn_table(tmp_path, 20, (90, 120)), tmp_path)
+def test_answers_are_of_the_changed_photos_in_the_order_of_the_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unseen = unseen_of(drawn_table(tmp_path, 20, (90, 120)), tmp_path)
     rows = np.array([3, 4, 9, *range(10, 20), 0, 1, 2, 5])  # more than are held at a time
-    plain = answers(bench, rows)
-    black = answers(bench, rows, lambda photo, _: Photo(np.zeros_like(photo.pixels)))
-    one = answers(
-        bench,
-        rows,
-        lambda photo, row: unchanged(photo, row) if row == 9 else Photo(photo.pixels[::-1].copy()),
-    )
-    assert plain[2] == pytest.approx(bench.read_logits(rows[2:3], [bench.photo(9)])[0], abs=1e-4)
-    assert one[2] == pytest.approx(plain[2], abs=1e-4)
+    changes = {
+        "black": lambda photo, _: Photo(np.zeros_like(photo.pixels)),
+        "all but 9": lambda photo, row: photo if row == 9 else Photo(photo.pixels[::-1].copy()),
+    }
+    found = read_changed(unseen, "test", rows, changes)
+    plain, black = found.logits[UNCHANGED], found.logits["black"]
+    assert plain[2] == pytest.approx(unseen.read_logits(rows[2:3], [unseen.photo(9)])[0], abs=1e-4)
+    assert found.logits["all but 9"][2] == pytest.approx(plain[2], abs=1e-4)
     for member in (0, 1):
-        own = bench.table["member"].to_numpy()[rows] == member
+        own = unseen.table["member"].to_numpy()[rows] == member
         assert np.ptp(black[own], axis=0).max() < 1e-5 < np.ptp(plain[own], axis=0).min()
-
-
-@pytest.mark.parametrize("percent", [80, 95, 100])
-def test_threshold_is_the_highest_that_is_sensitive_enough(percent: int) -> None:
-    generator = np.random.default_rng(1)
-    positive = generator.random(300) < 0.3
-    score = np.round(generator.random(300) + 0.4 * positive, 2)
-    threshold = operating_threshold(positive, score, percent)
-    _, sensitivity, thresholds = roc_curve(positive, score, drop_intermediate=False)
-    assert threshold == thresholds[sensitivity * 100 >= percent - 1e-9].max()
-    specificity = (score[~positive] < threshold).mean()
-    expected = weighted_specificity(positive, score, np.ones((1, 300)), percent)
-    assert specificity == pytest.approx(expected[0])
+    monkeypatch.setattr(OutOfFold, "read", lambda *_: pytest.fail("read again"))
+    assert read_changed(unseen, "test", rows, changes).logits.keys() == found.logits.keys()
 
 
 def test_mean_recall_is_scikit_learns_balanced_accuracy() -> None:
@@ -61,11 +47,16 @@ def test_mean_recall_is_scikit_learns_balanced_accuracy() -> None:
 def test_the_paired_change_is_that_of_the_studies() -> None:
     generator = np.random.default_rng(2)
     labels, lesions = np.arange(210) % 7, np.repeat(np.arange(105), 2).astype(str)
-    ids = np.arange(210).astype(str)
     guesses = generator.dirichlet(np.full(7, 0.5), (2, 210))
-    one, other = (Side(ids, lesions, labels, probabilities) for probabilities in guesses)
+    one, other = (Side(np.arange(210).astype(str), lesions, labels, guess) for guess in guesses)
     theirs = compare(one, other)["balanced_accuracy"]
-    right = [(of.argmax(axis=1) == labels).astype(float) for of in guesses]
-    ours = balanced_accuracy_change(right[0], right[1], labels, lesions)
+    unseen = SimpleNamespace(
+        labels=labels,
+        lesions=lesions,
+        calibrated=lambda probabilities, _: probabilities,
+        prior_adjusted=lambda probabilities: probabilities,
+    )
+    both = {"changed": guesses[0], UNCHANGED: guesses[1]}
+    ours = ChangedPhotos(cast(OutOfFold, unseen), np.arange(210), both).balanced_gain("changed")
     assert ours.value == pytest.approx(theirs.value)
     assert ours.interval_95 == pytest.approx(theirs.interval_95)

@@ -8,10 +8,10 @@ from scipy.special import softmax
 
 from skin_app.calibration import calibrated
 from tests.predictions import BASE, crossfit_predictions, made
-from train.audit.abstention import crossfit_answers
-from train.audit.conformal import crossfit_sets
-from train.audit.operating import crossfit_calls
-from train.audit.outcomes import crossfit_grounds
+from train.audit.conformal_sets import crossfit_sets
+from train.audit.decisions import crossfit_grounds
+from train.audit.fitted_operating_points import crossfit_calls
+from train.audit.withheld_answers import crossfit_answers
 from train.scores.crossfit import Crossfit, bias_helps, chosen_calibration, cross_fitted
 from train.scores.intervals import mean_estimates, ratio_estimates
 from train.scores.temperature import fit_temperature, fit_temperature_and_bias, negative_log_likelihood

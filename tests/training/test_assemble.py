@@ -17,11 +17,11 @@ from skin_app.photo.read import read_photo
 from skin_app.weights.folder import open_weights
 from tests.tiny import MOBILENET, SWIN, write_data
 from train.__main__ import main
-from train.audit import refusals as foreign
+from train.audit import refused_pictures
 from train.audit.agreement import view_readings
-from train.audit.bench import Bench
-from train.audit.heat import first_maps
-from train.audit.novelty import fit_novelty
+from train.audit.explanations import first_maps
+from train.audit.novelty_limits import fit_novelty
+from train.audit.out_of_fold import OutOfFold
 from train.data.ham10000 import read_dataset
 from train.engine.fold import train_fold
 from train.engine.run import Run, RunError, prepare
@@ -83,8 +83,8 @@ def both(place: Path, data: Path, first: Run, second: Run) -> Path:
 
 
 @pytest.fixture(scope="module")
-def bench(place: Path, data: Path, both: Path) -> Bench:
-    return Bench.open(open_weights(both), read_dataset(data), place / "work")
+def bench(place: Path, data: Path, both: Path) -> OutOfFold:
+    return OutOfFold.open(open_weights(both), read_dataset(data), place / "work")
 
 
 def test_the_folder_says_which_member_is_of_which_fold_and_run(both: Path) -> None:
@@ -144,7 +144,7 @@ def test_the_page_averages_all_four_and_maps_all_four(both: Path) -> None:
     assert [len(group.members) for group in ensemble.groups] == [2, 2]
 
 
-def test_each_image_is_asked_of_both_members_of_its_fold(bench: Bench) -> None:
+def test_each_image_is_asked_of_both_members_of_its_fold(bench: OutOfFold) -> None:
     rows = np.array([0, len(bench.table) - 1, 3])
     photos = [bench.photo(int(row)) for row in rows]
     answers = bench.read(rows, photos)
@@ -159,7 +159,7 @@ def test_each_image_is_asked_of_both_members_of_its_fold(bench: Bench) -> None:
     assert np.allclose(bench.apart(8).mean(axis=1), bench.logits[8], atol=1e-4)
 
 
-def test_the_map_is_that_of_both(bench: Bench) -> None:
+def test_the_map_is_that_of_both(bench: OutOfFold) -> None:
     rows = np.array([0, len(bench.table) - 1])
     photos = [bench.photo(int(row)) for row in rows]
     logits, maps = first_maps(bench, rows, photos)
@@ -176,7 +176,7 @@ def test_the_map_is_that_of_both(bench: Bench) -> None:
         assert not np.allclose(maps[place], signed[0][0, 0].clamp(min=0).numpy(), atol=1e-5)
 
 
-def test_novelty_goes_by_each_members_own_unseen_images(bench: Bench) -> None:
+def test_novelty_goes_by_each_members_own_unseen_images(bench: OutOfFold) -> None:
     fitted = fit_novelty(bench)
     assert len(fitted.members) == 4
     assert fitted.distance.shape == (len(bench.table), 2)
@@ -190,14 +190,14 @@ def test_novelty_goes_by_each_members_own_unseen_images(bench: Bench) -> None:
     judged = fitted.detector()
     rows = np.arange(4)
     photos = [bench.photo(int(row)) for row in rows]
-    answers = [foreign.answers_of(member, photos) for member in bench.members]
+    answers = [refused_pictures.answers_of(member, photos) for member in bench.members]
     scores = judged.scores([a[0] for a in answers], [a[1] for a in answers], 1)
     assert np.isfinite(scores).all()
-    measured = foreign.measure(bench, fitted, None)
-    assert 0 <= (measured.groups["noise"].auroc.joint.value or 0) <= 1
+    measured = refused_pictures.measure(bench, fitted, None)
+    assert 0 <= (measured.groups["noise"].auroc["joint"].value or 0) <= 1
 
 
-def test_readings_are_of_every_view_of_both(bench: Bench) -> None:
+def test_readings_are_of_every_view_of_both(bench: OutOfFold) -> None:
     readings = view_readings(bench, lesions=5)
     assert readings.logits.shape == (5, 2, 8, 7)
     assert readings.of(8).shape == (5, 16, 7)

@@ -12,7 +12,7 @@ from skin_app.gallery.patient_table import UNKNOWN, age_bands, normalised, years
 from skin_app.gallery.similar_lesions import Gallery
 from tests.tiny import write_data
 from train.__main__ import main
-from train.audit.conformal import patient_groups
+from train.audit.conformal_sets import patient_groups
 from train.data.ham10000 import DataError, Dataset, dataset_findings, read_dataset
 from train.data.isic_diagnoses import SCC, diagnosis
 from train.data.metadata import read_metadata

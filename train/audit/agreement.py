@@ -14,12 +14,12 @@ import numpy as np
 from skin_app.calibration import Calibration, calibrated, malignant_probability
 from skin_app.outcome import SENSITIVITY, agreement
 from skin_app.views import VIEWS
-from train.audit.bench import Bench, random_lesions
-from train.audit.operating import crossfit_calls, fit_threshold, is_malignant
+from train.audit.fitted_operating_points import crossfit_calls, fit_threshold, is_malignant
+from train.audit.out_of_fold import OutOfFold, random_lesions
 from train.scores.crossfit import Crossfit
 from train.scores.intervals import Estimate, mean_estimates, ratio_estimates
 
-LESIONS, CHUNK = 1000, 32
+LESIONS = 1000
 MAJORITY = 0.5
 
 
@@ -27,7 +27,7 @@ MAJORITY = 0.5
 class Readings:
     """Readings of a sample of out-of-fold images, one image per lesion.
 
-    `rows`: (n,) rows of the bench's table; `logits`: (n, runs, 8, 7), by run, then view.
+    `rows`: (n,) rows of the table of images; `logits`: (n, runs, 8, 7), by run, then view.
     """
 
     rows: np.ndarray
@@ -50,21 +50,19 @@ class Agreement:
     wrong: dict[str, Estimate]
 
 
-def view_readings(bench: Bench, lesions: int = LESIONS, seed: int = 0) -> Readings:
-    """Reads one image of each of `lesions` random lesions; stores the result in the bench's folder."""
-    kept = bench.kept(f"readings-{lesions}-{seed}", lambda: _read(bench, lesions, seed))
+def view_readings(unseen: OutOfFold, lesions: int = LESIONS) -> Readings:
+    """Reads one image of each of `lesions` random lesions; stores the result in the work folder."""
+
+    def read() -> dict[str, Any]:
+        rows = random_lesions(unseen.lesions, lesions, seed=0)
+        logits = []
+        for chunk, photos in unseen.chunks(rows):
+            answers = unseen.read(chunk, photos, VIEWS)
+            logits.append(np.stack([answer.by_view.double().numpy() for answer in answers], axis=1))
+        return {"rows": rows.tolist(), "logits": np.concatenate(logits).round(5).tolist()}
+
+    kept = unseen.kept(f"readings-{lesions}", read)
     return Readings(np.array(kept["rows"]), np.array(kept["logits"], dtype=np.float64))
-
-
-def _read(bench: Bench, lesions: int, seed: int) -> dict[str, Any]:
-    rows = random_lesions(bench.lesions, lesions, seed)
-    logits: list[np.ndarray] = []
-    for start in range(0, len(rows), CHUNK):
-        chunk = rows[start : start + CHUNK]
-        photos = [bench.photo(int(row)) for row in chunk]
-        answers = bench.read(chunk, photos, VIEWS)
-        logits.append(np.stack([answer.by_view.double().numpy() for answer in answers], axis=1))
-    return {"rows": rows.tolist(), "logits": np.concatenate(logits).round(5).tolist()}
 
 
 def agreements_of(
@@ -72,7 +70,7 @@ def agreements_of(
 ) -> np.ndarray:
     """(n,) share of the readings of the first `views` views that lie on the answer's side.
 
-    `probabilities`: (images, 7) of all the bench's images from `views` views; `one_view`: the
+    `probabilities`: (images, 7) of all out-of-fold images from `views` views; `one_view`: the
     calibration for a single view.
     """
     singles = calibrated(readings.of(views), one_view, 1)

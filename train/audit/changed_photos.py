@@ -1,94 +1,98 @@
-"""How a change to photos alters the answers of members that had not seen their lesions.
+"""How changes to photos alter the answers of members that had not seen their lesions.
 
-The measurements of artefacts, corrections, files, heat and quality share this loop: it takes photos
-from the bench, a few at a time, gets one answer (1 view) to each, and compares first diagnoses and
-correctness.
+Painted artefacts, corrections, damage and colour profiles are all measured with `ChangedPhotos`: the
+answers (1 view) to the same images after each change.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
 from skin_app.photo.read import Photo
-from train.audit.bench import Bench
+from train.audit.out_of_fold import OutOfFold
 from train.scores.intervals import Estimate, lesion_draws, percentiles_95
 
-CHUNK = 16  # photos in memory at a time
-Change = Callable[[Photo, int], Photo]
+UNCHANGED = "unchanged"
+Change = Callable[[Photo, int], Photo]  # takes a photo and its row, which serves as a seed
 
 
-def unchanged(photo: Photo, _row: int) -> Photo:
-    """The photo without any change."""
-    return photo
+@dataclass(frozen=True)
+class ChangedPhotos:
+    """Answers to the images `rows` after each change. `logits`: name of the change -> (rows, 7)."""
+
+    unseen: OutOfFold
+    rows: np.ndarray
+    logits: dict[str, np.ndarray]
+
+    def probabilities(self, change: str) -> dict[str, np.ndarray]:
+        """(rows, 7) by decision rule."""
+        return by_rule(self.unseen, self.logits[change])
+
+    def right(self, change: str, rule: str) -> np.ndarray:
+        """(rows,) 1.0 where the first diagnosis is right, else 0.0."""
+        first = self.probabilities(change)[rule].argmax(axis=1)
+        return 1.0 * (first == self.unseen.labels[self.rows])
+
+    def flips(self, change: str, rule: str) -> Estimate:
+        """Share of the images whose first diagnosis differs from that of the unchanged photo."""
+        new, old = (self.probabilities(name)[rule].argmax(axis=1) for name in (change, UNCHANGED))
+        return self.unseen.mean(new != old, self.rows)
+
+    def accuracy_gain(self, change: str) -> Estimate:
+        """Accuracy of the calibrated answers minus that of the unchanged photos."""
+        after, before = (self.right(name, "calibrated") for name in (change, UNCHANGED))
+        return self.unseen.mean(after - before, self.rows)
+
+    def balanced_accuracy(self, change: str = UNCHANGED) -> Estimate:
+        """Mean recall of the prior-adjusted answers."""
+        return self._mean_recall(self.right(change, "prior_adjusted"))
+
+    def balanced_gain(self, change: str, before: str = UNCHANGED) -> Estimate:
+        """Balanced accuracy after `change` minus that after `before`, with a paired bootstrap."""
+        after, earlier = (self.right(name, "prior_adjusted") for name in (change, before))
+        return self._mean_recall(after - earlier)
+
+    def _mean_recall(self, hits: np.ndarray) -> Estimate:
+        labels, lesions = self.unseen.labels[self.rows], self.unseen.lesions[self.rows]
+        drawn = [mean_recall(hits, labels, w) for w in lesion_draws(lesions, np.unique(lesions))]
+        (value,) = mean_recall(hits, labels, np.ones((1, len(labels))))
+        return Estimate(float(value), percentiles_95(np.concatenate(drawn)), len(labels))
 
 
-def chunks(bench: Bench, rows: np.ndarray) -> Iterator[tuple[np.ndarray, list[Photo]]]:
-    """`rows` of the bench's table with their photos, `CHUNK` at a time."""
-    for start in range(0, len(rows), CHUNK):
-        chunk = rows[start : start + CHUNK]
-        yield chunk, [bench.photo(int(row)) for row in chunk]
+def read_changed(
+    unseen: OutOfFold, name: str, rows: np.ndarray, changes: Mapping[str, Change]
+) -> ChangedPhotos:
+    """Answers to the unchanged photos of `rows` and after each of `changes`, stored under `name`."""
 
+    def read(change: Change) -> dict[str, list[list[float]]]:
+        found = []
+        for chunk, photos in unseen.chunks(rows):
+            changed = [change(photo, int(row)) for row, photo in zip(chunk, photos, strict=True)]
+            found += unseen.read_logits(chunk, changed).tolist()
+        return {"logits": found}
 
-def answers(bench: Bench, rows: np.ndarray, change: Change = unchanged) -> np.ndarray:
-    """Logits (rows, 7) of the changed photos. `change` takes a photo and its row, used as a seed."""
-    found = [
-        bench.read_logits(
-            chunk, [change(photo, int(row)) for row, photo in zip(chunk, photos, strict=True)]
-        )
-        for chunk, photos in chunks(bench, rows)
-    ]
-    return np.concatenate(found)
-
-
-def by_rule(bench: Bench, logits: np.ndarray) -> dict[str, np.ndarray]:
-    """Probabilities (images, 7) of logits from 1 view, by decision rule."""
-    calibrated = bench.calibrated(logits, 1)
-    return {"calibrated": calibrated, "prior_adjusted": bench.prior_adjusted(calibrated)}
-
-
-def right(bench: Bench, rows: np.ndarray, logits: np.ndarray) -> dict[str, np.ndarray]:
-    """(rows,) 1.0 where the first diagnosis is right, else 0.0, by decision rule."""
-    labels = bench.labels[rows]
-    return {
-        rule: 1.0 * (probabilities.argmax(axis=1) == labels)
-        for rule, probabilities in by_rule(bench, logits).items()
+    every = {UNCHANGED: lambda photo, _row: photo, **changes}
+    stored = {
+        title: unseen.kept(f"{name}-{len(rows)}-{title}", lambda change=change: read(change))
+        for title, change in every.items()
     }
+    return ChangedPhotos(unseen, rows, {title: np.array(of["logits"]) for title, of in stored.items()})
 
 
-def operating_threshold(positive: np.ndarray, score: np.ndarray, percent: int) -> float:
-    """The highest threshold that at least `percent` of the positives reach.
+def by_rule(unseen: OutOfFold, logits: np.ndarray) -> dict[str, np.ndarray]:
+    """Probabilities (images, 7) of logits from 1 view, by decision rule."""
+    calibrated = unseen.calibrated(logits, 1)
+    return {"calibrated": calibrated, "prior_adjusted": unseen.prior_adjusted(calibrated)}
 
-    `positive`: (images,) bool with at least one True; `score`: (images,). The rule of
-    `train.scores.metrics.weighted_specificity`.
+
+def mean_recall(hits: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Mean of `hits`, (images,), within each class, averaged over the classes that have weight.
+
+    With 1 where an answer is right and 0 elsewhere, this is the balanced accuracy. One value for each
+    row of `weights`, (resamples, images).
     """
-    falling = np.sort(score[positive])[::-1]
-    caught = np.arange(1, len(falling) + 1)
-    return float(falling[(caught * 100 >= len(falling) * percent).argmax()])
-
-
-def balanced_accuracy(correct: np.ndarray, labels: np.ndarray) -> float:
-    """Mean recall of the diagnoses. `correct`: (images,) 1.0 where right; `labels`: (images,)."""
-    return float(mean_recall(correct, labels, np.ones((1, len(labels))))[0])
-
-
-def balanced_accuracy_change(
-    after: np.ndarray, before: np.ndarray, labels: np.ndarray, lesions: np.ndarray
-) -> Estimate:
-    """Balanced accuracy after minus before, on the same images, with a paired bootstrap.
-
-    `after`, `before`: (images,) 1.0 where right; `labels`, `lesions`: (images,).
-    """
-    drawn = [
-        mean_recall(after, labels, weights) - mean_recall(before, labels, weights)
-        for weights in lesion_draws(lesions, np.unique(lesions))
-    ]
-    value = balanced_accuracy(after, labels) - balanced_accuracy(before, labels)
-    return Estimate(value, percentiles_95(np.concatenate(drawn)), len(labels))
-
-
-def mean_recall(correct: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Balanced accuracy for each row of `weights`, (resamples, images), over classes with weight."""
     of_class = np.eye(labels.max() + 1)[labels][:, np.unique(labels)]
     with np.errstate(invalid="ignore", divide="ignore"):
-        recall = (weights @ (of_class * correct[:, None])) / (weights @ of_class)
+        recall = (weights @ (of_class * hits[:, None])) / (weights @ of_class)
     return np.nanmean(recall, axis=1)

@@ -1,7 +1,9 @@
-"""Tests of explanations: do maps depend on the weights, mark pixels that matter, agree across views?
+"""Maps of out-of-fold images, and whether they are steady: across views, members and images.
 
-Begin at `measure`. The images and their maps come from `explained_images`. `randomisation` and
-`deletion` hold one test each; this module measures heat on the lesion and stability.
+`first_maps` makes the page's map: of all members that had not seen the image. `cases` makes the maps of
+every method for the first of these members alone; `sanity_checks`, `deletion_curves` and `lesion_heat`
+compare the methods on them. Both explain the first diagnosis of the calibrated answer to the upright
+view, right or wrong.
 """
 
 from collections.abc import Sequence
@@ -12,39 +14,47 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skin_app.hardware import best_device
-from skin_app.heatmap import against_the_others, attributions, heat_on_lesion
-from skin_app.lesion import lesion_mask, standard_square
-from skin_app.network import Member
+from skin_app.ensemble import input_square
+from skin_app.hardware import best_device, precision
+from skin_app.heatmap import against_the_others, attributions, averaged_over_members
+from skin_app.network import Member, MemberOutput
+from skin_app.photo.read import Photo
 from skin_app.views import VIEWS, all_views, turn_back
-from train.audit import deletion, randomisation
-from train.audit.bench import Bench
-from train.audit.deletion import CurveScores, same_map
-from train.audit.explained_images import Case, cases, known_mean, read_once
-from train.audit.randomisation import RandomisationScores
-from train.explain.maps import CENTRE, EXPLAINING, OURS, rank_correlation
+from train.audit.out_of_fold import OutOfFold, by_member
+from train.explain.maps import (
+    CENTRE,
+    EXPLAINING,
+    OURS,
+    RANDOM,
+    centre_gaussian,
+    maps_by_method,
+    random_map,
+    rank_correlation,
+)
 from train.scores.intervals import Estimate
 
-IMAGES, RANDOMISED = 70, 42
+IMAGES = 70
+SAME = 1e-3  # maps that differ by less, relative to their range, count as the same
 
 
 @dataclass(frozen=True)
-class LesionScores:
-    """Share of each map's heat on the lesion, alone and minus that of two simpler maps.
+class Case:
+    """One image, explained by a member that had not seen it.
 
-    `area`: share of the square that the lesion covers, which is also the share for a uniform map.
-    Images without a lesion mask are excluded and counted.
+    `row`: in the table of images; `member`: index of that member.
+    `square`: (3, size, size) in [0, 1]; `label`: the diagnosis explained; `maps`: name -> (rows,
+    columns) in [0, 1], those of `EXPLAINING`, then the centre Gaussian and the random one.
     """
 
-    without_mask: int
-    area: Estimate
-    heat: dict[str, Estimate]
-    more_than_area: dict[str, Estimate]
-    more_than_centre: dict[str, Estimate]
+    row: int
+    member: int
+    square: Tensor
+    label: int
+    maps: dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
-class ExplanationScores:
+class Explanations:
     """`same_as_ours`: method -> images on which its map equals ours up to scale and offset.
 
     `right`: number of right first diagnoses; `places`: rows and columns of a map; `blank`: images on
@@ -57,94 +67,117 @@ class ExplanationScores:
     places: list[int]
     blank: int
     same_as_ours: dict[str, int]
-    randomisation: RandomisationScores
-    curves: CurveScores
-    lesion: LesionScores
     steadiness: dict[str, Estimate]
 
 
-def measure(bench: Bench, images: int = IMAGES, randomised: int = RANDOMISED) -> ExplanationScores:
-    """All tests on `images` images; `randomised` of them also with randomised weights."""
-    rows = bench.sample(images)
-    tested = cases(bench, rows)
-    some = np.sort(np.random.default_rng(0).permutation(len(rows))[:randomised])
-    labels = np.array([case.label for case in tested])
-    return ExplanationScores(
-        images=len(rows),
-        right=int((bench.labels[rows] == labels).sum()),
-        runs=bench.runs,
-        places=list(tested[0].maps[OURS].shape),
-        blank=int(sum(np.ptp(case.maps[OURS]) == 0 for case in tested)),
+def first_maps(
+    unseen: OutOfFold, rows: np.ndarray, photos: list[Photo]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Logits (n, 7) and the positive map (n, rows, columns) of each photo's own first diagnosis.
+
+    Averages over runs as the page averages over members.
+    """
+    logits = unseen.read_logits(rows, photos)
+    shares = torch.from_numpy(unseen.calibrated(logits, 1)).float()
+    scores = against_the_others(shares.argmax(dim=1), shares)
+
+    def maps(index: int, places: np.ndarray) -> list[Tensor]:
+        member, device = unseen.members[index], best_device()
+        squares = torch.stack([input_square(photos[place], member.config) for place in places])
+        signed = attributions(member, squares.to(device), scores[places].to(device))
+        return list(signed.float().cpu())
+
+    signed = [torch.stack(by_member(members, maps)) for members in unseen.answering[rows].T]
+    return logits, averaged_over_members(signed)[:, 0].double().clamp(min=0).numpy()
+
+
+def cases(unseen: OutOfFold, rows: np.ndarray) -> list[Case]:
+    """The images of `rows` with their maps by every method."""
+    return [_case(unseen, int(row)) for row in rows]
+
+
+def _case(unseen: OutOfFold, row: int) -> Case:
+    index = int(unseen.table["member"].iloc[row])
+    member = unseen.members[index]
+    square = input_square(unseen.photo(row), member.config)
+    output, probabilities = read_once(unseen, member, square[None])
+    label = int(probabilities[0].argmax())
+    by_method = maps_by_method(member, square[None], output, np.array([label]), probabilities)
+    maps = {name: heat[0] for name, heat in by_method.items()}
+    size = maps[OURS].shape
+    maps |= {CENTRE: centre_gaussian(*size), RANDOM: random_map(*size, seed=row)}
+    return Case(row, index, square, label, maps)
+
+
+def read_once(unseen: OutOfFold, member: Member, images: Tensor) -> tuple[MemberOutput, np.ndarray]:
+    """The output of `member` for one batch in the app's precision, as float32 without gradients; and
+    its calibrated probabilities (batch, 7)."""
+    device = best_device()
+    with torch.no_grad(), precision(device):
+        output = MemberOutput(*(part.float() for part in member(images.to(device))))
+    return output, unseen.calibrated(output.logits.double().cpu().numpy(), 1)
+
+
+def measure(unseen: OutOfFold, tested: Sequence[Case]) -> Explanations:
+    """What the maps of `tested` explain, and their steadiness."""
+    ours = [case.maps[OURS] for case in tested]
+    return Explanations(
+        images=len(tested),
+        right=sum(int(unseen.labels[case.row]) == case.label for case in tested),
+        runs=unseen.runs,
+        places=list(ours[0].shape),
+        blank=sum(np.ptp(heat) == 0 for heat in ours),
         same_as_ours={
             name: sum(same_map(case.maps[OURS], case.maps[name]) for case in tested)
             for name in EXPLAINING
             if name != OURS
         },
-        randomisation=randomisation.measure(bench, [tested[place] for place in some], of=len(rows)),
-        curves=deletion.measure(bench, tested),
-        lesion=lesion_scores(bench, tested),
-        steadiness=steadiness(bench, tested),
+        steadiness=steadiness(unseen, tested),
     )
 
 
-def lesion_scores(bench: Bench, tested: Sequence[Case]) -> LesionScores:
-    """Heat of all maps on the lesions in `tested`."""
-    lesions = bench.lesions[[case.row for case in tested]]
-    masks = [lesion_mask(standard_square(bench.photo(case.row))) for case in tested]
-    area = np.array([mask.mean() if mask.any() else np.nan for mask in masks])
-    heat = {
-        name: np.array(
-            [
-                heat_on_lesion(case.maps[name], mask) if mask.any() else np.nan
-                for case, mask in zip(tested, masks, strict=True)
-            ]
-        )
-        for name in tested[0].maps
-    }
-    return LesionScores(
-        without_mask=int(np.isnan(area).sum()),
-        area=known_mean(area, lesions),
-        heat={name: known_mean(values, lesions) for name, values in heat.items()},
-        more_than_area={n: known_mean(values - area, lesions) for n, values in heat.items()},
-        more_than_centre={n: known_mean(heat[n] - heat[CENTRE], lesions) for n in EXPLAINING},
-    )
+def same_map(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two maps are the same up to scale and offset."""
+    return one.shape == other.shape and float(np.abs(_spread(one) - _spread(other)).max()) < SAME
 
 
-def steadiness(bench: Bench, tested: Sequence[Case]) -> dict[str, Estimate]:
-    """Rank correlations of our map, by what it is compared with.
+def _spread(heat: np.ndarray) -> np.ndarray:
+    reach = float(heat.max() - heat.min())
+    return (heat - heat.min()) / reach if reach > 0 else np.zeros_like(heat)
 
-    Adds "another image" to the comparisons of `steadiness_of`: maps of other images by the same member.
-    """
+
+def steadiness(unseen: OutOfFold, tested: Sequence[Case]) -> dict[str, Estimate]:
+    """Mean of `steadiness_of` over the images; adds "another image" for scale: maps of other images by
+    the same member."""
     found: dict[str, list[float]] = {}
     for case in tested:
         ours = torch.from_numpy(case.maps[OURS])
         others = [
-            torch.from_numpy(other.maps[OURS])
+            (ours, torch.from_numpy(other.maps[OURS]))
             for other in tested
             if other.member == case.member and other.row != case.row
         ]
-        values = steadiness_of(bench, case)
-        values["another image"] = mean_similarity([(ours, other) for other in others])
+        values = steadiness_of(unseen, case) | {"another image": mean_similarity(others)}
         for name, value in values.items():
             found.setdefault(name, []).append(value)
-    lesions = bench.lesions[[case.row for case in tested]]
-    return {name: known_mean(np.array(values), lesions) for name, values in found.items()}
+    rows = np.array([case.row for case in tested])
+    return {name: unseen.mean(np.array(values), rows) for name, values in found.items()}
 
 
-def steadiness_of(bench: Bench, case: Case) -> dict[str, float]:
+def steadiness_of(unseen: OutOfFold, case: Case) -> dict[str, float]:
     """Rank correlations of our map: among the eight views, and with the other members' maps.
 
     "view and mean": each view's map, turned back, against the mean of all; "two views": each pair of
     the eight; "two members": the image's member against each other member with maps of the same shape.
     NaN if a map is blank or nothing can be compared.
     """
-    member = bench.members[case.member]
-    signed = _signed(bench, member, all_views(case.square[None])[0], case.label)
+    member = unseen.members[case.member]
+    signed = _signed(unseen, member, all_views(case.square[None])[0], case.label)
     turned = [turn_back(signed[v], v).clamp(min=0) for v in range(VIEWS)]
     shown = torch.stack(turned).mean(dim=0)
     others = [
-        _signed(bench, other, case.square[None], case.label)[0].clamp(min=0)
-        for index, other in enumerate(bench.members)
+        _signed(unseen, other, case.square[None], case.label)[0].clamp(min=0)
+        for index, other in enumerate(unseen.members)
         if index != case.member and other.config.size == member.config.size
     ]
     return {
@@ -156,10 +189,9 @@ def steadiness_of(bench: Bench, case: Case) -> dict[str, float]:
     }
 
 
-def _signed(bench: Bench, member: Member, images: Tensor, label: int) -> Tensor:
+def _signed(unseen: OutOfFold, member: Member, images: Tensor, label: int) -> Tensor:
     """Our signed maps of class `label` for each of `images`: (batch, rows, columns), on the CPU."""
-    logits = read_once(member, images).logits.double().cpu().numpy()
-    probabilities = torch.from_numpy(bench.calibrated(logits, 1)).float()
+    probabilities = torch.from_numpy(read_once(unseen, member, images)[1]).float()
     scores = against_the_others(torch.full((len(images),), label), probabilities)
     device = best_device()
     return attributions(member, images.to(device), scores.to(device))[:, 0].float().cpu()

@@ -4,7 +4,6 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image, ImageCms
@@ -17,9 +16,10 @@ from skin_app.photo.colour_profile import ADOBE_RGB, CODED, made_profile
 from skin_app.photo.file_type import HEAD_BYTES, type_of
 from skin_app.photo.formats.jpeg_damage import is_damaged
 from skin_app.photo.read import Photo, PhotoError, read_photo
-from train.audit import conformal
-from train.audit.bench import Bench
-from train.audit.changed_photos import answers, operating_threshold, unchanged
+from train.audit.changed_photos import UNCHANGED, Change, read_changed
+from train.audit.conformal_sets import fit_sets
+from train.audit.fitted_operating_points import empirical_threshold
+from train.audit.out_of_fold import OutOfFold
 from train.data.damage import FILE_DAMAGE, damage_file
 from train.data.ham10000 import DataError, Dataset
 from train.scores.intervals import Estimate, mean_estimate
@@ -56,53 +56,47 @@ class ProfileEffects:
 
 
 @dataclass(frozen=True)
-class Noticed:
-    """Share of damaged files that are reported as damaged or refused; for the others, the mean share of
-    pixels that differ by at least `CHANGED` levels."""
-
-    noticed: Estimate
-    changed: float | None
-
-
-@dataclass(frozen=True)
 class DamageFound:
-    """`false_alarms`: share of the same files that are reported as damaged before the damage."""
+    """`false_alarms`: share of the files that are reported as damaged before the damage.
+
+    `noticed`: damage -> share of damaged files that are reported as damaged or refused; `changed`: mean
+    share of pixels that differ by at least `CHANGED` levels in the others.
+    """
 
     files: int
-    lesions: int
     false_alarms: Estimate
-    damage: dict[str, Noticed]
+    noticed: dict[str, Estimate]
+    changed: dict[str, float | None]
 
 
-@dataclass(frozen=True)
-class FileEffects:
-    """Both measurements of files: colour profiles and damage."""
-
-    profiles: ProfileEffects
-    damage: DamageFound
-
-
-def measure(bench: Bench, data: Dataset, images: int = IMAGES, files: int = FILES) -> FileEffects:
+def measure(
+    unseen: OutOfFold, data: Dataset, images: int = IMAGES, files: int = FILES
+) -> dict[str, ProfileEffects | DamageFound]:
     """`of_profiles` of about `images` out-of-fold images, `of_damage` of `files` files of `data`."""
-    return FileEffects(of_profiles(bench, bench.sample(images)), of_damage(data, files))
+    return {
+        "profiles": of_profiles(unseen, unseen.sample(images)),
+        "damage": of_damage(data, files),
+    }
 
 
-def of_profiles(bench: Bench, rows: np.ndarray) -> ProfileEffects:
+def of_profiles(unseen: OutOfFold, rows: np.ndarray) -> ProfileEffects:
     """How answers change when the same colours are stored in another way.
 
     Members that had not seen an image answer from one view. Outcomes use limits fitted on all
     out-of-fold images, and ignore novelty and disagreement.
     """
-    positive = np.array(MALIGNANT)[bench.labels]
-    every = bench.calibrated(bench.logits[1], 1)
-    threshold = operating_threshold(positive, malignant_probability(every), round(100 * SENSITIVITY))
-    sets = conformal.fit_sets(every, bench.labels, COVERAGE)
-    read = bench.kept(f"file-profiles-{len(rows)}", lambda: _read(bench, rows))
-    found = {way: bench.calibrated(np.array(logits), 1) for way, logits in read.items()}
+    positive = np.array(MALIGNANT)[unseen.labels]
+    every = unseen.calibrated(unseen.logits[1], 1)
+    threshold = empirical_threshold(positive, malignant_probability(every), round(100 * SENSITIVITY))
+    sets = fit_sets(every, unseen.labels, COVERAGE)
+    changes: dict[str, Change] = {
+        way: lambda photo, _row, store=store: read_photo(store(photo)) for way, store in ways().items()
+    }
+    answers = read_changed(unseen, "file-profiles", rows, changes)
+    found = {way: unseen.calibrated(logits, 1) for way, logits in answers.logits.items()}
     outcomes = {way: _outcomes(own, prediction_set(own, sets), threshold) for way, own in found.items()}
-    before, plain = found.pop("as it came"), outcomes.pop("as it came")
+    before, plain = found.pop(UNCHANGED), outcomes.pop(UNCHANGED)
     caught = positive[rows] & (plain == "suspicious")
-    lesions = bench.lesions[rows]
     return ProfileEffects(
         images=len(rows),
         malignant=int(positive[rows].sum()),
@@ -111,8 +105,8 @@ def of_profiles(bench: Bench, rows: np.ndarray) -> ProfileEffects:
         quality=QUALITY,
         ways={
             way: StoredOtherwise(
-                outcomes=mean_estimate(outcomes[way] != plain, lesions),
-                first=mean_estimate(own.argmax(1) != before.argmax(1), lesions),
+                outcomes=unseen.mean(outcomes[way] != plain, rows),
+                first=answers.flips(way, "calibrated"),
                 largest_change=float(np.abs(own - before).max()),
                 no_longer_suspicious=int((caught & (outcomes[way] != "suspicious")).sum()),
             )
@@ -125,16 +119,6 @@ def _outcomes(probabilities: np.ndarray, sets: np.ndarray, threshold: float) -> 
     no = np.zeros(len(probabilities), dtype=bool)
     found = grounds(malignant_probability(probabilities), sets, threshold, disagree=no, novel=no)
     return np.array([outcome for outcome, _ in GROUNDS])[found]
-
-
-def _read(bench: Bench, rows: np.ndarray) -> dict[str, Any]:
-    """Logits (images, 7) of the original files, and of each way of storing."""
-    found = {"as it came": answers(bench, rows, unchanged).tolist()}
-    for way, store in ways().items():
-        found[way] = answers(
-            bench, rows, lambda photo, _row, store=store: read_photo(store(photo))
-        ).tolist()
-    return found
 
 
 def ways() -> dict[str, Callable[[Photo], bytes]]:
@@ -182,33 +166,26 @@ def of_damage(data: Dataset, files: int) -> DamageFound:
     chosen = np.random.default_rng(0).permutation(len(table))[:files]
     sound = [Path(str(path)).read_bytes() for path in table["path"].iloc[chosen]]
     lesions = table["group"].iloc[chosen].to_numpy(str)
-    return DamageFound(
-        files=len(sound),
-        lesions=len(np.unique(lesions)),
-        false_alarms=mean_estimate(np.array([is_damaged(file) for file in sound]), lesions),
-        damage={damage: _noticed(sound, lesions, damage) for damage in FILE_DAMAGE},
-    )
+    noticed, changed = {}, {}
+    for damage in FILE_DAMAGE:
+        spoils = [
+            damage_file(file, sound[place - 1], damage, place) for place, file in enumerate(sound)
+        ]
+        possible = np.array([spoil is not None for spoil in spoils])  # others are too short for it
+        told = [
+            _missed(file, spoil) for file, spoil in zip(sound, spoils, strict=True) if spoil is not None
+        ]
+        found = np.array([share is None for share in told])
+        missed = [share for share in told if share is not None]
+        noticed[damage] = mean_estimate(found, lesions[possible])
+        changed[damage] = float(np.mean(missed)) if missed else None
+    false_alarms = mean_estimate(np.array([is_damaged(file) for file in sound]), lesions)
+    return DamageFound(len(sound), false_alarms, noticed, changed)
 
 
 def _is_jpeg(path: str | Path) -> bool:
     with Path(path).open("rb") as file:
         return type_of(file.read(HEAD_BYTES)) == "JPEG"
-
-
-def _noticed(sound: list[bytes], lesions: np.ndarray, damage: str) -> Noticed:
-    """How often `damage` is detected. Skips files that are too short for it."""
-    spoils = [
-        damage_file(file, sound[place - 1], damage, seed=place) for place, file in enumerate(sound)
-    ]
-    possible = np.array([spoil is not None for spoil in spoils])
-    told = [
-        _missed(file, spoil) for file, spoil in zip(sound, spoils, strict=True) if spoil is not None
-    ]
-    missed = [share for share in told if share is not None]
-    return Noticed(
-        mean_estimate(np.array([share is None for share in told]), lesions[possible]),
-        float(np.mean(missed)) if missed else None,
-    )
 
 
 def _missed(sound: bytes, spoil: bytes) -> float | None:

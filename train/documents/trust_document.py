@@ -18,14 +18,14 @@ from train.scores.evidence import read_json
 
 SECTIONS = {  # name in the JSON and of the template -> title, of letters and blanks alone
     "decisions": "Decisions",
-    "novelty": "Pictures that are not dermatoscopic",
+    "novelty": "Refused pictures",
     "quality": "Photo quality",
     "corrections": "Photo corrections",
     "lesion": "The lesion mask",
     "heat": "Heat on the lesion",
     "artefacts": "Hair and other artefacts",
-    "files": "Colour profiles and damaged files",
-    "explanations": "Explanations tested",
+    "files": "Photo files",
+    "explanations": "Explanations",
     "skin_tone": "Skin tone",
 }
 # in the JSON: lists of numbers, and estimates

@@ -1,7 +1,4 @@
-"""The verb `audit`: fits the limits for trusting answers, measures them, and stores both.
-
-Begin at `audit`. The measurements are in `train.audit`, one module for each question.
-"""
+"""The verb `audit`: fits the limits for trusting answers, measures them, and stores both."""
 
 import json
 from collections.abc import Callable
@@ -20,26 +17,55 @@ from skin_app.views import VIEWS
 from skin_app.weights.contract import Contract
 from skin_app.weights.folder import WeightsFolder
 from train.audit import (
-    artefacts,
-    corrections,
+    artefact_effects,
+    correction_effects,
     decisions,
+    deletion_curves,
     explanations,
-    heat,
-    lesion,
-    quality,
-    skin_tone,
+    lesion_heat,
+    lesion_masks,
+    photo_files,
+    photo_quality,
+    refused_pictures,
+    sanity_checks,
+    skin_tone_bands,
 )
-from train.audit import photo_files as files
-from train.audit import refusals as foreign
 from train.audit.agreement import view_readings
-from train.audit.bench import Bench
-from train.audit.novelty import FittedNovelty, fit_novelty
+from train.audit.novelty_limits import FittedNovelty, fit_novelty
+from train.audit.out_of_fold import OutOfFold
+from train.audit.refused_pictures import pictures_to_refuse
 from train.data.ham10000 import DataError, Dataset
 from train.documents.trust_document import read_document, write_document
 from train.release.weights_folder import put_into
 from train.scores.evaluate import out_of_fold_scores
 from train.scores.evidence import weights_evidence
 from train.scores.intervals import plain
+
+# The main results -> where docs/trust.json has them; 8 views where there are several. Outcomes ignore
+# the agreement of readings, because only some lesions have readings.
+OUTCOMES = ("decisions", "outcomes", str(VIEWS), decisions.RULE_IN_USE)
+SETS = ("decisions", "sets", str(VIEWS), f"{COVERAGE:g}")
+CURVES = ("explanations", "curves", "ours_less", "centre Gaussian")
+SUMMARY: dict[Measured, tuple[str, ...]] = {
+    "ppv_of_suspicious": (*OUTCOMES, "malignant_among_suspicious"),
+    "npv_of_not_suspicious": (*OUTCOMES, "benign_among_not_suspicious"),
+    "melanomas_not_suspicious": (*OUTCOMES, "melanomas_cleared"),
+    "malignant_suspicious": (*OUTCOMES, "malignant_called_suspicious"),
+    "uncertain": (*OUTCOMES, "uncertain"),
+    "set_coverage": (*SETS, "coverage"),
+    "set_size": (*SETS, "mean_size"),
+    "refused_dermatoscopic": ("novelty", "false_alarms", str(VIEWS)),
+    "refused_ordinary": ("novelty", "groups", "photo", "refused"),
+    "refused_clinical": ("novelty", "groups", "clinical", "refused"),
+    "with_quality_finding": ("quality", "false_alarms", "any"),
+    "heat_on_lesion": ("heat", "share"),
+    "lesion_area": ("heat", "area"),
+    "changed_by_dark_hair": ("artefacts", "variants", "dark hair", "flips_calibrated"),
+    "changed_by_dark_corners": ("artefacts", "variants", "dark corners", "flips_calibrated"),
+    "changed_by_mirroring": ("artefacts", "variants", "mirrored", "flips_calibrated"),
+    "map_above_centre": (*CURVES, "insertion less deletion"),
+}
+NO_SHARES = ("set_size", "map_above_centre")
 
 
 def audit(
@@ -49,13 +75,13 @@ def audit(
     not_dermoscopy: Path | None,
     out: Path,
     only: str | None = None,
-) -> Contract:
+) -> None:
     """Fit on the weights' out-of-fold images, measure on other lesions, store both, and write `out`.
 
     Also refits the weights' calibration and updates their scores. Slow results are stored in `work`, so
-    that a stopped audit can resume. `not_dermoscopy`: folder of pictures that must
-    be refused, for measuring only; without it they are said to be not measured. `only`: a section to
-    measure again, while all that is fitted stays. Raises `DataError` when `data` is not what the
+    that a stopped audit can resume. `not_dermoscopy`: folder of pictures that must be refused, for
+    measuring only; without it they are said to be not measured. `only`: a section to measure again,
+    while all that is fitted stays. Raises `DataError` when `data` is not what the
     weights were trained on, their split parts lesions, or `only` is given and `out` is about others.
     """
     if weights.contract.training.recipe.get("split") == "image":
@@ -64,29 +90,31 @@ def audit(
             "so nothing measured on it says how far they can be trusted: train with split=lesion."
         )
     if not_dermoscopy is not None:
-        foreign.pictures_to_refuse(not_dermoscopy)  # reports a faulty list before hours of work
+        pictures_to_refuse(not_dermoscopy)  # reports a faulty list before hours of work
     if only is not None:
-        return measure_again(weights, data, work, not_dermoscopy, out, only)
-    bench = decisions.with_calibration(Bench.open(weights, data, work))
-    novelty = fit_novelty(bench)
-    numbers: dict[str, Any] = {"about": about(weights.contract, bench)}
-    with tqdm(sections(bench, data, not_dermoscopy).items(), unit="section") as bar:
+        measure_again(weights, data, work, not_dermoscopy, out, only)
+        return
+    unseen = decisions.with_calibration(OutOfFold.open(weights, data, work))
+    novelty = fit_novelty(unseen)
+    numbers: dict[str, Any] = {"about": about(weights.contract, unseen)}
+    with tqdm(sections(unseen, data, not_dermoscopy).items(), unit="section") as bar:
         for name, measure in bar:
             bar.set_description(f"measuring {name}")  # some take a quarter of an hour
             numbers[name] = plain(measure())
     trust = Trust(
-        decisions=decisions.fit_decisions(bench, view_readings(bench)),
+        decisions=decisions.fit_decisions(unseen, view_readings(unseen)),
         novelty=novelty.limits,
-        quality=quality.fit_quality(
-            quality.measured_images(data, bench.work), max(m.config.size for m in bench.members)
+        quality=photo_quality.fit_quality(
+            photo_quality.measured_images(unseen, data), unseen.input_size
         ),
-        heat=heat.fit_heat_limit(bench),
-        tone=skin_tone.fit_tone(bench, data),
+        heat=lesion_heat.fit_heat_limit(unseen),
+        tone=skin_tone_bands.fit_tone(unseen, data),
         measured=summary(numbers),
     )
-    scores = scored_anew(bench.weights)
+    evidence = replace(weights_evidence(weights.folder), bias="chosen")  # crossfit calibrations
+    scores = out_of_fold_scores(evidence, unseen.runs)
     write_document(numbers, out)
-    return store(bench.weights, trust, novelty, scores)
+    store(unseen.weights, trust, novelty, scores)
 
 
 def measure_again(
@@ -96,44 +124,54 @@ def measure_again(
     not_dermoscopy: Path | None,
     out: Path,
     section: str,
-) -> Contract:
+) -> None:
     """Measure one section again, and put it into the document `out` and the weights' summary."""
     numbers, contract = read_document(out), weights.contract
     if contract.trust is None or numbers["about"]["members"] != member_hashes(contract):
         raise DataError(f"{out} is about other weights: run `python -m train audit` on these.")
-    bench = Bench.open(weights, data, work)
-    numbers[section] = plain(sections(bench, data, not_dermoscopy)[section]())
+    unseen = OutOfFold.open(weights, data, work)
+    numbers[section] = plain(sections(unseen, data, not_dermoscopy)[section]())
     write_document(numbers, out)
     trust = contract.trust.model_copy(update={"measured": summary(numbers)})
-    return put_into(weights.folder, contract.model_copy(update={"trust": trust}), {})
+    put_into(weights.folder, contract.model_copy(update={"trust": trust}), {})
 
 
 def sections(
-    bench: Bench, data: Dataset, not_dermoscopy: Path | None
+    unseen: OutOfFold, data: Dataset, not_dermoscopy: Path | None
 ) -> dict[str, Callable[[], object]]:
     """The function that measures each section of docs/trust.json."""
     return {
-        "decisions": lambda: decisions.measure(bench, view_readings(bench)),
-        "novelty": lambda: foreign.measure(bench, fit_novelty(bench), not_dermoscopy),
-        "quality": lambda: quality.measure(bench, data),
-        "corrections": lambda: corrections.measure(bench),
-        "lesion": lambda: lesion.measure(bench, data),
-        "heat": lambda: heat.measure(bench),
-        "artefacts": lambda: artefacts.measure(bench),
-        "files": lambda: files.measure(bench, data),
-        "explanations": lambda: explanations.measure(bench),
-        "skin_tone": lambda: skin_tone.measure(bench, data),
+        "decisions": lambda: decisions.measure(unseen, view_readings(unseen)),
+        "novelty": lambda: refused_pictures.measure(unseen, fit_novelty(unseen), not_dermoscopy),
+        "quality": lambda: photo_quality.measure(unseen, data),
+        "corrections": lambda: correction_effects.measure(unseen),
+        "lesion": lambda: lesion_masks.measure(unseen, data),
+        "heat": lambda: lesion_heat.measure(unseen),
+        "artefacts": lambda: artefact_effects.measure(unseen),
+        "files": lambda: photo_files.measure(unseen, data),
+        "explanations": lambda: explained(unseen),
+        "skin_tone": lambda: skin_tone_bands.measure(unseen, data),
     }
 
 
-def about(contract: Contract, bench: Bench) -> dict[str, Any]:
+def explained(unseen: OutOfFold) -> dict[str, Any]:
+    """The section of explanations: four tests of the same images."""
+    tested = explanations.cases(unseen, unseen.sample(explanations.IMAGES))
+    return plain(explanations.measure(unseen, tested)) | {
+        "randomisation": sanity_checks.measure(unseen, tested),
+        "curves": deletion_curves.measure(unseen, tested),
+        "lesion": lesion_heat.heat_by_method(unseen, tested),
+    }
+
+
+def about(contract: Contract, unseen: OutOfFold) -> dict[str, Any]:
     """What all sections were measured on."""
     return {
         "name": contract.name,
         "members": member_hashes(contract),
-        "images": len(bench.table),
-        "lesions": len(np.unique(bench.lesions)),
-        "answered_by": bench.answered_by,
+        "images": len(unseen.table),
+        "lesions": len(np.unique(unseen.lesions)),
+        "answered_by": unseen.answered_by,
         "folds": list(contract.training.shipped),
         "of_folds": int(contract.training.recipe["folds"]),
         "data_fingerprint": contract.training.data_fingerprint,
@@ -145,57 +183,16 @@ def member_hashes(contract: Contract) -> list[str]:
     return [contract.files[f"{name}/model.safetensors"] for name in contract.members]
 
 
-def scored_anew(weights: WeightsFolder) -> dict[str, Any]:
-    """Scores of the stored out-of-fold predictions, with crossfit calibrations."""
-    evidence = replace(weights_evidence(weights.folder), bias="chosen")
-    return out_of_fold_scores(evidence, len(weights.contract.trainings))
-
-
 def summary(numbers: dict[str, Any]) -> dict[Measured, StoredEstimate]:
-    """The main results, for `ensemble.json` and the page: of 8 views where not said otherwise.
-
-    Outcomes ignore the agreement of readings, because only some lesions have readings.
-    """
-    decided, views = numbers["decisions"], str(VIEWS)
-    outcomes = decided["outcomes"][views][decided["rule_in_use"]]
-    sets = decided["sets"][views][f"{COVERAGE:g}"]
-    explained, painted = numbers["explanations"], numbers["artefacts"]["variants"]
-    found: dict[Measured, tuple[dict[str, Any], bool]] = {
-        "ppv_of_suspicious": (outcomes["malignant_among_suspicious"], True),
-        "npv_of_not_suspicious": (outcomes["benign_among_not_suspicious"], True),
-        "melanomas_not_suspicious": (outcomes["melanomas_cleared"], True),
-        "malignant_suspicious": (outcomes["malignant_called_suspicious"], True),
-        "uncertain": (outcomes["uncertain"], True),
-        "set_coverage": (sets["coverage"], True),
-        "set_size": (sets["mean_size"], False),
-        "refused_dermatoscopic": (numbers["novelty"]["false_alarms"][views], True),
-    }
-    pictures: dict[str, Measured] = {"photo": "refused_ordinary", "clinical": "refused_clinical"}
-    for group, name in pictures.items():
-        if group in numbers["novelty"]["groups"]:
-            found[name] = (numbers["novelty"]["groups"][group]["refused"], True)
-    found |= {
-        "with_quality_finding": (numbers["quality"]["false_alarms"]["any"], True),
-        "heat_on_lesion": (numbers["heat"]["share"], True),
-        "lesion_area": (numbers["heat"]["area"], True),
-        "changed_by_dark_hair": (painted["dark hair"]["flips_calibrated"], True),
-        "changed_by_dark_corners": (painted["dark corners"]["flips_calibrated"], True),
-        "changed_by_mirroring": (painted["mirrored"]["flips_calibrated"], True),
-        "map_above_centre": (
-            explained["curves"]["ours_less"]["centre Gaussian"]["insertion less deletion"],
-            False,
-        ),
-    }
-    return {
-        name: StoredEstimate(
-            value=own["value"],
-            interval_95=own["interval_95"],
-            images=own.get("images", explained["images"]),
-            is_share=is_share,
-        )
-        for name, (own, is_share) in found.items()
-        if own["value"] is not None and own["interval_95"] is not None  # such an outcome is never given
-    }
+    """The main results, for `ensemble.json` and the page; those that were measured, see `SUMMARY`."""
+    found: dict[Measured, StoredEstimate] = {}
+    for name, path in SUMMARY.items():
+        own: dict[str, Any] = numbers
+        for key in path:
+            own = own.get(key, {})  # pictures to refuse are not always there
+        if own.get("value") is not None and own["interval_95"] is not None:
+            found[name] = StoredEstimate(**own, is_share=name not in NO_SHARES)
+    return found
 
 
 def store(
@@ -203,7 +200,7 @@ def store(
     trust: Trust,
     novelty: FittedNovelty,
     scores: dict[str, Any] | None = None,
-) -> Contract:
+) -> None:
     """Put `trust` and the contract of `weights` into its folder, and the model card with them.
 
     `scores`: the new scores, or None to leave them. A whole new folder takes the old one's place, or
@@ -214,4 +211,4 @@ def store(
     if scores is not None:
         contract = contract.model_copy(update={"scores": scores})
         files["evaluation/scores.json"] = (json.dumps(scores, indent=1) + "\n").encode()
-    return put_into(weights.folder, contract, files)
+    put_into(weights.folder, contract, files)

@@ -11,16 +11,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import torch
 from scipy.ndimage import gaussian_filter
 
 from skin_app.network import Member
-from train.audit.bench import Bench
-from train.audit.explained_images import Case, known_mean, read_once
+from train.audit.explanations import Case, read_once
+from train.audit.out_of_fold import OutOfFold, known_mean
 from train.explain.maps import maps_by_method, randomised, rank_correlation
 from train.scores.intervals import Estimate
 
-SEEDS = (0, 1)
+IMAGES, SEEDS = 42, (0, 1)
 CHANGED = 0.5  # rank correlation below which a map counts as changed
 MEASURES = ("rank", "size", "structure")
 WINDOW = 1.5  # standard deviation of the structural similarity's window, in places of the map
@@ -29,23 +30,14 @@ Similarities = dict[str, dict[str, dict[str, list[float]]]]
 
 
 @dataclass(frozen=True)
-class Similarity:
-    """Similarity to the trained member's map: rank correlation, its absolute value, and structure."""
-
-    rank: Estimate
-    size: Estimate
-    structure: Estimate
-
-
-@dataclass(frozen=True)
 class OfMethod:
-    """`parts`: similarity by the part down to which weights are randomised, from the top.
+    """`parts`: part down to which weights are randomised, from the top -> `MEASURES` -> similarity.
 
     `changes`: whether, at every depth, the upper end of the rank correlation's interval is below
     `CHANGED`. A depth at which every map is blank counts as changed.
     """
 
-    parts: dict[str, Similarity]
+    parts: dict[str, dict[str, Estimate]]
     changes: bool
 
 
@@ -59,13 +51,15 @@ class RandomisationScores:
     methods: dict[str, OfMethod]
 
 
-def measure(bench: Bench, tested: Sequence[Case], of: int) -> RandomisationScores:
-    """The cascade on `of` of the images in `tested`; stores the result in the bench's folder."""
-    kept = bench.kept(
-        f"randomised-{len(SEEDS)}-{of}-{len(tested)}",
-        lambda: after_randomising(bench, tested, SEEDS),
+def measure(unseen: OutOfFold, tested: Sequence[Case]) -> RandomisationScores:
+    """The cascade on `IMAGES` random images of `tested`; stores the result in the work folder."""
+    places = np.sort(np.random.default_rng(0).permutation(len(tested))[:IMAGES])
+    some = [tested[place] for place in places]
+    kept = unseen.kept(
+        f"randomised-{len(SEEDS)}-{len(tested)}-{len(some)}",
+        lambda: after_randomising(unseen, some, SEEDS),
     )
-    return randomisation_scores(kept, bench.lesions[[case.row for case in tested]])
+    return randomisation_scores(kept, unseen.lesions[[case.row for case in some]])
 
 
 def randomisation_scores(drawn: Similarities, lesions: np.ndarray) -> RandomisationScores:
@@ -73,10 +67,11 @@ def randomisation_scores(drawn: Similarities, lesions: np.ndarray) -> Randomisat
     methods = {}
     for name, by_part in drawn.items():
         parts = {
-            part: Similarity(*(known_mean(np.array(values[each]), lesions) for each in MEASURES))
+            part: {each: known_mean(np.array(values[each]), lesions) for each in MEASURES}
             for part, values in by_part.items()
         }
-        uppers = [own.rank.interval_95[1] for own in parts.values() if own.rank.interval_95 is not None]
+        intervals = [own["rank"].interval_95 for own in parts.values()]
+        uppers = [interval[1] for interval in intervals if interval is not None]
         methods[name] = OfMethod(parts, changes=bool(uppers) and max(uppers) < CHANGED)
     return RandomisationScores(len(lesions), len(SEEDS), CHANGED, methods)
 
@@ -130,37 +125,33 @@ def structural_similarity(one: np.ndarray, other: np.ndarray) -> float:
     return float(similar.mean())
 
 
-def after_randomising(bench: Bench, tested: Sequence[Case], seeds: Sequence[int]) -> Similarities:
+def after_randomising(unseen: OutOfFold, tested: Sequence[Case], seeds: Sequence[int]) -> Similarities:
     """Similarity to the trained member's map in the cascade: method -> part -> measure -> (images,).
 
     Measures, each the mean over `seeds`: "rank", Spearman's rank correlation; "size", its absolute
     value; "structure", the structural similarity. NaN if, with every seed, the map before or after is
     blank. All members must have parts of the same names.
     """
-    found: dict[str, dict[str, np.ndarray]] = {}
-    for index, member in enumerate(bench.members):
+    records = []
+    for index in sorted({case.member for case in tested}):
         places = [place for place, case in enumerate(tested) if case.member == index]
-        if not places:
-            continue
         own = [tested[place] for place in places]
         squares = torch.stack([case.square for case in own])
         labels = np.array([case.label for case in own])
-        for turn, seed in enumerate(seeds):
-            for part, changed in cascade(member, seed):
-                output = read_once(changed, squares)
-                said = bench.calibrated(output.logits.double().cpu().numpy(), 1)
-                drawn = maps_by_method(changed, squares, output, labels, said)
-                for name, maps in drawn.items():
-                    blank = np.full((len(seeds), len(tested), len(MEASURES)), np.nan)
-                    table = found.setdefault(name, {}).setdefault(part, blank)
+        for seed in seeds:
+            for part, changed in cascade(unseen.members[index], seed):
+                output, said = read_once(unseen, changed, squares)
+                for name, maps in maps_by_method(changed, squares, output, labels, said).items():
                     for place, case, heat in zip(places, own, maps, strict=True):
-                        table[turn, place] = similarity(case.maps[name], heat)
+                        records.append((name, part, place, *similarity(case.maps[name], heat)))
+    # the mean over seeds leaves out NaN
+    table = pd.DataFrame(records, columns=pd.Index(["method", "part", "place", *MEASURES]))
     return {
-        name: {
-            part: dict(zip(MEASURES, _mean_known(table).T.tolist(), strict=True))
-            for part, table in by_part.items()
+        str(method): {
+            str(part): dict(pd.DataFrame(rows.groupby("place").mean(numeric_only=True)).to_dict("list"))
+            for part, rows in of_method.groupby("part", sort=False)
         }
-        for name, by_part in found.items()
+        for method, of_method in table.groupby("method", sort=False)
     }
 
 
@@ -170,10 +161,3 @@ def similarity(one: np.ndarray, other: np.ndarray) -> tuple[float, float, float]
         return float("nan"), float("nan"), float("nan")
     rank = rank_correlation(torch.from_numpy(one), torch.from_numpy(other))
     return rank, abs(rank), structural_similarity(one, other)
-
-
-def _mean_known(values: np.ndarray) -> np.ndarray:
-    """Mean over the first axis without NaN; NaN where all values are NaN."""
-    known = ~np.isnan(values)
-    with np.errstate(invalid="ignore"):
-        return np.where(known, values, 0).sum(axis=0) / known.sum(axis=0)

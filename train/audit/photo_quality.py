@@ -5,7 +5,6 @@ detections on damaged images, are counted on other lesions than the limits were 
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,15 +12,8 @@ import pandas as pd
 
 from skin_app.photo.read import read_photo
 from skin_app.quality import CHECKS, NAMES, QualityLimits, judged, measurements
-from skin_app.result_files import replace_file
-from train.audit.bench import Bench, code_version
-from train.audit.changed_photos import (
-    answers,
-    balanced_accuracy,
-    balanced_accuracy_change,
-    right,
-    unchanged,
-)
+from train.audit.changed_photos import Change, read_changed
+from train.audit.out_of_fold import OutOfFold
 from train.data.damage import DAMAGE, GRADES, damage_photo
 from train.data.ham10000 import Dataset
 from train.scores.crossfit import held_out, stratified_parts
@@ -34,18 +26,15 @@ SCORED, SCORED_GRADES = 105, (1, 3, 5)  # of these, also answered by a network
 
 @dataclass(frozen=True)
 class Detection:
-    """`found`: damage -> grade -> finding (and "any") -> share of the `images` damaged.
-
-    Of the `sampled` images, only those without any finding before the damage are damaged.
-    """
+    """`found`: damage -> grade -> finding (and "any") -> share of the `images` damaged, which had no
+    finding before."""
 
     images: int
-    sampled: int
     found: dict[str, dict[str, dict[str, float]]]
 
 
 @dataclass(frozen=True)
-class Answers:
+class DamagedAnswers:
     """Prior-adjusted balanced accuracy, and its `change`: damage -> grade -> paired difference."""
 
     images: int
@@ -60,34 +49,35 @@ class QualityMeasured:
     checks: list[tuple[str, str, str]]
     limits: dict[str, Any]
     images: int
-    lesions: int
     without_lesion: float
     false_alarms: dict[str, Estimate]
     detection: Detection
-    answers: Answers
+    answers: DamagedAnswers
 
 
-def measured_images(data: Dataset, work: Path) -> pd.DataFrame:
+def measured_images(unseen: OutOfFold, data: Dataset) -> pd.DataFrame:
     """The measurements of every image of `data`, with image_id, label and lesion.
 
-    They take minutes, so they are stored in `work`, and reused for the same images and the same code.
+    They take minutes, so they are stored in the work folder.
     """
-    path = work / f"quality-{data.fingerprint[:12]}-{code_version()[:12]}.csv"
-    if not path.is_file():
+
+    def measured() -> dict[str, Any]:
         rows = [measurements(read_photo(image)) for image in data.table["path"]]
-        replace_file(path, pd.DataFrame(rows).to_csv(index=False))
+        return pd.DataFrame(rows).to_dict("list")
+
     names = data.table["image_id"].to_numpy()
-    return pd.read_csv(path).assign(image_id=names, label=data.labels, lesion=data.groups)
+    table = pd.DataFrame(unseen.kept("photo-quality", measured))
+    return table.assign(image_id=names, label=data.labels, lesion=data.groups)
 
 
-def fit_quality(measured: pd.DataFrame, input_size: int, rate: float = RATE) -> QualityLimits:
-    """Limits that give about `rate` of the images each finding, and the rates on other lesions.
+def fit_quality(measured: pd.DataFrame, input_size: int) -> QualityLimits:
+    """Limits that give about `RATE` of the images each finding, and the rates on other lesions.
 
     `measured`: from `measured_images`. All images of HAM10000 have one size, so the size limit is not a
     quantile but `input_size`, the side in pixels of the networks' input.
     """
-    alarms = crossfit_alarms(measured, input_size, rate)
-    return _limits(measured, input_size, rate).model_copy(
+    alarms = crossfit_alarms(measured, input_size, RATE)
+    return _limits(measured, input_size, RATE).model_copy(
         update={
             "measured_false_alarms": {name: float(found.mean()) for name, found in alarms.items()},
             "fitted_on": f"{len(measured)} HAM10000 images of {measured['lesion'].nunique()} lesions; "
@@ -125,39 +115,39 @@ def _findings(values: dict[str, float], limits: QualityLimits) -> set[str]:
     return found | {"any"} if found else found
 
 
-def measure(bench: Bench, data: Dataset, images: int = IMAGES, scored: int = SCORED) -> QualityMeasured:
+def measure(
+    unseen: OutOfFold, data: Dataset, images: int = IMAGES, scored: int = SCORED
+) -> QualityMeasured:
     """False alarms by finding, detections on damaged images, and the effect of damage on answers.
 
-    `data`: all of HAM10000, the same as for the bench. `images`: number of images to damage; `scored`:
+    `data`: all of HAM10000, the same as for `unseen`. `images`: number of images to damage; `scored`:
     how many of them a network also answers.
     """
-    measured = measured_images(data, bench.work)
-    input_size = max(member.config.size for member in bench.members)
-    limits = fit_quality(measured, input_size)
+    measured = measured_images(unseen, data)
+    limits = fit_quality(measured, unseen.input_size)
     lesions = measured["lesion"].to_numpy()
-    alarms = crossfit_alarms(measured, input_size, limits.false_alarm_rate)
+    alarms = crossfit_alarms(measured, unseen.input_size, RATE)
     return QualityMeasured(
         checks=[(check.name, check.measurement, check.side) for check in CHECKS],
         limits=limits.model_dump(),
         images=len(measured),
-        lesions=int(measured["lesion"].nunique()),
         without_lesion=float(measured["lesion share"].isna().mean()),
         false_alarms={name: mean_estimate(of, lesions) for name, of in alarms.items()},
-        detection=detection(bench, bench.sample(images), measured, input_size),
-        answers=damaged_answers(bench, bench.sample(scored)),
+        detection=detection(unseen, unseen.sample(images), measured),
+        answers=damaged_answers(unseen, unseen.sample(scored)),
     )
 
 
-def detection(bench: Bench, rows: np.ndarray, measured: pd.DataFrame, input_size: int) -> Detection:
+def detection(unseen: OutOfFold, rows: np.ndarray, measured: pd.DataFrame) -> Detection:
     """Damages the images of `rows` that have no finding; limits are fitted on other lesions."""
-    ids = bench.table["image_id"].to_numpy()[rows]
+    ids = unseen.table["image_id"].to_numpy()[rows]
     ours = measured["lesion"].isin(measured["lesion"][measured["image_id"].isin(ids)])
-    limits = _limits(measured.loc[~ours], input_size, RATE)
+    limits = _limits(measured.loc[~ours], unseen.input_size, RATE)
     values = measured.set_index("image_id")
     clean = [r for r, name in zip(rows, ids, strict=True) if not _findings(values.loc[name], limits)]
 
     def found() -> dict[str, Any]:
-        photos = [bench.photo(row) for row in clean]
+        photos = [unseen.photo(row) for row in clean]
         return {
             damage: {
                 str(grade): _shares_found(
@@ -171,46 +161,28 @@ def detection(bench: Bench, rows: np.ndarray, measured: pd.DataFrame, input_size
             for damage in DAMAGE
         }
 
-    return Detection(len(clean), len(rows), bench.kept(f"quality-detection-{len(rows)}", found))
+    return Detection(len(clean), unseen.kept(f"quality-detection-{len(rows)}", found))
 
 
 def _shares_found(findings: list[set[str]]) -> dict[str, float]:
     return {name: sum(name in own for own in findings) / len(findings) for name in (*NAMES, "any")}
 
 
-def damaged_answers(bench: Bench, rows: np.ndarray) -> Answers:
+def damaged_answers(unseen: OutOfFold, rows: np.ndarray) -> DamagedAnswers:
     """Balanced accuracy (prior-adjusted, 1 view) of undamaged images, and its change with damage."""
-    labels, lesions = bench.labels[rows], bench.lesions[rows]
-
-    def read() -> dict[str, Any]:
-        found = {"undamaged": answers(bench, rows, unchanged).tolist()}
-        for damage in DAMAGE:
-            for grade in SCORED_GRADES:
-                found[f"{damage} {grade}"] = answers(
-                    bench,
-                    rows,
-                    lambda photo, row, damage=damage, grade=grade: damage_photo(
-                        photo, damage, grade, row
-                    ),
-                ).tolist()
-        return found
-
-    kept = bench.kept(f"quality-answers-{len(rows)}", read)
-    correct = {
-        name: right(bench, rows, np.array(logits))["prior_adjusted"] for name, logits in kept.items()
+    changes: dict[str, Change] = {
+        f"{damage} {grade}": lambda photo, row, damage=damage, grade=grade: damage_photo(
+            photo, damage, grade, row
+        )
+        for damage in DAMAGE
+        for grade in SCORED_GRADES
     }
-    before = correct["undamaged"]
-    interval = balanced_accuracy_change(before, np.zeros_like(before), labels, lesions).interval_95
-    return Answers(
+    answers = read_changed(unseen, "quality-answers", rows, changes)
+    return DamagedAnswers(
         images=len(rows),
-        undamaged=Estimate(balanced_accuracy(before, labels), interval, len(rows)),
+        undamaged=answers.balanced_accuracy(),
         change={
-            damage: {
-                str(grade): balanced_accuracy_change(
-                    correct[f"{damage} {grade}"], before, labels, lesions
-                )
-                for grade in SCORED_GRADES
-            }
+            damage: {str(grade): answers.balanced_gain(f"{damage} {grade}") for grade in SCORED_GRADES}
             for damage in DAMAGE
         },
     )

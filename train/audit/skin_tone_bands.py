@@ -8,11 +8,11 @@ import pandas as pd
 
 from skin_app.diagnoses import MALIGNANT
 from skin_app.skin_tone import LEAST_YELLOW, TONES, ToneBands, angle_of, tone_band
-from train.audit.bench import Bench
-from train.audit.lesion import kept_survey
+from train.audit.lesion_masks import kept_survey
+from train.audit.out_of_fold import OutOfFold
 from train.data.ham10000 import Dataset
-from train.scores.intervals import Estimate, interval_95, mean_estimate
-from train.scores.metrics import SHARES, resampled_scores, weighted_scores
+from train.scores.intervals import Estimate, mean_estimate
+from train.scores.metrics import scores_by_rule
 
 # With 100 lesions the 95 % interval of a share is at most 10 points wide to each side.
 LEAST_LESIONS = 100
@@ -53,8 +53,6 @@ class ToneMeasured:
     """`bands`: see `skin_app.skin_tone.ToneBands`; `out_of_fold`: by band."""
 
     bands: dict[str, Any]
-    images: int
-    lesions: int
     no_skin: int
     bluer_than_grey: int
     darker_than_middle_grey: int
@@ -66,7 +64,7 @@ class ToneMeasured:
 
 
 def with_bands(survey: pd.DataFrame) -> pd.DataFrame:
-    """The survey of `train.audit.lesion` with the columns angle (degrees or NaN) and band."""
+    """The survey of `train.audit.lesion_masks` with the columns angle (degrees or NaN) and band."""
     angles = [
         None if np.isnan(lightness) else angle_of(lightness, yellow)
         for lightness, yellow in zip(survey["lightness"], survey["yellow"], strict=True)
@@ -75,9 +73,9 @@ def with_bands(survey: pd.DataFrame) -> pd.DataFrame:
     return survey.assign(angle=[np.nan if a is None else a for a in angles], band=bands)
 
 
-def fit_tone(bench: Bench, data: Dataset) -> ToneBands:
+def fit_tone(unseen: OutOfFold, data: Dataset) -> ToneBands:
     """Count images and lesions of `data` by band."""
-    table = with_bands(kept_survey(bench, data))
+    table = with_bands(kept_survey(unseen, data))
     lesions = table.groupby("band")["group"].nunique().to_dict()
     return ToneBands(
         images={band: int((table["band"] == band).sum()) for band in TONES},
@@ -88,16 +86,14 @@ def fit_tone(bench: Bench, data: Dataset) -> ToneBands:
     )
 
 
-def measure(bench: Bench, data: Dataset) -> ToneMeasured:
+def measure(unseen: OutOfFold, data: Dataset) -> ToneMeasured:
     """The bands of all images, how reproducible the angle is, and out-of-fold scores by band."""
-    table = with_bands(kept_survey(bench, data))
+    table = with_bands(kept_survey(unseen, data))
     known = table.dropna(subset="angle")
     band_of = table.set_index("image_id")["band"]
-    bands = band_of.loc[bench.table["image_id"]].to_numpy(str)
+    bands = band_of.loc[unseen.table["image_id"]].to_numpy(str)
     return ToneMeasured(
-        bands=fit_tone(bench, data).model_dump(),
-        images=len(table),
-        lesions=int(table["group"].nunique()),
+        bands=fit_tone(unseen, data).model_dump(),
         no_skin=int(table["lightness"].isna().sum()),
         bluer_than_grey=int((table["yellow"] < LEAST_YELLOW).sum()),
         darker_than_middle_grey=int((table["lightness"] < 50).sum()),
@@ -105,7 +101,7 @@ def measure(bench: Bench, data: Dataset) -> ToneMeasured:
         follows_lightness=float(known["angle"].corr(known["lightness"], method="spearman")),
         follows_yellow=float(known["angle"].corr(known["yellow"], method="spearman")),
         same_lesion=_same_lesion(table),
-        out_of_fold={band: _scores(bench, bands == band) for band in (*TONES, UNKNOWN)},
+        out_of_fold={band: _scores(unseen, bands == band) for band in (*TONES, UNKNOWN)},
     )
 
 
@@ -123,24 +119,15 @@ def _same_lesion(table: pd.DataFrame) -> SameLesion:
     )
 
 
-def _scores(bench: Bench, own: np.ndarray) -> OfBand:
+def _scores(unseen: OutOfFold, own: np.ndarray) -> OfBand:
     """The scores of one band; `own`: (images,) bool, its images."""
-    labels, lesions = bench.labels[own], bench.lesions[own]
+    labels, lesions = unseen.labels[own], unseen.lesions[own]
     count = len(np.unique(lesions))
-    scores = None
+    measured = None
     if count >= LEAST_LESIONS:
-        probabilities = bench.calibrated(bench.logits[VIEWS][own], VIEWS)
-        rules = {"calibrated": probabilities, "prior_adjusted": bench.prior_adjusted(probabilities)}
-        once = np.ones((1, len(labels)))
-        values = {rule: weighted_scores(p, labels, once) for rule, p in rules.items()}
-        drawn = {rule: resampled_scores(p, labels, lesions) for rule, p in rules.items()}
-        scores = {
-            name: Estimate(
-                None if np.isnan(value := float(values[rule][name][0])) else value,
-                interval_95(drawn[rule][name], count if name in SHARES else 0),
-                len(labels),
-            )
-            for name, rule in SCORES.items()
-        }
+        calibrated = unseen.calibrated(unseen.logits[VIEWS][own], VIEWS)
+        rules = {"calibrated": calibrated, "prior_adjusted": unseen.prior_adjusted(calibrated)}
+        found = scores_by_rule(rules, labels, lesions)
+        measured = {name: found[rule].estimate(name) for name, rule in SCORES.items()}
     malignant = int(np.array(MALIGNANT)[labels].sum())
-    return OfBand(len(labels), count, len(np.unique(labels)), malignant, scores)
+    return OfBand(len(labels), count, len(np.unique(labels)), malignant, measured)

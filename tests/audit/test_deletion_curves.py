@@ -9,7 +9,8 @@ import torch
 from sklearn.metrics import auc
 from torch import Tensor
 
-from train.audit.deletion import area, blurred, curve_scores, curves, importance_order, same_map
+from train.audit.deletion_curves import area, blurred, curve_scores, curves, importance_order
+from train.audit.explanations import same_map
 from train.explain.maps import CENTRE, OURS, RANDOM, centre_gaussian, random_map
 
 SIZE, PLACES = 40, 5
@@ -36,16 +37,6 @@ def sees_the_truth(square: Tensor) -> Any:
     return probability
 
 
-def test_areas_of_a_network_that_always_says_the_same_are_what_it_says() -> None:
-    def constant(images: Tensor) -> np.ndarray:
-        return np.full(len(images), 0.37)
-
-    found = curves(constant, noise(0), {"truth": truth_map(), RANDOM: random_map(5, 5, 0)})
-    for both in found.values():
-        assert area(both.deletion) == pytest.approx(0.37)
-        assert area(both.insertion) == pytest.approx(0.37)
-
-
 def test_the_true_map_beats_random_and_centre_and_its_opposite_loses() -> None:
     square = noise(1)
     maps = {
@@ -55,8 +46,7 @@ def test_the_true_map_beats_random_and_centre_and_its_opposite_loses() -> None:
         RANDOM: random_map(PLACES, PLACES, 3),
     }
     found = curves(sees_the_truth(square), square, maps)
-    deletion = {name: area(both.deletion) for name, both in found.items()}
-    insertion = {name: area(both.insertion) for name, both in found.items()}
+    deletion, insertion = ({name: area(both[k]) for name, both in found.items()} for k in (0, 1))
     for other in (RANDOM, CENTRE, "opposite"):
         assert deletion["truth"] < deletion[other] - 0.1
         assert insertion["truth"] > insertion[other] + 0.1
@@ -72,10 +62,9 @@ def test_both_curves_start_and_end_at_the_image_and_its_blurred_copy() -> None:
         seen.append(images)
         return images.mean(dim=(1, 2, 3)).double().numpy()
 
-    both = curves(brightness, square, {"truth": truth_map()}, steps=4)["truth"]
+    deletion, insertion = curves(brightness, square, {"truth": truth_map()}, steps=4)["truth"]
     ends = [float(square.mean()), float(blurred(square).mean())]
-    assert [both.deletion[0], both.deletion[-1]] == pytest.approx(ends)
-    assert [both.insertion[-1], both.insertion[0]] == pytest.approx(ends)
+    assert [deletion[[0, -1]], insertion[[-1, 0]]] == [pytest.approx(ends)] * 2
     for step, image in enumerate(seen[1][:3], start=1):  # what deletion takes away is the blurred copy
         gone = (image != square).any(dim=0)
         assert float(gone.double().mean()) == pytest.approx(step / 4, abs=0.01)
@@ -83,17 +72,13 @@ def test_both_curves_start_and_end_at_the_image_and_its_blurred_copy() -> None:
 
 
 def test_blurring_keeps_colours_and_loses_structure_like_opencv() -> None:
-    square = noise(3)
-    sigma = SIZE / 8
-    library = cv2.GaussianBlur(
-        square.permute(1, 2, 0).numpy(), (41, 41), sigma, borderType=cv2.BORDER_REFLECT
-    )
-    assert np.abs(blurred(square).permute(1, 2, 0).numpy() - library).max() < 1e-3
+    square = noise(3).permute(1, 2, 0).numpy()
+    library = cv2.GaussianBlur(square, (41, 41), SIZE / 8, borderType=cv2.BORDER_REFLECT)
+    assert np.abs(blurred(noise(3)).permute(1, 2, 0).numpy() - library).max() < 1e-3
 
 
 def test_equal_places_are_ordered_by_the_ties_not_by_the_rows() -> None:
-    heat = np.array([[0.0, 0.0], [1.0, 0.0]])
-    ties = np.array([[0.1, 0.3], [0.0, 0.2]])
+    heat, ties = np.array([[0.0, 0.0], [1.0, 0.0]]), np.array([[0.1, 0.3], [0.0, 0.2]])
     assert importance_order(heat, ties).tolist() == [2, 1, 3, 0]
 
 
@@ -117,21 +102,21 @@ def test_maps_that_are_the_same_but_for_scale_and_offset_share_their_curves() ->
     assert not same_map(one, one.round(2))
 
 
-def test_our_map_is_compared_with_each_control_on_the_same_images() -> None:
+@pytest.mark.parametrize("advantage", [0.1, 0])
+def test_our_map_is_compared_with_each_control_on_the_same_images(advantage: float) -> None:
     falling = np.linspace(0.9, 0.1, 5)
-    generator = np.random.default_rng(0)
-
-    def image(advantage: float) -> dict[str, list[list[float]]]:
-        shift = advantage + 0.01 * generator.normal()
-        level = (0.3 * generator.normal() + falling).tolist()
-        ours = [(falling - shift).tolist(), (falling[::-1] + shift).tolist()]
-        return {OURS: ours, RANDOM: [falling.tolist(), falling[::-1].tolist()], CENTRE: [level, level]}
-
-    lesions = np.array([f"lesion {i}" for i in range(30)])
-    ahead = curve_scores([image(0.1) for _ in lesions], lesions).ours_less[RANDOM]
-    assert ahead["deletion"].value == pytest.approx(-0.1, abs=0.01)
-    assert ahead["insertion"].value == pytest.approx(0.1, abs=0.01)
-    assert ahead["insertion less deletion"].value == pytest.approx(0.2, abs=0.02)
-    level = curve_scores([image(0.0) for _ in lesions], lesions).ours_less[RANDOM]["insertion"]
-    assert level.interval_95 is not None
-    assert level.interval_95[0] < 0 < level.interval_95[1]
+    both = np.stack([falling, falling[::-1]])
+    random = np.random.default_rng(0)
+    shift = advantage + 0.01 * random.normal(size=(30, 1, 1))
+    level = 0.3 * random.normal(size=(30, 1, 1)) + falling
+    maps = {
+        OURS: both + shift * np.array([[-1], [1]]),
+        RANDOM: np.stack([both] * 30),
+        CENTRE: np.concatenate([level, level], axis=1),
+    }
+    found = curve_scores(maps, np.arange(30)).ours_less[RANDOM]
+    assert found["deletion"].value == pytest.approx(-advantage, abs=0.01)
+    assert found["insertion"].value == pytest.approx(advantage, abs=0.01)
+    assert found["insertion less deletion"].value == pytest.approx(2 * advantage, abs=0.02)
+    assert found["insertion"].interval_95 is not None
+    assert (found["insertion"].interval_95[0] > 0) == (advantage > 0)

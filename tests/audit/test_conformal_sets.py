@@ -1,4 +1,4 @@
-from dataclasses import replace
+"""Conformal sets: their thresholds, and their coverage of other lesions."""
 
 import numpy as np
 import pandas as pd
@@ -6,16 +6,12 @@ import pytest
 from mapie.classification import SplitConformalClassifier
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.metrics import roc_curve
 
-from skin_app.calibration import malignant_probability
 from skin_app.diagnoses import CODES
-from skin_app.operating_points import SetThresholds, prediction_set
+from skin_app.operating_points import prediction_set
 from tests.predictions import crossfit_predictions, made, uncalibrated
-from train.audit import conformal
-from train.audit.conformal import crossfit_sets, fit_sets, kept_share_threshold
-from train.audit.operating import crossfit_calls, fit_points, fit_threshold, is_malignant
-from train.data.ham10000 import DataError
+from train.audit import conformal_sets
+from train.audit.conformal_sets import crossfit_sets, fit_sets, kept_share_threshold
 from train.scores.crossfit import Crossfit
 
 
@@ -65,12 +61,6 @@ def test_the_threshold_is_the_conformal_rank() -> None:
     assert kept_share_threshold(np.array([]), 0.9) == 0
 
 
-def test_a_larger_coverage_gives_larger_sets(crossfits: tuple[Crossfit, ...]) -> None:
-    smaller, larger = (crossfit_sets(crossfits, coverage) for coverage in (0.9, 0.95))
-    assert (larger >= smaller).all()
-    assert larger.sum() > smaller.sum()
-
-
 def test_coverage_is_near_nominal_and_reported_by_group(crossfits: tuple[Crossfit, ...]) -> None:
     labels, lesions = crossfits[0].labels, crossfits[0].lesions
     images = pd.DataFrame(
@@ -81,7 +71,7 @@ def test_coverage_is_near_nominal_and_reported_by_group(crossfits: tuple[Crossfi
             "localization": "back",
         }
     )
-    found = conformal.measure(crossfits, images)["0.9"]
+    found = conformal_sets.measure(crossfits, images)["0.9"]
     assert found.coverage.value == pytest.approx(0.9, abs=0.02)
     assert found.coverage.interval_95 is not None
     low, high = found.coverage.interval_95
@@ -93,6 +83,9 @@ def test_coverage_is_near_nominal_and_reported_by_group(crossfits: tuple[Crossfi
     expected = sets[:, labels == 4, 4].mean()
     assert found.groups["diagnosis"]["mel"].coverage.value == pytest.approx(expected)
     assert found.mean_size.value == pytest.approx(sets.sum(axis=2).mean())
+    larger = crossfit_sets(crossfits, 0.95)
+    assert (larger >= sets).all()
+    assert larger.sum() > sets.sum()
 
 
 def test_a_class_with_too_few_images_is_always_in_the_set_and_named() -> None:
@@ -103,52 +96,5 @@ def test_a_class_with_too_few_images_is_always_in_the_set_and_named() -> None:
     images = pd.DataFrame(
         {"dx": np.array(CODES)[labels[keep]], "sex": "male", "age": 50.0, "localization": "back"}
     )
-    assert conformal.measure(small, images)["0.95"].always_in == ["df"]
+    assert conformal_sets.measure(small, images)["0.95"].always_in == ["df"]
     assert crossfit_sets(small, 0.95)[:, :, 3].all()
-
-
-def test_the_operating_point_is_the_one_of_the_roc_curve() -> None:
-    """The highest threshold of the curve that keeps the conformal share of the malignant images."""
-    logits, labels, _ = made(1500)
-    probabilities = softmax(logits, axis=1)
-    malignant = is_malignant(labels)
-    scores = malignant_probability(probabilities)
-    _, sensitivities, thresholds = roc_curve(malignant, scores, drop_intermediate=False)
-    for target in (0.9, 0.95, 0.98):
-        found = fit_threshold(probabilities, labels, target)
-        share = target * (1 + 1 / malignant.sum())
-        assert found == thresholds[sensitivities >= share - 1e-12].max()
-    rising = [fit_threshold(probabilities, labels, target) for target in (0.98, 0.95, 0.9)]
-    assert rising == sorted(rising)
-
-
-def test_points_reach_their_sensitivity_on_other_lesions(crossfits: tuple[Crossfit, ...]) -> None:
-    points = fit_points(crossfits, crossfits[0].own)
-    for stored in points:
-        assert stored.sensitivity == pytest.approx(stored.target_sensitivity, abs=0.02)
-        low, high = stored.specificity_interval
-        assert low < stored.specificity < high
-    called = crossfit_calls(crossfits, 0.9)
-    malignant = is_malignant(crossfits[0].labels)
-    assert points[0].sensitivity == pytest.approx(called[:, malignant].mean())
-    assert points[0].specificity == pytest.approx(1 - called[:, ~malignant].mean())
-
-
-def test_points_need_malignant_and_benign_images(crossfits: tuple[Crossfit, ...]) -> None:
-    for label, missing in ((5, "malignant"), (4, "benign")):
-        alike = replace(crossfits[0], labels=np.full(1000, label))
-        with pytest.raises(DataError, match=f"needs {missing} images"):
-            fit_points([alike], alike.own)
-
-
-def test_thresholds_of_other_lesions_are_all_that_a_set_needs() -> None:
-    """Coverage of new images, over many draws, is at least nominal and at most 1 / (n + 1) above."""
-    random = np.random.default_rng(0)
-    covered = []
-    for _ in range(2000):
-        own = np.full((20, 7), 1 / 7)
-        own[:, 4] = random.random(20)
-        thresholds = fit_sets(own[:19], np.full(19, 4), 0.9)
-        assert isinstance(thresholds, SetThresholds)
-        covered.append(prediction_set(own[19:], thresholds)[0, 4])
-    assert 0.885 < np.mean(covered) < 0.965

@@ -7,7 +7,7 @@ scored on it.
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib.metadata import distributions
@@ -19,26 +19,27 @@ import pandas as pd
 import torch
 
 from skin_app.calibration import calibrated, prior_adjusted
-from skin_app.ensemble import MemberAnswer, MemberGroup, input_square
+from skin_app.ensemble import MemberAnswer, MemberGroup
 from skin_app.hardware import best_device
-from skin_app.heatmap import against_the_others, attributions, averaged_over_members
 from skin_app.network import Member
 from skin_app.photo.read import Photo, read_photo
 from skin_app.result_files import replace_file
 from skin_app.weights.evaluation import FILE as OUT_OF_FOLD
 from skin_app.weights.folder import WeightsFolder
 from train.data.ham10000 import DataError, Dataset
-from train.scores.crossfit import Crossfit, stratified_parts
+from train.scores.crossfit import Crossfit, held_out, stratified_parts
 from train.scores.evidence import logits_by_run, unseen_members, weights_evidence
+from train.scores.intervals import Estimate, mean_estimate
 
 REPEATS = 5
+CHUNK = 16  # photos in memory at a time
 MEMBER_FILES = ("model.safetensors", "config.json")
 ROOT = Path(__file__).parents[2]
 Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
-class Bench:
+class OutOfFold:
     """The weights, their members on the best device, and the images that some members had not seen.
 
     `table`: one row per image: image_id, dx, dx_type, age, sex, localization, lesion, fold, member
@@ -56,7 +57,7 @@ class Bench:
     by_run: dict[int, np.ndarray] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, weights: WeightsFolder, data: Dataset, work: Path) -> "Bench":
+    def open(cls, weights: WeightsFolder, data: Dataset, work: Path) -> "OutOfFold":
         """Join the weights' out-of-fold predictions with the images of `data`.
 
         Raises `DataError` when the weights were not trained on `data`.
@@ -121,7 +122,7 @@ class Bench:
         return tuple(MemberGroup([member]) for member in self.members)
 
     @cached_property
-    def unseen(self) -> np.ndarray:
+    def answering(self) -> np.ndarray:
         """(images, runs) indices of the members that had not seen each image, one from each run."""
         firsts = np.arange(self.runs) * self._members_of_a_run
         return self.table["member"].to_numpy()[:, None] + firsts
@@ -129,7 +130,7 @@ class Bench:
     def held_out_of(self, member: int) -> tuple[np.ndarray, int]:
         """Which images this member had not seen, (images,) bool; and the index of its run."""
         run = member // self._members_of_a_run
-        return self.unseen[:, run] == member, run
+        return self.answering[:, run] == member, run
 
     @property
     def runs(self) -> int:
@@ -139,6 +140,11 @@ class Bench:
     @property
     def _members_of_a_run(self) -> int:
         return len(self.members) // self.runs
+
+    @property
+    def input_size(self) -> int:
+        """The longest side in pixels of the members' input."""
+        return max(member.config.size for member in self.members)
 
     @property
     def answered_by(self) -> str:
@@ -153,16 +159,18 @@ class Bench:
         """The image of one row of `table`."""
         return read_photo(str(self.table["path"].iloc[row]))
 
+    def chunks(self, rows: np.ndarray) -> Iterator[tuple[np.ndarray, list[Photo]]]:
+        """`rows` with their photos, `CHUNK` at a time."""
+        for start in range(0, len(rows), CHUNK):
+            chunk = rows[start : start + CHUNK]
+            yield chunk, [self.photo(int(row)) for row in chunk]
+
     def sample(self, count: int, seed: int = 0) -> np.ndarray:
         """About `count` rows, as evenly over the diagnoses as the data allows, one image per lesion."""
-        order = np.random.default_rng(seed).permutation(len(self.table))
-        _, first = np.unique(self.lesions[order], return_index=True)
-        rows = order[np.sort(first)]
-        of_class = [rows[self.labels[rows] == k] for k in range(7)]
-        chosen: list[int] = []
-        for place in range(max(map(len, of_class))):
-            chosen += [int(own[place]) for own in of_class if place < len(own)]
-        return np.sort(np.array(chosen[:count]))
+        rows = _one_of_each(self.lesions, seed)
+        labels = pd.Series(self.labels[rows])
+        place = labels.groupby(labels).cumcount()  # among the rows of the same diagnosis
+        return np.sort(rows[np.lexsort((labels, place))][:count])
 
     def read(self, rows: np.ndarray, photos: Sequence[Photo], views: int = 1) -> list[MemberAnswer]:
         """Answers to one photo for each of `rows`, by the members that had not seen that image.
@@ -176,33 +184,16 @@ class Bench:
             (found,) = reader.read(inputs, best_device())
             return list(zip(found.by_view, found.embedding, strict=True))
 
-        found = [_by_member(members, answers) for members in self.unseen[rows].T]
+        found = [by_member(members, answers) for members in self.answering[rows].T]
         return [MemberAnswer(*map(torch.stack, zip(*of_run, strict=True))) for of_run in found]
 
-    def read_logits(self, rows: np.ndarray, photos: Sequence[Photo], views: int = 1) -> np.ndarray:
-        """The logits from `read`, averaged over views and runs: (photos, 7)."""
-        answers = self.read(rows, photos, views)
-        return np.mean([answer.logits.double().numpy() for answer in answers], axis=0)
+    def read_logits(self, rows: np.ndarray, photos: Sequence[Photo]) -> np.ndarray:
+        """The logits from `read` for 1 view, averaged over runs: (photos, 7)."""
+        return np.mean([a.logits.double().numpy() for a in self.read(rows, photos)], axis=0)
 
-    def explain(
-        self, rows: np.ndarray, photos: Sequence[Photo], probabilities: np.ndarray
-    ) -> np.ndarray:
-        """The positive map of each photo's first diagnosis, (photos, rows, columns).
-
-        `probabilities`: (photos, 7) calibrated. Uses the same members as `read`, and averages over runs
-        as the page averages over members.
-        """
-        shares = torch.from_numpy(probabilities).float()
-        scores = against_the_others(shares.argmax(dim=1), shares)
-
-        def maps(index: int, places: np.ndarray) -> list[torch.Tensor]:
-            member, device = self.members[index], best_device()
-            squares = torch.stack([input_square(photos[place], member.config) for place in places])
-            signed = attributions(member, squares.to(device), scores[places].to(device))
-            return list(signed.float().cpu())
-
-        signed = [torch.stack(_by_member(members, maps)) for members in self.unseen[rows].T]
-        return averaged_over_members(signed)[:, 0].double().clamp(min=0).numpy()
+    def mean(self, values: np.ndarray, rows: np.ndarray) -> Estimate:
+        """Mean of the values of the images `rows`; leaves out NaN, and `images` counts what is left."""
+        return known_mean(values, self.lesions[rows])
 
     def calibrated(self, logits: np.ndarray, views: int) -> np.ndarray:
         """Probabilities (images, 7) under the calibration of the weights."""
@@ -253,12 +244,30 @@ def random_lesions(lesions: np.ndarray, count: int, seed: int) -> np.ndarray:
     Images are shuffled and the first of each lesion is taken, so lesions with several images are more
     likely to be drawn.
     """
+    return np.sort(_one_of_each(lesions, seed)[:count])
+
+
+def _one_of_each(lesions: np.ndarray, seed: int) -> np.ndarray:
     order = np.random.default_rng(seed).permutation(len(lesions))
     _, first = np.unique(lesions[order], return_index=True)
-    return np.sort(order[np.sort(first)[:count]])
+    return order[np.sort(first)]
 
 
-def _by_member(members: np.ndarray, answers: Callable[[int, np.ndarray], list[Found]]) -> list[Found]:
+def crossfit_quantile(values: np.ndarray, parts: np.ndarray, share: float) -> np.ndarray:
+    """(images,) the quantile `share` of the values of the parts to which the image does not belong."""
+    found = np.zeros(len(values))
+    for fit, apply in held_out(parts):
+        found[apply] = np.quantile(values[fit], share)
+    return found
+
+
+def known_mean(values: np.ndarray, lesions: np.ndarray) -> Estimate:
+    """`mean_estimate` of the (images,) values that are not NaN; `images` counts only these."""
+    known = ~np.isnan(values)
+    return mean_estimate(values[known], lesions[known])
+
+
+def by_member(members: np.ndarray, answers: Callable[[int, np.ndarray], list[Found]]) -> list[Found]:
     """The result for each photo, from the member that `members`, (photos,) indices, names for it.
 
     `answers(member, places)` returns one result for each of the photos at `places`.

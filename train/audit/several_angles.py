@@ -9,7 +9,6 @@ import json
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -26,8 +25,8 @@ SCORES = ("accuracy", "balanced_accuracy", "malignant_auc", "negative_log_likeli
 class Gain:
     """Scores of lesions with two photos or more, by score.
 
-    `one_photo`: single photos, each weighted by 1 / number of photos of its lesion; `average`: the
-    average over all photos of a lesion; `difference`: `average` minus `one_photo`, paired.
+    `one_photo`: single photos; `average`: the average over all photos of their lesion; `difference`:
+    `average` minus `one_photo`, paired. Each photo has the weight 1 / number of photos of its lesion.
     """
 
     lesions: int
@@ -35,27 +34,6 @@ class Gain:
     one_photo: dict[str, float]
     average: dict[str, float]
     difference: dict[str, Estimate]
-
-
-class _Side(NamedTuple):
-    """Answers to score: (answers, 7), and their labels, lesions and weights, each (answers,)."""
-
-    probabilities: np.ndarray
-    labels: np.ndarray
-    lesions: np.ndarray
-    shares: np.ndarray
-
-    def scores(self) -> dict[str, float]:
-        measured = weighted_scores(self.probabilities, self.labels, self.shares[None])
-        return {score: float(measured[score][0]) for score in SCORES}
-
-    def resampled(self, among: np.ndarray, resamples: int) -> dict[str, np.ndarray]:
-        """Each score in bootstraps over the lesions `among`; the draws are the same for every side."""
-        pieces = [
-            weighted_scores(self.probabilities, self.labels, weights * self.shares)
-            for weights in lesion_draws(self.lesions, among, resamples)
-        ]
-        return {score: np.concatenate([piece[score] for piece in pieces]) for score in SCORES}
 
 
 def measure(weights: Path, views: int = 8) -> Gain:
@@ -75,25 +53,26 @@ def gain_of_averaging(
     """`probabilities`: (images, 7) calibrated; `labels`, `lesions`: (images,), one label per lesion."""
     names, inverse, counts = np.unique(lesions, return_inverse=True, return_counts=True)
     several, among = counts[inverse] >= 2, names[counts >= 2]
-    single = _Side(
-        probabilities[several], labels[several], lesions[several], 1 / counts[inverse][several]
+    labels, lesions, weights = labels[several], lesions[several], 1 / counts[inverse][several]
+    joint = {name: joint_probabilities(probabilities[several][lesions == name]) for name in among}
+    sides = (np.stack([joint[name] for name in lesions]), probabilities[several])
+
+    def scored(drawn: np.ndarray) -> list[dict[str, np.ndarray]]:
+        return [weighted_scores(own, labels, drawn * weights) for own in sides]
+
+    average, one = (
+        {score: float(own[score][0]) for score in SCORES} for own in scored(np.ones((1, len(labels))))
     )
-    joint = _Side(
-        np.stack([joint_probabilities(probabilities[lesions == name]) for name in among]),
-        np.array([labels[lesions == name][0] for name in among]),
-        among,
-        np.ones(len(among)),
-    )
-    one, average = single.scores(), joint.scores()
-    drawn = [side.resampled(among, resamples) for side in (joint, single)]
-    images = int(several.sum())
+    draws = [scored(drawn) for drawn in lesion_draws(lesions, among, resamples)]
     difference = {
         score: Estimate(
-            average[score] - one[score], percentiles_95(drawn[0][score] - drawn[1][score]), images
+            average[score] - one[score],
+            percentiles_95(np.concatenate([joint[score] - single[score] for joint, single in draws])),
+            len(labels),
         )
         for score in SCORES
     }
-    return Gain(len(among), images, one, average, difference)
+    return Gain(len(among), len(labels), one, average, difference)
 
 
 if __name__ == "__main__":

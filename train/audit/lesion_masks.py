@@ -12,11 +12,11 @@ import torch
 from scipy import ndimage
 
 from skin_app.diagnoses import CODES
-from skin_app.lesion import field_of_view, lesion_mask, standard_square
+from skin_app.lesion import lesion_mask, see, standard_square
 from skin_app.photo.read import Photo, read_photo
 from skin_app.skin_tone import skin_colour
 from skin_app.views import VIEWS, turn, turn_back
-from train.audit.bench import Bench
+from train.audit.out_of_fold import OutOfFold
 from train.data.drawings import PIGMENT, Pattern, draw_lesion, lesion_outline
 from train.data.ham10000 import Dataset
 from train.scores.intervals import Estimate, mean_estimate
@@ -25,15 +25,6 @@ DRAWINGS = 25  # of each pattern
 DRAWN = (270, 360)  # height and width of HAM10000's images as published here
 STABLE = 210  # photographs that are rotated and blurred
 BLUR = 1.0  # standard deviation in pixels of the 256-pixel square
-
-
-@dataclass(frozen=True)
-class OnDrawings:
-    """Intersection over union with the true outline."""
-
-    drawings: int
-    mean_iou: float
-    least: float
 
 
 @dataclass(frozen=True)
@@ -46,33 +37,27 @@ class OfClass:
 
 
 @dataclass(frozen=True)
-class Overlaps:
-    """Intersection over union of the masks before and after a change."""
-
-    mean_iou: float
-    lowest_5_percent: float
-
-
-@dataclass(frozen=True)
-class Stability:
-    """On `images` photographs with a mask: after rotation and mirroring, and after a slight blur."""
-
-    images: int
-    left_out_without_mask: int
-    turned: Overlaps
-    blurred: Overlaps
-
-
-@dataclass(frozen=True)
 class MaskMeasured:
-    """`drawings`: by pattern; `by_class`: by diagnosis."""
+    """`drawings`: pattern -> overlap with the true outline, of `of_each_pattern` drawings.
+
+    `by_class`: by diagnosis. `stability`: overlap of the masks of `stable_images` photographs with
+    those of the same photographs "turned" and mirrored, and slightly "blurred".
+    """
 
     images: int
-    drawings: dict[str, OnDrawings]
+    of_each_pattern: int
+    drawings: dict[str, dict[str, float]]
     empty: Estimate
     cut_by_border: Estimate
     by_class: dict[str, OfClass]
-    stability: Stability
+    stable_images: int
+    stability: dict[str, dict[str, float]]
+
+
+def on_square(mask: np.ndarray) -> np.ndarray:
+    """(SIDE, SIDE) bool: `mask`, (height, width) bool, on the square that the networks see."""
+    white = Photo(np.repeat(mask[..., None] * np.uint8(255), 3, axis=2))
+    return standard_square(white)[..., 0] >= 128
 
 
 def overlap(first: np.ndarray, second: np.ndarray) -> float:
@@ -86,33 +71,46 @@ def survey(data: Dataset) -> pd.DataFrame:
     lightness and yellow (L* and b* of the skin, NaN if too little skin is visible)."""
     rows = []
     for path in data.table["path"]:
-        square = standard_square(read_photo(str(path)))
-        view, mask = field_of_view(square), lesion_mask(square)
-        lightness, yellow = skin_colour(square, mask, view) or (float("nan"), float("nan"))
-        rows.append(
-            (float(mask.sum() / view.sum()) if view.any() else 0.0, _cut(mask), lightness, yellow)
-        )
+        square, view, mask = see(read_photo(str(path)))
+        area = float(mask.sum() / view.sum()) if view.any() else 0.0
+        cut = bool(mask[[0, -1]].any() or mask[:, [0, -1]].any())
+        rows.append((area, cut, *(skin_colour(square, mask, view) or (np.nan, np.nan))))
     measured = pd.DataFrame(rows, columns=["area", "cut", "lightness", "yellow"])
     return pd.concat([data.table[["image_id", "dx", "group"]].reset_index(drop=True), measured], axis=1)
 
 
-def kept_survey(bench: Bench, data: Dataset) -> pd.DataFrame:
-    """`survey` of all images, stored in the bench's work folder."""
-    return pd.DataFrame(bench.kept("lesion-survey", lambda: survey(data).to_dict("list")))
+def kept_survey(unseen: OutOfFold, data: Dataset) -> pd.DataFrame:
+    """`survey` of all images, stored in the work folder."""
+    return pd.DataFrame(unseen.kept("lesion-survey", lambda: survey(data).to_dict("list")))
 
 
-def measure(bench: Bench, data: Dataset) -> MaskMeasured:
+def measure(unseen: OutOfFold, data: Dataset) -> MaskMeasured:
     """IoU on drawings; plausibility of masks on all images of `data`; stability on a sample."""
-    table = kept_survey(bench, data)
+    table = kept_survey(unseen, data)
     groups, area = table["group"].to_numpy(str), table["area"].to_numpy()
     empty, cut = area == 0, table["cut"].to_numpy(bool)
+    on_drawings = {
+        pattern: [_drawing_overlap(seed, pattern) for seed in range(DRAWINGS)] for pattern in PIGMENT
+    }
+    stable = unseen.kept("lesion-stability", lambda: _stability(unseen, unseen.sample(STABLE)))
     return MaskMeasured(
         images=len(table),
-        drawings={pattern: _on_drawings(pattern) for pattern in PIGMENT},
+        of_each_pattern=DRAWINGS,
+        drawings={
+            pattern: {"mean_iou": float(np.mean(values)), "least": min(values)}
+            for pattern, values in on_drawings.items()
+        },
         empty=mean_estimate(empty, groups),
         cut_by_border=mean_estimate(cut[~empty], groups[~empty]),
         by_class={code: _of_class(area[table["dx"] == code]) for code in CODES},
-        stability=_stability(bench),
+        stable_images=len(stable["turned"]),
+        stability={
+            change: {
+                "mean_iou": float(np.mean(values)),
+                "lowest_5_percent": float(np.quantile(values, 0.05)),
+            }
+            for change, values in stable.items()
+        },
     )
 
 
@@ -125,44 +123,22 @@ def _of_class(areas: np.ndarray) -> OfClass:
     )
 
 
-def _cut(mask: np.ndarray) -> bool:
-    return bool(mask[[0, -1]].any() or mask[:, [0, -1]].any())
-
-
-def _on_drawings(pattern: Pattern) -> OnDrawings:
-    values = [_drawing_overlap(seed, pattern) for seed in range(DRAWINGS)]
-    return OnDrawings(DRAWINGS, float(np.mean(values)), min(values))
-
-
 def _drawing_overlap(seed: int, pattern: Pattern) -> float:
-    inside = lesion_outline(seed, pattern, *DRAWN)[..., None] * np.uint8(255)
-    true = standard_square(Photo(np.repeat(inside, 3, axis=2)))[..., 0] >= 128
-    return overlap(lesion_mask(standard_square(Photo(draw_lesion(seed, pattern, *DRAWN)))), true)
+    found = lesion_mask(standard_square(Photo(draw_lesion(seed, pattern, *DRAWN))))
+    return overlap(found, on_square(lesion_outline(seed, pattern, *DRAWN)))
 
 
-def _stability(bench: Bench) -> Stability:
-    rows = bench.sample(STABLE)
-    kept = bench.kept("lesion-stability", lambda: _overlaps(bench, rows))
-    turned, blurred = (
-        Overlaps(float(np.mean(kept[name])), float(np.quantile(kept[name], 0.05)))
-        for name in ("turned", "blurred")
-    )
-    images = len(kept["turned"])
-    return Stability(images, len(rows) - images, turned, blurred)
-
-
-def _overlaps(bench: Bench, rows: np.ndarray) -> dict[str, list[float]]:
+def _stability(unseen: OutOfFold, rows: np.ndarray) -> dict[str, list[float]]:
     """Overlap of each mask with those of the rotated and of the slightly blurred photograph."""
     found: dict[str, list[float]] = {"turned": [], "blurred": []}
     for row in rows:
-        square = standard_square(bench.photo(row))
+        square = standard_square(unseen.photo(row))
         mask = lesion_mask(square)
-        if not mask.any():
-            continue
-        turned = [overlap(mask, _turned_mask(square, view)) for view in range(1, VIEWS)]
-        found["turned"].append(float(np.mean(turned)))
-        soft = np.round(ndimage.gaussian_filter(square.astype(np.float32), (BLUR, BLUR, 0)))
-        found["blurred"].append(overlap(mask, lesion_mask(soft.astype(np.uint8))))
+        if mask.any():
+            turned = [overlap(mask, _turned_mask(square, view)) for view in range(1, VIEWS)]
+            found["turned"].append(float(np.mean(turned)))
+            soft = np.round(ndimage.gaussian_filter(square.astype(np.float32), (BLUR, BLUR, 0)))
+            found["blurred"].append(overlap(mask, lesion_mask(soft.astype(np.uint8))))
     return found
 
 

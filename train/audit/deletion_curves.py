@@ -9,7 +9,7 @@ would react.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,14 +18,13 @@ from torch import Tensor
 
 from skin_app.ensemble import read_batches
 from skin_app.hardware import best_device
-from train.audit.bench import Bench
-from train.audit.explained_images import Case, known_mean
+from train.audit.explanations import Case, same_map
+from train.audit.out_of_fold import OutOfFold, known_mean
 from train.explain.maps import CENTRE, OURS, RANDOM, enlarged, random_map
 from train.scores.intervals import Estimate
 
 STEPS = 10
 BLUR = 1 / 8  # standard deviation of the blur, in sides of the square
-SAME = 1e-3  # maps that differ by less, relative to their range, share their curves
 # The curves of this many images chose the form of our map among a dozen, so those are not scored.
 CHOSEN_ON = 28
 CONTROLS = (RANDOM, CENTRE)
@@ -50,13 +49,6 @@ class CurveScores:
     mean: dict[str, list[list[float]]]
 
 
-class Curves(NamedTuple):
-    """Probabilities after 0, 1, ... `STEPS` steps, (steps + 1,) each, equal shares of the pixels."""
-
-    deletion: np.ndarray
-    insertion: np.ndarray
-
-
 def blurred(square: Tensor) -> Tensor:
     """`square`, (3, size, size) in [0, 1], blurred until colours remain and structure is gone."""
     sigma = BLUR * square.shape[-1]
@@ -72,9 +64,10 @@ def importance_order(heat: np.ndarray, ties: np.ndarray) -> np.ndarray:
     return np.lexsort((-ties.ravel(), -heat.ravel()))
 
 
-def area(curve: np.ndarray) -> float:
-    """Area under a curve over the share of pixels from 0 to 1, by trapezoids; a mean probability."""
-    return float(np.trapezoid(curve, dx=1 / (len(curve) - 1)))
+def area(curve: np.ndarray) -> np.ndarray:
+    """Area under curves (..., steps + 1) over the share of pixels from 0 to 1, by trapezoids; a mean
+    probability."""
+    return np.trapezoid(curve, dx=1 / (curve.shape[-1] - 1))
 
 
 def curves(
@@ -83,8 +76,9 @@ def curves(
     maps: Mapping[str, np.ndarray],
     seed: int = 0,
     steps: int = STEPS,
-) -> dict[str, Curves]:
-    """Both curves of each map of one image.
+) -> dict[str, np.ndarray]:
+    """Deletion and insertion curve of each map of one image: (2, steps + 1) probabilities after 0, 1,
+    ... `steps` steps, which take equal shares of the pixels.
 
     `probability`: maps (batch, 3, size, size) to (batch,) probabilities of the explained diagnosis.
     `square`: (3, size, size) in [0, 1]. `maps`: (rows, columns) each. `seed`: for the order of ties.
@@ -92,7 +86,7 @@ def curves(
     size = square.shape[-1]
     smooth = blurred(square)
     whole, gone = probability(torch.stack([square, smooth]))
-    found: dict[str, Curves] = {}
+    found: dict[str, np.ndarray] = {}
     for name, heat in maps.items():
         twin = next((other for other in found if same_map(maps[other], heat)), None)
         if twin is not None:
@@ -103,22 +97,9 @@ def curves(
         firsts = [_first(order, size, step / steps) for step in range(1, steps)]
         without = [torch.where(first, smooth, square) for first in firsts]
         only = [torch.where(first, square, smooth) for first in firsts]
-        values = probability(torch.stack(without + only))
-        found[name] = Curves(
-            deletion=np.array([whole, *values[: steps - 1], gone]),
-            insertion=np.array([gone, *values[steps - 1 :], whole]),
-        )
+        deletion, insertion = probability(torch.stack(without + only)).reshape(2, -1)
+        found[name] = np.array([[whole, *deletion, gone], [gone, *insertion, whole]])
     return found
-
-
-def same_map(one: np.ndarray, other: np.ndarray) -> bool:
-    """Whether two maps are the same up to scale and offset."""
-    return one.shape == other.shape and float(np.abs(_spread(one) - _spread(other)).max()) < SAME
-
-
-def _spread(heat: np.ndarray) -> np.ndarray:
-    reach = float(heat.max() - heat.min())
-    return (heat - heat.min()) / reach if reach > 0 else np.zeros_like(heat)
 
 
 def _first(order: np.ndarray, size: int, share: float) -> Tensor:
@@ -128,52 +109,54 @@ def _first(order: np.ndarray, size: int, share: float) -> Tensor:
     return torch.from_numpy(first.reshape(size, size))
 
 
-def curves_of(bench: Bench, case: Case) -> dict[str, list[list[float]]]:
+def curves_of(unseen: OutOfFold, case: Case) -> dict[str, list[list[float]]]:
     """Deletion and insertion curve of one image, by map."""
 
     def probability(images: Tensor) -> np.ndarray:
-        answer = read_batches([bench.members[case.member]], 0, images, 1, best_device())[0]
-        return bench.calibrated(answer.logits.double().numpy(), 1)[:, case.label]
+        answer = read_batches([unseen.members[case.member]], 0, images, 1, best_device())[0]
+        return unseen.calibrated(answer.logits.double().numpy(), 1)[:, case.label]
 
-    found = curves(probability, case.square, case.maps, seed=len(bench.table) + case.row)
-    return {name: [c.deletion.tolist(), c.insertion.tolist()] for name, c in found.items()}
+    found = curves(probability, case.square, case.maps, seed=len(unseen.table) + case.row)
+    return {name: both.tolist() for name, both in found.items()}
 
 
-def measure(bench: Bench, tested: Sequence[Case]) -> CurveScores:
+def measure(unseen: OutOfFold, tested: Sequence[Case]) -> CurveScores:
     """Scores of the images that did not choose our map; with few images, of all.
 
-    The curves take thousands of forward passes, so they are stored in the bench's folder.
+    The curves take thousands of forward passes, so they are stored in the work folder.
     """
-    kept: dict[str, Any] = bench.kept(
-        f"curves-{STEPS}-{len(tested)}", lambda: {"curves": [curves_of(bench, case) for case in tested]}
+    kept: dict[str, Any] = unseen.kept(
+        f"curves-{STEPS}-{len(tested)}",
+        lambda: {"curves": [curves_of(unseen, case) for case in tested]},
     )
     rows = np.array([case.row for case in tested])
     scored = np.ones(len(rows), dtype=bool)
     if len(rows) > CHOSEN_ON:
-        scored = ~np.isin(rows, bench.sample(CHOSEN_ON))
-    own = [curve for curve, keep in zip(kept["curves"], scored, strict=True) if keep]
-    return curve_scores(own, bench.lesions[rows][scored], left_out=int((~scored).sum()))
+        scored = ~np.isin(rows, unseen.sample(CHOSEN_ON))
+    found = {
+        name: np.array([of[name] for of, keep in zip(kept["curves"], scored, strict=True) if keep])
+        for name in kept["curves"][0]
+    }
+    return curve_scores(found, unseen.lesions[rows][scored], left_out=int((~scored).sum()))
 
 
-def curve_scores(
-    found: Sequence[dict[str, list[list[float]]]], lesions: np.ndarray, left_out: int = 0
-) -> CurveScores:
-    """Scores from the curves that `curves_of` returned for each image; `lesions`: (images,)."""
-    names = list(found[0])
+def curve_scores(found: dict[str, np.ndarray], lesions: np.ndarray, left_out: int = 0) -> CurveScores:
+    """`found`: map -> (images, 2, steps + 1) deletion and insertion curves; `lesions`: (images,)."""
     areas: dict[str, dict[str, np.ndarray]] = {}
-    for name in names:
-        deletion, insertion = (np.array([area(np.array(c[name][k])) for c in found]) for k in (0, 1))
+    for name, own in found.items():
+        deletion, insertion = area(own).T
         areas[name] = dict(zip(SCORES, (deletion, insertion, insertion - deletion), strict=True))
+    deletions = found[OURS][:, 0]
     return CurveScores(
         left_out=left_out,
-        steps=len(found[0][OURS][0]) - 1,
+        steps=deletions.shape[1] - 1,
         blur=BLUR,
-        first=known_mean(np.array([c[OURS][0][0] for c in found]), lesions),
-        blurred=known_mean(np.array([c[OURS][0][-1] for c in found]), lesions),
-        areas={n: {s: known_mean(areas[n][s], lesions) for s in SCORES} for n in names},
+        first=known_mean(deletions[:, 0], lesions),
+        blurred=known_mean(deletions[:, -1], lesions),
+        areas={n: {s: known_mean(own[s], lesions) for s in SCORES} for n, own in areas.items()},
         ours_less={
             control: {s: known_mean(areas[OURS][s] - areas[control][s], lesions) for s in SCORES}
             for control in CONTROLS
         },
-        mean={n: np.mean([c[n] for c in found], axis=0).tolist() for n in names},
+        mean={name: own.mean(axis=0).tolist() for name, own in found.items()},
     )

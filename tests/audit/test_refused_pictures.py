@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from train.audit.refusals import pictures_to_refuse
+from train.audit.refused_pictures import pictures_to_refuse
 from train.data.ham10000 import DataError
 
 

@@ -14,12 +14,11 @@ from skin_app.hardware import best_device
 from skin_app.network import Member
 from skin_app.novelty import energy, member_score
 from skin_app.photo.read import Photo, read_photo
-from train.audit.bench import Bench
-from train.audit.novelty import FALSE_ALARMS, FittedNovelty
+from train.audit.novelty_limits import FALSE_ALARMS, FittedNovelty
+from train.audit.out_of_fold import OutOfFold, crossfit_quantile
 from train.data.drawings import blank, noise, text_screenshot
 from train.data.ham10000 import DataError
-from train.scores.crossfit import held_out
-from train.scores.intervals import RESAMPLES, Estimate, interval_95, lesion_draws, mean_estimate
+from train.scores.intervals import Estimate, interval_95, lesion_draws, mean_estimate
 from train.scores.metrics import weighted_auc
 
 CHUNK = 16
@@ -34,25 +33,25 @@ GROUPS = {
     "swapped": "dermatoscopic, red and blue swapped",
 }
 TARGETS = {"photo": 0.99, "clinical": 0.95}
-
-
-@dataclass(frozen=True)
-class Areas:
-    """AUROC against unseen dermatoscopic images: for the score in use, and for its two parts alone."""
-
-    joint: Estimate
-    distance: Estimate
-    energy: Estimate
+DRAWN: dict[str, Callable[[int], Photo]] = {"blank": blank, "noise": noise, "text": text_screenshot}
+RECOLOURED: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "inverted": lambda pixels: 255 - pixels,
+    "swapped": lambda pixels: pixels[..., ::-1],
+}
 
 
 @dataclass(frozen=True)
 class Group:
-    """`refused`: share refused by all shipped members together, from one view, as in the app."""
+    """`refused`: share refused by all shipped members together, from one view, as in the app.
+
+    `auroc`: area under the ROC curve against unseen dermatoscopic images, for the score in use
+    ("joint"), and for its two parts alone ("distance", "energy").
+    """
 
     title: str
     pictures: int
     refused: Estimate
-    auroc: Areas
+    auroc: dict[str, Estimate]
 
 
 @dataclass(frozen=True)
@@ -69,88 +68,71 @@ class Refusals:
     targets: dict[str, float]
 
 
-def measure(bench: Bench, fitted: FittedNovelty, not_dermoscopy: Path | None) -> Refusals:
+def measure(unseen: OutOfFold, fitted: FittedNovelty, not_dermoscopy: Path | None) -> Refusals:
     """AUROC against out-of-fold images, and the share refused at the shipped limit, by group.
 
     `not_dermoscopy`: folder with `manifest.csv`, see `pictures_to_refuse`; without it, photographs are
     not measured. Raises `DataError` when the folder cannot be read.
     """
-    pictures: dict[str, Callable[[], list[Photo]]] = dict(_made(bench))
-    if not_dermoscopy is not None:
-        for name, paths in pictures_to_refuse(not_dermoscopy).items():
-            pictures[name] = lambda paths=paths: [read_photo(path) for path in paths]
+    listed = {} if not_dermoscopy is None else pictures_to_refuse(not_dermoscopy)
+    rows = np.arange(len(unseen.table))
     return Refusals(
-        out_of_fold_images=len(bench.table),
+        out_of_fold_images=len(rows),
         false_alarm_rate_set=FALSE_ALARMS,
         false_alarms={
-            str(views): mean_estimate(scores > _limits_of_other_parts(bench, scores), bench.lesions)
+            str(views): unseen.mean(
+                scores > crossfit_quantile(scores, unseen.parts, 1 - FALSE_ALARMS), rows
+            )
             for views, scores in fitted.scores.items()
         },
         groups={
-            name: _measure_group(bench, fitted, title, pictures[name]())
+            name: _measure_group(unseen, fitted, title, photos)
             for name, title in GROUPS.items()
-            if name in pictures
+            if (photos := [read_photo(path) for path in listed.get(name, ())] or made(unseen, name))
         },
         targets=TARGETS,
     )
 
 
-def _limits_of_other_parts(bench: Bench, scores: np.ndarray) -> np.ndarray:
-    """(images,) the limit that the scores of the other parts set."""
-    limits = np.zeros(len(scores))
-    for fit, apply in held_out(bench.parts):
-        limits[apply] = np.quantile(scores[fit], 1 - FALSE_ALARMS)
-    return limits
-
-
-def _measure_group(bench: Bench, fitted: FittedNovelty, title: str, photos: list[Photo]) -> Group:
-    read = [answers_of(member, photos) for member in bench.members]
-    embeddings, logits = [a[0] for a in read], [a[1] for a in read]
-    judged = fitted.detector().judge(embeddings, logits, 1)
+def _measure_group(unseen: OutOfFold, fitted: FittedNovelty, title: str, photos: list[Photo]) -> Group:
+    read = [answers_of(member, photos) for member in unseen.members]
+    judged = fitted.detector().judge([a[0] for a in read], [a[1] for a in read], 1)
     refused = np.array([novelty.is_novel for novelty in judged])
-    return Group(
-        title,
-        len(photos),
-        mean_estimate(refused, np.arange(len(photos)).astype(str)),
-        _areas(bench, fitted, embeddings, logits),
-    )
+    pictures = np.arange(len(photos)).astype(str)
+    return Group(title, len(photos), mean_estimate(refused, pictures), _areas(unseen, fitted, read))
 
 
 def answers_of(member: Member, photos: list[Photo]) -> tuple[Tensor, Tensor]:
     """Embeddings (photos, channels) and logits (photos, 7) of one member, 1 view."""
-    read = [
-        read_batches(
-            [member],
-            0,
-            torch.stack([input_square(p, member.config) for p in photos[start : start + CHUNK]]),
-            1,
-            best_device(),
-        )[0]
-        for start in range(0, len(photos), CHUNK)
-    ]
+    squares = [input_square(photo, member.config) for photo in photos]
+    chunks = [torch.stack(squares[start : start + CHUNK]) for start in range(0, len(photos), CHUNK)]
+    read = [read_batches([member], 0, chunk, 1, best_device())[0] for chunk in chunks]
     return torch.cat([a.embedding for a in read]), torch.cat([a.logits for a in read])
 
 
 def _areas(
-    bench: Bench, fitted: FittedNovelty, embeddings: list[Tensor], logits: list[Tensor]
-) -> Areas:
-    """Each member's scores for the pictures against its scores for images that it had not seen."""
-    limits = fitted.limits
-    known, foreign, lesions = [], [], []
-    for index, member in enumerate(fitted.members):
+    unseen: OutOfFold, fitted: FittedNovelty, read: list[tuple[Tensor, Tensor]]
+) -> dict[str, Estimate]:
+    """Each member's scores for the pictures against its scores for images that it had not seen.
+
+    `read`: `answers_of` the pictures, by member.
+    """
+    limits, known, foreign, lesions = fitted.limits, [], [], []
+    for index, (embeddings, logits) in enumerate(read):
         far, unsure = limits.distance[index], limits.energy[1][index]
-        own = bench.held_out_of(index)
-        lesions.append(bench.lesions[own[0]])
-        unseen = torch.from_numpy(fitted.distance[own]), energy(torch.from_numpy(bench.apart(1)[own]))
-        shown = member.nearest(embeddings[index]), energy(logits[index])
-        for scores, (distance, energies) in ((known, unseen), (foreign, shown)):
+        own = unseen.held_out_of(index)
+        lesions.append(unseen.lesions[own[0]])
+        images = torch.from_numpy(fitted.distance[own]), torch.from_numpy(unseen.apart(1)[own])
+        shown = fitted.members[index].nearest(embeddings), logits
+        for scores, (distance, of_logits) in ((known, images), (foreign, shown)):
+            energies = energy(of_logits)
             parts = (distance - far.mean) / far.deviation, (energies - unsure.mean) / unsure.deviation
             joint = member_score(distance, energies, far, unsure)
             scores.append(torch.stack([joint, *(part.double() for part in parts)]).numpy())
     scores = np.concatenate([*known, *foreign], axis=1)
-    of_images = np.concatenate(lesions)
     names = np.tile(np.arange(foreign[0].shape[1]).astype(str), len(foreign))
-    return Areas(*(_area(row, of_images, names) for row in scores))
+    areas = (_area(row, np.concatenate(lesions), names) for row in scores)
+    return dict(zip(("joint", "distance", "energy"), areas, strict=True))
 
 
 def _area(scores: np.ndarray, lesions: np.ndarray, pictures: np.ndarray) -> Estimate:
@@ -159,14 +141,12 @@ def _area(scores: np.ndarray, lesions: np.ndarray, pictures: np.ndarray) -> Esti
     `scores`: first those of the images, with their `lesions`, then those of `pictures`, given by name.
     """
     positive = np.arange(len(scores)) >= len(lesions)
-    drawn = [
-        weighted_auc(positive, scores, np.concatenate(pair, axis=1))
-        for pair in zip(
-            lesion_draws(lesions, np.unique(lesions), RESAMPLES),
-            lesion_draws(pictures, np.unique(pictures), RESAMPLES, seed=1),
-            strict=True,
-        )
-    ]
+    draws = zip(
+        lesion_draws(lesions, np.unique(lesions)),
+        lesion_draws(pictures, np.unique(pictures), seed=1),
+        strict=True,
+    )
+    drawn = [weighted_auc(positive, scores, np.concatenate(pair, axis=1)) for pair in draws]
     value = weighted_auc(positive, scores, np.ones((1, len(scores))))[0]
     return Estimate(float(value), interval_95(np.concatenate(drawn)), len(np.unique(pictures)))
 
@@ -201,18 +181,14 @@ def pictures_to_refuse(folder: Path) -> dict[str, list[Path]]:
     return listed
 
 
-def _made(bench: Bench) -> dict[str, Callable[[], list[Photo]]]:
-    """Generated pictures, and dermatoscopic images with impossible colours."""
-
-    def of_lesions(change: Callable[[np.ndarray], np.ndarray]) -> list[Photo]:
-        count = min(MADE, len(bench.table))
-        rows = np.random.default_rng(0).choice(len(bench.table), count, replace=False)
-        return [Photo(np.ascontiguousarray(change(bench.photo(int(r)).pixels))) for r in rows]
-
-    return {
-        "blank": lambda: [blank(seed) for seed in range(MADE)],
-        "noise": lambda: [noise(seed) for seed in range(MADE)],
-        "text": lambda: [text_screenshot(seed) for seed in range(MADE)],
-        "inverted": lambda: of_lesions(lambda pixels: 255 - pixels),
-        "swapped": lambda: of_lesions(lambda pixels: pixels[..., ::-1]),
-    }
+def made(unseen: OutOfFold, group: str) -> list[Photo]:
+    """Generated pictures, or dermatoscopic images with impossible colours; none for other groups."""
+    if group in DRAWN:
+        return [DRAWN[group](seed) for seed in range(MADE)]
+    if group not in RECOLOURED:
+        return []
+    rows = np.random.default_rng(0).choice(
+        len(unseen.table), min(MADE, len(unseen.table)), replace=False
+    )
+    change = RECOLOURED[group]
+    return [Photo(np.ascontiguousarray(change(unseen.photo(int(r)).pixels))) for r in rows]

@@ -1,5 +1,7 @@
 """Weights drawn anew: the cascade, the measures, and a map that does not depend on weights."""
 
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any, cast, get_args
 
 import cv2
@@ -11,12 +13,10 @@ from scipy.special import softmax
 from skin_app.heatmap import class_maps
 from skin_app.network import Member, MemberConfig
 from tests.tiny import MOBILENET, SWIN
-from train.audit import randomisation
-from train.audit.bench import Bench
-from train.audit.explained_images import Case, read_once
-from train.audit.explanations import mean_similarity
-from train.audit.randomisation import (
-    Similarities,
+from train.audit import sanity_checks
+from train.audit.explanations import Case, mean_similarity, read_once
+from train.audit.out_of_fold import OutOfFold
+from train.audit.sanity_checks import (
     after_randomising,
     cascade,
     parts_from_the_top,
@@ -26,8 +26,6 @@ from train.audit.randomisation import (
 )
 from train.data.drawings import Pattern, draw_lesion
 from train.explain.maps import EXPLAINING, OURS, centre_gaussian, maps_by_method, random_map
-
-KINDS = get_args(Pattern)
 
 
 def member_of(config: MemberConfig) -> Member:
@@ -57,28 +55,18 @@ def test_the_cascade_goes_from_the_classifier_to_the_pixels_and_leaves_the_membe
     assert all(torch.equal(before[name], value) for name, value in member.state_dict().items())
 
 
-class OneMember:
-    """What of a bench the cascade asks for."""
-
-    def __init__(self, member: Member) -> None:
-        self.members = (member,)
-
-    def calibrated(self, logits: np.ndarray, _views: int) -> np.ndarray:
-        return softmax(logits, axis=1)
+def asked(member: Member) -> OutOfFold:
+    """What of the out-of-fold images the cascade asks for."""
+    given = SimpleNamespace(members=(member,), calibrated=lambda logits, _: softmax(logits, axis=1))
+    return cast(OutOfFold, given)
 
 
-def drawn_anew(member: Member, tested: list[Case], seeds: tuple[int, ...]) -> Similarities:
-    return after_randomising(cast(Bench, OneMember(member)), tested, seeds)
-
-
-def swin_cases(member: Member, count: int = 4) -> list[Case]:
+def swin_cases(member: Member) -> list[Case]:
     tested = []
-    for row in range(count):
-        pixels = draw_lesion(row, KINDS[row % len(KINDS)], 80, 80)
-        square = torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
-        output = read_once(member, square[None])
+    for row, pattern in enumerate(get_args(Pattern)):
+        square = torch.from_numpy(draw_lesion(row, pattern, 80, 80)).permute(2, 0, 1).float() / 255
+        output, said = read_once(asked(member), member, square[None])
         label = int(class_maps(member, output)[0].amax(dim=(1, 2)).argmax())
-        said = softmax(output.logits.numpy(), axis=1)
         maps = maps_by_method(member, square[None], output, np.array([label]), said)
         tested.append(Case(row, 0, square, label, {name: heat[0] for name, heat in maps.items()}))
     return tested
@@ -86,7 +74,7 @@ def swin_cases(member: Member, count: int = 4) -> list[Case]:
 
 def test_maps_of_a_network_change_with_its_weights_but_eigen_cam_overlooks_the_head() -> None:
     member = member_of(SWIN)
-    drawn = drawn_anew(member, swin_cases(member), (0, 1))
+    drawn = after_randomising(asked(member), swin_cases(member), (0, 1))
     assert set(drawn) == set(EXPLAINING)
     assert list(drawn[OURS]) == list(parts_from_the_top(member))
     assert drawn["Eigen-CAM"]["dense"]["rank"] == pytest.approx([1.0] * 4)
@@ -107,22 +95,14 @@ def test_a_map_that_ignores_the_weights_is_reported_as_not_changing(
         return {"edges": fixed, "noise": generator.random((len(labels), 5, 5))}
 
     member = member_of(SWIN)
-    tested = [
-        Case(
-            row,
-            0,
-            case.square,
-            case.label,
-            {"edges": centre_gaussian(5, 5), "noise": random_map(5, 5, row)},
-        )
-        for row, case in enumerate(swin_cases(member))
-    ]
-    monkeypatch.setattr(randomisation, "maps_by_method", edges_and_noise)
-    drawn = drawn_anew(member, tested, (0, 1, 2))
+    maps = {"edges": centre_gaussian(5, 5), "noise": random_map(5, 5, 0)}
+    tested = [replace(case, maps=maps) for case in swin_cases(member)]
+    monkeypatch.setattr(sanity_checks, "maps_by_method", edges_and_noise)
+    drawn = after_randomising(asked(member), tested, (0, 1, 2))
     found = randomisation_scores(drawn, np.array(list("abcd"))).methods
     assert not found["edges"].changes
     assert found["noise"].changes
-    assert all(part.rank.value == pytest.approx(1) for part in found["edges"].parts.values())
+    assert all(part["rank"].value == pytest.approx(1) for part in found["edges"].parts.values())
 
 
 def test_structural_similarity_agrees_with_opencv_windows() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from skin_app.calibration import malignant_probability
 from skin_app.diagnoses import CODES, MALIGNANT
 from skin_app.operating_points import OperatingPoint
-from train.audit.conformal import kept_share_threshold
+from train.audit.conformal_sets import kept_share_threshold
 from train.data.ham10000 import DataError
 from train.scores.crossfit import Crossfit
 from train.scores.intervals import Estimate, mean_estimates
@@ -47,6 +47,17 @@ def fit_threshold(probabilities: np.ndarray, labels: np.ndarray, sensitivity: fl
             "on more predictions."
         )
     return kept_share_threshold(malignant_probability(probabilities[malignant]), sensitivity)
+
+
+def empirical_threshold(positive: np.ndarray, score: np.ndarray, percent: int) -> float:
+    """The highest threshold that at least `percent` of these positives reach.
+
+    `positive`: (images,) bool with at least one True; `score`: (images,). The rule of
+    `train.scores.metrics.weighted_specificity`; says nothing of new images.
+    """
+    falling = np.sort(score[positive])[::-1]
+    caught = np.arange(1, len(falling) + 1)
+    return float(falling[(caught * 100 >= len(falling) * percent).argmax()])
 
 
 def crossfit_thresholds(crossfits: Sequence[Crossfit], sensitivity: float) -> np.ndarray:

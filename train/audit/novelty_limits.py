@@ -1,4 +1,7 @@
-"""Fits the novelty statistics on out-of-fold images; `refusals` measures how often they refuse."""
+"""The novelty statistics and limits, fitted on out-of-fold images.
+
+`refused_pictures` measures how often they refuse.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,11 +21,10 @@ from skin_app.novelty import (
     member_score,
 )
 from skin_app.result_files import beside
-from train.audit.bench import Bench
+from train.audit.out_of_fold import OutOfFold
 from train.scores.crossfit import held_out
 
 FALSE_ALARMS = 0.05
-CHUNK = 16
 
 
 @dataclass(frozen=True)
@@ -56,12 +58,8 @@ def fit_distances(embeddings: np.ndarray, labels: np.ndarray) -> ClassDistances:
     `embeddings`: (images, channels); `labels`: (images,). A class without images gets the overall mean.
     """
     embeddings = embeddings.astype(np.float64)
-    means = np.stack(
-        [
-            embeddings[labels == k].mean(axis=0) if (labels == k).any() else embeddings.mean(axis=0)
-            for k in range(len(CODES))
-        ]
-    )
+    of_class = [embeddings[labels == k] for k in range(len(CODES))]
+    means = np.stack([(own if len(own) else embeddings).mean(axis=0) for own in of_class])
     residuals = embeddings - means[labels]
     scale = residuals.std(axis=0) + 1e-6
     precision = np.asarray(LedoitWolf(assume_centered=True).fit(residuals / scale).precision_)
@@ -69,75 +67,54 @@ def fit_distances(embeddings: np.ndarray, labels: np.ndarray) -> ClassDistances:
     return ClassDistances(torch.from_numpy(means).float(), torch.from_numpy(whitening).float())
 
 
-def fit_novelty(bench: Bench) -> FittedNovelty:
+def fit_novelty(unseen: OutOfFold) -> FittedNovelty:
     """Fits the statistics on all out-of-fold images, and sets the limits.
 
     To set the limits, each image is scored with statistics fitted on other lesions.
     """
-    by_run = _embeddings(bench)
-    distance = np.zeros((len(bench.table), bench.runs))
-    distances, far = [], []
-    for index in range(len(bench.members)):
-        own, run = bench.held_out_of(index)
+    by_run = _embeddings(unseen)
+    distance = np.zeros((len(unseen.table), unseen.runs))
+    places = [unseen.held_out_of(index) for index in range(len(unseen.members))]
+    distances = []
+    for own, run in places:
         embeddings = by_run[run]
-        distances.append(fit_distances(embeddings[own], bench.labels[own]))
-        for fit, apply in held_out(bench.parts):
+        distances.append(fit_distances(embeddings[own], unseen.labels[own]))
+        for fit, apply in held_out(unseen.parts):
             inside, outside = own & apply, own & fit
-            fitted = fit_distances(embeddings[outside], bench.labels[outside])
+            fitted = fit_distances(embeddings[outside], unseen.labels[outside])
             distance[inside, run] = fitted.nearest(torch.from_numpy(embeddings[inside])).numpy()
-        far.append(_spread(distance[own, run]))
-    energies = {views: _energies(bench.apart(views)) for views in bench.logits}
-    unsure = {
-        views: tuple(_spread(values[bench.held_out_of(index)]) for index in range(len(bench.members)))
-        for views, values in energies.items()
-    }
-    scores = {
-        views: _scores(bench, distance, values, far, unsure[views])
-        for views, values in energies.items()
-    }
+    far = tuple(_spread(distance[place]) for place in places)
+    unsure, scores = {}, {}
+    for views in unseen.logits:
+        logits = torch.from_numpy(unseen.apart(views))
+        energies = energy(logits.flatten(0, 1)).numpy().reshape(distance.shape)
+        unsure[views] = tuple(_spread(energies[place]) for place in places)
+        of_runs = np.zeros(distance.shape)
+        for place, *spreads in zip(places, far, unsure[views], strict=True):
+            parts = torch.from_numpy(distance[place]), torch.from_numpy(energies[place])
+            of_runs[place] = member_score(*parts, *spreads).numpy()
+        scores[views] = of_runs.mean(axis=1)  # as in the app over members
     limits = NoveltyLimits(
-        distance=tuple(far),
+        distance=far,
         energy=unsure,
         limits={views: float(np.quantile(s, 1 - FALSE_ALARMS)) for views, s in scores.items()},
         false_alarm_rate=FALSE_ALARMS,
-        fitted_on=f"{len(bench.labels)} out-of-fold HAM10000 images, each by {bench.answered_by}",
+        fitted_on=f"{len(unseen.labels)} out-of-fold HAM10000 images, each by {unseen.answered_by}",
     )
     return FittedNovelty(tuple(distances), limits, distance, scores)
-
-
-def _energies(logits: np.ndarray) -> np.ndarray:
-    """Free energy (images, runs) of logits (images, runs, 7)."""
-    return energy(torch.from_numpy(logits).flatten(0, 1)).numpy().reshape(logits.shape[:2])
-
-
-def _scores(
-    bench: Bench,
-    distance: np.ndarray,
-    energies: np.ndarray,
-    far: Sequence[Spread],
-    unsure: Sequence[Spread],
-) -> np.ndarray:
-    """(images,) mean score over runs, as in the app over members; other arrays: (images, runs)."""
-    result = np.zeros(distance.shape)
-    for index in range(len(bench.members)):
-        place = bench.held_out_of(index)
-        parts = torch.from_numpy(distance[place]), torch.from_numpy(energies[place])
-        result[place] = member_score(*parts, far[index], unsure[index]).numpy()
-    return result.mean(axis=1)
 
 
 def _spread(values: np.ndarray) -> Spread:
     return Spread(mean=float(values.mean()), deviation=float(values.std()))
 
 
-def _embeddings(bench: Bench) -> list[np.ndarray]:
+def _embeddings(unseen: OutOfFold) -> list[np.ndarray]:
     """Stored embeddings of view 0, (images, channels) per run, by members that had not seen each."""
-    path = bench.kept_path("embeddings", ".npz")
+    path = unseen.kept_path("embeddings", ".npz")
     if not path.is_file():
-        rows = np.arange(len(bench.table))
         pieces = [
-            [a.embedding.numpy() for a in bench.read(chunk, [bench.photo(int(r)) for r in chunk])]
-            for chunk in np.split(rows, range(CHUNK, len(rows), CHUNK))
+            [answer.embedding.numpy() for answer in unseen.read(chunk, photos)]
+            for chunk, photos in unseen.chunks(np.arange(len(unseen.table)))
         ]
         with beside(path) as partial, partial.open("wb") as file:
             np.savez(file, *(np.concatenate(of_run) for of_run in zip(*pieces, strict=True)))

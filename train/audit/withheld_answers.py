@@ -11,6 +11,7 @@ import numpy as np
 
 from skin_app.calibration import prior_adjusted
 from skin_app.diagnoses import CODES
+from train.audit.changed_photos import mean_recall
 from train.scores.crossfit import Crossfit
 from train.scores.intervals import Estimate, lesion_draws, percentiles_95
 
@@ -41,23 +42,10 @@ class Abstention:
     answered_by_class: dict[str, float]
 
 
-def _entropy(probabilities: np.ndarray) -> np.ndarray:
-    return -(probabilities * np.log(np.clip(probabilities, 1e-12, 1))).sum(axis=1)
-
-
-def _gap(probabilities: np.ndarray) -> np.ndarray:
-    two = np.sort(probabilities, axis=1)[:, -2:]
-    return 1 - (two[:, 1] - two[:, 0])
-
-
-def _one_minus_top(probabilities: np.ndarray) -> np.ndarray:
-    return 1 - probabilities.max(axis=1)
-
-
 DOUBTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "1 - highest": _one_minus_top,
-    "entropy": _entropy,
-    "1 - (highest - second)": _gap,
+    "1 - highest": lambda p: 1 - p.max(axis=1),
+    "entropy": lambda p: -(p * np.log(np.clip(p, 1e-12, 1))).sum(axis=1),
+    "1 - (highest - second)": lambda p: 1 - np.diff(np.sort(p, axis=1)[:, -2:], axis=1)[:, 0],
 }
 MEASURES = tuple(f"{name}, {rule}" for rule in ("calibrated", "prior-adjusted") for name in DOUBTS)
 
@@ -73,14 +61,6 @@ def doubt(probabilities: np.ndarray, frequencies: Frequencies, measure: str) -> 
     return DOUBTS[name](probabilities)
 
 
-def balanced_accuracy(hits: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """(resamples,) mean recall over the classes that have weight. `weights`: (resamples, images)."""
-    true = np.eye(len(CODES))[labels]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        recall = (weights @ (true * hits[:, None])) / (weights @ true)
-    return np.nanmean(recall, axis=1)
-
-
 def choose(probabilities: np.ndarray, labels: np.ndarray, frequencies: Frequencies) -> str:
     """The measure with the highest balanced accuracy on average over the shares 50 to 95 %."""
     hits = prior_adjusted(probabilities, frequencies).argmax(axis=1) == labels
@@ -88,7 +68,7 @@ def choose(probabilities: np.ndarray, labels: np.ndarray, frequencies: Frequenci
     def area(name: str) -> float:
         doubts = doubt(probabilities, frequencies, name)
         kept = np.stack([doubts <= np.quantile(doubts, share) for share in SHARES[1:]])
-        return float(balanced_accuracy(hits, labels, kept.astype(np.float64)).mean())
+        return float(mean_recall(hits, labels, kept.astype(np.float64)).mean())
 
     return max(MEASURES, key=area)
 
@@ -140,7 +120,7 @@ def _scores(
     pairs = [
         (
             (weights[:, kept] @ right[kept]) / weights[:, kept].sum(axis=1),
-            balanced_accuracy(right[kept], labels[kept], weights[:, kept]),
+            mean_recall(right[kept], labels[kept], weights[:, kept]),
         )
         for kept in answered
     ]

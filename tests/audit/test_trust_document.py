@@ -9,9 +9,9 @@ from skin_app.novelty import NoveltyDetector
 from skin_app.trust import Trust
 from skin_app.weights.contract import Contract
 from skin_app.weights.folder import open_weights
-from train.audit.bench import Bench
+from train.audit.out_of_fold import OutOfFold
 from train.data.ham10000 import DataError, Dataset
-from train.documents.trust_document import SECTIONS, document, read_document, write_text
+from train.documents.trust_document import FIGURE, SECTIONS, document, read_document, write_text
 from train.release.audit_weights import audit, summary
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "trust.md"
@@ -32,10 +32,7 @@ def test_every_number_of_the_text_comes_from_the_json() -> None:
     numbers = read_document(DOCUMENT)
     assert DOCUMENT.read_text(encoding="utf-8") == document(numbers)
     assert set(SECTIONS) <= set(numbers)
-
-
-def test_another_number_gives_another_text() -> None:
-    numbers = read_document(DOCUMENT)
+    assert (DOCUMENT.parent / FIGURE).is_file()
     numbers["about"]["images"] += 1
     assert DOCUMENT.read_text(encoding="utf-8") != document(numbers)
 
@@ -47,14 +44,14 @@ def test_an_area_without_an_interval_is_shown_alone() -> None:
     assert row.split(" | ")[3] == "1.000"
 
 
-def test_the_document_is_about_the_embedded_weights(contract: Contract) -> None:
-    about = read_document(DOCUMENT)["about"]
+def test_the_document_is_about_the_embedded_weights_and_the_page_shows_its_numbers(
+    contract: Contract, trust: Trust
+) -> None:
+    numbers = read_document(DOCUMENT)
+    about = numbers["about"]
     assert about["members"] == [contract.files[f"{m}/model.safetensors"] for m in contract.members]
     assert about["data_fingerprint"] == contract.training.data_fingerprint
-
-
-def test_what_the_page_shows_is_what_the_document_says(trust: Trust) -> None:
-    assert trust.measured == summary(read_document(DOCUMENT))
+    assert trust.measured == summary(numbers)
 
 
 def test_a_section_measured_again_enters_a_document_about_the_same_weights_alone(
@@ -62,8 +59,8 @@ def test_a_section_measured_again_enters_a_document_about_the_same_weights_alone
 ) -> None:
     weights, data, out = open_weights(), Dataset(pd.DataFrame(), "0"), tmp_path / "trust.md"
     measured, stored = {**read_document(DOCUMENT)["heat"], "images": 7}, []
-    monkeypatch.setattr("train.audit.heat.measure", lambda _: measured)
-    monkeypatch.setattr(Bench, "open", lambda *_: None)
+    monkeypatch.setattr("train.audit.lesion_heat.measure", lambda _: measured)
+    monkeypatch.setattr(OutOfFold, "open", lambda *_: None)
     monkeypatch.setattr("train.release.audit_weights.put_into", lambda *put: stored.append(put))
     numbers = read_document(DOCUMENT)
     write_text(numbers | {"about": {**numbers["about"], "members": ["another"]}}, out)
@@ -87,7 +84,3 @@ def test_the_quick_and_the_full_answer_have_limits_of_their_own(trust: Trust) ->
 
 def test_the_novelty_statistics_load() -> None:
     assert isinstance(open_weights().novelty(), NoveltyDetector)
-
-
-def test_the_figures_of_the_document_are_there() -> None:
-    assert (DOCUMENT.parent / "figures" / "trust-deletion.png").is_file()
