@@ -8,7 +8,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from skin_app.diagnoses import DIAGNOSES, Diagnosis
+from skin_app.diagnoses import CODES, DIAGNOSES, Diagnosis
+from skin_app.display import for_display, overlay
 from skin_app.gallery.similar_lesions import SimilarLesion
 from skin_app.operating_points import OperatingPoint
 from skin_app.outcome import Outcome
@@ -69,17 +70,25 @@ NO_NOTES = Notes()
 
 @dataclass(frozen=True, eq=False)
 class Analysis:
-    """The complete result for one photo.
+    """The complete result for one photo. (7,) is in the order of `DIAGNOSES`; shares are in [0, 1].
 
-    `probabilities`, `prior_adjusted`: (7,) in the order of `DIAGNOSES`; `malignant_probability`: sum
-    over akiec, bcc and mel. `members`: (members, 7), each member's own calibrated probabilities.
-    `maps`: (7, rows, columns) in [0, 1] on one shared scale, from the upright view; they cover the
-    photo's centre square, `square` (left, top, side in pixels). None in an answer without maps.
-    `embedding`: (channels,), from the first member and view 0. `similar`: the nearest confirmed
-    lesions, most similar first. `views`: how many views were averaged. `assessment`: how far to trust
-    the answer; None where the weights carry no limits to judge it by. `weights`, `device`: what
-    computed it. `file_findings`: faults of the photo's file, which are known without limits. `photo`:
-    the photo or a smaller copy, for the PDF; None where it was not kept.
+    The answer:
+        probabilities           (7,) float64, calibrated: under HAM10000's class frequencies; sums to 1
+        prior_adjusted          (7,) float64, as if all seven were equally common; sums to 1
+        malignant_probability   `probabilities` of akiec, bcc and mel together
+        members                 (members, 7) float64: each network's own calibrated probabilities
+        views                   how many views were averaged: 1, 4 or 8
+    Where it was seen:
+        maps                    (7, rows, columns) float32 in [0, 1], on one scale for all seven, of the
+                                upright view (embedded weights: 20 x 20); None in an answer without maps
+        square                  (left, top, side) in pixels of the photo: what `maps` cover
+    What it rests on:
+        embedding               (channels,) float32 of the first member and view (embedded weights: 384)
+        similar                 the nearest confirmed lesions, most similar first
+        assessment              how far to trust it; None where the weights carry no limits to judge by
+        file_findings           faults of the photo's file, which are known without limits
+        weights, device         what computed it
+        photo                   the photo or a smaller copy; None where it was not kept
     """
 
     probabilities: np.ndarray
@@ -96,6 +105,11 @@ class Analysis:
     device: str = field(repr=False)
     file_findings: tuple[Finding, ...] = field(default=(), repr=False)
     photo: Photo | None = field(default=None, repr=False)
+
+    def __str__(self) -> str:
+        """The outcome, and the seven diagnoses with their calibrated probabilities, one a line."""
+        rows = (f"{own.probability:6.1%}  {own.diagnosis.name}" for own in self.ranked)
+        return "\n".join([self.outcome or "no outcome: the weights carry no limits", *rows])
 
     @property
     def ranked(self) -> tuple[Ranked, ...]:
@@ -147,6 +161,19 @@ class Analysis:
             found.append(_check("rare skin tone", tone=look.tone))
         found += [ToCheck(own.name, ADVICE[own.fault]) for own in look.findings]
         return tuple({check.sentence: check for check in found}.values())
+
+    def overlay(self, code: str | None = None, opacity: float = 0.6) -> np.ndarray:
+        """One diagnosis's heatmap over the photo at screen size, (height, width, 3) uint8 sRGB.
+
+        `code`: such as "mel"; None takes the most probable diagnosis. `opacity`: of the map, in [0, 1].
+        Raises `ValueError` for an unknown code, and for an answer without maps or without its photo.
+        """
+        if self.maps is None or self.photo is None:
+            raise ValueError("This answer has no maps or no photo: analyse the photo with all 8 views.")
+        if code is not None and code not in CODES:
+            raise ValueError(f"There is no diagnosis {code}: use one of {', '.join(CODES)}.")
+        row = int(self.probabilities.argmax()) if code is None else CODES.index(code)
+        return overlay(for_display(self.photo), self.maps[row], opacity)
 
     def to_json(self, notes: Notes = NO_NOTES, made_at: datetime | None = None) -> str:
         """The report as JSON in English: all numbers and maps (docs/api.md lists the fields)."""

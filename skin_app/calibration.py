@@ -38,12 +38,17 @@ def calibrated(logits: np.ndarray, calibration: Calibration, views: int) -> np.n
     softmax((logits - shift) / temperature + bias). Raises `ValueError` when no temperature was fitted
     for this number of views.
     """
-    if views not in calibration.temperatures:
-        fitted = ", ".join(str(count) for count in sorted(calibration.temperatures))
-        raise ValueError(f"These weights are calibrated for {fitted} views, not for {views}.")
+    check_calibrated(calibration, views)
     shifted = np.asarray(logits, dtype=np.float64) - np.array(calibration.log_prior_shift)
     scaled = shifted / calibration.temperatures[views]
     return softmax(scaled + np.array(calibration.biases.get(views, 0.0)))
+
+
+def check_calibrated(calibration: Calibration, views: int) -> None:
+    """Raise `ValueError` when no temperature was fitted for this number of views."""
+    if views not in calibration.temperatures:
+        fitted = ", ".join(str(count) for count in sorted(calibration.temperatures))
+        raise ValueError(f"These weights are calibrated for {fitted} views, not for {views}.")
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

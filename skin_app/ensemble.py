@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from skin_app.analysis import Analysis
-from skin_app.calibration import calibrated, malignant_probability, prior_adjusted
+from skin_app.calibration import calibrated, check_calibrated, malignant_probability, prior_adjusted
 from skin_app.hardware import best_device, describe, precision
 from skin_app.heatmap import attributions, averaged_over_members, of_probabilities, on_shared_scale
 from skin_app.network import Member, MemberConfig, run_members, shared_stages
@@ -46,9 +46,20 @@ class Ensemble:
         self.novelty = weights.novelty()
 
     @classmethod
-    def load(cls, source: str | Path | None = None, or_embedded: bool = False) -> "Ensemble":
-        """Open weights with `open_weights` and load them. Raises `WeightsError`."""
-        return cls(open_weights(source, or_embedded))
+    def load(
+        cls,
+        source: str | Path | None = None,
+        or_embedded: bool = False,
+        device: torch.device | str | None = None,
+    ) -> "Ensemble":
+        """Open weights with `open_weights` and load them. Raises `WeightsError`.
+
+        `device`: where the networks run; None takes a GPU where there is one.
+        """
+        return cls(open_weights(source, or_embedded), None if device is None else torch.device(device))
+
+    def __repr__(self) -> str:
+        return f"Ensemble({self.weights.identity}, {len(self.members)} members, {self.device})"
 
     @overload
     def __call__(self, photos: Photo, views: int = VIEWS) -> Analysis: ...
@@ -57,9 +68,16 @@ class Ensemble:
     def __call__(
         self, photos: Photo | Sequence[Photo], views: int = VIEWS
     ) -> Analysis | list[Analysis]:
-        """Analyse one photo, or several in shared batches: 8 views for the full answer, 1 for speed."""
+        """Analyse one photo, or several in shared batches; the answers come in their order.
+
+        `photos`: from `read_photo`. All photos and their views are in memory at once: for more than a
+        few use `analyse_files`. `views`: 8 for the full answer, 1 for speed, or 4. Raises `ValueError`
+        for a number of views that the weights are not calibrated for.
+        """
         if isinstance(photos, Photo):
             return self.analyse_all([photos], views)[0]
+        if not all(isinstance(photo, Photo) for photo in photos):
+            raise TypeError('The model takes photos: model(read_photo("lesion.jpg")).')
         return self.analyse_all(photos, views)
 
     def refine(self, photo: Photo) -> Iterator[Analysis]:
@@ -95,7 +113,7 @@ class Ensemble:
         self, few: list[tuple[Source, Photo | PhotoError]], with_maps: bool, keep_photos: bool
     ) -> list[tuple[Source, Analysis | PhotoError]]:
         photos = [photo for _, photo in few if isinstance(photo, Photo)]
-        analyses = iter(self.analyse_all(photos, with_maps=with_maps) if photos else ())
+        analyses = iter(self.analyse_all(photos, with_maps=with_maps))
         kept = analyses if keep_photos else (replace(own, photo=None) for own in analyses)
         return [(name, own if isinstance(own, PhotoError) else next(kept)) for name, own in few]
 
@@ -111,6 +129,10 @@ class Ensemble:
         `with_maps`: whether to compute maps, which takes longer than reading one view. `looks`: what
         `look_at` returned for the photos, if it was called before.
         """
+        check_calibrated(self.calibration, views)  # not after the networks have run
+        if not photos:
+            return []
+
         # Every member reads every view.
         answers: list[MemberAnswer] = []
         squares: list[Tensor] = []  # the upright view, as each member sees it

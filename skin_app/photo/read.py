@@ -54,7 +54,7 @@ FAULTS = (
 
 @dataclass(frozen=True)
 class Photo:
-    """A decoded photo: `pixels` is (height, width, 3) sRGB uint8 in [0, 255].
+    """A decoded photo: `pixels` is (height, width, 3) sRGB uint8 in [0, 255], else `ValueError`.
 
     Of the file, only its faults are recorded. `unknown_profile`: the colours are as stored, because the
     file's colour profile cannot be read. `damaged`: some pixels are not as the camera recorded them.
@@ -64,6 +64,14 @@ class Photo:
     pixels: np.ndarray
     unknown_profile: bool = False
     damaged: bool = False
+
+    def __post_init__(self) -> None:
+        shape, dtype = np.shape(self.pixels), getattr(self.pixels, "dtype", type(self.pixels).__name__)
+        if dtype != np.uint8 or len(shape) != 3 or shape[2] != 3:
+            raise ValueError(
+                f"A photo is (height, width, 3) uint8, not {shape} {dtype}: convert the array, or give "
+                "the file to read_photo."
+            )
 
     @property
     def width(self) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
+from skin_app.diagnoses import DIAGNOSES
 from skin_app.weights.contract import Contract
 from skin_app.words.evidence import MEASURED
 from train.data.ham10000 import DataError
@@ -31,6 +32,7 @@ def model_card(contract: Contract) -> str:
         "card.md",
         contract=contract,
         columns=_columns(contract),
+        diagnoses=DIAGNOSES,
         front_matter=_front_matter(contract),
         measured={MEASURED[name]: estimate.model_dump() for name, estimate in measured.items()},
     )
@@ -53,8 +55,11 @@ def with_scores(readme: str, contract: Contract) -> str:
     if not columns:
         raise DataError(f"No scores were measured for {contract.name}: choose other --weights.")
     outside = [row for row in table.splitlines() if row.startswith(OUTSIDE)]
-    table = filled("readme_scores.md", contract=contract, columns=columns, outside=outside)
-    return f"{before}{start}\n\n{table}\n{end}{after}"
+    measured = {} if contract.trust is None else contract.trust.model_dump()["measured"]
+    table = filled(
+        "readme_scores.md", contract=contract, columns=columns, outside=outside, measured=measured
+    )
+    return f"{before}{start}\n\n{table.strip()}\n\n{end}{after}"
 
 
 def _front_matter(contract: Contract) -> str:
