@@ -59,9 +59,7 @@ _HOMES = {
 }
 
 
-def load(
-    source: "str | Path | None" = None, device: "torch.device | str | None" = None
-) -> "Ensemble":
+def load(source: "str | Path | None" = None, device: "torch.device | str | None" = None) -> "Ensemble":
     """Load the networks of a weights folder, ready to answer.
 
     `source`: a folder, "owner/name@commit" on the Hugging Face Hub (40 hex digits), or None for the

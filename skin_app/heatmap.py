@@ -23,6 +23,8 @@ from torch.nn import functional as F
 from skin_app.diagnoses import CODES
 from skin_app.network import Member, MemberOutput, has_stages
 
+MOST = 0.5  # share of the heat in one ninth of the square from which it is named; .11 if uniform
+
 
 class HeatLimit(BaseModel, extra="forbid", frozen=True):
     """When too little heat lies on the lesion; fitted on out-of-fold images, stored in `ensemble.json`.
@@ -143,3 +145,15 @@ def heat_on_lesion(class_map: np.ndarray, mask: np.ndarray) -> float:
     enlarged = F.interpolate(heat, mask.shape, mode="bilinear", align_corners=False)[0, 0].numpy()
     total = float(enlarged.sum())
     return float(enlarged[mask].sum()) / total if total > 0 else float("nan")
+
+
+def place_of_heat(class_map: np.ndarray) -> tuple[int, int] | None:
+    """The ninth of the square with most of a map's heat: (row, column) in {0, 1, 2}.
+
+    `class_map`: (rows, columns) in [0, 1], not all zero. None where no ninth holds `MOST` of the heat.
+    """
+    fine = torch.from_numpy(np.asarray(class_map, dtype=np.float32))[None, None]
+    ninths = F.interpolate(fine, (96, 96), mode="area")[0, 0].reshape(3, 32, 3, 32).sum(dim=(1, 3))
+    shares = ninths / ninths.sum()
+    best = int(shares.argmax())
+    return (best // 3, best % 3) if float(shares.flatten()[best]) >= MOST else None

@@ -8,6 +8,8 @@ from typing import Annotated
 import numpy as np
 from pydantic import BaseModel, Field
 
+from skin_app.calibration import malignant_probability
+
 Share = Annotated[float, Field(ge=0, le=1)]
 SevenShares = Annotated[tuple[Share, ...], Field(min_length=7, max_length=7)]
 
@@ -90,6 +92,11 @@ def prediction_set(probabilities: np.ndarray, thresholds: SetThresholds) -> np.n
     JASA 2019.
     """
     return probabilities >= np.array(thresholds.least)
+
+
+def malignant_share(frequencies: tuple[float, ...]) -> float:
+    """Share of malignant lesions in data with these (7,) class frequencies: a first prevalence."""
+    return float(malignant_probability(np.array(frequencies)))
 
 
 def predictive_values(

@@ -10,18 +10,17 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from torch.nn import functional as F
 
 from skin_app.analysis import Analysis, Ranked
 from skin_app.diagnoses import CODES
 from skin_app.display import DisplayPhoto, colours, cover, data_url, enlarged, legend_gradient
+from skin_app.heatmap import place_of_heat
 from skin_app.page.templates import as_url, fill
 from skin_app.words import page as words
 from skin_app.words.language import NO_BREAK, Say
 
 LAYER = 96  # pixels a side: the maps are smooth, the browser enlarges them
 STRENGTH = 60
-MOST = 0.5  # share of the heat in one ninth of the square from which it is named; .11 if uniform
 
 
 def map_figure(say: Say, photo: DisplayPhoto, analysis: Analysis, token: str) -> str:
@@ -73,19 +72,9 @@ def _transparent(class_map: np.ndarray) -> str:
 
 
 def where(say: Say, class_map: np.ndarray) -> str:
-    """In which ninth of the square most of a map's heat lies, in words; or that it is in none.
-
-    `class_map`: (rows, columns) in [0, 1], not all zero.
-    """
-    shares = (
-        F.interpolate(
-            torch.from_numpy(np.asarray(class_map, dtype=np.float32))[None, None], (96, 96), mode="area"
-        )[0, 0]
-        .reshape(3, 32, 3, 32)
-        .sum(dim=(1, 3))
-    )
-    shares = shares / shares.sum()
-    best = int(shares.argmax())
-    if float(shares.flatten()[best]) < MOST:
+    """In which ninth of the square most of a map's heat lies, in words; or that it is in none."""
+    place = place_of_heat(class_map)
+    if place is None:
         return say(words.NO_PLACE)
-    return say(words.MOST_HEAT, place=say(words.PLACES[best // 3][best % 3]))
+    row, column = place
+    return say(words.MOST_HEAT, place=say(words.PLACES[row][column]))

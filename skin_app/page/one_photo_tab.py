@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-import numpy as np
 
-from skin_app.calibration import malignant_probability
 from skin_app.corrections import CORRECTIONS
 from skin_app.display import data_url, for_display
 from skin_app.ensemble import Ensemble
 from skin_app.gallery.similar_lesions import LesionPictures
+from skin_app.operating_points import malignant_share
 from skin_app.page import answer_panels as panels
 from skin_app.page import one_photo_handlers as handlers
 from skin_app.page.heatmap_figure import map_figure
@@ -80,7 +79,7 @@ class OnePhotoTab:
                 self.prevalence = gr.Slider(
                     1,
                     99,
-                    round(100 * common_share(ensemble)),
+                    round(100 * malignant_share(ensemble.calibration.frequencies)),
                     step=1,
                     label=labels(words.PREVALENCE),
                     visible=False,
@@ -240,11 +239,6 @@ class OnePhotoTab:
         compared = handlers.compare_corrected(say, self.ensemble, shown, name)
         newest = shown is None or self.desk.wants(visitor_of(request), shown.token)
         yield compared if newest else gr.skip()
-
-
-def common_share(ensemble: Ensemble) -> float:
-    """Share of malignant images in the training data: where the prevalence slider begins."""
-    return float(malignant_probability(np.array(ensemble.calibration.frequencies)))
 
 
 def whole_result(say: Say, shown: Shown, pictures: LesionPictures) -> str:

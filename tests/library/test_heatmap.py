@@ -20,10 +20,10 @@ from skin_app.heatmap import (
     of_probabilities,
     on_shared_scale,
 )
+from skin_app.lesion import SIDE
 from skin_app.network import Member, MemberConfig
 from tests.library.test_lesion import disc
 from tests.library.test_network import CONFIGS, batch_of, member_of, name_of
-from tests.library.test_skin_tone import SIDE
 from tests.tiny import MOBILENET, SWIN
 
 

@@ -14,8 +14,9 @@ from gradio.blocks import Block
 from gradio.state_holder import StateHolder
 
 from skin_app.page import serve as serving
+from skin_app.page.gradio_guards import NO_ADDRESSES, TESTED, put_up_guards
 from skin_app.page.port import PortError, ServeError, listening
-from skin_app.page.serve import NO_ADDRESSES, SETTINGS, TESTED, put_up, serve
+from skin_app.page.serve import SETTINGS, serve
 from skin_app.page.uploads_and_sessions import forget_idle, forget_session
 from tests.page.conftest import Served, free_port, needs_ipv6
 
@@ -134,13 +135,13 @@ def test_a_gradio_that_lacks_what_the_guards_replace_is_told(
     monkeypatch.setitem(sys.modules, "gradio.state_holder", None)
     importlib.reload(serving)  # as when it is imported the first time
     with pytest.raises(ServeError, match=r"\(GradioUploadFile, StateHolder\): install gradio"):
-        put_up(SETTINGS)
+        put_up_guards(SETTINGS)
 
 
 def test_a_second_page_in_the_same_program_keeps_the_guards() -> None:
-    put_up(SETTINGS)
+    put_up_guards(SETTINGS)
     guard = route_utils.GradioUploadFile
-    put_up(SETTINGS)
+    put_up_guards(SETTINGS)
     assert route_utils.GradioUploadFile is guard
 
 
