@@ -170,3 +170,42 @@ def test_bfloat16_says_nearly_the_same(ensemble: Ensemble, monkeypatch: pytest.M
     assert not np.array_equal(exact.probabilities, rounded.probabilities)
     assert np.allclose(exact.probabilities, rounded.probabilities, atol=0.02)
     assert np.allclose(maps_of(exact), maps_of(rounded), atol=0.1)
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [np.zeros((90, 120, 3)), np.zeros((90, 120), np.uint8), np.zeros((90, 120, 4), np.uint8)],
+)
+def test_pixels_that_are_no_photo_are_refused(pixels: np.ndarray) -> None:
+    with pytest.raises(ValueError, match=r"A photo is \(height, width, 3\) uint8, not .*: convert"):
+        Photo(pixels)
+
+
+def test_what_is_no_photo_is_refused_before_any_network_runs(
+    ensemble: Ensemble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MemberGroup, "read", None)
+    for wrong in ("lesion.jpg", [PHOTOS[0].pixels]):
+        with pytest.raises(TypeError, match="The model takes photos: model"):
+            ensemble(wrong)  # pyright: ignore[reportCallIssue, reportArgumentType]
+    with pytest.raises(ValueError, match=r"calibrated for .* views, not for 9"):
+        ensemble(PHOTOS[0], views=9)
+    assert ensemble([]) == []
+
+
+def test_an_answer_prints_its_outcome_and_the_seven_diagnoses(trusted: Ensemble) -> None:
+    analysis = trusted(PHOTOS[0])
+    first, *rows = str(analysis).splitlines()
+    assert first == analysis.outcome
+    assert [row.split("%  ")[1] for row in rows] == [own.diagnosis.name for own in analysis.ranked]
+    assert repr(trusted).startswith("Ensemble(")
+
+
+def test_a_map_is_laid_over_the_photo(ensemble: Ensemble) -> None:
+    analysis = ensemble(PHOTOS[0])
+    assert np.array_equal(analysis.overlay(), analysis.overlay(analysis.ranked[0].diagnosis.code))
+    assert analysis.overlay("mel").dtype == np.uint8
+    with pytest.raises(ValueError, match="no diagnosis melanoma: use one of akiec, bcc"):
+        analysis.overlay("melanoma")
+    with pytest.raises(ValueError, match="no maps or no photo"):
+        next(ensemble.refine(PHOTOS[0])).overlay()
