@@ -2,7 +2,7 @@
 
 It uses no network and nothing learnt: a colour distance, Otsu's threshold (1979), and the region
 nearest the centre. This is good enough to tell whether heat or skin lies inside or outside the lesion,
-but not to measure a lesion. `docs/trust.md` says how accurate it is.
+but not to measure a lesion. Its accuracy is known for drawings only, see `docs/trust.md`.
 """
 
 from typing import NamedTuple, cast

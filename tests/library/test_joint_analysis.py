@@ -17,7 +17,7 @@ from skin_app.outcome import Decision, agreement, decide
 from skin_app.trust import Assessment, Look
 from skin_app.weights.folder import WeightsFolder
 from tests.library.test_outcome import LIMITS
-from train.audit.several_angles import gain_of_averaging
+from train.audit.several_angles import gain_of_averaging, main
 
 FREQUENCIES = (0.03, 0.05, 0.11, 0.01, 0.11, 0.67, 0.02)
 CALIBRATION = Calibration(
@@ -204,3 +204,13 @@ def test_averaging_copies_of_one_photo_changes_nothing() -> None:
     for score in difference.values():
         assert score.value == pytest.approx(0, abs=1e-9)
         assert score.interval_95 == pytest.approx((0, 0), abs=1e-9)
+
+
+def test_the_command_explains_itself_and_names_a_missing_folder(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["--help"])
+    assert "several photos of one lesion" in capsys.readouterr().out
+    assert main(["--weights", "nowhere/weights"]) == 2
+    assert capsys.readouterr().err.startswith("error: There is no folder nowhere/weights")

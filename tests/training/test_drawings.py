@@ -9,13 +9,13 @@ from train.data.drawings import EXAMPLES, PIGMENT, Pattern, draw_lesion, write_e
 SHIPPED = Path(__file__).parents[2] / "skin_app" / "page" / "examples"
 
 
-@pytest.mark.parametrize("kind", list(PIGMENT))
-def test_drawing_is_deterministic(kind: Pattern) -> None:
-    first = draw_lesion(5, kind, height=90, width=120)
+@pytest.mark.parametrize("pattern", list(PIGMENT))
+def test_drawing_is_deterministic(pattern: Pattern) -> None:
+    first = draw_lesion(5, pattern, height=90, width=120)
     assert first.shape == (90, 120, 3)
     assert first.dtype == np.uint8
-    assert (draw_lesion(5, kind, height=90, width=120) == first).all()
-    assert (draw_lesion(6, kind, height=90, width=120) != first).any()
+    assert (draw_lesion(5, pattern, height=90, width=120) == first).all()
+    assert (draw_lesion(6, pattern, height=90, width=120) != first).any()
 
 
 def test_lesion_is_darker_than_the_skin_around_it() -> None:

@@ -189,7 +189,7 @@ def test_images_are_paired_by_their_id(tmp_path: Path, data: Dataset) -> None:
 def test_what_one_side_alone_predicted_does_not_move_their_difference(
     tmp_path: Path, data: Dataset
 ) -> None:
-    """Else the calibrator of the side with more images would make the difference."""
+    """Else the calibration of the side with more images would make the difference."""
     one = read_evidence(kept(tmp_path, data, "one"))
     two = read_evidence(kept(tmp_path, data, "two", seed=1, folds=1))
     alone = ~one.table["image_id"].isin(two.table["image_id"]).to_numpy()

@@ -23,7 +23,10 @@ from train.scores.crossfit import Bias, Crossfit, chosen_calibration, cross_fitt
 from train.scores.intervals import Estimate, ratio_estimates
 from train.scores.metrics import scores_by_rule
 
-CALIBRATORS: dict[str, Bias] = {"temperature": "none", "temperature and bias, where it helps": "chosen"}
+CALIBRATIONS: dict[str, Bias] = {
+    "temperature": "none",
+    "temperature and bias, where it helps": "chosen",
+}
 SCORES = {  # score -> decision rule
     "expected_calibration_error": "calibrated",
     "negative_log_likelihood": "calibrated",
@@ -36,9 +39,9 @@ RULE_IN_USE = f"{COVERAGE:g} set, {SENSITIVITY:g} point"
 
 @dataclass(frozen=True)
 class Calibrated:
-    """Crossfit scores of both calibrators, by score; which one the weights have, and its numbers."""
+    """Crossfit scores of both calibrations, by score; which one the weights have, and its numbers."""
 
-    calibrators: dict[str, dict[str, Estimate]]
+    calibrations: dict[str, dict[str, Estimate]]
     adopted: str
     temperature: float
     bias: list[float]
@@ -163,18 +166,18 @@ def measure(unseen: OutOfFold, readings: Readings) -> Decisions:
 
 
 def calibration_error(unseen: OutOfFold, views: int) -> Calibrated:
-    """Expected calibration error and other scores of both calibrators, crossfit."""
+    """Expected calibration error and other scores of both calibrations, crossfit."""
     own = unseen.weights.contract.calibration
     logits, shift = unseen.logits[views], np.array(own.log_prior_shift)
     found = {}
-    for name, bias in CALIBRATORS.items():
+    for name, bias in CALIBRATIONS.items():
         probabilities = cross_fitted(logits, unseen.labels, unseen.lesions, shift, bias, unseen.parts)
         rules = {"calibrated": probabilities, "prior_adjusted": unseen.prior_adjusted(probabilities)}
         scores = scores_by_rule(rules, unseen.labels, unseen.lesions)
         found[name] = {score: scores[rule].estimate(score) for score, rule in SCORES.items()}
     return Calibrated(
-        calibrators=found,
-        adopted=list(CALIBRATORS)[int(views in own.biases)],
+        calibrations=found,
+        adopted=list(CALIBRATIONS)[int(views in own.biases)],
         temperature=own.temperatures[views],
         bias=list(own.biases.get(views, ())),
     )

@@ -156,7 +156,7 @@ def _stored(image: Image.Image, file_type: str, profile: bytes | None) -> bytes:
 
 
 def of_damage(data: Dataset, files: int) -> DamageFound:
-    """False alarms on intact JPEGs of `data`, and the detection of each kind of damage.
+    """False alarms on intact JPEGs of `data`, and the detection of each damage.
 
     Raises `DataError` if there is no JPEG.
     """

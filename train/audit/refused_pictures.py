@@ -159,8 +159,8 @@ def pictures_to_refuse(folder: Path) -> dict[str, list[Path]]:
     try:
         table = pd.read_csv(folder / "manifest.csv", dtype=str)
         listed = {
-            str(kind): [folder / name for name in own["file"].fillna("(no name)")]
-            for kind, own in table.groupby("kind", dropna=False)
+            str(group): [folder / name for name in own["file"].fillna("(no name)")]
+            for group, own in table.groupby("kind", dropna=False)
         }
     except (OSError, ValueError, KeyError) as error:
         raise DataError(

@@ -3,8 +3,13 @@
 HAM10000 holds two to six images of some lesions. Many of these are magnifications or crops of one shot,
 not other angles, so the gain in the clinic may be larger or smaller than measured here. Temperature and
 biases are fitted on other lesions, because the shipped calibration was fitted on these images too.
+
+    python -m train.audit.several_angles --weights runs/mine/weights
+
+prints the `Gain` as JSON.
 """
 
+import argparse
 import json
 import sys
 from dataclasses import asdict, dataclass
@@ -13,6 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from skin_app.joint_analysis import joint_probabilities
+from skin_app.views import VIEWS
+from skin_app.weights.folder import WeightsError, open_weights
+from train.data.ham10000 import DataError
 from train.scores.crossfit import cross_fitted
 from train.scores.evidence import weights_evidence
 from train.scores.intervals import RESAMPLES, Estimate, lesion_draws, percentiles_95
@@ -36,7 +44,7 @@ class Gain:
     difference: dict[str, Estimate]
 
 
-def measure(weights: Path, views: int = 8) -> Gain:
+def measure(weights: Path, views: int = VIEWS) -> Gain:
     """`gain_of_averaging` on the out-of-fold predictions in a weights folder.
 
     Raises `WeightsError` or `DataError` if the folder does not hold them.
@@ -75,5 +83,22 @@ def gain_of_averaging(
     return Gain(len(among), len(labels), one, average, difference)
 
 
+def main(arguments: list[str] | None = None) -> int:
+    """Print the measurement as JSON; returns 0, or 2 after one sentence on what went wrong."""
+    parser = argparse.ArgumentParser(
+        prog="python -m train.audit.several_angles",
+        description="Measure how much several photos of one lesion improve on a single photo.",
+    )
+    parser.add_argument("--weights", help="a folder (default: the embedded weights)")
+    options = parser.parse_args(arguments)
+    try:
+        gain = measure(open_weights(options.weights).folder)
+    except (WeightsError, DataError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(json.dumps(asdict(gain), indent=1))
+    return 0
+
+
 if __name__ == "__main__":
-    print(json.dumps(asdict(measure(Path(sys.argv[1] if len(sys.argv) > 1 else "weights"))), indent=1))
+    raise SystemExit(main())

@@ -1,10 +1,10 @@
 """Damages photos and files on purpose: graded damage to real photos, and faulty bytes in JPEG files.
 
-Photos: as by a hurried photographer, a poor camera or a wrong setting. Grades run from 1 (hardly
-visible) to 5 (useless). Lengths are shares of the photo's shorter side, so that a grade means the same
-at every resolution. Every function is pure: it takes a photo, the strength of a grade and a seeded
-generator, and returns a new photo of the same shape. Files: as by faulty copying and storage, so that
-they still open.
+Photos: as by a hurried photographer, a poor camera or a wrong setting. The grade says how strong a
+damage is, from 1 (hardly visible) to 5 (useless). Lengths are shares of the photo's shorter side, so
+that a grade means the same at every resolution. Every function is pure: it takes a photo, the strength
+of a grade and a seeded generator, and returns a new photo of the same shape. Files: as by faulty
+copying and storage, so that they still open.
 """
 
 from collections.abc import Callable
@@ -39,17 +39,17 @@ SCAN, END = b"\xff\xda", b"\xff\xd9"  # markers of a JPEG
 Spoil = Callable[[bytes, bytes, Generator], bytes | None]
 
 
-def damage_photo(photo: Photo, kind: str, grade: int, seed: int) -> Photo:
-    """`photo` with one kind of `DAMAGE`; the same for the same arguments.
+def damage_photo(photo: Photo, damage: str, grade: int, seed: int) -> Photo:
+    """`photo` with one `damage` of `DAMAGE`; the same for the same arguments.
 
-    The random direction or hue depends on `kind` and `seed` only, so the grades of one seed differ in
-    strength alone. Raises `ValueError` for a grade outside 1 to 5, `KeyError` for an unknown kind.
+    The random direction or hue depends on `damage` and `seed` only, so the grades of one seed differ in
+    strength alone. Raises `ValueError` for a grade outside 1 to 5, `KeyError` for an unknown damage.
     """
     if grade not in GRADES:
         raise ValueError(f"There is no grade {grade}: choose 1 to {GRADES[-1]}.")
-    damage, strengths = DAMAGE[kind]
-    generator = np.random.default_rng([seed, list(DAMAGE).index(kind)])
-    return damage(photo, strengths[grade - 1], generator)
+    apply, strengths = DAMAGE[damage]
+    generator = np.random.default_rng([seed, list(DAMAGE).index(damage)])
+    return apply(photo, strengths[grade - 1], generator)
 
 
 def _gaussian_blur(photo: Photo, deviation: float, _: Generator) -> Photo:
@@ -124,7 +124,7 @@ def _too_far(photo: Photo, factor: float, _: Generator) -> Photo:
     return Photo(_mirrored(Photo(small), rows, columns))
 
 
-# kind -> the damage, and its strength at each of `GRADES`
+# name -> the damage, and its strength at each of `GRADES`
 DAMAGE: dict[str, tuple[Callable[[Photo, float, Generator], Photo], tuple[float, ...]]] = {
     "gaussian blur": (_gaussian_blur, BLUR),
     "motion blur": (_motion_blur, MOTION),
@@ -204,7 +204,7 @@ def _resized(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def damage_file(file: bytes, other: bytes, damage: str, seed: int) -> bytes | None:
-    """`file`, a JPEG of one scan, after one kind of `FILE_DAMAGE`; None if it is too small for it.
+    """`file`, a JPEG of one scan, after one `damage` of `FILE_DAMAGE`; None if it is too small for it.
 
     `other`: another JPEG, from which foreign blocks come. Raises `KeyError` for an unknown damage.
     """

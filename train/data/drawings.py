@@ -34,19 +34,19 @@ PIGMENT: dict[Pattern, tuple[tuple[int, int, int], ...]] = {
 }
 
 
-def draw_lesion(seed: int, kind: Pattern, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
+def draw_lesion(seed: int, pattern: Pattern, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
     """One drawing, (height, width, 3) RGB uint8; the same for the same arguments.
 
-    `kind` chooses pattern and colours; `seed` the shape, the skin, whether hairs lie across it, and
+    `pattern` also chooses the colours; `seed` the shape, the skin, whether hairs lie across it, and
     whether the corners are dark as under some dermatoscopes.
     """
-    generator = np.random.default_rng([seed, sorted(PIGMENT).index(kind)])
+    generator = np.random.default_rng([seed, sorted(PIGMENT).index(pattern)])
     y, x = _coordinates(height, width)
-    picture, inside, depth = _skin_and_shape(generator, kind, y, x)
-    colours = np.array(PIGMENT[kind], float)
-    body = _body(generator, colours, depth, kind)
-    pattern = _pattern(generator, kind, y, x)[..., None]
-    body = body * (1 - 0.6 * pattern) + 0.85 * colours[1] * 0.6 * pattern
+    picture, inside, depth = _skin_and_shape(generator, pattern, y, x)
+    colours = np.array(PIGMENT[pattern], float)
+    body = _body(generator, colours, depth, pattern)
+    dark = _dark_pattern(generator, pattern, y, x)[..., None]
+    body = body * (1 - 0.6 * dark) + 0.85 * colours[1] * 0.6 * dark
     body += 5 * _noise(generator, height, width, 130)[..., None]
     picture = picture * (1 - inside[..., None]) + body * inside[..., None]
     if generator.random() < 0.6:
@@ -58,18 +58,18 @@ def draw_lesion(seed: int, kind: Pattern, height: int = HEIGHT, width: int = WID
     return np.clip(np.round(picture), 0, 255).astype(np.uint8)
 
 
-def lesion_outline(seed: int, kind: Pattern, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
+def lesion_outline(seed: int, pattern: Pattern, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
     """(height, width) bool: where `draw_lesion` with the same arguments puts the lesion."""
-    generator = np.random.default_rng([seed, sorted(PIGMENT).index(kind)])
-    return _skin_and_shape(generator, kind, *_coordinates(height, width))[1] >= 0.5
+    generator = np.random.default_rng([seed, sorted(PIGMENT).index(pattern)])
+    return _skin_and_shape(generator, pattern, *_coordinates(height, width))[1] >= 0.5
 
 
 def _skin_and_shape(
-    generator: Generator, kind: Pattern, y: np.ndarray, x: np.ndarray
+    generator: Generator, pattern: Pattern, y: np.ndarray, x: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The skin (height, width, 3), and mask and depth of the lesion, see `_lesion_shape`."""
     skin = _skin(generator, *x.shape)
-    return skin, *_lesion_shape(generator, y, x, irregular=0.30 if kind == "patchy" else 0.14)
+    return skin, *_lesion_shape(generator, y, x, irregular=0.30 if pattern == "patchy" else 0.14)
 
 
 def _coordinates(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
@@ -126,7 +126,7 @@ def _lesion_shape(
     return _step((radius - distance) / 0.022), np.clip(1 - distance / radius, 0, 1)
 
 
-def _body(generator: Generator, colours: np.ndarray, depth: np.ndarray, kind: Pattern) -> np.ndarray:
+def _body(generator: Generator, colours: np.ndarray, depth: np.ndarray, pattern: Pattern) -> np.ndarray:
     """The lesion's ground colours, (height, width, 3): darker inwards, with blots of colour."""
     height, width = depth.shape
     mottled = 0.14 * _noise(generator, height, width, 7)
@@ -135,20 +135,20 @@ def _body(generator: Generator, colours: np.ndarray, depth: np.ndarray, kind: Pa
     for colour in colours[2:]:
         blot = 0.85 * _step((_noise(generator, height, width, 4) - 0.75) / 0.12)[..., None]
         body = body * (1 - blot) + colour * blot
-    if kind != "vessels":
+    if pattern != "vessels":
         body += 9 * _noise(generator, height, width, 12)[..., None]
     return body
 
 
-def _pattern(generator: Generator, kind: Pattern, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+def _dark_pattern(generator: Generator, pattern: Pattern, y: np.ndarray, x: np.ndarray) -> np.ndarray:
     """Strength of the dark pattern in [0, 1]: a net of lines, or separate round spots."""
-    if kind in ("network", "patchy"):
+    if pattern in ("network", "patchy"):
         warp = 0.03 * _noise(generator, *x.shape, cells=12)
         nearest, second = _cells(generator, y + warp, x - warp, 420)
         strength = _step((0.016 - (second - nearest)) / 0.005)
         where = _step(_noise(generator, *x.shape, cells=4) + 0.4)
-        return strength * (where if kind == "network" else 0.7 * where)
-    count, size = (190, 0.027) if kind == "globules" else (46, 0.072)
+        return strength * (where if pattern == "network" else 0.7 * where)
+    count, size = (190, 0.027) if pattern == "globules" else (46, 0.072)
     nearest, _ = _cells(generator, y, x, count)
     sizes = size * (1 + 0.25 * _noise(generator, *x.shape, cells=6))
     return _step((sizes - nearest) / (size * 0.16))
@@ -188,8 +188,8 @@ def write_examples(folder: Path) -> list[Path]:
     """Write the page's example drawings as JPEG files into `folder`; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
-    for name, (seed, kind) in EXAMPLES.items():
-        pixels = torch.from_numpy(draw_lesion(seed, kind)).permute(2, 0, 1).contiguous()
+    for name, (seed, pattern) in EXAMPLES.items():
+        pixels = torch.from_numpy(draw_lesion(seed, pattern)).permute(2, 0, 1).contiguous()
         path = folder / name
         path.write_bytes(cast(torch.Tensor, encode_jpeg(pixels, quality=QUALITY)).numpy().tobytes())
         paths.append(path)

@@ -86,7 +86,7 @@ def from_names(table: pd.DataFrame) -> pd.Series:
 def diagnosis(names: Iterable[str]) -> str:
     """The class (possibly `SCC`) of an image, from its names, general to specific; "" for none.
 
-    The most specific known name decides: "Nevus" when "Nevus, of some new kind" follows it.
+    The most specific known name decides: "Nevus" when "Nevus, of a new sort" follows it.
     """
     for name in reversed(list(names)):
         # "Melanoma, NOS" is a melanoma; "Nevus sebaceous" would be no naevus
@@ -133,12 +133,12 @@ def _dermatoscopic(table: pd.DataFrame) -> pd.Series:
     """Which images are dermatoscopic, as far as the ISIC Archive says."""
     if "image_type" not in table.columns:
         return pd.Series(True, table.index)
-    kinds = table["image_type"].str.lower()
-    return kinds.isin(MISSING) | kinds.str.startswith(("dermoscopic", "dermatoscopic"))
+    types = table["image_type"].str.lower()
+    return types.isin(MISSING) | types.str.startswith(("dermoscopic", "dermatoscopic"))
 
 
 def _left_out(table: pd.DataFrame) -> Iterator[str]:
-    """For each row, why it is left out: its kind of picture, or its most specific diagnosis."""
+    """For each row, why it is left out: its type of picture, or its most specific diagnosis."""
     texts = [name for name in TEXTS[::-1] if name in table.columns]
     for (row, dx), dermatoscopic in zip(table["dx"].items(), _dermatoscopic(table), strict=True):
         if not dermatoscopic:

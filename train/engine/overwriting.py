@@ -1,4 +1,4 @@
-"""Where each verb may write: a verb replaces only files that the same verb wrote."""
+"""Where each verb may write: no verb replaces files of other programs."""
 
 import json
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ SCORES = rb'\{\s*"weights": "'
 RESULTS, RESULTS_JSON = rb"# Results\r?\n", rb'\{\s*"weights": \{'
 FLAGSHIP = rb"# The flagship"
 TRUST, TRUST_JSON = rb"# How far an answer can be trusted\r?\n", rb'\{\s*"about": \{'
-DRAWN = ("confusion", "learning", "range-test", "reliability", "roc", "tsne")  # kinds of figures
+DRAWN = ("confusion", "learning", "range-test", "reliability", "roc", "tsne")  # what figures show
 MODEL_CARD = "README.md"
 
 
@@ -81,5 +81,5 @@ def check_document(out: Path, page: bytes, numbers: bytes, beside: Mapping[str, 
 
 def check_figures(folder: Path) -> None:
     """Raise `OutputError` if a figure would replace a picture that the trainer did not draw."""
-    ours = {path.name: PICTURE for kind in DRAWN for path in folder.glob(f"*-{kind}.png")}
+    ours = {path.name: PICTURE for shown in DRAWN for path in folder.glob(f"*-{shown}.png")}
     check_folder(folder, ours)

@@ -60,6 +60,6 @@ def gathered(accelerator: Accelerator, own: list[Any]) -> list[Any]:
 
 def hardware(accelerator: Accelerator) -> str:
     """The hardware in words, for a results table, such as "2 x CPU (x86_64, 2 threads), float32"."""
-    kind = "bfloat16" if accelerator.mixed_precision == "bf16" else "float32"
+    number_format = "bfloat16" if accelerator.mixed_precision == "bf16" else "float32"
     count = f"{accelerator.num_processes} x " if accelerator.num_processes > 1 else ""
-    return f"{count}{describe(accelerator.device)}, {kind}"
+    return f"{count}{describe(accelerator.device)}, {number_format}"

@@ -1,3 +1,3 @@
 """What the networks look at and confuse: confused pairs, saliency, maps of other methods, t-SNE.
 
-Imports `data`, `recipes`, `engine` and `scores`. Begin at `pairs.confused_pairs`."""
+Imports `data`, `engine` and `scores`. Begin at `pairs.confused_pairs`."""

@@ -23,11 +23,13 @@ class Stage:
 
     `objective`: "classify", or "contrast" (supervised contrastive; no validation, the next stage starts
     from its last weights). `frozen`: prefixes of backbone parameter names that are not trained ("" is
-    all of them). `backbone_rate`, `head_rate`: peak rates; `layer_decay`: rate factor per layer towards
-    the input. `schedule`: "cosine" (linear warm-up over `warmup_share` of the steps, then half a
-    cosine), "restarts" (SGDR: cosine cycles, the first `cycle_epochs` long, each `cycle_growth` times
-    the one before), "plateau" (times `plateau_factor` after more than `plateau_patience` epochs without
-    a better validation loss) or "constant". `patience`: epochs without a better validation loss before
+    all of them). `optimiser`: one of torch's; `momentum` is for "sgd" alone. `weight_decay`: of all
+    trained parameters but biases and norms; decoupled for "adamw", an L2 penalty for the others.
+    `backbone_rate`, `head_rate`: peak learning rates; `layer_decay`: rate factor per layer towards the
+    input. `schedule`: "cosine" (linear warm-up over `warmup_share` of the steps, then half a cosine),
+    "restarts" (SGDR: cosine cycles, the first `cycle_epochs` long, each `cycle_growth` times the one
+    before), "plateau" (times `plateau_factor` after more than `plateau_patience` epochs without a
+    better validation loss) or "constant". `patience`: epochs without a better validation loss before
     stopping. `sizes`: side of the training images in pixels, epoch by epoch (the last goes on), as in
     progressive learning (Tan and Le 2021); none: the member's size.
     """
@@ -66,13 +68,16 @@ class Recipe:
     """One training recipe.
 
     `split`: "lesion" (no lesion on both sides) or "image" (as in 2020; leaks, for comparison only).
+    `batch`: images per step, of all processes and micro-batches together.
     `sampling`: "shuffle"; "balanced" (each batch holds all diagnoses equally often, drawn with
     replacement); "expanded" (each epoch repeats rare diagnoses up to `expansion` times the
     commonest's count) or "thinned" (each epoch draws a share of `thinning` of the commonest diagnosis's
     images anew, and takes all others). `loss`: "focal" (`focal_gamma` 0 is cross-entropy) or
     "one_vs_rest" (binary cross-entropy). `class_weight_power`: 0 none, 1 class-ratio weights;
     `class_boost`: further factors by diagnosis. `logit_adjustment`: factor of the log prior that is
-    added to the logits in training (Menon et al. 2021); 0 is none, 1 aims at equal priors.
+    added to the logits in training (Menon et al. 2021); 0 is none, 1 aims at equal priors. `smoothing`:
+    share of each target that is spread over all classes (label smoothing), for "one_vs_rest" over its
+    two sides. `clip`: largest norm of the gradient of all parameters; a longer one is scaled down.
     `temperature`, `projection`: of the contrastive stage.
     `averaging`: decay of the running mean of the weights (EMA), which is what is validated and shipped;
     0 is none. `cache_side`: side of the cached squares in pixels. `shipped`: how many members go into

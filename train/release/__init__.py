@@ -1,3 +1,4 @@
 """From finished runs to a weights folder, its model card, and the Hugging Face Hub.
 
-Begin at `assemble.assemble` and `publish.publish`. Imports every other room."""
+Begin at `assemble.assemble` and `publish.publish`. Imports `data`, `engine`, `scores`, `audit` and
+`documents`."""

@@ -1,6 +1,6 @@
 """How storing members as 8-bit integers changes their out-of-fold predictions.
 
-`skin_app.weights.packed` stores them; begin at `measure_rounding`.
+`skin_app.weights.quantisation` stores them; begin at `measure_rounding`.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,8 @@
 """All scores of a weights folder: on labelled images, and of its own out-of-fold predictions.
 
-Begin at `evaluate` (any labelled folder in HAM10000's layout) and `measure_weights` (for
-docs/results.md). `out_of_fold_scores` makes the scores that the weights themselves hold.
+Begin at `evaluate` (labelled images of HAM10000, ISIC 2018, ISIC 2019 or the ISIC Archive) and
+`measure_weights` (for docs/results.md). `out_of_fold_scores` makes the scores that the weights
+themselves hold.
 """
 
 from dataclasses import dataclass

@@ -42,7 +42,7 @@ def open_jpeg(data: bytes) -> Opened:
     coding, bits, height, width, channels = frame
     if coding not in READ:
         raise PhotoError(
-            "This is a lossless or rare kind of JPEG, which is not read here: "
+            "This is a lossless or rare type of JPEG, which is not read here: "
             "export the photo as an ordinary JPEG or PNG."
         )
     if bits != 8:
