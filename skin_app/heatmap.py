@@ -69,12 +69,10 @@ def attributions(member: Member, images: Tensor, scores: Tensor | None = None) -
         entered, weights = trunk.detach().clone().requires_grad_(True), scores.clone()
         logits = member.output_of(backbone.norm(backbone.layers[-1](entered))).logits
         wanted = torch.einsum("bsk,bk->s", weights, logits)  # the photos of a batch are independent
-        gradients = [
-            torch.autograd.grad(score, entered, retain_graph=place + 1 < len(wanted))[0]
-            for place, score in enumerate(wanted)
-        ]
+        each = torch.eye(len(wanted), device=entered.device)  # one backward pass for all scores
+        gradients = torch.autograd.grad(wanted, entered, each, is_grads_batched=True)[0]
     centred = trunk - trunk.mean(dim=(1, 2), keepdim=True)  # (batch, rows, columns, channels)
-    return torch.stack([(centred * gradient).sum(dim=-1) for gradient in gradients], dim=1)
+    return torch.einsum("byxc,sbyxc->bsyx", centred, gradients)
 
 
 def of_probabilities(maps: Tensor, probabilities: Tensor) -> Tensor:
