@@ -256,7 +256,7 @@ class Learner:
     def _check_finite(self, loss: Tensor, norm: Tensor | None, number: int) -> None:
         if not (torch.isfinite(loss) and (norm is None or torch.isfinite(norm))):
             raise RunError(
-                f"The loss of fold {self.fold} became {float(loss)} at step {number} "
+                f"The loss of fold {self.fold} became {float(loss)} at step {number + 1} "
                 f"(gradient {norm if norm is None else float(norm)}): lower the learning rates of the "
                 "recipe; the last checkpoint is kept and loadable."
             )
@@ -302,8 +302,8 @@ def _end_epoch(
     loss = measured.get("validation_loss")
     if loss is not None and not math.isfinite(loss):
         raise RunError(
-            f"The validation loss of fold {fold} became {loss} in epoch {epoch}: lower the learning "
-            "rates of the recipe; the last checkpoint is kept and loadable."
+            f"The validation loss of fold {fold} became {loss} in epoch {epoch + 1}: lower the "
+            "learning rates of the recipe; the last checkpoint is kept and loadable."
         )
     entry = {
         "epoch": epoch,
@@ -317,7 +317,12 @@ def _end_epoch(
     progress.history.append(entry)
     progress.loss_sum, progress.seconds = 0.0, 0.0
     if learner.accelerator.is_main_process:
-        tqdm.write(f"fold {fold}, {learner.stage.name}, epoch {epoch}: {entry}")
+        said = f"training loss {entry['train_loss']:.4f}"
+        if loss is not None:
+            said += f", validation loss {loss:.4f}"
+            said += f", balanced accuracy {measured['balanced_accuracy']:.3f}"
+        where = f"fold {fold}, {learner.stage.name}, epoch {epoch + 1} of {learner.stage.epochs}"
+        tqdm.write(f"{where}: {said}, {entry['seconds'] / 60:.1f} minutes")
     if loss is None or loss < progress.best_loss:
         progress.best_loss = progress.best_loss if loss is None else loss
         progress.best_epoch = epoch
