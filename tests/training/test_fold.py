@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -320,6 +321,23 @@ def test_the_contrastive_stage_moves_the_backbone_and_the_classifier_stage_does_
     assert history["minutes"] > 0
 
 
+def test_each_epoch_prints_one_line_that_a_person_can_read(
+    prepared: Prepare, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train_fold(prepared(tmp_path / "run", RESUMED["two stages"]), 0)
+    loss, minutes = r"\d\.\d{4}", r"\d\.\d minutes"
+    scores = rf"validation loss {loss}, balanced accuracy \d\.\d{{3}}"
+    wanted = [
+        *(f"fold 0, contrastive, epoch {n} of 2: training loss {loss}, {minutes}" for n in (1, 2)),
+        *(
+            f"fold 0, classifier, epoch {n} of 2: training loss {loss}, {scores}, {minutes}"
+            for n in (1, 2)
+        ),
+    ]
+    printed = capsys.readouterr().out
+    assert re.fullmatch("".join(f"{line}\n" for line in wanted), printed), printed
+
+
 def test_freezing_what_the_backbone_does_not_have_is_refused(prepared: Prepare, tmp_path: Path) -> None:
     """Before any image is decoded, and with advice that can be followed."""
     frozen = with_stage(TINY, frozen=("layers.0",))
@@ -358,7 +376,7 @@ def test_losses_that_are_no_numbers_stop_with_a_sentence(
         train_fold(prepared(tmp_path / "wild", wild), 0)
     run = prepared(tmp_path / "run")
     monkeypatch.setattr(fold_module, "validate", lambda _: {"validation_loss": float("nan")})
-    with pytest.raises(RunError, match=r"validation loss of fold 0 became nan in epoch 0"):
+    with pytest.raises(RunError, match=r"validation loss of fold 0 became nan in epoch 1"):
         train_fold(run, 0)
     assert not (run.fold_folder(0) / "best.safetensors").exists()
 

@@ -1,14 +1,20 @@
 """The command line: it answers `--help` without the trainer, and says what is missing or misspelt."""
 
+import argparse
+import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from train import verbs
 from train.__main__ import main
+from train.documents.trust_document import SECTIONS
 from train.options import OPTIONS
+from train.recipes.published import RECIPES
+from train.recipes.studies import STUDIES
 
 ROOT = Path(__file__).resolve().parents[2]
 HELP = """
@@ -41,6 +47,36 @@ def test_help_imports_nothing_heavy() -> None:
 def test_every_verb_has_options_and_does_something() -> None:
     done = {name for name in vars(verbs) if name.startswith("do_")}
     assert done == {f"do_{verb.replace('-', '_')}" for verb in OPTIONS}
+
+
+def options_of(verb: str) -> list[argparse.Action]:
+    parser = argparse.ArgumentParser(add_help=False)
+    OPTIONS[verb][0](parser.add_argument)
+    return parser._actions
+
+
+@pytest.mark.parametrize("verb", OPTIONS)
+def test_every_option_says_what_it_does_and_its_default(verb: str) -> None:
+    for option in options_of(verb):
+        assert option.help, option.dest
+        assert option.required or "default" in option.help, option.dest
+        if option.default is not None and option.nargs != 0:  # a value, of an option that takes one
+            assert "(default: %(default)" in option.help, option.dest
+
+
+@pytest.mark.parametrize(
+    ("verb", "option", "names"),
+    [
+        ("run", "recipe", RECIPES),
+        ("range-test", "recipe", RECIPES),
+        ("study", "study", STUDIES),
+        ("audit", "only", SECTIONS),
+    ],
+)
+def test_help_lists_the_names_to_choose_from(verb: str, option: str, names: Iterable[str]) -> None:
+    (told,) = (own.help for own in options_of(verb) if own.dest == option)
+    assert told is not None
+    assert set(names) <= set(re.findall(r"[\w-]+", told))
 
 
 def test_without_the_extra_one_sentence_says_what_to_install() -> None:

@@ -1,4 +1,4 @@
-"""Trains the member of one fold, from its start weights to its held-out predictions. Read from the top.
+"""Trains the member of one fold, from its start weights to its held-out predictions.
 
     python -m train run --data HAM10000 --init START.safetensors --out runs/mine --fold 0
     accelerate launch --num_processes 2 -m train run ... --micro-batches 2
@@ -7,6 +7,15 @@ A fold trains the stages of its recipe one after the other, and keeps the weight
 with the lowest validation loss. Every random draw depends only on (seed, fold, stage, step, part of the
 batch). A run that was killed resumes from its last checkpoint. On the same CPU its final weights are
 identical, bit for bit.
+
+Read in this order:
+
+    train_fold        the stages one after the other, then the held-out predictions
+    train_stage       epochs and steps: validate, keep the best weights, write checkpoints
+    Learner.step      one batch: forward and backward in parts, clip, optimiser, running mean
+    Learner._loss     one part of it: augment, mix, network, loss
+    validate          the held-out fold, one view per image
+    predict_held_out  the held-out images, read from their files as the app does
 """
 
 import copy
@@ -22,7 +31,6 @@ from accelerate import Accelerator
 from safetensors.torch import load_file
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
-from torch.nn.modules.batchnorm import _BatchNorm
 from tqdm import tqdm
 
 from skin_app.diagnoses import CODES
@@ -35,6 +43,7 @@ from skin_app.views import VIEWS
 from train.data.augment import augment, mix
 from train.data.pixels import Pixels
 from train.engine import checkpoint
+from train.engine.averaging import BatchStatistics, update_mean
 from train.engine.class_balance import epoch_rows, log_prior, log_prior_shift, training_weights
 from train.engine.losses import ContrastiveNetwork, contrastive_loss, focal_loss, one_vs_rest_loss
 from train.engine.optimiser_and_schedule import head_groups, optimiser_of, parameter_groups, rate_share
@@ -110,15 +119,17 @@ def train_stage(run: Run, fold: int, index: int, accelerator: Accelerator) -> No
         progress.loss_sum += learner.step(progress.step, images, share)
         progress.step += 1
         bar.update()
-        ended = progress.step % per_epoch == 0
-        if ended or progress.step % CHECKPOINT_STEPS == 0:
-            measured = validate(learner) if ended and stage.objective == "classify" else {}
-            progress.seconds += time.monotonic() - started
-            started = time.monotonic()
-            if ended:
-                _end_epoch(learner, progress, measured, share)
-            if accelerator.is_main_process:
-                checkpoint.save_checkpoint(folder, index, learner.parts, progress)
+        ends_epoch = progress.step % per_epoch == 0
+        if not ends_epoch and progress.step % CHECKPOINT_STEPS:
+            continue
+        measured = validate(learner) if ends_epoch and stage.objective == "classify" else {}
+        now = time.monotonic()
+        progress.seconds += now - started
+        started = now
+        if ends_epoch:
+            _end_epoch(learner, progress, measured, share)
+        if accelerator.is_main_process:
+            checkpoint.save_checkpoint(folder, index, learner.parts, progress)
     bar.close()
     if accelerator.is_main_process:
         if (folder / "best.safetensors").is_file():  # a run killed after this line has it no more
@@ -180,14 +191,8 @@ class Learner:
         self.size = run.recipe.member.size
         self.pixels = Pixels(run.squares, self.device)
         self.labels = torch.tensor(run.data.labels)
-        self.steps_before = {
-            module: module.num_batches_tracked.clone()
-            for module in member.modules()
-            if isinstance(module, _BatchNorm) and module.num_batches_tracked is not None
-        }
         self.prepared = accelerator.prepare_model(self.network)
-        # of several processes, `prepare_model` replaces the buffers: list them after it
-        self.statistics = [b for b in member.buffers() if b.is_floating_point() and b.ndim == 1]
+        self.statistics = BatchStatistics(member, len(self.own_parts), accelerator)
 
     def train_at(self, size: int | None) -> None:
         """Train on squares of `size` pixels from now on; None: the member's own size."""
@@ -197,76 +202,64 @@ class Learner:
             self.size = wanted
 
     def step(self, number: int, rows: np.ndarray, share: float) -> float:
-        """One optimiser step on the images `rows` at `share` of the peak rates; returns the loss.
+        """One optimiser step at `share` of the peak rates; returns the loss.
+
+        `number`: of the step, from 0. `rows`: (batch,) numbers of its images in `run.data`.
 
         The batch has `micro_batches` equal parts, each with its own random draws and batch statistics;
         gradients and statistics are the means over the parts. So the number of processes does not
         change the weights, apart from rounding in the order of sums. Raises `RunError`, before any
         weight changes, when loss or gradient is not finite.
         """
-        run, accelerator = self.run, self.accelerator
-        parts = self.own_parts
+        run, accelerator, parts = self.run, self.accelerator, self.own_parts
         self.network.train()
-        for module in self.member.backbone.modules():  # frozen layers keep their batch statistics
-            if isinstance(module, _BatchNorm) and not module.weight.requires_grad:
-                module.eval()
+        self.statistics.begin()
         self.optimiser.zero_grad(set_to_none=True)
-        before = [buffer.clone() for buffer in self.statistics]
-        after = [torch.zeros_like(buffer) for buffer in self.statistics]
         total = torch.zeros((), device=self.device)
         for part in parts:
-            for buffer, value in zip(self.statistics, before, strict=True):
-                buffer.copy_(value)
             seed = run.seed_of(self.fold, self.index, number, part)
             last = part == parts[-1]  # processes exchange gradients once per step
-            with nullcontext() if last else accelerator.no_sync(self.prepared):
+            exchange = nullcontext() if last else accelerator.no_sync(self.prepared)
+            with self.statistics.of_part(), exchange:
                 loss = self._loss(rows[part :: run.micro_batches], seed)
                 accelerator.backward(loss / len(parts))
             total += loss.detach() / len(parts)
-            for buffer, value in zip(after, self.statistics, strict=True):
-                buffer.add_(value / len(parts))
-        if accelerator.num_processes > 1:
-            mean = accelerator.reduce(torch.cat([total.view(1), *after]), "mean")
-            assert isinstance(mean, Tensor)
-            total, *after = mean.split([1, *(len(buffer) for buffer in after)])
-        for buffer, value in zip(self.statistics, after, strict=True):
-            buffer.copy_(value)
-        for module, steps in self.steps_before.items():  # one step counts once, however many parts
-            assert module.num_batches_tracked is not None
-            module.num_batches_tracked.copy_(steps + module.training * (number + 1))
+        total = self.statistics.end(total, number)
         norm = accelerator.clip_grad_norm_(self.network.parameters(), run.recipe.clip)
-        if not (torch.isfinite(total) and (norm is None or torch.isfinite(norm))):
-            raise RunError(
-                f"The loss of fold {self.fold} became {float(total)} at step {number} "
-                f"(gradient {norm if norm is None else float(norm)}): lower the learning rates of the "
-                "recipe; the last checkpoint is kept and loadable."
-            )
+        self._check_finite(total, norm, number)
         for group in self.optimiser.param_groups:
             group["lr"] = group["peak_rate"] * share
         self.optimiser.step()
-        decay = min(run.recipe.averaging, (1 + number) / (10 + number))
-        with torch.no_grad():
-            states = (network.state_dict().values() for network in (self.averaged, self.member))
-            for mean, value in zip(*states, strict=True):
-                mean.lerp_(value, 1 - decay) if mean.is_floating_point() else mean.copy_(value)
+        update_mean(self.averaged, self.member, run.recipe.averaging, number)
         return float(total)
 
     def _loss(self, rows: np.ndarray, seed: int) -> Tensor:
         recipe, generator = self.run.recipe, Generator().manual_seed(seed)
         torch.manual_seed(seed)  # dropout and stochastic depth
-        images, labels = self.pixels.take(rows), self.labels[rows]
+        images = self.pixels.take(rows)  # (part, 3, side, side) in [0, 1]
+        labels = self.labels[rows]  # (part,)
         if self.stage.objective == "contrast":
             views = [augment(images, self.size, recipe.augmentation, generator) for _ in range(2)]
-            vectors = self.prepared(torch.cat(views).contiguous(memory_format=self.memory_format))
+            both = torch.cat(views).contiguous(memory_format=self.memory_format)
+            vectors = self.prepared(both)  # (2 part, projection): all first views, then all second
             return contrastive_loss(vectors, labels.repeat(2).to(self.device), recipe.temperature)
-        targets = F.one_hot(labels, len(CODES)).float().to(self.device)
-        images = augment(images, self.size, recipe.augmentation, generator)
+        targets = F.one_hot(labels, len(CODES)).float().to(self.device)  # (part, 7)
+        images = augment(images, self.size, recipe.augmentation, generator)  # (part, 3, size, size)
         images, targets = mix(images, targets, recipe.augmentation.mixup, generator)
-        logits = self.prepared(images.contiguous(memory_format=self.memory_format)).logits.float()
+        images = images.contiguous(memory_format=self.memory_format)
+        logits = self.prepared(images).logits.float()  # (part, 7)
         if recipe.loss == "one_vs_rest":
             return one_vs_rest_loss(logits, targets, self.class_weights, recipe.smoothing)
         logits = logits + self.added_to_logits
         return focal_loss(logits, targets, self.class_weights, recipe.focal_gamma, recipe.smoothing)
+
+    def _check_finite(self, loss: Tensor, norm: Tensor | None, number: int) -> None:
+        if not (torch.isfinite(loss) and (norm is None or torch.isfinite(norm))):
+            raise RunError(
+                f"The loss of fold {self.fold} became {float(loss)} at step {number + 1} "
+                f"(gradient {norm if norm is None else float(norm)}): lower the learning rates of the "
+                "recipe; the last checkpoint is kept and loadable."
+            )
 
 
 def validate(learner: Learner) -> dict[str, float]:
@@ -309,8 +302,8 @@ def _end_epoch(
     loss = measured.get("validation_loss")
     if loss is not None and not math.isfinite(loss):
         raise RunError(
-            f"The validation loss of fold {fold} became {loss} in epoch {epoch}: lower the learning "
-            "rates of the recipe; the last checkpoint is kept and loadable."
+            f"The validation loss of fold {fold} became {loss} in epoch {epoch + 1}: lower the "
+            "learning rates of the recipe; the last checkpoint is kept and loadable."
         )
     entry = {
         "epoch": epoch,
@@ -324,7 +317,12 @@ def _end_epoch(
     progress.history.append(entry)
     progress.loss_sum, progress.seconds = 0.0, 0.0
     if learner.accelerator.is_main_process:
-        tqdm.write(f"fold {fold}, {learner.stage.name}, epoch {epoch}: {entry}")
+        said = f"training loss {entry['train_loss']:.4f}"
+        if loss is not None:
+            said += f", validation loss {loss:.4f}"
+            said += f", balanced accuracy {measured['balanced_accuracy']:.3f}"
+        where = f"fold {fold}, {learner.stage.name}, epoch {epoch + 1} of {learner.stage.epochs}"
+        tqdm.write(f"{where}: {said}, {entry['seconds'] / 60:.1f} minutes")
     if loss is None or loss < progress.best_loss:
         progress.best_loss = progress.best_loss if loss is None else loss
         progress.best_epoch = epoch

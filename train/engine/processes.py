@@ -15,8 +15,7 @@ Result = TypeVar("Result")
 def new_accelerator() -> Accelerator:
     """Accelerate's view of the processes that `accelerate launch` started (or of this one alone).
 
-    bfloat16 where it is faster; `fold.Learner` averages batch statistics, torch does not broadcast
-    them.
+    bfloat16 where it is faster; `BatchStatistics` averages what torch would broadcast.
     """
     device = best_device()
     return Accelerator(
