@@ -9,10 +9,10 @@ from types import MappingProxyType
 import numpy as np
 
 from skin_app.diagnoses import CODES, DIAGNOSES, Diagnosis
-from skin_app.display import for_display, overlay
 from skin_app.gallery.similar_lesions import SimilarLesion
 from skin_app.operating_points import OperatingPoint
 from skin_app.outcome import Outcome
+from skin_app.overlay import for_display, overlay
 from skin_app.photo.read import Photo
 from skin_app.quality import Finding
 from skin_app.trust import Assessment

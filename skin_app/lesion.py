@@ -13,7 +13,7 @@ from PIL import Image
 from scipy import ndimage
 from torch.nn import functional as F
 
-from skin_app.colour import lightness, to_lab
+from skin_app.cielab import lightness, to_lab
 from skin_app.photo.read import Photo
 from skin_app.views import centre_square, square_in
 

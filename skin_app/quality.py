@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import BaseModel, Field
 from scipy import ndimage
 
-from skin_app.colour import to_lab
+from skin_app.cielab import to_lab
 from skin_app.lesion import Seen, eroded, see
 from skin_app.photo.read import Photo
 

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import BaseModel, Field
 from scipy import ndimage
 
-from skin_app.colour import lightness_and_yellow
+from skin_app.cielab import lightness_and_yellow
 
 # Smallest angle of each band, in degrees, lightest skin first.
 BANDS = (("very light", 55.0), ("light", 41.0), ("intermediate", 28.0), ("tan", 10.0), ("brown", -30.0))

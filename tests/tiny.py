@@ -20,7 +20,7 @@ from skin_app.skin_tone import TONES, ToneBands
 from skin_app.trust import Trust
 from skin_app.weights.contract import Contract, Training
 from skin_app.weights.folder import read_folder
-from train.audit.novelty_limits import FittedNovelty
+from train.audit.fitted_novelty import FittedNovelty
 from train.release.audit_weights import store
 from train.release.weights_folder import write_folder
 

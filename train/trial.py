@@ -34,7 +34,7 @@ from train.data.ham10000 import DataError, Dataset
 from train.engine.checkpoint import write_json
 from train.engine.class_balance import class_weights
 from train.engine.start_weights import started_member
-from train.scores.crossfit import cross_fitted
+from train.scores.fitted_calibration import cross_fitted
 from train.scores.intervals import plain
 from train.scores.metrics import scores_by_rule
 

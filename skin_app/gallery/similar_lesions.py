@@ -15,8 +15,8 @@ from safetensors.numpy import load_file
 from torch import Tensor
 
 from skin_app.diagnoses import CODES
-from skin_app.display import shrunk
 from skin_app.gallery.patient_table import UNKNOWN, normalised
+from skin_app.overlay import shrunk
 from skin_app.photo.read import READ_SUFFIXES, PhotoError, read_photo
 
 ARCHIVE = "https://api.isic-archive.com/images/{image_id}/"

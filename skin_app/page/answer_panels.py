@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 from skin_app.analysis import Analysis, ranked
 from skin_app.diagnoses import DIAGNOSES, Diagnosis
-from skin_app.display import data_url
 from skin_app.gallery.similar_lesions import NOT_STATED, LesionPictures, SimilarLesion
 from skin_app.operating_points import predictive_values
 from skin_app.outcome import Outcome
+from skin_app.overlay import data_url
 from skin_app.page.templates import fill, status
 from skin_app.trust import Measured
 from skin_app.words import page as words

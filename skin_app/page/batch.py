@@ -19,9 +19,9 @@ from torch import Tensor
 from torchvision.io import decode_jpeg, encode_jpeg
 
 from skin_app.analysis import Analysis
-from skin_app.display import for_display, shrunk
 from skin_app.ensemble import Ensemble
 from skin_app.outcome import Outcome
+from skin_app.overlay import for_display, shrunk
 from skin_app.page.one_photo_handlers import Shown
 from skin_app.page.queues import TURNS
 from skin_app.page.templates import fill

@@ -13,8 +13,8 @@ from PIL import Image
 
 from skin_app.analysis import Analysis, Ranked
 from skin_app.diagnoses import CODES
-from skin_app.display import DisplayPhoto, colours, cover, data_url, enlarged, legend_gradient
 from skin_app.heatmap import place_of_heat
+from skin_app.overlay import DisplayPhoto, colours, cover, data_url, enlarged, legend_gradient
 from skin_app.page.templates import as_url, fill
 from skin_app.words import page as words
 from skin_app.words.language import NO_BREAK, Say

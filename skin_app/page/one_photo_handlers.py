@@ -13,8 +13,8 @@ import numpy as np
 
 from skin_app.analysis import Analysis
 from skin_app.corrections import CORRECTIONS, view_square
-from skin_app.display import DisplayPhoto, data_url, for_display, shrunk
 from skin_app.ensemble import Ensemble
+from skin_app.overlay import DisplayPhoto, data_url, for_display, shrunk
 from skin_app.page.answer_panels import answer_status
 from skin_app.page.templates import fill, status
 from skin_app.page.uploads_and_sessions import Desk, read

@@ -7,10 +7,10 @@ from typing import Any
 import gradio as gr
 
 from skin_app.corrections import CORRECTIONS
-from skin_app.display import data_url, for_display
 from skin_app.ensemble import Ensemble
 from skin_app.gallery.similar_lesions import LesionPictures
 from skin_app.operating_points import malignant_share
+from skin_app.overlay import data_url, for_display
 from skin_app.page import answer_panels as panels
 from skin_app.page import one_photo_handlers as handlers
 from skin_app.page.heatmap_figure import map_figure

@@ -7,7 +7,7 @@ import numpy as np
 
 from skin_app.analysis import Analysis, Notes
 from skin_app.diagnoses import DIAGNOSES
-from skin_app.display import for_display, overlay
+from skin_app.overlay import for_display, overlay
 from skin_app.report import json_record
 from skin_app.report.json_record import NotesRecord, Record, SimilarRecord
 from skin_app.report.pdf_sheet import GREY, NO_GLYPH, WHITE, Box, Sheet

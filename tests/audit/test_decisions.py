@@ -20,7 +20,7 @@ from train.audit import decisions, out_of_fold, withheld_answers
 from train.audit.agreement import Readings, agreements_of, error_ratios, fit_least_agreement
 from train.audit.out_of_fold import OutOfFold, random_lesions
 from train.documents.template import filled
-from train.scores.crossfit import chosen_calibration
+from train.scores.fitted_calibration import chosen_calibration
 from train.scores.intervals import plain
 
 

@@ -16,8 +16,8 @@ from skin_app.page.one_photo_handlers import EXAMPLES_FOLDER
 from skin_app.photo.read import read_photo
 from skin_app.weights.folder import EMBEDDED, open_weights
 from train.documents.card_and_readme import model_card, with_scores
-from train.scores.crossfit import cross_fitted
 from train.scores.evidence import logit_columns, weights_evidence
+from train.scores.fitted_calibration import cross_fitted
 
 ROOT = EMBEDDED.parent
 SHARED = ROOT.parent / "shared" / "data" / "ham10000"

@@ -14,7 +14,7 @@ from skin_app.novelty import (
     energy,
     member_score,
 )
-from train.audit.novelty_limits import fit_distances
+from train.audit.fitted_novelty import fit_distances
 
 
 def embeddings(images: int = 400, channels: int = 12) -> tuple[np.ndarray, np.ndarray]:

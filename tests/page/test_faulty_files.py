@@ -10,8 +10,8 @@ import pytest
 from pypdf import PdfReader
 
 from skin_app.cli import main
-from skin_app.display import for_display
 from skin_app.ensemble import Ensemble
+from skin_app.overlay import for_display
 from skin_app.page import api as machine
 from skin_app.page.answer_panels import outcome_panel
 from skin_app.page.batch import PhotoRow, run

@@ -8,9 +8,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from skin_app.analysis import Analysis
-from skin_app.display import for_display
 from skin_app.ensemble import Ensemble
 from skin_app.gallery.similar_lesions import LesionPictures
+from skin_app.overlay import for_display
 from skin_app.page.answer_panels import answer_status, members_panel, thresholds_panel
 from skin_app.page.batch import BatchProgress, PhotoRow, progress_status
 from skin_app.page.build import about_panel

@@ -11,8 +11,8 @@ from PIL import Image
 
 from skin_app.analysis import Analysis
 from skin_app.diagnoses import CODES
-from skin_app.display import for_display
 from skin_app.ensemble import Ensemble
+from skin_app.overlay import for_display
 from skin_app.page.heatmap_figure import LAYER, map_figure, where
 from skin_app.page.one_photo_handlers import EXAMPLES_FOLDER
 from skin_app.photo.read import Photo, read_photo

@@ -10,8 +10,8 @@ import pytest
 
 from skin_app.analysis import Analysis
 from skin_app.corrections import CORRECTIONS
-from skin_app.display import for_display
 from skin_app.ensemble import Ensemble
+from skin_app.overlay import for_display
 from skin_app.page.one_photo_handlers import (
     EXAMPLES,
     EXAMPLES_FOLDER,

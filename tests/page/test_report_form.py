@@ -13,8 +13,8 @@ import pytest
 from pypdf import PdfReader
 
 from skin_app.analysis import Notes
-from skin_app.display import for_display
 from skin_app.ensemble import Ensemble
+from skin_app.overlay import for_display
 from skin_app.page.one_photo_handlers import EXAMPLES_FOLDER, Shown
 from skin_app.page.report_form import downloads
 from skin_app.photo.read import read_photo

@@ -20,7 +20,7 @@ from train.__main__ import main
 from train.audit import refused_pictures
 from train.audit.agreement import view_readings
 from train.audit.explanations import first_maps
-from train.audit.novelty_limits import fit_novelty
+from train.audit.fitted_novelty import fit_novelty
 from train.audit.out_of_fold import OutOfFold
 from train.data.ham10000 import read_dataset
 from train.engine.fold import train_fold

@@ -23,8 +23,9 @@ from train.engine.run import _read_folds
 from train.recipes.published import FLAGSHIP
 from train.scores.differences import compare_settings, on_shared_images
 from train.scores.evidence import export_evidence, read_evidence
-from train.scores.study_numbers import ensemble_of, has_sibling_in_training, measure_study, read_study
-from train.scores.temperature import fit_temperature
+from train.scores.fitted_calibration import fit_temperature
+from train.scores.siblings import has_sibling_in_training
+from train.scores.study_numbers import ensemble_of, measure_study, read_study
 
 SHIFT = (0.5, 0.2, 0.0, 0.8, 0.0, -0.4, 0.6)
 

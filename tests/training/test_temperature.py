@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from skin_app.calibration import softmax
-from train.scores.temperature import fit_temperature
+from train.scores.fitted_calibration import fit_temperature
 
 
 def test_the_temperature_is_found_again() -> None:

@@ -19,7 +19,9 @@ from train.audit.conformal_sets import COVERAGES, Sets, crossfit_sets, fit_sets
 from train.audit.fitted_operating_points import SENSITIVITIES, Point, crossfit_thresholds, is_malignant
 from train.audit.out_of_fold import OutOfFold
 from train.audit.withheld_answers import Abstention
-from train.scores.crossfit import Bias, Crossfit, chosen_calibration, cross_fitted
+from train.recipes.recipe import Bias
+from train.scores.crossfit import Crossfit
+from train.scores.fitted_calibration import chosen_calibration, cross_fitted
 from train.scores.intervals import Estimate, ratio_estimates
 from train.scores.metrics import scores_by_rule
 

@@ -27,9 +27,10 @@ from skin_app.result_files import replace_file
 from skin_app.weights.evaluation import FILE as OUT_OF_FOLD
 from skin_app.weights.folder import WeightsFolder
 from train.data.ham10000 import DataError, Dataset
-from train.scores.crossfit import Crossfit, held_out, stratified_parts
+from train.scores.crossfit import Crossfit
 from train.scores.evidence import logits_by_run, unseen_members, weights_evidence
 from train.scores.intervals import Estimate, mean_estimate
+from train.scores.lesion_parts import held_out, stratified_parts
 
 REPEATS = 5
 CHUNK = 16  # photos in memory at a time

@@ -16,8 +16,8 @@ from train.audit.changed_photos import Change, read_changed
 from train.audit.out_of_fold import OutOfFold
 from train.data.damage import DAMAGE, GRADES, damage_photo
 from train.data.ham10000 import Dataset
-from train.scores.crossfit import held_out, stratified_parts
 from train.scores.intervals import Estimate, mean_estimate
+from train.scores.lesion_parts import held_out, stratified_parts
 
 RATE = 0.005  # per limit; with a dozen limits, about 5 % of good photos have a finding
 IMAGES = 200  # damaged in every way to measure detection

@@ -14,7 +14,7 @@ from skin_app.hardware import best_device
 from skin_app.network import Member
 from skin_app.novelty import energy, member_score
 from skin_app.photo.read import Photo, read_photo
-from train.audit.novelty_limits import FALSE_ALARMS, FittedNovelty
+from train.audit.fitted_novelty import FALSE_ALARMS, FittedNovelty
 from train.audit.out_of_fold import OutOfFold, crossfit_quantile
 from train.data.drawings import blank, noise, text_screenshot
 from train.data.ham10000 import DataError

@@ -21,8 +21,8 @@ from skin_app.joint_analysis import joint_probabilities
 from skin_app.views import VIEWS
 from skin_app.weights.folder import WeightsError, open_weights
 from train.data.ham10000 import DataError
-from train.scores.crossfit import cross_fitted
 from train.scores.evidence import weights_evidence
+from train.scores.fitted_calibration import cross_fitted
 from train.scores.intervals import RESAMPLES, Estimate, lesion_draws, percentiles_95
 from train.scores.metrics import weighted_scores
 

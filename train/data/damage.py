@@ -17,7 +17,7 @@ from scipy import ndimage
 from torch.nn import functional as F
 from torchvision.io import ImageReadMode, decode_image, encode_jpeg
 
-from skin_app.colour import LINEAR
+from skin_app.cielab import LINEAR
 from skin_app.photo.read import Photo
 
 GRADES = (1, 2, 3, 4, 5)

@@ -36,7 +36,7 @@ from train.scores.evidence import (
     run_evidence,
     unseen_members,
 )
-from train.scores.temperature import fit_calibration
+from train.scores.fitted_calibration import fit_calibration
 
 LICENCE = "CC BY-NC 4.0 (trained on HAM10000, which is CC BY-NC 4.0)"
 

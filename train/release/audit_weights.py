@@ -31,7 +31,7 @@ from train.audit import (
     skin_tone_bands,
 )
 from train.audit.agreement import view_readings
-from train.audit.novelty_limits import FittedNovelty, fit_novelty
+from train.audit.fitted_novelty import FittedNovelty, fit_novelty
 from train.audit.out_of_fold import OutOfFold
 from train.audit.refused_pictures import pictures_to_refuse
 from train.data.ham10000 import DataError, Dataset

@@ -19,10 +19,11 @@ from skin_app.views import VIEWS
 from skin_app.weights.evaluation import confusions
 from skin_app.weights.folder import open_weights
 from train.data.ham10000 import TEXT, DataError, Dataset
-from train.scores.crossfit import CALIBRATED_ON, Bias
+from train.recipes.recipe import Bias
 from train.scores.differences import Compared, compare_by_rule, sides
 from train.scores.evidence import Evidence
 from train.scores.intervals import Estimate, plain
+from train.scores.lesion_parts import CALIBRATED_ON
 from train.scores.metrics import RULES, Scores, scores_by_rule, shown_scores
 from train.scores.strata import Stratum, strata
 

@@ -29,7 +29,8 @@ from train.data.ham10000 import TEXT, DataError
 from train.engine.class_balance import log_prior_shift
 from train.engine.fold import views_label
 from train.engine.run import Run
-from train.scores.crossfit import Bias, cross_fitted
+from train.recipes.recipe import Bias
+from train.scores.fitted_calibration import cross_fitted
 from train.scores.metrics import RULES, Scores, scores_by_rule
 
 IMAGES = "images.csv.gz"

@@ -15,11 +15,12 @@ from skin_app.diagnoses import CODES
 from train.data.ham10000 import DataError
 from train.engine.run import start_name
 from train.recipes.changes import changed_fields
-from train.scores.crossfit import Bias
-from train.scores.differences import Compared, Side, compare_by_rule, compare_settings, sides
+from train.recipes.recipe import Bias
+from train.scores.differences import Compared, compare_settings
 from train.scores.evidence import Evidence, read_evidence, read_json
 from train.scores.intervals import Estimate
-from train.scores.metrics import scores, shown_scores
+from train.scores.metrics import shown_scores
+from train.scores.siblings import SiblingNumbers, measure_siblings
 
 Changes = dict[str, tuple[Any, Any]]  # field of a recipe -> value before, value now
 
@@ -66,18 +67,6 @@ class AverageNumbers:
 
     scores: dict[str, Estimate]
     compared: tuple[Compared, ...]
-
-
-@dataclass(frozen=True)
-class SiblingNumbers:
-    """Held-out images with another image of their lesion in the training data, and those without."""
-
-    setting: str
-    with_sibling: int
-    without: int
-    scores_with: dict[str, Estimate]
-    scores_without: dict[str, Estimate]
-    compared: Compared | None
 
 
 @dataclass(frozen=True)
@@ -177,7 +166,7 @@ def measure_study(about: dict[str, Any], settings: dict[str, Evidence]) -> Study
         untouched_folds=untouched_folds,
         untouched=_on_folds(untouched_folds, settings, references),
         average=_average(settings) if about.get("ensemble") and len(settings) > 1 else None,
-        siblings=tuple(_siblings(evidence) for evidence in by_image),
+        siblings=tuple(measure_siblings(evidence) for evidence in by_image),
     )
 
 
@@ -277,36 +266,3 @@ def ensemble_of(members: Sequence[Evidence]) -> Evidence:
         },
         shift=np.zeros(len(CODES)),
     )
-
-
-def _siblings(evidence: Evidence) -> SiblingNumbers:
-    seen = has_sibling_in_training(evidence)
-    counts = int(seen.sum()), int((~seen).sum())
-    if not all(counts):
-        return SiblingNumbers(evidence.setting, *counts, {}, {}, None)
-    with_sibling, without = (
-        {rule: side.only(rows) for rule, side in sides(evidence).items()} for rows in (seen, ~seen)
-    )
-    return SiblingNumbers(
-        evidence.setting,
-        *counts,
-        _scores_of(with_sibling),
-        _scores_of(without),
-        compare_by_rule("with", "without", with_sibling, without),
-    )
-
-
-def _scores_of(by_rule: dict[str, Side]) -> dict[str, Estimate]:
-    return shown_scores(
-        {rule: scores(side.probabilities, side.labels, side.lesions) for rule, side in by_rule.items()}
-    )
-
-
-def has_sibling_in_training(evidence: Evidence) -> np.ndarray:
-    """(images,) bool: whether the training data of the image's fold held another image of its lesion.
-
-    Always False for a split by lesion.
-    """
-    total = evidence.images["lesion"].value_counts()
-    held_out = evidence.table.groupby(["lesion", evidence.folds])["image_id"].transform("size")
-    return evidence.table["lesion"].map(total).to_numpy() > held_out.to_numpy()

@@ -2,7 +2,7 @@ import base64
 
 import numpy as np
 
-from skin_app.display import OUTSIDE, data_url, for_display, legend_gradient, overlay
+from skin_app.overlay import OUTSIDE, data_url, for_display, legend_gradient, overlay
 from skin_app.photo.read import Photo, read_photo
 
 

@@ -12,9 +12,16 @@ from train.audit.conformal_sets import crossfit_sets
 from train.audit.decisions import crossfit_grounds
 from train.audit.fitted_operating_points import crossfit_calls
 from train.audit.withheld_answers import crossfit_answers
-from train.scores.crossfit import Crossfit, bias_helps, chosen_calibration, cross_fitted
+from train.scores.crossfit import Crossfit
+from train.scores.fitted_calibration import (
+    bias_helps,
+    chosen_calibration,
+    cross_fitted,
+    fit_temperature,
+    fit_temperature_and_bias,
+    negative_log_likelihood,
+)
 from train.scores.intervals import mean_estimates, ratio_estimates
-from train.scores.temperature import fit_temperature, fit_temperature_and_bias, negative_log_likelihood
 
 
 @pytest.fixture(scope="module")

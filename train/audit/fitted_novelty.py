@@ -22,7 +22,7 @@ from skin_app.novelty import (
 )
 from skin_app.result_files import beside
 from train.audit.out_of_fold import OutOfFold
-from train.scores.crossfit import held_out
+from train.scores.lesion_parts import held_out
 
 FALSE_ALARMS = 0.05
 

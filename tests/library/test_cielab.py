@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from skin_app.colour import lightness, lightness_and_yellow, to_lab
+from skin_app.cielab import lightness, lightness_and_yellow, to_lab
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
 

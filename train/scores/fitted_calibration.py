@@ -1,7 +1,8 @@
 """Fits the calibration to out-of-fold predictions: a temperature per number of views, optional biases.
 
 The prior shift of the recipe (`train.engine.class_balance`) is subtracted from the logits first.
-Source: Guo et al., "On Calibration of Modern Neural Networks" (2017).
+`cross_fitted` calibrates each image by a fit on other lesions. Source of temperatures: Guo et al., "On
+Calibration of Modern Neural Networks" (2017).
 """
 
 import numpy as np
@@ -9,6 +10,8 @@ from scipy.optimize import minimize, minimize_scalar
 
 from skin_app.calibration import Calibration, softmax
 from skin_app.diagnoses import CODES
+from train.recipes.recipe import Bias
+from train.scores.lesion_parts import held_out, lesion_parts
 
 RIDGE = 1e-4
 
@@ -67,3 +70,71 @@ def fit_calibration(
         frequencies=tuple(frequencies.tolist()),
         fitted_on=fitted_on,
     )
+
+
+def cross_fitted(
+    logits: np.ndarray,
+    labels: np.ndarray,
+    lesions: np.ndarray,
+    shift: np.ndarray,
+    bias: Bias = "none",
+    parts: np.ndarray | None = None,
+) -> np.ndarray:
+    """Probabilities (images, 7), each image calibrated by a fit on other lesions.
+
+    `logits`: (images, 7); `labels`, `lesions`: (images,); `shift`: (7,) shift of the logits by the
+    loss's class weights. `parts`: (images,) parts of whole lesions, by default `lesion_parts`. Raises
+    `DataError` for fewer than 5 lesions.
+    """
+    parts = lesion_parts(lesions) if parts is None else parts
+    shifted = logits.astype(np.float64) - shift
+    probabilities = np.zeros_like(shifted)
+    for fit, apply in held_out(parts):
+        temperature, added = _fitted(shifted[fit], labels[fit], lesions[fit], bias)
+        probabilities[apply] = softmax(shifted[apply] / temperature + added)
+    return probabilities
+
+
+def bias_helps(shifted: np.ndarray, labels: np.ndarray, lesions: np.ndarray) -> bool:
+    """Whether a bias for each class lowers the crossfit negative log-likelihood.
+
+    `shifted`: (images, 7) logits without the prior shift; `labels`, `lesions`: (images,). Raises
+    `DataError` for fewer than 5 lesions.
+    """
+    none = np.zeros(shifted.shape[1])
+    plain, biased = (cross_fitted(shifted, labels, lesions, none, bias) for bias in ("none", "always"))
+    return negative_log_likelihood(biased, labels) < negative_log_likelihood(plain, labels)
+
+
+def chosen_calibration(
+    base: Calibration,
+    logits_by_views: dict[int, np.ndarray],
+    labels: np.ndarray,
+    lesions: np.ndarray,
+    fitted_on: str,
+) -> Calibration:
+    """`base` with temperatures fitted on all these predictions, and biases if `bias_helps`.
+
+    `logits_by_views`: number of views -> (images, 7); `labels`, `lesions`: (images,). Keeps prior
+    shift and frequencies of `base`. Raises `DataError` for fewer than 5 lesions.
+    """
+    shift = np.array(base.log_prior_shift)
+    fits = {
+        views: _fitted(logits - shift, labels, lesions, "chosen")
+        for views, logits in logits_by_views.items()
+    }
+    return base.model_copy(
+        update={
+            "temperatures": {views: temperature for views, (temperature, _) in fits.items()},
+            "biases": {views: tuple(bias.tolist()) for views, (_, bias) in fits.items() if bias.any()},
+            "fitted_on": fitted_on,
+        }
+    )
+
+
+def _fitted(
+    shifted: np.ndarray, labels: np.ndarray, lesions: np.ndarray, bias: Bias
+) -> tuple[float, np.ndarray]:
+    if bias == "always" or (bias == "chosen" and bias_helps(shifted, labels, lesions)):
+        return fit_temperature_and_bias(shifted, labels)
+    return fit_temperature(shifted, labels), np.zeros(shifted.shape[1])
