@@ -149,6 +149,26 @@ LONGER: Fields = {
     "augmentation.blur": 0.1,
     "augmentation.jpeg": 0.15,
 }
+# another architecture, trained whole on growing images up to 224 px, with mild damage
+LITE2: Fields = {
+    "stages.0.epochs": 12,
+    "stages.0.frozen": (),
+    "stages.0.backbone_rate": 4e-4,
+    "stages.0.layer_decay": 0.95,
+    "stages.0.patience": 12,
+    "stages.0.sizes": (160, 160, 160, 160, 192, 192, 192, 192, 224),
+    "member.arguments": {"drop_path_rate": 0.1},
+    "member.view_sizes": (224, 256),
+    "focal_gamma": 0.0,
+    "averaging": 0.996,
+    "augmentation.mixup": 0.1,
+    "augmentation.painted": 0.15,
+    "augmentation.surround": 0.1,
+    "augmentation.uneven_light": 0.1,
+    "augmentation.cast": 0.15,
+    "augmentation.blur": 0.1,
+    "augmentation.jpeg": 0.1,
+}
 
 
 def _one_stage(recipe: Recipe) -> Fields:
@@ -314,6 +334,7 @@ STUDIES: dict[str, Study] = {
                 Setting("today"),
                 Setting("192-px-conditions", CONDITIONS, backbone=SWIN, size=192),
                 Setting("192-px-longer", LONGER, after="192-px-conditions", backbone=SWIN, size=192),
+                Setting("lite2", LITE2, backbone="efficientnet_lite2_tf", size=224),
             ),
             ensemble=True,
             notes=(
@@ -323,6 +344,7 @@ STUDIES: dict[str, Study] = {
                 "and JPEG.",
                 "192-px-longer continues it for ten epochs at 192 px, without mixup and with less "
                 "damage.",
+                "lite2 is EfficientNet-Lite2, trained whole up to 224 px, with mild damage.",
             ),
         ),
         Study(
