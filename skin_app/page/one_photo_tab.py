@@ -207,11 +207,7 @@ class OnePhotoTab:
         for answered in handlers.answer(say, self.ensemble, self.desk, visitor):
             token = answered.shown.token if answered.shown else ""
             yield self._drawn(say, answered, percent, request)
-        # At the end gradio sends the last output again. If that is an older photo's answer, a skip must
-        # replace it; but only then, because an output right after an answer empties that answer in the
-        # browser before it is drawn.
-        if token and not self.desk.wants(visitor, token):
-            yield gr.skip()
+        yield from self._not_again(visitor, token)
 
     def _on_analyse(self, shown: Shown | None, percent: float, request: gr.Request) -> Iterator[Any]:
         say = spoken(request)
@@ -220,6 +216,17 @@ class OnePhotoTab:
             yield from self._on_received(percent, request)
         else:
             yield self._drawn(say, answered, percent, request)
+            token = answered.shown.token if answered.shown else ""
+            yield from self._not_again(visitor_of(request), token)
+
+    def _not_again(self, visitor: str, token: str) -> Iterator[Any]:
+        """At the end gradio sends the last output again: a skip in place of an older photo's answer.
+
+        Only then, because an output right after an answer empties that answer in the browser before it
+        is drawn.
+        """
+        if token and not self.desk.wants(visitor, token):
+            yield gr.skip()
 
     def _on_points(self, shown: Shown | None, percent: float, request: gr.Request) -> str:
         say = spoken(request)
