@@ -189,7 +189,7 @@ def do_tsne(options: Namespace) -> None:
 
 def do_evaluate(options: Namespace) -> None:
     if bool(options.name) != options.keep:
-        raise RunError("--name and --keep go together: the report of the images NAME is kept in --weights.")
+        raise RunError("--name and --keep go together: the report of NAME is kept in --weights.")
     if options.keep and options.evidence is not None:
         raise RunError("--keep takes --weights and --data: leave out --evidence.")
     if options.out is None and not options.keep:

@@ -13,6 +13,7 @@ from typing import Any
 from skin_app.diagnoses import CODES
 from skin_app.weights.contract import Contract
 from skin_app.weights.verify import WeightsError
+from skin_app.words.evidence import RULES
 
 FOLDER = "evaluation/external"
 MACRO = ("balanced_accuracy", "macro_precision", "macro_recall", "macro_f1", "macro_auc")
@@ -22,8 +23,9 @@ MACRO = ("balanced_accuracy", "macro_precision", "macro_recall", "macro_f1", "ma
 class OutsideScores:
     """One report. `name`: of the images; `rules`: decision rule -> all scores, as in `Contract.scores`.
 
-    `weights`: identity of the weights when they were measured. `members_changed`: they had other members
-    then. `by_others`: whether somebody else measured, on images that this project never sees.
+    `weights`: identity of the weights when they were measured. `members_changed`: whether their members
+    were others then. `by_others`: whether somebody else measured, on images that this project never
+    sees.
     """
 
     name: str
@@ -38,8 +40,8 @@ class OutsideScores:
     @property
     def codes(self) -> tuple[str, ...]:
         """The diagnoses that occur among the images."""
-        first = next(iter(self.rules.values()))["per_class"]
-        return tuple(code for code in CODES if first[code]["images"])
+        per_class = self.rules["calibrated"]["per_class"]
+        return tuple(code for code in CODES if per_class[code]["images"])
 
     def shows(self, score: str) -> bool:
         """False for a mean over diagnoses, unless all seven occur."""
@@ -64,12 +66,13 @@ def _read(path: Path, members: Mapping[str, str]) -> OutsideScores:
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
         found = OutsideScores(
-            **{key: kept[key] for key in ("name", "weights", "views", "images", "lesions", "rules")},
+            **{key: kept[key] for key in ("name", "weights", "views", "images", "lesions")},
+            rules={rule: kept["rules"][rule] for rule in RULES},
             members_changed=kept["members"] != members,
             by_others=kept["by_others"],
         )
-        _ = found.codes
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, StopIteration) as error:
+        _ = found.codes  # looked up here, so that a damaged report is found now
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise WeightsError(
             f"{path} cannot be read ({type(error).__name__}): get the weights anew."
         ) from error

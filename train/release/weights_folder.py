@@ -42,8 +42,8 @@ def write_folder(
 
     `contract`: without its `files`. `embeddings`: (images, channels), one row for each of `gallery`.
     `evaluation`: out-of-fold logits. A folder that already holds the same members, predictions and
-    gallery stays, with all that was added to it. Reports of scores outside HAM10000 are taken over; they
-    say which members were measured.
+    gallery stays, with all that was added to it. Reports of scores outside HAM10000 are taken
+    over; they say which members were measured.
     """
     with _beside(folder) as partial:
         partial.mkdir(parents=True)
