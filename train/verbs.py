@@ -188,12 +188,7 @@ def do_tsne(options: Namespace) -> None:
 
 
 def do_evaluate(options: Namespace) -> None:
-    if bool(options.name) != options.keep:
-        raise RunError("--name and --keep go together: the report of NAME is kept in --weights.")
-    if options.keep and options.evidence is not None:
-        raise RunError("--keep takes --weights and --data: leave out --evidence.")
-    if options.out is None and not options.keep:
-        raise RunError("evaluate needs --out FILE, or --name and --keep.")
+    _check_keep(options)
     if options.evidence is not None:
         beside = {"flagship.md": overwriting.FLAGSHIP}
         overwriting.check_document(options.out, overwriting.RESULTS, overwriting.RESULTS_JSON, beside)
@@ -268,6 +263,16 @@ def do_readme(options: Namespace) -> None:
         raise RunError(f"{options.out} is not a text file: name a README with --out.") from None
     replace_file(options.out, with_scores(text, weights.contract, outside))
     print(f"scores of {weights.contract.name} written into {options.out}")
+
+
+def _check_keep(options: Namespace) -> None:
+    """Raise `RunError` unless --out, --name and --keep of `evaluate` go together."""
+    if bool(options.name) != options.keep:
+        raise RunError("--name and --keep go together: the report of NAME is kept in --weights.")
+    if options.keep and options.evidence is not None:
+        raise RunError("--keep takes --weights and --data: leave out --evidence.")
+    if options.out is None and not options.keep:
+        raise RunError("evaluate needs --out FILE, or --name and --keep.")
 
 
 def _recipe(options: Namespace) -> Recipe:

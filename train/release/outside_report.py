@@ -20,11 +20,12 @@ NAME = r"[A-Za-z0-9][A-Za-z0-9 .,()_-]{0,59}"  # also safe inside a Markdown tab
 def keep_report(
     weights: WeightsFolder, name: str, report: Mapping[str, Any], by_others: bool = False
 ) -> str:
-    """Put `report`, a `ScoresOnImages` as JSON, into `weights`, as opened before scoring; returns its file there.
+    """Put `report`, a `ScoresOnImages` as JSON, into `weights`; returns its file there.
 
-    `name`: of the images; a report of the same name is replaced. `by_others`: somebody else measured it
-    with the same members. Raises `DataError` for a name that makes no file name and for
-    images that the weights were trained on, `WeightsError` for a folder that cannot be written.
+    `weights`: as opened before scoring. `name`: of the images; a report of the same name is replaced.
+    `by_others`: somebody else measured it with the same members. Raises `DataError` for a name that
+    makes no file name and for images that the weights were trained on, `WeightsError` for a folder that
+    cannot be written and for members that were replaced meanwhile.
     """
     check_keeping(weights, name)
     check_unseen(report["images_also_in_the_training_data"], report["images"])
@@ -32,8 +33,8 @@ def keep_report(
     members = member_hashes(now.contract)
     if members != member_hashes(weights.contract):
         raise WeightsError(
-            f"The members in {weights.folder} were replaced while they were measured, so the report is not "
-            "kept: start the same command again."
+            f"The members in {weights.folder} were replaced while they were measured, so the report is "
+            "not kept: start the same command again."
         )
     file = report_file(name)
     kept = {"name": name, "by_others": by_others, "members": members, **report}
