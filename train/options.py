@@ -153,7 +153,11 @@ def _evaluate(add: Add) -> None:
     add("--weights", help=about)
     _data(add, required=False)
     about = "the scores as JSON; with --evidence, the page of results (.md), with its numbers beside it"
-    _out(add, "FILE", about)
+    add("--out", type=Path, metavar="FILE", help=f"{about} (default: none, needed without --keep)")
+    about = "with --keep: what the images are called, such as 'ISIC 2018 Task 3 test' (default: none)"
+    add("--name", metavar="NAME", help=about)
+    about = "keep the scores in --weights, for model card, README and page (default: only in --out)"
+    add("--keep", action="store_true", help=about)
     about = "views of each image (default: %(default)s)"
     add("--views", type=int, choices=(1, 8), default=8, help=about)
     about = "folder of kept predictions: rebuild the page of results from it (default: score --data)"

@@ -14,6 +14,7 @@ from skin_app.ensemble import Ensemble
 from skin_app.gallery.lesion_map import FILE as MAP_FILE
 from skin_app.result_files import check_output, replace_file
 from skin_app.weights.folder import open_weights
+from skin_app.weights.outside_scores import read_outside_scores
 from skin_app.words.language import counted
 from train.data.folds import assign_folds, write_folds
 from train.data.ham10000 import DataError, Dataset, dataset_findings, read_dataset
@@ -39,9 +40,10 @@ from train.recipes.studies import STUDIES
 from train.release.assemble import assemble, unfinished_folds
 from train.release.audit_weights import audit
 from train.release.gallery_index import tells_photos_apart
+from train.release.outside_report import check_unseen, folder_to_keep_in, keep_report
 from train.release.publish import publish
 from train.release.weights_folder import open_to_change, put_into
-from train.scores.evaluate import evaluate
+from train.scores.evaluate import evaluate, trained_on
 from train.scores.intervals import plain
 from train.scores.metrics import SHOWN
 from train.study import Plan, train_settings
@@ -186,6 +188,7 @@ def do_tsne(options: Namespace) -> None:
 
 
 def do_evaluate(options: Namespace) -> None:
+    _check_keep(options)
     if options.evidence is not None:
         beside = {"flagship.md": overwriting.FLAGSHIP}
         overwriting.check_document(options.out, overwriting.RESULTS, overwriting.RESULTS_JSON, beside)
@@ -196,11 +199,17 @@ def do_evaluate(options: Namespace) -> None:
         return
     if options.data is None or options.weights is None:
         raise RunError("evaluate needs --weights and --data, or --evidence.")
-    overwriting.check_folder(options.out.parent, {options.out.name: overwriting.SCORES})
-    options.out.parent.mkdir(parents=True, exist_ok=True)  # not after hours of scoring
+    if options.out is not None:
+        overwriting.check_folder(options.out.parent, {options.out.name: overwriting.SCORES})
+        options.out.parent.mkdir(parents=True, exist_ok=True)  # not after hours of scoring
+    keep = folder_to_keep_in(options.weights, options.name) if options.keep else None
     ensemble = Ensemble.load(options.weights)
-    found = evaluate(ensemble, _read(options), options.views)
-    replace_file(options.out, json.dumps(plain(found), indent=1) + "\n")
+    data = _read(options)
+    if keep is not None:
+        check_unseen(trained_on(keep, data), len(data.table))
+    found = evaluate(ensemble, data, options.views)
+    if options.out is not None:
+        replace_file(options.out, json.dumps(plain(found), indent=1) + "\n")
     for rule, scores in found.rules.items():
         print(
             f"{rule}: accuracy {scores.accuracy:.3f}, balanced accuracy "
@@ -208,7 +217,10 @@ def do_evaluate(options: Namespace) -> None:
         )
     if found.warning:
         print(f"warning: {found.warning}", file=sys.stderr)
-    print(f"written to {options.out}")
+    if options.out is not None:
+        print(f"written to {options.out}")
+    if keep is not None:
+        print(f"kept in {keep.folder / keep_report(keep, options.name, plain(found))}")
 
 
 def do_audit(options: Namespace) -> None:
@@ -243,13 +255,24 @@ def do_publish(options: Namespace) -> None:
 
 
 def do_readme(options: Namespace) -> None:
-    contract = open_weights(options.weights).contract
+    weights = open_weights(options.weights)
+    outside = read_outside_scores(weights.folder, weights.contract)
     try:
         text = options.out.read_text(encoding="utf-8")
     except UnicodeDecodeError:
         raise RunError(f"{options.out} is not a text file: name a README with --out.") from None
-    replace_file(options.out, with_scores(text, contract))
-    print(f"scores of {contract.name} written into {options.out}")
+    replace_file(options.out, with_scores(text, weights.contract, outside))
+    print(f"scores of {weights.contract.name} written into {options.out}")
+
+
+def _check_keep(options: Namespace) -> None:
+    """Raise `RunError` unless --out, --name and --keep of `evaluate` go together."""
+    if bool(options.name) != options.keep:
+        raise RunError("--name and --keep go together: the report of NAME is kept in --weights.")
+    if options.keep and options.evidence is not None:
+        raise RunError("--keep takes --weights and --data: leave out --evidence.")
+    if options.out is None and not options.keep:
+        raise RunError("evaluate needs --out FILE, or --name and --keep.")
 
 
 def _recipe(options: Namespace) -> Recipe:

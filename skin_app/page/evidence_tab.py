@@ -18,6 +18,7 @@ from skin_app.skin_tone import TONES, ToneBands
 from skin_app.views import VIEWS
 from skin_app.weights.evaluation import Reliability, confusions, read_evaluation
 from skin_app.weights.folder import WeightsError, WeightsFolder
+from skin_app.weights.outside_scores import read_outside_scores
 from skin_app.words import evidence as words
 from skin_app.words.language import Say
 
@@ -111,6 +112,7 @@ def evidence_panel(say: Say, weights: WeightsFolder) -> str:
         score_columns=(words.SCORE_COLUMN, *(words.RULES[rule] for rule in by_rule)),
         calibrated=calibrated,
         per_class=per_class,
+        outside=read_outside_scores(weights.folder, contract),
         published_loss=PUBLISHED_LOSS,
         few_images=FEW_IMAGES,
         rare={code: own for code, own in per_class.items() if 0 < own.get("images", 0) < FEW_IMAGES},

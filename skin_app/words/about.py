@@ -7,7 +7,7 @@ PURPOSE = """
 device.</li>
 <li>It is not for diagnosis, not for treatment decisions, and not for photos taken without a
 dermatoscope.</li>
-<li>It was tested on the patients of HAM10000 only (Austria and Australia, almost only light skin).</li>
+<li>It learnt from the patients of HAM10000 only (Austria and Australia, almost only light skin).</li>
 </ul>
 """
 CARD = "Model card of these weights"

@@ -64,6 +64,17 @@ OUTSIDE_NOTE = (
     "{least} to {most} percentage points in other clinics, with other cameras and on other "
     "skin. Expect a similar loss here."
 )
+OUTSIDE_ORIGIN = "{images} images of {lesions} lesions, {views} views per image, all networks together."
+OUTSIDE_BY_OTHERS = "Measured once by others, on images that this project never sees."
+OUTSIDE_FEW = "Only these diagnoses occur, so no mean over the seven is shown: {names}."
+OUTSIDE_CHANGED = (
+    "<strong>These are scores of other networks:</strong> those of {weights}. The networks have "
+    "changed since."
+)
+OUTSIDE_PUBLISHED = (
+    "Published systems lose {least} to {most} percentage points in other clinics, with other "
+    "cameras and on other skin. Expect such a loss wherever these weights were not tested."
+)
 BY_DIAGNOSIS = "By diagnosis"
 BY_DIAGNOSIS_COLUMNS = (
     "Diagnosis",
@@ -193,6 +204,10 @@ MAP_NOVEL = "This photo is unlike the training images, so its place and its neig
 FAILURES = "Known failures"
 FAILURES_NOTE = "Measured as described below (95&nbsp;% interval)."
 OUTSIDE_UNKNOWN = "Performance in other clinics is unknown: these weights were not tested there."
+OUTSIDE_SELDOM = (
+    "Performance in other clinics is hardly known: outside HAM10000 only these images were tested: "
+    "{names}."
+)
 CLEARED = "{share} of the melanomas are called “not suspicious”."
 MELANOMA_FIRST = (
     "Melanoma comes first for {share} of the melanomas. Most often {other} comes first instead "

@@ -15,6 +15,7 @@ from skin_app.gallery.similar_lesions import SAME_PHOTO
 from skin_app.page.one_photo_handlers import EXAMPLES_FOLDER
 from skin_app.photo.read import read_photo
 from skin_app.weights.folder import EMBEDDED, open_weights
+from skin_app.weights.outside_scores import read_outside_scores
 from train.documents.card_and_readme import model_card, with_scores
 from train.scores.evidence import logit_columns, weights_evidence
 from train.scores.fitted_calibration import cross_fitted
@@ -67,7 +68,8 @@ def test_no_lesion_was_predicted_by_a_member_that_was_trained_on_it(
 
 def test_card_and_readme_say_what_the_contract_says(ensemble: Ensemble) -> None:
     contract = ensemble.weights.contract
-    assert (EMBEDDED / "README.md").read_text() == model_card(contract)
+    outside = read_outside_scores(EMBEDDED, contract)
+    assert (EMBEDDED / "README.md").read_text() == model_card(contract, outside)
     front = (EMBEDDED / "README.md").read_text().split("---\n")[1]
     (index,) = yaml.safe_load(front)["model-index"]
     (result,) = index["results"]
@@ -83,7 +85,7 @@ def test_card_and_readme_say_what_the_contract_says(ensemble: Ensemble) -> None:
         ("roc_auc", "malignant auc, calibrated"): round(plain["malignant_auc"], 4),
     }
     readme = (ROOT / "README.md").read_text()
-    assert readme == with_scores(readme, contract)
+    assert readme == with_scores(readme, contract, outside)
     assert "CC BY-NC 4.0" in contract.licence
 
 

@@ -20,6 +20,7 @@ from skin_app.photo.read import Photo
 from skin_app.skin_tone import TONES
 from skin_app.weights.evaluation import FILE, read_evaluation
 from skin_app.weights.folder import EMBEDDED, WeightsFolder, open_weights
+from skin_app.weights.outside_scores import read_outside_scores
 from skin_app.words import evidence as words
 from skin_app.words.language import ENGLISH, GERMAN, Say
 from skin_app.words.page import TAB_EVIDENCE
@@ -97,6 +98,43 @@ def test_numbers_of_the_embedded_weights_stand_in_both_languages(
         assert html.count(say.percent(cleared.value)) >= 2  # in the table and among the failures
         assert say.percent(evaluation.reliability.error) in html
         assert (say(words.WEAK_MAPS) in html) == bool(trust.maps_are_weak)
+
+
+@pytest.mark.parametrize("say", [ENGLISH, GERMAN])
+def test_scores_outside_are_those_of_the_reports(embedded: WeightsFolder, say: Say) -> None:
+    html = evidence_panel(say, embedded)
+    section = html.split(f"<h2>{say(words.OUTSIDE)}</h2>")[1].split("</section>")[0]
+    isic, ph2 = section.split("<h3>")[1:]
+    assert "ISIC 2018 Task 3 test" in isic
+    assert "PH2" in ph2
+    for shown, own in zip((isic, ph2), read_outside_scores(EMBEDDED, embedded.contract), strict=True):
+        assert say.number(own.images) in shown
+        assert say(words.OUTSIDE_BY_OTHERS) in shown
+        for scores in own.rules.values():
+            assert say.number(scores["malignant_auc"], ".3f") in shown
+            for bound in (scores["accuracy"], *scores["intervals_95"]["accuracy"]):
+                assert say.percent(bound) in shown
+    adjusted = read_outside_scores(EMBEDDED, embedded.contract)[0].rules["prior_adjusted"]
+    assert say.percent(adjusted["balanced_accuracy"]) in isic
+    assert say(words.SHARES["balanced_accuracy"]) not in ph2  # only naevi and melanomas occur
+    names = ", ".join(say(name) for name in ("Melanoma", "Melanocytic naevus"))
+    assert say(words.OUTSIDE_FEW).format(names=names) in ph2
+    assert say(words.OUTSIDE_PUBLISHED).format(least=10, most=30) in section
+    assert say(words.OUTSIDE_SELDOM).format(names="ISIC 2018 Task 3 test, PH2") in html
+    untested = (words.OUTSIDE_NOTE, words.OUTSIDE_UNKNOWN)
+    assert [text for text in untested if say(text).format(least=10, most=30) in html] == []
+
+
+def test_weights_without_reports_were_not_tested_outside(ensemble: Ensemble) -> None:
+    html = evidence_panel(ENGLISH, ensemble.weights)
+    assert words.OUTSIDE_NOTE.format(least=10, most=30) in html
+    assert words.OUTSIDE_UNKNOWN in html
+
+
+def test_scores_outside_of_earlier_members_say_so(embedded: WeightsFolder) -> None:
+    files = {**embedded.contract.files, "member-0/model.safetensors": "0" * 64}
+    html = evidence_panel(ENGLISH, changed(embedded, files=files))
+    assert html.count(words.OUTSIDE_CHANGED.format(weights="flagship (embedded, a2f99dcf)")) == 2
 
 
 def test_every_name_in_the_gallery_can_be_translated() -> None:

@@ -1,16 +1,21 @@
 """The model card, and the scores in README.md: sentences that follow from the contract."""
 
+import json
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
 from skin_app.weights.folder import open_weights
+from skin_app.weights.outside_scores import FOLDER, read_outside_scores
 from train.__main__ import main
 from train.data.ham10000 import DataError
 from train.documents.card_and_readme import README_END, README_START, model_card, with_scores
 
-CONTRACT = open_weights().contract
+WEIGHTS = open_weights()
+CONTRACT = WEIGHTS.contract
 
 
 def card(**changed: object) -> str:
@@ -43,13 +48,42 @@ def test_weights_without_scores_or_limits_say_so() -> None:
         with_scores(f"{README_START}{README_END}", bare)
 
 
-def test_scores_outside_that_others_measured_stay_in_the_table() -> None:
-    outside = "| outside: elsewhere | 0.5 |"
-    old = f"before\n{README_START}\n| inside HAM10000 | 0.1 |\n{outside}\n\n{README_END}\nafter"
-    new = with_scores(old, CONTRACT)
-    assert f"|\n{outside}\n" in new
-    assert "| 0.1 |" not in new
-    assert with_scores(new, CONTRACT) == new
+def test_scores_outside_are_those_of_the_reports() -> None:
+    reports = {
+        own["name"]: own
+        for path in (WEIGHTS.folder / FOLDER).glob("*.json")
+        for own in [json.loads(path.read_text())]
+    }
+    assert {"ISIC 2018 Task 3 test", "PH2"} <= set(reports)
+    outside = read_outside_scores(WEIGHTS.folder, CONTRACT)
+    old = f"before\n{README_START}\n| outside: elsewhere | 0.1 |\n\n{README_END}\nafter"
+    readme, text = with_scores(old, CONTRACT, outside), model_card(CONTRACT, outside)
+    assert with_scores(readme, CONTRACT, outside) == readme
+    assert "elsewhere" not in readme
+    for name, own in reports.items():
+        assert f"**{name}**: {own['images']:,} images of {own['lesions']:,} lesions" in text
+        for rule, scores in own["rules"].items():
+            (row,) = re.findall(rf"\| outside: {name}, {rule.replace('_', '-')} \|.*", readme)
+            for score in ("accuracy", "malignant_auc", "expected_calibration_error"):
+                low, high = scores["intervals_95"][score]
+                shown = f" {scores[score]:.3f} [{low:.3f}, {high:.3f}] "
+                assert shown in row
+                assert shown in text
+            balanced = f" {scores['balanced_accuracy']:.3f} ["
+            assert (balanced in row) == (name != "PH2")  # two of seven diagnoses: no mean over them
+    assert "only mel, nv occur" in text
+    assert "none from outside HAM10000" not in text
+    assert "no score of other patients" not in text
+    assert "none from outside HAM10000" in model_card(CONTRACT)
+
+
+def test_scores_of_earlier_members_say_so() -> None:
+    earlier = [
+        replace(own, members_changed=True) for own in read_outside_scores(WEIGHTS.folder, CONTRACT)
+    ]
+    assert "its members were others" in model_card(CONTRACT, earlier)
+    readme = with_scores(f"{README_START}{README_END}", CONTRACT, earlier)
+    assert f"| outside: PH2, calibrated, earlier members ({earlier[0].weights}) |" in readme
 
 
 def test_a_file_without_the_markers_is_left_alone_and_told(

@@ -3,12 +3,14 @@
 Begin at `model_card` and `with_scores`.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
 from skin_app.diagnoses import DIAGNOSES
 from skin_app.weights.contract import Contract
+from skin_app.weights.outside_scores import OutsideScores
 from skin_app.words.evidence import MEASURED
 from train.data.ham10000 import DataError
 from train.documents.template import filled
@@ -22,10 +24,9 @@ ON_THE_HUB = (  # the Hub's name of a metric, our name, decision rule
 )
 README_START = "<!-- scores: written by `python -m train readme` -->"
 README_END = "<!-- end of scores -->"
-OUTSIDE = "| outside"  # how the rows begin that `with_scores` keeps
 
 
-def model_card(contract: Contract) -> str:
+def model_card(contract: Contract, outside: Sequence[OutsideScores] = ()) -> str:
     """README.md of the weights folder, with the Hub's front matter."""
     measured = {} if contract.trust is None else contract.trust.measured
     return filled(
@@ -34,18 +35,18 @@ def model_card(contract: Contract) -> str:
         columns=_columns(contract),
         diagnoses=DIAGNOSES,
         front_matter=_front_matter(contract),
+        outside=outside,
         measured={MEASURED[name]: estimate.model_dump() for name, estimate in measured.items()},
     )
 
 
-def with_scores(readme: str, contract: Contract) -> str:
-    """`readme` with the main scores of `contract` between its two markers.
+def with_scores(readme: str, contract: Contract, outside: Sequence[OutsideScores] = ()) -> str:
+    """`readme` with the main scores of `contract`, and those `outside`, between its two markers.
 
-    Rows of the table there that begin with "| outside" stay: others measured these scores. Raises
-    `DataError` when a marker is missing, or `contract` has no scores.
+    Raises `DataError` when a marker is missing, or `contract` has no scores.
     """
     before, start, rest = readme.partition(README_START)
-    table, end, after = rest.partition(README_END)
+    _, end, after = rest.partition(README_END)
     if not start or not end:
         raise DataError(
             f"The file to write the scores into needs the lines {README_START} and {README_END}: put "
@@ -54,7 +55,6 @@ def with_scores(readme: str, contract: Contract) -> str:
     columns = _columns(contract)
     if not columns:
         raise DataError(f"No scores were measured for {contract.name}: choose other --weights.")
-    outside = [row for row in table.splitlines() if row.startswith(OUTSIDE)]
     measured = {} if contract.trust is None else contract.trust.model_dump()["measured"]
     table = filled(
         "readme_scores.md", contract=contract, columns=columns, outside=outside, measured=measured

@@ -15,6 +15,8 @@ import torch
 from skin_app.network import Member
 from skin_app.weights.contract import CONTRACT, Contract
 from skin_app.weights.folder import WeightsError, WeightsFolder, open_weights
+from skin_app.weights.outside_scores import FOLDER as OUTSIDE
+from skin_app.weights.outside_scores import read_outside_scores
 from skin_app.weights.quantisation import packed
 from skin_app.weights.verify import file_hash
 from train.documents.card_and_readme import model_card
@@ -40,7 +42,8 @@ def write_folder(
 
     `contract`: without its `files`. `embeddings`: (images, channels), one row for each of `gallery`.
     `evaluation`: out-of-fold logits. A folder that already holds the same members, predictions and
-    gallery stays, with all that was added to it.
+    gallery stays, with all that was added to it. Reports of scores outside HAM10000 are taken
+    over; they say which members were measured.
     """
     with _beside(folder) as partial:
         partial.mkdir(parents=True)
@@ -61,14 +64,15 @@ def write_folder(
         if folds_csv is not None:
             shutil.copyfile(folds_csv, partial / FOLDS)
         (partial / SCORES).write_text(json.dumps(contract.scores, indent=1) + "\n")
+        if (folder / OUTSIDE).is_dir():
+            shutil.copytree(folder / OUTSIDE, partial / OUTSIDE)
         files = {
             path.relative_to(partial).as_posix(): file_hash(path)
             for path in sorted(partial.rglob("*"))
             if path.is_file()
         }
         contract = contract.model_copy(update={"files": files})
-        for name, content in _contract_and_card(contract).items():
-            (partial / name).write_bytes(content)
+        _write_contract_and_card(partial, contract)
         if not _holds(folder, files):
             check_weights_folder(folder)
             shutil.rmtree(folder, ignore_errors=True)
@@ -101,19 +105,21 @@ def put_into(folder: Path, contract: Contract, files: Mapping[str, bytes]) -> Co
     before = folder.with_name(f"{folder.name}.{uuid.uuid4().hex}.before")
     with _beside(folder) as partial:
         shutil.copytree(folder, partial)
-        for name, content in {**files, **_contract_and_card(contract)}.items():
+        for name, content in files.items():
+            (partial / name).parent.mkdir(parents=True, exist_ok=True)
             (partial / name).write_bytes(content)
+        _write_contract_and_card(partial, contract)
         folder.replace(before)
         partial.replace(folder)
     shutil.rmtree(before)
     return contract
 
 
-def _contract_and_card(contract: Contract) -> dict[str, bytes]:
-    return {
-        CONTRACT: (contract.model_dump_json(indent=1) + "\n").encode(),
-        "README.md": model_card(contract).encode(),
-    }
+def _write_contract_and_card(folder: Path, contract: Contract) -> None:
+    """Write both into `folder`, which holds all files that `contract` lists."""
+    card = model_card(contract, read_outside_scores(folder, contract))
+    (folder / CONTRACT).write_bytes((contract.model_dump_json(indent=1) + "\n").encode())
+    (folder / "README.md").write_bytes(card.encode())
 
 
 def _holds(folder: Path, files: Mapping[str, str]) -> bool:

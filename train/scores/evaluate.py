@@ -17,7 +17,7 @@ from skin_app.ensemble import Ensemble
 from skin_app.photo.read import PhotoError, read_photo
 from skin_app.views import VIEWS
 from skin_app.weights.evaluation import confusions
-from skin_app.weights.folder import open_weights
+from skin_app.weights.folder import WeightsFolder, open_weights
 from train.data.ham10000 import TEXT, DataError, Dataset
 from train.recipes.recipe import Bias
 from train.scores.differences import Compared, compare_by_rule, sides
@@ -104,8 +104,7 @@ def evaluate(ensemble: Ensemble, data: Dataset, views: int = VIEWS) -> ScoresOnI
     Raises `DataError` when an image cannot be decoded.
     """
     by_rule = _predict(ensemble, data, views)
-    gallery = pd.read_csv(ensemble.weights.folder / "gallery.csv", dtype=TEXT)
-    overlap = int(data.table["image_id"].isin(gallery["image_id"]).sum())
+    overlap = trained_on(ensemble.weights, data)
     return ScoresOnImages(
         weights=ensemble.weights.identity,
         weights_hash=ensemble.weights.hash,
@@ -122,6 +121,12 @@ def evaluate(ensemble: Ensemble, data: Dataset, views: int = VIEWS) -> ScoresOnI
         ),
         rules=scores_by_rule(by_rule, data.labels, data.groups),
     )
+
+
+def trained_on(weights: WeightsFolder, data: Dataset) -> int:
+    """How many images of `data` are in the data that `weights` were trained on."""
+    gallery = pd.read_csv(weights.folder / "gallery.csv", dtype=TEXT)
+    return int(data.table["image_id"].isin(gallery["image_id"]).sum())
 
 
 def _predict(ensemble: Ensemble, data: Dataset, views: int) -> dict[str, np.ndarray]:
