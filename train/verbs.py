@@ -215,6 +215,8 @@ def do_evaluate(options: Namespace) -> None:
             f"{rule}: accuracy {scores.accuracy:.3f}, balanced accuracy "
             f"{scores.balanced_accuracy:.3f}, top-3 {scores.top_3:.3f}"
         )
+    for group, given in found.outcomes.get("diagnosis", {}).items():
+        print(f"{group}: " + ", ".join(f"{count} {outcome}" for outcome, count in given.items()))
     if found.warning:
         print(f"warning: {found.warning}", file=sys.stderr)
     if options.out is not None:

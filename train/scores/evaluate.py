@@ -5,15 +5,18 @@ Begin at `evaluate` (labelled images of HAM10000, ISIC 2018, ISIC 2019 or the IS
 themselves hold.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
 from skin_app.ensemble import Ensemble
+from skin_app.gallery.patient_table import patient_groups
+from skin_app.outcome import Outcome
 from skin_app.photo.read import PhotoError, read_photo
 from skin_app.views import VIEWS
 from skin_app.weights.evaluation import confusions
@@ -35,7 +38,8 @@ CONFUSED = 6
 class ScoresOnImages:
     """Scores of a weights folder on labelled images. `rules`: decision rule -> its scores.
 
-    `warning`: empty unless the weights were trained on some of the images.
+    `warning`: empty unless the weights were trained on some of the images. `outcomes`: "diagnosis" or
+    "age" -> code or age band -> outcome -> number of images; empty for weights without limits.
     """
 
     weights: str
@@ -47,6 +51,7 @@ class ScoresOnImages:
     images_also_in_the_training_data: int
     warning: str
     rules: dict[str, Scores]
+    outcomes: dict[str, dict[str, dict[Outcome, int]]]
 
 
 @dataclass(frozen=True)
@@ -103,7 +108,7 @@ def evaluate(ensemble: Ensemble, data: Dataset, views: int = VIEWS) -> ScoresOnI
     Warns if the weights were trained on some of the images, because scores on those prove nothing.
     Raises `DataError` when an image cannot be decoded.
     """
-    by_rule = _predict(ensemble, data, views)
+    by_rule, outcomes = _predict(ensemble, data, views)
     overlap = trained_on(ensemble.weights, data)
     return ScoresOnImages(
         weights=ensemble.weights.identity,
@@ -120,6 +125,7 @@ def evaluate(ensemble: Ensemble, data: Dataset, views: int = VIEWS) -> ScoresOnI
             else ""
         ),
         rules=scores_by_rule(by_rule, data.labels, data.groups),
+        outcomes=counted_outcomes(data.table, outcomes),
     )
 
 
@@ -129,9 +135,12 @@ def trained_on(weights: WeightsFolder, data: Dataset) -> int:
     return int(data.table["image_id"].isin(gallery["image_id"]).sum())
 
 
-def _predict(ensemble: Ensemble, data: Dataset, views: int) -> dict[str, np.ndarray]:
-    """Decision rule -> (images, 7) probabilities."""
-    predicted = []
+def _predict(
+    ensemble: Ensemble, data: Dataset, views: int
+) -> tuple[dict[str, np.ndarray], list[Outcome | None]]:
+    """Decision rule -> (images, 7) probabilities; and the outcome of each image."""
+    predicted: list[tuple[np.ndarray, np.ndarray]] = []
+    outcomes: list[Outcome | None] = []
     paths = data.table["path"].tolist()
     for start in tqdm(range(0, len(paths), CHUNK), "evaluate", mininterval=5):
         try:
@@ -141,7 +150,28 @@ def _predict(ensemble: Ensemble, data: Dataset, views: int) -> dict[str, np.ndar
             raise DataError(f"One of {names} cannot be used: {error}") from error
         for analysis in ensemble.analyse_all(photos, views, with_maps=False):
             predicted.append((analysis.probabilities, analysis.prior_adjusted))
-    return dict(zip(RULES, np.array(predicted).swapaxes(0, 1), strict=True))
+            outcomes.append(analysis.outcome)
+    return dict(zip(RULES, np.array(predicted).swapaxes(0, 1), strict=True)), outcomes
+
+
+def counted_outcomes(
+    table: pd.DataFrame, outcomes: Sequence[Outcome | None]
+) -> dict[str, dict[str, dict[Outcome, int]]]:
+    """How often each outcome was given, by diagnosis and by age band: see `ScoresOnImages`.
+
+    `table`: one row per image, with the columns dx and age (years). Refused images have the outcome
+    "not dermatoscopic".
+    """
+    given = np.array(outcomes)
+    if None in outcomes:
+        return {}
+    return {
+        axis: {
+            group: {outcome: int((given[rows] == outcome).sum()) for outcome in get_args(Outcome)}
+            for group, rows in patient_groups(table, column)
+        }
+        for axis, column in (("diagnosis", "dx"), ("age", "age"))
+    }
 
 
 def measure_weights(folder: Path, evidence: Evidence) -> WeightsNumbers:
