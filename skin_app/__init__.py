@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import torch
 
     from skin_app.analysis import Analysis
+    from skin_app.context import Patient
     from skin_app.diagnoses import DIAGNOSES
     from skin_app.ensemble import Ensemble
     from skin_app.photo.read import Photo, PhotoError, read_photo
@@ -41,6 +42,7 @@ __all__ = [
     "DIAGNOSES",
     "Analysis",
     "Ensemble",
+    "Patient",
     "Photo",
     "PhotoError",
     "WeightsError",
@@ -52,6 +54,7 @@ _HOMES = {
     "DIAGNOSES": "skin_app.diagnoses",
     "Analysis": "skin_app.analysis",
     "Ensemble": "skin_app.ensemble",
+    "Patient": "skin_app.context",
     "Photo": "skin_app.photo.read",
     "PhotoError": "skin_app.photo.read",
     "read_photo": "skin_app.photo.read",

@@ -2,16 +2,18 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 
 import numpy as np
 
+from skin_app.calibration import malignant_probability, prior_adjusted
+from skin_app.context import NOT_STATED_PATIENT, InContext, Patient
 from skin_app.diagnoses import CODES, DIAGNOSES, Diagnosis
 from skin_app.gallery.similar_lesions import SimilarLesion
 from skin_app.operating_points import OperatingPoint
-from skin_app.outcome import Outcome
+from skin_app.outcome import Outcome, decide
 from skin_app.overlay import for_display, overlay
 from skin_app.photo.read import Photo
 from skin_app.quality import Finding
@@ -89,6 +91,10 @@ class Analysis:
         file_findings           faults of the photo's file, which are known without limits
         weights, device         what computed it
         photo                   the photo or a smaller copy; None where it was not kept
+    The patient, from `with_patient`:
+        patient                 age and sex, where stated
+        in_context              the answer with them; None where no age is stated, or the weights have
+                                no model of the context
     """
 
     probabilities: np.ndarray
@@ -105,6 +111,8 @@ class Analysis:
     device: str = field(repr=False)
     file_findings: tuple[Finding, ...] = field(default=(), repr=False)
     photo: Photo | None = field(default=None, repr=False)
+    patient: Patient = NOT_STATED_PATIENT
+    in_context: InContext | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
         """The outcome, and the seven diagnoses with their calibrated probabilities, one a line."""
@@ -161,6 +169,46 @@ class Analysis:
             found.append(_check("rare skin tone", tone=look.tone))
         found += [ToCheck(own.name, ADVICE[own.fault]) for own in look.findings]
         return tuple({check.sentence: check for check in found}.values())
+
+    def with_patient(self, patient: Patient) -> "Analysis":
+        """This analysis with the patient's age and sex in place of any stated before.
+
+        Probabilities stay those of the photo; `in_context` holds those with the context. The outcome
+        and the prediction sets may become more suspicious, never less. Without an age, and with weights
+        without a model of the context, the answer is that of the photo alone.
+        """
+        trust, assessment = self.weights.contract.trust, self.assessment
+        if trust is None or assessment is None:
+            return replace(self, patient=patient, in_context=None)
+        before = assessment.decision
+        probabilities = trust.context and trust.context.of_patient(self.probabilities, patient)
+        alone, decision = (
+            decide(
+                self.probabilities,
+                before.agreement,
+                trust.decisions,
+                self.views,
+                assessment.novelty.is_novel,
+                assessment.look.damaged,
+                in_context,
+            )
+            for in_context in (None, probabilities)
+        )
+        in_context = None
+        if probabilities is not None:
+            frequencies = self.weights.contract.calibration.frequencies
+            in_context = InContext(
+                probabilities,
+                prior_adjusted(probabilities, frequencies),
+                float(malignant_probability(probabilities)),
+                alone.outcome,
+            )
+        return replace(
+            self,
+            patient=patient,
+            in_context=in_context,
+            assessment=replace(assessment, decision=decision),
+        )
 
     def overlay(self, code: str | None = None, opacity: float = 0.6) -> np.ndarray:
         """One diagnosis's heatmap over the photo at screen size, (height, width, 3) uint8 sRGB.

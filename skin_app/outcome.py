@@ -71,19 +71,28 @@ def decide(
     views: int,
     novel: bool,
     damaged: bool = False,
+    in_context: np.ndarray | None = None,
 ) -> Decision:
     """Decide on one answer; see `grounds` for the rule.
 
     `probabilities`: (7,) calibrated, of the average over members and `views` views; `shared`: the
     `agreement` of the readings at the operating point `SENSITIVITY`; `novel`: the image is unlike the
     training images; `damaged`: some of its pixels are not as the camera recorded them, so it is never
-    "not suspicious". Raises `ValueError` when no limits were fitted for `views`.
+    "not suspicious"; `in_context`: (7,) probabilities with the patient's context, which can only raise
+    suspicion (`raised`). Raises `ValueError` when no limits were fitted for `views`.
     """
     own = limits.of(views)
     point = own.point_of(SENSITIVITY)
     set_90, set_95 = (prediction_set(probabilities, own.set_of(share)) for share in (COVERAGE, 0.95))
+    malignant = malignant_probability(probabilities)
+    if in_context is not None:
+        malignant = np.maximum(malignant, malignant_probability(in_context))
+        set_90, set_95 = (
+            raised(photo, prediction_set(in_context, own.set_of(share)))
+            for photo, share in ((set_90, COVERAGE), (set_95, 0.95))
+        )
     ground = grounds(
-        malignant_probability(probabilities),
+        malignant,
         set_90,
         point.threshold,
         disagree=np.array(shared < own.least_agreement),
@@ -94,6 +103,11 @@ def decide(
         outcome, reason = "uncertain", "damaged_photo"
     sets = (None, None) if novel else (set_90, set_95)
     return Decision(*sets, point, shared, outcome, reason)
+
+
+def raised(photo: np.ndarray, in_context: np.ndarray) -> np.ndarray:
+    """The photo's prediction set with the malignant diagnoses of the set in context: bool (..., 7)."""
+    return photo | (in_context & np.array(MALIGNANT))
 
 
 def agreement(probabilities: np.ndarray, readings: np.ndarray, threshold: float) -> np.ndarray:

@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel
 
+from skin_app.context import ContextModel
 from skin_app.heatmap import HeatLimit, heat_on_lesion
 from skin_app.lesion import see
 from skin_app.novelty import Novelty, NoveltyLimits
@@ -50,6 +51,7 @@ class Trust(BaseModel, extra="forbid", frozen=True):
     """The limits that `python -m train audit` fitted, stored in `ensemble.json`.
 
     `measured`: the main results of `docs/trust.json`, with limits that were fitted on other lesions.
+    `context`: the model of the patient's age and sex, None where the training data state no ages.
     """
 
     decisions: DecisionLimits
@@ -58,6 +60,7 @@ class Trust(BaseModel, extra="forbid", frozen=True):
     heat: HeatLimit
     tone: ToneBands
     measured: dict[Measured, StoredEstimate]
+    context: ContextModel | None = None
 
     @property
     def maps_are_weak(self) -> bool | None:

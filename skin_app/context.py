@@ -1,0 +1,114 @@
+"""The patient's age and sex beside the photo: a small logistic model on the photo's probabilities.
+
+It may raise suspicion and never lowers it: `outcome.decide` takes the more suspicious of both answers.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, cast
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, Field
+
+from skin_app.calibration import SevenNumbers, softmax
+from skin_app.gallery.patient_table import UNKNOWN, normalised
+
+Sex = Literal["female", "male"]
+MIDDLE_AGE, AGE_UNIT = 50, 20  # years
+LEAST = np.finfo(np.float64).tiny  # the logarithm of 0 cannot be scaled
+
+# What was stated and is not used; `skin_app.words.context.IGNORED` puts each into words.
+Ignored = Literal["unreadable age", "unreadable sex", "sex without age"]
+
+
+@dataclass(frozen=True)
+class Patient:
+    """Age in years, from 0 to 120, and sex; None where not stated."""
+
+    age: float | None = None
+    sex: Sex | None = None
+
+
+NOT_STATED_PATIENT = Patient()
+
+
+@dataclass(frozen=True, eq=False)
+class InContext:
+    """The answer to a photo with the patient's age and sex.
+
+    `probabilities`, `prior_adjusted`: (7,) in the order of `DIAGNOSES`; `malignant_probability`: in
+    [0, 1]; `photo_outcome`: the outcome of the photo alone, None for weights without limits.
+    """
+
+    probabilities: np.ndarray
+    prior_adjusted: np.ndarray
+    malignant_probability: float
+    photo_outcome: str | None
+
+
+class ContextModel(BaseModel, extra="forbid", frozen=True):
+    """Multinomial logistic regression, fitted on out-of-fold predictions, stored in `ensemble.json`.
+
+    The logit of each class is `scale` * log(calibrated probability) + `offset` + `age` * a +
+    `age_squared` * a^2 + `male` * s, where a is (age - 50) / 20 years, and s is 1 for male, -1 for
+    female and 0 where the sex is not stated. `youngest`, `oldest`: range of ages it was fitted on;
+    ages outside count as the nearer end. `fitted_on`: the data, in words.
+    """
+
+    scale: float = Field(gt=0)
+    offset: SevenNumbers
+    age: SevenNumbers
+    age_squared: SevenNumbers
+    male: SevenNumbers
+    youngest: float
+    oldest: float
+    fitted_on: str
+
+    def probabilities(self, photo: np.ndarray, ages: np.ndarray, sexes: np.ndarray) -> np.ndarray:
+        """Probabilities (..., 7) with the context of each patient.
+
+        `photo`: (..., 7) calibrated; `ages`: (...,) in years; `sexes`: (...,) of 1, -1 and 0, see
+        `sex_numbers`.
+        """
+        shown = context_features(np.clip(ages, self.youngest, self.oldest), sexes)
+        weights = np.array([self.age, self.age_squared, self.male])
+        return softmax(
+            self.scale * np.log(np.maximum(photo, LEAST)) + np.array(self.offset) + shown @ weights
+        )
+
+    def of_patient(self, photo: np.ndarray, patient: Patient) -> np.ndarray | None:
+        """Probabilities (7,) with the context of one patient; None where the age is not stated."""
+        if patient.age is None:
+            return None
+        sex = sex_numbers(np.array([patient.sex]))[0]
+        return self.probabilities(photo, np.array(patient.age), sex)
+
+
+def context_features(ages: np.ndarray, sexes: np.ndarray) -> np.ndarray:
+    """(..., 3): centred age, its square, and sex, of `ages` (...,) in years and `sexes` (...,)."""
+    centred = (ages - MIDDLE_AGE) / AGE_UNIT
+    return np.stack([centred, centred**2, np.asarray(sexes, dtype=np.float64)], axis=-1)
+
+
+def sex_numbers(sexes: np.ndarray) -> np.ndarray:
+    """1.0 for "male", -1.0 for "female" and 0.0 for all else, in the shape of `sexes`."""
+    return (sexes == "male").astype(np.float64) - (sexes == "female")
+
+
+def stated_patient(age: object, sex: object) -> tuple[Patient, tuple[Ignored, ...]]:
+    """The patient that was stated in any spelling, and what of it is not used.
+
+    `age`: a number, or text such as "54", "54 years" or "85+"; `sex`: text such as "f" or "Male".
+    Missing values, such as "", None and "unknown", are no fault.
+    """
+    table, unreadable = normalised(pd.DataFrame({"age": [age], "sex": [sex]}, dtype=object))
+    years, name = float(table["age"].iloc[0]), str(table["sex"].iloc[0])
+    patient = Patient(None if np.isnan(years) else years, None if name == UNKNOWN else cast(Sex, name))
+    ignored: list[Ignored] = []
+    if "age" in unreadable:
+        ignored.append("unreadable age")
+    if "sex" in unreadable:
+        ignored.append("unreadable sex")
+    if patient.sex is not None and patient.age is None:
+        ignored.append("sex without age")
+    return patient, tuple(ignored)
