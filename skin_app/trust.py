@@ -22,6 +22,7 @@ Measured = Literal[
     "npv_of_not_suspicious",
     "melanomas_not_suspicious",
     "malignant_suspicious",
+    "melanoma_sensitivity_under_40",
     "uncertain",
     "set_coverage",
     "set_size",

@@ -97,6 +97,8 @@ def test_the_folder_says_which_member_is_of_which_fold_and_run(both: Path) -> No
     ]
     assert contract.stored == "int8"
     assert contract.scores["predicted_by"].startswith("2 members an image")
+    of_sex = [own for own in contract.scores["patients"] if own["axis"] == "sex"]
+    assert sum(own["images"] for own in of_sex) == contract.scores["images"]
     assert "2 members an image" in (both / "README.md").read_text()
 
 

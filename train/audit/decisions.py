@@ -77,6 +77,7 @@ class Decisions:
     """All numbers of this section; dictionaries are keyed by number of views.
 
     `repeats`: number of crossfits averaged; `read_view_by_view`: number of lesions with readings.
+    `patients`: point -> axis -> group -> its calls, from the largest number of views.
     """
 
     repeats: int
@@ -85,6 +86,7 @@ class Decisions:
     calibration: dict[str, Calibrated]
     sets: dict[str, dict[str, Sets]]
     operating_points: dict[str, dict[str, Point]]
+    patients: dict[str, dict[str, dict[str, fitted_operating_points.PatientGroupCalls]]]
     agreement: dict[str, Agreement]
     outcomes: dict[str, dict[str, Outcomes]]
     outcomes_with_agreement: dict[str, dict[str, Outcomes]]
@@ -158,6 +160,9 @@ def measure(unseen: OutOfFold, readings: Readings) -> Decisions:
         operating_points={
             views: fitted_operating_points.measure(several) for views, several in of.items()
         },
+        patients=fitted_operating_points.measure_by_patient(
+            unseen.crossfits[max(unseen.crossfits)], unseen.table
+        ),
         agreement=agreements,
         outcomes={views: outcomes_by_rule(several) for views, several in of.items()},
         outcomes_with_agreement=agreed_outcomes,

@@ -40,17 +40,20 @@ from train.release.weights_folder import put_into
 from train.scores.evaluate import out_of_fold_scores
 from train.scores.evidence import weights_evidence
 from train.scores.intervals import plain
+from train.scores.strata import YOUNG
 
 # The main results -> where docs/trust.json has them; 8 views where there are several. Outcomes ignore
 # the agreement of readings, because only some lesions have readings.
 OUTCOMES = ("decisions", "outcomes", str(VIEWS), decisions.RULE_IN_USE)
 SETS = ("decisions", "sets", str(VIEWS), f"{COVERAGE:g}")
+YOUNG_PATIENTS = ("decisions", "patients", "0.95", "age", YOUNG)
 CURVES = ("explanations", "curves", "ours_less", "centre Gaussian")
 SUMMARY: dict[Measured, tuple[str, ...]] = {
     "ppv_of_suspicious": (*OUTCOMES, "malignant_among_suspicious"),
     "npv_of_not_suspicious": (*OUTCOMES, "benign_among_not_suspicious"),
     "melanomas_not_suspicious": (*OUTCOMES, "melanomas_cleared"),
     "malignant_suspicious": (*OUTCOMES, "malignant_called_suspicious"),
+    "melanoma_sensitivity_under_40": (*YOUNG_PATIENTS, "melanoma_sensitivity"),
     "uncertain": (*OUTCOMES, "uncertain"),
     "set_coverage": (*SETS, "coverage"),
     "set_size": (*SETS, "mean_size"),
