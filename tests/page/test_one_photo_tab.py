@@ -92,9 +92,9 @@ def test_the_readers_own_share_of_malignant_lesions_changes_the_predictive_value
     answered: Page,
 ) -> None:
     first = half_are_malignant(answered)
-    expect(first).to_contain_text(re.compile(r"87\.5\s%"))  # 0.35 / (0.35 + 0.05)
+    expect(first).to_contain_text(re.compile(r"82\.4\s%"))  # 0.35 / (0.35 + 0.075)
     answered.locator("#prevalence input[type=range]").press("ArrowRight")
-    expect(first).to_contain_text(re.compile(r"75\.7\s%"))  # 0.459 / (0.459 + 0.147)
+    expect(first).to_contain_text(re.compile(r"74\.7\s%"))  # 0.4335 / (0.4335 + 0.147)
 
 
 def test_what_is_set_during_the_quick_answer_holds_for_the_full_one(
