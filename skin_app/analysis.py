@@ -117,7 +117,10 @@ class Analysis:
     def __str__(self) -> str:
         """The outcome, and the seven diagnoses with their calibrated probabilities, one a line."""
         rows = (f"{own.probability:6.1%}  {own.diagnosis.name}" for own in self.ranked)
-        return "\n".join([self.outcome or "no outcome: the weights carry no limits", *rows])
+        outcome = "no outcome: the weights carry no limits"
+        if self.assessment is not None:
+            outcome = self.assessment.decision.shown
+        return "\n".join([outcome, *rows])
 
     @property
     def ranked(self) -> tuple[Ranked, ...]:
@@ -127,7 +130,8 @@ class Analysis:
     @property
     def outcome(self) -> Outcome | None:
         """ "suspicious", "not suspicious", "uncertain" or "not dermatoscopic" (unlike the training
-        images); None where the weights carry no limits to judge by."""
+        images; `assessment.decision.without_refusal` says what it would be otherwise); None where the
+        weights carry no limits to judge by."""
         return None if self.assessment is None else self.assessment.decision.outcome
 
     @property

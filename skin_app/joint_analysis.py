@@ -1,14 +1,14 @@
 """One lesion from several angles: the average of its photos' answers, and how far they disagree."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from skin_app.analysis import Analysis, Ranked, ranked
 from skin_app.calibration import malignant_probability, prior_adjusted, softmax
 from skin_app.operating_points import DecisionLimits
-from skin_app.outcome import SENSITIVITY, Decision, decide
+from skin_app.outcome import SUSPICIOUS_FROM, Decision, decide, refused, uncertain
 
 LEAST, MOST = 2, 8
 
@@ -23,7 +23,8 @@ class JointAnalysis:
     (7,) smallest and largest probability among the used photos. `same_first`, `same_outcome`: whether
     the used photos have the same most probable diagnosis, and the same outcome. `views`: number of
     views of each photo. `decision`: by limits that were fitted on single photos; never "not
-    suspicious" where one photo alone is suspicious, or any is damaged; None for weights without limits.
+    suspicious" where one photo alone is suspicious, or would be if it were not refused, or any is
+    damaged; None for weights without limits.
     """
 
     used: tuple[int, ...]
@@ -95,21 +96,21 @@ def _decision(
     probabilities: np.ndarray,
     limits: DecisionLimits | None,
 ) -> Decision | None:
-    if limits is None or any(analysis.assessment is None for analysis in used):
+    assessments = [own.assessment for own in analyses if own.assessment is not None]
+    if limits is None or len(assessments) < len(analyses):
         return None
     views = used[0].views
-    threshold = limits.of(views).point_of(SENSITIVITY).threshold
+    threshold = limits.of(views).point_of(SUSPICIOUS_FROM).threshold
     above = bool(malignant_probability(probabilities) >= threshold)
     shared = float(np.mean([_on_side(analysis, above, threshold) for analysis in used]))
-    novel = used[0].outcome == "not dermatoscopic"  # as all others that are used
-    joint = decide(probabilities, shared, limits, views, novel)
-    if joint.outcome != "suspicious" and any(own.outcome == "suspicious" for own in used):
-        return replace(joint, outcome="uncertain", reason="one_photo_suspicious")
-    if joint.outcome == "not suspicious" and any(
-        own.assessment is not None and own.assessment.look.damaged for own in analyses
-    ):
-        return replace(joint, outcome="uncertain", reason="one_photo_damaged")
-    return joint
+    joint = decide(probabilities, shared, limits, views, novel=False)
+    calls = {own.decision.without_refusal for own in assessments}
+    if joint.outcome != "suspicious" and "suspicious" in calls:
+        joint = uncertain(joint, "one_photo_suspicious")
+    elif joint.outcome == "not suspicious" and any(own.look.damaged for own in assessments):
+        joint = uncertain(joint, "one_photo_damaged")
+    all_refused = used[0].outcome == "not dermatoscopic"  # as all others that are used
+    return refused(joint) if all_refused else joint
 
 
 def _on_side(analysis: Analysis, above: bool, threshold: float) -> float:

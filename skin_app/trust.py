@@ -11,7 +11,7 @@ from skin_app.heatmap import HeatLimit, heat_on_lesion
 from skin_app.lesion import see
 from skin_app.novelty import Novelty, NoveltyLimits
 from skin_app.operating_points import DecisionLimits
-from skin_app.outcome import SENSITIVITY, Decision, agreement, decide
+from skin_app.outcome import SUSPICIOUS_FROM, Decision, agreement, decide
 from skin_app.photo.read import Photo
 from skin_app.quality import Finding, QualityLimits, findings
 from skin_app.skin_tone import ToneBands, tone_band, typology_angle
@@ -136,7 +136,7 @@ def assess(
     limits were fitted for `views`.
     """
     decisions, novel = trust.decisions, novelty.is_novel
-    threshold = decisions.of(views).point_of(SENSITIVITY).threshold
+    threshold = decisions.of(views).point_of(SUSPICIOUS_FROM).threshold
     shared = float(agreement(probabilities, readings, threshold))
     shares = None
     if maps is not None and look.mask.any():

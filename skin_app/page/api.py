@@ -50,6 +50,7 @@ class Row(TypedDict):
     top1_probability: float | None
     malignant_probability: float | None
     outcome: str
+    without_refusal: str
     prediction_set: str
     novelty: float | None
     quality: str

@@ -64,8 +64,8 @@ class PhotoRow:
     @property
     def outcome_name(self) -> str:
         """The outcome, or why there is none, in a few English words."""
-        if self.outcome is not None:
-            return words.OUTCOMES[self.outcome]
+        if self.analysis is not None and self.analysis.assessment is not None:
+            return words.OUTCOMES[self.analysis.assessment.decision.shown]
         return words.UNREADABLE if self.analysis is None else words.NO_OUTCOME
 
 

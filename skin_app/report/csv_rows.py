@@ -18,6 +18,7 @@ CSV_COLUMNS = (
     "top1_probability",
     "malignant_probability",
     "outcome",
+    "without_refusal",
     "prediction_set",
     "novelty",
     "quality",
@@ -31,8 +32,9 @@ NO_FINDING = "no finding"
 def csv_row(file: Path, analysis: Analysis) -> dict[str, str]:
     """One row with the columns `CSV_COLUMNS`; probabilities are the calibrated ones, in [0, 1].
 
-    `prediction_set`: codes of the 90 % set, joined by "+"; "none" for an empty one, nothing where it
-    is switched off because the photo is novel. `novelty`: the score minus its limit, novel above 0.
+    `without_refusal`: the outcome if the photo were not novel; else equal to `outcome`.
+    `prediction_set`: codes of the 90 % set, joined by "+"; "none" for an empty one, nothing where it is
+    switched off because the photo is novel. `novelty`: the score minus its limit, novel above 0.
     `quality`: names of findings, `to_check`: of all that is to be checked, joined by "; ", or "no
     finding". `agreement`: in [0, 1]. All are empty for weights that they were not fitted for, but for
     `quality` and `to_check` where something is known all the same.
@@ -52,6 +54,7 @@ def csv_row(file: Path, analysis: Analysis) -> dict[str, str]:
         row["to_check"] = _joined(check.name for check in analysis.to_check)
     if (assessment := analysis.assessment) is not None:
         row["outcome"] = assessment.decision.outcome
+        row["without_refusal"] = assessment.decision.without_refusal
         row["prediction_set"] = _codes(assessment.decision.set_90)
         row["novelty"] = f"{assessment.novelty.score - assessment.novelty.limit:.3f}"
         row["agreement"] = f"{assessment.decision.agreement:.3f}"

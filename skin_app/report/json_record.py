@@ -126,13 +126,15 @@ class JudgedRecord(TypedDict):
     """How far to trust the answer; null for weights without limits to judge it by, but for `to_check`
     and `quality` where something is known whatever the weights, such as a damaged file.
 
-    `agreement`: share of readings on the answer's side of malignant or benign. `to_check`: the gravest
-    first. `quality`: what is wrong with the photo. `lesion_area`: share of the square.
+    `without_refusal`: the outcome if the photo were like the training images; else equal to `outcome`.
+    `agreement`: share of readings on the answer's side of "suspicious". `to_check`: the gravest first.
+    `quality`: what is wrong with the photo. `lesion_area`: share of the square.
     `heat_on_lesion`: share of each map's heat that lies on the lesion, by code; null where no lesion
     stands out, or there are no maps. `heat_is_outside`: the first diagnosis's share is too small.
     """
 
     outcome: Outcome | None
+    without_refusal: Outcome | None
     reason: str | None
     agreement: float | None
     to_check: list[CheckRecord] | None
@@ -263,6 +265,7 @@ def _judged(analysis: Analysis) -> JudgedRecord:
     by_code = {} if shares is None else dict(zip(CODES, map(float, shares), strict=True))
     return {
         "outcome": decision.outcome,
+        "without_refusal": decision.without_refusal,
         "reason": REASONS[decision.reason],
         "agreement": decision.agreement,
         "to_check": checks,

@@ -7,6 +7,7 @@ import numpy as np
 
 from skin_app.analysis import Analysis, Notes
 from skin_app.diagnoses import DIAGNOSES
+from skin_app.outcome import shown_outcome
 from skin_app.overlay import for_display, overlay
 from skin_app.report import json_record
 from skin_app.report.json_record import NotesRecord, Record, SimilarRecord
@@ -58,10 +59,10 @@ def _head(say: Say, sheet: Sheet, record: Record, made_at: datetime) -> None:
     sheet.text(Box(LEFT + 140, 11, WIDTH - 140, 5), date, 8, colour=GREY, right=True)
     sheet.fill(Box(LEFT, 17, WIDTH, 9), RED)
     sheet.text(Box(LEFT + 2, 18, WIDTH - 4, 7.4), say(words.DISCLAIMER), 8, bold=True, colour=WHITE)
-    outcome, reason = record["outcome"], record["reason"]
-    said = say(words.NO_OUTCOME) if outcome is None else say(OUTCOMES[outcome])
-    why = say(words.NO_LIMITS)
-    if outcome is not None and reason is not None:
+    outcome, reason, other = record["outcome"], record["reason"], record["without_refusal"]
+    said, why = say(words.NO_OUTCOME), say(words.NO_LIMITS)
+    if outcome is not None and reason is not None and other is not None:
+        said = say(OUTCOMES[shown_outcome(outcome, other)])
         why = f"{say(reason)} {say(OUTCOME_MEANING[outcome])}"
     sheet.text(Box(LEFT, 28, WIDTH, 6), said, 12, bold=True)
     sheet.text(Box(LEFT, 33.8, WIDTH, 7.4), why, 8.5)

@@ -116,8 +116,7 @@ NOTHING_MEASURED = (
 )
 TRUST_CAPTION = (
     "Measured on HAM10000 by networks that were not trained on the image's lesion, with limits "
-    "fitted on other lesions. Outcomes are those before the check that networks and views "
-    "agree, which makes more answers uncertain. Details: docs/trust.md."
+    "fitted on other lesions. Details: docs/trust.md."
 )
 TRUST_COLUMNS = ("What", "Measured (95&nbsp;% interval)", "Images")
 
@@ -244,8 +243,8 @@ UNDER_40 = (
 )
 UNCERTAIN = "{share} of the answers are “uncertain”. This is no all-clear."
 SUSPICIOUS = (
-    "Only {share} of the malignant images are called suspicious; the others end as uncertain or "
-    "not suspicious."
+    "{share} of the malignant images are called suspicious; the others end as uncertain or not "
+    "suspicious."
 )
 RARE = "Rare diagnoses have fewer than {limit} test images each, so their intervals are wide: {found}."
 RARE_ENTRY = "{name}, sensitivity {share} ({images} images)"

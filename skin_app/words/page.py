@@ -37,7 +37,7 @@ OUTCOME_MEASURED: dict[str, str] = {
     "not suspicious": "In testing, {share} of the melanomas were called not suspicious.",
     "uncertain": "In testing, {share} of the answers were uncertain.",
 }
-AGREEMENT = "{agreeing} of {readings} network readings agree on malignant or benign."
+AGREEMENT = "{agreeing} of {readings} network readings agree on suspicious or not."
 SET = (
     "<strong>90&nbsp;% set: {names}.</strong> The true diagnosis is in this set for 9 of 10 "
     "lesions of each diagnosis."
@@ -60,7 +60,8 @@ POINT_COLUMNS = ("Target sensitivity", "Sensitivity", "Specificity", "PPV", "NPV
 POINTS_NOTE = (
     "Sensitivity and specificity: measured on HAM10000 lesions that neither the networks nor "
     "the threshold had seen (95&nbsp;% interval). Positive and negative predictive value (PPV, "
-    "NPV): at {prevalence} malignant lesions, set with the slider."
+    "NPV): at {prevalence} malignant lesions, set with the slider. The outcome is “suspicious” from "
+    "the threshold of {suspicious} on; below that of {cleared}, it can be “not suspicious”."
 )
 MAP_MEANING = (
     "The heatmap estimates how much each place adds to the score of this diagnosis. It does not "

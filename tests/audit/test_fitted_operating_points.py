@@ -12,6 +12,7 @@ from skin_app.calibration import malignant_probability
 from skin_app.diagnoses import CODES
 from tests.predictions import crossfit_predictions, made
 from train.audit.fitted_operating_points import (
+    SENSITIVITIES,
     calls_by_patient,
     crossfit_calls,
     empirical_threshold,
@@ -31,11 +32,11 @@ def test_the_operating_point_is_the_one_of_the_roc_curve() -> None:
     malignant = is_malignant(labels)
     scores = malignant_probability(probabilities)
     _, sensitivities, thresholds = roc_curve(malignant, scores, drop_intermediate=False)
-    for target in (0.9, 0.95, 0.98):
+    for target in SENSITIVITIES:
         found = fit_threshold(probabilities, labels, target)
         share = target * (1 + 1 / malignant.sum())
         assert found == thresholds[sensitivities >= share - 1e-12].max()
-    rising = [fit_threshold(probabilities, labels, target) for target in (0.98, 0.95, 0.9)]
+    rising = [fit_threshold(probabilities, labels, target) for target in SENSITIVITIES[::-1]]
     assert rising == sorted(rising)
 
 
@@ -46,7 +47,7 @@ def test_points_reach_their_sensitivity_on_other_lesions() -> None:
         assert stored.sensitivity == pytest.approx(stored.target_sensitivity, abs=0.02)
         low, high = stored.specificity_interval
         assert low < stored.specificity < high
-    called = crossfit_calls(crossfits, 0.9)
+    called = crossfit_calls(crossfits, SENSITIVITIES[0])
     malignant = is_malignant(crossfits[0].labels)
     assert points[0].sensitivity == pytest.approx(called[:, malignant].mean())
     assert points[0].specificity == pytest.approx(1 - called[:, ~malignant].mean())

@@ -69,8 +69,8 @@ def test_good_and_broken_photos_each_get_their_row(score: Run) -> None:
     rows = rows_of()
     assert tuple(rows[0]) == (
         *("file", *(f"p_{code}" for code in CODES), "top1", "top1_probability"),
-        *("malignant_probability", "outcome", "prediction_set", "novelty", "quality", "to_check"),
-        *("agreement", "error"),
+        *("malignant_probability", "outcome", "without_refusal", "prediction_set", "novelty"),
+        *("quality", "to_check", "agreement", "error"),
     )
     names = ["0", "1", "2", "2a", "2b", "3", "4", "5"]
     assert files_of() == [f"photos/{name}.jpg" for name in names]
@@ -101,6 +101,7 @@ def test_weights_with_trust_fill_its_columns(
     assert [row["quality"] for row in rows] == ["no finding", "size"]
     for row in rows:
         assert (row["outcome"] == "not dermatoscopic") == novel
+        assert row["without_refusal"] == "suspicious"  # a refusal does not hide it
         assert (float(row["novelty"]) > 0) == novel
         inside = {code for code in CODES if float(row[f"p_{code}"]) >= 0.14}
         assert set(row["prediction_set"].split("+")) == (inside if not novel else {""})

@@ -13,7 +13,7 @@ from skin_app.calibration import Calibration, calibrated, malignant_probability
 from skin_app.diagnoses import CODES, MALIGNANT
 from skin_app.joint_analysis import JointAnalysis, join, joint_probabilities
 from skin_app.novelty import Novelty
-from skin_app.outcome import Decision, agreement, decide
+from skin_app.outcome import SUSPICIOUS_FROM, Decision, agreement, decide
 from skin_app.trust import Assessment, Look
 from skin_app.weights.folder import WeightsFolder
 from tests.library.test_outcome import LIMITS
@@ -27,7 +27,7 @@ CALIBRATION = Calibration(
     biases={8: (0.2, -0.2, 0.0, 0.9, -0.5, -0.5, 0.1)},
     fitted_on="numbers of this test",
 )
-THRESHOLD = LIMITS.of(8).point_of(0.98).threshold
+THRESHOLD = LIMITS.of(8).point_of(SUSPICIOUS_FROM).threshold
 
 
 def answered(probabilities: np.ndarray, readings: np.ndarray, novel: bool = False) -> Analysis:
@@ -103,7 +103,7 @@ def test_photos_that_agree_are_said_to_and_range_over_little() -> None:
 
 
 def test_photos_that_disagree_are_uncertain_together() -> None:
-    joint, decision = joined(sure_of("nv"), sure_of("mel"))
+    joint, decision = joined(sure_of("nv"), sure_of("mel", 0.35))
     assert (joint.same_first, joint.same_outcome) == (False, False)
     assert decision.outcome == "uncertain"
 
@@ -115,16 +115,24 @@ def test_a_refused_photo_is_left_out_and_refused_photos_alone_stay_refused() -> 
     joint, decision = joined(sure_of("nv", novel=True), sure_of("mel", novel=True))
     assert joint.used == joint.refused == (0, 1)
     assert (decision.outcome, decision.set_90) == ("not dermatoscopic", None)
+    assert (decision.without_refusal, decision.reason) == ("suspicious", "not_dermatoscopic_suspicious")
+
+
+def test_a_refused_photo_that_points_to_a_malignant_lesion_is_never_averaged_away() -> None:
+    calm = [sure_of("nv")] * 3
+    _, decision = joined(*calm, sure_of("mel", novel=True))
+    assert (decision.outcome, decision.reason) == ("uncertain", "one_photo_suspicious")
+    assert joined(*calm, sure_of("nv", novel=True))[1].outcome == "not suspicious"
+    calm = [sure_of("nv", 0.99, novel=True)] * 7
+    _, decision = joined(*calm, sure_of("mel", 0.5, novel=True))
+    assert (decision.outcome, decision.without_refusal) == ("not dermatoscopic", "uncertain")
 
 
 def test_one_suspicious_photo_is_never_averaged_away() -> None:
-    """With limits that let readings disagree, the average of many calm photos would clear it."""
-    own = LIMITS.of(8).model_copy(update={"least_agreement": 0.0})
-    lenient = LIMITS.model_copy(update={"by_views": {8: own}})
+    """The average of many calm photos would clear it."""
     photos = [sure_of("mel"), *(sure_of("nv") for _ in range(5))]
     assert photos[0].outcome == "suspicious"
-    decision = join(photos, FREQUENCIES, lenient).decision
-    assert decision is not None
+    _, decision = joined(*photos)
     assert (decision.outcome, decision.reason) == ("uncertain", "one_photo_suspicious")
 
 

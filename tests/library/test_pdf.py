@@ -20,7 +20,7 @@ from skin_app.report.json_record import record
 from skin_app.words import page as shared
 from skin_app.words import pdf as words
 from skin_app.words.language import ENGLISH, Say
-from skin_app.words.outcome import OUTCOMES
+from skin_app.words.outcome import OUTCOMES, REASONS
 from skin_app.words.photo import ADVICE
 from tests.tiny import give_trust, picture, write_weights
 
@@ -129,7 +129,8 @@ def test_without_trust_and_for_a_refused_photo_nothing_is_made_up(tmp_path: Path
     assert words.NOT_CHECKED in text
     strict = Ensemble.load(give_trust(write_weights(tmp_path / "strict"), novelty_limit=-1e9))
     text = text_of(printed(strict(Photo(PHOTO))))
-    assert OUTCOMES["not dermatoscopic"] in text
+    assert OUTCOMES["not dermatoscopic, suspicious"] in text  # the refusal does not hide it
+    assert REASONS["not_dermatoscopic_suspicious"] in text
     assert shared.POINTS_OFF in text
     assert "readings" not in text
 

@@ -13,6 +13,7 @@ import pytest
 from skin_app.analysis import Analysis, Notes
 from skin_app.diagnoses import CODES
 from skin_app.ensemble import Ensemble
+from skin_app.outcome import REFUSALS, Outcome, refused
 from skin_app.photo.read import Photo
 from skin_app.report.csv_rows import CSV_COLUMNS, csv_row, csv_text, error_row
 from skin_app.report.json_record import (
@@ -22,6 +23,7 @@ from skin_app.report.json_record import (
     SimilarRecord,
     record,
 )
+from skin_app.words.outcome import REASONS
 from tests.tiny import give_trust, picture, write_weights
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=timezone(timedelta(hours=1)))
@@ -109,6 +111,21 @@ def test_novel_photo_has_no_points_and_no_sets(tmp_path: Path) -> None:
     assert made["outcome"] == "not dermatoscopic"
     assert made["operating_points"] == []
     assert {entry["in_95_set"] for entry in made["diagnoses"]} == {None}
+
+
+@pytest.mark.parametrize("outcome", REFUSALS)
+def test_record_row_and_text_of_a_refused_photo_say_what_it_would_be(
+    analysis: Analysis, outcome: Outcome
+) -> None:
+    assert analysis.assessment is not None
+    decision = refused(replace(analysis.assessment.decision, without_refusal=outcome))
+    novel = replace(analysis, assessment=replace(analysis.assessment, decision=decision))
+    made, row = record(novel, NOON), csv_row(Path("a.jpg"), novel)
+    for found in (made, row):
+        assert (found["outcome"], found["without_refusal"]) == ("not dermatoscopic", outcome)
+    assert made["reason"] == REASONS[REFUSALS[outcome]]
+    shown = "not dermatoscopic" if outcome == "not suspicious" else f"not dermatoscopic, {outcome}"
+    assert str(novel).splitlines()[0] == shown
 
 
 def test_what_the_clinician_states_is_kept_and_blanks_are_nothing(analysis: Analysis) -> None:

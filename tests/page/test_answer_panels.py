@@ -10,7 +10,7 @@ from skin_app.analysis import Analysis
 from skin_app.ensemble import Ensemble
 from skin_app.gallery.similar_lesions import LesionPictures, SimilarLesion
 from skin_app.novelty import Novelty
-from skin_app.outcome import GROUNDS, Outcome, Reason
+from skin_app.outcome import GROUNDS, REFUSALS, Outcome, Reason, refused
 from skin_app.page.answer_panels import (
     diagnoses_in_set,
     outcome_panel,
@@ -65,6 +65,17 @@ def test_each_outcome_has_its_headline_and_reason(
     html = outcome_panel(ENGLISH, decided(analysis, outcome=outcome, reason=reason))
     assert OUTCOMES[outcome] in html
     assert REASONS[reason] in html
+
+
+@pytest.mark.parametrize(("outcome", "reason"), REFUSALS.items())
+def test_a_refusal_hides_no_malignant_answer(
+    analysis: Analysis, outcome: Outcome, reason: Reason
+) -> None:
+    assert analysis.assessment is not None
+    decision = refused(replace(analysis.assessment.decision, without_refusal=outcome))
+    html = outcome_panel(ENGLISH, changed(analysis, decision=decision))
+    assert REASONS[reason] in html
+    assert f"{OUTCOMES[decision.shown]}</h2>" in html
 
 
 def test_the_measured_share_stands_beside_its_outcome(analysis: Analysis) -> None:
@@ -126,9 +137,9 @@ def test_weights_without_trust_say_what_is_missing(analysis: Analysis) -> None:
 
 
 def test_predictive_values_follow_the_readers_prevalence(analysis: Analysis) -> None:
-    # sensitivity 0.9, specificity 0.7: 0.9 * 0.1 / (0.9 * 0.1 + 0.3 * 0.9) = 0.25
-    assert "25.0\u00a0%" in thresholds_panel(ENGLISH, analysis, 0.1)
-    assert "25.0\u00a0%" not in thresholds_panel(ENGLISH, analysis, 0.3)
+    # sensitivity 0.85, specificity 0.7: 0.85 * 0.1 / (0.85 * 0.1 + 0.3 * 0.9) = 0.239
+    assert "23.9\u00a0%" in thresholds_panel(ENGLISH, analysis, 0.1)
+    assert "23.9\u00a0%" not in thresholds_panel(ENGLISH, analysis, 0.3)
 
 
 def test_a_novel_photo_has_neither_thresholds_nor_agreement(analysis: Analysis) -> None:

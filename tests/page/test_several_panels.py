@@ -27,6 +27,7 @@ from skin_app.photo.read import PhotoError
 from skin_app.report.csv_rows import CSV_COLUMNS
 from skin_app.words import several as words
 from skin_app.words.language import ENGLISH, Say
+from skin_app.words.outcome import REASONS
 from tests.page.test_batch import jpeg, uploaded
 
 
@@ -113,14 +114,20 @@ def test_two_hundred_rows_are_a_small_page(rows: tuple[PhotoRow, ...]) -> None:
 
 
 def answering(row: PhotoRow, code: str, outcome: str) -> PhotoRow:
-    """A row as if its networks were sure of one diagnosis, with an outcome."""
+    """A row as if its networks were sure of one diagnosis, with an outcome (as `Decision.shown`)."""
     analysis = row.analysis
     assert analysis is not None
     assert analysis.assessment is not None
     probabilities = np.full(7, 0.02)
     probabilities[CODES.index(code)] = 0.88
     malignant = float(probabilities[[0, 1, 4]].sum())
-    decision = replace(analysis.assessment.decision, outcome=outcome, agreement=1.0)
+    outcome, _, other = outcome.partition(", ")
+    decision = replace(
+        analysis.assessment.decision,
+        outcome=outcome,
+        agreement=1.0,
+        without_refusal=other or outcome.replace("not dermatoscopic", "not suspicious"),
+    )
     assessment = replace(analysis.assessment, decision=decision)
     changed = {"probabilities": probabilities, "malignant_probability": malignant}
     return replace(row, analysis=replace(analysis, assessment=assessment, **changed))
@@ -149,6 +156,16 @@ def answering(row: PhotoRow, code: str, outcome: str) -> PhotoRow:
         (
             ["mel suspicious", "nv not dermatoscopic", "mel suspicious"],
             [words.LEFT_OUT.format(files="1.jpg"), "Average of 2 photos"],
+            [],
+        ),
+        (
+            ["nv not suspicious", "mel not dermatoscopic, suspicious"],
+            [words.OUTCOMES["not dermatoscopic, suspicious"], REASONS["one_photo_suspicious"]],
+            [],
+        ),
+        (
+            ["nv not dermatoscopic", "mel not dermatoscopic, suspicious"],
+            [REASONS["not_dermatoscopic_suspicious"], words.JOINT_OF_REFUSED],
             [],
         ),
         (["mel suspicious", "nv not dermatoscopic"], [words.JOINT_OF_ONE], [words.AGREEMENT]),

@@ -1,4 +1,4 @@
-"""Operating points: the malignant probabilities from which a lesion is called suspicious."""
+"""Operating points: thresholds of the malignant probability, each for a target sensitivity."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,13 +9,14 @@ import pandas as pd
 from skin_app.calibration import malignant_probability
 from skin_app.diagnoses import CODES, MALIGNANT
 from skin_app.operating_points import OperatingPoint
+from skin_app.outcome import CLEARED_BELOW, SUSPICIOUS_FROM
 from train.audit.conformal_sets import kept_share_threshold
 from train.data.ham10000 import DataError
 from train.scores.crossfit import Crossfit
 from train.scores.intervals import Estimate, mean_estimates
 from train.scores.strata import PATIENT_AXES, patient_strata
 
-SENSITIVITIES = (0.9, 0.95, 0.98)
+SENSITIVITIES = (SUSPICIOUS_FROM, 0.95, CLEARED_BELOW)
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def is_malignant(labels: np.ndarray) -> np.ndarray:
 
 
 def fit_threshold(probabilities: np.ndarray, labels: np.ndarray, sensitivity: float) -> float:
-    """The lowest malignant probability that is called suspicious.
+    """The malignant probability of an operating point.
 
     A new malignant image reaches it with a probability of at least `sensitivity`. It is 0 if there are
     too few malignant images. `probabilities`: (images, 7) calibrated. Raises `DataError` when no image
@@ -83,7 +84,7 @@ def crossfit_thresholds(crossfits: Sequence[Crossfit], sensitivity: float) -> np
 
 
 def crossfit_calls(crossfits: Sequence[Crossfit], sensitivity: float) -> np.ndarray:
-    """(crossfits, images) bool: suspicious at the threshold fitted outside the image's part."""
+    """(crossfits, images) bool: at or above the threshold fitted outside the image's part."""
     malignant = malignant_probability(np.stack([crossfit.own for crossfit in crossfits]))
     return malignant >= crossfit_thresholds(crossfits, sensitivity)
 

@@ -30,9 +30,9 @@ from train.audit import (
     sanity_checks,
     skin_tone_bands,
 )
-from train.audit.agreement import view_readings
 from train.audit.fitted_novelty import FittedNovelty, fit_novelty
 from train.audit.out_of_fold import OutOfFold
+from train.audit.outcome_rules import IN_USE, rule_name
 from train.audit.refused_pictures import pictures_to_refuse
 from train.data.ham10000 import DataError, Dataset
 from train.documents.trust_document import read_document, write_document
@@ -42,9 +42,8 @@ from train.scores.evidence import weights_evidence
 from train.scores.intervals import plain
 from train.scores.strata import YOUNG
 
-# The main results -> where docs/trust.json has them; 8 views where there are several. Outcomes ignore
-# the agreement of readings, because only some lesions have readings.
-OUTCOMES = ("decisions", "outcomes", str(VIEWS), decisions.RULE_IN_USE)
+# The main results -> where docs/trust.json has them; 8 views where there are several.
+OUTCOMES = ("decisions", "outcomes", str(VIEWS), "rules", rule_name(IN_USE))
 SETS = ("decisions", "sets", str(VIEWS), f"{COVERAGE:g}")
 YOUNG_PATIENTS = ("decisions", "patients", "0.95", "age", YOUNG)
 CURVES = ("explanations", "curves", "ours_less", "centre Gaussian")
@@ -105,7 +104,7 @@ def audit(
             bar.set_description(f"measuring {name}")  # some take a quarter of an hour
             numbers[name] = plain(measure())
     trust = Trust(
-        decisions=decisions.fit_decisions(unseen, view_readings(unseen)),
+        decisions=decisions.fit_decisions(unseen),
         novelty=novelty.limits,
         quality=photo_quality.fit_quality(
             photo_quality.measured_images(unseen, data), unseen.input_size
@@ -144,7 +143,7 @@ def sections(
 ) -> dict[str, Callable[[], object]]:
     """The function that measures each section of docs/trust.json."""
     return {
-        "decisions": lambda: decisions.measure(unseen, view_readings(unseen)),
+        "decisions": lambda: decisions.measure(unseen),
         "novelty": lambda: refused_pictures.measure(unseen, fit_novelty(unseen), not_dermoscopy),
         "quality": lambda: photo_quality.measure(unseen, data),
         "corrections": lambda: correction_effects.measure(unseen),
