@@ -81,8 +81,9 @@ class Analysis:
         members                 (members, 7) float64: each network's own calibrated probabilities
         views                   how many views were averaged: 1, 4 or 8
     Where it was seen:
-        maps                    (7, rows, columns) float32 in [0, 1], on one scale for all seven, of the
-                                upright view (embedded weights: 20 x 20); None in an answer without maps
+        maps                    code -> (rows, columns) float32 in [0, 1], on one scale for all, of the
+                                upright view (embedded weights: 20 x 20), most probable first; of the
+                                first `heatmap.count_with_map` diagnoses; None in an answer without maps
         square                  (left, top, side) in pixels of the photo: what `maps` cover
     What it rests on:
         embedding               (channels,) float32 of the first member and view (embedded weights: 384)
@@ -101,7 +102,7 @@ class Analysis:
     prior_adjusted: np.ndarray
     malignant_probability: float
     members: np.ndarray = field(repr=False)
-    maps: np.ndarray | None = field(repr=False)
+    maps: Mapping[str, np.ndarray] | None = field(repr=False)
     square: tuple[int, int, int] = field(repr=False)
     embedding: np.ndarray = field(repr=False)
     similar: tuple[SimilarLesion, ...] = field(repr=False)
@@ -218,14 +219,17 @@ class Analysis:
         """One diagnosis's heatmap over the photo at screen size, (height, width, 3) uint8 sRGB.
 
         `code`: such as "mel"; None takes the most probable diagnosis. `opacity`: of the map, in [0, 1].
-        Raises `ValueError` for an unknown code, and for an answer without maps or without its photo.
+        Raises `ValueError` for an unknown code, for a diagnosis too improbable for a map, and for an
+        answer without maps or without its photo.
         """
         if self.maps is None or self.photo is None:
             raise ValueError("This answer has no maps or no photo: analyse the photo with all 8 views.")
         if code is not None and code not in CODES:
             raise ValueError(f"There is no diagnosis {code}: use one of {', '.join(CODES)}.")
-        row = int(self.probabilities.argmax()) if code is None else CODES.index(code)
-        return overlay(for_display(self.photo), self.maps[row], opacity)
+        class_map = self.maps.get(code or self.ranked[0].diagnosis.code)
+        if class_map is None:
+            raise ValueError(f"{code} is too improbable for a map: use one of {', '.join(self.maps)}.")
+        return overlay(for_display(self.photo), class_map, opacity)
 
     def to_json(self, notes: Notes = NO_NOTES, made_at: datetime | None = None) -> str:
         """The report as JSON in English: all numbers and maps (docs/api.md lists the fields)."""

@@ -4,6 +4,7 @@ gradio derives the machine API's JSON schema from these types. A value is null i
 limits for it, or if it cannot be measured in the photo.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from math import isnan
@@ -128,9 +129,10 @@ class JudgedRecord(TypedDict):
 
     `without_refusal`: the outcome if the photo were like the training images; else equal to `outcome`.
     `agreement`: share of readings on the answer's side of "suspicious". `to_check`: the gravest first.
-    `quality`: what is wrong with the photo. `lesion_area`: share of the square.
-    `heat_on_lesion`: share of each map's heat that lies on the lesion, by code; null where no lesion
-    stands out, or there are no maps. `heat_is_outside`: the first diagnosis's share is too small.
+    `quality`: what is wrong with the photo. `lesion_area`: share of the square. `heat_on_lesion`: share
+    of each map's heat that lies on the lesion, by code, null where there is no map; null where no
+    lesion stands out, or in an answer without maps. `heat_is_outside`: the first diagnosis's share is
+    too small.
     """
 
     outcome: Outcome | None
@@ -152,9 +154,9 @@ class Record(JudgedRecord):
     `made_at`: ISO 8601 with time zone. `diagnoses`: seven, most probable first. `members`: each
     network's probabilities by code. `operating_points`: empty for a photo that is unlike those learnt
     from, and for weights without limits. `maps`: by code, rows of numbers in [0, 1] on one scale that
-    all seven share, over `square`; null in an answer without maps. `maps_are_weak`: they were not shown
-    to beat a spot in the middle; null where that was not measured. `notes`: what the clinician stated;
-    null when nothing.
+    all share, over `square`; null for a diagnosis too improbable for a map, and in an answer without
+    maps. `maps_are_weak`: they were not shown to beat a spot in the middle; null where that was not
+    measured. `notes`: what the clinician stated; null when nothing.
     """
 
     format: int
@@ -167,7 +169,7 @@ class Record(JudgedRecord):
     malignant_probability: float
     operating_points: list[PointRecord]
     members: list[dict[str, float]]
-    maps: dict[str, list[list[float]]] | None
+    maps: dict[str, list[list[float]] | None] | None
     maps_are_weak: bool | None
     square: SquareRecord
     similar: list[SimilarRecord]
@@ -232,10 +234,11 @@ def _by_code(members: np.ndarray | None) -> dict[str, bool]:
     return {} if members is None else dict(zip(CODES, map(bool, members), strict=True))
 
 
-def _maps(maps: np.ndarray | None) -> dict[str, list[list[float]]] | None:
+def _maps(maps: Mapping[str, np.ndarray] | None) -> dict[str, list[list[float]] | None] | None:
     if maps is None:
         return None
-    return dict(zip(CODES, maps.astype(np.float64).round(MAP_DIGITS).tolist(), strict=True))
+    rounded = {code: own.astype(np.float64).round(MAP_DIGITS).tolist() for code, own in maps.items()}
+    return {code: rounded.get(code) for code in CODES}
 
 
 def _points(analysis: Analysis) -> list[PointRecord]:

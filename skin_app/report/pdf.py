@@ -40,7 +40,7 @@ def one_page(
     photo = for_display(analysis.photo)
     drawn = None
     if analysis.maps is not None:
-        drawn = overlay(photo, analysis.maps[int(analysis.probabilities.argmax())], opacity)
+        drawn = overlay(photo, analysis.maps[analysis.ranked[0].diagnosis.code], opacity)
     sheet = Sheet(say(words.TITLE), say.code, made_at)
     _head(say, sheet, record, made_at)
     _pictures(say, sheet, record, photo.pixels, drawn)

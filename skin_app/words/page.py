@@ -65,7 +65,7 @@ POINTS_NOTE = (
 )
 MAP_MEANING = (
     "The heatmap estimates how much each place adds to the score of this diagnosis. It does not "
-    "show or outline disease. All seven maps share one scale: a pale map means a low score. The "
+    "show or outline disease. All maps of a photo share one scale: a pale map means a low score. The "
     "networks did not see the darkened margin."
 )
 MAP_IS_WEAK = (
@@ -106,7 +106,8 @@ HEATMAP_OF = "Heatmap for {name} over the photo"
 MAP_FOR = "Map for <strong>{name}</strong>, probability {share}."
 MAP_FOLLOWS = "The heatmaps follow with the full answer."
 MAP_EMPTY = "No place adds to this diagnosis."
-PEAK = "Its strongest place reaches {peak} of the strongest of all seven maps."
+TOO_IMPROBABLE = "It is too improbable for a map (less than {least})."
+PEAK = "Its strongest place reaches {peak} of the strongest of all maps."
 MOST_HEAT = "Most of its heat lies {place} of the square."
 NO_PLACE = "No ninth of the square holds most of its heat."
 PLACES = (
@@ -118,7 +119,7 @@ STRENGTH = "Strength of the map"
 SPLIT = "Plain photo from the left up to"
 BESIDE = "Compare with"
 NOTHING_BESIDE = "nothing"
-SCALE_LOW, SCALE_HIGH = "adds nothing to this class", "strongest of all seven maps"
+SCALE_LOW, SCALE_HIGH = "adds nothing to this class", "strongest of all maps"
 
 SIMILAR = "Similar confirmed lesions"
 SIMILAR_COUNT = "The {count} most similar lesions:"

@@ -15,7 +15,7 @@ CAPTION = "Right: heatmap for {name} ({code}), probability {share}."
 NO_MAP = "This is the quick answer, which has no heatmaps."
 COLOURS = (
     "Colours: from none (no effect on this diagnosis) over violet, blue and green to yellow "
-    "(the strongest of all seven maps). The networks did not see the darkened margin."
+    "(the strongest of all maps). The networks did not see the darkened margin."
 )
 MAP_MEANING = (
     "The heatmap estimates how much each place adds to the score of this diagnosis. It does not "
@@ -45,5 +45,5 @@ NO_GLYPHS = "Characters that this page's font lacks are printed as {square}; the
 MADE_BY = "Weights: {weights}. SHA-256 of ensemble.json: {sha256}."
 COMPUTED = (
     "Computed on {device}; networks: {members}; views of the photo: {views}. The JSON report of the "
-    "same photo holds all numbers and all seven maps."
+    "same photo holds all numbers and all maps."
 )

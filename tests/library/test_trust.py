@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from skin_app.calibration import calibrated
+from skin_app.diagnoses import CODES
 from skin_app.ensemble import Ensemble, input_square
 from skin_app.heatmap import heat_on_lesion
 from skin_app.lesion import lesion_mask, standard_square
@@ -53,7 +54,7 @@ def test_every_part_is_that_of_its_module(ensemble: Ensemble, views: int) -> Non
     assert mask.any()
     assert assessment.heat_on_lesion is not None
     assert analysis.maps is not None
-    expected = [heat_on_lesion(one, mask) for one in analysis.maps]
+    expected = [heat_on_lesion(analysis.maps[code], mask) for code in CODES]
     np.testing.assert_allclose(assessment.heat_on_lesion, expected)
 
 

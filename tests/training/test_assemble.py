@@ -165,7 +165,7 @@ def test_the_map_is_that_of_both(bench: OutOfFold) -> None:
     photos = [bench.photo(int(row)) for row in rows]
     logits, maps = first_maps(bench, rows, photos)
     shares = torch.from_numpy(bench.calibrated(logits, 1)).float()
-    scores = against_the_others(shares.argmax(dim=1), shares)
+    scores = against_the_others(shares.argmax(dim=1, keepdim=True), shares)
     for place, row in enumerate(rows):
         signed = []
         for kind in (0, 1):
