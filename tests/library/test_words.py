@@ -5,11 +5,12 @@ from typing import get_args
 
 import pytest
 
+from skin_app.context import PatientNote
 from skin_app.outcome import GROUNDS, Outcome, Reason
 from skin_app.quality import CHECKS, FILE_FINDINGS, Fault
 from skin_app.trust import Measured
 from skin_app.weights.folder import WeightsError, open_weights
-from skin_app.words import evidence, outcome, page, photo
+from skin_app.words import evidence, outcome, page, patient, photo
 from tests.library.test_weights import edit_contract
 from tests.tiny import give_trust, write_weights
 
@@ -21,6 +22,7 @@ def test_every_identifier_has_its_sentence() -> None:
     assert set(outcome.REASONS) == set(get_args(Reason))
     assert set(outcome.OUTCOMES) == set(outcome.OUTCOME_MEANING) == set(get_args(Outcome))
     assert set(photo.ADVICE) == set(get_args(Fault))
+    assert set(patient.PATIENT_NOTES) == set(get_args(PatientNote))
     assert set(page.OUTCOME_MEASURED) < set(get_args(Outcome))
 
 
