@@ -292,15 +292,10 @@ def ranked(
 
 def checks_of_patient(patient: Patient, model: ContextModel | None) -> list[ToCheck]:
     """What of a stated patient is not used, or not as stated; `model`: that of the weights."""
-    age, model_ages = (
-        patient.age or 0.0,
-        (0.0, 0.0) if model is None else (model.youngest, model.oldest),
-    )
-    nearest = min(max(age, model_ages[0]), model_ages[1])
-    return [
-        ToCheck(note, PATIENT_NOTES[note], {"nearest": f"{nearest:g}"})
-        for note in patient_notes(patient, model)
-    ]
+    values: dict[str, float | str] = {}
+    if model is not None and patient.age is not None:
+        values["nearest"] = f"{min(max(patient.age, model.youngest), model.oldest):g}"
+    return [ToCheck(note, PATIENT_NOTES[note], values) for note in patient_notes(patient, model)]
 
 
 def _check(name: str, **values: float | str) -> ToCheck:

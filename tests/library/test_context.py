@@ -66,6 +66,7 @@ def test_the_model_adds_to_the_logits_and_ages_outside_count_as_the_nearest() ->
     photo = np.array([0.1, 0.1, 0.2, 0.1, 0.1, 0.3, 0.1])
     by_hand = photo * np.exp(np.array(MALIGNANT) * 1.5) * np.exp([0, 0, 0, 0, 0.5, 0, 0])
     given = AGED.of_patient(photo, Patient(80, "male"))
+    assert given is not None
     np.testing.assert_allclose(given, by_hand / by_hand.sum())
     for outside, nearest in ((100, 85), (0, 5)):
         one, other = (AGED.of_patient(photo, Patient(age)) for age in (outside, nearest))
