@@ -133,7 +133,8 @@ class OnePhotoTab:
             self._on_points, set_by_visitor, self.points, trigger_mode="always_last", **at_once
         )
         made_before = [self.patient.note, self.comparison, self.correction, self.report[-1]]
-        for listen in (self.patient.age.input, self.patient.sex.input):
+        # not `input`: gradio fires it for keys that write a character, not for pasting and deleting
+        for listen in (self.patient.age.change, self.patient.sex.input):
             listen(
                 self._on_patient,
                 set_by_visitor,

@@ -169,7 +169,8 @@ class SeveralPhotos:
         self.files.upload(self._on_another_lesion, self.rows, patient.outputs, **at_once)
         given = [self.rows, *patient.inputs]
         started.then(self._on_ended, given, shown, **at_once)
-        for listen in (patient.age.input, patient.sex.input):
+        # not `input`: see OnePhotoTab
+        for listen in (patient.age.change, patient.sex.input):
             listen(
                 self._on_patient, given, [patient.note, *shown], trigger_mode="always_last", **at_once
             )
