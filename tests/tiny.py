@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from skin_app.calibration import Calibration
+from skin_app.context import ContextModel
 from skin_app.diagnoses import CODES, MALIGNANT
 from skin_app.heatmap import HeatLimit
 from skin_app.network import Member, MemberConfig
@@ -165,6 +166,19 @@ def decision_limits(
     return DecisionLimits(by_views={1: limits, 8: limits}, fitted_on="nothing")
 
 
+# age raises the malignant diagnoses; every 20 years below 50 lower them by as much
+AGED = ContextModel(
+    scale=1.0,
+    offset=(0.0,) * 7,
+    age=tuple(float(malignant) for malignant in MALIGNANT),
+    age_squared=(0.0,) * 7,
+    male=(0.0, 0.0, 0.0, 0.0, 0.5, 0.0, 0.0),
+    youngest=5.0,
+    oldest=85.0,
+    fitted_on="nothing",
+)
+
+
 def give_trust(
     folder: Path, novelty_limit: float = 1e9, tone_lesions: int = 1000, clears_all: bool = False
 ) -> Path:
@@ -212,6 +226,7 @@ def give_trust(
             fitted_on="nothing",
         ),
         measured={},
+        context=AGED,
     )
     store(weights, trust, fitted)
     return folder

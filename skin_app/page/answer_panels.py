@@ -69,7 +69,7 @@ def thresholds_panel(say: Say, analysis: Analysis, prevalence: float) -> str:
         "thresholds.html",
         say,
         is_novel=analysis.assessment.novelty.is_novel,
-        probability=analysis.malignant_probability,
+        analysis=analysis,
         prevalence=prevalence,
         SUSPICIOUS_FROM=SUSPICIOUS_FROM,
         CLEARED_BELOW=CLEARED_BELOW,

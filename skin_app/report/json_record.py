@@ -13,6 +13,7 @@ from typing import TypedDict, cast
 import numpy as np
 
 from skin_app.analysis import NO_NOTES, Analysis, Notes
+from skin_app.context import NOT_STATED_PATIENT, InContext, Patient, Sex
 from skin_app.diagnoses import CODES
 from skin_app.gallery.similar_lesions import SimilarLesion
 from skin_app.outcome import Outcome
@@ -21,18 +22,32 @@ from skin_app.words.outcome import REASONS
 from skin_app.words.pdf import DISCLAIMER
 from skin_app.words.photo import ADVICE
 
-FORMAT = 1
+FORMAT = 2  # 1 kept age and sex in `notes`, as text
 MAP_DIGITS = 4
 
 
 class NotesRecord(TypedDict):
     """What the clinician stated; null where nothing was."""
 
-    age: str | None
-    sex: str | None
     site: str | None
     own_diagnosis: str | None
     text: str | None
+
+
+class PatientRecord(TypedDict):
+    """The patient's age in years and sex; null where not stated, or not readable (see `to_check`)."""
+
+    age: float | None
+    sex: Sex | None
+
+
+class InContextRecord(TypedDict):
+    """The answer with the patient's age and sex; `photo_outcome`: the outcome of the photo alone."""
+
+    probabilities: dict[str, float]
+    prior_adjusted: dict[str, float]
+    malignant_probability: float
+    photo_outcome: Outcome | None
 
 
 class WeightsRecord(TypedDict):
@@ -57,7 +72,10 @@ class DiagnosisRecord(TypedDict):
 
 
 class PointRecord(TypedDict):
-    """An operating point; intervals are [low, high] of 95 %. `above`: this photo is at or above it."""
+    """An operating point; intervals are [low, high] of 95 %.
+
+    `above`: the malignant probability is at or above it, that of the photo alone or with age and sex.
+    """
 
     target_sensitivity: float
     threshold: float
@@ -124,8 +142,9 @@ class SimilarRecord(TypedDict):
 
 
 class JudgedRecord(TypedDict):
-    """How far to trust the answer; null for weights without limits to judge it by, but for `to_check`
-    and `quality` where something is known whatever the weights, such as a damaged file.
+    """How far to trust the answer, with age and sex where stated; null for weights without limits to
+    judge it by, but for `to_check` and `quality` where something is known whatever the weights, such as
+    a damaged file.
 
     `without_refusal`: the outcome if the photo were like the training images; else equal to `outcome`.
     `agreement`: share of readings on the answer's side of "suspicious". `to_check`: the gravest first.
@@ -156,7 +175,9 @@ class Record(JudgedRecord):
     from, and for weights without limits. `maps`: by code, rows of numbers in [0, 1] on one scale that
     all share, over `square`; null for a diagnosis too improbable for a map, and in an answer without
     maps. `maps_are_weak`: they were not shown to beat a spot in the middle; null where that was not
-    measured. `notes`: what the clinician stated; null when nothing.
+    measured. `notes`: what the clinician stated; null when nothing. `patient`: null when nothing was
+    stated. `in_context`: null without an age, and for weights without a model of age and sex; all other
+    probabilities are those of the photo alone.
     """
 
     format: int
@@ -173,6 +194,8 @@ class Record(JudgedRecord):
     maps_are_weak: bool | None
     square: SquareRecord
     similar: list[SimilarRecord]
+    patient: PatientRecord | None
+    in_context: InContextRecord | None
     notes: NotesRecord | None
 
 
@@ -209,6 +232,8 @@ def record(analysis: Analysis, made_at: datetime | None = None, notes: Notes = N
         "maps": _maps(analysis.maps),
         "square": {"left": left, "top": top, "side": side},
         "similar": [_similar(lesion) for lesion in analysis.similar],
+        "patient": _patient(analysis.patient),
+        "in_context": _in_context(analysis.in_context),
         "notes": _notes(notes),
     }
 
@@ -230,6 +255,21 @@ def _diagnoses(analysis: Analysis) -> list[DiagnosisRecord]:
     ]
 
 
+def _patient(patient: Patient) -> PatientRecord | None:
+    return None if patient == NOT_STATED_PATIENT else {"age": patient.age, "sex": patient.sex}
+
+
+def _in_context(in_context: InContext | None) -> InContextRecord | None:
+    if in_context is None:
+        return None
+    return {
+        "probabilities": dict(zip(CODES, in_context.probabilities.tolist(), strict=True)),
+        "prior_adjusted": dict(zip(CODES, in_context.prior_adjusted.tolist(), strict=True)),
+        "malignant_probability": in_context.malignant_probability,
+        "photo_outcome": in_context.photo_outcome,
+    }
+
+
 def _by_code(members: np.ndarray | None) -> dict[str, bool]:
     return {} if members is None else dict(zip(CODES, map(bool, members), strict=True))
 
@@ -242,7 +282,7 @@ def _maps(maps: Mapping[str, np.ndarray] | None) -> dict[str, list[list[float]] 
 
 
 def _points(analysis: Analysis) -> list[PointRecord]:
-    probability = analysis.malignant_probability
+    probability = analysis.highest_malignant_probability
     return [
         cast(PointRecord, point.model_dump(mode="json") | {"above": probability >= point.threshold})
         for point in analysis.operating_points

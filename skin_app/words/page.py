@@ -13,6 +13,7 @@ INTRO = """
 analysis starts by itself.</li>
 <li>A quick answer comes first; the full answer of all networks follows.</li>
 <li>You see seven ranked diagnoses, a heatmap for each, and similar confirmed lesions.</li>
+<li>If you state the patient's age, you see the answer with it beside that of the photo alone.</li>
 </ol>
 <p class="quiet">The networks know neither clinical photos, other tissue nor other diagnoses; they will
 still name one of the seven.</p>
@@ -151,7 +152,7 @@ report. It goes when you close or reload the page, or choose another photo, or 1
 did something with it.</li>
 <li>Several photos wait as files until you start, for five minutes at most, and each file is deleted
 when its turn comes; their results stay in memory in the same way.</li>
-<li>What you type into the report goes into the report, and nowhere else.</li>
+<li>What you type goes into the answer or the report, and nowhere else.</li>
 <li>Nothing is stored, logged, sent elsewhere or used for training. The page loads nothing from
 other hosts; only the archive links lead away.</li>
 </ul>
@@ -169,10 +170,10 @@ LOADING = "Loading …"
 
 REPORT_TITLE = "Report on this photo"
 REPORT_INTRO = (
-    "All fields are optional. They are printed in the report; the networks do not see them, and "
-    "nothing is stored."
+    "All fields are optional. They are printed in the report, with the patient's age and sex from "
+    "above; the networks do not see them, and nothing is stored."
 )
-REPORT_AGE, REPORT_SEX, REPORT_SITE = "Age", "Sex", "Site of the lesion"
+REPORT_SITE = "Site of the lesion"
 REPORT_DIAGNOSIS, REPORT_NOTES = "Your own diagnosis", "Notes"
 REPORT_TOO_EARLY = "The full answer is still being made: make the report when it is there."
 REPORT_MAKE = "Make the report (PDF, JSON, CSV)"

@@ -10,6 +10,7 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss, r
 
 from skin_app.analysis import Analysis
 from skin_app.calibration import Calibration, calibrated, malignant_probability
+from skin_app.context import Patient
 from skin_app.diagnoses import CODES, MALIGNANT
 from skin_app.joint_analysis import JointAnalysis, join, joint_probabilities
 from skin_app.novelty import Novelty
@@ -17,6 +18,7 @@ from skin_app.outcome import SUSPICIOUS_FROM, Decision, agreement, decide
 from skin_app.trust import Assessment, Look
 from skin_app.weights.folder import WeightsFolder
 from tests.library.test_outcome import LIMITS
+from tests.tiny import AGED
 from train.audit.several_angles import gain_of_averaging, main
 
 FREQUENCIES = (0.03, 0.05, 0.11, 0.01, 0.11, 0.67, 0.02)
@@ -126,6 +128,42 @@ def test_a_refused_photo_that_points_to_a_malignant_lesion_is_never_averaged_awa
     calm = [sure_of("nv", 0.99, novel=True)] * 7
     _, decision = joined(*calm, sure_of("mel", 0.5, novel=True))
     assert (decision.outcome, decision.without_refusal) == ("not dermatoscopic", "uncertain")
+
+
+class OfPatient:
+    """Stands for weights: their limits, and the made-up model of age and sex."""
+
+    class contract:  # noqa: N801  as `WeightsFolder.contract`
+        class trust:  # noqa: N801
+            decisions = LIMITS
+            context = AGED
+
+        calibration = CALIBRATION
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_age_and_sex_never_make_the_joint_answer_less_suspicious(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    readings = softmax(generator.normal(size=(3, 16, 7)) * generator.choice([0.5, 2]), axis=-1)
+    own = np.array([joint_probabilities(photo) for photo in readings])
+    photos = [
+        replace(answered(*pair), weights=cast(WeightsFolder, OfPatient))
+        for pair in zip(own, readings, strict=True)
+    ]
+    alone, decision = joined(*photos)
+    order = ("not suspicious", "uncertain", "suspicious")
+    for age in (0, 30, 85):
+        patient = Patient(age, "male")
+        joint = join([photo.with_patient(patient) for photo in photos], FREQUENCIES, LIMITS, AGED)
+        assert joint.in_context is not None
+        assert joint.decision is not None
+        np.testing.assert_array_equal(joint.probabilities, alone.probabilities)
+        shifted = AGED.of_patient(alone.probabilities, patient)
+        np.testing.assert_array_equal(joint.in_context.probabilities, shifted)
+        assert joint.in_context.photo_outcome == decision.outcome
+        assert order.index(joint.decision.outcome) >= order.index(decision.outcome)
+    with pytest.raises(ValueError, match="different patients"):
+        join([photos[0], photos[1].with_patient(Patient(5))], FREQUENCIES, LIMITS, AGED)
 
 
 def test_one_suspicious_photo_is_never_averaged_away() -> None:

@@ -16,7 +16,10 @@ SAME = {"Apache 2.0", "CC BY-NC 4.0", "Original", "System", "Training", "skin-ap
 
 ABBREVIATED = {"Wahrsch."}  # a column's title: the whole word is wider than a phone has room for
 # Where a name may be broken on a phone; nobody sees such a character in an editor.
-SOFT_HYPHENS = {"Basal cell carcinoma": "Basalzell\N{SOFT HYPHEN}karzinom"}
+SOFT_HYPHENS = {
+    "Basal cell carcinoma": "Basalzell\N{SOFT HYPHEN}karzinom",
+    "With equal class frequencies": "Bei gleichen Klassen\N{SOFT HYPHEN}häufigkeiten",
+}
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,12 @@ from typing import get_args
 
 import pytest
 
+from skin_app.context import PatientNote
 from skin_app.outcome import GROUNDS, REFUSALS, Outcome, Reason, shown_outcome
 from skin_app.quality import CHECKS, FILE_FINDINGS, Fault
 from skin_app.trust import Measured
 from skin_app.weights.folder import WeightsError, open_weights
-from skin_app.words import evidence, outcome, page, photo, several
+from skin_app.words import evidence, outcome, page, patient, photo, several
 from tests.library.test_weights import edit_contract
 from tests.tiny import give_trust, write_weights
 
@@ -23,6 +24,7 @@ def test_every_identifier_has_its_sentence() -> None:
     shown = {shown_outcome(given, other) for given in get_args(Outcome) for other in REFUSALS}
     assert set(outcome.OUTCOMES) == set(several.OUTCOMES) == shown
     assert set(photo.ADVICE) == set(get_args(Fault))
+    assert set(patient.PATIENT_NOTES) == set(get_args(PatientNote))
     assert set(page.OUTCOME_MEASURED) < set(get_args(Outcome))
 
 

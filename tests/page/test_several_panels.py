@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from skin_app.context import Patient
 from skin_app.diagnoses import CODES
 from skin_app.ensemble import Ensemble
 from skin_app.page import batch
@@ -25,6 +26,7 @@ from skin_app.page.several_panels import (
 )
 from skin_app.photo.read import PhotoError
 from skin_app.report.csv_rows import CSV_COLUMNS
+from skin_app.words import patient as patient_words
 from skin_app.words import several as words
 from skin_app.words.language import ENGLISH, Say
 from skin_app.words.outcome import REASONS
@@ -192,6 +194,17 @@ def test_the_joint_answer_says_how_far_the_photos_agree(
     assert [sentence for sentence in unsaid if sentence in html] == []
     joint = html[html.index("<caption>") : html.index('class="total"')]
     assert joint.count("<tr>") == 1 + 7
+
+
+def test_the_joint_answer_with_age_stands_beside_that_of_the_photos(
+    ensemble: Ensemble, rows: tuple[PhotoRow, ...]
+) -> None:
+    photos = [answering(replace(rows[i], file=f"{i}.jpg"), "nv", "uncertain") for i in range(3)]
+    html = angles_result(ENGLISH, ensemble, batch.of_patient(photos, Patient(85)))
+    assert patient_words.WITH_AGE in html
+    assert patient_words.ONLY_RAISES in html
+    assert html[html.index("<caption>") : html.index("</thead>")].count("<th ") == 4
+    assert patient_words.ONLY_RAISES not in angles_result(ENGLISH, ensemble, photos)
 
 
 def test_broken_photos_and_a_picture_under_two_names_do_not_count(
