@@ -239,7 +239,8 @@ FORCED = (
 )
 REFUSED = (
     "{refused} of the clinical skin photos, taken without a dermatoscope, are refused; the "
-    "others get an answer. {wrongly} of the dermatoscopic images are wrongly refused."
+    "others get an answer. {wrongly} of the dermatoscopic images are wrongly refused. With an "
+    "unfamiliar camera it can be many more."
 )
 SKIN = "The data hold fewer than {least} lesions each of these skin tones: {bands}."
 MISLEADS = "A wrong answer can mislead experts, too: look at the lesion first, then at this page."
