@@ -2,13 +2,13 @@
 
     >>> from skin_app import load, read_photo
     >>> model = load()  # the embedded weights; or a folder, or "owner/name@commit" on the Hub
-    >>> analysis = model(read_photo("skin_app/page/examples/irregular-patchy.jpg"))
+    >>> analysis = model(read_photo("skin_app/page/examples/globules.jpg"))
     >>> print(analysis)
     uncertain
-     72.5%  Melanocytic naevus
-     18.3%  Melanoma
-      9.0%  Benign keratosis-like lesion
-      0.3%  Actinic keratosis / Bowen's disease
+     87.6%  Melanocytic naevus
+     12.0%  Melanoma
+      0.4%  Benign keratosis-like lesion
+      0.0%  Actinic keratosis / Bowen's disease
       0.0%  Basal cell carcinoma
       0.0%  Dermatofibroma
       0.0%  Vascular lesion

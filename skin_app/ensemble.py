@@ -210,7 +210,8 @@ class Ensemble:
         trust, detector = self.trust, self.novelty
         if trust is None or detector is None or looks is None:
             return [None] * len(probabilities)
-        novelties = detector.judge([a.embedding for a in answers], [a.logits for a in answers], views)
+        upright = [answer.by_view[:, 0] for answer in answers]
+        novelties = detector.judge([answer.embedding for answer in answers], upright)
         by_view = torch.cat([answer.by_view for answer in answers], dim=1).double().numpy()
         readings = calibrated(by_view, self.calibration, views=1)
         return [

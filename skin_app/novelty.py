@@ -1,20 +1,23 @@
-"""How unlike the training images a photo is, from a distance in embedding space and a free energy.
+"""How unlike the training images a photo is, from a distance in embedding space.
 
-The distance detects foreign pictures and artefacts; the energy detects images that fit no diagnosis.
-Either is enough, so the score is the larger of the two.
-Distance: Mahalanobis distance to the nearest class mean with one shared covariance (Lee et al. 2018),
-as a logarithm. Energy: free energy, the negative log-sum-exp of the logits (Liu et al. 2020).
+The distance is that of Mahalanobis to the nearest class mean, with one shared covariance (Lee et al.
+2018), as a logarithm. Images of rare diagnoses lie further out than naevi. So the score counts standard
+deviations from the distance that is usual for the diagnoses that the member names. The covariance
+includes how simulated cameras move an image, so that a camera alone makes no photo foreign.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
 from pydantic import BaseModel, Field
 from safetensors.torch import load_file
 from torch import Tensor
+
+from skin_app.diagnoses import CODES
 
 FILE = "novelty.safetensors"
 
@@ -23,24 +26,37 @@ class NoveltyError(ValueError):
     """The novelty statistics do not fit the weights; the message says what to do."""
 
 
-class Spread(BaseModel, extra="forbid", frozen=True):
-    """Mean and standard deviation of one part of the score on out-of-fold images."""
+class UsualDistance(BaseModel, extra="forbid", frozen=True):
+    """Mean and standard deviation of one member's log distance, for each diagnosis, out of fold."""
 
-    mean: float
-    deviation: float = Field(gt=0)
+    mean: tuple[float, ...] = Field(min_length=len(CODES), max_length=len(CODES))
+    deviation: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        min_length=len(CODES), max_length=len(CODES)
+    )
+
+    def score(self, distance: Tensor, logits: Tensor) -> Tensor:
+        """Standard deviations of (photos,) log distances from the usual ones.
+
+        The usual ones are averaged over the diagnoses, by their probability: the softmax of `logits`,
+        (photos, 7).
+        """
+        probabilities = logits.double().softmax(dim=1)
+        mean, deviation = (
+            torch.tensor(own, dtype=torch.float64) for own in (self.mean, self.deviation)
+        )
+        return (distance.double() - probabilities @ mean) / (probabilities @ deviation)
 
 
 class NoveltyLimits(BaseModel, extra="forbid", frozen=True):
     """Stored in `ensemble.json`; the means and covariances are in `novelty.safetensors`.
 
-    `distance`: one entry per member; `energy`: number of views -> one entry per member; `limits`:
-    number of views -> the score above which a photo counts as novel. `false_alarm_rate`: share of
-    out-of-fold images that the limits were set to refuse. `fitted_on`: the data, in words.
+    `usual`: one entry per member. `limit`: the score above which a photo counts as novel.
+    `false_alarm_rate`: the most out-of-fold images that the limit was set to refuse, as a share.
+    `fitted_on`: the data, in words.
     """
 
-    distance: tuple[Spread, ...]
-    energy: dict[int, tuple[Spread, ...]]
-    limits: dict[int, float]
+    usual: tuple[UsualDistance, ...]
+    limit: float
     false_alarm_rate: float = Field(gt=0, lt=1)
     fitted_on: str
 
@@ -75,25 +91,11 @@ class ClassDistances:
         return torch.cdist(placed, centres).min(dim=1).values.clamp(min=1e-6).log()
 
 
-def energy(logits: Tensor) -> Tensor:
-    """Free energy (images,) of logits (images, 7): high where no class has a high logit."""
-    return -torch.logsumexp(logits.double(), dim=1)
-
-
-def member_score(distance: Tensor, energies: Tensor, far: Spread, unsure: Spread) -> Tensor:
-    """The larger of both parts, in standard deviations from their out-of-fold means, (images,)."""
-    return torch.maximum(
-        (distance.double() - far.mean) / far.deviation,
-        (energies.double() - unsure.mean) / unsure.deviation,
-    )
-
-
 class NoveltyDetector:
     """Scores photos by the statistics of all members."""
 
     def __init__(self, members: Sequence[ClassDistances], limits: NoveltyLimits) -> None:
-        counts = {len(members), len(limits.distance), *map(len, limits.energy.values())}
-        if len(counts) != 1 or limits.energy.keys() != limits.limits.keys():
+        if len(members) != len(limits.usual):
             raise NoveltyError(
                 "The novelty statistics are not of these members: run `python -m train audit`."
             )
@@ -112,30 +114,17 @@ class NoveltyDetector:
             limits,
         )
 
-    def scores(self, embeddings: Sequence[Tensor], logits: Sequence[Tensor], views: int) -> np.ndarray:
-        """Scores (photos,) of each member's embeddings (photos, channels) and logits (photos, 7).
+    def member_scores(self, member: int, embeddings: Tensor, logits: Tensor) -> np.ndarray:
+        """Scores (photos,) by one member: its `embeddings` (photos, channels), `logits` (photos, 7)."""
+        distance = self._members[member].nearest(embeddings)
+        return self.limits.usual[member].score(distance, logits).numpy()
 
-        `views`: how many views the logits were averaged over. Raises `ValueError` when no limits
-        were fitted for this number.
+    def judge(self, embeddings: Sequence[Tensor], logits: Sequence[Tensor]) -> list[Novelty]:
+        """One `Novelty` per photo.
+
+        Both are given for each member: `embeddings` (photos, channels) and `logits` (photos, 7) of the
+        upright view, however many views are answered.
         """
-        if views not in self.limits.limits:
-            raise ValueError(f"These weights have no novelty limit for {views} views.")
-        by_member = [
-            member_score(member.nearest(embedding), energy(logit), far, unsure)
-            for member, embedding, logit, far, unsure in zip(
-                self._members,
-                embeddings,
-                logits,
-                self.limits.distance,
-                self.limits.energy[views],
-                strict=True,
-            )
-        ]
-        return torch.stack(by_member).mean(dim=0).numpy()
-
-    def judge(
-        self, embeddings: Sequence[Tensor], logits: Sequence[Tensor], views: int
-    ) -> list[Novelty]:
-        """One `Novelty` per photo; arguments as in `scores`."""
-        limit = self.limits.limits[views]
-        return [Novelty(float(score), limit) for score in self.scores(embeddings, logits, views)]
+        answers = enumerate(zip(embeddings, logits, strict=True))
+        scores = np.mean([self.member_scores(member, *own) for member, own in answers], axis=0)
+        return [Novelty(float(score), self.limits.limit) for score in scores]

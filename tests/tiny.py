@@ -14,7 +14,7 @@ from skin_app.context import ContextModel
 from skin_app.diagnoses import CODES, MALIGNANT
 from skin_app.heatmap import HeatLimit
 from skin_app.network import Member, MemberConfig
-from skin_app.novelty import ClassDistances, NoveltyLimits, Spread
+from skin_app.novelty import ClassDistances, NoveltyLimits, UsualDistance
 from skin_app.operating_points import DecisionLimits, OperatingPoint, SetThresholds, ViewLimits
 from skin_app.quality import QualityLimits
 from skin_app.skin_tone import TONES, ToneBands
@@ -188,18 +188,15 @@ def give_trust(
     """
     weights = read_folder(folder, "test")
     channels = [weights.member(name).channels for name in weights.contract.members]
-    one = Spread(mean=0.0, deviation=1.0)
     fitted = FittedNovelty(
         members=tuple(ClassDistances(torch.zeros(7, n), torch.eye(n)) for n in channels),
         limits=NoveltyLimits(
-            distance=(one,) * len(channels),
-            energy=dict.fromkeys((1, 8), (one,) * len(channels)),
-            limits=dict.fromkeys((1, 8), novelty_limit),
+            usual=(UsualDistance(mean=(0.0,) * 7, deviation=(1.0,) * 7),) * len(channels),
+            limit=novelty_limit,
             false_alarm_rate=0.05,
             fitted_on="nothing",
         ),
-        distance=np.zeros(0),
-        scores={},
+        crossfit=(),
     )
     least = tuple(float(malignant) for malignant in MALIGNANT)
     decisions = (

@@ -11,8 +11,8 @@ MEASURED: dict[str, str] = {
     "set_coverage": "Images whose 90 % prediction set holds their diagnosis",
     "set_size": "Diagnoses in a 90 % prediction set, on average",
     "refused_dermatoscopic": "Dermatoscopic images wrongly refused",
-    "refused_ordinary": "Ordinary photographs refused (all members, 1 view)",
-    "refused_clinical": "Clinical skin photos, without a dermatoscope, refused (all members, 1 view)",
+    "refused_ordinary": "Ordinary photographs refused (all members)",
+    "refused_clinical": "Clinical skin photos, without a dermatoscope, refused (all members)",
     "with_quality_finding": "Images with a finding about the photo's quality",
     "heat_on_lesion": "Heat of the first diagnosis's map that lies on the lesion",
     "lesion_area": "Area of the lesion in the square",
@@ -267,7 +267,8 @@ FORCED = (
 )
 REFUSED = (
     "{refused} of the clinical skin photos, taken without a dermatoscope, are refused; the "
-    "others get an answer. {wrongly} of the dermatoscopic images are wrongly refused."
+    "others get an answer. {wrongly} of the dermatoscopic images are wrongly refused. With an "
+    "unfamiliar camera it can be many more."
 )
 SKIN = "The data hold fewer than {least} lesions each of these skin tones: {bands}."
 MISLEADS = "A wrong answer can mislead experts, too: look at the lesion first, then at this page."

@@ -1,10 +1,14 @@
-"""Pictures that must be refused: the folder that lists them."""
+"""Pictures that must be refused, real lesions that must not, and the folder that lists the pictures."""
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from train.audit.refused_pictures import pictures_to_refuse
+from train.audit.fitted_novelty import MOST, _limit, fit_novelty, upright_answers
+from train.audit.out_of_fold import OutOfFold
+from train.audit.refused_pictures import measure, pictures_to_refuse
+from train.data.cameras import CAMERAS
 from train.data.ham10000 import DataError
 
 
@@ -31,3 +35,33 @@ def test_a_list_with_a_fault_is_refused(tmp_path: Path, table: str, sentence: st
     (tmp_path / "manifest.csv").write_text(table)
     with pytest.raises(DataError, match=sentence):
         pictures_to_refuse(tmp_path)
+
+
+def test_refusals_are_counted_by_diagnosis_and_camera_with_statistics_of_other_lesions(
+    unseen: OutOfFold, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("train.audit.refused_pictures.CAMERAS", dict(list(CAMERAS.items())[-2:]))
+    monkeypatch.setattr("train.audit.refused_pictures.MADE", 3)
+    fitted = fit_novelty(unseen)
+    measured = measure(unseen, fitted, None, images=14)
+    assert sum(own.images for own in measured.by_diagnosis.values()) == len(unseen.table)
+    single, several = measured.cameras.values()
+    assert single.images.images == 14
+    assert single.melanomas.images == 2
+    assert single.unknown is not None
+    assert several.unknown is None
+    images = upright_answers(unseen, np.arange(35), "images", lambda photo, _: photo)
+    refused = fitted.refused(unseen, images)
+    assert measured.false_alarms.value == refused.mean()
+    own = unseen.held_out_of(0)[0] & (unseen.parts == 0)
+    scores = fitted.crossfit[0].member_scores(0, *images.part(0, own))
+    assert (refused[own] == (scores > fitted.crossfit[0].limits.limit)).all()
+
+
+def test_the_limit_refuses_no_group_more_often_than_it_may() -> None:
+    generator = np.random.default_rng(0)
+    labels = generator.choice(7, 3000, p=[0.1, 0.1, 0.1, 0.02, 0.1, 0.56, 0.02])
+    scores = generator.normal(labels == 3, 1)  # the rarest lie further out
+    limit = _limit(scores, labels, scores, labels)
+    assert (scores[labels == 3] > limit).mean() == pytest.approx(MOST, abs=0.02)
+    assert (scores > limit).mean() < 0.05

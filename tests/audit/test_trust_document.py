@@ -37,11 +37,15 @@ def test_every_number_of_the_text_comes_from_the_json() -> None:
     assert DOCUMENT.read_text(encoding="utf-8") != document(numbers)
 
 
-def test_an_area_without_an_interval_is_shown_alone() -> None:
+def test_a_goal_of_the_refusals_is_met_or_missed_by_its_number() -> None:
     numbers = read_document(DOCUMENT)
-    numbers["novelty"]["groups"]["blank"]["auroc"]["joint"] = {"value": 1.0, "interval_95": None}
-    row = next(line for line in document(numbers).splitlines() if line.startswith("| blank"))
-    assert row.split(" | ")[3] == "1.000"
+    for refused, verdict in ((0.08, "met"), (0.081, "**missed**")):
+        numbers["novelty"]["by_diagnosis"]["vasc"]["value"] = refused
+        numbers["novelty"]["groups"]["clinical"]["refused"]["value"] = 1 - refused + 0.03
+        lines = document(numbers).splitlines()
+        for start in ("| vasc | 5", "| clinical skin"):
+            row = next(line for line in lines if line.startswith(start))
+            assert row.rstrip(" |").endswith(f": {verdict}")
 
 
 def test_the_document_is_about_the_embedded_weights_and_the_page_shows_its_numbers(
@@ -74,7 +78,6 @@ def test_a_section_measured_again_enters_a_document_about_the_same_weights_alone
 
 def test_the_quick_and_the_full_answer_have_limits_of_their_own(trust: Trust) -> None:
     assert {1, 8} <= set(trust.decisions.by_views)
-    assert {1, 8} <= set(trust.novelty.limits)
     for limits in trust.decisions.by_views.values():
         ninety, ninety_five = limits.sets
         assert all(a >= b for a, b in zip(ninety.least, ninety_five.least, strict=True))

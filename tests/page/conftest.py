@@ -39,8 +39,8 @@ FLAGS = [
 ]
 # A machine that is busy training answers late; no test is about time.
 PATIENCE_MS = 120_000
-PHOTO = EXAMPLES_FOLDER / "irregular-patchy.jpg"
-OTHER = EXAMPLES_FOLDER / "globules.jpg"
+PHOTO = EXAMPLES_FOLDER / "globules.jpg"
+OTHER = EXAMPLES_FOLDER / "irregular-patchy.jpg"
 FULL = re.compile("Answer from 2 members × 8 views")
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 bypass_proxies()  # as app.py does; no test of the page asks a proxy

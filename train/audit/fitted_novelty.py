@@ -1,9 +1,10 @@
-"""The novelty statistics and limits, fitted on out-of-fold images.
+"""The novelty statistics and their limit, fitted on out-of-fold images.
 
-`refused_pictures` measures how often they refuse.
+Each image is taken as it is, and once more as a simulated camera would show it. `refused_pictures`
+measures how often images and pictures are refused.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,33 +13,48 @@ from sklearn.covariance import LedoitWolf
 from torch import Tensor
 
 from skin_app.diagnoses import CODES
-from skin_app.novelty import (
-    ClassDistances,
-    NoveltyDetector,
-    NoveltyLimits,
-    Spread,
-    energy,
-    member_score,
-)
+from skin_app.novelty import ClassDistances, NoveltyDetector, NoveltyLimits, UsualDistance
+from skin_app.photo.read import Photo
 from skin_app.result_files import beside
 from train.audit.out_of_fold import OutOfFold
+from train.data.cameras import random_camera, random_changes
 from train.scores.lesion_parts import held_out
 
-FALSE_ALARMS = 0.05
+FALSE_ALARMS = 0.05  # of all images, at most
+MOST = 0.08  # of each diagnosis, of the simulated cameras' images, and of their melanomas
+PRIOR_IMAGES = 20  # a rare diagnosis' variance is averaged with that many images' of all diagnoses
+MELANOMA = CODES.index("mel")
+
+
+@dataclass(frozen=True)
+class UprightAnswers:
+    """Answers to the upright view of images by members that had not seen them, one from each run.
+
+    `rows`: (images,) of the table. `embeddings`: per run, (images, channels). `logits`: per run,
+    (images, 7).
+    """
+
+    rows: np.ndarray
+    embeddings: tuple[np.ndarray, ...]
+    logits: tuple[np.ndarray, ...]
+
+    def part(self, run: int, images: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Embeddings and logits of one run for some `images`, (images,) bool."""
+        return torch.from_numpy(self.embeddings[run][images]), torch.from_numpy(
+            self.logits[run][images]
+        )
 
 
 @dataclass(frozen=True)
 class FittedNovelty:
-    """The statistics for the weights folder, and the out-of-fold scores that set the limits.
+    """The shipped detector, and for each part of the lesions one that was fitted on the others.
 
-    `distance`: (images, runs) log distance; `scores`: number of views -> (images,), mean over runs.
-    Each image is scored with statistics fitted on other lesions.
+    `members`, `limits`: for the weights folder. `crossfit`: by part.
     """
 
     members: tuple[ClassDistances, ...]
     limits: NoveltyLimits
-    distance: np.ndarray
-    scores: dict[int, np.ndarray]
+    crossfit: tuple[NoveltyDetector, ...]
 
     def detector(self) -> NoveltyDetector:
         """The detector as the app would load it."""
@@ -51,72 +67,152 @@ class FittedNovelty:
             parts |= {f"{name}.means": member.means, f"{name}.whitening": member.whitening}
         return {key: value.contiguous() for key, value in parts.items()}
 
+    def refused(self, unseen: OutOfFold, answers: UprightAnswers) -> np.ndarray:
+        """(images,) bool: whether detectors that were fitted on other lesions refuse the images."""
+        found = np.zeros((len(answers.rows), unseen.runs))
+        limits = np.array([detector.limits.limit for detector in self.crossfit])
+        parts = unseen.parts[answers.rows]
+        for member in range(len(unseen.members)):
+            own, run = unseen.held_out_of(member)
+            for part, detector in enumerate(self.crossfit):
+                here = own[answers.rows] & (parts == part)
+                found[here, run] = detector.member_scores(member, *answers.part(run, here))
+        return found.mean(axis=1) > limits[parts]  # as in the app over members
 
-def fit_distances(embeddings: np.ndarray, labels: np.ndarray) -> ClassDistances:
-    """Class means and one shared covariance, shrunk after Ledoit and Wolf (2004).
+
+def fit_distances(embeddings: np.ndarray, labels: np.ndarray, copies: np.ndarray) -> ClassDistances:
+    """Class means, and one shared covariance, shrunk after Ledoit and Wolf (2004).
 
     `embeddings`: (images, channels); `labels`: (images,). A class without images gets the overall mean.
+    `copies`: (images, channels) of the same images under other cameras, NaN where there is none. Their
+    distances from the means of the images themselves are part of the covariance.
     """
-    embeddings = embeddings.astype(np.float64)
+    embeddings, copies = embeddings.astype(np.float64), copies.astype(np.float64)
     of_class = [embeddings[labels == k] for k in range(len(CODES))]
     means = np.stack([(own if len(own) else embeddings).mean(axis=0) for own in of_class])
-    residuals = embeddings - means[labels]
+    residuals = np.concatenate([embeddings - means[labels], copies - means[labels]])
+    residuals = residuals[~np.isnan(residuals).any(axis=1)]
     scale = residuals.std(axis=0) + 1e-6
     precision = np.asarray(LedoitWolf(assume_centered=True).fit(residuals / scale).precision_)
     whitening = np.linalg.cholesky(precision).T / scale
     return ClassDistances(torch.from_numpy(means).float(), torch.from_numpy(whitening).float())
 
 
-def fit_novelty(unseen: OutOfFold) -> FittedNovelty:
-    """Fits the statistics on all out-of-fold images, and sets the limits.
+def fit_novelty(unseen: OutOfFold, without: str | None = None) -> FittedNovelty:
+    """Fits the statistics and the limit on all out-of-fold images, and again without each part.
 
-    To set the limits, each image is scored with statistics fitted on other lesions.
+    `without`: a change of `cameras.RANGES`; leaves out the simulated cameras that make it.
     """
-    by_run = _embeddings(unseen)
-    distance = np.zeros((len(unseen.table), unseen.runs))
-    places = [unseen.held_out_of(index) for index in range(len(unseen.members))]
-    distances = []
-    for own, run in places:
-        embeddings = by_run[run]
-        distances.append(fit_distances(embeddings[own], unseen.labels[own]))
-        for fit, apply in held_out(unseen.parts):
-            inside, outside = own & apply, own & fit
-            fitted = fit_distances(embeddings[outside], unseen.labels[outside])
-            distance[inside, run] = fitted.nearest(torch.from_numpy(embeddings[inside])).numpy()
-    far = tuple(_spread(distance[place]) for place in places)
-    unsure, scores = {}, {}
-    for views in unseen.logits:
-        logits = torch.from_numpy(unseen.apart(views))
-        energies = energy(logits.flatten(0, 1)).numpy().reshape(distance.shape)
-        unsure[views] = tuple(_spread(energies[place]) for place in places)
-        of_runs = np.zeros(distance.shape)
-        for place, *spreads in zip(places, far, unsure[views], strict=True):
-            parts = torch.from_numpy(distance[place]), torch.from_numpy(energies[place])
-            of_runs[place] = member_score(*parts, *spreads).numpy()
-        scores[views] = of_runs.mean(axis=1)  # as in the app over members
-    limits = NoveltyLimits(
-        distance=far,
-        energy=unsure,
-        limits={views: float(np.quantile(s, 1 - FALSE_ALARMS)) for views, s in scores.items()},
-        false_alarm_rate=FALSE_ALARMS,
-        fitted_on=f"{len(unseen.labels)} out-of-fold HAM10000 images, each by {unseen.answered_by}",
+    rows = np.arange(len(unseen.table))
+    images = upright_answers(unseen, rows, "images", lambda photo, _: photo)
+    copies = upright_answers(unseen, rows, "random cameras", random_camera)
+    used = np.array([without not in random_changes(int(row)) for row in rows])
+    members = range(len(unseen.members))
+
+    def distances(member: int, fit: np.ndarray) -> ClassDistances:
+        own, run = unseen.held_out_of(member)
+        seen = np.where(used[:, None], copies.embeddings[run], np.nan)
+        fit = own & fit
+        return fit_distances(images.embeddings[run][fit], unseen.labels[fit], seen[fit])
+
+    # Each image's distances, by statistics of other lesions.
+    parts = list(held_out(unseen.parts))
+    by_part = [tuple(distances(member, fit) for member in members) for fit, _ in parts]
+    far, far_copies = (np.zeros((len(rows), unseen.runs)) for _ in range(2))
+    for (_, apply), fitted in zip(parts, by_part, strict=True):
+        for member, one in enumerate(fitted):
+            own, run = unseen.held_out_of(member)
+            here = own & apply
+            for found, answers in ((far, images), (far_copies, copies)):
+                found[here, run] = one.nearest(answers.part(run, here)[0]).numpy()
+
+    def limits(fit: np.ndarray) -> NoveltyLimits:
+        usual, of_images, of_copies = [], far.copy(), far_copies.copy()
+        for member in members:
+            own, run = unseen.held_out_of(member)
+            here, seen = own & fit, own & fit & used
+            one = _usual(
+                np.concatenate([far[here, run], far_copies[seen, run]]),
+                np.concatenate([unseen.labels[here], unseen.labels[seen]]),
+            )
+            for found, answers in ((of_images, images), (of_copies, copies)):
+                logits = answers.part(run, here)[1]
+                found[here, run] = one.score(torch.from_numpy(found[here, run]), logits).numpy()
+            usual.append(one)
+        seen = fit & used
+        return NoveltyLimits(
+            usual=tuple(usual),
+            limit=_limit(
+                of_images[fit].mean(axis=1),  # over runs, as in the app over members
+                unseen.labels[fit],
+                of_copies[seen].mean(axis=1),
+                unseen.labels[seen],
+            ),
+            false_alarm_rate=FALSE_ALARMS,
+            fitted_on=f"{fit.sum()} out-of-fold HAM10000 images, each by {unseen.answered_by}, as they "
+            "are and as a simulated camera shows them",
+        )
+
+    everything = np.ones(len(rows), dtype=bool)
+    return FittedNovelty(
+        tuple(distances(member, everything) for member in members),
+        limits(everything),
+        tuple(
+            NoveltyDetector(fitted, limits(fit))
+            for fitted, (fit, _) in zip(by_part, parts, strict=True)
+        ),
     )
-    return FittedNovelty(tuple(distances), limits, distance, scores)
 
 
-def _spread(values: np.ndarray) -> Spread:
-    return Spread(mean=float(values.mean()), deviation=float(values.std()))
+def _usual(distance: np.ndarray, labels: np.ndarray) -> UsualDistance:
+    """From (images,) log distances out of fold. A diagnosis without images is as all together."""
+    of_class = [own if len(own := distance[labels == k]) else distance for k in range(len(CODES))]
+    counts = np.bincount(labels, minlength=len(CODES))
+    variances = np.array([own.var() for own in of_class])
+    shrunk = (counts * variances + PRIOR_IMAGES * variances.mean()) / (counts + PRIOR_IMAGES)
+    return UsualDistance(
+        mean=tuple(float(own.mean()) for own in of_class),
+        deviation=tuple(float(own) for own in np.sqrt(shrunk)),
+    )
 
 
-def _embeddings(unseen: OutOfFold) -> list[np.ndarray]:
-    """Stored embeddings of view 0, (images, channels) per run, by members that had not seen each."""
-    path = unseen.kept_path("embeddings", ".npz")
+def _limit(
+    scores: np.ndarray, labels: np.ndarray, camera_scores: np.ndarray, camera_labels: np.ndarray
+) -> float:
+    """The lowest limit that refuses at most `FALSE_ALARMS` of all, and `MOST` of each group.
+
+    The groups: each diagnosis of the images, the simulated cameras' images, and their melanomas.
+    """
+    groups = [scores[labels == k] for k in range(len(CODES))]
+    groups += [camera_scores, camera_scores[camera_labels == MELANOMA]]
+    quantiles = [np.quantile(group, 1 - MOST) for group in groups if len(group)]
+    return float(max(np.quantile(scores, 1 - FALSE_ALARMS), *quantiles))
+
+
+def upright_answers(
+    unseen: OutOfFold, rows: np.ndarray, name: str, change: Callable[[Photo, int], Photo]
+) -> UprightAnswers:
+    """Answers to the images `rows` after `change`, which takes a photo and its row.
+
+    They take minutes, so they are stored in the work folder under `name`.
+    """
+    path = unseen.kept_path(f"upright-{name}", ".npz")
     if not path.is_file():
         pieces = [
-            [answer.embedding.numpy() for answer in unseen.read(chunk, photos)]
-            for chunk, photos in unseen.chunks(np.arange(len(unseen.table)))
+            unseen.read(
+                chunk, [change(photo, int(row)) for photo, row in zip(photos, chunk, strict=True)]
+            )
+            for chunk, photos in unseen.chunks(rows)
         ]
+        arrays = {}
+        for run, answers in enumerate(zip(*pieces, strict=True)):
+            arrays[f"embeddings-{run}"] = torch.cat([own.embedding for own in answers]).numpy()
+            arrays[f"logits-{run}"] = torch.cat([own.logits for own in answers]).numpy()
         with beside(path) as partial, partial.open("wb") as file:
-            np.savez(file, *(np.concatenate(of_run) for of_run in zip(*pieces, strict=True)))
+            np.savez(file, **arrays)
     with np.load(path) as kept:
-        return [kept[name] for name in kept.files]
+        embeddings, logits = (
+            tuple(kept[f"{what}-{run}"] for run in range(unseen.runs))
+            for what in ("embeddings", "logits")
+        )
+    return UprightAnswers(rows, embeddings, logits)

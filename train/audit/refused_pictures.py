@@ -1,4 +1,8 @@
-"""How often pictures that must be refused are: photographs, blanks, noise, false colours."""
+"""How often pictures that must be refused are, and how often real lesions are refused wrongly.
+
+Pictures: photographs, blanks, noise, false colours. Real lesions: by diagnosis, and as simulated
+cameras show them.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,20 +13,28 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from skin_app.diagnoses import CODES
 from skin_app.ensemble import input_square, read_batches
 from skin_app.hardware import best_device
 from skin_app.network import Member
-from skin_app.novelty import energy, member_score
 from skin_app.photo.read import Photo, read_photo
-from train.audit.fitted_novelty import FALSE_ALARMS, FittedNovelty
-from train.audit.out_of_fold import OutOfFold, crossfit_quantile
+from train.audit.fitted_novelty import (
+    FALSE_ALARMS,
+    MELANOMA,
+    FittedNovelty,
+    UprightAnswers,
+    fit_novelty,
+    upright_answers,
+)
+from train.audit.out_of_fold import OutOfFold
+from train.data.cameras import CAMERAS, seen_by
 from train.data.drawings import blank, noise, text_screenshot
 from train.data.ham10000 import DataError
-from train.scores.intervals import Estimate, interval_95, lesion_draws, mean_estimate
-from train.scores.metrics import weighted_auc
+from train.scores.intervals import Estimate, mean_estimate
 
 CHUNK = 16
 MADE = 100
+IMAGES = 600  # shown by each simulated camera
 GROUPS = {
     "photo": "ordinary photographs",
     "clinical": "clinical skin photos",
@@ -32,7 +44,8 @@ GROUPS = {
     "inverted": "dermatoscopic, colours inverted",
     "swapped": "dermatoscopic, red and blue swapped",
 }
-TARGETS = {"photo": 0.99, "clinical": 0.95}
+LEAST_REFUSED = {"photo": 0.99, "clinical": 0.95}  # the goals
+MOST_REFUSED = 0.08  # of the images of a diagnosis, or of a simulated camera
 DRAWN: dict[str, Callable[[int], Photo]] = {"blank": blank, "noise": noise, "text": text_screenshot}
 RECOLOURED: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "inverted": lambda pixels: 255 - pixels,
@@ -42,64 +55,109 @@ RECOLOURED: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 @dataclass(frozen=True)
 class Group:
-    """`refused`: share refused by all shipped members together, from one view, as in the app.
-
-    `auroc`: area under the ROC curve against unseen dermatoscopic images, for the score in use
-    ("joint"), and for its two parts alone ("distance", "energy").
-    """
+    """`refused`: share refused by all shipped members together, as in the app."""
 
     title: str
     pictures: int
     refused: Estimate
-    auroc: dict[str, Estimate]
+
+
+@dataclass(frozen=True)
+class CameraRefusals:
+    """Shares of real lesions refused as one simulated camera shows them.
+
+    `images`, `melanomas`: the limit was fitted with random cameras that make the same changes, among
+    others. `unknown`, `unknown_melanomas`: it was fitted without cameras that make the change; None for
+    a camera that makes several.
+    """
+
+    images: Estimate
+    melanomas: Estimate
+    unknown: Estimate | None
+    unknown_melanomas: Estimate | None
 
 
 @dataclass(frozen=True)
 class Refusals:
-    """`false_alarms`: share of dermatoscopic images refused, by number of views; limits are crossfit.
+    """Shares refused, and the goals for them.
 
-    `groups`, `targets` (for the joint AUROC): by name of the group, see `GROUPS`.
+    Real lesions: `false_alarms` of all, by code in `by_diagnosis`, by name in `cameras`; statistics and
+    limit are crossfit. `most_refused`: at most this share of a diagnosis or camera, and
+    `false_alarm_rate_set` of all. Pictures: `groups`, by name of the group, see `GROUPS`;
+    `least_refused`: at least this share.
     """
 
     out_of_fold_images: int
+    images_by_camera: int
     false_alarm_rate_set: float
-    false_alarms: dict[str, Estimate]
+    most_refused: float
+    least_refused: dict[str, float]
+    false_alarms: Estimate
+    by_diagnosis: dict[str, Estimate]
+    cameras: dict[str, CameraRefusals]
     groups: dict[str, Group]
-    targets: dict[str, float]
 
 
-def measure(unseen: OutOfFold, fitted: FittedNovelty, not_dermoscopy: Path | None) -> Refusals:
-    """AUROC against out-of-fold images, and the share refused at the shipped limit, by group.
+def measure(
+    unseen: OutOfFold, fitted: FittedNovelty, not_dermoscopy: Path | None, images: int = IMAGES
+) -> Refusals:
+    """The shares refused: out-of-fold images, about `images` of them by camera, and pictures.
 
     `not_dermoscopy`: folder with `manifest.csv`, see `pictures_to_refuse`; without it, photographs are
     not measured. Raises `DataError` when the folder cannot be read.
     """
     listed = {} if not_dermoscopy is None else pictures_to_refuse(not_dermoscopy)
     rows = np.arange(len(unseen.table))
+    plain = upright_answers(unseen, rows, "images", lambda photo, _: photo)
+    refused = fitted.refused(unseen, plain)
+    sample = unseen.sample(images)
     return Refusals(
         out_of_fold_images=len(rows),
+        images_by_camera=len(sample),
         false_alarm_rate_set=FALSE_ALARMS,
-        false_alarms={
-            str(views): unseen.mean(
-                scores > crossfit_quantile(scores, unseen.parts, 1 - FALSE_ALARMS), rows
-            )
-            for views, scores in fitted.scores.items()
+        most_refused=MOST_REFUSED,
+        least_refused=LEAST_REFUSED,
+        false_alarms=unseen.mean(refused, rows),
+        by_diagnosis={
+            code: unseen.mean(refused[unseen.labels == k], rows[unseen.labels == k])
+            for k, code in enumerate(CODES)
         },
+        cameras=_by_camera(unseen, fitted, sample),
         groups={
             name: _measure_group(unseen, fitted, title, photos)
             for name, title in GROUPS.items()
             if (photos := [read_photo(path) for path in listed.get(name, ())] or made(unseen, name))
         },
-        targets=TARGETS,
     )
+
+
+def _by_camera(unseen: OutOfFold, fitted: FittedNovelty, rows: np.ndarray) -> dict[str, CameraRefusals]:
+    alone = {camera: next(iter(own)) for camera, own in CAMERAS.items() if len(own) == 1}
+    without = {change: fit_novelty(unseen, without=change) for change in set(alone.values())}
+    melanomas = unseen.labels[rows] == MELANOMA
+
+    def shares(fit: FittedNovelty, answers: UprightAnswers) -> tuple[Estimate, Estimate]:
+        refused = fit.refused(unseen, answers)
+        return unseen.mean(refused, rows), unseen.mean(refused[melanomas], rows[melanomas])
+
+    found = {}
+    for camera in CAMERAS:
+        answers = upright_answers(
+            unseen,
+            rows,
+            f"{camera}-{len(rows)}",
+            lambda photo, row, own=camera: seen_by(photo, own, row),
+        )
+        unknown = shares(without[alone[camera]], answers) if camera in alone else (None, None)
+        found[camera] = CameraRefusals(*shares(fitted, answers), *unknown)
+    return found
 
 
 def _measure_group(unseen: OutOfFold, fitted: FittedNovelty, title: str, photos: list[Photo]) -> Group:
     read = [answers_of(member, photos) for member in unseen.members]
-    judged = fitted.detector().judge([a[0] for a in read], [a[1] for a in read], 1)
+    judged = fitted.detector().judge([a[0] for a in read], [a[1] for a in read])
     refused = np.array([novelty.is_novel for novelty in judged])
-    pictures = np.arange(len(photos)).astype(str)
-    return Group(title, len(photos), mean_estimate(refused, pictures), _areas(unseen, fitted, read))
+    return Group(title, len(photos), mean_estimate(refused, np.arange(len(photos)).astype(str)))
 
 
 def answers_of(member: Member, photos: list[Photo]) -> tuple[Tensor, Tensor]:
@@ -108,47 +166,6 @@ def answers_of(member: Member, photos: list[Photo]) -> tuple[Tensor, Tensor]:
     chunks = [torch.stack(squares[start : start + CHUNK]) for start in range(0, len(photos), CHUNK)]
     read = [read_batches([member], 0, chunk, 1, best_device())[0] for chunk in chunks]
     return torch.cat([a.embedding for a in read]), torch.cat([a.logits for a in read])
-
-
-def _areas(
-    unseen: OutOfFold, fitted: FittedNovelty, read: list[tuple[Tensor, Tensor]]
-) -> dict[str, Estimate]:
-    """Each member's scores for the pictures against its scores for images that it had not seen.
-
-    `read`: `answers_of` the pictures, by member.
-    """
-    limits, known, foreign, lesions = fitted.limits, [], [], []
-    for index, (embeddings, logits) in enumerate(read):
-        far, unsure = limits.distance[index], limits.energy[1][index]
-        own = unseen.held_out_of(index)
-        lesions.append(unseen.lesions[own[0]])
-        images = torch.from_numpy(fitted.distance[own]), torch.from_numpy(unseen.apart(1)[own])
-        shown = fitted.members[index].nearest(embeddings), logits
-        for scores, (distance, of_logits) in ((known, images), (foreign, shown)):
-            energies = energy(of_logits)
-            parts = (distance - far.mean) / far.deviation, (energies - unsure.mean) / unsure.deviation
-            joint = member_score(distance, energies, far, unsure)
-            scores.append(torch.stack([joint, *(part.double() for part in parts)]).numpy())
-    scores = np.concatenate([*known, *foreign], axis=1)
-    names = np.tile(np.arange(foreign[0].shape[1]).astype(str), len(foreign))
-    areas = (_area(row, np.concatenate(lesions), names) for row in scores)
-    return dict(zip(("joint", "distance", "energy"), areas, strict=True))
-
-
-def _area(scores: np.ndarray, lesions: np.ndarray, pictures: np.ndarray) -> Estimate:
-    """AUROC with an interval from a bootstrap over lesions and pictures.
-
-    `scores`: first those of the images, with their `lesions`, then those of `pictures`, given by name.
-    """
-    positive = np.arange(len(scores)) >= len(lesions)
-    draws = zip(
-        lesion_draws(lesions, np.unique(lesions)),
-        lesion_draws(pictures, np.unique(pictures), seed=1),
-        strict=True,
-    )
-    drawn = [weighted_auc(positive, scores, np.concatenate(pair, axis=1)) for pair in draws]
-    value = weighted_auc(positive, scores, np.ones((1, len(scores))))[0]
-    return Estimate(float(value), interval_95(np.concatenate(drawn)), len(np.unique(pictures)))
 
 
 def pictures_to_refuse(folder: Path) -> dict[str, list[Path]]:
@@ -167,10 +184,10 @@ def pictures_to_refuse(folder: Path) -> dict[str, list[Path]]:
             f"{folder} is no folder of pictures to refuse ({error}): it needs manifest.csv with the "
             "columns file and kind."
         ) from error
-    unknown = sorted(set(listed) - set(TARGETS))
+    unknown = sorted(set(listed) - set(LEAST_REFUSED))
     if unknown:
         raise DataError(
-            f"{folder / 'manifest.csv'} has the kind {unknown[0]}: use {' or '.join(TARGETS)}."
+            f"{folder / 'manifest.csv'} has the kind {unknown[0]}: use {' or '.join(LEAST_REFUSED)}."
         )
     missing = [path.name for paths in listed.values() for path in paths if not path.is_file()]
     if missing:

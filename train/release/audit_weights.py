@@ -56,7 +56,7 @@ SUMMARY: dict[Measured, tuple[str, ...]] = {
     "uncertain": (*OUTCOMES, "uncertain"),
     "set_coverage": (*SETS, "coverage"),
     "set_size": (*SETS, "mean_size"),
-    "refused_dermatoscopic": ("novelty", "false_alarms", str(VIEWS)),
+    "refused_dermatoscopic": ("novelty", "false_alarms"),
     "refused_ordinary": ("novelty", "groups", "photo", "refused"),
     "refused_clinical": ("novelty", "groups", "clinical", "refused"),
     "with_quality_finding": ("quality", "false_alarms", "any"),
