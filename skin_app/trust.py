@@ -23,6 +23,8 @@ Measured = Literal[
     "melanomas_not_suspicious",
     "malignant_suspicious",
     "uncertain",
+    "context_specificity_gain",
+    "context_melanomas_not_suspicious",
     "set_coverage",
     "set_size",
     "refused_dermatoscopic",
