@@ -9,7 +9,7 @@ from types import MappingProxyType
 import numpy as np
 
 from skin_app.calibration import malignant_probability, prior_adjusted
-from skin_app.context import NOT_STATED_PATIENT, InContext, Patient
+from skin_app.context import NOT_STATED_PATIENT, ContextModel, InContext, Patient, patient_notes
 from skin_app.diagnoses import CODES, DIAGNOSES, Diagnosis
 from skin_app.gallery.similar_lesions import SimilarLesion
 from skin_app.operating_points import OperatingPoint
@@ -21,6 +21,7 @@ from skin_app.trust import Assessment
 from skin_app.weights.folder import WeightsFolder
 from skin_app.words.language import ENGLISH, Say
 from skin_app.words.outcome import TO_CHECK
+from skin_app.words.patient import PATIENT_NOTES
 from skin_app.words.photo import ADVICE
 
 NOTHING: Mapping[str, np.ndarray] = MappingProxyType({})
@@ -28,11 +29,15 @@ NOTHING: Mapping[str, np.ndarray] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class Ranked:
-    """One diagnosis with its calibrated and its prior-adjusted probability, both in [0, 1]."""
+    """One diagnosis with its calibrated and its prior-adjusted probability, both in [0, 1].
+
+    `in_context`: the calibrated one with the patient's age and sex, None without an age.
+    """
 
     diagnosis: Diagnosis
     probability: float
     prior_adjusted: float
+    in_context: float | None = None
 
 
 @dataclass(frozen=True)
@@ -60,8 +65,6 @@ class ToCheck:
 class Notes:
     """What the clinician states: printed and kept in the JSON, never shown to the networks."""
 
-    age: str | None = None
-    sex: str | None = None
     site: str | None = None
     own_diagnosis: str | None = None
     text: str | None = None
@@ -81,8 +84,9 @@ class Analysis:
         members                 (members, 7) float64: each network's own calibrated probabilities
         views                   how many views were averaged: 1, 4 or 8
     Where it was seen:
-        maps                    (7, rows, columns) float32 in [0, 1], on one scale for all seven, of the
-                                upright view (embedded weights: 20 x 20); None in an answer without maps
+        maps                    code -> (rows, columns) float32 in [0, 1], on one scale for all, of the
+                                upright view (embedded weights: 20 x 20), most probable first; of the
+                                first `heatmap.count_with_map` diagnoses; None in an answer without maps
         square                  (left, top, side) in pixels of the photo: what `maps` cover
     What it rests on:
         embedding               (channels,) float32 of the first member and view (embedded weights: 384)
@@ -101,7 +105,7 @@ class Analysis:
     prior_adjusted: np.ndarray
     malignant_probability: float
     members: np.ndarray = field(repr=False)
-    maps: np.ndarray | None = field(repr=False)
+    maps: Mapping[str, np.ndarray] | None = field(repr=False)
     square: tuple[int, int, int] = field(repr=False)
     embedding: np.ndarray = field(repr=False)
     similar: tuple[SimilarLesion, ...] = field(repr=False)
@@ -115,20 +119,43 @@ class Analysis:
     in_context: InContext | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
-        """The outcome, and the seven diagnoses with their calibrated probabilities, one a line."""
-        rows = (f"{own.probability:6.1%}  {own.diagnosis.name}" for own in self.ranked)
-        return "\n".join([self.outcome or "no outcome: the weights carry no limits", *rows])
+        """The outcome, and the seven diagnoses with their calibrated probabilities, one a line.
+
+        With the patient's context, its probabilities are a second column.
+        """
+        rows = [
+            f"{own.probability:6.1%}  "
+            + ("" if own.in_context is None else f"{own.in_context:6.1%}  ")
+            + own.diagnosis.name
+            for own in self.ranked
+        ]
+        outcome = "no outcome: the weights carry no limits"
+        if self.assessment is not None:
+            outcome = self.assessment.decision.shown
+        return "\n".join([outcome, *rows])
 
     @property
     def ranked(self) -> tuple[Ranked, ...]:
-        """The seven diagnoses, most probable (calibrated) first."""
-        return ranked(self.probabilities, self.prior_adjusted)
+        """The seven diagnoses, most probable (calibrated, photo alone) first."""
+        return ranked(self.probabilities, self.prior_adjusted, self.in_context)
 
     @property
     def outcome(self) -> Outcome | None:
         """ "suspicious", "not suspicious", "uncertain" or "not dermatoscopic" (unlike the training
-        images); None where the weights carry no limits to judge by."""
+        images; `assessment.decision.without_refusal` says what it would be otherwise); None where the
+        weights carry no limits to judge by."""
         return None if self.assessment is None else self.assessment.decision.outcome
+
+    @property
+    def photo_outcome(self) -> Outcome | None:
+        """The outcome of the photo alone, whatever the patient's age and sex."""
+        return self.outcome if self.in_context is None else self.in_context.photo_outcome
+
+    @property
+    def highest_malignant_probability(self) -> float:
+        """The one that thresholds judge: with the patient's context where that is higher, in [0, 1]."""
+        in_context = 0.0 if self.in_context is None else self.in_context.malignant_probability
+        return max(self.malignant_probability, in_context)
 
     @property
     def operating_points(self) -> tuple[OperatingPoint, ...]:
@@ -158,7 +185,7 @@ class Analysis:
         found += [_check("training image", image_id=known[0])] if known else []
         assessment = self.assessment
         if assessment is None:
-            return tuple(found) or None
+            return (*found, *self._patient_checks) or None
         look = assessment.look
         if not look.mask.any():
             found.append(_check("no lesion found"))
@@ -168,7 +195,14 @@ class Analysis:
         if assessment.tone_is_rare and look.tone is not None:
             found.append(_check("rare skin tone", tone=look.tone))
         found += [ToCheck(own.name, ADVICE[own.fault]) for own in look.findings]
+        found += self._patient_checks
         return tuple({check.sentence: check for check in found}.values())
+
+    @property
+    def _patient_checks(self) -> list[ToCheck]:
+        """What of the stated patient is not used, or not as stated."""
+        trust = self.weights.contract.trust
+        return checks_of_patient(self.patient, trust and trust.context)
 
     def with_patient(self, patient: Patient) -> "Analysis":
         """This analysis with the patient's age and sex in place of any stated before.
@@ -214,14 +248,17 @@ class Analysis:
         """One diagnosis's heatmap over the photo at screen size, (height, width, 3) uint8 sRGB.
 
         `code`: such as "mel"; None takes the most probable diagnosis. `opacity`: of the map, in [0, 1].
-        Raises `ValueError` for an unknown code, and for an answer without maps or without its photo.
+        Raises `ValueError` for an unknown code, for a diagnosis too improbable for a map, and for an
+        answer without maps or without its photo.
         """
         if self.maps is None or self.photo is None:
             raise ValueError("This answer has no maps or no photo: analyse the photo with all 8 views.")
         if code is not None and code not in CODES:
             raise ValueError(f"There is no diagnosis {code}: use one of {', '.join(CODES)}.")
-        row = int(self.probabilities.argmax()) if code is None else CODES.index(code)
-        return overlay(for_display(self.photo), self.maps[row], opacity)
+        class_map = self.maps.get(code or self.ranked[0].diagnosis.code)
+        if class_map is None:
+            raise ValueError(f"{code} is too improbable for a map: use one of {', '.join(self.maps)}.")
+        return overlay(for_display(self.photo), class_map, opacity)
 
     def to_json(self, notes: Notes = NO_NOTES, made_at: datetime | None = None) -> str:
         """The report as JSON in English: all numbers and maps (docs/api.md lists the fields)."""
@@ -249,10 +286,24 @@ class Analysis:
         return one_page(say, self, made_at, notes, thumbnails, opacity)
 
 
-def ranked(probabilities: np.ndarray, prior_adjusted: np.ndarray) -> tuple[Ranked, ...]:
+def ranked(
+    probabilities: np.ndarray, prior_adjusted: np.ndarray, in_context: InContext | None = None
+) -> tuple[Ranked, ...]:
     """The seven diagnoses, most probable first; both (7,) in the order of `DIAGNOSES`."""
     order = np.argsort(-probabilities, kind="stable")
-    return tuple(Ranked(DIAGNOSES[i], float(probabilities[i]), float(prior_adjusted[i])) for i in order)
+    beside = [None] * len(order) if in_context is None else in_context.probabilities.tolist()
+    return tuple(
+        Ranked(DIAGNOSES[i], float(probabilities[i]), float(prior_adjusted[i]), beside[i])
+        for i in order
+    )
+
+
+def checks_of_patient(patient: Patient, model: ContextModel | None) -> list[ToCheck]:
+    """What of a stated patient is not used, or not as stated; `model`: that of the weights."""
+    values: dict[str, float | str] = {}
+    if model is not None and patient.age is not None:
+        values["nearest"] = f"{min(max(patient.age, model.youngest), model.oldest):g}"
+    return [ToCheck(note, PATIENT_NOTES[note], values) for note in patient_notes(patient, model)]
 
 
 def _check(name: str, **values: float | str) -> ToCheck:

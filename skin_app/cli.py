@@ -14,6 +14,7 @@ from skin_app.photo.folders import Found, find_photos, has_image_suffix, is_no_f
 from skin_app.photo.read import Photo, PhotoError, read_photo
 from skin_app.report.csv_rows import CSV_COLUMNS, csv_row, error_row, without_formulas
 from skin_app.result_files import OutputError, check_output, growing_file, unfinished
+from skin_app.stated_patients import PatientsError, PatientsFile, read_patients
 from skin_app.weights.folder import WeightsError
 from skin_app.words.language import counted
 
@@ -34,13 +35,18 @@ def main(arguments: list[str] | None = None) -> int:
     options = _options(sys.argv[1:] if arguments is None else arguments)
     try:
         found = find_photos(options.photos)
-        check_output(options.out, OUR_CSV, found.photos)
+        table = options.patients
+        check_output(options.out, OUR_CSV, [*found.photos, *([table] if table else [])])
+        patients = read_patients(table, found.photos) if table else PatientsFile()
         _tell_of(found, options.out)
+        if patients.unreadable:
+            photos = counted(patients.unreadable, "photo")
+            _say(f"warning: the age or sex of {photos} cannot be read: to_check says which.")
         weights = options.weights or os.environ.get("SKIN_APP_WEIGHTS")
         ensemble = Ensemble.load(weights)
         with growing_file(options.out, OUR_CSV) as file:
-            failed = write_scores(ensemble, found.photos, file)
-    except (WeightsError, PhotoError, OutputError) as error:
+            failed = write_scores(ensemble, found.photos, file, patients)
+    except (WeightsError, PhotoError, OutputError, PatientsError) as error:
         _say(f"error: {error}")
         return 2
     except OSError as error:
@@ -51,8 +57,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
     scored = counted(len(found.photos) - failed, "photo")
     others = counted(found.passed_over, "other file")
+    of_table = _counts_of(patients, len(set(found.photos))) if table else ""
     print(
-        f"{scored} scored, {failed:,} failed, {others} passed over; "
+        f"{scored} scored, {failed:,} failed, {others} passed over; {of_table}"
         f"written to {os.fsencode(options.out).decode(errors='backslashreplace')}"
     )
     return 0
@@ -75,6 +82,13 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     score = verbs.add_parser("score", help=about, description=about)
     score.add_argument("photos", nargs="+", type=Path, help="image files, or folders of them")
     score.add_argument("--out", required=True, type=Path, help="the CSV file to write")
+    score.add_argument(
+        "--patients",
+        type=Path,
+        metavar="CSV",
+        help="a table with the columns file, age and sex: adds the answer with age and sex, which can "
+        "make an outcome more suspicious, never less",
+    )
     score.add_argument("--weights", help="a weights folder, or owner/name@commit on the Hub")
     return parser.parse_args(arguments)
 
@@ -86,11 +100,18 @@ def _tell_of(found: Found, out: Path) -> None:
         _say(f"note: {partial} holds the rows of a run that did not end, and stays.")
 
 
+def _counts_of(patients: PatientsFile, photos: int) -> str:
+    """How far the table of patients and the photos fit, for the last line."""
+    without = counted(photos - len(patients.of_photo), "photo")
+    strangers = counted(patients.strangers, "row")
+    return f"{without} without a row of --patients, {strangers} without a photo; "
+
+
 def _say(sentence: str) -> None:
     print(sentence, file=sys.stderr)
 
 
-def write_scores(ensemble: Ensemble, files: list[Path], file: TextIO) -> int:
+def write_scores(ensemble: Ensemble, files: list[Path], file: TextIO, patients: PatientsFile) -> int:
     """Score `files` into the CSV `file`, row by row as they are done; returns how many failed."""
     failed = 0
     writer = csv.DictWriter(file, CSV_COLUMNS)
@@ -103,7 +124,7 @@ def write_scores(ensemble: Ensemble, files: list[Path], file: TextIO) -> int:
                     row = error_row(path, str(result))
                     failed += 1
                 else:
-                    row = csv_row(path, result)
+                    row = csv_row(path, result.with_patient(patients.of(path)))
                 writer.writerow(without_formulas(row))
             file.flush()
             bar.update(len(few))

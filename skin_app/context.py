@@ -3,30 +3,48 @@
 It may raise suspicion and never lowers it: `outcome.decide` takes the more suspicious of both answers.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal, get_args
 
 import numpy as np
-import pandas as pd
 from pydantic import BaseModel
 
 from skin_app.calibration import SevenNumbers, softmax
-from skin_app.gallery.patient_table import UNKNOWN, normalised
+from skin_app.outcome import Outcome
 
 Sex = Literal["female", "male"]
+OLDEST = 120  # years
 MIDDLE_AGE, AGE_UNIT = 50, 20  # years
 LEAST = np.finfo(np.float64).tiny  # the logarithm of 0 cannot be shifted
 
-# What was stated and is not used; `skin_app.words.context.IGNORED` puts each into words.
-Ignored = Literal["unreadable age", "unreadable sex", "sex without age"]
+# What is to be said of a stated patient; `skin_app.words.patient.PATIENT_NOTES` has the sentences.
+PatientNote = Literal[
+    "unreadable age",
+    "unreadable sex",
+    "sex without age",
+    "age outside the training data",
+    "no model of age and sex",
+]
 
 
 @dataclass(frozen=True)
 class Patient:
-    """Age in years, from 0 to 120, and sex; None where not stated."""
+    """Age in years, from 0 to 120, and sex; None where not stated.
+
+    `unreadable`: which of both were stated in a way that could not be read. Raises
+    `ValueError` for an impossible age or another sex.
+    """
 
     age: float | None = None
     sex: Sex | None = None
+    unreadable: tuple[Literal["age", "sex"], ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.age is not None and not 0 <= self.age <= OLDEST:
+            raise ValueError(f"The age {self.age} is impossible: state years from 0 to {OLDEST}.")
+        if self.sex is not None and self.sex not in get_args(Sex):
+            raise ValueError(f"The sex {self.sex} is unknown here: state female, male or None.")
 
 
 NOT_STATED_PATIENT = Patient()
@@ -43,7 +61,7 @@ class InContext:
     probabilities: np.ndarray
     prior_adjusted: np.ndarray
     malignant_probability: float
-    photo_outcome: str | None
+    photo_outcome: Outcome | None
 
 
 class ContextModel(BaseModel, extra="forbid", frozen=True):
@@ -90,20 +108,16 @@ def sex_numbers(sexes: np.ndarray) -> np.ndarray:
     return (sexes == "male").astype(np.float64) - (sexes == "female")
 
 
-def stated_patient(age: object, sex: object) -> tuple[Patient, tuple[Ignored, ...]]:
-    """The patient that was stated in any spelling, and what of it is not used.
-
-    `age`: a number, or text such as "54", "54 years" or "85+"; `sex`: text such as "f" or "Male".
-    Missing values, such as "", None and "unknown", are no fault.
-    """
-    table, unreadable = normalised(pd.DataFrame({"age": [age], "sex": [sex]}, dtype=object))
-    years, name = float(table["age"].iloc[0]), str(table["sex"].iloc[0])
-    patient = Patient(None if np.isnan(years) else years, None if name == UNKNOWN else cast(Sex, name))
-    ignored: list[Ignored] = []
-    if "age" in unreadable:
-        ignored.append("unreadable age")
-    if "sex" in unreadable:
-        ignored.append("unreadable sex")
-    if patient.sex is not None and patient.age is None:
-        ignored.append("sex without age")
-    return patient, tuple(ignored)
+def patient_notes(patient: Patient, model: ContextModel | None) -> Iterator[PatientNote]:
+    """What of a stated patient is not used, or not as stated; `model`: that of the weights."""
+    if "age" in patient.unreadable:
+        yield "unreadable age"
+    if "sex" in patient.unreadable:
+        yield "unreadable sex"
+    if patient.age is None:
+        if patient.sex is not None:
+            yield "sex without age"
+    elif model is None:
+        yield "no model of age and sex"
+    elif not model.youngest <= patient.age <= model.oldest:
+        yield "age outside the training data"

@@ -3,7 +3,7 @@
 `Ensemble.analyse_all` shows all steps of an analysis in order; the rest of the file is what it calls.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from itertools import chain, groupby
@@ -16,8 +16,15 @@ from torch import Tensor
 
 from skin_app.analysis import Analysis
 from skin_app.calibration import calibrated, check_calibrated, malignant_probability, prior_adjusted
+from skin_app.diagnoses import CODES
 from skin_app.hardware import best_device, describe, precision
-from skin_app.heatmap import attributions, averaged_over_members, of_probabilities, on_shared_scale
+from skin_app.heatmap import (
+    against_the_others,
+    attributions,
+    averaged_over_members,
+    count_with_map,
+    on_shared_scale,
+)
 from skin_app.network import Member, MemberConfig, run_members, shared_stages
 from skin_app.photo.limits import MAX_PIXELS
 from skin_app.photo.read import Photo, PhotoError, read_photo
@@ -135,11 +142,11 @@ class Ensemble:
 
         # Every member reads every view.
         answers: list[MemberAnswer] = []
-        squares: list[Tensor] = []  # the upright view, as each member sees it
+        upright: list[Tensor] = []  # view 0, as each group sees it
         for group in self.groups:
             inputs = group.inputs(photos, views)
             answers += group.read(inputs, self.device)
-            squares += [inputs.upright] * len(group.members)
+            upright.append(inputs.upright)
 
         # Logits are averaged first, then calibrated once.
         logits = torch.stack([answer.logits for answer in answers], dim=1).double().numpy()
@@ -148,7 +155,7 @@ class Ensemble:
         adjusted = prior_adjusted(probabilities, self.calibration.frequencies)
 
         # Then come the maps, and how far the answer can be trusted.
-        maps = self._maps(squares, probabilities) if with_maps else [None] * len(photos)
+        maps = self._maps(upright, probabilities) if with_maps else [None] * len(photos)
         looks = looks or self._look_at(photos)
         assessments = self._assess(answers, probabilities, maps, views, looks)
         return [
@@ -171,14 +178,22 @@ class Ensemble:
             for row, photo in enumerate(photos)
         ]
 
-    def _maps(self, squares: list[Tensor], probabilities: np.ndarray) -> list[np.ndarray]:
-        """The members' mean maps of each photo's upright view, (7, rows, columns) in [0, 1]."""
+    def _maps(self, upright: list[Tensor], probabilities: np.ndarray) -> list[Mapping[str, np.ndarray]]:
+        """The members' mean maps of each photo's upright view, as `Analysis.maps`."""
+        shares = torch.from_numpy(probabilities)
+        counts = [count_with_map(own) for own in probabilities]
+        order = shares.argsort(dim=1, descending=True, stable=True)[:, : max(counts)]
+        scores = against_the_others(order, shares).float()
         signed = [
-            attributions(member, own.to(self.device)).cpu()
-            for member, own in zip(self.members, squares, strict=True)
+            own
+            for group, squares in zip(self.groups, upright, strict=True)
+            for own in group.explain(squares.to(self.device), scores.to(self.device))
         ]
-        maps = of_probabilities(averaged_over_members(signed), torch.from_numpy(probabilities))
-        return [on_shared_scale(own).numpy() for own in maps]
+        maps = averaged_over_members(signed) * shares.gather(1, order).float()[..., None, None]
+        return [  # what a photo has more than its own count, another photo of the batch needed
+            {CODES[k]: own.numpy() for k, own in zip(classes, on_shared_scale(few), strict=True)}
+            for classes, few in ((order[i, :n], maps[i, :n]) for i, n in enumerate(counts))
+        ]
 
     def _look_at(self, photos: Sequence[Photo]) -> list[Look] | None:
         """What is measured without networks; None where the weights carry no limits to judge it by."""
@@ -188,7 +203,7 @@ class Ensemble:
         self,
         answers: list["MemberAnswer"],
         probabilities: np.ndarray,
-        maps: Sequence[np.ndarray | None],
+        maps: Sequence[Mapping[str, np.ndarray] | None],
         views: int,
         looks: list[Look] | None,
     ) -> list[Assessment] | list[None]:
@@ -298,6 +313,18 @@ class MemberGroup:
             )
             for answers in zip(*parts, strict=True)
         ]
+
+    def explain(self, upright: Tensor, scores: Tensor) -> list[Tensor]:
+        """Each member's `attributions` on the CPU, for view 0 of the photos, (photos, 3, size, size).
+
+        Runs what comes before the last stage once where the members share it.
+        """
+        first = self.members[0]
+        entered = None
+        if self.stages and self.stages >= len(first.backbone.layers) - 1:
+            with torch.no_grad():
+                entered = first.before_last_stage(upright)
+        return [attributions(member, upright, scores, entered).cpu() for member in self.members]
 
 
 def groups_of(members: Sequence[Member]) -> list[MemberGroup]:

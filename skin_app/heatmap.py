@@ -3,9 +3,10 @@
 The page shows `attributions`: for Swin members, gradient times activation of the stage before the last
 (HiResCAM, Draelos and Carin 2020), after subtracting each activation's mean over the photo. This is the
 first-order estimate of how much a score would fall if a place looked like the photo's average. Without
-the subtraction, the constant part of every feature would spread the heat evenly. `of_probabilities`
-turns maps of the logits into maps of the probabilities. `docs/trust.md` compares them with Grad-CAM and
-other methods.
+the subtraction, the constant part of every feature would spread the heat evenly. What is explained is
+a class's logit less the mean logit of all classes, weighted by their probabilities
+(`against_the_others`): times p_k, the derivative of its probability. `docs/trust.md` compares the maps
+with Grad-CAM and other methods.
 
 `class_maps` is Grad-CAM (Selvaraju et al. 2017) in closed form. With an average-pooled head, the
 gradient with respect to the last feature map is the same at every position: the head's Jacobian at the
@@ -23,6 +24,7 @@ from torch.nn import functional as F
 from skin_app.diagnoses import CODES
 from skin_app.network import Member, MemberOutput, has_stages
 
+LEAST_PROBABILITY = 0.01  # a less probable class gets no map, unless it is the second most probable
 MOST = 0.5  # share of the heat in one ninth of the square from which it is named; .11 if uniform
 
 
@@ -48,12 +50,25 @@ class HeatLimit(BaseModel, extra="forbid", frozen=True):
         return share < self.least_concentration * area
 
 
-def attributions(member: Member, images: Tensor, scores: Tensor | None = None) -> Tensor:
+def count_with_map(probabilities: np.ndarray) -> int:
+    """How many classes get a map, the most probable first; `probabilities`: (7,).
+
+    All of at least `LEAST_PROBABILITY`, and always two. The seven maps sum to zero at every place, so
+    beside a nearly certain class the second one's map holds what speaks against the first, often the
+    strongest place of all, which sets the scale.
+    """
+    return max(2, int((probabilities >= LEAST_PROBABILITY).sum()))
+
+
+def attributions(
+    member: Member, images: Tensor, scores: Tensor | None = None, entered: Tensor | None = None
+) -> Tensor:
     """Signed maps of `images`, (batch, 3, size, size) in [0, 1]: what each place adds to each score.
 
     `scores`: (batch, k, 7), weights of the logits in k scores per photo; None for the seven logits
-    themselves. Returns (batch, k, rows, columns). Computes no gradient of the weights and leaves
-    nothing on the member.
+    themselves. `entered`: what `member.before_last_stage` gives for `images`, if it was called before.
+    Returns (batch, k, rows, columns). Computes no gradient of the weights and leaves nothing on the
+    member.
     """
     if scores is None:
         scores = torch.eye(len(CODES)).to(images).expand(len(images), -1, -1)
@@ -62,37 +77,27 @@ def attributions(member: Member, images: Tensor, scores: Tensor | None = None) -
             maps = class_maps(member, member(images))
             centred = maps - maps.mean(dim=(2, 3), keepdim=True)
             return torch.einsum("bsk,bkyx->bsyx", scores, centred)
-    backbone = member.backbone
-    with torch.no_grad():
-        trunk = backbone.layers[:-1](backbone.patch_embed((images - member.mean) / member.std))
+    if entered is None:
+        with torch.no_grad():
+            entered = member.before_last_stage(images)
     with torch.inference_mode(False), torch.enable_grad():
-        entered, weights = trunk.detach().clone().requires_grad_(True), scores.clone()
-        logits = member.output_of(backbone.norm(backbone.layers[-1](entered))).logits
+        start, weights = entered.detach().clone().requires_grad_(True), scores.clone()
+        logits = member.output_of(member.backbone.norm(member.backbone.layers[-1](start))).logits
         wanted = torch.einsum("bsk,bk->s", weights, logits)  # the photos of a batch are independent
-        each = torch.eye(len(wanted), device=entered.device)  # one backward pass for all scores
-        gradients = torch.autograd.grad(wanted, entered, each, is_grads_batched=True)[0]
-    centred = trunk - trunk.mean(dim=(1, 2), keepdim=True)  # (batch, rows, columns, channels)
+        each = torch.eye(len(wanted)).to(wanted)  # one backward pass for all scores
+        gradients = torch.autograd.grad(wanted, start, each, is_grads_batched=True)[0]
+    centred = entered - entered.mean(dim=(1, 2), keepdim=True)  # (batch, rows, columns, channels)
     return torch.einsum("byxc,sbyxc->bsyx", centred, gradients)
 
 
-def of_probabilities(maps: Tensor, probabilities: Tensor) -> Tensor:
-    """Turn maps of the logits, (batch, 7, rows, columns), into maps of the probabilities, same shape.
-
-    `probabilities`: (batch, 7). By the derivative of the softmax: p_k (map_k - sum_j p_j map_j). So a
-    map shows the evidence for its class against the others, and the map of an improbable class is weak.
-    """
-    shares = probabilities.to(maps)[:, :, None, None]
-    return shares * (maps - (shares * maps).sum(dim=1, keepdim=True))
-
-
 def against_the_others(labels: Tensor, probabilities: Tensor) -> Tensor:
-    """`scores` for `attributions` of one class per photo: its logit minus the weighted mean logit.
+    """`scores` for `attributions` of k classes per photo: each logit minus the weighted mean logit.
 
-    `labels`: (batch,); `probabilities`: (batch, 7), the weights. Returns (batch, 1, 7). Gives the map
-    of that class in `of_probabilities`, without the factor p_k, at a seventh of the cost.
+    `labels`: (batch, k); `probabilities`: (batch, 7), the weights. Returns (batch, k, 7). Times p_k
+    this is the derivative of the softmax: a map then shows the evidence for its class against the
+    others, and the map of an improbable class is weak.
     """
-    chosen = F.one_hot(labels, len(CODES)).to(probabilities)
-    return (chosen - probabilities)[:, None]
+    return F.one_hot(labels, len(CODES)).to(probabilities) - probabilities[:, None]
 
 
 def class_maps(member: Member, output: MemberOutput) -> Tensor:
@@ -109,7 +114,7 @@ def class_maps(member: Member, output: MemberOutput) -> Tensor:
 
 
 def averaged_over_members(maps: list[Tensor]) -> Tensor:
-    """Mean of the members' maps (photos, 7, ...), on the finest grid among them."""
+    """Mean of the members' maps (photos, k, ...), on the finest grid among them."""
     rows = max(member_maps.shape[-2] for member_maps in maps)
     columns = max(member_maps.shape[-1] for member_maps in maps)
     return torch.stack(
@@ -123,10 +128,10 @@ def averaged_over_members(maps: list[Tensor]) -> Tensor:
 
 
 def on_shared_scale(maps: Tensor) -> Tensor:
-    """Positive part of one photo's maps (7, rows, columns), scaled to [0, 1].
+    """Positive part of one photo's maps (k, rows, columns), scaled to [0, 1].
 
-    All seven classes share one scale, so that they can be compared: 1 is the largest value of any
-    class. All zero when no class has a positive value.
+    All classes share one scale, so that they can be compared: 1 is the largest value of any class. All
+    zero when no class has a positive value.
     """
     positive = maps.clamp(min=0)
     peak = positive.max()

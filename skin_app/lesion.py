@@ -5,6 +5,7 @@ nearest the centre. This is good enough to tell whether heat or skin lies inside
 but not to measure a lesion. Its accuracy is known for drawings only, see `docs/trust.md`.
 """
 
+from functools import reduce
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -25,6 +26,8 @@ CONTRAST = 6.0  # least difference (CIE76) between the lesion and the skin aroun
 LEAST_VIEW = 0.2  # share of the square that must not be black surround
 ROUND = np.ones((3, 3), bool)  # removes narrower bridges and specks
 SMALLEST, LARGEST = 0.0015, 0.92  # shares of the field of view: other regions are rejected
+_AWAY = np.arange(WORK) - (WORK - 1) / 2
+NEAR_CENTRE = np.exp(-((_AWAY[:, None] ** 2 + _AWAY**2) / (0.35 * WORK) ** 2))  # weight of each pixel
 
 
 class Seen(NamedTuple):
@@ -105,14 +108,43 @@ def _enlarged(mask: np.ndarray, side: int) -> np.ndarray:
     )
 
 
+def pixels_at(square: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """The (n, 3) uint8 pixels of `square` at which `where`, (side, side) bool, is True."""
+    # one channel at a time: three times as fast
+    channels = [np.ascontiguousarray(square[..., k])[where] for k in range(3)]
+    return np.stack(channels, axis=-1)
+
+
 def _labelled(mask: np.ndarray) -> tuple[np.ndarray, int]:
     """Connected parts, numbered from 1, and their count."""
     return cast(tuple[np.ndarray, int], ndimage.label(mask))
 
 
-def eroded(mask: np.ndarray, steps: int) -> np.ndarray:
-    """`mask` without pixels within `steps` (city-block distance) of a False pixel or the border."""
-    return np.asarray(ndimage.binary_erosion(mask, iterations=steps, border_value=0), dtype=bool)
+def eroded(mask: np.ndarray, steps: int = 1, beyond: bool = False) -> np.ndarray:
+    """`mask` without pixels within `steps` (city-block distance) of a False pixel.
+
+    `mask`: (rows, columns) bool; `beyond`: what lies outside it. Four times as fast as scipy's.
+    """
+    kept = np.pad(mask, 1, constant_values=beyond)
+    spare = kept.copy()
+    for _ in range(steps):
+        inner = spare[1:-1, 1:-1]
+        np.logical_and(kept[1:-1, 1:-1], kept[:-2, 1:-1], out=inner)
+        for neighbour in (kept[2:, 1:-1], kept[1:-1, :-2], kept[1:-1, 2:]):
+            inner &= neighbour
+        kept, spare = spare, kept
+    return kept[1:-1, 1:-1]
+
+
+def _without_hair(small: np.ndarray) -> np.ndarray:
+    """Grey closing of (rows, columns, 3) uint8 with a square of 5 pixels: thin dark lines vanish."""
+    for extreme in (np.maximum, np.minimum):
+        for axis in (0, 1):
+            width = [(2, 2) if own == axis else (0, 0) for own in range(3)]
+            rows = np.moveaxis(np.pad(small, width, mode="edge"), axis, 0)
+            shifted = [rows[start : start + small.shape[axis]] for start in range(5)]
+            small = np.moveaxis(reduce(extreme, shifted), 0, axis)
+    return small
 
 
 def _lesion(small: np.ndarray, view: np.ndarray) -> np.ndarray:
@@ -125,15 +157,22 @@ def _field_of_view(small: np.ndarray) -> np.ndarray:
     dark, _ = _labelled(lightness(small) < BLACK)
     corners = np.unique(dark[[0, 0, -1, -1], [0, -1, 0, -1]])
     surround = np.isin(dark, corners[corners > 0])
-    if surround.any():  # its soft rim too
-        surround = np.asarray(ndimage.binary_dilation(surround, iterations=4), dtype=bool)
-    return ~surround
+    return eroded(~surround, 4, beyond=True) if surround.any() else ~surround  # not its soft rim
+
+
+def _without_holes(region: np.ndarray) -> np.ndarray:
+    """`region` and all that it encloses."""
+    labels, count = _labelled(~region)
+    edges = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+    outside = np.zeros(count + 1, bool)
+    outside[edges] = True
+    outside[0] = False
+    return ~outside[labels]
 
 
 def _distance_from_skin(small: np.ndarray, view: np.ndarray) -> np.ndarray:
     """CIE76 distance of each smoothed pixel from the skin at the rim; half for lighter pixels."""
-    closed = np.stack([ndimage.grey_closing(small[..., c], size=(5, 5)) for c in range(3)], axis=-1)
-    smooth = ndimage.gaussian_filter(closed.astype(np.float32), (1.5, 1.5, 0))
+    smooth = ndimage.gaussian_filter(_without_hair(small).astype(np.float32), (1.5, 1.5, 0))
     lab = to_lab(np.clip(np.round(smooth), 0, 255).astype(np.uint8))
     rim = view & ~eroded(view, RIM)
     away = lab - np.median(lab[rim], axis=0)
@@ -149,11 +188,9 @@ def _region(distance: np.ndarray, view: np.ndarray) -> np.ndarray:
     labels, count = _labelled(region)
     if not count:
         return nothing
-    rows, columns = np.indices(view.shape) - (WORK - 1) / 2
-    near = np.exp(-((rows**2 + columns**2) / (0.35 * WORK) ** 2))
-    weight = ndimage.sum_labels(near, labels, np.arange(1, count + 1))
+    weight = np.bincount(labels.ravel(), NEAR_CENTRE.ravel())[1:]
     kept = 1 + np.flatnonzero(weight >= 0.3 * weight.max())
-    region = ndimage.binary_fill_holes(np.isin(labels, kept)) & view
+    region = _without_holes(np.isin(labels, kept)) & view
     outside = view & ~region
     share = region.sum() / view.sum()
     if not SMALLEST <= share <= LARGEST or not outside.any():

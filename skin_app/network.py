@@ -169,6 +169,14 @@ class Member(nn.Module):
         """Run on `images`, (batch, 3, size, size) in [0, 1]."""
         return self.output_of(self.backbone.forward_features((images - self.mean) / self.std))
 
+    def before_last_stage(self, images: Tensor) -> Tensor:
+        """What enters the last stage of a Swin-like backbone: (batch, rows, columns, channels).
+
+        `images`: (batch, 3, size, size) in [0, 1].
+        """
+        patches = self.backbone.patch_embed((images - self.mean) / self.std)
+        return self.backbone.layers[:-1](patches)
+
     def output_of(self, tokens: Tensor) -> MemberOutput:
         """Pool and classify `tokens`, the output of the backbone's `forward_features`."""
         features = self.as_map(tokens)

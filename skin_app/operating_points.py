@@ -27,7 +27,7 @@ class SetThresholds(BaseModel, extra="forbid", frozen=True):
 
 
 class OperatingPoint(BaseModel, extra="forbid", frozen=True):
-    """The malignant probability from which a lesion is called suspicious, stored in `ensemble.json`.
+    """A threshold of the malignant probability, stored in `ensemble.json`.
 
     `threshold`: fitted on all out-of-fold images. `sensitivity`: share of malignant images at or above
     the threshold; `specificity`: share of benign images below it. Both have 95 % intervals over
@@ -45,13 +45,12 @@ class OperatingPoint(BaseModel, extra="forbid", frozen=True):
 class ViewLimits(BaseModel, extra="forbid", frozen=True):
     """Limits for answers from one number of views, stored in `ensemble.json`.
 
-    `sets`: thresholds of the 90 % and the 95 % set; `operating_points`: for 90, 95 and 98 %
-    sensitivity; `least_agreement`: with a smaller share of agreeing readings, the answer is uncertain.
+    `sets`: thresholds of the 90 % and the 95 % set; `operating_points`: for 85, 95 and 99 %
+    sensitivity.
     """
 
     sets: tuple[SetThresholds, SetThresholds]
     operating_points: tuple[OperatingPoint, OperatingPoint, OperatingPoint]
-    least_agreement: Share
 
     def set_of(self, coverage: float) -> SetThresholds:
         """The thresholds for one coverage; raises `ValueError` when there are none."""

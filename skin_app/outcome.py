@@ -1,50 +1,51 @@
 """The outcome of an answer: suspicious, not suspicious, uncertain, or not dermatoscopic.
 
-The rule combines the 90 % prediction set with the operating point of 98 % sensitivity. The outcome is
-"suspicious" or "not suspicious" only where the diagnoses in the set are all malignant or all benign and
-the point agrees. This pair of set and point was chosen among six on out-of-fold images; docs/trust.md
-has their table. Calling a melanoma "not suspicious" is the worst error, so the pair clears few
-melanomas and still calls some malignant lesions suspicious. "uncertain" is no all-clear.
+Two operating points divide the malignant probability. From the point of 85 % sensitivity on, the
+outcome is "suspicious". Below the point of 99 % it is "not suspicious", unless the 90 % prediction set
+holds a malignant diagnosis. Everything else is "uncertain", which is no all-clear. docs/trust.md
+compares this rule with others. Calling a melanoma "not suspicious" is the worst error.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from skin_app.calibration import malignant_probability
 from skin_app.diagnoses import MALIGNANT
-from skin_app.operating_points import DecisionLimits, OperatingPoint, prediction_set
+from skin_app.operating_points import DecisionLimits, prediction_set
 
-COVERAGE, SENSITIVITY = 0.9, 0.98
+COVERAGE = 0.9
+SUSPICIOUS_FROM, CLEARED_BELOW = 0.85, 0.99  # target sensitivities of the two points
 Outcome = Literal["suspicious", "not suspicious", "uncertain", "not dermatoscopic"]
 
 # Reasons for an outcome; `skin_app.words.outcome.REASONS` puts each into words.
 Reason = Literal[
-    "not_dermatoscopic",
-    "disagreement",
-    "mixed_set",
-    "empty_set",
-    "malignant_set_low_probability",
-    "benign_set_high_probability",
     "malignant",
+    "between_points",
+    "malignant_in_set",
     "benign",
     "damaged_photo",
     "one_photo_suspicious",
     "one_photo_damaged",
+    "not_dermatoscopic",
+    "not_dermatoscopic_uncertain",
+    "not_dermatoscopic_suspicious",
 ]
 
 # In order: the first ground that applies decides.
 GROUNDS: tuple[tuple[Outcome, Reason], ...] = (
-    ("not dermatoscopic", "not_dermatoscopic"),
-    ("uncertain", "disagreement"),
-    ("uncertain", "mixed_set"),
-    ("uncertain", "empty_set"),
-    ("uncertain", "malignant_set_low_probability"),
-    ("uncertain", "benign_set_high_probability"),
     ("suspicious", "malignant"),
+    ("uncertain", "between_points"),
+    ("uncertain", "malignant_in_set"),
     ("not suspicious", "benign"),
 )
+# Why a photo is refused, by the outcome that it would have without the refusal.
+REFUSALS: dict[Outcome, Reason] = {
+    "suspicious": "not_dermatoscopic_suspicious",
+    "uncertain": "not_dermatoscopic_uncertain",
+    "not suspicious": "not_dermatoscopic",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,16 +53,22 @@ class Decision:
     """The outcome of one answer, with what it is based on.
 
     `set_90`, `set_95`: (7,) bool, which diagnoses cannot be ruled out; None for a novel image, to
-    which coverage does not apply. `operating_point`: the one that decides the outcome. `agreement`:
-    share of readings on the answer's side of it, in [0, 1]. `reason`: why this outcome.
+    which coverage does not apply. `agreement`: share of readings on the answer's side of the point
+    `SUSPICIOUS_FROM`, in [0, 1]; it does not change the outcome. `without_refusal`: the outcome if the
+    image were not novel, so that a refusal hides no malignant answer. `reason`: why this outcome.
     """
 
     set_90: np.ndarray | None
     set_95: np.ndarray | None
-    operating_point: OperatingPoint
     agreement: float
     outcome: Outcome
     reason: Reason
+    without_refusal: Outcome
+
+    @property
+    def shown(self) -> str:
+        """The outcome as the key of its words: a refusal names what it would hide."""
+        return shown_outcome(self.outcome, self.without_refusal)
 
 
 def decide(
@@ -76,13 +83,12 @@ def decide(
     """Decide on one answer; see `grounds` for the rule.
 
     `probabilities`: (7,) calibrated, of the average over members and `views` views; `shared`: the
-    `agreement` of the readings at the operating point `SENSITIVITY`; `novel`: the image is unlike the
-    training images; `damaged`: some of its pixels are not as the camera recorded them, so it is never
-    "not suspicious"; `in_context`: (7,) probabilities with the patient's context, which can only raise
-    suspicion (`raised`). Raises `ValueError` when no limits were fitted for `views`.
+    `agreement` of the readings at the operating point `SUSPICIOUS_FROM`; `novel`: the image is unlike
+    the training images; `damaged`: some of its pixels are not as the camera recorded them, so it is
+    never "not suspicious"; `in_context`: (7,) probabilities with the patient's context, which can only
+    raise suspicion (`raised`). Raises `ValueError` when no limits were fitted for `views`.
     """
     own = limits.of(views)
-    point = own.point_of(SENSITIVITY)
     set_90, set_95 = (prediction_set(probabilities, own.set_of(share)) for share in (COVERAGE, 0.95))
     malignant = malignant_probability(probabilities)
     if in_context is not None:
@@ -91,18 +97,29 @@ def decide(
             raised(photo, prediction_set(in_context, own.set_of(share)))
             for photo, share in ((set_90, COVERAGE), (set_95, 0.95))
         )
-    ground = grounds(
-        malignant,
-        set_90,
-        point.threshold,
-        disagree=np.array(shared < own.least_agreement),
-        novel=np.array(novel),
-    )
-    outcome, reason = GROUNDS[int(ground)]
+    points = (own.point_of(target).threshold for target in (SUSPICIOUS_FROM, CLEARED_BELOW))
+    outcome, reason = GROUNDS[int(grounds(malignant, set_90, *points))]
+    decision = Decision(set_90, set_95, shared, outcome, reason, without_refusal=outcome)
     if damaged and outcome == "not suspicious":
-        outcome, reason = "uncertain", "damaged_photo"
-    sets = (None, None) if novel else (set_90, set_95)
-    return Decision(*sets, point, shared, outcome, reason)
+        decision = uncertain(decision, "damaged_photo")
+    return refused(decision) if novel else decision
+
+
+def uncertain(decision: Decision, reason: Reason) -> Decision:
+    """The same, but uncertain for `reason`."""
+    return replace(decision, outcome="uncertain", reason=reason, without_refusal="uncertain")
+
+
+def refused(decision: Decision) -> Decision:
+    """The same for a novel image: no set applies, and the reason says what the outcome would be."""
+    reason = REFUSALS[decision.without_refusal]
+    return replace(decision, set_90=None, set_95=None, outcome="not dermatoscopic", reason=reason)
+
+
+def shown_outcome(outcome: Outcome, without_refusal: Outcome) -> str:
+    """See `Decision.shown`; a key of `skin_app.words.outcome.OUTCOMES`."""
+    hides = outcome == "not dermatoscopic" and without_refusal != "not suspicious"
+    return f"{outcome}, {without_refusal}" if hides else outcome
 
 
 def raised(photo: np.ndarray, in_context: np.ndarray) -> np.ndarray:
@@ -123,16 +140,15 @@ def agreement(probabilities: np.ndarray, readings: np.ndarray, threshold: float)
 def grounds(
     malignant: np.ndarray,
     sets: np.ndarray,
-    threshold: float | np.ndarray,
-    disagree: np.ndarray,
-    novel: np.ndarray,
+    suspicious_from: float | np.ndarray,
+    cleared_below: float | np.ndarray,
 ) -> np.ndarray:
     """(...,) index into `GROUNDS` of the first ground that applies to each answer.
 
-    `malignant`: (...,) malignant probability; `sets`: (..., 7) bool; `disagree`, `novel`: bool.
+    `malignant`: (...,) malignant probability; `sets`: (..., 7) bool; `suspicious_from`,
+    `cleared_below`: thresholds of the two points. A higher probability or one more malignant diagnosis
+    in the set never makes the outcome less suspicious.
     """
-    bad = (sets & np.array(MALIGNANT)).any(axis=-1)
-    good = (sets & ~np.array(MALIGNANT)).any(axis=-1)
-    high = malignant >= threshold
-    asked = [novel, disagree, bad & good, ~bad & ~good, bad & ~high, good & high, high]
+    held = (sets & np.array(MALIGNANT)).any(axis=-1)
+    asked = [malignant >= suspicious_from, malignant >= cleared_below, held]
     return np.select(asked, range(len(asked)), default=len(asked))

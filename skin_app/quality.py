@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 from scipy import ndimage
 
 from skin_app.cielab import to_lab
-from skin_app.lesion import Seen, eroded, see
+from skin_app.lesion import Seen, eroded, pixels_at, see
 from skin_app.photo.read import Photo
 
 BLURRING = 9  # length in pixels of the mean filter, as published
@@ -151,7 +151,7 @@ def measurements(photo: Photo, seen: Seen | None = None) -> dict[str, float]:
     return {
         "shorter side": float(min(photo.height, photo.width)),
         "sharpness": sharpness(square, view),
-        "clipped": float((square[::2, ::2][view[::2, ::2]] >= WHITE).any(axis=-1).mean()),
+        "clipped": float((square[::2, ::2].max(axis=-1)[view[::2, ::2]] >= WHITE).mean()),
         "dark corners": dark,
         **_skin_colour(square, view & ~lesion),
         **_framing(lesion, view),
@@ -166,7 +166,7 @@ def sharpness(square: np.ndarray, view: np.ndarray) -> float:
     Crété-Roffet et al., "The blur effect" (2007), whose blur is 1 minus this.
     """
     grey = square.astype(np.float32) @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
-    inside = view if view.all() else ndimage.binary_erosion(view, iterations=BLURRING, border_value=1)
+    inside = view if view.all() else eroded(view, BLURRING, beyond=True)
     return min(_loss(grey, inside), _loss(grey.T, inside.T))
 
 
@@ -180,7 +180,7 @@ def _loss(grey: np.ndarray, inside: np.ndarray) -> float:
 
 def _skin_colour(square: np.ndarray, skin: np.ndarray) -> dict[str, float]:
     """Medians over every second row and column: as accurate, and four times as fast."""
-    pixels = square[::2, ::2][skin[::2, ::2]]
+    pixels = pixels_at(square[::2, ::2], skin[::2, ::2])
     if not len(pixels):
         return dict.fromkeys(("skin lightness", "skin a*", "skin b*"), float("nan"))
     lightness, a, b = np.median(to_lab(pixels), axis=0)
@@ -190,7 +190,7 @@ def _skin_colour(square: np.ndarray, skin: np.ndarray) -> dict[str, float]:
 def _framing(lesion: np.ndarray, view: np.ndarray) -> dict[str, float]:
     if not lesion.any():
         return dict.fromkeys(("lesion share", "cut off", "off centre"), float("nan"))
-    outline = lesion & ~np.asarray(ndimage.binary_erosion(lesion, border_value=0), dtype=bool)
+    outline = lesion & ~eroded(lesion)
     edge = ~eroded(view, RIM)
     rows, columns = np.nonzero(lesion)
     middle = (len(lesion) - 1) / 2

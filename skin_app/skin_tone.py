@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from scipy import ndimage
 
 from skin_app.cielab import lightness_and_yellow
+from skin_app.lesion import pixels_at
 
 # Smallest angle of each band, in degrees, lightest skin first.
 BANDS = (("very light", 55.0), ("light", 41.0), ("intermediate", 28.0), ("tan", 10.0), ("brown", -30.0))
@@ -49,12 +50,25 @@ def skin_colour(square: np.ndarray, mask: np.ndarray, view: np.ndarray) -> tuple
     bool, the field of view. A margin around the lesion, and pixels far from the skin's median L*, are
     left out.
     """
-    distance = np.asarray(ndimage.distance_transform_edt(~mask)) if mask.any() else np.inf
-    light, yellow = lightness_and_yellow(square[view & (distance > MARGIN * len(square))])
+    skin = view & _away_from(mask, MARGIN * len(square))
+    light, yellow = lightness_and_yellow(pixels_at(square, skin))
     if len(light) < LEAST_SKIN * view.size:
         return None
     typical = np.abs(light - np.median(light)) <= TYPICAL
     return float(np.median(light[typical])), float(np.median(yellow[typical]))
+
+
+def _away_from(mask: np.ndarray, distance: float) -> np.ndarray:
+    """True more than `distance` pixels from the mask; searched only in the rectangle around it."""
+    away = np.ones_like(mask)
+    if mask.any():
+        reach = int(distance) + 1
+        near = tuple(
+            slice(max(own[0] - reach, 0), own[-1] + reach + 1)
+            for own in (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+        )
+        away[near] = np.asarray(ndimage.distance_transform_edt(~mask[near])) > distance
+    return away
 
 
 def typology_angle(square: np.ndarray, mask: np.ndarray, view: np.ndarray) -> float | None:

@@ -1,5 +1,6 @@
 """How far an answer can be trusted: the limits stored in the weights, applied to a photo."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -7,11 +8,12 @@ import numpy as np
 from pydantic import BaseModel
 
 from skin_app.context import ContextModel
+from skin_app.diagnoses import CODES
 from skin_app.heatmap import HeatLimit, heat_on_lesion
 from skin_app.lesion import see
 from skin_app.novelty import Novelty, NoveltyLimits
 from skin_app.operating_points import DecisionLimits
-from skin_app.outcome import SENSITIVITY, Decision, agreement, decide
+from skin_app.outcome import SUSPICIOUS_FROM, Decision, agreement, decide
 from skin_app.photo.read import Photo
 from skin_app.quality import Finding, QualityLimits, findings
 from skin_app.skin_tone import ToneBands, tone_band, typology_angle
@@ -22,6 +24,7 @@ Measured = Literal[
     "npv_of_not_suspicious",
     "melanomas_not_suspicious",
     "malignant_suspicious",
+    "melanoma_sensitivity_under_40",
     "uncertain",
     "context_specificity_gain",
     "context_melanomas_not_suspicious",
@@ -100,8 +103,8 @@ class Look:
 class Assessment:
     """How far to trust one answer.
 
-    `heat_on_lesion`: (7,) share of each class's map that lies on the lesion, NaN where the map is all
-    zero. None where no lesion stands out, and in a quick answer, which has no maps.
+    `heat_on_lesion`: (7,) share of each class's map that lies on the lesion, NaN where there is no map
+    or it is all zero. None where no lesion stands out, and in a quick answer, which has no maps.
     `heat_is_outside`: whether this share, for the most probable diagnosis, is too small for the
     lesion's size. `tone_is_rare`: whether the training data have too few lesions in the skin's band.
     """
@@ -124,7 +127,7 @@ def look_at(photo: Photo, trust: Trust) -> Look:
 def assess(
     probabilities: np.ndarray,
     readings: np.ndarray,
-    maps: np.ndarray | None,
+    maps: Mapping[str, np.ndarray] | None,
     views: int,
     novelty: Novelty,
     look: Look,
@@ -133,15 +136,15 @@ def assess(
     """Assess one answer from all its parts.
 
     `probabilities`: (7,) calibrated; `readings`: (members x views, 7) calibrated, of each member's
-    answer to each view; `maps`: (7, rows, columns) in [0, 1], or None. Raises `ValueError` when no
-    limits were fitted for `views`.
+    answer to each view; `maps`: as in `Analysis`. Raises `ValueError` when no limits were fitted for
+    `views`.
     """
     decisions, novel = trust.decisions, novelty.is_novel
-    threshold = decisions.of(views).point_of(SENSITIVITY).threshold
+    threshold = decisions.of(views).point_of(SUSPICIOUS_FROM).threshold
     shared = float(agreement(probabilities, readings, threshold))
     shares = None
     if maps is not None and look.mask.any():
-        shares = np.array([heat_on_lesion(class_map, look.mask) for class_map in maps])
+        shares = np.array([heat_on_lesion(maps[c], look.mask) if c in maps else np.nan for c in CODES])
     first = np.nan if shares is None else float(shares[int(probabilities.argmax())])
     return Assessment(
         decision=decide(probabilities, shared, decisions, views, novel, look.damaged),

@@ -17,13 +17,14 @@ from skin_app.skin_tone import TONES
 from skin_app.weights.folder import EMBEDDED
 from skin_app.words import hub
 from skin_app.words.outcome import TO_CHECK
+from skin_app.words.patient import PATIENT_NOTES
 
 
 def sentences() -> set[str]:
     """All of them; a catalogue that translates these is complete."""
     found = {text for module in words_modules() for text in constants(module)}
     found |= {diagnosis.name for diagnosis in DIAGNOSES}
-    found |= {*NAMES, *(finding.name for finding in FILE_FINDINGS.values()), *TO_CHECK}
+    found |= {*NAMES, *(finding.name for finding in FILE_FINDINGS.values()), *TO_CHECK, *PATIENT_NOTES}
     found |= set(CONFIRMED.values()) | set(TONES) | set(refusals()) | set(stated_in_the_gallery())
     return {text for text in found if any(character.isalpha() for character in without_places(text))}
 

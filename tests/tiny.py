@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from skin_app.calibration import Calibration
+from skin_app.context import ContextModel
 from skin_app.diagnoses import CODES, MALIGNANT
 from skin_app.heatmap import HeatLimit
 from skin_app.network import Member, MemberConfig
@@ -144,9 +145,8 @@ def write_weights(
 def decision_limits(
     thresholds: tuple[float, float, float],
     least: tuple[tuple[float, ...], tuple[float, ...]],
-    least_agreement: float,
 ) -> DecisionLimits:
-    """Made-up limits for 1 and 8 views: thresholds of 90, 95 and 98 %, and of the 90 and 95 % sets."""
+    """Made-up limits for 1 and 8 views: thresholds of 85, 95 and 99 %, and of the 90 and 95 % sets."""
     points = [
         OperatingPoint(
             target_sensitivity=share,
@@ -156,15 +156,25 @@ def decision_limits(
             specificity=0.7,
             specificity_interval=(0.6, 0.8),
         )
-        for share, threshold in zip((0.9, 0.95, 0.98), thresholds, strict=True)
+        for share, threshold in zip((0.85, 0.95, 0.99), thresholds, strict=True)
     ]
     sets = [SetThresholds(coverage=c, least=own) for c, own in zip((0.9, 0.95), least, strict=True)]
     limits = ViewLimits(
         sets=(sets[0], sets[1]),
         operating_points=(points[0], points[1], points[2]),
-        least_agreement=least_agreement,
     )
     return DecisionLimits(by_views={1: limits, 8: limits}, fitted_on="nothing")
+
+
+# age raises the malignant diagnoses; every 20 years below 50 lower them by as much
+AGED = ContextModel(
+    offset=(0.0,) * 7,
+    age=tuple(float(malignant) for malignant in MALIGNANT),
+    male=(0.0, 0.0, 0.0, 0.0, 0.5, 0.0, 0.0),
+    youngest=5.0,
+    oldest=85.0,
+    fitted_on="nothing",
+)
 
 
 def give_trust(
@@ -191,9 +201,9 @@ def give_trust(
     )
     least = tuple(float(malignant) for malignant in MALIGNANT)
     decisions = (
-        decision_limits((1.0, 1.0, 1.0), (least, least), 0.5)
+        decision_limits((1.0, 1.0, 1.0), (least, least))
         if clears_all
-        else decision_limits((0.3, 0.2, 0.1), ((0.14,) * 7, (0.07,) * 7), 0.5)
+        else decision_limits((0.3, 0.2, 0.1), ((0.14,) * 7, (0.07,) * 7))
     )
     trust = Trust(
         decisions=decisions,
@@ -214,6 +224,7 @@ def give_trust(
             fitted_on="nothing",
         ),
         measured={},
+        context=AGED,
     )
     store(weights, trust, fitted)
     return folder

@@ -13,12 +13,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from skin_app.context import OLDEST
+
 UNKNOWN = "unknown"
 MISSING = frozenset(
     {"", "-", "?", "unknown", "unk", "nan", "na", "n/a", "n.a.", "<na>", "none", "null", "nil"}
     | {"missing", "not stated", "not available", "not known"}
 )
-OLDEST = 120
 AGE_BANDS = {"0-29": (0, 30), "30-44": (30, 45), "45-59": (45, 60), "60-74": (60, 75), "75+": (75, 200)}
 YEARS = re.compile(r"(\d+(?:\.\d*)?)\s*(?:\+|(?:years?|yrs?|y)(?:\s+old)?)?")
 SEXES = {"m": "male", "male": "male", "f": "female", "female": "female"}

@@ -11,7 +11,7 @@ from skin_app.analysis import Analysis, ranked
 from skin_app.diagnoses import DIAGNOSES, Diagnosis
 from skin_app.gallery.similar_lesions import NOT_STATED, LesionPictures, SimilarLesion
 from skin_app.operating_points import predictive_values
-from skin_app.outcome import Outcome
+from skin_app.outcome import CLEARED_BELOW, SUSPICIOUS_FROM, Outcome
 from skin_app.overlay import data_url
 from skin_app.page.templates import fill, status
 from skin_app.trust import Measured
@@ -69,8 +69,10 @@ def thresholds_panel(say: Say, analysis: Analysis, prevalence: float) -> str:
         "thresholds.html",
         say,
         is_novel=analysis.assessment.novelty.is_novel,
-        probability=analysis.malignant_probability,
+        analysis=analysis,
         prevalence=prevalence,
+        SUSPICIOUS_FROM=SUSPICIOUS_FROM,
+        CLEARED_BELOW=CLEARED_BELOW,
         points=[
             (point, *predictive_values(point.sensitivity, point.specificity, prevalence))
             for point in analysis.operating_points

@@ -19,6 +19,7 @@ from torch import Tensor
 from torchvision.io import decode_jpeg, encode_jpeg
 
 from skin_app.analysis import Analysis
+from skin_app.context import Patient
 from skin_app.ensemble import Ensemble
 from skin_app.outcome import Outcome
 from skin_app.overlay import for_display, shrunk
@@ -64,8 +65,8 @@ class PhotoRow:
     @property
     def outcome_name(self) -> str:
         """The outcome, or why there is none, in a few English words."""
-        if self.outcome is not None:
-            return words.OUTCOMES[self.outcome]
+        if self.analysis is not None and self.analysis.assessment is not None:
+            return words.OUTCOMES[self.analysis.assessment.decision.shown]
         return words.UNREADABLE if self.analysis is None else words.NO_OUTCOME
 
 
@@ -191,6 +192,14 @@ def most_malignant_first(rows: Sequence[PhotoRow]) -> tuple[PhotoRow, ...]:
     """Rows by malignant probability, highest first; rows without an answer last, in chosen order."""
     return tuple(
         sorted(rows, key=lambda row: -row.analysis.malignant_probability if row.analysis else 1.0)
+    )
+
+
+def of_patient(rows: Sequence[PhotoRow], patient: Patient) -> tuple[PhotoRow, ...]:
+    """The rows with the answers for one patient; runs no network."""
+    return tuple(
+        replace(row, analysis=row.analysis.with_patient(patient)) if row.analysis else row
+        for row in rows
     )
 
 

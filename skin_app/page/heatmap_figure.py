@@ -1,4 +1,4 @@
-"""The heatmaps of one photo as a figure: all seven at once, so that the browser switches by itself.
+"""The heatmaps of one photo as a figure: all at once, so that the browser switches by itself.
 
 `templates/heatmap.html` sends the photo once, and each map as a small transparent picture to lay over
 it. `static/page.js` shows the chosen map with the chosen strength, and a second map beside it.
@@ -13,7 +13,7 @@ from PIL import Image
 
 from skin_app.analysis import Analysis, Ranked
 from skin_app.diagnoses import CODES
-from skin_app.heatmap import place_of_heat
+from skin_app.heatmap import LEAST_PROBABILITY, place_of_heat
 from skin_app.overlay import DisplayPhoto, colours, cover, data_url, enlarged, legend_gradient
 from skin_app.page.templates import as_url, fill
 from skin_app.words import page as words
@@ -24,9 +24,10 @@ STRENGTH = 60
 
 
 def map_figure(say: Say, photo: DisplayPhoto, analysis: Analysis, token: str) -> str:
-    """The figure with all seven maps, of which the first-ranked one is shown; `token`: names the photo.
+    """The figure with all maps, of which the first-ranked one is shown; `token`: names the photo.
 
-    A quick answer has no maps yet, so the figure says that they follow.
+    A quick answer has no maps yet, so the figure says that they follow. Of a diagnosis too improbable
+    for a map it says so.
     """
     trust = analysis.weights.contract.trust
     return fill(
@@ -39,22 +40,27 @@ def map_figure(say: Say, photo: DisplayPhoto, analysis: Analysis, token: str) ->
         token=token,
         is_weak=trust is not None and trust.maps_are_weak,
         scale=legend_gradient(),
+        least=LEAST_PROBABILITY,
         STRENGTH=STRENGTH,
         NO_BREAK=NO_BREAK,
     )
 
 
 def _shown(say: Say, analysis: Analysis, entry: Ranked) -> dict[str, Any]:
-    """One diagnosis's map, as a picture and in numbers: how strong, where, how much on the lesion."""
+    """One diagnosis's map, as a picture and in numbers: how strong, where, how much on the lesion.
+
+    Without these where the diagnosis is too improbable for a map.
+    """
     assert analysis.maps is not None
+    said = {"diagnosis": entry.diagnosis, "probability": entry.probability, "picture": None}
+    class_map = analysis.maps.get(entry.diagnosis.code)
+    if class_map is None:
+        return said
     index = CODES.index(entry.diagnosis.code)
-    class_map = analysis.maps[index]
     shares = analysis.assessment and analysis.assessment.heat_on_lesion
     on_lesion = None if shares is None or np.isnan(shares[index]) else float(shares[index])
     peak = float(class_map.max())
-    return {
-        "diagnosis": entry.diagnosis,
-        "probability": entry.probability,
+    return said | {
         "picture": _transparent(class_map),
         "peak": peak,
         "place": where(say, class_map) if peak > 0 else "",

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from skin_app.analysis import Analysis
+from skin_app.context import Patient
 from skin_app.corrections import CORRECTIONS, view_square
 from skin_app.ensemble import Ensemble
 from skin_app.overlay import DisplayPhoto, data_url, for_display, shrunk
@@ -43,6 +44,10 @@ class Shown:
     held: Photo | None = None
     is_copy: bool = False
     token: str = ""
+
+    def of(self, patient: Patient) -> "Shown":
+        """The same photo with the answer for a patient; runs no network."""
+        return replace(self, analysis=self.analysis.with_patient(patient))
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +153,8 @@ def compare_corrected(say: Say, ensemble: Ensemble, shown: Shown | None, name: s
     corrected = CORRECTIONS[name](shown.held)
     if np.array_equal(corrected.pixels, shown.held.pixels):
         return status(say(words.UNCHANGED), level="note")
-    before, after = ensemble([shown.held, corrected])
+    patient = shown.analysis.patient
+    before, after = (own.with_patient(patient) for own in ensemble([shown.held, corrected]))
     return fill(
         "corrected.html",
         say,

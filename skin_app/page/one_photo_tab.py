@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 
+from skin_app.context import Patient
 from skin_app.corrections import CORRECTIONS
 from skin_app.ensemble import Ensemble
 from skin_app.gallery.similar_lesions import LesionPictures
@@ -15,6 +16,7 @@ from skin_app.page import answer_panels as panels
 from skin_app.page import one_photo_handlers as handlers
 from skin_app.page.heatmap_figure import map_figure
 from skin_app.page.one_photo_handlers import AnswerUpdate, Received, Shown
+from skin_app.page.patient_fields import PatientFields
 from skin_app.page.queues import NETWORKS, QUIET, UNDECODED, UPLOADS
 from skin_app.page.report_form import build_report
 from skin_app.page.templates import fill, status
@@ -22,6 +24,7 @@ from skin_app.page.theme import Fragment
 from skin_app.page.uploads_and_sessions import Desk, delete, visitor_of
 from skin_app.page.visitor_language import FixedTexts, spoken
 from skin_app.photo.read import read_photo
+from skin_app.stated_patients import stated_patient
 from skin_app.words import page as words
 from skin_app.words.language import Say
 
@@ -59,6 +62,8 @@ class OnePhotoTab:
                     alt_text=labels(words.CHOSEN_PHOTO),
                     elem_id="photo",
                 )
+                trust = ensemble.trust
+                self.patient = PatientFields(labels, trust and trust.context, "patient")
                 self.analyse = gr.Button(
                     labels(words.ANALYSE), variant="secondary", size="sm", elem_id="analyse"
                 )
@@ -97,36 +102,49 @@ class OnePhotoTab:
                 )
                 self.comparison = Fragment(elem_id="comparison")
             self.shown = gr.State(None)
-            self.report = build_report(self.shown, pictures, labels, desk)
+            self.report = build_report(self.shown, self.patient, pictures, labels, desk)
         self._listen()
 
     def _listen(self) -> None:
         """Connects the events with their handlers."""
         at_once, networks = {**UPLOADS, **QUIET}, {**NETWORKS, **QUIET}
         chosen = {**at_once, **UNDECODED, "trigger_mode": "multiple"}
-        result, points = list(self._emptied("")), [self.shown, self.prevalence]
+        result, stated = list(self._emptied("")), [self.prevalence, *self.patient.inputs]
+        emptied = [self.photo, *self.patient.outputs, *result]
         received = [
-            self.photo.input(self._on_photo, [self.photo], [self.photo, *result], **chosen),
-            self.examples.click(self._on_example, None, [self.photo, *result], **chosen),
+            self.photo.input(self._on_photo, [self.photo], emptied, **chosen),
+            self.examples.click(self._on_example, None, emptied, **chosen),
         ]
         answered = [
-            event.then(
-                self._on_received, [self.prevalence], result, trigger_mode="multiple", **networks
-            )
+            event.then(self._on_received, stated, result, trigger_mode="multiple", **networks)
             for event in received
         ]
+        set_by_visitor = [self.shown, *stated]
         answered.append(
-            self.analyse.click(self._on_analyse, points, result, trigger_mode="once", **networks)
+            self.analyse.click(
+                self._on_analyse, set_by_visitor, result, trigger_mode="once", **networks
+            )
         )
+        judged = [self.outcome, self.ranking, self.points]
         for event in answered:
-            event.then(self._on_answered, points, self.points, **at_once)
+            event.then(self._on_answered, set_by_visitor, judged, **at_once)
         # not `release`: a slider that is moved by keys is never released
         self.prevalence.input(
-            self._on_points, points, self.points, trigger_mode="always_last", **at_once
+            self._on_points, set_by_visitor, self.points, trigger_mode="always_last", **at_once
         )
+        made_before = [self.patient.note, self.comparison, self.correction, self.report[-1]]
+        # not `input`: gradio fires it for keys that write a character, not for pasting and deleting
+        for listen in (self.patient.age.change, self.patient.sex.input):
+            listen(
+                self._on_patient,
+                set_by_visitor,
+                [*judged, *made_before],
+                trigger_mode="always_last",
+                **at_once,
+            )
         self.correction.input(
             self._on_correction,
-            [self.shown, self.correction],
+            [self.shown, self.correction, *self.patient.inputs],
             self.comparison,
             trigger_mode="always_last",
             **networks,
@@ -152,18 +170,13 @@ class OnePhotoTab:
     def _filled(self, say: Say, said: str, shown: Shown, percent: float) -> dict[Any, Any]:
         """The page with a result; what the visitor chose and typed meanwhile stays."""
         analysis = shown.analysis
-        thresholds = panels.thresholds_panel(say, analysis, percent / 100)
         return {
             self.status: said,
             self.intro: gr.update(visible=False),
-            self.outcome: gr.update(value=panels.outcome_panel(say, analysis), visible=True),
-            self.ranking: gr.update(
-                value=panels.ranking_panel(say, analysis, shown.token), visible=True
-            ),
+            **self._judged(say, shown, percent),
             self.figure: gr.update(
                 value=map_figure(say, shown.photo, analysis, shown.token), visible=True
             ),
-            self.points: gr.update(value=thresholds, visible=bool(thresholds)),
             self.prevalence: gr.update(visible=bool(analysis.operating_points)),
             self.details: gr.update(visible=True),
             self.members: panels.members_panel(say, analysis),
@@ -172,17 +185,36 @@ class OnePhotoTab:
             self.shown: shown,
         }
 
-    def _drawn(self, say: Say, answered: AnswerUpdate, percent: float, request: gr.Request) -> Any:
+    def _judged(self, say: Say, shown: Shown, percent: float) -> dict[Any, Any]:
+        """The panels that the patient's age and sex change."""
+        analysis = shown.analysis
+        thresholds = panels.thresholds_panel(say, analysis, percent / 100)
+        return {
+            self.outcome: gr.update(value=panels.outcome_panel(say, analysis), visible=True),
+            self.ranking: gr.update(
+                value=panels.ranking_panel(say, analysis, shown.token), visible=True
+            ),
+            self.points: gr.update(value=thresholds, visible=bool(thresholds)),
+        }
+
+    def _drawn(
+        self, say: Say, answered: AnswerUpdate, percent: float, patient: Patient, request: gr.Request
+    ) -> Any:
         if answered.shown is None:
             return self._emptied(answered.status)
-        outputs = self._filled(say, answered.status, answered.shown, percent)  # which takes a moment
+        # which takes a moment
+        outputs = self._filled(say, answered.status, answered.shown.of(patient), percent)
         return outputs if self.desk.wants(visitor_of(request), answered.shown.token) else gr.skip()
 
     def _read(self, received: Received, turn: int, request: gr.Request) -> dict[Any, Any]:
-        if not self.desk.put(visitor_of(request), received.data, turn):
+        visitor = visitor_of(request)
+        is_another = self.desk.knows(visitor)
+        if not self.desk.put(visitor, received.data, turn):
             return gr.skip()
         preview = received.preview and {"url": received.preview, "orig_name": "photo.jpg"}
-        return {self.photo: preview, **self._emptied(received.status)}
+        # another photo may be of another patient
+        patient = self.patient.emptied() if is_another else {}
+        return {self.photo: preview, **self._emptied(received.status), **patient}
 
     def _on_photo(self, upload: dict[str, Any] | None, request: gr.Request) -> dict[Any, Any]:
         turn, path = self.desk.turn(), upload["path"] if upload else None
@@ -199,23 +231,26 @@ class OnePhotoTab:
         received = handlers.receive_example(spoken(request), int(event.index))
         return self._read(received, self.desk.turn(), request)
 
-    def _on_received(self, percent: float, request: gr.Request) -> Iterator[Any]:
+    def _on_received(self, percent: float, age: str, sex: str, request: gr.Request) -> Iterator[Any]:
+        patient = stated_patient(age, sex)
         say, visitor, token = spoken(request), visitor_of(request), ""
         for path in self.desk.release(visitor):
             delete(path, self.uploads)
         yield gr.skip()
         for answered in handlers.answer(say, self.ensemble, self.desk, visitor):
             token = answered.shown.token if answered.shown else ""
-            yield self._drawn(say, answered, percent, request)
+            yield self._drawn(say, answered, percent, patient, request)
         yield from self._not_again(visitor, token)
 
-    def _on_analyse(self, shown: Shown | None, percent: float, request: gr.Request) -> Iterator[Any]:
+    def _on_analyse(
+        self, shown: Shown | None, percent: float, age: str, sex: str, request: gr.Request
+    ) -> Iterator[Any]:
         say = spoken(request)
         answered = handlers.again(say, self.desk, visitor_of(request), shown)
         if answered is None:
-            yield from self._on_received(percent, request)
+            yield from self._on_received(percent, age, sex, request)
         else:
-            yield self._drawn(say, answered, percent, request)
+            yield self._drawn(say, answered, percent, stated_patient(age, sex), request)
             token = answered.shown.token if answered.shown else ""
             yield from self._not_again(visitor_of(request), token)
 
@@ -228,22 +263,43 @@ class OnePhotoTab:
         if token and not self.desk.wants(visitor, token):
             yield gr.skip()
 
-    def _on_points(self, shown: Shown | None, percent: float, request: gr.Request) -> str:
+    def _on_points(
+        self, shown: Shown | None, percent: float, age: str, sex: str, request: gr.Request
+    ) -> str:
         say = spoken(request)
         if shown is None:
             return status(say(words.NO_LONGER_HELD), level="error")
-        return panels.thresholds_panel(say, shown.analysis, percent / 100)
+        analysis = shown.of(stated_patient(age, sex)).analysis
+        return panels.thresholds_panel(say, analysis, percent / 100)
 
-    def _on_answered(self, shown: Shown | None, percent: float, request: gr.Request) -> Any:
-        # the slider may have been moved since the answer was requested
-        return gr.skip() if shown is None else self._on_points(shown, percent, request)
+    def _on_answered(
+        self, shown: Shown | None, percent: float, age: str, sex: str, request: gr.Request
+    ) -> Any:
+        # the slider and the patient may have been changed since the answer was requested
+        if shown is None:
+            return gr.skip()
+        patient = stated_patient(age, sex)
+        if patient == shown.analysis.patient:
+            return {self.points: self._on_points(shown, percent, age, sex, request)}
+        return self._judged(spoken(request), shown.of(patient), percent)
+
+    def _on_patient(
+        self, shown: Shown | None, percent: float, age: str, sex: str, request: gr.Request
+    ) -> Any:
+        say, patient = spoken(request), stated_patient(age, sex)
+        noted = self.patient.noted(say, patient)
+        if shown is None or not self.desk.wants(visitor_of(request), shown.token):
+            return noted
+        before = {self.comparison: "", self.correction: None, self.report[-1]: ""}
+        return {**noted, **before, **self._judged(say, shown.of(patient), percent)}
 
     def _on_correction(
-        self, shown: Shown | None, name: str | None, request: gr.Request
+        self, shown: Shown | None, name: str | None, age: str, sex: str, request: gr.Request
     ) -> Iterator[Any]:
         say = spoken(request)
         yield status(say(words.CORRECTING))
-        compared = handlers.compare_corrected(say, self.ensemble, shown, name)
+        of_patient = shown and shown.of(stated_patient(age, sex))
+        compared = handlers.compare_corrected(say, self.ensemble, of_patient, name)
         newest = shown is None or self.desk.wants(visitor_of(request), shown.token)
         yield compared if newest else gr.skip()
 

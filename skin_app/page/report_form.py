@@ -13,26 +13,27 @@ import numpy as np
 from skin_app.analysis import NO_NOTES, NOTHING, Notes
 from skin_app.gallery.similar_lesions import LesionPictures
 from skin_app.page.one_photo_handlers import Shown
+from skin_app.page.patient_fields import PRIVATE, PatientFields
 from skin_app.page.queues import QUIET, UPLOADS
 from skin_app.page.templates import as_url, fill, status
 from skin_app.page.theme import Fragment
 from skin_app.page.uploads_and_sessions import Desk, visitor_of
 from skin_app.page.visitor_language import FixedTexts, spoken
 from skin_app.report.csv_rows import csv_row, csv_text
+from skin_app.stated_patients import stated_patient
 from skin_app.views import VIEWS
 from skin_app.words import page as words
 from skin_app.words.language import Say
 
-REPORT_FIELDS = 6  # what `build_report` returns
+REPORT_FIELDS = 4  # what `build_report` returns
 LONGEST, LONGEST_NOTES = 80, 20_000  # characters
-PRIVATE = gr.InputHTMLAttributes(autocomplete="off")  # otherwise, browsers store what was typed
 CSV_NAME = Path("photo")  # the photo's own name is not kept
 
 
 def build_report(
-    shown: gr.State, pictures: LesionPictures, labels: FixedTexts, desk: Desk
+    shown: gr.State, patient: PatientFields, pictures: LesionPictures, labels: FixedTexts, desk: Desk
 ) -> list[Any]:
-    """An accordion with the form; returns what must be emptied when another photo comes."""
+    """An accordion with the form; returns what must be emptied when another photo comes, files last."""
     with gr.Accordion(labels(words.REPORT_TITLE), open=False, elem_id="report"):
         Fragment(labels.html(lambda say: f'<p class="quiet">{say(words.REPORT_INTRO)}</p>'))
         with gr.Row():
@@ -40,12 +41,7 @@ def build_report(
                 gr.Textbox(
                     label=labels(name), max_length=LONGEST, min_width=140, html_attributes=PRIVATE
                 )
-                for name in (
-                    words.REPORT_AGE,
-                    words.REPORT_SEX,
-                    words.REPORT_SITE,
-                    words.REPORT_DIAGNOSIS,
-                )
+                for name in (words.REPORT_SITE, words.REPORT_DIAGNOSIS)
             ]
         notes = gr.Textbox(
             label=labels(words.REPORT_NOTES), lines=3, max_length=LONGEST_NOTES, html_attributes=PRIVATE
@@ -70,12 +66,14 @@ def build_report(
             thumbnail = pictures.thumbnail(lesion.image_id)
             if thumbnail is not None:
                 thumbnails[lesion.image_id] = thumbnail
-        stated = Notes(age, sex, site, diagnosis, notes)
-        made = downloads(say, shown, stated, thumbnails)
+        made = downloads(
+            say, shown and shown.of(stated_patient(age, sex)), Notes(site, diagnosis, notes), thumbnails
+        )
         newest = shown is None or desk.wants(visitor_of(request), shown.token)
         return made if newest else ""  # never one photo's report under another's result
 
-    make.click(on_make, [shown, *stated, notes], files, trigger_mode="once", **UPLOADS, **QUIET)
+    given = [shown, *patient.inputs, *stated, notes]
+    make.click(on_make, given, files, trigger_mode="once", **UPLOADS, **QUIET)
     return [*stated, notes, files]
 
 

@@ -73,9 +73,11 @@ def angles_result(say: Say, ensemble: Ensemble, rows: Sequence[PhotoRow]) -> str
         return fill("angles.html", say, rows=rows, notes=notes, csv_url=_csv_url(rows), **told)
     limits = ensemble.trust and ensemble.trust.decisions
     analyses = [row.analysis for row in answered if row.analysis]
-    joint = join(analyses, ensemble.calibration.frequencies, limits)
+    model = ensemble.trust and ensemble.trust.context
+    joint = join(analyses, ensemble.calibration.frequencies, limits, model)
     used = [analyses[place] for place in joint.used]
-    outcomes = Counter(words.OUTCOMES[own.outcome] for own in used if own.outcome)
+    decisions = [own.assessment.decision for own in used if own.assessment]
+    outcomes = Counter(words.OUTCOMES[decision.shown] for decision in decisions)
     diagnoses = Counter(own.ranked[0].diagnosis.name for own in used)
     return fill(
         "angles.html",

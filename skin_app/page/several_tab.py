@@ -3,13 +3,14 @@
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from markupsafe import Markup
 
+from skin_app.context import Patient
 from skin_app.ensemble import Ensemble
 from skin_app.gallery.similar_lesions import LesionPictures
 from skin_app.joint_analysis import LEAST, MOST
@@ -17,11 +18,13 @@ from skin_app.page import batch
 from skin_app.page import several_panels as panels
 from skin_app.page.batch import BatchProgress, PhotoRow, Upload
 from skin_app.page.one_photo_tab import whole_result
+from skin_app.page.patient_fields import PatientFields
 from skin_app.page.queues import BATCHES, QUIET, UPLOADS
 from skin_app.page.templates import fill, status
 from skin_app.page.theme import Fragment
 from skin_app.page.uploads_and_sessions import keep, visitor_of
 from skin_app.page.visitor_language import FixedTexts, spoken
+from skin_app.stated_patients import stated_patient
 from skin_app.words import several as words
 from skin_app.words.language import Say
 
@@ -46,7 +49,8 @@ class Mode:
     """One of the two ways to ask about several photos.
 
     `limits`: least and most photos, if limited. `refusal`: why a number of photos is refused, or None;
-    `in_order`: sorts the rows; `result`: HTML of all rows; `so_far`: HTML during the run.
+    `in_order`: sorts the rows; `result`: HTML of all rows; `so_far`: HTML during the run;
+    `one_patient`: all photos are of one patient, whose age and sex may be stated.
     """
 
     name: str
@@ -59,6 +63,7 @@ class Mode:
     in_order: Callable[[Sequence[PhotoRow]], Sequence[PhotoRow]]
     result: Callable[[Say, Ensemble, Sequence[PhotoRow]], str]
     so_far: Callable[[Say, BatchProgress], str]
+    one_patient: bool = False
 
 
 ANGLES = Mode(
@@ -72,6 +77,7 @@ ANGLES = Mode(
     tuple,
     panels.angles_result,
     lambda _say, _progress: "",
+    one_patient=True,
 )
 BATCH = Mode(
     "batch",
@@ -121,6 +127,9 @@ class SeveralPhotos:
             height=180,
             elem_id=f"{name}-files",
         )
+        self.patient, trust = None, ensemble.trust
+        if mode.one_patient:
+            self.patient = PatientFields(labels, trust and trust.context, f"{name}-patient")
         with gr.Row():
             self.start = gr.Button(labels(mode.start), variant="primary", elem_id=f"{name}-start")
             self.cancel = gr.Button(labels(words.CANCEL), visible=False, elem_id=f"{name}-cancel")
@@ -138,19 +147,64 @@ class SeveralPhotos:
         """
         for listen in (self.files.upload, self.files.clear, self.files.delete):
             listen(self._on_chosen, self.files, self.status, preprocess=False, **UPLOADS, **QUIET)
-        self.start.click(
+        started = self.start.click(
             self._on_start,
-            self.files,
+            [self.files, *(self.patient.inputs if self.patient else ())],
             [self.files, self.start, self.cancel, self.status, self.result, self.opened, self.rows],
             trigger_mode="once",
             preprocess=False,
             **BATCHES,
             **QUIET,
         )
+        if self.patient:
+            self._listen_to_patient(self.patient, started)
         self.cancel.click(self._on_cancel, None, self.status, queue=False, **QUIET)
         self.result.click(
             self._on_open, self.rows, self.opened, trigger_mode="always_last", **UPLOADS, **QUIET
         )
+
+    def _listen_to_patient(self, patient: PatientFields, started: Any) -> None:
+        """Connects age and sex; `started`: the event of a run."""
+        at_once, shown = {**UPLOADS, **QUIET}, [self.result, self.opened, self.rows]
+        self.files.upload(self._on_another_lesion, self.rows, patient.outputs, **at_once)
+        given = [self.rows, *patient.inputs]
+        started.then(self._on_ended, given, shown, **at_once)
+        # not `input`: see OnePhotoTab
+        for listen in (patient.age.change, patient.sex.input):
+            listen(
+                self._on_patient, given, [patient.note, *shown], trigger_mode="always_last", **at_once
+            )
+
+    def _on_another_lesion(self, rows: Sequence[PhotoRow] | None, request: gr.Request) -> Any:
+        # another lesion may be of another patient
+        is_another = rows is not None or visitor_of(request) in self.stops
+        return self.patient.emptied() if self.patient and is_another else gr.skip()
+
+    def _on_patient(
+        self, rows: Sequence[PhotoRow] | None, age: str, sex: str, request: gr.Request
+    ) -> dict[Any, Any]:
+        assert self.patient
+        say, patient = spoken(request), stated_patient(age, sex)
+        shown = {} if rows is None else self._of_patient(say, rows, patient)
+        return {**self.patient.noted(say, patient), **shown}
+
+    def _on_ended(
+        self, rows: Sequence[PhotoRow] | None, age: str, sex: str, request: gr.Request
+    ) -> Any:
+        # age and sex may have been changed during the run
+        patient = stated_patient(age, sex)
+        if not rows or all(row.analysis is None or row.analysis.patient == patient for row in rows):
+            return gr.skip()
+        return self._of_patient(spoken(request), rows, patient)
+
+    def _of_patient(self, say: Say, rows: Sequence[PhotoRow], patient: Patient) -> dict[Any, Any]:
+        """The result for a patient, and none opened."""
+        rows = batch.of_patient(rows, patient)
+        return {
+            self.result: self.mode.result(say, self.ensemble, rows),
+            self.opened: "",
+            self.rows: rows,
+        }
 
     def _on_chosen(self, chosen: list[dict[str, Any]] | None, request: gr.Request) -> Any:
         found, visitor = batch.uploads_of(chosen), visitor_of(request)
@@ -161,7 +215,13 @@ class SeveralPhotos:
             return gr.skip()
         return panels.held_status(spoken(request), len(found))
 
-    def _on_start(self, chosen: list[dict[str, Any]] | None, request: gr.Request) -> Iterator[Any]:
+    def _on_start(
+        self,
+        chosen: list[dict[str, Any]] | None,
+        request: gr.Request,
+        age: str | None = None,
+        sex: str | None = None,
+    ) -> Iterator[Any]:
         say, found, visitor = spoken(request), batch.uploads_of(chosen), visitor_of(request)
         refused = self.mode.refusal(say, len(found))
         if refused:
@@ -178,7 +238,8 @@ class SeveralPhotos:
                     for upload in after:
                         keep(upload.path, self.uploads)
                     if progress.end:
-                        yield self._ended(say, progress, len(after))
+                        rows = batch.of_patient(progress.rows, stated_patient(age, sex))
+                        yield self._ended(say, replace(progress, rows=rows), len(after))
                     else:
                         yield self._going(say, progress)
         finally:

@@ -18,11 +18,18 @@ CSV_COLUMNS = (
     "top1_probability",
     "malignant_probability",
     "outcome",
+    "without_refusal",
     "prediction_set",
     "novelty",
     "quality",
     "to_check",
     "agreement",
+    "age",
+    "sex",
+    "photo_outcome",
+    *(f"p_{code}_in_context" for code in CODES),
+    "top1_in_context",
+    "malignant_probability_in_context",
     "error",
 )
 NO_FINDING = "no finding"
@@ -31,11 +38,14 @@ NO_FINDING = "no finding"
 def csv_row(file: Path, analysis: Analysis) -> dict[str, str]:
     """One row with the columns `CSV_COLUMNS`; probabilities are the calibrated ones, in [0, 1].
 
-    `prediction_set`: codes of the 90 % set, joined by "+"; "none" for an empty one, nothing where it
-    is switched off because the photo is novel. `novelty`: the score minus its limit, novel above 0.
+    `without_refusal`: the outcome if the photo were not novel; else equal to `outcome`.
+    `prediction_set`: codes of the 90 % set, joined by "+"; "none" for an empty one, nothing where it is
+    switched off because the photo is novel. `novelty`: the score minus its limit, novel above 0.
     `quality`: names of findings, `to_check`: of all that is to be checked, joined by "; ", or "no
-    finding". `agreement`: in [0, 1]. All are empty for weights that they were not fitted for, but for
-    `quality` and `to_check` where something is known all the same.
+    finding". `agreement`: in [0, 1]. `outcome` and `prediction_set` take the patient's `age` and `sex`
+    into account; all else but the columns `..._in_context` is of the photo alone. Those are empty
+    without an age. Columns are empty for weights that they were not fitted for, but for `quality` and
+    `to_check` where something is known all the same.
     """
     best = analysis.ranked[0]
     row = dict.fromkeys(CSV_COLUMNS, "") | {
@@ -52,10 +62,27 @@ def csv_row(file: Path, analysis: Analysis) -> dict[str, str]:
         row["to_check"] = _joined(check.name for check in analysis.to_check)
     if (assessment := analysis.assessment) is not None:
         row["outcome"] = assessment.decision.outcome
+        row["without_refusal"] = assessment.decision.without_refusal
         row["prediction_set"] = _codes(assessment.decision.set_90)
         row["novelty"] = f"{assessment.novelty.score - assessment.novelty.limit:.3f}"
         row["agreement"] = f"{assessment.decision.agreement:.3f}"
-    return row
+    return row | _context_cells(analysis)
+
+
+def _context_cells(analysis: Analysis) -> dict[str, str]:
+    """The cells on the patient, and on the answer with age and sex."""
+    patient, in_context = analysis.patient, analysis.in_context
+    cells = {
+        "age": "" if patient.age is None else f"{patient.age:g}",
+        "sex": patient.sex or "",
+        "photo_outcome": analysis.photo_outcome or "",
+    }
+    if in_context is not None:
+        for code, value in zip(CODES, in_context.probabilities, strict=True):
+            cells[f"p_{code}_in_context"] = f"{value:.6f}"
+        cells["top1_in_context"] = CODES[int(in_context.probabilities.argmax())]
+        cells["malignant_probability_in_context"] = f"{in_context.malignant_probability:.6f}"
+    return cells
 
 
 def _joined(names: Iterable[str]) -> str:

@@ -4,6 +4,7 @@ gradio derives the machine API's JSON schema from these types. A value is null i
 limits for it, or if it cannot be measured in the photo.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from math import isnan
@@ -12,6 +13,7 @@ from typing import TypedDict, cast
 import numpy as np
 
 from skin_app.analysis import NO_NOTES, Analysis, Notes
+from skin_app.context import NOT_STATED_PATIENT, InContext, Patient, Sex
 from skin_app.diagnoses import CODES
 from skin_app.gallery.similar_lesions import SimilarLesion
 from skin_app.outcome import Outcome
@@ -20,18 +22,32 @@ from skin_app.words.outcome import REASONS
 from skin_app.words.pdf import DISCLAIMER
 from skin_app.words.photo import ADVICE
 
-FORMAT = 1
+FORMAT = 2  # 1 kept age and sex in `notes`, as text
 MAP_DIGITS = 4
 
 
 class NotesRecord(TypedDict):
     """What the clinician stated; null where nothing was."""
 
-    age: str | None
-    sex: str | None
     site: str | None
     own_diagnosis: str | None
     text: str | None
+
+
+class PatientRecord(TypedDict):
+    """The patient's age in years and sex; null where not stated, or not readable (see `to_check`)."""
+
+    age: float | None
+    sex: Sex | None
+
+
+class InContextRecord(TypedDict):
+    """The answer with the patient's age and sex; `photo_outcome`: the outcome of the photo alone."""
+
+    probabilities: dict[str, float]
+    prior_adjusted: dict[str, float]
+    malignant_probability: float
+    photo_outcome: Outcome | None
 
 
 class WeightsRecord(TypedDict):
@@ -56,7 +72,10 @@ class DiagnosisRecord(TypedDict):
 
 
 class PointRecord(TypedDict):
-    """An operating point; intervals are [low, high] of 95 %. `above`: this photo is at or above it."""
+    """An operating point; intervals are [low, high] of 95 %.
+
+    `above`: the malignant probability is at or above it, that of the photo alone or with age and sex.
+    """
 
     target_sensitivity: float
     threshold: float
@@ -123,16 +142,20 @@ class SimilarRecord(TypedDict):
 
 
 class JudgedRecord(TypedDict):
-    """How far to trust the answer; null for weights without limits to judge it by, but for `to_check`
-    and `quality` where something is known whatever the weights, such as a damaged file.
+    """How far to trust the answer, with age and sex where stated; null for weights without limits to
+    judge it by, but for `to_check` and `quality` where something is known whatever the weights, such as
+    a damaged file.
 
-    `agreement`: share of readings on the answer's side of malignant or benign. `to_check`: the gravest
-    first. `quality`: what is wrong with the photo. `lesion_area`: share of the square.
-    `heat_on_lesion`: share of each map's heat that lies on the lesion, by code; null where no lesion
-    stands out, or there are no maps. `heat_is_outside`: the first diagnosis's share is too small.
+    `without_refusal`: the outcome if the photo were like the training images; else equal to `outcome`.
+    `agreement`: share of readings on the answer's side of "suspicious". `to_check`: the gravest first.
+    `quality`: what is wrong with the photo. `lesion_area`: share of the square. `heat_on_lesion`: share
+    of each map's heat that lies on the lesion, by code, null where there is no map; null where no
+    lesion stands out, or in an answer without maps. `heat_is_outside`: the first diagnosis's share is
+    too small.
     """
 
     outcome: Outcome | None
+    without_refusal: Outcome | None
     reason: str | None
     agreement: float | None
     to_check: list[CheckRecord] | None
@@ -150,9 +173,11 @@ class Record(JudgedRecord):
     `made_at`: ISO 8601 with time zone. `diagnoses`: seven, most probable first. `members`: each
     network's probabilities by code. `operating_points`: empty for a photo that is unlike those learnt
     from, and for weights without limits. `maps`: by code, rows of numbers in [0, 1] on one scale that
-    all seven share, over `square`; null in an answer without maps. `maps_are_weak`: they were not shown
-    to beat a spot in the middle; null where that was not measured. `notes`: what the clinician stated;
-    null when nothing.
+    all share, over `square`; null for a diagnosis too improbable for a map, and in an answer without
+    maps. `maps_are_weak`: they were not shown to beat a spot in the middle; null where that was not
+    measured. `notes`: what the clinician stated; null when nothing. `patient`: null when nothing was
+    stated. `in_context`: null without an age, and for weights without a model of age and sex; all other
+    probabilities are those of the photo alone.
     """
 
     format: int
@@ -165,10 +190,12 @@ class Record(JudgedRecord):
     malignant_probability: float
     operating_points: list[PointRecord]
     members: list[dict[str, float]]
-    maps: dict[str, list[list[float]]] | None
+    maps: dict[str, list[list[float]] | None] | None
     maps_are_weak: bool | None
     square: SquareRecord
     similar: list[SimilarRecord]
+    patient: PatientRecord | None
+    in_context: InContextRecord | None
     notes: NotesRecord | None
 
 
@@ -205,6 +232,8 @@ def record(analysis: Analysis, made_at: datetime | None = None, notes: Notes = N
         "maps": _maps(analysis.maps),
         "square": {"left": left, "top": top, "side": side},
         "similar": [_similar(lesion) for lesion in analysis.similar],
+        "patient": _patient(analysis.patient),
+        "in_context": _in_context(analysis.in_context),
         "notes": _notes(notes),
     }
 
@@ -226,18 +255,34 @@ def _diagnoses(analysis: Analysis) -> list[DiagnosisRecord]:
     ]
 
 
+def _patient(patient: Patient) -> PatientRecord | None:
+    return None if patient == NOT_STATED_PATIENT else {"age": patient.age, "sex": patient.sex}
+
+
+def _in_context(in_context: InContext | None) -> InContextRecord | None:
+    if in_context is None:
+        return None
+    return {
+        "probabilities": dict(zip(CODES, in_context.probabilities.tolist(), strict=True)),
+        "prior_adjusted": dict(zip(CODES, in_context.prior_adjusted.tolist(), strict=True)),
+        "malignant_probability": in_context.malignant_probability,
+        "photo_outcome": in_context.photo_outcome,
+    }
+
+
 def _by_code(members: np.ndarray | None) -> dict[str, bool]:
     return {} if members is None else dict(zip(CODES, map(bool, members), strict=True))
 
 
-def _maps(maps: np.ndarray | None) -> dict[str, list[list[float]]] | None:
+def _maps(maps: Mapping[str, np.ndarray] | None) -> dict[str, list[list[float]] | None] | None:
     if maps is None:
         return None
-    return dict(zip(CODES, maps.astype(np.float64).round(MAP_DIGITS).tolist(), strict=True))
+    rounded = {code: own.astype(np.float64).round(MAP_DIGITS).tolist() for code, own in maps.items()}
+    return {code: rounded.get(code) for code in CODES}
 
 
 def _points(analysis: Analysis) -> list[PointRecord]:
-    probability = analysis.malignant_probability
+    probability = analysis.highest_malignant_probability
     return [
         cast(PointRecord, point.model_dump(mode="json") | {"above": probability >= point.threshold})
         for point in analysis.operating_points
@@ -263,6 +308,7 @@ def _judged(analysis: Analysis) -> JudgedRecord:
     by_code = {} if shares is None else dict(zip(CODES, map(float, shares), strict=True))
     return {
         "outcome": decision.outcome,
+        "without_refusal": decision.without_refusal,
         "reason": REASONS[decision.reason],
         "agreement": decision.agreement,
         "to_check": checks,

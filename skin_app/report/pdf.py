@@ -7,11 +7,13 @@ import numpy as np
 
 from skin_app.analysis import Analysis, Notes
 from skin_app.diagnoses import DIAGNOSES
+from skin_app.outcome import shown_outcome
 from skin_app.overlay import for_display, overlay
 from skin_app.report import json_record
-from skin_app.report.json_record import NotesRecord, Record, SimilarRecord
+from skin_app.report.json_record import Record, SimilarRecord
 from skin_app.report.pdf_sheet import GREY, NO_GLYPH, WHITE, Box, Sheet
 from skin_app.words import page as shared
+from skin_app.words import patient as patient_words
 from skin_app.words import pdf as words
 from skin_app.words.language import Say
 from skin_app.words.outcome import OUTCOME_MEANING, OUTCOMES
@@ -39,7 +41,7 @@ def one_page(
     photo = for_display(analysis.photo)
     drawn = None
     if analysis.maps is not None:
-        drawn = overlay(photo, analysis.maps[int(analysis.probabilities.argmax())], opacity)
+        drawn = overlay(photo, analysis.maps[analysis.ranked[0].diagnosis.code], opacity)
     sheet = Sheet(say(words.TITLE), say.code, made_at)
     _head(say, sheet, record, made_at)
     _pictures(say, sheet, record, photo.pixels, drawn)
@@ -47,7 +49,7 @@ def one_page(
     _points(say, sheet, record)
     _checks(say, sheet, analysis)
     _similar(say, sheet, record, thumbnails)
-    _notes(say, sheet, record["notes"])
+    _notes(say, sheet, record)
     _foot(say, sheet, record)
     return sheet.to_bytes()
 
@@ -58,13 +60,30 @@ def _head(say: Say, sheet: Sheet, record: Record, made_at: datetime) -> None:
     sheet.text(Box(LEFT + 140, 11, WIDTH - 140, 5), date, 8, colour=GREY, right=True)
     sheet.fill(Box(LEFT, 17, WIDTH, 9), RED)
     sheet.text(Box(LEFT + 2, 18, WIDTH - 4, 7.4), say(words.DISCLAIMER), 8, bold=True, colour=WHITE)
-    outcome, reason = record["outcome"], record["reason"]
-    said = say(words.NO_OUTCOME) if outcome is None else say(OUTCOMES[outcome])
-    why = say(words.NO_LIMITS)
-    if outcome is not None and reason is not None:
-        why = f"{say(reason)} {say(OUTCOME_MEANING[outcome])}"
+    outcome, reason, other = record["outcome"], record["reason"], record["without_refusal"]
+    said, why = say(words.NO_OUTCOME), say(words.NO_LIMITS)
+    if outcome is not None and reason is not None and other is not None:
+        said = say(OUTCOMES[shown_outcome(outcome, other)])
+        why = f"{say(reason)} {say(OUTCOME_MEANING[outcome])}{_context(say, record)}"
     sheet.text(Box(LEFT, 28, WIDTH, 6), said, 12, bold=True)
     sheet.text(Box(LEFT, 33.8, WIDTH, 7.4), why, 8.5)
+
+
+def _context(say: Say, record: Record) -> str:
+    """Whether the patient's age and sex raised the outcome; empty without an age."""
+    in_context, outcome = record["in_context"], record["outcome"]
+    if in_context is None or outcome is None:
+        return ""
+    photo = in_context["photo_outcome"] or outcome
+    sentence = patient_words.OUTCOME_KEPT if photo == outcome else patient_words.OUTCOME_RAISED
+    values = {"photo": say(OUTCOMES[photo]), "raised": say(OUTCOMES[outcome])}
+    said = say(sentence, context=_context_name(say, record), **values)
+    return f" {said} {say(patient_words.ONLY_RAISES)}"
+
+
+def _context_name(say: Say, record: Record) -> str:
+    patient = record["patient"]
+    return say(patient_words.WITH_AGE_AND_SEX if patient and patient["sex"] else patient_words.WITH_AGE)
 
 
 def _pictures(
@@ -98,9 +117,13 @@ def _caption(say: Say, record: Record) -> list[str]:
 
 def _ranking(say: Say, sheet: Sheet, record: Record) -> None:
     left, top = RIGHT_HALF, 43.0
-    widths = (41.0, -19.0, -17.0, -14.0)
+    in_context = record["in_context"]
+    widths, beside = (41.0, -19.0, -17.0, -14.0), {}
     sheet.text(Box(left, top, HALF, 5), say(shared.RANKING), 9.5, bold=True)
     columns = [say(column) for column in words.RANKING_COLUMNS]
+    if in_context is not None:
+        widths, beside = (35.0, -13.0, -15.0, -16.0, -12.0), in_context["probabilities"]
+        columns[1:2] = [say(patient_words.PHOTO_ALONE), _context_name(say, record)]
     sheet.row(Box(left, top + 5.5, HALF, 6.6), columns, widths, 6)
     for place, entry in enumerate(record["diagnoses"]):
         line = top + 12.6 + place * 6
@@ -111,14 +134,20 @@ def _ranking(say: Say, sheet: Sheet, record: Record) -> None:
         cells = (
             name,
             say.percent(entry["probability"]),
+            *([say.percent(beside[entry["code"]])] if beside else []),
             say.percent(entry["prior_adjusted"]),
             say(words.NO_SET if inside is None else shared.YES if inside else shared.NO),
         )
         sheet.row(Box(left, line + 0.1, HALF, 5.5), cells, widths, 7.5, bold=place == 0)
     sheet.rule(left, top + 54.2, HALF)
     codes = ", ".join(diagnosis.code for diagnosis in DIAGNOSES if diagnosis.malignant)
-    share = say.percent(record["malignant_probability"])
-    sheet.text(Box(left, top + 55, HALF, 4), say(words.MASS, codes=codes, share=share), 8.5, bold=True)
+    total = {"codes": codes, "share": say.percent(record["malignant_probability"])}
+    mass = say(words.MASS, **total)
+    if in_context is not None:
+        raised = say.percent(in_context["malignant_probability"])
+        total |= {"raised": raised, "context": _context_name(say, record)}
+        mass = say(words.MASS_IN_CONTEXT, **total)
+    sheet.text(Box(left, top + 55, HALF, 4), mass, 8.5, bold=True)
     sheet.text(Box(left, top + 59.5, HALF, 5.5), say(words.RANKING_NOTE), 6.5, colour=GREY)
     sheet.text(Box(left, top + 65.5, HALF, 7), _agreement(say, record), 7.5)
 
@@ -202,10 +231,16 @@ def _card(
     sheet.text(Box(left, box.top + tall, width, 3), lesion["image_id"], 7, colour=GREY)
 
 
-def _notes(say: Say, sheet: Sheet, notes: NotesRecord | None) -> None:
+def _notes(say: Say, sheet: Sheet, record: Record) -> None:
+    patient, notes = record["patient"], record["notes"]
     top, column = 194.0, WIDTH / 4
     sheet.text(Box(LEFT, top, WIDTH, 5), say(words.READER), 9.5, bold=True)
-    stated = [notes[key] if notes else None for key in ("age", "sex", "site", "own_diagnosis")]
+    age, sex = (patient["age"], patient["sex"]) if patient else (None, None)
+    stated = [
+        None if age is None else say.number(age, "g"),
+        None if sex is None else say(sex),
+        *(notes[key] if notes else None for key in ("site", "own_diagnosis")),
+    ]
     for place, (label, value) in enumerate(zip(words.READER_FIELDS, stated, strict=True)):
         left = LEFT + place * column
         sheet.text(Box(left, top + 5.5, column - 4, 3), say(label), 6.5, colour=GREY)

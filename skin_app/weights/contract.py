@@ -12,7 +12,7 @@ from skin_app.trust import Trust
 from skin_app.weights.quantisation import Stored
 
 CONTRACT = "ensemble.json"
-FORMAT = 2  # 1 keyed `trust.measured` by English sentences
+FORMAT = 3  # 2 had operating points of 90 and 98 %, and a limit for agreeing readings
 
 
 class Stated(BaseModel):

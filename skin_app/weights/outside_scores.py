@@ -12,6 +12,7 @@ from typing import Any
 
 from skin_app.diagnoses import CODES
 from skin_app.weights.contract import Contract
+from skin_app.weights.published_scores import PUBLISHED, PublishedTest
 from skin_app.weights.verify import WeightsError
 from skin_app.words.evidence import RULES
 
@@ -46,6 +47,16 @@ class OutsideScores:
     def shows(self, score: str) -> bool:
         """False for a mean over diagnoses, unless all seven occur."""
         return score not in MACRO or len(self.codes) == len(CODES)
+
+    @property
+    def published(self) -> PublishedTest | None:
+        """What others report on these images; None where we know of nothing."""
+        return PUBLISHED.get(self.name)
+
+    def own_score_on(self, test: PublishedTest) -> dict[str, Any]:
+        """The scores among which `test.score` is the one to compare with those of other systems."""
+        scores = self.rules[test.rule]
+        return scores["per_class"][test.diagnosis] if test.diagnosis else scores
 
 
 def member_hashes(contract: Contract) -> dict[str, str]:

@@ -6,6 +6,7 @@ MEASURED: dict[str, str] = {
     "npv_of_not_suspicious": "Benign among those called not suspicious (NPV)",
     "melanomas_not_suspicious": "Melanomas called not suspicious",
     "malignant_suspicious": "Malignant images called suspicious",
+    "melanoma_sensitivity_under_40": "Melanomas of patients under 40 that reach the 95 % threshold",
     "uncertain": "Uncertain answers",
     "set_coverage": "Images whose 90 % prediction set holds their diagnosis",
     "set_size": "Diagnoses in a 90 % prediction set, on average",
@@ -79,6 +80,30 @@ OUTSIDE_PUBLISHED = (
     "Published systems lose {least} to {most} percentage points in other clinics, with other "
     "cameras and on other skin. Expect such a loss wherever these weights were not tested."
 )
+OUTSIDE_AGAIN = (
+    "Anyone with such images can measure again: "
+    "<code>python -m train evaluate --weights W --data D --name NAME --keep</code>"
+)
+PUBLISHED_CAPTION = "Other systems on the same images, as published by their authors; not run by us."
+PUBLISHED_COLUMNS = ("System", "Training images beside HAM10000", "Source")
+PUBLISHED_SCORES = {
+    "balanced_accuracy": "Balanced accuracy",
+    "auc": "Area under the ROC curve, melanoma",
+}
+THIS_PROGRAM = {
+    "calibrated": "This program, by probability",
+    "prior_adjusted": "This program, with equal class frequencies",
+}
+OWN_REPORT = "our own report"
+OTHER_IMAGES = {
+    "private": "private ones",
+    "public": "public ones",
+    "none": "none",
+    "not_stated": "not stated",
+}
+WITH_PATIENT = "{system}, with patient data"
+SECOND_HAND = "{source}, number second-hand"
+NO_SOURCE = "second-hand, source not found"
 BY_DIAGNOSIS = "By diagnosis"
 BY_DIAGNOSIS_COLUMNS = (
     "Diagnosis",
@@ -95,8 +120,7 @@ NOTHING_MEASURED = (
 )
 TRUST_CAPTION = (
     "Measured on HAM10000 by networks that were not trained on the image's lesion, with limits "
-    "fitted on other lesions. Outcomes are those before the check that networks and views "
-    "agree, which makes more answers uncertain. Details: docs/trust.md."
+    "fitted on other lesions. Details: docs/trust.md."
 )
 TRUST_COLUMNS = ("What", "Measured (95&nbsp;% interval)", "Images")
 
@@ -217,10 +241,14 @@ MELANOMA_FIRST = (
     "Melanoma comes first for {share} of the melanomas. Most often {other} comes first instead "
     "({images} images)."
 )
+UNDER_40 = (
+    "Of the {images} melanoma images of patients under 40, {share} reach the threshold that "
+    "95&nbsp;% of all malignant images reach."
+)
 UNCERTAIN = "{share} of the answers are “uncertain”. This is no all-clear."
 SUSPICIOUS = (
-    "Only {share} of the malignant images are called suspicious; the others end as uncertain or "
-    "not suspicious."
+    "{share} of the malignant images are called suspicious; the others end as uncertain or not "
+    "suspicious."
 )
 RARE = "Rare diagnoses have fewer than {limit} test images each, so their intervals are wide: {found}."
 RARE_ENTRY = "{name}, sensitivity {share} ({images} images)"

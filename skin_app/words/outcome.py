@@ -8,35 +8,45 @@ OUTCOMES: dict[str, str] = {
     "not suspicious": "Not suspicious to the networks",
     "uncertain": "Uncertain",
     "not dermatoscopic": "Unlike the training images",
+    "not dermatoscopic, suspicious": "Unlike the training images, but suspicious",
+    "not dermatoscopic, uncertain": "Unlike the training images; malignant not ruled out",
 }
 OUTCOME_MEANING: dict[str, str] = {
     "suspicious": "Benign lesions are called suspicious, too.",
     "not suspicious": "This does not rule out a malignant lesion: some are missed at every threshold.",
     "uncertain": "This is no all-clear: the networks cannot decide.",
-    "not dermatoscopic": "The ranking below names a diagnosis all the same: do not rely on it.",
+    "not dermatoscopic": (
+        "This is no all-clear. The ranking below names a diagnosis all the same: do not rely on it."
+    ),
 }
 REASONS: dict[str, str] = {
+    "malignant": "The malignant probability is above the threshold for “suspicious”.",
+    "between_points": (
+        "The malignant probability is too low for “suspicious” and too high for “not suspicious”."
+    ),
+    "malignant_in_set": (
+        "The malignant probability is low, but the 90 % prediction set holds a malignant diagnosis."
+    ),
+    "benign": (
+        "The malignant probability is low, and the 90 % prediction set holds no malignant diagnosis."
+    ),
+    "damaged_photo": "Part of the photo is damaged, so the result cannot be “not suspicious”.",
+    "one_photo_suspicious": (
+        "One of the photos points to a malignant lesion on its own, so the result cannot be “not "
+        "suspicious”."
+    ),
+    "one_photo_damaged": "One of the photos is damaged, so the result cannot be “not suspicious”.",
     "not_dermatoscopic": (
         "The photo is unlike the dermatoscopic images that the networks were trained on."
     ),
-    "disagreement": "The networks or the views of the photo disagree on malignant or benign.",
-    "mixed_set": "The prediction set holds malignant and benign diagnoses.",
-    "empty_set": (
-        "The prediction set is empty: no diagnosis is as probable as is usual for its images."
+    "not_dermatoscopic_uncertain": (
+        "The photo is unlike the training images, and a malignant lesion is not ruled out: otherwise "
+        "the outcome would be “uncertain”."
     ),
-    "malignant_set_low_probability": (
-        "The prediction set is malignant, but the malignant probability is low."
+    "not_dermatoscopic_suspicious": (
+        "The photo is unlike the training images, but it points to a malignant lesion: otherwise the "
+        "outcome would be “suspicious”."
     ),
-    "benign_set_high_probability": (
-        "The prediction set is benign, but the malignant probability is not low."
-    ),
-    "malignant": "The prediction set and the malignant probability both point to a malignant lesion.",
-    "benign": "The prediction set and the malignant probability both point to a benign lesion.",
-    "damaged_photo": "Part of the photo is damaged, so the result cannot be “not suspicious”.",
-    "one_photo_suspicious": (
-        "One of the photos is suspicious on its own, so the result cannot be “not suspicious”."
-    ),
-    "one_photo_damaged": "One of the photos is damaged, so the result cannot be “not suspicious”.",
 }
 
 # What to check first, in a few words and as a sentence; `Analysis.to_check` chooses.

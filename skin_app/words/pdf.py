@@ -15,7 +15,7 @@ CAPTION = "Right: heatmap for {name} ({code}), probability {share}."
 NO_MAP = "This is the quick answer, which has no heatmaps."
 COLOURS = (
     "Colours: from none (no effect on this diagnosis) over violet, blue and green to yellow "
-    "(the strongest of all seven maps). The networks did not see the darkened margin."
+    "(the strongest of all maps). The networks did not see the darkened margin."
 )
 MAP_MEANING = (
     "The heatmap estimates how much each place adds to the score of this diagnosis. It does not "
@@ -25,6 +25,7 @@ RANKING_COLUMNS = ("Diagnosis", "Probability", "With equal class frequencies", "
 RANKING_NOTE = "Calibrated probability with the class frequencies of HAM10000."
 NO_SET = "no set"
 MASS = "Malignant ({codes}): {share}"
+MASS_IN_CONTEXT = "Malignant ({codes}): {share}. {context}: {raised}"
 POINT_COLUMNS = ("Target sensitivity", "Sensitivity", "Specificity", "This photo")
 WITH_INTERVAL = "{share} ({low} to {high})"
 ABOVE, BELOW = "above {line}", "below {line}"
@@ -38,12 +39,12 @@ NOT_CHECKED = "These weights cannot check the photo."
 SIMILAR_FACTS = "{how}; similarity {similarity}"
 SIMILAR_NOTE = "Similarity is a cosine, 1 at most; it is not a probability."
 THUMBNAILS_FROM = "Pictures: HAM10000 (Tschandl et al. 2018), CC BY-NC 4.0."
-READER = "As stated by the clinician; not used by the networks"
+READER = "As stated by the clinician; the networks do not see it"
 READER_FIELDS = ("Age", "Sex", "Site", "Own diagnosis")
 NOTES_CUT = "The notes do not fit on this page: the whole text is in the JSON report."
 NO_GLYPHS = "Characters that this page's font lacks are printed as {square}; the JSON report has them."
 MADE_BY = "Weights: {weights}. SHA-256 of ensemble.json: {sha256}."
 COMPUTED = (
     "Computed on {device}; networks: {members}; views of the photo: {views}. The JSON report of the "
-    "same photo holds all numbers and all seven maps."
+    "same photo holds all numbers and all maps."
 )

@@ -56,6 +56,8 @@ OUTCOMES: dict[str, str] = {
     "not suspicious": "Not suspicious",
     "uncertain": "Uncertain",
     "not dermatoscopic": "Unlike the training images",
+    "not dermatoscopic, suspicious": "Unlike the training images, but suspicious",
+    "not dermatoscopic, uncertain": "Unlike the training images; malignant not ruled out",
 }
 NO_OUTCOME = "No outcome: these weights have no limits to judge by"
 UNREADABLE = "Could not be used"

@@ -3,18 +3,23 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.special import softmax
 from sklearn.metrics import roc_curve
 
 from skin_app.calibration import malignant_probability
+from skin_app.diagnoses import CODES
 from tests.predictions import crossfit_predictions, made
 from train.audit.fitted_operating_points import (
+    SENSITIVITIES,
+    calls_by_patient,
     crossfit_calls,
     empirical_threshold,
     fit_points,
     fit_threshold,
     is_malignant,
+    measure_by_patient,
 )
 from train.data.ham10000 import DataError
 from train.scores.metrics import weighted_specificity
@@ -27,11 +32,11 @@ def test_the_operating_point_is_the_one_of_the_roc_curve() -> None:
     malignant = is_malignant(labels)
     scores = malignant_probability(probabilities)
     _, sensitivities, thresholds = roc_curve(malignant, scores, drop_intermediate=False)
-    for target in (0.9, 0.95, 0.98):
+    for target in SENSITIVITIES:
         found = fit_threshold(probabilities, labels, target)
         share = target * (1 + 1 / malignant.sum())
         assert found == thresholds[sensitivities >= share - 1e-12].max()
-    rising = [fit_threshold(probabilities, labels, target) for target in (0.98, 0.95, 0.9)]
+    rising = [fit_threshold(probabilities, labels, target) for target in SENSITIVITIES[::-1]]
     assert rising == sorted(rising)
 
 
@@ -42,7 +47,7 @@ def test_points_reach_their_sensitivity_on_other_lesions() -> None:
         assert stored.sensitivity == pytest.approx(stored.target_sensitivity, abs=0.02)
         low, high = stored.specificity_interval
         assert low < stored.specificity < high
-    called = crossfit_calls(crossfits, 0.9)
+    called = crossfit_calls(crossfits, SENSITIVITIES[0])
     malignant = is_malignant(crossfits[0].labels)
     assert points[0].sensitivity == pytest.approx(called[:, malignant].mean())
     assert points[0].specificity == pytest.approx(1 - called[:, ~malignant].mean())
@@ -66,3 +71,27 @@ def test_the_empirical_threshold_is_the_highest_that_is_sensitive_enough(percent
     assert threshold == thresholds[sensitivity * 100 >= percent - 1e-9].max()
     expected = weighted_specificity(positive, score, np.ones((1, 300)), percent)
     assert (score[~positive] < threshold).mean() == pytest.approx(expected[0])
+
+
+def test_calls_are_counted_by_sex_and_age() -> None:
+    crossfits = crossfit_predictions()
+    first, random = crossfits[0], np.random.default_rng(0)
+    ages = random.choice([25.0, 39.0, 40.0, 80.0, np.nan], 1000)
+    images = pd.DataFrame({"sex": random.choice(["female", "male"], 1000), "age": ages})
+    found = measure_by_patient(crossfits, images)["0.95"]
+    called = crossfit_calls(crossfits, 0.95)
+    assert found == calls_by_patient(called, first.labels, first.lesions, images)
+    assert {axis: list(groups) for axis, groups in found.items()} == {
+        "sex": ["female", "male"],
+        "age band": ["0-29", "30-44", "75+", "unknown"],
+        "age": ["under 40"],
+    }
+    melanoma, young = first.labels == CODES.index("mel"), ages < 40
+    own = found["age"]["under 40"]
+    assert own.melanoma_sensitivity.images == (melanoma & young).sum()
+    assert own.melanoma_sensitivity.value == pytest.approx(called[:, melanoma & young].mean())
+    benign = ~is_malignant(first.labels) & (images["sex"] == "male").to_numpy()
+    assert found["sex"]["male"].specificity.value == pytest.approx(1 - called[:, benign].mean())
+    others = calls_by_patient(np.ones_like(called), first.labels, first.lesions, images)
+    assert others["age"]["under 40"].melanoma_sensitivity.value == 1
+    assert others["sex"]["male"].specificity.value == 0

@@ -93,7 +93,6 @@ def test_the_sections_fit_all_limits_of_the_weights(
         "audit.lesion_heat.fit_heat_limit": trust.heat,
         "audit.skin_tone_bands.fit_tone": trust.tone,
         "release.audit_weights.fit_novelty": trust.novelty,
-        "release.audit_weights.view_readings": None,
         "audit.photo_quality.measured_images": None,
     }
     for name, limits in fits.items():

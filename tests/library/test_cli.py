@@ -42,8 +42,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def score(weights: str) -> Run:
     """Scores photos into a file, by default into r.csv and with the tiny weights; the exit status."""
 
-    def run(*photos: str, out: str = "r.csv", weights: str = weights) -> int:
-        return main(["score", *photos, "--out", out, "--weights", weights])
+    def run(*photos: str, out: str = "r.csv", weights: str = weights, patients: str = "") -> int:
+        table = ["--patients", patients] if patients else []
+        return main(["score", *photos, "--out", out, "--weights", weights, *table])
 
     return run
 
@@ -69,8 +70,10 @@ def test_good_and_broken_photos_each_get_their_row(score: Run) -> None:
     rows = rows_of()
     assert tuple(rows[0]) == (
         *("file", *(f"p_{code}" for code in CODES), "top1", "top1_probability"),
-        *("malignant_probability", "outcome", "prediction_set", "novelty", "quality", "to_check"),
-        *("agreement", "error"),
+        *("malignant_probability", "outcome", "without_refusal", "prediction_set", "novelty"),
+        *("quality", "to_check", "agreement", "age", "sex", "photo_outcome"),
+        *(*(f"p_{code}_in_context" for code in CODES), "top1_in_context"),
+        *("malignant_probability_in_context", "error"),
     )
     names = ["0", "1", "2", "2a", "2b", "3", "4", "5"]
     assert files_of() == [f"photos/{name}.jpg" for name in names]
@@ -101,6 +104,7 @@ def test_weights_with_trust_fill_its_columns(
     assert [row["quality"] for row in rows] == ["no finding", "size"]
     for row in rows:
         assert (row["outcome"] == "not dermatoscopic") == novel
+        assert row["without_refusal"] == "suspicious"  # a refusal does not hide it
         assert (float(row["novelty"]) > 0) == novel
         inside = {code for code in CODES if float(row[f"p_{code}"]) >= 0.14}
         assert set(row["prediction_set"].split("+")) == (inside if not novel else {""})
@@ -189,7 +193,8 @@ def test_a_photo_or_a_file_of_others_is_never_written_over(
     assert {path: path.read_bytes() for path in here.iterdir()} == before
 
 
-EARLIER = [column for column in CSV_COLUMNS if column not in ("outcome", "quality")]
+NEWER = {"outcome", "quality", "age", "sex", "photo_outcome"}
+EARLIER = [name for name in CSV_COLUMNS if name not in NEWER and "in_context" not in name]
 
 
 @pytest.mark.parametrize(
@@ -327,3 +332,67 @@ def test_a_folder_that_cannot_be_listed_is_told(
     monkeypatch.setattr(os, "scandir", refused)
     assert score(".") == 0
     assert "the folder locked (Permission denied) cannot be read" in capsys.readouterr().err
+
+
+def test_a_table_of_patients_adds_the_answer_with_age_and_sex(
+    score: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("more").mkdir()
+    Image.fromarray(picture(2)).save("more/c.png")
+    lines = ["Sex;site;AGE;file", "m;back;85+;a.png", ";;old;./more/c.png", "f;;50;gone.png", ";;;"]
+    Path("p.csv").write_text("\ufeff" + "\r\n".join(lines), encoding="utf-8")
+    weights = str(give_trust(write_weights(tmp_path / "weights")))
+    assert score(".", weights=weights, patients="p.csv") == 0
+    said = capsys.readouterr()
+    assert "warning: the age or sex of 1 photo cannot be read: to_check says which.\n" in said.err
+    counts = "; 1 photo without a row of --patients, 1 row without a photo; written to r.csv\n"
+    assert said.out.endswith(counts)
+    first, second, third = rows_of()
+    assert (first["age"], first["sex"], first["file"]) == ("85", "male", "a.png")
+    raised, alone = (float(first[f"malignant_probability{ending}"]) for ending in ("_in_context", ""))
+    assert raised > alone
+    assert first["photo_outcome"]
+    for row in (second, third):
+        assert (row["age"], row["sex"], row["p_mel_in_context"]) == ("", "", "")
+        assert row["photo_outcome"] == row["outcome"]
+    assert "unreadable age" in third["to_check"]
+    capsys.readouterr()
+    assert score("a.png", weights=weights) == 0
+    assert "--patients" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("table", "sentence"),
+    [
+        ("", "p.csv lacks the column file: it takes the columns file, age, sex."),
+        ("file,age\na.png,50\n", "p.csv lacks the column sex"),
+        ("file,age,sex,Age\na.png,50,f,60\n", "p.csv has twice the column age"),
+        ("file,age,sex\na.png,50,f\n./a.png,60,f\n", "p.csv, line 3: a.png has a row already"),
+        ("file,age,sex\nb.png,50,f\n", "line 2: less/b.png and more/b.png have the name b.png"),
+        ("file,age,sex\n\u00fc.png,50,f\n", "p.csv is not a CSV table in UTF-8"),
+        ('file,age,sex\n"a.png,50,f\n', "p.csv is not a CSV table in UTF-8"),
+        (None, "p.csv cannot be used (No such file or directory)"),
+    ],
+)
+def test_a_table_of_patients_that_cannot_be_used_is_one_sentence(
+    score: Run, capsys: pytest.CaptureFixture[str], table: str | None, sentence: str
+) -> None:
+    Path("less").mkdir()
+    Path("b.png").rename("less/b.png")
+    Path("more").mkdir()
+    Image.fromarray(picture(3)).save("more/b.png")
+    if table is not None:
+        Path("p.csv").write_text(table, encoding="latin-1")
+    assert score(".", patients="p.csv") == 2
+    said = capsys.readouterr().err
+    assert sentence in said
+    assert said.count("\n") == 1
+    assert not Path("r.csv").exists()
+
+
+def test_results_never_replace_the_table_of_patients(
+    score: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert score(".") == 0
+    assert score(".", patients="r.csv") == 2
+    assert "r.csv is among the files to read" in capsys.readouterr().err

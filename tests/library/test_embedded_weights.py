@@ -16,6 +16,7 @@ from skin_app.page.one_photo_handlers import EXAMPLES_FOLDER
 from skin_app.photo.read import read_photo
 from skin_app.weights.folder import EMBEDDED, open_weights
 from skin_app.weights.outside_scores import read_outside_scores
+from tests.library.test_ensemble import all_seven_maps
 from train.documents.card_and_readme import model_card, with_scores
 from train.scores.evidence import logit_columns, weights_evidence
 from train.scores.fitted_calibration import cross_fitted
@@ -133,6 +134,21 @@ def test_the_members_share_their_frozen_stages(ensemble: Ensemble) -> None:
     assert frozen == ["patch_embed", "layers.0", "layers.1"]
     assert ensemble.groups[0].stages == 2
     assert len(ensemble.groups[0].members) == len(ensemble.weights.contract.training.shipped)
+
+
+@pytest.mark.parametrize("bfloat16", [False, True])
+def test_shown_maps_are_those_of_all_seven_diagnoses_at_once(
+    ensemble: Ensemble, bfloat16: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("globules", "irregular-patchy"):
+        photo = read_photo(EXAMPLES_FOLDER / f"{name}.jpg")
+        with monkeypatch.context() as change:
+            change.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: bfloat16)
+            analysis = ensemble(photo)
+        assert analysis.maps is not None
+        expected = all_seven_maps(ensemble, photo, analysis.probabilities)
+        for code, class_map in analysis.maps.items():
+            assert np.allclose(class_map, expected[code], atol=0.01)
 
 
 def test_two_of_the_four_drawings_are_refused_as_the_readme_says(ensemble: Ensemble) -> None:

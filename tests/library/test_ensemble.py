@@ -4,6 +4,7 @@ import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,12 @@ import torch
 from skin_app import ensemble as ensemble_module
 from skin_app.analysis import Analysis
 from skin_app.calibration import calibrated
-from skin_app.ensemble import Ensemble, MemberGroup, groups_of
+from skin_app.diagnoses import CODES
+from skin_app.ensemble import Ensemble, MemberGroup, groups_of, input_square
+from skin_app.heatmap import attributions, averaged_over_members, on_shared_scale
 from skin_app.photo.read import Photo, PhotoError
 from skin_app.views import centre_square, turn
+from tests.library.test_heatmap import of_probabilities
 from tests.library.test_network import with_stages_in_common
 from tests.tiny import MOBILENET, SWIN, picture, write_weights
 
@@ -40,6 +44,34 @@ def by_hand(ensemble: Ensemble, photo: Photo, views: int) -> np.ndarray:
                 square = turn(centre_square(pixels, size), view)
                 logits.append(member.at(size)(square[None]).logits[0])
     return calibrated(torch.stack(logits).mean(0).numpy(), ensemble.calibration, views)
+
+
+def all_seven_maps(ensemble: Ensemble, photo: Photo, shares: np.ndarray) -> dict[str, np.ndarray]:
+    """Every diagnosis's map, by code; `shares`: (7,) the probabilities."""
+    signed = [attributions(m, input_square(photo, m.config)[None]) for m in ensemble.members]
+    maps = of_probabilities(averaged_over_members(signed), torch.from_numpy(shares)[None])
+    return dict(zip(CODES, on_shared_scale(maps[0]).numpy(), strict=True))
+
+
+@pytest.mark.parametrize("in_common", [False, True])
+def test_maps_of_probable_diagnoses_are_those_of_all_seven_at_once(
+    ensemble: Ensemble, in_common: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if in_common:  # all stages but the last
+        members = with_stages_in_common(SWIN.model_copy(update={"stages": 2}), 2)
+        monkeypatch.setattr(ensemble, "members", members)
+        monkeypatch.setattr(ensemble, "groups", groups_of(members))
+        assert ensemble.groups[0].stages == 1
+    probabilities = np.array(
+        [[0.4, 0.3, 0.2, 0.05, 0.042, 0.004, 0.004], [0.001, 0.002, 0.001, 0.99, 0.004, 0.001, 0.001]]
+    )
+    upright = [group.inputs(PHOTOS[:2], 1).upright for group in ensemble.groups]
+    found = ensemble._maps(upright, probabilities)
+    assert [list(own) for own in found] == [["akiec", "bcc", "bkl", "df", "mel"], ["df", "mel"]]
+    for photo, own, maps in zip(PHOTOS, probabilities, found, strict=False):
+        expected = all_seven_maps(ensemble, photo, own)
+        for code, class_map in maps.items():
+            assert np.allclose(class_map, expected[code], atol=0.01)
 
 
 @pytest.mark.parametrize("views", [1, 8])
@@ -78,7 +110,7 @@ def test_stages_in_common_are_run_once_at_each_size(ensemble: Ensemble) -> None:
 
 def maps_of(analysis: Analysis) -> np.ndarray:
     assert analysis.maps is not None
-    return analysis.maps
+    return np.stack(list(analysis.maps.values()))
 
 
 def same(one: Analysis, other: Analysis) -> bool:
@@ -207,5 +239,8 @@ def test_a_map_is_laid_over_the_photo(ensemble: Ensemble) -> None:
     assert analysis.overlay("mel").dtype == np.uint8
     with pytest.raises(ValueError, match="no diagnosis melanoma: use one of akiec, bcc"):
         analysis.overlay("melanoma")
+    few = replace(analysis, maps={"nv": maps_of(analysis)[0]})
+    with pytest.raises(ValueError, match="mel is too improbable for a map: use one of nv"):
+        few.overlay("mel")
     with pytest.raises(ValueError, match="no maps or no photo"):
         next(ensemble.refine(PHOTOS[0])).overlay()

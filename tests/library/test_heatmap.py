@@ -16,8 +16,8 @@ from skin_app.heatmap import (
     attributions,
     averaged_over_members,
     class_maps,
+    count_with_map,
     heat_on_lesion,
-    of_probabilities,
     on_shared_scale,
 )
 from skin_app.lesion import SIDE
@@ -38,6 +38,15 @@ class LogitsOnly(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         features = self.member.feature_map((images - self.member.mean) / self.member.std)
         return self.member.head(self.member.pooled(self.spatial(features)))
+
+
+def of_probabilities(maps: Tensor, probabilities: Tensor) -> Tensor:
+    """Maps of the probabilities from those of the logits: (batch, 7, rows, columns), and (batch, 7).
+
+    By the derivative of the softmax: p_k (map_k - sum_j p_j map_j).
+    """
+    shares = probabilities.to(maps)[:, :, None, None]
+    return shares * (maps - (shares * maps).sum(dim=1, keepdim=True))
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=name_of)
@@ -84,7 +93,7 @@ def test_maps_of_one_class_are_those_of_all_but_for_its_probability(config: Memb
     member, images = member_of(config), batch_of(config, 3)
     labels = torch.tensor([4, 0, 6])
     probabilities = torch.rand(3, 7, generator=torch.Generator().manual_seed(0)).softmax(dim=1)
-    one = attributions(member, images, against_the_others(labels, probabilities))[:, 0]
+    one = attributions(member, images, against_the_others(labels[:, None], probabilities))[:, 0]
     every = of_probabilities(attributions(member, images), probabilities)
     place = torch.arange(3)
     expected = every[place, labels] / probabilities[place, labels][:, None, None]
@@ -98,6 +107,19 @@ def test_maps_of_probabilities_follow_the_derivative_of_the_softmax() -> None:
     maps = torch.randn(1, 7, 4, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
     expected = torch.einsum("kj,bjyx->bkyx", slope[0, :, 0], maps)
     assert torch.allclose(of_probabilities(maps, logits.softmax(dim=1)), expected)
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "expected"),
+    [
+        ((0.01, 0.2, 0.009, 0.3, 0.002, 0.4, 0.079), 5),
+        ((0.001, 0.001, 0.003, 0.001, 0.991, 0.002, 0.001), 2),
+    ],
+)
+def test_diagnoses_of_one_percent_and_the_two_first_have_a_map(
+    probabilities: tuple[float, ...], expected: int
+) -> None:
+    assert count_with_map(np.array(probabilities)) == expected
 
 
 def test_attributions_without_stages_are_grad_cam_less_its_mean() -> None:

@@ -10,13 +10,15 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss, r
 
 from skin_app.analysis import Analysis
 from skin_app.calibration import Calibration, calibrated, malignant_probability
+from skin_app.context import Patient
 from skin_app.diagnoses import CODES, MALIGNANT
 from skin_app.joint_analysis import JointAnalysis, join, joint_probabilities
 from skin_app.novelty import Novelty
-from skin_app.outcome import Decision, agreement, decide
+from skin_app.outcome import SUSPICIOUS_FROM, Decision, agreement, decide
 from skin_app.trust import Assessment, Look
 from skin_app.weights.folder import WeightsFolder
 from tests.library.test_outcome import LIMITS
+from tests.tiny import AGED
 from train.audit.several_angles import gain_of_averaging, main
 
 FREQUENCIES = (0.03, 0.05, 0.11, 0.01, 0.11, 0.67, 0.02)
@@ -27,7 +29,7 @@ CALIBRATION = Calibration(
     biases={8: (0.2, -0.2, 0.0, 0.9, -0.5, -0.5, 0.1)},
     fitted_on="numbers of this test",
 )
-THRESHOLD = LIMITS.of(8).point_of(0.98).threshold
+THRESHOLD = LIMITS.of(8).point_of(SUSPICIOUS_FROM).threshold
 
 
 def answered(probabilities: np.ndarray, readings: np.ndarray, novel: bool = False) -> Analysis:
@@ -38,7 +40,7 @@ def answered(probabilities: np.ndarray, readings: np.ndarray, novel: bool = Fals
         prior_adjusted=probabilities,
         malignant_probability=float(malignant_probability(probabilities)),
         members=probabilities[None],
-        maps=np.zeros((7, 2, 2)),
+        maps={code: np.zeros((2, 2)) for code in CODES},
         square=(0, 0, 2),
         embedding=np.zeros(2),
         similar=(),
@@ -103,7 +105,7 @@ def test_photos_that_agree_are_said_to_and_range_over_little() -> None:
 
 
 def test_photos_that_disagree_are_uncertain_together() -> None:
-    joint, decision = joined(sure_of("nv"), sure_of("mel"))
+    joint, decision = joined(sure_of("nv"), sure_of("mel", 0.35))
     assert (joint.same_first, joint.same_outcome) == (False, False)
     assert decision.outcome == "uncertain"
 
@@ -115,16 +117,60 @@ def test_a_refused_photo_is_left_out_and_refused_photos_alone_stay_refused() -> 
     joint, decision = joined(sure_of("nv", novel=True), sure_of("mel", novel=True))
     assert joint.used == joint.refused == (0, 1)
     assert (decision.outcome, decision.set_90) == ("not dermatoscopic", None)
+    assert (decision.without_refusal, decision.reason) == ("suspicious", "not_dermatoscopic_suspicious")
+
+
+def test_a_refused_photo_that_points_to_a_malignant_lesion_is_never_averaged_away() -> None:
+    calm = [sure_of("nv")] * 3
+    _, decision = joined(*calm, sure_of("mel", novel=True))
+    assert (decision.outcome, decision.reason) == ("uncertain", "one_photo_suspicious")
+    assert joined(*calm, sure_of("nv", novel=True))[1].outcome == "not suspicious"
+    calm = [sure_of("nv", 0.99, novel=True)] * 7
+    _, decision = joined(*calm, sure_of("mel", 0.5, novel=True))
+    assert (decision.outcome, decision.without_refusal) == ("not dermatoscopic", "uncertain")
+
+
+class OfPatient:
+    """Stands for weights: their limits, and the made-up model of age and sex."""
+
+    class contract:  # noqa: N801  as `WeightsFolder.contract`
+        class trust:  # noqa: N801
+            decisions = LIMITS
+            context = AGED
+
+        calibration = CALIBRATION
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_age_and_sex_never_make_the_joint_answer_less_suspicious(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    readings = softmax(generator.normal(size=(3, 16, 7)) * generator.choice([0.5, 2]), axis=-1)
+    own = np.array([joint_probabilities(photo) for photo in readings])
+    photos = [
+        replace(answered(*pair), weights=cast(WeightsFolder, OfPatient))
+        for pair in zip(own, readings, strict=True)
+    ]
+    alone, decision = joined(*photos)
+    order = ("not suspicious", "uncertain", "suspicious")
+    for age in (0, 30, 85):
+        patient = Patient(age, "male")
+        joint = join([photo.with_patient(patient) for photo in photos], FREQUENCIES, LIMITS, AGED)
+        assert joint.in_context is not None
+        assert joint.decision is not None
+        np.testing.assert_array_equal(joint.probabilities, alone.probabilities)
+        shifted = AGED.of_patient(alone.probabilities, patient)
+        np.testing.assert_array_equal(joint.in_context.probabilities, shifted)
+        assert joint.in_context.photo_outcome == decision.outcome
+        assert order.index(joint.decision.outcome) >= order.index(decision.outcome)
+    with pytest.raises(ValueError, match="different patients"):
+        join([photos[0], photos[1].with_patient(Patient(5))], FREQUENCIES, LIMITS, AGED)
 
 
 def test_one_suspicious_photo_is_never_averaged_away() -> None:
-    """With limits that let readings disagree, the average of many calm photos would clear it."""
-    own = LIMITS.of(8).model_copy(update={"least_agreement": 0.0})
-    lenient = LIMITS.model_copy(update={"by_views": {8: own}})
+    """The average of many calm photos would clear it."""
     photos = [sure_of("mel"), *(sure_of("nv") for _ in range(5))]
     assert photos[0].outcome == "suspicious"
-    decision = join(photos, FREQUENCIES, lenient).decision
-    assert decision is not None
+    _, decision = joined(*photos)
     assert (decision.outcome, decision.reason) == ("uncertain", "one_photo_suspicious")
 
 

@@ -1,13 +1,17 @@
 """The rule of the outcome, by hand."""
 
+import itertools
+
 import numpy as np
 import pytest
 
-from skin_app.diagnoses import CODES
-from skin_app.outcome import GROUNDS, Decision, agreement, decide, grounds
+from skin_app.diagnoses import CODES, MALIGNANT
+from skin_app.outcome import GROUNDS, REFUSALS, Decision, agreement, decide, grounds
+from skin_app.words.outcome import OUTCOMES, REASONS
 from tests.tiny import decision_limits
 
-LIMITS = decision_limits((0.4, 0.3, 0.2), ((0.3,) * 7, (0.1,) * 7), least_agreement=0.75)
+LIMITS = decision_limits((0.4, 0.3, 0.2), ((0.15, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3), (0.1,) * 7))
+ORDER = ("not suspicious", "uncertain", "suspicious")
 
 
 def answer(**parts: float) -> np.ndarray:
@@ -17,18 +21,11 @@ def answer(**parts: float) -> np.ndarray:
     return probabilities
 
 
-def decided(
-    probabilities: np.ndarray,
-    readings: list[np.ndarray] | None = None,
-    novel: bool = False,
-    damaged: bool = False,
-) -> Decision:
-    point = LIMITS.of(8).point_of(0.98)
-    shared = agreement(probabilities, np.stack(readings or [probabilities]), point.threshold)
-    return decide(probabilities, float(shared), LIMITS, 8, novel, damaged)
+def decided(probabilities: np.ndarray, novel: bool = False, damaged: bool = False) -> Decision:
+    return decide(probabilities, 1.0, LIMITS, 8, novel, damaged)
 
 
-BENIGN, MALIGNANT = answer(nv=0.9, mel=0.1), answer(mel=0.5, bcc=0.4, nv=0.1)
+BENIGN, MIDDLE, MALIGNANT_ANSWER = answer(nv=0.9, mel=0.1), answer(mel=0.39), answer(mel=0.4)
 
 
 def codes(members: np.ndarray | None) -> list[str]:
@@ -38,8 +35,7 @@ def codes(members: np.ndarray | None) -> list[str]:
 
 def test_a_decision_states_what_it_is_based_on() -> None:
     benign = decided(BENIGN)
-    assert (benign.outcome, benign.agreement) == ("not suspicious", 1)
-    assert benign.operating_point.target_sensitivity == 0.98
+    assert (benign.outcome, benign.without_refusal, benign.agreement) == ("not suspicious",) * 2 + (1,)
     assert (codes(benign.set_90), codes(benign.set_95)) == (["nv"], ["mel", "nv"])
 
 
@@ -47,37 +43,50 @@ def test_a_decision_states_what_it_is_based_on() -> None:
     ("probabilities", "named", "outcome", "reason"),
     [
         (BENIGN, {}, "not suspicious", "benign"),
-        (MALIGNANT, {}, "suspicious", "malignant"),
-        (answer(mel=0.45, nv=0.45), {}, "uncertain", "mixed_set"),
-        (answer(nv=0.29, bkl=0.29, df=0.29), {}, "uncertain", "empty_set"),
-        (answer(nv=0.75, mel=0.25), {}, "uncertain", "benign_set_high_probability"),
-        (BENIGN, {"novel": True}, "not dermatoscopic", "not_dermatoscopic"),
+        (answer(nv=0.81, mel=0.19), {}, "not suspicious", "benign"),
+        (answer(nv=0.8, mel=0.2), {}, "uncertain", "between_points"),
+        (MIDDLE, {}, "uncertain", "between_points"),
+        (MALIGNANT_ANSWER, {}, "suspicious", "malignant"),
+        (answer(nv=0.85, akiec=0.15), {}, "uncertain", "malignant_in_set"),
         (BENIGN, {"damaged": True}, "uncertain", "damaged_photo"),
-        (MALIGNANT, {"damaged": True}, "suspicious", "malignant"),
-        (BENIGN, {"damaged": True, "novel": True}, "not dermatoscopic", "not_dermatoscopic"),
+        (MALIGNANT_ANSWER, {"damaged": True}, "suspicious", "malignant"),
+        (BENIGN, {"novel": True}, "not dermatoscopic", "not_dermatoscopic"),
     ],
 )
 def test_outcome_and_reason(
     probabilities: np.ndarray, named: dict[str, bool], outcome: str, reason: str
 ) -> None:
-    decision = decided(probabilities, None, **named)
+    decision = decided(probabilities, **named)
     assert (decision.outcome, decision.reason) == (outcome, reason)
     assert (decision.set_90 is None) == (decision.set_95 is None) == ("novel" in named)
 
 
-def test_a_malignant_set_below_the_point_is_a_contradiction() -> None:
-    """It takes a class without a threshold, which is always in its set."""
-    akiec, no = np.array([code == "akiec" for code in CODES]), np.array(False)
-    ground = grounds(np.array(0.1), akiec, 0.2, disagree=no, novel=no)
-    assert GROUNDS[int(ground)] == ("uncertain", "malignant_set_low_probability")
+@pytest.mark.parametrize("damaged", [False, True])
+@pytest.mark.parametrize("probabilities", [BENIGN, MIDDLE, MALIGNANT_ANSWER])
+def test_a_refusal_says_what_it_would_hide(probabilities: np.ndarray, damaged: bool) -> None:
+    whole, refused = (decided(probabilities, novel, damaged) for novel in (False, True))
+    assert (refused.outcome, refused.without_refusal) == ("not dermatoscopic", whole.outcome)
+    assert refused.reason == REFUSALS[whole.outcome]
+    hides = whole.outcome != "not suspicious"
+    assert (f"“{whole.outcome}”" in REASONS[refused.reason]) == hides
+    assert ("suspicious" in OUTCOMES[refused.shown] or "malignant" in OUTCOMES[refused.shown]) == hides
+    assert whole.shown == whole.outcome
 
 
-def test_readings_that_disagree_make_any_answer_uncertain() -> None:
-    one, other = BENIGN, answer(nv=0.7, mel=0.3)
-    at_the_limit = decided(one, [one] * 6 + [other] * 2)
-    assert (at_the_limit.agreement, at_the_limit.outcome) == (0.75, "not suspicious")
-    below = decided(one, [one] * 5 + [other] * 3)
-    assert (below.agreement, below.outcome, below.reason) == (0.625, "uncertain", "disagreement")
+def test_more_signs_of_a_malignant_lesion_never_lower_the_outcome() -> None:
+    """Every set, with probabilities on both sides of both points and on them."""
+    sets = np.array(list(itertools.product([False, True], repeat=7)))
+    rising = np.array([0.0, 0.19, 0.2, 0.21, 0.39, 0.4, 0.41, 1.0])
+    found = grounds(rising[:, None], sets[None], 0.4, 0.2)
+    rank = np.array([ORDER.index(outcome) for outcome, _ in GROUNDS])[found]
+    assert set(rank.ravel().tolist()) == {0, 1, 2}
+    assert (np.diff(rank, axis=0) >= 0).all()
+    place = {tuple(own): row for row, own in enumerate(sets.tolist())}
+    for row, own in enumerate(sets):
+        for code in np.flatnonzero(np.array(MALIGNANT) & ~own):
+            more = own.copy()
+            more[code] = True
+            assert (rank[:, place[tuple(more.tolist())]] >= rank[:, row]).all()
 
 
 def test_agreement_counts_readings_on_the_answers_side_of_the_point() -> None:

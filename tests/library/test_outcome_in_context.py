@@ -45,6 +45,7 @@ def with_every_set() -> Iterator[np.ndarray]:
 
 
 def check(alone: Decision, both: Decision) -> None:
+    assert SUSPICION[both.without_refusal] >= SUSPICION[alone.without_refusal]
     if alone.outcome == "not dermatoscopic":
         assert both.outcome == alone.outcome
         return
@@ -57,7 +58,7 @@ def check(alone: Decision, both: Decision) -> None:
 
 
 def test_no_pair_of_sets_and_no_side_of_a_point_lowers_suspicion(shipped: DecisionLimits) -> None:
-    """The rule asks only whether a set holds a malignant and a benign diagnosis, so four are enough."""
+    """The rule asks only whether a set holds a malignant diagnosis, so four diagnoses are enough."""
     raised = 0
     for photo, context in product(with_every_set(), repeat=2):
         between = float(malignant_probability(np.stack([photo, context])).mean())

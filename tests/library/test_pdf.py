@@ -11,6 +11,7 @@ import pytest
 from pypdf import PdfReader
 
 from skin_app.analysis import NO_NOTES, NOTHING, Analysis, Notes
+from skin_app.context import Patient
 from skin_app.diagnoses import DIAGNOSES
 from skin_app.ensemble import Ensemble
 from skin_app.gallery.similar_lesions import SimilarLesion
@@ -18,9 +19,10 @@ from skin_app.photo.read import Photo
 from skin_app.quality import CHECKS, Check, Finding
 from skin_app.report.json_record import record
 from skin_app.words import page as shared
+from skin_app.words import patient as patient_words
 from skin_app.words import pdf as words
-from skin_app.words.language import ENGLISH, Say
-from skin_app.words.outcome import OUTCOMES
+from skin_app.words.language import ENGLISH, NO_BREAK, Say
+from skin_app.words.outcome import OUTCOMES, REASONS
 from skin_app.words.photo import ADVICE
 from tests.tiny import give_trust, picture, write_weights
 
@@ -78,12 +80,25 @@ def test_the_page_has_the_numbers_of_the_record(trusted: Ensemble, analysis: Ana
 def test_malignant_diagnoses_are_called_so_and_what_the_clinician_states_is_printed(
     analysis: Analysis,
 ) -> None:
-    stated = ("54", "female", "left shoulder", "Dermatofibroma?", "Grew since June.")
-    text = text_of(printed(analysis, notes=Notes(*stated)))
+    stated = ("left shoulder", "Dermatofibroma?", "Grew since June.")
+    text = text_of(printed(analysis.with_patient(Patient(54, "female")), notes=Notes(*stated)))
     for diagnosis in DIAGNOSES:
         assert (f"({diagnosis.code}), malignant" in text) == diagnosis.malignant
     assert words.READER in text
-    assert all(part in text for part in stated)
+    assert all(part in text for part in ("54", "female", *stated))
+
+
+def test_the_answer_with_age_stands_beside_that_of_the_photo(analysis: Analysis) -> None:
+    old = analysis.with_patient(Patient(85))
+    assert old.in_context is not None
+    alone, text = text_of(printed(analysis)), text_of(printed(old))
+    assert patient_words.ONLY_RAISES not in alone
+    assert patient_words.WITH_AGE not in alone
+    assert patient_words.ONLY_RAISES in text
+    for share in (*old.in_context.probabilities, old.in_context.malignant_probability):
+        assert ENGLISH.percent(share).replace(NO_BREAK, " ") in text
+    total = ENGLISH.percent(old.in_context.malignant_probability).replace(NO_BREAK, " ")
+    assert f"With age: {total}" in text
 
 
 @pytest.mark.parametrize(
@@ -99,7 +114,7 @@ def test_malignant_diagnoses_are_called_so_and_what_the_clinician_states_is_prin
     ids=["words", "emoji and Chinese", "one word", "lines", "marks of no width", "no characters"],
 )
 def test_extreme_notes_are_one_page_and_say_when_they_are_cut(analysis: Analysis, notes: str) -> None:
-    text = text_of(printed(analysis, notes=Notes(notes, notes, notes, notes, notes)))
+    text = text_of(printed(analysis, notes=Notes(notes, notes, notes)))
     assert (words.NOTES_CUT in text) == (len(notes) > 1_000)
 
 
@@ -129,7 +144,8 @@ def test_without_trust_and_for_a_refused_photo_nothing_is_made_up(tmp_path: Path
     assert words.NOT_CHECKED in text
     strict = Ensemble.load(give_trust(write_weights(tmp_path / "strict"), novelty_limit=-1e9))
     text = text_of(printed(strict(Photo(PHOTO))))
-    assert OUTCOMES["not dermatoscopic"] in text
+    assert OUTCOMES["not dermatoscopic, suspicious"] in text  # the refusal does not hide it
+    assert REASONS["not_dermatoscopic_suspicious"] in text
     assert shared.POINTS_OFF in text
     assert "readings" not in text
 

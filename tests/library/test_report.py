@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 from skin_app.analysis import Analysis, Notes
+from skin_app.context import Patient
 from skin_app.diagnoses import CODES
 from skin_app.ensemble import Ensemble
+from skin_app.outcome import REFUSALS, Outcome, refused
 from skin_app.photo.read import Photo
 from skin_app.report.csv_rows import CSV_COLUMNS, csv_row, csv_text, error_row
 from skin_app.report.json_record import (
@@ -22,6 +24,8 @@ from skin_app.report.json_record import (
     SimilarRecord,
     record,
 )
+from skin_app.stated_patients import stated_patient
+from skin_app.words.outcome import REASONS
 from tests.tiny import give_trust, picture, write_weights
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=timezone(timedelta(hours=1)))
@@ -49,8 +53,11 @@ def test_record_says_what_the_analysis_says(trusted: Ensemble, analysis: Analysi
     assert [[member[code] for code in CODES] for member in made["members"]] == analysis.members.tolist()
     assert made["maps"] is not None
     assert analysis.maps is not None
-    maps = np.array([made["maps"][code] for code in CODES])
-    np.testing.assert_allclose(maps, analysis.maps, atol=5.1e-5)
+    for code, own in analysis.maps.items():
+        np.testing.assert_allclose(np.array(made["maps"][code]), own, atol=5.1e-5)
+    missing = record(replace(analysis, maps={"mel": analysis.maps["mel"]}))["maps"]
+    assert missing is not None
+    assert [code for code in CODES if missing[code] is not None] == ["mel"]
     assert made["square"] == {"left": 12, "top": 0, "side": 72}
     for lesion, similar in zip(made["similar"], analysis.similar, strict=True):
         assert set(lesion) == set(SimilarRecord.__annotations__)
@@ -111,10 +118,62 @@ def test_novel_photo_has_no_points_and_no_sets(tmp_path: Path) -> None:
     assert {entry["in_95_set"] for entry in made["diagnoses"]} == {None}
 
 
+@pytest.mark.parametrize("outcome", REFUSALS)
+def test_record_row_and_text_of_a_refused_photo_say_what_it_would_be(
+    analysis: Analysis, outcome: Outcome
+) -> None:
+    assert analysis.assessment is not None
+    decision = refused(replace(analysis.assessment.decision, without_refusal=outcome))
+    novel = replace(analysis, assessment=replace(analysis.assessment, decision=decision))
+    made, row = record(novel, NOON), csv_row(Path("a.jpg"), novel)
+    for found in (made, row):
+        assert (found["outcome"], found["without_refusal"]) == ("not dermatoscopic", outcome)
+    assert made["reason"] == REASONS[REFUSALS[outcome]]
+    shown = "not dermatoscopic" if outcome == "not suspicious" else f"not dermatoscopic, {outcome}"
+    assert str(novel).splitlines()[0] == shown
+
+
 def test_what_the_clinician_states_is_kept_and_blanks_are_nothing(analysis: Analysis) -> None:
-    stated = {"age": "54", "sex": None, "site": None, "own_diagnosis": None, "text": "grew in June"}
-    assert record(analysis, NOON, Notes(" 54 ", "", text="grew in June"))["notes"] == stated
+    stated = {"site": "back", "own_diagnosis": None, "text": "grew in June"}
+    assert record(analysis, NOON, Notes(" back ", "", text="grew in June"))["notes"] == stated
     assert record(analysis, NOON, Notes(text="  "))["notes"] is None
+
+
+def test_the_answer_with_age_and_sex_stands_beside_that_of_the_photo(analysis: Analysis) -> None:
+    alone = record(analysis, NOON)
+    assert (alone["patient"], alone["in_context"]) == (None, None)
+    assert (csv_row(Path("a.jpg"), analysis)["photo_outcome"]) == analysis.outcome
+    old = analysis.with_patient(Patient(85, "male"))
+    assert old.in_context is not None
+    made, row = record(old, NOON), csv_row(Path("a.jpg"), old)
+    assert made["patient"] == {"age": 85.0, "sex": "male"}
+    assert (row["age"], row["sex"]) == ("85", "male")
+    assert made["in_context"] is not None
+    assert made["in_context"]["photo_outcome"] == row["photo_outcome"] == analysis.outcome
+    assert list(made["in_context"]["probabilities"].values()) == old.in_context.probabilities.tolist()
+    cells = [float(row[f"p_{code}_in_context"]) for code in CODES]
+    assert cells == pytest.approx(old.in_context.probabilities, abs=1e-6)
+    assert row["top1_in_context"] == CODES[int(old.in_context.probabilities.argmax())]
+    total = old.in_context.malignant_probability
+    assert float(row["malignant_probability_in_context"]) == pytest.approx(total, abs=1e-6)
+    # all else but the outcome, the sets and the points is of the photo
+    same = ("malignant_probability", "members", "maps", "novelty", "similar", "agreement")
+    assert [name for name in same if made[name] != alone[name]] == []
+    points = zip(made["operating_points"], alone["operating_points"], strict=True)
+    assert all(one["above"] >= other["above"] for one, other in points)
+
+
+def test_what_is_not_used_of_a_patient_is_said_in_record_and_row(analysis: Analysis) -> None:
+    nobody = analysis.with_patient(stated_patient("about fifty", "x"))
+    made, row = record(nobody, NOON), csv_row(Path("a.jpg"), nobody)
+    assert made["patient"] == {"age": None, "sex": None}
+    assert made["in_context"] is None
+    assert (row["age"], row["p_mel_in_context"]) == ("", "")
+    assert row["to_check"].endswith("unreadable age; unreadable sex")
+    said = {check["name"]: check["sentence"] for check in made["to_check"] or ()}
+    assert said["unreadable age"].startswith("The age cannot be read")
+    ancient = record(analysis.with_patient(Patient(110)), NOON)
+    assert "it counts as 85 years" in (ancient["to_check"] or [])[-1]["sentence"]
 
 
 def test_a_time_without_zone_is_refused(analysis: Analysis) -> None:

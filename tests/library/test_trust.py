@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from skin_app.calibration import calibrated
+from skin_app.diagnoses import CODES
 from skin_app.ensemble import Ensemble, input_square
 from skin_app.heatmap import heat_on_lesion
 from skin_app.lesion import lesion_mask, standard_square
-from skin_app.outcome import agreement
+from skin_app.outcome import SUSPICIOUS_FROM, agreement
 from skin_app.photo.read import Photo
 from skin_app.quality import findings
 from skin_app.views import all_views
@@ -44,7 +45,7 @@ def test_every_part_is_that_of_its_module(ensemble: Ensemble, views: int) -> Non
             turned = all_views(input_square(LESION, member.config)[None], views)[0]
             readings += [member(view[None]).logits[0].numpy() for view in turned]
     own = calibrated(np.stack(readings), ensemble.calibration, 1)
-    threshold = assessment.decision.operating_point.threshold
+    threshold = trust.decisions.of(views).point_of(SUSPICIOUS_FROM).threshold
     assert assessment.decision.agreement == pytest.approx(
         float(agreement(analysis.probabilities, own, threshold))
     )
@@ -53,7 +54,7 @@ def test_every_part_is_that_of_its_module(ensemble: Ensemble, views: int) -> Non
     assert mask.any()
     assert assessment.heat_on_lesion is not None
     assert analysis.maps is not None
-    expected = [heat_on_lesion(one, mask) for one in analysis.maps]
+    expected = [heat_on_lesion(analysis.maps[code], mask) for code in CODES]
     np.testing.assert_allclose(assessment.heat_on_lesion, expected)
 
 

@@ -62,10 +62,10 @@ def test_a_changed_a_cut_and_a_missing_file_are_refused(folder: Path, name: str)
         (lambda c: c["codes"].reverse(), "expects akiec, bcc, bkl"),
         (lambda c: c.update(surprise=1), "not a contract"),
         # the format is asked before anything else
-        (lambda c: c.update(format=3, codes={}), "format 3, this program reads 2: update the program"),
-        (lambda c: c.update(format=1, codes={}), "format 1, this .* get weights made for this version"),
+        (lambda c: c.update(format=4, codes={}), "format 4, this program reads 3: update the program"),
+        (lambda c: c.update(format=2, codes={}), "format 2, this .* get weights made for this version"),
         (lambda c: c.update(format=None, codes={}), "no whole number as its format"),
-        (lambda c: c.update(format="2", codes={}), "no whole number as its format"),
+        (lambda c: c.update(format="3", codes={}), "no whole number as its format"),
         (lambda c: c.update(format=True, codes={}), "no whole number as its format"),
     ],
 )

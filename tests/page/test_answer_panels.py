@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from skin_app.analysis import Analysis
+from skin_app.context import Patient
 from skin_app.ensemble import Ensemble
 from skin_app.gallery.similar_lesions import LesionPictures, SimilarLesion
 from skin_app.novelty import Novelty
-from skin_app.outcome import GROUNDS, Outcome, Reason
+from skin_app.outcome import GROUNDS, REFUSALS, Outcome, Reason, refused
 from skin_app.page.answer_panels import (
     diagnoses_in_set,
     outcome_panel,
@@ -23,6 +24,7 @@ from skin_app.photo.read import Photo
 from skin_app.quality import Finding
 from skin_app.trust import StoredEstimate
 from skin_app.words import page as words
+from skin_app.words import patient as patient_words
 from skin_app.words.language import ENGLISH
 from skin_app.words.outcome import OUTCOMES, REASONS, TO_CHECK
 from skin_app.words.photo import ADVICE
@@ -65,6 +67,17 @@ def test_each_outcome_has_its_headline_and_reason(
     html = outcome_panel(ENGLISH, decided(analysis, outcome=outcome, reason=reason))
     assert OUTCOMES[outcome] in html
     assert REASONS[reason] in html
+
+
+@pytest.mark.parametrize(("outcome", "reason"), REFUSALS.items())
+def test_a_refusal_hides_no_malignant_answer(
+    analysis: Analysis, outcome: Outcome, reason: Reason
+) -> None:
+    assert analysis.assessment is not None
+    decision = refused(replace(analysis.assessment.decision, without_refusal=outcome))
+    html = outcome_panel(ENGLISH, changed(analysis, decision=decision))
+    assert REASONS[reason] in html
+    assert f"{OUTCOMES[decision.shown]}</h2>" in html
 
 
 def test_the_measured_share_stands_beside_its_outcome(analysis: Analysis) -> None:
@@ -126,9 +139,9 @@ def test_weights_without_trust_say_what_is_missing(analysis: Analysis) -> None:
 
 
 def test_predictive_values_follow_the_readers_prevalence(analysis: Analysis) -> None:
-    # sensitivity 0.9, specificity 0.7: 0.9 * 0.1 / (0.9 * 0.1 + 0.3 * 0.9) = 0.25
-    assert "25.0\u00a0%" in thresholds_panel(ENGLISH, analysis, 0.1)
-    assert "25.0\u00a0%" not in thresholds_panel(ENGLISH, analysis, 0.3)
+    # sensitivity 0.85, specificity 0.7: 0.85 * 0.1 / (0.85 * 0.1 + 0.3 * 0.9) = 0.239
+    assert "23.9\u00a0%" in thresholds_panel(ENGLISH, analysis, 0.1)
+    assert "23.9\u00a0%" not in thresholds_panel(ENGLISH, analysis, 0.3)
 
 
 def test_a_novel_photo_has_neither_thresholds_nor_agreement(analysis: Analysis) -> None:
@@ -147,6 +160,46 @@ def test_ranking_names_both_probabilities_of_all_seven(analysis: Analysis) -> No
     shares = [share for own in analysis.ranked for share in (own.probability, own.prior_adjusted)]
     for share in (*shares, analysis.malignant_probability):
         assert ENGLISH.percent(share) in html
+
+
+def test_the_answer_with_age_stands_beside_that_of_the_photo(analysis: Analysis) -> None:
+    old = analysis.with_patient(Patient(85, "male"))
+    assert old.in_context is not None
+    html = ranking_panel(ENGLISH, old, "t").replace("&lt;", "<").replace("&gt;", ">")
+    assert patient_words.PHOTO_ALONE in html
+    assert patient_words.WITH_AGE_AND_SEX in html
+    for share in (*old.in_context.probabilities, old.in_context.malignant_probability):
+        assert ENGLISH.percent(share) in html
+    for own, now in zip(analysis.ranked, old.ranked, strict=True):
+        assert own.diagnosis == now.diagnosis  # nothing jumps
+    assert patient_words.WITH_AGE_AND_SEX not in ranking_panel(ENGLISH, analysis, "t")
+    assert patient_words.POINTS_OF_PHOTO in thresholds_panel(ENGLISH, old, 0.2)
+
+
+@pytest.mark.parametrize(
+    ("photo", "now", "said"),
+    [
+        (
+            "not suspicious",
+            "uncertain",
+            "Photo alone: Not suspicious to the networks. With age: Uncertain.",
+        ),
+        ("uncertain", "uncertain", "With age: the same outcome."),
+    ],
+)
+def test_an_outcome_that_age_raised_is_said_to_be(
+    analysis: Analysis, photo: Outcome, now: Outcome, said: str
+) -> None:
+    old = decided(analysis.with_patient(Patient(85)), outcome=now)
+    assert old.in_context is not None
+    measured = with_measured(
+        replace(old, in_context=replace(old.in_context, photo_outcome=photo), views=8),
+        uncertain=StoredEstimate(value=0.4, interval_95=(0.3, 0.5), images=444),
+    )
+    html = " ".join(re.sub("<[^>]+>", "", outcome_panel(ENGLISH, measured)).split())
+    assert said in html
+    assert patient_words.ONLY_RAISES in html
+    assert ("In testing" in html) == (photo == now)  # measured for photos alone
 
 
 @pytest.fixture

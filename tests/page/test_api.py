@@ -17,6 +17,7 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 from skin_app.cli import main
+from skin_app.context import Patient
 from skin_app.diagnoses import CODES
 from skin_app.ensemble import Ensemble
 from skin_app.page import api as machine
@@ -56,7 +57,8 @@ class Machine:
     def called(self, name: str, *data: object) -> tuple[str, Any]:
         """Call an endpoint by plain HTTP: its last event and that event's data."""
         url = f"{self.url}gradio_api/call/{name}"
-        event = httpx.post(url, json={"data": data}).raise_for_status().json()["event_id"]
+        nothing = (None,) * ({"analyse": 4, "score": 3}[name] - len(data))
+        event = httpx.post(url, json={"data": [*data, *nothing]}).raise_for_status().json()["event_id"]
         text = httpx.get(f"{url}/{event}", timeout=120).raise_for_status().text
         kind, said = re.findall(r"event: (\w+)\ndata: (.*)\n", text)[-1]
         return kind, json.loads(said)
@@ -100,6 +102,24 @@ def test_analyse_gives_the_record_of_the_photo(
     assert machine_api.files() == []
 
 
+def test_age_and_sex_add_their_answer(machine_api: Machine, ensemble: Ensemble, photo: Path) -> None:
+    answer = machine_api.client.predict(handle_file(photo), age="85+", sex="M", api_name="/analyse")
+    expected = ensemble(read_photo(photo)).with_patient(Patient(85, "male"))
+    assert expected.in_context is not None
+    assert answer["patient"] == {"age": 85, "sex": "male"}
+    assert answer["outcome"] == expected.outcome
+    given = [answer["in_context"]["probabilities"][code] for code in CODES]
+    assert given == pytest.approx(expected.in_context.probabilities.tolist())
+    photos = [handle_file(photo)] * 3
+    old, nobody, unread = machine_api.client.predict(
+        photos, ages=[85, None, "old"], sexes=["male", None, [1]], api_name="/score"
+    )
+    assert (old["age"], old["sex"]) == (85, "male")
+    assert old["p_mel_in_context"] == pytest.approx(given[CODES.index("mel")], abs=1e-6)
+    assert (nobody["age"], nobody["p_mel_in_context"], nobody["top1_in_context"]) == (None, None, "")
+    assert unread["to_check"].endswith("unreadable age; unreadable sex")
+
+
 def test_score_gives_the_rows_of_the_command_line(
     machine_api: Machine, ensemble: Ensemble, photo: Path, tmp_path: Path
 ) -> None:
@@ -122,7 +142,7 @@ def test_score_gives_the_rows_of_the_command_line(
         elif isinstance(given, float):
             assert given == pytest.approx(float(cell), abs=2e-6)
         else:
-            assert given == cell
+            assert (given or "") == cell
     assert machine_api.files() == []
 
 
@@ -137,6 +157,8 @@ OUTSIDE = ("FOREIGN", "FOLDER/../x.png", "FOLDER", "a\0b", "", "x" * 5_000)
         *(("analyse", [nothing, 8], machine.NO_FILE) for nothing in (None, 3, "a.jpg", {}, [])),
         *(("score", [nothing], machine.NO_FILE) for nothing in (None, 3, "a.jpg", {}, {"path": 3})),
         ("score", [[]], machine.NO_PHOTOS),
+        *(("score", [["UPLOAD"], ages], machine.OTHER_LENGTH) for ages in ([], [1, 2], 50, "50")),
+        ("score", [["UPLOAD"], [50], ["f", "m"]], machine.OTHER_LENGTH),
         ("score", [["UPLOAD", "junk"]], machine.NO_FILE),
     ],
 )
@@ -201,9 +223,10 @@ def test_the_schema_names_every_field_and_the_page_is_private(machine_api: Machi
     info = httpx.get(f"{machine_api.url}gradio_api/info").raise_for_status().json()
     assert set(info["named_endpoints"]) == {"/analyse", "/score"}
     analyse, score = info["named_endpoints"]["/analyse"], info["named_endpoints"]["/score"]
-    photo, views = analyse["parameters"]
+    photo, views, age, sex = analyse["parameters"]
     assert (photo["parameter_name"], photo["python_type"]["type"]) == ("photo", "filepath")
     assert (views["type"], views["parameter_default"]) == ({"enum": [1, 8]}, 8)
+    assert [own["parameter_default"] for own in (age, sex, *score["parameters"][1:])] == [None] * 4
     schema = analyse["returns"][0]["type"]
     assert set(schema["required"]) == set(schema["properties"]) == set(get_type_hints(Record))
     entry = schema["properties"]["diagnoses"]["items"]["properties"]

@@ -125,6 +125,47 @@ def test_scores_outside_are_those_of_the_reports(embedded: WeightsFolder, say: S
     assert [text for text in untested if say(text).format(least=10, most=30) in html] == []
 
 
+@pytest.mark.parametrize("say", [ENGLISH, GERMAN])
+def test_other_systems_stand_beside_reports_of_their_test_alone(
+    embedded: WeightsFolder, say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reports = read_outside_scores(EMBEDDED, embedded.contract)
+    html = evidence_panel(say, embedded)
+    isic, ph2 = html.split("<h3>ISIC 2018 Task 3 test</h3>")[1].split("<h3>PH2</h3>")
+    ph2 = ph2.split("</section>")[0]
+    for shown, report in zip((isic, ph2), reports, strict=True):
+        assert report.published is not None
+        assert say(words.PUBLISHED_CAPTION) in shown
+        assert say(words.THIS_PROGRAM[report.published.rule]) in shown
+        assert say(words.OUTSIDE_AGAIN) in ph2
+        for own in report.published.systems:
+            assert own.system in shown
+            assert (own.source or say(words.NO_SOURCE)) in shown
+    assert say.percent(0.885) in isic
+    assert say.percent(0.885) not in ph2
+    assert say.number(0.933, ".3f") in ph2
+    elsewhere = tuple(replace(report, name="Clinic B") for report in reports)
+    monkeypatch.setattr("skin_app.page.evidence_tab.read_outside_scores", lambda *_: elsewhere)
+    html = evidence_panel(say, embedded)
+    assert "<h3>Clinic B</h3>" in html
+    assert say(words.PUBLISHED_CAPTION) not in html
+
+
+@pytest.mark.parametrize("say", [ENGLISH, GERMAN])
+def test_melanomas_of_the_young_stand_among_the_failures(embedded: WeightsFolder, say: Say) -> None:
+    trust = embedded.contract.trust
+    assert trust is not None
+    own = trust.measured["malignant_suspicious"].model_copy(update={"value": 0.7123, "images": 35})
+    measured = trust.measured | {"melanoma_sensitivity_under_40": own}
+    told = trust.model_copy(update={"measured": measured})
+    html = evidence_panel(say, changed(embedded, trust=told))
+    failures = html.split(f"<h2>{say(words.FAILURES)}</h2>")[1].split("</section>")[0]
+    before, after = say(words.UNDER_40).split("{images}")[0], say(words.UNDER_40).split("{share}")[1]
+    assert f"<li>{before}35 " in failures
+    assert after in failures
+    assert say.percent(0.7123) in failures
+
+
 def test_weights_without_reports_were_not_tested_outside(ensemble: Ensemble) -> None:
     html = evidence_panel(ENGLISH, ensemble.weights)
     assert words.OUTSIDE_NOTE.format(least=10, most=30) in html

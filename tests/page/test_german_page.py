@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from skin_app.analysis import Analysis
+from skin_app.context import Patient
 from skin_app.ensemble import Ensemble
 from skin_app.gallery.similar_lesions import LesionPictures
 from skin_app.overlay import for_display
@@ -27,11 +28,13 @@ from skin_app.page.several_panels import (
 from skin_app.photo.read import PhotoError, read_photo
 from skin_app.weights.folder import open_weights
 from skin_app.words import page as words
+from skin_app.words import patient as patient_words
 from skin_app.words.language import ENGLISH, GERMAN, Say
 from tests.page.conftest import PHOTO, Served, opened, upload
 from tests.page.test_batch import jpeg
 from tests.sentences import sentences, without_places
 
+OLD = Patient(110, "male")
 LEAST = 12  # letters: shorter pieces of English are in German words too
 WIDTH = "document.documentElement.scrollWidth"
 FULL = re.compile("Antwort aus 2 Mitgliedern × 8 Ansichten")
@@ -77,7 +80,7 @@ def analysis(ensemble: Ensemble) -> Analysis:
 @pytest.fixture(scope="module")
 def shown(analysis: Analysis) -> Shown:
     photo = read_photo(PHOTO)
-    return Shown(for_display(photo), analysis, held=photo, token="t")
+    return Shown(for_display(photo), analysis.with_patient(OLD), held=photo, token="t")
 
 
 def rows(shown: Shown) -> tuple[PhotoRow, ...]:
@@ -116,7 +119,7 @@ def test_no_english_is_left(ensemble: Ensemble, shown: Shown) -> None:
     assert {name: left for name, html in rendered.items() if (left := english_in(html))} == {}
     assert {asked for asked in catalogue.asked if any(map(str.isalpha, without_places(asked)))} == set()
     english = english_in(fragments(ENGLISH, ensemble, shown)["result"])  # it would be found
-    assert {words.MAP_MEANING, words.ON_LESION} <= set(english)
+    assert {words.MAP_MEANING, words.ON_LESION, patient_words.ONLY_RAISES} <= set(english)
 
 
 # The other tabs, and what is there once they are filled.
@@ -166,6 +169,10 @@ def test_german_fits_a_phone(browser: Browser, served: Served, screenshots: Path
     upload(page, EXAMPLES_FOLDER / "globules.jpg")
     expect(page.locator("#status")).to_have_text(FULL)
     page.screenshot(path=screenshots / "german-phone.png", full_page=True)
+    assert page.evaluate(WIDTH) <= 360
+    page.get_by_label(GERMAN(patient_words.AGE)).fill("110")
+    expect(page.locator("#ranking")).to_contain_text(GERMAN(patient_words.WITH_AGE))
+    page.screenshot(path=screenshots / "german-phone-age.png", full_page=True)
     assert page.evaluate(WIDTH) <= 360
     for name, (tab_name, place) in PLACES.items():
         tab(page, tab_name)

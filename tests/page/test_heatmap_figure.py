@@ -37,8 +37,8 @@ def layer(html: str, code: str) -> np.ndarray:
 
 
 def test_layers_are_opaque_where_their_map_is_strong(analysis: Analysis) -> None:
-    maps = np.zeros((7, 4, 4))
-    maps[CODES.index("mel"), 0, 3] = 1
+    maps = {code: np.zeros((4, 4)) for code in CODES}
+    maps["mel"][0, 3] = 1
     html = map_figure(ENGLISH, for_display(PHOTO), replace(analysis, maps=maps), "t")
     alpha = layer(html, "mel")[..., 3]
     assert alpha.shape == (LAYER, LAYER)
@@ -48,13 +48,16 @@ def test_layers_are_opaque_where_their_map_is_strong(analysis: Analysis) -> None
 
 
 def test_words_say_what_the_picture_shows(analysis: Analysis) -> None:
-    maps = np.zeros((7, 6, 6))
-    maps[CODES.index("mel"), 0, 5] = 0.5
+    maps = {code: np.zeros((6, 6)) for code in CODES if code != "vasc"}
+    maps["mel"][0, 5] = 0.5
     html = map_figure(ENGLISH, for_display(PHOTO), replace(analysis, maps=maps), "t")
     captions = dict(re.findall(r'<p data-code="(\w+)"[^>]*>(.*?)</p>', html, re.DOTALL))
     assert "at the upper right" in captions["mel"]
     assert "50\u00a0% of the strongest" in captions["mel"]
     assert words.MAP_EMPTY in captions["nv"]
+    assert "too improbable for a map (less than 1\u00a0%)" in captions["vasc"]
+    shown = set(re.findall(r'class="layer" data-code="(\w+)"', html))
+    assert shown == set(re.findall(r'<option value="(\w+)"', html)) == set(maps)
 
 
 def ninths(row: int, column: int) -> np.ndarray:

@@ -73,8 +73,8 @@ def test_upload_gives_the_whole_result_and_leaves_no_file(
     expect_no_files(answered, served)
 
 
-# sensitivity 0.9, specificity 0.7, half of the lesions malignant: 0.45 / (0.45 + 0.15)
-HALF = re.compile(r"75\.0\s%")
+# sensitivity 0.85, specificity 0.7, half of the lesions malignant: 0.425 / (0.425 + 0.15)
+HALF = re.compile(r"73\.9\s%")
 
 
 def half_are_malignant(page: Page) -> Locator:
@@ -92,9 +92,9 @@ def test_the_readers_own_share_of_malignant_lesions_changes_the_predictive_value
     answered: Page,
 ) -> None:
     first = half_are_malignant(answered)
-    expect(first).to_contain_text(re.compile(r"87\.5\s%"))  # 0.35 / (0.35 + 0.05)
+    expect(first).to_contain_text(re.compile(r"82\.4\s%"))  # 0.35 / (0.35 + 0.075)
     answered.locator("#prevalence input[type=range]").press("ArrowRight")
-    expect(first).to_contain_text(re.compile(r"75\.7\s%"))  # 0.459 / (0.459 + 0.147)
+    expect(first).to_contain_text(re.compile(r"74\.7\s%"))  # 0.4335 / (0.4335 + 0.147)
 
 
 def test_what_is_set_during_the_quick_answer_holds_for_the_full_one(

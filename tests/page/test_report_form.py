@@ -40,7 +40,7 @@ def files_in(html: str) -> dict[str, bytes]:
 
 
 def test_three_files_with_the_same_numbers(shown: Shown) -> None:
-    notes = Notes(age="54", text="<b>grew</b>")
+    notes = Notes(text="<b>grew</b>")
     html = downloads(ENGLISH, shown, notes, made_at=NOON)
     assert words.REPORT_NOT_STORED in html
     assert "<b>grew" not in html

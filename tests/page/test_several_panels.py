@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from skin_app.context import Patient
 from skin_app.diagnoses import CODES
 from skin_app.ensemble import Ensemble
 from skin_app.page import batch
@@ -25,8 +26,10 @@ from skin_app.page.several_panels import (
 )
 from skin_app.photo.read import PhotoError
 from skin_app.report.csv_rows import CSV_COLUMNS
+from skin_app.words import patient as patient_words
 from skin_app.words import several as words
 from skin_app.words.language import ENGLISH, Say
+from skin_app.words.outcome import REASONS
 from tests.page.test_batch import jpeg, uploaded
 
 
@@ -113,14 +116,20 @@ def test_two_hundred_rows_are_a_small_page(rows: tuple[PhotoRow, ...]) -> None:
 
 
 def answering(row: PhotoRow, code: str, outcome: str) -> PhotoRow:
-    """A row as if its networks were sure of one diagnosis, with an outcome."""
+    """A row as if its networks were sure of one diagnosis, with an outcome (as `Decision.shown`)."""
     analysis = row.analysis
     assert analysis is not None
     assert analysis.assessment is not None
     probabilities = np.full(7, 0.02)
     probabilities[CODES.index(code)] = 0.88
     malignant = float(probabilities[[0, 1, 4]].sum())
-    decision = replace(analysis.assessment.decision, outcome=outcome, agreement=1.0)
+    outcome, _, other = outcome.partition(", ")
+    decision = replace(
+        analysis.assessment.decision,
+        outcome=outcome,
+        agreement=1.0,
+        without_refusal=other or outcome.replace("not dermatoscopic", "not suspicious"),
+    )
     assessment = replace(analysis.assessment, decision=decision)
     changed = {"probabilities": probabilities, "malignant_probability": malignant}
     return replace(row, analysis=replace(analysis, assessment=assessment, **changed))
@@ -151,6 +160,16 @@ def answering(row: PhotoRow, code: str, outcome: str) -> PhotoRow:
             [words.LEFT_OUT.format(files="1.jpg"), "Average of 2 photos"],
             [],
         ),
+        (
+            ["nv not suspicious", "mel not dermatoscopic, suspicious"],
+            [words.OUTCOMES["not dermatoscopic, suspicious"], REASONS["one_photo_suspicious"]],
+            [],
+        ),
+        (
+            ["nv not dermatoscopic", "mel not dermatoscopic, suspicious"],
+            [REASONS["not_dermatoscopic_suspicious"], words.JOINT_OF_REFUSED],
+            [],
+        ),
         (["mel suspicious", "nv not dermatoscopic"], [words.JOINT_OF_ONE], [words.AGREEMENT]),
         (
             ["nv not dermatoscopic"] * 2,
@@ -175,6 +194,17 @@ def test_the_joint_answer_says_how_far_the_photos_agree(
     assert [sentence for sentence in unsaid if sentence in html] == []
     joint = html[html.index("<caption>") : html.index('class="total"')]
     assert joint.count("<tr>") == 1 + 7
+
+
+def test_the_joint_answer_with_age_stands_beside_that_of_the_photos(
+    ensemble: Ensemble, rows: tuple[PhotoRow, ...]
+) -> None:
+    photos = [answering(replace(rows[i], file=f"{i}.jpg"), "nv", "uncertain") for i in range(3)]
+    html = angles_result(ENGLISH, ensemble, batch.of_patient(photos, Patient(85)))
+    assert patient_words.WITH_AGE in html
+    assert patient_words.ONLY_RAISES in html
+    assert html[html.index("<caption>") : html.index("</thead>")].count("<th ") == 4
+    assert patient_words.ONLY_RAISES not in angles_result(ENGLISH, ensemble, photos)
 
 
 def test_broken_photos_and_a_picture_under_two_names_do_not_count(

@@ -77,6 +77,39 @@ def test_scores_outside_are_those_of_the_reports() -> None:
     assert "none from outside HAM10000" in model_card(CONTRACT)
 
 
+def test_other_systems_stand_beside_reports_of_their_test_alone() -> None:
+    outside = read_outside_scores(WEIGHTS.folder, CONTRACT)
+    for text in (
+        model_card(CONTRACT, outside),
+        with_scores(README_START + README_END, CONTRACT, outside),
+    ):
+        assert "as published by their authors" in text
+        assert re.search(r"MetaOptima 2018 \(#1\) (\| )?0\.885", text)
+        assert re.search(r"Xception (\| )?0\.933", text)
+        own = outside[0].rules["prior_adjusted"]["balanced_accuracy"]
+        assert re.search(rf"this program(, prior-adjusted \|)? {own:.3f}", text)
+    elsewhere = [replace(own, name="Clinic B") for own in outside]
+    for text in (
+        model_card(CONTRACT, elsewhere),
+        with_scores(README_START + README_END, CONTRACT, elsewhere),
+    ):
+        assert "published by their authors" not in text
+        assert "MetaOptima" not in text
+
+
+def test_the_card_tells_the_scores_of_patients() -> None:
+    estimate = {"value": 0.5, "interval_95": [0.25, 0.75], "images": 7}
+    scores = dict.fromkeys(("balanced_accuracy", "malignant_auc", "melanoma_recall"), estimate)
+    group = {"axis": "age", "name": "under 40", "images": 1234, "scores": scores}
+    small = {**group, "axis": "sex", "name": "unknown", "scores": {}}
+    text = card(scores=CONTRACT.scores | {"patients": [group, small]})
+    shown = " | 0.500 [0.250, 0.750]" * 3
+    assert f"| age under 40 | 1,234 | 7{shown} |" in text
+    assert "| unknown |" not in text
+    before = {key: own for key, own in CONTRACT.scores.items() if key != "patients"}
+    assert "By sex and age" not in card(scores=before)
+
+
 def test_scores_of_earlier_members_say_so() -> None:
     earlier = [
         replace(own, members_changed=True) for own in read_outside_scores(WEIGHTS.folder, CONTRACT)

@@ -9,8 +9,8 @@ from scipy.special import softmax
 from skin_app.calibration import calibrated
 from tests.predictions import BASE, crossfit_predictions, made
 from train.audit.conformal_sets import crossfit_sets
-from train.audit.decisions import crossfit_grounds
 from train.audit.fitted_operating_points import crossfit_calls
+from train.audit.outcome_rules import crossfit_grounds
 from train.audit.withheld_answers import crossfit_answers
 from train.scores.crossfit import Crossfit
 from train.scores.fitted_calibration import (
@@ -72,7 +72,7 @@ def test_what_lies_inside_a_part_does_not_move_its_own_thresholds(crossfit: Cros
     for measured in (
         lambda one: crossfit_sets([one], 0.9)[0],
         lambda one: crossfit_calls([one], 0.95)[0],
-        lambda one: crossfit_grounds([one], 0.9, 0.98)[0],
+        lambda one: crossfit_grounds([one])[0],
     ):
         before, after = measured(crossfit), measured(poisoned)
         assert np.array_equal(before[inside], after[inside])

@@ -34,7 +34,7 @@ from train.scores.metrics import (
     weighted_scores,
     weighted_specificity,
 )
-from train.scores.strata import AXES, FEWEST_LESIONS, strata
+from train.scores.strata import AXES, FEWEST_LESIONS, YOUNG, strata
 
 LABELS = np.random.default_rng(0).integers(0, 7, 300)
 PROBABILITIES = softmax(np.random.default_rng(1).normal(size=(300, 7)) + 2 * np.eye(7)[LABELS])
@@ -251,6 +251,12 @@ def test_strata_hold_every_image_once_and_small_ones_have_no_scores() -> None:
     for axis in AXES.values():
         assert sum(group.images for group in found.values() if group.axis == axis) == 300
     assert [name for axis, name in found if axis == "age band"] == ["0-29", "75+", "unknown"]
+    young = found["age", YOUNG]
+    assert young.images == 100
+    assert young.scores == found["age band", "0-29"].scores
+    mel = scores(PROBABILITIES[:100], LABELS[:100], LESIONS[:100].astype(str)).per_class["mel"]
+    assert young.scores["melanoma_recall"].value == mel.recall
+    assert young.scores["melanoma_recall"].images == mel.images
     men = found["sex", "male"]
     assert men.lesions == 10 < FEWEST_LESIONS
     assert not men.scores

@@ -79,7 +79,7 @@ def first_maps(
     """
     logits = unseen.read_logits(rows, photos)
     shares = torch.from_numpy(unseen.calibrated(logits, 1)).float()
-    scores = against_the_others(shares.argmax(dim=1), shares)
+    scores = against_the_others(shares.argmax(dim=1, keepdim=True), shares)
 
     def maps(index: int, places: np.ndarray) -> list[Tensor]:
         member, device = unseen.members[index], best_device()
@@ -192,7 +192,7 @@ def steadiness_of(unseen: OutOfFold, case: Case) -> dict[str, float]:
 def _signed(unseen: OutOfFold, member: Member, images: Tensor, label: int) -> Tensor:
     """Our signed maps of class `label` for each of `images`: (batch, rows, columns), on the CPU."""
     probabilities = torch.from_numpy(read_once(unseen, member, images)[1]).float()
-    scores = against_the_others(torch.full((len(images),), label), probabilities)
+    scores = against_the_others(torch.full((len(images), 1), label), probabilities)
     device = best_device()
     return attributions(member, images.to(device), scores.to(device))[:, 0].float().cpu()
 

@@ -1,19 +1,33 @@
-"""Operating points: the malignant probabilities from which a lesion is called suspicious."""
+"""Operating points: thresholds of the malignant probability, each for a target sensitivity."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from skin_app.calibration import malignant_probability
 from skin_app.diagnoses import CODES, MALIGNANT
 from skin_app.operating_points import OperatingPoint
+from skin_app.outcome import CLEARED_BELOW, SUSPICIOUS_FROM
 from train.audit.conformal_sets import kept_share_threshold
 from train.data.ham10000 import DataError
 from train.scores.crossfit import Crossfit
 from train.scores.intervals import Estimate, mean_estimates
+from train.scores.strata import PATIENT_AXES, patient_strata
 
-SENSITIVITIES = (0.9, 0.95, 0.98)
+SENSITIVITIES = (SUSPICIOUS_FROM, 0.95, CLEARED_BELOW)
+
+
+@dataclass(frozen=True)
+class PatientGroupCalls:
+    """Of one group of patients: share of the melanoma images called suspicious, of the benign ones not.
+
+    Both hold the number of these images.
+    """
+
+    melanoma_sensitivity: Estimate
+    specificity: Estimate
 
 
 @dataclass(frozen=True)
@@ -34,7 +48,7 @@ def is_malignant(labels: np.ndarray) -> np.ndarray:
 
 
 def fit_threshold(probabilities: np.ndarray, labels: np.ndarray, sensitivity: float) -> float:
-    """The lowest malignant probability that is called suspicious.
+    """The malignant probability of an operating point.
 
     A new malignant image reaches it with a probability of at least `sensitivity`. It is 0 if there are
     too few malignant images. `probabilities`: (images, 7) calibrated. Raises `DataError` when no image
@@ -70,7 +84,7 @@ def crossfit_thresholds(crossfits: Sequence[Crossfit], sensitivity: float) -> np
 
 
 def crossfit_calls(crossfits: Sequence[Crossfit], sensitivity: float) -> np.ndarray:
-    """(crossfits, images) bool: suspicious at the threshold fitted outside the image's part."""
+    """(crossfits, images) bool: at or above the threshold fitted outside the image's part."""
     malignant = malignant_probability(np.stack([crossfit.own for crossfit in crossfits]))
     return malignant >= crossfit_thresholds(crossfits, sensitivity)
 
@@ -105,6 +119,42 @@ def fit_points(crossfits: Sequence[Crossfit], probabilities: np.ndarray) -> tupl
 def measure(crossfits: Sequence[Crossfit]) -> dict[str, Point]:
     """Each of `SENSITIVITIES`, measured on other lesions than those its threshold was fitted on."""
     return {f"{target:g}": _measured(crossfits, target) for target in SENSITIVITIES}
+
+
+def measure_by_patient(
+    crossfits: Sequence[Crossfit], images: pd.DataFrame
+) -> dict[str, dict[str, dict[str, PatientGroupCalls]]]:
+    """Each of `SENSITIVITIES` -> axis -> group -> its calls: see `calls_by_patient`."""
+    first = crossfits[0]
+    return {
+        f"{target:g}": calls_by_patient(
+            crossfit_calls(crossfits, target), first.labels, first.lesions, images
+        )
+        for target in SENSITIVITIES
+    }
+
+
+def calls_by_patient(
+    called: np.ndarray, labels: np.ndarray, lesions: np.ndarray, images: pd.DataFrame
+) -> dict[str, dict[str, PatientGroupCalls]]:
+    """Axis -> group -> its calls.
+
+    `called`: (crossfits, images), which images were called suspicious, as `crossfit_calls` gives them;
+    any other probabilities or thresholds will do. `images`: one row per image with sex and age.
+    """
+    share = called.mean(axis=0)
+    melanoma, benign = labels == CODES.index("mel"), ~is_malignant(labels)
+    named = list(patient_strata(images, PATIENT_AXES))
+    columns = [
+        np.where(rows & own, values, np.nan)
+        for *_, rows in named
+        for own, values in ((melanoma, share), (benign, 1 - share))
+    ]
+    found = iter(mean_estimates(np.column_stack(columns), lesions))
+    by_axis: dict[str, dict[str, PatientGroupCalls]] = {}
+    for axis, name, _ in named:
+        by_axis.setdefault(axis, {})[name] = PatientGroupCalls(next(found), next(found))
+    return by_axis
 
 
 def _measured(crossfits: Sequence[Crossfit], target: float) -> Point:

@@ -13,22 +13,22 @@ import numpy as np
 from skin_app.calibration import malignant_probability, prior_adjusted
 from skin_app.context import ContextModel
 from skin_app.diagnoses import CODES
-from skin_app.gallery.patient_table import UNKNOWN, patient_groups
-from skin_app.outcome import COVERAGE, GROUNDS, SENSITIVITY, grounds, raised
+from skin_app.gallery.patient_table import UNKNOWN
+from skin_app.outcome import CLEARED_BELOW, COVERAGE, GROUNDS, SUSPICIOUS_FROM, grounds, raised
 from train.audit.conformal_sets import crossfit_sets
-from train.audit.decisions import Outcomes, crossfit_grounds, outcome_scores
 from train.audit.fitted_context import Patients, fit_context
 from train.audit.fitted_operating_points import crossfit_calls, crossfit_thresholds, is_malignant
 from train.audit.out_of_fold import OutOfFold, known_mean
+from train.audit.outcome_rules import Outcomes, crossfit_grounds, outcome_scores
 from train.scores.crossfit import Crossfit
 from train.scores.intervals import Estimate, lesion_draws, mean_estimates, percentiles_95
 from train.scores.metrics import SHOWN, weighted_auc, weighted_scores
+from train.scores.strata import PATIENT_AXES, patient_strata
 
 VIEWS = 8
 LEAST_LESIONS = 100  # with a known age
 LEAST_OF_AREA = 20  # malignant images, and benign ones
-YOUNG = 40
-POINTS = (0.95, SENSITIVITY)
+POINTS = (SUSPICIOUS_FROM, CLEARED_BELOW)
 SCORES = (
     "accuracy",
     "balanced_accuracy",
@@ -137,11 +137,8 @@ def measure(unseen: OutOfFold) -> PatientContext | None:
         name: mean_scores(crossfits, frequencies)
         for name, crossfits in ((PHOTO, photo), (AGE, by_age), (BOTH, both))
     }
-    named = patient_groups(unseen.table.assign(age=patients.ages), "age")
-    named = [(f"age {name}", rows) for name, rows in named if name != UNKNOWN]
-    named = [(f"age under {YOUNG}", patients.ages < YOUNG), *named]
-    named += [group for group in patient_groups(unseen.table, "sex") if group[0] != UNKNOWN]
-    before, after = crossfit_grounds(photo, COVERAGE, SENSITIVITY), grounds_in_context(photo, both)
+    groups = patient_strata(unseen.table.assign(age=patients.ages), PATIENT_AXES)
+    before, after = crossfit_grounds(photo), grounds_in_context(photo, both)
     labels, lesions = unseen.labels, unseen.lesions
     return PatientContext(
         model=model.model_dump(),
@@ -152,7 +149,11 @@ def measure(unseen: OutOfFold) -> PatientContext | None:
         scores={name: _estimates(own, len(labels)) for name, own in scores.items()},
         gain=_gain(scores[BOTH], scores[PHOTO], len(labels)),
         gain_of_sex=_gain(scores[BOTH], scores[AGE], len(labels)),
-        groups={name: _group(photo, both, rows) for name, rows in named},
+        groups={
+            f"{axis} {name}": _group(photo, both, rows)
+            for axis, name, rows in groups
+            if name != UNKNOWN
+        },
         outcomes={
             name: outcome_scores(found, labels, lesions)
             for name, found in ((PHOTO, before), (BOTH, after))
@@ -185,13 +186,11 @@ def crossfit_in_context(crossfit: Crossfit, patients: Patients) -> Crossfit:
 def grounds_in_context(photo: Sequence[Crossfit], in_context: Sequence[Crossfit]) -> np.ndarray:
     """(crossfits, images) index into `GROUNDS`, as `decide` finds it with both probabilities."""
     both = malignant_probability(np.stack([[each.own for each in own] for own in (photo, in_context)]))
-    no = np.array(False)
     return grounds(
         both.max(axis=0),
         raised(crossfit_sets(photo, COVERAGE), crossfit_sets(in_context, COVERAGE)),
-        crossfit_thresholds(photo, SENSITIVITY),
-        disagree=no,
-        novel=no,
+        crossfit_thresholds(photo, SUSPICIOUS_FROM),
+        crossfit_thresholds(photo, CLEARED_BELOW),
     )
 
 

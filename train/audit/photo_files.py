@@ -11,7 +11,7 @@ from PIL import Image, ImageCms
 from skin_app.calibration import malignant_probability
 from skin_app.diagnoses import MALIGNANT
 from skin_app.operating_points import prediction_set
-from skin_app.outcome import COVERAGE, GROUNDS, SENSITIVITY, grounds
+from skin_app.outcome import CLEARED_BELOW, COVERAGE, GROUNDS, SUSPICIOUS_FROM, grounds
 from skin_app.photo.colour_profile import ADOBE_RGB, CODED, made_profile
 from skin_app.photo.file_type import HEAD_BYTES, type_of
 from skin_app.photo.formats.jpeg_damage import is_damaged
@@ -45,12 +45,12 @@ class StoredOtherwise:
 
 @dataclass(frozen=True)
 class ProfileEffects:
-    """`ways`: effects by way of storing the same colours."""
+    """`ways`: effects by way of storing the same colours; `thresholds`: of the rule's two points."""
 
     images: int
     malignant: int
     suspicious_malignant: int
-    threshold: float
+    thresholds: tuple[float, float]
     quality: int
     ways: dict[str, StoredOtherwise]
 
@@ -83,25 +83,31 @@ def of_profiles(unseen: OutOfFold, rows: np.ndarray) -> ProfileEffects:
     """How answers change when the same colours are stored in another way.
 
     Members that had not seen an image answer from one view. Outcomes use limits fitted on all
-    out-of-fold images, and ignore novelty and disagreement.
+    out-of-fold images, and ignore novelty.
     """
     positive = np.array(MALIGNANT)[unseen.labels]
     every = unseen.calibrated(unseen.logits[1], 1)
-    threshold = empirical_threshold(positive, malignant_probability(every), round(100 * SENSITIVITY))
+    suspicious_from, cleared_below = (
+        empirical_threshold(positive, malignant_probability(every), round(100 * target))
+        for target in (SUSPICIOUS_FROM, CLEARED_BELOW)
+    )
+    thresholds = suspicious_from, cleared_below
     sets = fit_sets(every, unseen.labels, COVERAGE)
     changes: dict[str, Change] = {
         way: lambda photo, _row, store=store: read_photo(store(photo)) for way, store in ways().items()
     }
     answers = read_changed(unseen, "file-profiles", rows, changes)
     found = {way: unseen.calibrated(logits, 1) for way, logits in answers.logits.items()}
-    outcomes = {way: _outcomes(own, prediction_set(own, sets), threshold) for way, own in found.items()}
+    outcomes = {
+        way: _outcomes(own, prediction_set(own, sets), *thresholds) for way, own in found.items()
+    }
     before, plain = found.pop(UNCHANGED), outcomes.pop(UNCHANGED)
     caught = positive[rows] & (plain == "suspicious")
     return ProfileEffects(
         images=len(rows),
         malignant=int(positive[rows].sum()),
         suspicious_malignant=int(caught.sum()),
-        threshold=threshold,
+        thresholds=thresholds,
         quality=QUALITY,
         ways={
             way: StoredOtherwise(
@@ -115,9 +121,10 @@ def of_profiles(unseen: OutOfFold, rows: np.ndarray) -> ProfileEffects:
     )
 
 
-def _outcomes(probabilities: np.ndarray, sets: np.ndarray, threshold: float) -> np.ndarray:
-    no = np.zeros(len(probabilities), dtype=bool)
-    found = grounds(malignant_probability(probabilities), sets, threshold, disagree=no, novel=no)
+def _outcomes(
+    probabilities: np.ndarray, sets: np.ndarray, suspicious_from: float, cleared_below: float
+) -> np.ndarray:
+    found = grounds(malignant_probability(probabilities), sets, suspicious_from, cleared_below)
     return np.array([outcome for outcome, _ in GROUNDS])[found]
 
 

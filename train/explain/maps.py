@@ -62,7 +62,7 @@ def our_maps(
     """
     device = next(member.parameters()).device
     shares = torch.as_tensor(probabilities, dtype=torch.float32)
-    scores = against_the_others(torch.as_tensor(labels), shares).to(device)
+    scores = against_the_others(torch.as_tensor(labels)[:, None], shares).to(device)
     positive = attributions(member, images.to(device), scores)[:, 0].float().clamp(min=0)
     peak = positive.amax(dim=(1, 2), keepdim=True)
     return torch.where(peak > 0, positive / peak, 0).cpu().numpy()

@@ -31,9 +31,9 @@ from train.audit import (
     sanity_checks,
     skin_tone_bands,
 )
-from train.audit.agreement import view_readings
 from train.audit.fitted_novelty import FittedNovelty, fit_novelty
 from train.audit.out_of_fold import OutOfFold
+from train.audit.outcome_rules import IN_USE, rule_name
 from train.audit.refused_pictures import pictures_to_refuse
 from train.data.ham10000 import DataError, Dataset
 from train.documents.trust_document import read_document, write_document
@@ -41,18 +41,20 @@ from train.release.weights_folder import put_into
 from train.scores.evaluate import out_of_fold_scores
 from train.scores.evidence import weights_evidence
 from train.scores.intervals import plain
+from train.scores.strata import YOUNG
 
-# The main results -> where docs/trust.json has them; 8 views where there are several. Outcomes ignore
-# the agreement of readings, because only some lesions have readings.
-OUTCOMES = ("decisions", "outcomes", str(VIEWS), decisions.RULE_IN_USE)
+# The main results -> where docs/trust.json has them; 8 views where there are several.
+OUTCOMES = ("decisions", "outcomes", str(VIEWS), "rules", rule_name(IN_USE))
 SETS = ("decisions", "sets", str(VIEWS), f"{COVERAGE:g}")
 IN_CONTEXT = ("context", "outcomes", patient_context.BOTH)
+YOUNG_PATIENTS = ("decisions", "patients", "0.95", "age", YOUNG)
 CURVES = ("explanations", "curves", "ours_less", "centre Gaussian")
 SUMMARY: dict[Measured, tuple[str, ...]] = {
     "ppv_of_suspicious": (*OUTCOMES, "malignant_among_suspicious"),
     "npv_of_not_suspicious": (*OUTCOMES, "benign_among_not_suspicious"),
     "melanomas_not_suspicious": (*OUTCOMES, "melanomas_cleared"),
     "malignant_suspicious": (*OUTCOMES, "malignant_called_suspicious"),
+    "melanoma_sensitivity_under_40": (*YOUNG_PATIENTS, "melanoma_sensitivity"),
     "uncertain": (*OUTCOMES, "uncertain"),
     "set_coverage": (*SETS, "coverage"),
     "set_size": (*SETS, "mean_size"),
@@ -139,8 +141,8 @@ def sections(unseen: OutOfFold, data: Dataset, not_dermoscopy: Path | None) -> d
     """How each section of docs/trust.json is measured, and what is fitted with it."""
     return {
         "decisions": Section(
-            lambda: decisions.measure(unseen, view_readings(unseen)),
-            lambda: {"decisions": decisions.fit_decisions(unseen, view_readings(unseen))},
+            lambda: decisions.measure(unseen),
+            lambda: {"decisions": decisions.fit_decisions(unseen)},
         ),
         "context": Section(
             lambda: patient_context.measure(unseen),

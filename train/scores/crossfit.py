@@ -53,6 +53,15 @@ class Crossfit:
         for (fit, apply), probabilities in zip(held_out(self.parts), self.probabilities, strict=True):
             yield fit, apply, probabilities
 
+    def without(self, part: int) -> "Crossfit":
+        """The other parts alone, all under the calibration that was fitted on them together."""
+        fit = self.parts != part
+        _, parts = np.unique(self.parts[fit], return_inverse=True)
+        count = int(parts.max()) + 1
+        own = np.stack([self.probabilities[part, fit]] * count)
+        calibrations = (self.calibrations[part],) * count
+        return Crossfit(self.labels[fit], self.lesions[fit], parts, calibrations, own)
+
     def apply(self, rule: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:
         """Applies `rule` to each image, fitted outside the image's part: (images, ...).
 

@@ -28,7 +28,7 @@ from train.scores.evidence import Evidence
 from train.scores.intervals import Estimate, plain
 from train.scores.lesion_parts import CALIBRATED_ON
 from train.scores.metrics import RULES, Scores, scores_by_rule, shown_scores
-from train.scores.strata import Stratum, strata
+from train.scores.strata import PATIENT_AXES, Stratum, strata
 
 CHUNK = 4
 CONFUSED = 6
@@ -217,7 +217,8 @@ def measure_weights(folder: Path, evidence: Evidence) -> WeightsNumbers:
 def out_of_fold_scores(evidence: Evidence, runs: int = 1) -> dict[str, Any]:
     """The scores block of a weights folder: which members predicted the images, all scores as JSON.
 
-    `runs`: how many members, each of another run, answered an image on average.
+    Its "patients" are the calibrated scores by sex and age, from the largest number of views. `runs`:
+    how many members, each of another run, answered an image on average.
     """
     split = "lesion-grouped, stratified, out of fold"
     answered = "one member an image: the one that was not trained on its lesion"
@@ -235,4 +236,5 @@ def out_of_fold_scores(evidence: Evidence, runs: int = 1) -> dict[str, Any]:
         "calibration_of": CALIBRATED_ON,
     }
     by_views = {f"views_{views}": evidence.scores(views) for views in sorted(evidence.logits)}
-    return about | plain(by_views)
+    of_patients = strata(evidence.table, evidence.calibrated(), evidence.labels, PATIENT_AXES)
+    return about | plain(by_views) | {"patients": plain(of_patients)}

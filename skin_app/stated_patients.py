@@ -1,0 +1,114 @@
+"""Age and sex as people state them: in any spelling, and for many photos in a table."""
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import pandas as pd
+
+from skin_app.context import NOT_STATED_PATIENT, Patient, Sex
+from skin_app.gallery.patient_table import UNKNOWN, normalised
+
+PATIENT_COLUMNS = ("file", "age", "sex")
+
+
+class PatientsError(ValueError):
+    """The table cannot be used; the message is one sentence that says what to do."""
+
+
+def stated_patient(age: object, sex: object) -> Patient:
+    """The patient that was stated in any spelling; what cannot be read is left out and named.
+
+    `age`: a number, or text such as "54", "54 years" or "85+"; `sex`: text such as "f" or "Male".
+    Missing values, such as "", None and "unknown", are no fault.
+    """
+    table, unreadable = normalised(pd.DataFrame({"age": [age], "sex": [sex]}, dtype=object))
+    years, name = float(table["age"].iloc[0]), str(table["sex"].iloc[0])
+    return Patient(
+        None if np.isnan(years) else years,
+        None if name == UNKNOWN else cast(Sex, name),
+        tuple(part for part in ("age", "sex") if part in unreadable),
+    )
+
+
+@dataclass(frozen=True)
+class PatientsFile:
+    """The patients that a table states, by the path of their photo.
+
+    `strangers`: how many rows fit none of the photos; `unreadable`: how many photos have an age or a
+    sex that cannot be read.
+    """
+
+    of_photo: Mapping[Path, Patient] = field(default_factory=dict)
+    strangers: int = 0
+
+    def of(self, photo: Path) -> Patient:
+        """The patient of a photo; without age and sex where the table has no row for it."""
+        return self.of_photo.get(photo, NOT_STATED_PATIENT)
+
+    @property
+    def unreadable(self) -> int:
+        return sum(bool(patient.unreadable) for patient in self.of_photo.values())
+
+
+def read_patients(table: Path, photos: Sequence[Path]) -> PatientsFile:
+    """Read a CSV table in UTF-8, parted by commas, semicolons or tabs; other columns are ignored.
+
+    `file` is the path of a photo as in `photos`, or its name alone. Raises `PatientsError` for a table
+    that lacks a column, names a photo twice, or a name that several photos have; `OSError` if there is
+    none.
+    """
+    named: dict[str, list[Path]] = {}
+    for photo in photos:
+        named.setdefault(photo.name, []).append(photo)
+    known, found, strangers = set(photos), {}, 0
+    for line, (file, age, sex) in _rows(table):
+        path = Path(file)
+        fits = [path] if path in known else named.get(file, [])
+        if len(set(fits)) > 1:
+            raise PatientsError(
+                f"{table}, line {line}: {fits[0]} and {fits[1]} have the name {file}: write the path "
+                "of each photo in place of its name."
+            )
+        if not fits:
+            strangers += 1
+        elif fits[0] in found:
+            raise PatientsError(
+                f"{table}, line {line}: {fits[0]} has a row already: leave one of them."
+            )
+        else:
+            found[fits[0]] = stated_patient(age, sex)
+    return PatientsFile(found, strangers)
+
+
+def _rows(table: Path) -> Iterator[tuple[int, tuple[str, str, str]]]:
+    """Line number and cells of each row that names a file."""
+    try:
+        text = table.read_bytes().decode("utf-8-sig")
+        parted = max(",;\t", key=text.partition("\n")[0].count)
+        rows = csv.reader(io.StringIO(text, newline=""), delimiter=parted, strict=True)
+        places = _places(table, next(rows, []))
+        for row in rows:
+            cells = [row[place].strip() if place < len(row) else "" for place in places]
+            if cells[0]:
+                yield rows.line_num, (cells[0], cells[1], cells[2])
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise PatientsError(f"{table} is not a CSV table in UTF-8: save it as one.") from error
+
+
+def _places(table: Path, head: Sequence[str]) -> list[int]:
+    """Where each of `PATIENT_COLUMNS` stands in the head of the table."""
+    names = [name.strip().lower() for name in head]
+    counts = Counter(names)
+    for column in PATIENT_COLUMNS:
+        if counts[column] != 1:
+            how = "lacks" if column not in counts else "has twice"
+            raise PatientsError(
+                f"{table} {how} the column {column}: it takes the columns {', '.join(PATIENT_COLUMNS)}."
+            )
+    return [names.index(column) for column in PATIENT_COLUMNS]
