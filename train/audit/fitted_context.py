@@ -2,7 +2,7 @@
 
 It shifts the photo's log-probabilities by three numbers for each class. The ridge penalty is chosen by
 the crossfit negative log-likelihood on the same images. The square of the age, and a scale of the
-log-probabilities, did not lower the nested loss, so the model has neither.
+log-probabilities, did not clearly lower the nested loss, so the model has neither.
 """
 
 from dataclasses import dataclass, replace
