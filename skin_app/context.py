@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from skin_app.calibration import SevenNumbers, softmax
 from skin_app.outcome import Outcome
@@ -16,7 +16,7 @@ from skin_app.outcome import Outcome
 Sex = Literal["female", "male"]
 OLDEST = 120  # years
 MIDDLE_AGE, AGE_UNIT = 50, 20  # years
-LEAST = np.finfo(np.float64).tiny  # the logarithm of 0 cannot be scaled
+LEAST = np.finfo(np.float64).tiny  # the logarithm of 0 cannot be shifted
 
 # What is to be said of a stated patient; `skin_app.words.patient.PATIENT_NOTES` has the sentences.
 PatientNote = Literal[
@@ -67,16 +67,14 @@ class InContext:
 class ContextModel(BaseModel, extra="forbid", frozen=True):
     """Multinomial logistic regression, fitted on out-of-fold predictions, stored in `ensemble.json`.
 
-    The logit of each class is `scale` * log(calibrated probability) + `offset` + `age` * a +
-    `age_squared` * a^2 + `male` * s, where a is (age - 50) / 20 years, and s is 1 for male, -1 for
-    female and 0 where the sex is not stated. `youngest`, `oldest`: range of ages it was fitted on;
-    ages outside count as the nearer end. `fitted_on`: the data, in words.
+    The logit of each class is log(calibrated probability) + `offset` + `age` * a + `male` * s, where a
+    is (age - 50) / 20 years, and s is 1 for male, -1 for female and 0 where the sex is not stated.
+    `youngest`, `oldest`: range of ages it was fitted on; ages outside count as the nearer end.
+    `fitted_on`: the data, in words.
     """
 
-    scale: float = Field(gt=0)
     offset: SevenNumbers
     age: SevenNumbers
-    age_squared: SevenNumbers
     male: SevenNumbers
     youngest: float
     oldest: float
@@ -89,10 +87,8 @@ class ContextModel(BaseModel, extra="forbid", frozen=True):
         `sex_numbers`.
         """
         shown = context_features(np.clip(ages, self.youngest, self.oldest), sexes)
-        weights = np.array([self.age, self.age_squared, self.male])
-        return softmax(
-            self.scale * np.log(np.maximum(photo, LEAST)) + np.array(self.offset) + shown @ weights
-        )
+        shift = np.array(self.offset) + shown @ np.array([self.age, self.male])
+        return softmax(np.log(np.maximum(photo, LEAST)) + shift)
 
     def of_patient(self, photo: np.ndarray, patient: Patient) -> np.ndarray | None:
         """Probabilities (7,) with the context of one patient; None where the age is not stated."""
@@ -103,9 +99,8 @@ class ContextModel(BaseModel, extra="forbid", frozen=True):
 
 
 def context_features(ages: np.ndarray, sexes: np.ndarray) -> np.ndarray:
-    """(..., 3): centred age, its square, and sex, of `ages` (...,) in years and `sexes` (...,)."""
-    centred = (ages - MIDDLE_AGE) / AGE_UNIT
-    return np.stack([centred, centred**2, np.asarray(sexes, dtype=np.float64)], axis=-1)
+    """(..., 2): centred age, and sex, of `ages` (...,) in years and `sexes` (...,)."""
+    return np.stack([(ages - MIDDLE_AGE) / AGE_UNIT, np.asarray(sexes, dtype=np.float64)], axis=-1)
 
 
 def sex_numbers(sexes: np.ndarray) -> np.ndarray:

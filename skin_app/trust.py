@@ -26,6 +26,8 @@ Measured = Literal[
     "malignant_suspicious",
     "melanoma_sensitivity_under_40",
     "uncertain",
+    "context_specificity_gain",
+    "context_melanomas_not_suspicious",
     "set_coverage",
     "set_size",
     "refused_dermatoscopic",

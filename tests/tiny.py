@@ -168,10 +168,8 @@ def decision_limits(
 
 # age raises the malignant diagnoses; every 20 years below 50 lower them by as much
 AGED = ContextModel(
-    scale=1.0,
     offset=(0.0,) * 7,
     age=tuple(float(malignant) for malignant in MALIGNANT),
-    age_squared=(0.0,) * 7,
     male=(0.0, 0.0, 0.0, 0.0, 0.5, 0.0, 0.0),
     youngest=5.0,
     oldest=85.0,

@@ -20,8 +20,8 @@ STUDIES = (
     "supercon, unlike-members or view-sizes: see docs/recipes.md"
 )
 SECTIONS = (
-    "decisions, novelty, quality, corrections, lesion, heat, artefacts, files, explanations or "
-    "skin_tone"
+    "decisions, context, novelty, quality, corrections, lesion, heat, artefacts, files, explanations "
+    "or skin_tone"
 )
 BACKBONE = "any timm name, or a preset such as swin_tiny_stages123"
 SIDE = "side of the square input in pixels"
@@ -177,7 +177,10 @@ def _audit(add: Add) -> None:
     add("--not-dermoscopy", type=Path, metavar="FOLDER", help=about)
     about = "where slow results are kept and found again (default: %(default)s)"
     add("--work", type=Path, default=Path("runs/trust/work"), metavar="FOLDER", help=about)
-    about = f"measure only this section of --out again, and fit nothing: {SECTIONS} (default: all)"
+    about = (
+        "fit and measure only this section of --out again, and leave calibration, scores and all other "
+        f"limits: {SECTIONS} (default: all)"
+    )
     add("--only", metavar="SECTION", help=about)
 
 

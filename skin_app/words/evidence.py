@@ -10,6 +10,10 @@ MEASURED: dict[str, str] = {
     "uncertain": "Uncertain answers",
     "set_coverage": "Images whose 90 % prediction set holds their diagnosis",
     "set_size": "Diagnoses in a 90 % prediction set, on average",
+    "context_specificity_gain": (
+        "With age and sex: gain of specificity at 95 % sensitivity for malignant, in percentage points"
+    ),
+    "context_melanomas_not_suspicious": "With age and sex: melanomas called not suspicious",
     "refused_dermatoscopic": "Dermatoscopic images wrongly refused",
     "refused_ordinary": "Ordinary photographs refused (all members)",
     "refused_clinical": "Clinical skin photos, without a dermatoscope, refused (all members)",

@@ -1,6 +1,8 @@
 """docs/trust.md, docs/trust.json and the embedded weights tell the same story."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pandas as pd
 import pytest
@@ -12,7 +14,7 @@ from skin_app.weights.folder import open_weights
 from train.audit.out_of_fold import OutOfFold
 from train.data.ham10000 import DataError, Dataset
 from train.documents.trust_document import FIGURE, SECTIONS, document, read_document, write_text
-from train.release.audit_weights import audit, summary
+from train.release.audit_weights import audit, sections, summary
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "trust.md"
 
@@ -58,13 +60,15 @@ def test_the_document_is_about_the_embedded_weights_and_the_page_shows_its_numbe
     assert trust.measured == summary(numbers)
 
 
-def test_a_section_measured_again_enters_a_document_about_the_same_weights_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_section_fitted_again_enters_a_document_about_the_same_weights_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trust: Trust
 ) -> None:
     weights, data, out = open_weights(), Dataset(pd.DataFrame(), "0"), tmp_path / "trust.md"
     measured, stored = {**read_document(DOCUMENT)["heat"], "images": 7}, []
+    limit = trust.heat.model_copy(update={"least_concentration": 0.4})
     monkeypatch.setattr("train.audit.lesion_heat.measure", lambda _: measured)
-    monkeypatch.setattr(OutOfFold, "open", lambda *_: None)
+    monkeypatch.setattr("train.audit.lesion_heat.fit_heat_limit", lambda _: limit)
+    monkeypatch.setattr(OutOfFold, "open", lambda *_: SimpleNamespace(weights=weights))
     monkeypatch.setattr("train.release.audit_weights.put_into", lambda *put: stored.append(put))
     numbers = read_document(DOCUMENT)
     write_text(numbers | {"about": {**numbers["about"], "members": ["another"]}}, out)
@@ -73,7 +77,35 @@ def test_a_section_measured_again_enters_a_document_about_the_same_weights_alone
     write_text(numbers, out)
     audit(weights, data, tmp_path, None, out, only="heat")
     assert read_document(out) == numbers | {"heat": measured}
-    assert stored[0][1].trust.measured == summary(read_document(out))
+    ((_, contract, files),) = stored
+    update = {"heat": limit, "measured": summary(read_document(out))}
+    assert contract.trust == trust.model_copy(update=update)
+    assert (contract.calibration, contract.scores) == (
+        weights.contract.calibration,
+        weights.contract.scores,
+    )
+    assert not files  # the statistics of novelty stay
+
+
+def test_the_sections_fit_all_limits_of_the_weights(
+    trust: Trust, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fits = {
+        "audit.decisions.fit_decisions": trust.decisions,
+        "audit.patient_context.fit_patient_context": trust.context,
+        "audit.photo_quality.fit_quality": trust.quality,
+        "audit.lesion_heat.fit_heat_limit": trust.heat,
+        "audit.skin_tone_bands.fit_tone": trust.tone,
+        "release.audit_weights.fit_novelty": trust.novelty,
+        "audit.photo_quality.measured_images": None,
+    }
+    for name, limits in fits.items():
+        monkeypatch.setattr(f"train.{name}", lambda *_, limits=limits: limits)
+    unseen = cast(OutOfFold, SimpleNamespace(input_size=224))
+    own = sections(unseen, Dataset(pd.DataFrame(), "0"), None)
+    fitted = {field: limits for one in own.values() for field, limits in one.fit().items()}
+    assert own.keys() == SECTIONS.keys()
+    assert fitted == {field: limits for field, limits in trust if field != "measured"}
 
 
 def test_the_quick_and_the_full_answer_have_limits_of_their_own(trust: Trust) -> None:

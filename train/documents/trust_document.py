@@ -18,6 +18,7 @@ from train.scores.evidence import read_json
 
 SECTIONS = {  # name in the JSON and of the template -> title, of letters and blanks alone
     "decisions": "Decisions",
+    "context": "Age and sex",
     "novelty": "Refused pictures",
     "quality": "Photo quality",
     "corrections": "Photo corrections",

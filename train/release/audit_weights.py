@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from safetensors.torch import save as safetensors_bytes
@@ -24,6 +24,7 @@ from train.audit import (
     explanations,
     lesion_heat,
     lesion_masks,
+    patient_context,
     photo_files,
     photo_quality,
     refused_pictures,
@@ -45,6 +46,7 @@ from train.scores.strata import YOUNG
 # The main results -> where docs/trust.json has them; 8 views where there are several.
 OUTCOMES = ("decisions", "outcomes", str(VIEWS), "rules", rule_name(IN_USE))
 SETS = ("decisions", "sets", str(VIEWS), f"{COVERAGE:g}")
+IN_CONTEXT = ("context", "outcomes", patient_context.BOTH)
 YOUNG_PATIENTS = ("decisions", "patients", "0.95", "age", YOUNG)
 CURVES = ("explanations", "curves", "ours_less", "centre Gaussian")
 SUMMARY: dict[Measured, tuple[str, ...]] = {
@@ -56,6 +58,8 @@ SUMMARY: dict[Measured, tuple[str, ...]] = {
     "uncertain": (*OUTCOMES, "uncertain"),
     "set_coverage": (*SETS, "coverage"),
     "set_size": (*SETS, "mean_size"),
+    "context_specificity_gain": ("context", "gain", "specificity_at_95_sensitivity"),
+    "context_melanomas_not_suspicious": (*IN_CONTEXT, "melanomas_cleared"),
     "refused_dermatoscopic": ("novelty", "false_alarms"),
     "refused_ordinary": ("novelty", "groups", "photo", "refused"),
     "refused_clinical": ("novelty", "groups", "clinical", "refused"),
@@ -70,6 +74,13 @@ SUMMARY: dict[Measured, tuple[str, ...]] = {
 NO_SHARES = ("set_size", "map_above_centre")
 
 
+class Section(NamedTuple):
+    """`measure`: its numbers in docs/trust.json; `fit`: by field of `Trust`, what the weights keep."""
+
+    measure: Callable[[], object]
+    fit: Callable[[], dict[str, Any]] = dict
+
+
 def audit(
     weights: WeightsFolder,
     data: Dataset,
@@ -82,9 +93,10 @@ def audit(
 
     Also refits the weights' calibration and updates their scores. Slow results are stored in `work`, so
     that a stopped audit can resume. `not_dermoscopy`: folder of pictures that must be refused, for
-    measuring only; without it they are said to be not measured. `only`: a section to measure again,
-    while all that is fitted stays. Raises `DataError` when `data` is not what the
-    weights were trained on, their split parts lesions, or `only` is given and `out` is about others.
+    measuring only; without it they are said to be not measured. `only`: the one section of `out` to
+    fit and measure again, while the rest stays, calibration and scores too. Raises `DataError` when
+    `data` is not what the weights were trained on, their split parts lesions, or `only` is given and
+    `out` is about others.
     """
     if weights.contract.training.recipe.get("split") == "image":
         raise DataError(
@@ -93,66 +105,74 @@ def audit(
         )
     if not_dermoscopy is not None:
         pictures_to_refuse(not_dermoscopy)  # reports a faulty list before hours of work
-    if only is not None:
-        measure_again(weights, data, work, not_dermoscopy, out, only)
-        return
-    unseen = decisions.with_calibration(OutOfFold.open(weights, data, work))
-    novelty = fit_novelty(unseen)
-    numbers: dict[str, Any] = {"about": about(weights.contract, unseen)}
-    with tqdm(sections(unseen, data, not_dermoscopy).items(), unit="section") as bar:
-        for name, measure in bar:
+    numbers: dict[str, Any] = {} if only is None else numbers_about(weights, out)
+    unseen = OutOfFold.open(weights, data, work)
+    if only is None:
+        unseen = decisions.with_calibration(unseen)
+        numbers["about"] = about(unseen.weights.contract, unseen)
+    asked, fitted = sections(unseen, data, not_dermoscopy), {}
+    with tqdm([only] if only else list(asked), unit="section") as bar:
+        for name in bar:
             bar.set_description(f"measuring {name}")  # some take a quarter of an hour
-            numbers[name] = plain(measure())
-    trust = Trust(
-        decisions=decisions.fit_decisions(unseen),
-        novelty=novelty.limits,
-        quality=photo_quality.fit_quality(
-            photo_quality.measured_images(unseen, data), unseen.input_size
-        ),
-        heat=lesion_heat.fit_heat_limit(unseen),
-        tone=skin_tone_bands.fit_tone(unseen, data),
-        measured=summary(numbers),
-    )
-    evidence = replace(weights_evidence(weights.folder), bias="chosen")  # crossfit calibrations
-    scores = out_of_fold_scores(evidence, unseen.runs)
+            numbers[name] = plain(asked[name].measure())
+            fitted |= asked[name].fit()
+    scores = None
+    if only is None:
+        evidence = replace(weights_evidence(weights.folder), bias="chosen")  # crossfit calibrations
+        scores = out_of_fold_scores(evidence, unseen.runs)
     write_document(numbers, out)
+    novelty: FittedNovelty | None = fitted.get("novelty")
+    if novelty is not None:
+        fitted["novelty"] = novelty.limits
+    kept = {} if only is None else dict(weights.contract.trust or ())
+    trust = Trust.model_validate(kept | fitted | {"measured": summary(numbers)})
     store(unseen.weights, trust, novelty, scores)
 
 
-def measure_again(
-    weights: WeightsFolder,
-    data: Dataset,
-    work: Path,
-    not_dermoscopy: Path | None,
-    out: Path,
-    section: str,
-) -> None:
-    """Measure one section again, and put it into the document `out` and the weights' summary."""
-    numbers, contract = read_document(out), weights.contract
-    if contract.trust is None or numbers["about"]["members"] != member_hashes(contract):
+def numbers_about(weights: WeightsFolder, out: Path) -> dict[str, Any]:
+    """The numbers of the document `out`; raises `DataError` when it is not about `weights`."""
+    numbers = read_document(out)
+    if weights.contract.trust is None or numbers["about"]["members"] != member_hashes(weights.contract):
         raise DataError(f"{out} is about other weights: run `python -m train audit` on these.")
-    unseen = OutOfFold.open(weights, data, work)
-    numbers[section] = plain(sections(unseen, data, not_dermoscopy)[section]())
-    write_document(numbers, out)
-    trust = contract.trust.model_copy(update={"measured": summary(numbers)})
-    put_into(weights.folder, contract.model_copy(update={"trust": trust}), {})
+    return numbers
 
 
-def sections(
-    unseen: OutOfFold, data: Dataset, not_dermoscopy: Path | None
-) -> dict[str, Callable[[], object]]:
-    """The function that measures each section of docs/trust.json."""
+def sections(unseen: OutOfFold, data: Dataset, not_dermoscopy: Path | None) -> dict[str, Section]:
+    """How each section of docs/trust.json is measured, and what is fitted with it."""
     return {
-        "decisions": lambda: decisions.measure(unseen),
-        "novelty": lambda: refused_pictures.measure(unseen, fit_novelty(unseen), not_dermoscopy),
-        "quality": lambda: photo_quality.measure(unseen, data),
-        "corrections": lambda: correction_effects.measure(unseen),
-        "lesion": lambda: lesion_masks.measure(unseen, data),
-        "heat": lambda: lesion_heat.measure(unseen),
-        "artefacts": lambda: artefact_effects.measure(unseen),
-        "files": lambda: photo_files.measure(unseen, data),
-        "explanations": lambda: explained(unseen),
-        "skin_tone": lambda: skin_tone_bands.measure(unseen, data),
+        "decisions": Section(
+            lambda: decisions.measure(unseen),
+            lambda: {"decisions": decisions.fit_decisions(unseen)},
+        ),
+        "context": Section(
+            lambda: patient_context.measure(unseen),
+            lambda: {"context": patient_context.fit_patient_context(unseen)},
+        ),
+        "novelty": Section(
+            lambda: refused_pictures.measure(unseen, fit_novelty(unseen), not_dermoscopy),
+            lambda: {"novelty": fit_novelty(unseen)},
+        ),
+        "quality": Section(
+            lambda: photo_quality.measure(unseen, data),
+            lambda: {
+                "quality": photo_quality.fit_quality(
+                    photo_quality.measured_images(unseen, data), unseen.input_size
+                )
+            },
+        ),
+        "corrections": Section(lambda: correction_effects.measure(unseen)),
+        "lesion": Section(lambda: lesion_masks.measure(unseen, data)),
+        "heat": Section(
+            lambda: lesion_heat.measure(unseen),
+            lambda: {"heat": lesion_heat.fit_heat_limit(unseen)},
+        ),
+        "artefacts": Section(lambda: artefact_effects.measure(unseen)),
+        "files": Section(lambda: photo_files.measure(unseen, data)),
+        "explanations": Section(lambda: explained(unseen)),
+        "skin_tone": Section(
+            lambda: skin_tone_bands.measure(unseen, data),
+            lambda: {"tone": skin_tone_bands.fit_tone(unseen, data)},
+        ),
     }
 
 
@@ -200,16 +220,18 @@ def summary(numbers: dict[str, Any]) -> dict[Measured, StoredEstimate]:
 def store(
     weights: WeightsFolder,
     trust: Trust,
-    novelty: FittedNovelty,
+    novelty: FittedNovelty | None,
     scores: dict[str, Any] | None = None,
 ) -> None:
     """Put `trust` and the contract of `weights` into its folder, and the model card with them.
 
-    `scores`: the new scores, or None to leave them. A whole new folder takes the old one's place, or
-    nothing changes; members, gallery, predictions and map stay as they are.
+    `novelty`, `scores`: the new ones, or None to leave those there. A whole new folder takes the old
+    one's place, or nothing changes; members, gallery, predictions and map stay as they are.
     """
     contract = weights.contract.model_copy(update={"trust": trust})
-    files = {NOVELTY_FILE: safetensors_bytes(novelty.tensors(contract.members))}
+    files: dict[str, bytes] = {}
+    if novelty is not None:
+        files[NOVELTY_FILE] = safetensors_bytes(novelty.tensors(contract.members))
     if scores is not None:
         contract = contract.model_copy(update={"scores": scores})
         files["evaluation/scores.json"] = (json.dumps(scores, indent=1) + "\n").encode()
