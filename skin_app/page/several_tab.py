@@ -138,6 +138,8 @@ class SeveralPhotos:
         self.result = Fragment(js_on_load=ROW_CLICK, elem_id=f"{name}-result")
         self.opened = Fragment(js_on_load=OPENED, elem_id=f"{name}-opened")
         self.rows = gr.State(None)
+        # whether the next lesion's photos were chosen: age and sex are then that patient's
+        self.is_next = gr.State(False)
         self._listen()
 
     def _listen(self) -> None:
@@ -150,7 +152,10 @@ class SeveralPhotos:
         started = self.start.click(
             self._on_start,
             [self.files, *(self.patient.inputs if self.patient else ())],
-            [self.files, self.start, self.cancel, self.status, self.result, self.opened, self.rows],
+            [
+                *(self.files, self.start, self.cancel, self.status, self.result, self.opened),
+                *(self.rows, self.is_next),
+            ],
             trigger_mode="once",
             preprocess=False,
             **BATCHES,
@@ -166,8 +171,9 @@ class SeveralPhotos:
     def _listen_to_patient(self, patient: PatientFields, started: Any) -> None:
         """Connects age and sex; `started`: the event of a run."""
         at_once, shown = {**UPLOADS, **QUIET}, [self.result, self.opened, self.rows]
-        self.files.upload(self._on_another_lesion, self.rows, patient.outputs, **at_once)
-        given = [self.rows, *patient.inputs]
+        emptied = [*patient.outputs, self.is_next]
+        self.files.upload(self._on_another_lesion, self.rows, emptied, **at_once)
+        given = [self.rows, self.is_next, *patient.inputs]
         started.then(self._on_ended, given, shown, **at_once)
         # not `input`: see OnePhotoTab
         for listen in (patient.age.change, patient.sex.input):
@@ -178,22 +184,35 @@ class SeveralPhotos:
     def _on_another_lesion(self, rows: Sequence[PhotoRow] | None, request: gr.Request) -> Any:
         # another lesion may be of another patient
         is_another = rows is not None or visitor_of(request) in self.stops
-        return self.patient.emptied() if self.patient and is_another else gr.skip()
+        return (
+            {**self.patient.emptied(), self.is_next: True} if self.patient and is_another else gr.skip()
+        )
 
     def _on_patient(
-        self, rows: Sequence[PhotoRow] | None, age: str, sex: str, request: gr.Request
+        self,
+        rows: Sequence[PhotoRow] | None,
+        is_next: bool,
+        age: str,
+        sex: str,
+        request: gr.Request,
     ) -> dict[Any, Any]:
         assert self.patient
         say, patient = spoken(request), stated_patient(age, sex)
-        shown = {} if rows is None else self._of_patient(say, rows, patient)
+        shown = {} if rows is None or is_next else self._of_patient(say, rows, patient)
         return {**self.patient.noted(say, patient), **shown}
 
     def _on_ended(
-        self, rows: Sequence[PhotoRow] | None, age: str, sex: str, request: gr.Request
+        self,
+        rows: Sequence[PhotoRow] | None,
+        is_next: bool,
+        age: str,
+        sex: str,
+        request: gr.Request,
     ) -> Any:
         # age and sex may have been changed during the run
         patient = stated_patient(age, sex)
-        if not rows or all(row.analysis is None or row.analysis.patient == patient for row in rows):
+        answers = [row.analysis for row in rows or () if row.analysis]
+        if not rows or is_next or all(answer.patient == patient for answer in answers):
             return gr.skip()
         return self._of_patient(spoken(request), rows, patient)
 
@@ -270,6 +289,7 @@ class SeveralPhotos:
             self.result: self.mode.result(say, self.ensemble, rows),
             self.opened: "",
             self.rows: rows,
+            self.is_next: following > 0,
         }
 
     def _on_cancel(self, request: gr.Request) -> Any:

@@ -132,5 +132,10 @@ def test_one_age_holds_for_all_photos_of_one_lesion(visit: Page, screenshots: Pa
     expect(visit.locator("#several-angles-opened")).to_contain_text(WITH_AGE_AND_SEX)
     files.set_input_files(photos)
     expect(age.get_by_label(AGE)).to_have_value("")
-    expect(result).to_contain_text(WITH_AGE_AND_SEX)  # still the earlier lesion
+    age.get_by_label(AGE).fill("110")
+    expect(visit.locator("#several-angles-patient-note")).to_contain_text("it counts as 85")
+    expect(result).to_contain_text(WITH_AGE_AND_SEX)  # still that of the earlier lesion
+    visit.get_by_role("button", name=several.ANGLES_START).click()
+    expect(result).not_to_contain_text(WITH_AGE_AND_SEX)
+    expect(result).to_contain_text(WITH_AGE)
     expect(visit.locator("#several-batch-patient")).to_have_count(0)
