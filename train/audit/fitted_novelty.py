@@ -104,64 +104,81 @@ def fit_novelty(unseen: OutOfFold, without: str | None = None) -> FittedNovelty:
     `without`: a change of `cameras.RANGES`; leaves out the simulated cameras that make it.
     """
     rows = np.arange(len(unseen.table))
-    images = upright_answers(unseen, rows, "images", lambda photo, _: photo)
-    copies = upright_answers(unseen, rows, "random cameras", random_camera)
-    used = np.array([without not in random_changes(int(row)) for row in rows])
-    members = range(len(unseen.members))
-
-    def distances(member: int, fit: np.ndarray) -> ClassDistances:
-        own, run = unseen.held_out_of(member)
-        seen = np.where(used[:, None], copies.embeddings[run], np.nan)
-        fit = own & fit
-        return fit_distances(images.embeddings[run][fit], unseen.labels[fit], seen[fit])
-
+    basis = _Basis(
+        unseen,
+        upright_answers(unseen, rows, "images", lambda photo, _: photo),
+        upright_answers(unseen, rows, "random cameras", random_camera),
+        np.array([without not in random_changes(int(row)) for row in rows]),
+    )
     # Each image's distances, by statistics of other lesions.
-    parts = list(held_out(unseen.parts))
-    by_part = [tuple(distances(member, fit) for member in members) for fit, _ in parts]
     far, far_copies = (np.zeros((len(rows), unseen.runs)) for _ in range(2))
+    parts = list(held_out(unseen.parts))
+    by_part = [basis.distances(fit) for fit, _ in parts]
     for (_, apply), fitted in zip(parts, by_part, strict=True):
         for member, one in enumerate(fitted):
             own, run = unseen.held_out_of(member)
             here = own & apply
-            for found, answers in ((far, images), (far_copies, copies)):
+            for found, answers in ((far, basis.images), (far_copies, basis.copies)):
                 found[here, run] = one.nearest(answers.part(run, here)[0]).numpy()
+    everything = np.ones(len(rows), dtype=bool)
+    return FittedNovelty(
+        basis.distances(everything),
+        basis.limits(everything, far, far_copies),
+        tuple(
+            NoveltyDetector(fitted, basis.limits(fit, far, far_copies))
+            for fitted, (fit, _) in zip(by_part, parts, strict=True)
+        ),
+    )
 
-    def limits(fit: np.ndarray) -> NoveltyLimits:
+
+@dataclass(frozen=True)
+class _Basis:
+    """All out-of-fold images, and a copy of each by a random camera; `used`: which copies count."""
+
+    unseen: OutOfFold
+    images: UprightAnswers
+    copies: UprightAnswers
+    used: np.ndarray
+
+    def distances(self, fit: np.ndarray) -> tuple[ClassDistances, ...]:
+        """Each member's statistics from those of the images `fit`, (images,) bool, it had not seen."""
+        found = []
+        for member in range(len(self.unseen.members)):
+            own, run = self.unseen.held_out_of(member)
+            copies = np.where(self.used[:, None], self.copies.embeddings[run], np.nan)
+            here = own & fit
+            found.append(
+                fit_distances(self.images.embeddings[run][here], self.unseen.labels[here], copies[here])
+            )
+        return tuple(found)
+
+    def limits(self, fit: np.ndarray, far: np.ndarray, far_copies: np.ndarray) -> NoveltyLimits:
+        """The usual distances and the limit of the images `fit`.
+
+        `far`, `far_copies`: (images, runs) log distances of images and copies, out of fold.
+        """
+        unseen, labels, used = self.unseen, self.unseen.labels, self.used
         usual, of_images, of_copies = [], far.copy(), far_copies.copy()
-        for member in members:
+        for member in range(len(unseen.members)):
             own, run = unseen.held_out_of(member)
             here, seen = own & fit, own & fit & used
             one = _usual(
                 np.concatenate([far[here, run], far_copies[seen, run]]),
-                np.concatenate([unseen.labels[here], unseen.labels[seen]]),
+                np.concatenate([labels[here], labels[seen]]),
             )
-            for found, answers in ((of_images, images), (of_copies, copies)):
+            for found, answers in ((of_images, self.images), (of_copies, self.copies)):
                 logits = answers.part(run, here)[1]
                 found[here, run] = one.score(torch.from_numpy(found[here, run]), logits).numpy()
             usual.append(one)
         seen = fit & used
+        of_images, of_copies = of_images.mean(axis=1), of_copies.mean(axis=1)  # as in the app
         return NoveltyLimits(
             usual=tuple(usual),
-            limit=_limit(
-                of_images[fit].mean(axis=1),  # over runs, as in the app over members
-                unseen.labels[fit],
-                of_copies[seen].mean(axis=1),
-                unseen.labels[seen],
-            ),
+            limit=_limit(of_images[fit], labels[fit], of_copies[seen], labels[seen]),
             false_alarm_rate=FALSE_ALARMS,
             fitted_on=f"{fit.sum()} out-of-fold HAM10000 images, each by {unseen.answered_by}, as they "
             "are and as a simulated camera shows them",
         )
-
-    everything = np.ones(len(rows), dtype=bool)
-    return FittedNovelty(
-        tuple(distances(member, everything) for member in members),
-        limits(everything),
-        tuple(
-            NoveltyDetector(fitted, limits(fit))
-            for fitted, (fit, _) in zip(by_part, parts, strict=True)
-        ),
-    )
 
 
 def _usual(distance: np.ndarray, labels: np.ndarray) -> UsualDistance:
