@@ -221,7 +221,7 @@ def summary(numbers: dict[str, Any]) -> dict[Measured, StoredEstimate]:
     for name, path in SUMMARY.items():
         own: dict[str, Any] = numbers
         for key in path:
-            own = own.get(key, {})  # pictures to refuse are not always there
+            own = own.get(key) or {}  # pictures to refuse, or ages, are not always there
         if own.get("value") is not None and own["interval_95"] is not None:
             found[name] = StoredEstimate(**own, is_share=name not in NO_SHARES)
     return found
