@@ -236,6 +236,7 @@ class Analysis:
                 prior_adjusted(probabilities, frequencies),
                 float(malignant_probability(probabilities)),
                 alone.outcome,
+                alone.without_refusal,
             )
         return replace(
             self,

@@ -25,7 +25,7 @@ class Calibration(BaseModel, extra="forbid", frozen=True):
     `biases`: number of views -> (7,) bias added after the temperature, where it was found to help.
     """
 
-    temperatures: dict[int, float]
+    temperatures: dict[int, Annotated[float, Field(gt=0)]]
     log_prior_shift: SevenNumbers
     frequencies: SevenNumbers
     fitted_on: str

@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from skin_app.calibration import SevenNumbers, softmax
-from skin_app.outcome import Outcome
+from skin_app.outcome import Outcome, shown_outcome
 
 Sex = Literal["female", "male"]
 OLDEST = 120  # years
@@ -55,13 +55,21 @@ class InContext:
     """The answer to a photo with the patient's age and sex.
 
     `probabilities`, `prior_adjusted`: (7,) in the order of `DIAGNOSES`; `malignant_probability`: in
-    [0, 1]; `photo_outcome`: the outcome of the photo alone, None for weights without limits.
+    [0, 1]; `photo_outcome`, `photo_without_refusal`: the outcomes of the photo alone (see
+    `outcome.Decision`), None for weights without limits.
     """
 
     probabilities: np.ndarray
     prior_adjusted: np.ndarray
     malignant_probability: float
     photo_outcome: Outcome | None
+    photo_without_refusal: Outcome | None
+
+    @property
+    def photo_shown(self) -> str | None:
+        """The photo's own outcome as `outcome.Decision.shown`; None for weights without limits."""
+        outcome, other = self.photo_outcome, self.photo_without_refusal
+        return None if outcome is None or other is None else shown_outcome(outcome, other)
 
 
 class ContextModel(BaseModel, extra="forbid", frozen=True):

@@ -87,6 +87,7 @@ def join(
             prior_adjusted(beside, tuple(frequencies)),
             float(malignant_probability(beside)),
             photos and photos.outcome,
+            photos and photos.without_refusal,
         )
     return JointAnalysis(
         used=used,

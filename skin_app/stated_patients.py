@@ -60,8 +60,8 @@ def read_patients(table: Path, photos: Sequence[Path]) -> PatientsFile:
     """Read a CSV table in UTF-8, parted by commas, semicolons or tabs; other columns are ignored.
 
     `file` is the path of a photo as in `photos`, or its name alone. Raises `PatientsError` for a table
-    that lacks a column, names a photo twice, or a name that several photos have; `OSError` if there is
-    none.
+    that lacks a column, names a photo twice, a name that several photos have, or none of the photos;
+    `OSError` if there is none.
     """
     named: dict[str, list[Path]] = {}
     for photo in photos:
@@ -83,6 +83,11 @@ def read_patients(table: Path, photos: Sequence[Path]) -> PatientsFile:
             )
         else:
             found[fits[0]] = stated_patient(age, sex)
+    if strangers and not found:
+        raise PatientsError(
+            f"{table} names none of the photos: write the path of each photo as given here, or its "
+            "name alone."
+        )
     return PatientsFile(found, strangers)
 
 

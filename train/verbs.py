@@ -8,10 +8,12 @@ import os
 import shlex
 import sys
 from argparse import Namespace
+from collections.abc import Mapping
 from pathlib import Path
 
 from skin_app.ensemble import Ensemble
 from skin_app.gallery.lesion_map import FILE as MAP_FILE
+from skin_app.outcome import Outcome
 from skin_app.result_files import check_output, replace_file
 from skin_app.weights.folder import open_weights
 from skin_app.weights.outside_scores import read_outside_scores
@@ -216,13 +218,19 @@ def do_evaluate(options: Namespace) -> None:
             f"{scores.balanced_accuracy:.3f}, top-3 {scores.top_3:.3f}"
         )
     for group, given in found.outcomes.get("diagnosis", {}).items():
-        print(f"{group}: " + ", ".join(f"{count} {outcome}" for outcome, count in given.items()))
+        print(f"{group}: " + _listed(given))
+    for group, given in found.refused.get("diagnosis", {}).items():
+        print(f"refused {group}, otherwise: " + _listed(given))
     if found.warning:
         print(f"warning: {found.warning}", file=sys.stderr)
     if options.out is not None:
         print(f"written to {options.out}")
     if keep is not None:
         print(f"kept in {keep.folder / keep_report(keep, options.name, plain(found))}")
+
+
+def _listed(counts: Mapping[Outcome, int]) -> str:
+    return ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
 
 
 def do_audit(options: Namespace) -> None:

@@ -42,10 +42,10 @@ def csv_row(file: Path, analysis: Analysis) -> dict[str, str]:
     `prediction_set`: codes of the 90 % set, joined by "+"; "none" for an empty one, nothing where it is
     switched off because the photo is novel. `novelty`: the score minus its limit, novel above 0.
     `quality`: names of findings, `to_check`: of all that is to be checked, joined by "; ", or "no
-    finding". `agreement`: in [0, 1]. `outcome` and `prediction_set` take the patient's `age` and `sex`
-    into account; all else but the columns `..._in_context` is of the photo alone. Those are empty
-    without an age. Columns are empty for weights that they were not fitted for, but for `quality` and
-    `to_check` where something is known all the same.
+    finding". `agreement`: in [0, 1]. `outcome`, `without_refusal` and `prediction_set` take the
+    patient's `age` and `sex` into account; all else but the columns `..._in_context` is of the photo
+    alone. Those are empty without an age. Columns are empty for weights that they were not fitted for,
+    but for `quality` and `to_check` where something is known all the same.
     """
     best = analysis.ranked[0]
     row = dict.fromkeys(CSV_COLUMNS, "") | {

@@ -42,12 +42,13 @@ class PatientRecord(TypedDict):
 
 
 class InContextRecord(TypedDict):
-    """The answer with the patient's age and sex; `photo_outcome`: the outcome of the photo alone."""
+    """The answer with the patient's age and sex; `photo_...`: the outcomes of the photo alone."""
 
     probabilities: dict[str, float]
     prior_adjusted: dict[str, float]
     malignant_probability: float
     photo_outcome: Outcome | None
+    photo_without_refusal: Outcome | None
 
 
 class WeightsRecord(TypedDict):
@@ -267,6 +268,7 @@ def _in_context(in_context: InContext | None) -> InContextRecord | None:
         "prior_adjusted": dict(zip(CODES, in_context.prior_adjusted.tolist(), strict=True)),
         "malignant_probability": in_context.malignant_probability,
         "photo_outcome": in_context.photo_outcome,
+        "photo_without_refusal": in_context.photo_without_refusal,
     }
 
 

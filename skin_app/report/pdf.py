@@ -6,8 +6,9 @@ from datetime import datetime
 import numpy as np
 
 from skin_app.analysis import Analysis, Notes
+from skin_app.context import InContext
 from skin_app.diagnoses import DIAGNOSES
-from skin_app.outcome import shown_outcome
+from skin_app.outcome import Decision
 from skin_app.overlay import for_display, overlay
 from skin_app.report import json_record
 from skin_app.report.json_record import Record, SimilarRecord
@@ -16,7 +17,7 @@ from skin_app.words import page as shared
 from skin_app.words import patient as patient_words
 from skin_app.words import pdf as words
 from skin_app.words.language import Say
-from skin_app.words.outcome import OUTCOME_MEANING, OUTCOMES
+from skin_app.words.outcome import OUTCOME_MEANING, OUTCOMES, REASONS
 
 LEFT, WIDTH, HALF, GAP = 12.0, 186.0, 91.0, 4.0  # mm
 RIGHT_HALF = LEFT + HALF + GAP
@@ -43,7 +44,7 @@ def one_page(
     if analysis.maps is not None:
         drawn = overlay(photo, analysis.maps[analysis.ranked[0].diagnosis.code], opacity)
     sheet = Sheet(say(words.TITLE), say.code, made_at)
-    _head(say, sheet, record, made_at)
+    _head(say, sheet, record, analysis, made_at)
     _pictures(say, sheet, record, photo.pixels, drawn)
     _ranking(say, sheet, record)
     _points(say, sheet, record)
@@ -54,29 +55,29 @@ def one_page(
     return sheet.to_bytes()
 
 
-def _head(say: Say, sheet: Sheet, record: Record, made_at: datetime) -> None:
+def _head(say: Say, sheet: Sheet, record: Record, analysis: Analysis, made_at: datetime) -> None:
     sheet.text(Box(LEFT, 9, 140, 7), say(words.TITLE), 14, bold=True)
     date = made_at.strftime("%Y-%m-%d %H:%M %Z")
     sheet.text(Box(LEFT + 140, 11, WIDTH - 140, 5), date, 8, colour=GREY, right=True)
     sheet.fill(Box(LEFT, 17, WIDTH, 9), RED)
     sheet.text(Box(LEFT + 2, 18, WIDTH - 4, 7.4), say(words.DISCLAIMER), 8, bold=True, colour=WHITE)
-    outcome, reason, other = record["outcome"], record["reason"], record["without_refusal"]
     said, why = say(words.NO_OUTCOME), say(words.NO_LIMITS)
-    if outcome is not None and reason is not None and other is not None:
-        said = say(OUTCOMES[shown_outcome(outcome, other)])
-        why = f"{say(reason)} {say(OUTCOME_MEANING[outcome])}{_context(say, record)}"
+    if analysis.assessment is not None:
+        decision = analysis.assessment.decision
+        said = say(OUTCOMES[decision.shown])
+        why = f"{say(REASONS[decision.reason])} {say(OUTCOME_MEANING[decision.outcome])}"
+        why += _context(say, record, analysis.in_context, decision)
     sheet.text(Box(LEFT, 28, WIDTH, 6), said, 12, bold=True)
     sheet.text(Box(LEFT, 33.8, WIDTH, 7.4), why, 8.5)
 
 
-def _context(say: Say, record: Record) -> str:
+def _context(say: Say, record: Record, in_context: InContext | None, decision: Decision) -> str:
     """Whether the patient's age and sex raised the outcome; empty without an age."""
-    in_context, outcome = record["in_context"], record["outcome"]
-    if in_context is None or outcome is None:
+    if in_context is None:
         return ""
-    photo = in_context["photo_outcome"] or outcome
-    sentence = patient_words.OUTCOME_KEPT if photo == outcome else patient_words.OUTCOME_RAISED
-    values = {"photo": say(OUTCOMES[photo]), "raised": say(OUTCOMES[outcome])}
+    photo, shown = in_context.photo_shown or decision.shown, decision.shown
+    sentence = patient_words.OUTCOME_KEPT if photo == shown else patient_words.OUTCOME_RAISED
+    values = {"photo": say(OUTCOMES[photo]), "raised": say(OUTCOMES[shown])}
     said = say(sentence, context=_context_name(say, record), **values)
     return f" {said} {say(patient_words.ONLY_RAISES)}"
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -29,11 +30,11 @@ def verified_contract(folder: Path) -> tuple[Contract, str]:
             "`python -m train run`, or check the path."
         ) from None
     try:
-        read = json.loads(text)
+        read = json.loads(text, parse_float=_finite, parse_constant=_finite)
         _check_format(path, read)
         contract = Contract.model_validate(read)
         assert_codes(contract.codes, CONTRACT)
-    except (ValidationError, json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValidationError, json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise WeightsError(
             f"{path} is not a contract that this program understands ({type(error).__name__}): get "
             "the weights anew, or weights made for this version."
@@ -42,6 +43,14 @@ def verified_contract(folder: Path) -> tuple[Contract, str]:
         raise WeightsError(str(error)) from error
     _check_files(folder, contract)
     return contract, hashlib.sha256(text).hexdigest()
+
+
+def _finite(number: str) -> float:
+    """A number of JSON; any comparison with NaN is false, so one would switch a limit off."""
+    value = float(number)
+    if not math.isfinite(value):
+        raise json.JSONDecodeError(f"{number} is no finite number", number, 0)
+    return value
 
 
 def _check_format(path: Path, read: object) -> None:

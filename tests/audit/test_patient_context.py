@@ -20,6 +20,7 @@ from train.audit.fitted_operating_points import fit_threshold, is_malignant
 from train.audit.out_of_fold import OutOfFold
 from train.audit.patient_context import BOTH, PHOTO, crossfit_in_context, grounds_in_context
 from train.documents.template import filled
+from train.release.audit_weights import summary
 from train.scores.crossfit import Crossfit
 from train.scores.intervals import plain
 
@@ -168,3 +169,11 @@ def test_images_that_tell_too_little_give_no_model(unseen: OutOfFold, lack: str)
     assert patient_context.fit_patient_context(poor) is None
     assert patient_context.measure(poor) is None
     assert "Not measured" in filled("trust/context.md", numbers=None)
+    assert summary({"context": None}) == {}
+
+
+def test_the_text_needs_no_young_patients(numbers: dict[str, Any]) -> None:
+    groups = {name: group for name, group in numbers["groups"].items() if name != "age under 40"}
+    text = filled("trust/context.md", numbers=numbers | {"groups": groups})
+    assert "melanomas under 40" not in text
+    assert text.count("| age band") == sum(name.startswith("age band") for name in groups)

@@ -1,5 +1,6 @@
 """docs/trust.md, docs/trust.json and the embedded weights tell the same story."""
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -73,6 +74,10 @@ def test_a_section_fitted_again_enters_a_document_about_the_same_weights_alone(
     numbers = read_document(DOCUMENT)
     write_text(numbers | {"about": {**numbers["about"], "members": ["another"]}}, out)
     with pytest.raises(DataError, match="about other weights"):
+        audit(weights, data, tmp_path, None, out, only="heat")
+    older = numbers | {"decisions": {}, "heat": {}}
+    out.with_suffix(".json").write_text(json.dumps(older))
+    with pytest.raises(DataError, match="no section decisions of this version: leave out --only"):
         audit(weights, data, tmp_path, None, out, only="heat")
     write_text(numbers, out)
     audit(weights, data, tmp_path, None, out, only="heat")

@@ -372,6 +372,7 @@ def test_a_table_of_patients_adds_the_answer_with_age_and_sex(
         ("file,age,sex\n\u00fc.png,50,f\n", "p.csv is not a CSV table in UTF-8"),
         ('file,age,sex\n"a.png,50,f\n', "p.csv is not a CSV table in UTF-8"),
         (None, "p.csv cannot be used (No such file or directory)"),
+        ("file,age,sex\nC:\\photos\\a.png,50,f\n", "p.csv names none of the photos"),
     ],
 )
 def test_a_table_of_patients_that_cannot_be_used_is_one_sentence(

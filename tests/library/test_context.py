@@ -127,6 +127,11 @@ def test_a_novel_photo_stays_novel_and_weights_without_limits_have_no_context(
         ),
     ).with_patient(Patient(85))
     assert novel.outcome == novel.photo_outcome == "not dermatoscopic"
+    assert novel.in_context is not None
+    assert novel.assessment is not None
+    assert novel.in_context.photo_without_refusal == analysis.outcome
+    kept = novel.in_context.photo_shown == novel.assessment.decision.shown
+    assert kept == (analysis.outcome == analysis.with_patient(Patient(85)).outcome)
     assert novel.operating_points == ()
     bare = replace(analysis, assessment=None).with_patient(Patient(85))
     assert (bare.in_context, bare.patient.age) == (None, 85)

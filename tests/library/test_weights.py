@@ -67,6 +67,9 @@ def test_a_changed_a_cut_and_a_missing_file_are_refused(folder: Path, name: str)
         (lambda c: c.update(format=None, codes={}), "no whole number as its format"),
         (lambda c: c.update(format="3", codes={}), "no whole number as its format"),
         (lambda c: c.update(format=True, codes={}), "no whole number as its format"),
+        # NaN is neither above nor below a limit
+        (lambda c: c["calibration"].update(temperatures={"8": float("nan")}), "not a contract"),
+        (lambda c: c["calibration"].update(temperatures={"8": -1.0}), "not a contract"),
     ],
 )
 def test_a_contract_that_does_not_fit_is_refused(

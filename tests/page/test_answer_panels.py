@@ -193,13 +193,39 @@ def test_an_outcome_that_age_raised_is_said_to_be(
     old = decided(analysis.with_patient(Patient(85)), outcome=now)
     assert old.in_context is not None
     measured = with_measured(
-        replace(old, in_context=replace(old.in_context, photo_outcome=photo), views=8),
+        replace(
+            old,
+            in_context=replace(old.in_context, photo_outcome=photo, photo_without_refusal=photo),
+            views=8,
+        ),
         uncertain=StoredEstimate(value=0.4, interval_95=(0.3, 0.5), images=444),
     )
     html = " ".join(re.sub("<[^>]+>", "", outcome_panel(ENGLISH, measured)).split())
     assert said in html
     assert patient_words.ONLY_RAISES in html
     assert ("In testing" in html) == (photo == now)  # measured for photos alone
+
+
+def test_a_refused_photo_that_would_be_suspicious_looks_like_it_and_age_is_said_to_raise_it(
+    analysis: Analysis,
+) -> None:
+    old = decided(
+        analysis.with_patient(Patient(85)),
+        outcome="not dermatoscopic",
+        without_refusal="suspicious",
+        reason="not_dermatoscopic_suspicious",
+    )
+    assert old.in_context is not None
+    alone = replace(
+        old.in_context, photo_outcome="not dermatoscopic", photo_without_refusal="not suspicious"
+    )
+    html = outcome_panel(ENGLISH, replace(old, in_context=alone))
+    assert 'class="panel outcome not-dermatoscopic suspicious"' in html
+    assert ">▲</span>" in html
+    said = (
+        "Photo alone: Unlike the training images. With age: Unlike the training images, but suspicious."
+    )
+    assert said in " ".join(html.split())
 
 
 @pytest.fixture

@@ -1,9 +1,17 @@
 """What `evaluate` counts besides scores."""
 
-import pandas as pd
+from dataclasses import replace
+from pathlib import Path
 
+import pandas as pd
+import pytest
+
+from skin_app.ensemble import Ensemble
+from skin_app.novelty import Novelty
 from skin_app.outcome import Outcome
-from train.scores.evaluate import counted_outcomes
+from tests.tiny import give_trust, write_data, write_weights
+from train.data.ham10000 import read_dataset
+from train.scores.evaluate import counted_outcomes, evaluate
 
 IMAGES = pd.DataFrame({"dx": ["mel", "mel", "nv", "nv"], "age": [35.0, None, 70.0, 72.0]})
 GIVEN: list[Outcome | None] = ["suspicious", "not dermatoscopic", "not suspicious", "not suspicious"]
@@ -21,6 +29,23 @@ def test_outcomes_are_counted_by_diagnosis_and_age_band() -> None:
     by_age = {band: sum(given.values()) for band, given in found["age"].items()}
     assert sorted(by_age.values()) == [1, 1, 2]
     assert list(by_age)[-1] == "unknown"
+
+
+def test_refused_images_are_counted_by_what_they_would_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ensemble = Ensemble.load(give_trust(write_weights(tmp_path / "weights")))
+    few = read_dataset(write_data(tmp_path / "data"))
+    few = replace(few, table=few.table.head(8))
+    usual = evaluate(ensemble, few, views=1)
+    assert sum(sum(own.values()) for own in usual.refused["age"].values()) == sum(
+        own["not dermatoscopic"] for own in usual.outcomes["age"].values()
+    )
+    monkeypatch.setattr(Novelty, "is_novel", True)
+    refused = evaluate(ensemble, few, views=1)
+    assert sum(own["not dermatoscopic"] for own in refused.outcomes["diagnosis"].values()) == 8
+    assert sum(sum(own.values()) for own in refused.refused["diagnosis"].values()) == 8
+    assert all(not own["not dermatoscopic"] for own in refused.refused["diagnosis"].values())
 
 
 def test_weights_without_limits_give_no_outcomes() -> None:

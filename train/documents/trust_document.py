@@ -9,6 +9,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from jinja2 import UndefinedError
+
 from skin_app.operating_points import predictive_values
 from skin_app.result_files import replace_file
 from skin_app.words.outcome import REASONS
@@ -32,6 +34,7 @@ SECTIONS = {  # name in the JSON and of the template -> title, of letters and bl
 # in the JSON: lists of numbers, and estimates
 ONE_LINE = (r"\[[^\[\]{}\"]*\]", r"\{\s*\"value\"[^{}]*\}")
 FIGURE = "figures/trust-deletion.png"
+GIVEN = {"figure": FIGURE, "predictive_values": predictive_values, "reasons": REASONS}
 
 
 def write_document(numbers: dict[str, Any], path: Path) -> None:
@@ -56,11 +59,15 @@ def read_document(path: Path) -> dict[str, Any]:
 
 def document(numbers: dict[str, Any]) -> str:
     """The whole text; raises `jinja2.UndefinedError` for a number that is missing."""
-    return filled(
-        "trust.md",
-        sections=SECTIONS,
-        all=numbers,
-        figure=FIGURE,
-        predictive_values=predictive_values,
-        reasons=REASONS,
-    )
+    return filled("trust.md", sections=SECTIONS, all=numbers, **GIVEN)
+
+
+def outdated_sections(numbers: dict[str, Any]) -> list[str]:
+    """Names of the sections that are missing, or were written by another version of this program."""
+    found = []
+    for name in SECTIONS:
+        try:
+            filled(f"trust/{name}.md", numbers=numbers.get(name, {}), **GIVEN)
+        except UndefinedError:
+            found.append(name)
+    return found

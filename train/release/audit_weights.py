@@ -36,7 +36,7 @@ from train.audit.out_of_fold import OutOfFold
 from train.audit.outcome_rules import IN_USE, rule_name
 from train.audit.refused_pictures import pictures_to_refuse
 from train.data.ham10000 import DataError, Dataset
-from train.documents.trust_document import read_document, write_document
+from train.documents.trust_document import outdated_sections, read_document, write_document
 from train.release.weights_folder import put_into
 from train.scores.evaluate import out_of_fold_scores
 from train.scores.evidence import weights_evidence
@@ -105,7 +105,7 @@ def audit(
         )
     if not_dermoscopy is not None:
         pictures_to_refuse(not_dermoscopy)  # reports a faulty list before hours of work
-    numbers: dict[str, Any] = {} if only is None else numbers_about(weights, out)
+    numbers: dict[str, Any] = {} if only is None else numbers_about(weights, out, only)
     unseen = OutOfFold.open(weights, data, work)
     if only is None:
         unseen = decisions.with_calibration(unseen)
@@ -129,11 +129,21 @@ def audit(
     store(unseen.weights, trust, novelty, scores)
 
 
-def numbers_about(weights: WeightsFolder, out: Path) -> dict[str, Any]:
-    """The numbers of the document `out`; raises `DataError` when it is not about `weights`."""
+def numbers_about(weights: WeightsFolder, out: Path, only: str) -> dict[str, Any]:
+    """The numbers of the document `out`.
+
+    Raises `DataError` when it is not about `weights`, or a section beside `only` cannot be written.
+    """
     numbers = read_document(out)
-    if weights.contract.trust is None or numbers["about"]["members"] != member_hashes(weights.contract):
+    members = member_hashes(weights.contract)
+    if weights.contract.trust is None or numbers.get("about", {}).get("members") != members:
         raise DataError(f"{out} is about other weights: run `python -m train audit` on these.")
+    others = [name for name in outdated_sections(numbers) if name != only]
+    if others:
+        raise DataError(
+            f"{out} has no section {', '.join(others)} of this version: leave out --only, so that all "
+            "are measured."
+        )
     return numbers
 
 
@@ -211,7 +221,7 @@ def summary(numbers: dict[str, Any]) -> dict[Measured, StoredEstimate]:
     for name, path in SUMMARY.items():
         own: dict[str, Any] = numbers
         for key in path:
-            own = own.get(key, {})  # pictures to refuse are not always there
+            own = own.get(key) or {}  # pictures to refuse, or ages, are not always there
         if own.get("value") is not None and own["interval_95"] is not None:
             found[name] = StoredEstimate(**own, is_share=name not in NO_SHARES)
     return found

@@ -7,6 +7,7 @@ themselves hold.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 from typing import Any, get_args
 
@@ -16,7 +17,7 @@ from tqdm import tqdm
 
 from skin_app.ensemble import Ensemble
 from skin_app.gallery.patient_table import patient_groups
-from skin_app.outcome import Outcome
+from skin_app.outcome import Decision, Outcome
 from skin_app.photo.read import PhotoError, read_photo
 from skin_app.views import VIEWS
 from skin_app.weights.evaluation import confusions
@@ -39,7 +40,9 @@ class ScoresOnImages:
     """Scores of a weights folder on labelled images. `rules`: decision rule -> its scores.
 
     `warning`: empty unless the weights were trained on some of the images. `outcomes`: "diagnosis" or
-    "age" -> code or age band -> outcome -> number of images; empty for weights without limits.
+    "age" -> code or age band -> outcome -> number of images. `refused`: the same of the refused images
+    alone, by the outcome that they would have without the refusal. Both are empty for weights without
+    limits.
     """
 
     weights: str
@@ -52,6 +55,7 @@ class ScoresOnImages:
     warning: str
     rules: dict[str, Scores]
     outcomes: dict[str, dict[str, dict[Outcome, int]]]
+    refused: dict[str, dict[str, dict[Outcome, int]]]
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,8 @@ def evaluate(ensemble: Ensemble, data: Dataset, views: int = VIEWS) -> ScoresOnI
     Warns if the weights were trained on some of the images, because scores on those prove nothing.
     Raises `DataError` when an image cannot be decoded.
     """
-    by_rule, outcomes = _predict(ensemble, data, views)
+    by_rule, decisions = _predict(ensemble, data, views)
+    refused = [own is not None and own.outcome == "not dermatoscopic" for own in decisions]
     overlap = trained_on(ensemble.weights, data)
     return ScoresOnImages(
         weights=ensemble.weights.identity,
@@ -125,7 +130,11 @@ def evaluate(ensemble: Ensemble, data: Dataset, views: int = VIEWS) -> ScoresOnI
             else ""
         ),
         rules=scores_by_rule(by_rule, data.labels, data.groups),
-        outcomes=counted_outcomes(data.table, outcomes),
+        outcomes=counted_outcomes(data.table, [own and own.outcome for own in decisions]),
+        refused=counted_outcomes(
+            data.table.loc[refused],
+            [own and own.without_refusal for own in compress(decisions, refused)],
+        ),
     )
 
 
@@ -137,10 +146,10 @@ def trained_on(weights: WeightsFolder, data: Dataset) -> int:
 
 def _predict(
     ensemble: Ensemble, data: Dataset, views: int
-) -> tuple[dict[str, np.ndarray], list[Outcome | None]]:
-    """Decision rule -> (images, 7) probabilities; and the outcome of each image."""
+) -> tuple[dict[str, np.ndarray], list[Decision | None]]:
+    """Decision rule -> (images, 7) probabilities; and the decision on each image."""
     predicted: list[tuple[np.ndarray, np.ndarray]] = []
-    outcomes: list[Outcome | None] = []
+    decisions: list[Decision | None] = []
     paths = data.table["path"].tolist()
     for start in tqdm(range(0, len(paths), CHUNK), "evaluate", mininterval=5):
         try:
@@ -150,8 +159,8 @@ def _predict(
             raise DataError(f"One of {names} cannot be used: {error}") from error
         for analysis in ensemble.analyse_all(photos, views, with_maps=False):
             predicted.append((analysis.probabilities, analysis.prior_adjusted))
-            outcomes.append(analysis.outcome)
-    return dict(zip(RULES, np.array(predicted).swapaxes(0, 1), strict=True)), outcomes
+            decisions.append(analysis.assessment and analysis.assessment.decision)
+    return dict(zip(RULES, np.array(predicted).swapaxes(0, 1), strict=True)), decisions
 
 
 def counted_outcomes(
