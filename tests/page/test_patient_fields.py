@@ -67,7 +67,7 @@ def test_what_is_not_used_is_said_beside_the_fields_before_there_is_a_photo(visi
     age_in(visit).fill("old")
     expect(note).to_contain_text(PATIENT_NOTES["unreadable age"])
     age_in(visit).fill("110")
-    expect(note).to_contain_text("it counts as 85 years")
+    expect(note).to_contain_text("85 years is used instead")
     age_in(visit).fill("60")
     expect(note).to_have_count(0)
 
@@ -133,7 +133,7 @@ def test_one_age_holds_for_all_photos_of_one_lesion(visit: Page, screenshots: Pa
     files.set_input_files(photos)
     expect(age.get_by_label(AGE)).to_have_value("")
     age.get_by_label(AGE).fill("110")
-    expect(visit.locator("#several-angles-patient-note")).to_contain_text("it counts as 85")
+    expect(visit.locator("#several-angles-patient-note")).to_contain_text("85 years is used")
     expect(result).to_contain_text(WITH_AGE_AND_SEX)  # still that of the earlier lesion
     visit.get_by_role("button", name=several.ANGLES_START).click()
     expect(result).not_to_contain_text(WITH_AGE_AND_SEX)
