@@ -1,4 +1,4 @@
-"""How often pictures that must be refused are, and how often real lesions are refused wrongly.
+"""How often non-dermatoscopic pictures are refused, and how often real lesions are wrongly refused.
 
 Pictures: photographs, blanks, noise, false colours. Real lesions: by diagnosis, and as simulated
 cameras show them.
@@ -64,11 +64,10 @@ class Group:
 
 @dataclass(frozen=True)
 class CameraRefusals:
-    """Shares of real lesions refused as one simulated camera shows them.
+    """Shares of real lesions that are refused as one simulated camera shows them.
 
-    `images`, `melanomas`: the limit was fitted with random cameras that make the same changes, among
-    others. `unknown`, `unknown_melanomas`: it was fitted without cameras that make the change; None for
-    a camera that makes several.
+    `images`, `melanomas`: random cameras of the fit make the same changes. `unknown`,
+    `unknown_melanomas`: no camera of the fit makes this change; None for a camera with several changes.
     """
 
     images: Estimate
