@@ -173,8 +173,8 @@ LOADING = "Loading …"
 
 REPORT_TITLE = "Report on this photo"
 REPORT_INTRO = (
-    "All fields are optional. The report prints them, with the age and sex entered above. The networks "
-    "do not see them, and nothing is stored."
+    "All fields are optional. They are printed in the report, with the age and sex entered above. The "
+    "networks do not see them, and nothing is stored."
 )
 REPORT_SITE = "Site of the lesion"
 REPORT_DIAGNOSIS, REPORT_NOTES = "Your own diagnosis", "Notes"
