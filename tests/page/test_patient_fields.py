@@ -95,7 +95,7 @@ def test_an_age_typed_during_the_quick_answer_holds_for_the_full_one(
     expect(quick.locator("#status")).to_contain_text("Quick answer")
     held_back.set()
     expect_full_answer(quick)
-    expect(quick.locator("#outcome")).to_contain_text("of 16 network readings")
+    expect(quick.locator("#outcome")).to_contain_text("of 16 readings")
     expect(quick.locator("#ranking")).to_contain_text(WITH_AGE)
 
 
