@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from skin_app.outcome import GROUNDS
 from train.audit.fitted_novelty import MOST, _limit, fit_novelty, upright_answers
 from train.audit.out_of_fold import OutOfFold
+from train.audit.outcome_rules import crossfit_grounds
 from train.audit.refused_pictures import measure, pictures_to_refuse
 from train.data.cameras import CAMERAS
 from train.data.ham10000 import DataError
@@ -45,7 +47,12 @@ def test_refusals_are_counted_by_diagnosis_and_camera_with_statistics_of_other_l
     fitted = fit_novelty(unseen)
     measured = measure(unseen, fitted, None, images=14)
     assert sum(own.images for own in measured.by_diagnosis.values()) == len(unseen.table)
-    single, several = measured.cameras.values()
+    as_they_are, single, several = measured.cameras.values()
+    assert as_they_are.unknown is None
+    answers = crossfit_grounds(unseen.crossfits[1][:1])[0]
+    sample = unseen.sample(14)
+    unsure = [GROUNDS[ground][0] == "uncertain" for ground in answers[sample]]
+    assert as_they_are.uncertain.value == np.mean(unsure)
     assert single.images.images == 14
     assert single.melanomas.images == 2
     assert single.unknown is not None

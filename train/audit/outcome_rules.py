@@ -11,12 +11,18 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from skin_app.calibration import malignant_probability
+from skin_app.calibration import calibrated, malignant_probability
 from skin_app.diagnoses import CODES, MALIGNANT
 from skin_app.gallery.patient_table import patient_groups
+from skin_app.operating_points import prediction_set
 from skin_app.outcome import CLEARED_BELOW, COVERAGE, GROUNDS, SUSPICIOUS_FROM, grounds
-from train.audit.conformal_sets import crossfit_sets
-from train.audit.fitted_operating_points import crossfit_calls, crossfit_thresholds, is_malignant
+from train.audit.conformal_sets import crossfit_sets, fit_sets
+from train.audit.fitted_operating_points import (
+    crossfit_calls,
+    crossfit_thresholds,
+    fit_threshold,
+    is_malignant,
+)
 from train.scores.crossfit import Crossfit
 from train.scores.intervals import Estimate, mean_estimates, ratio_estimates
 
@@ -99,6 +105,24 @@ def crossfit_grounds(crossfits: Sequence[Crossfit], rule: Rule = IN_USE) -> np.n
         crossfit_sets(crossfits, COVERAGE),
         *(crossfit_thresholds(crossfits, target) for target in rule),
     )
+
+
+def grounds_of_changed(crossfit: Crossfit, rows: np.ndarray, logits: np.ndarray) -> np.ndarray:
+    """(n,) index into `GROUNDS` for changed copies of the images `rows`, (n,); refusal is ignored.
+
+    `logits`: (n, 7) of the copies, 1 view; `crossfit`: of the images, 1 view. Calibration and limits
+    are fitted outside each image's part.
+    """
+    found = np.zeros(len(rows), dtype=np.int64)
+    for (fit, apply, images), calibration in zip(
+        crossfit.each_part(), crossfit.calibrations, strict=True
+    ):
+        here, labels = apply[rows], crossfit.labels[fit]
+        probabilities = calibrated(logits[here], calibration, 1)
+        sets = prediction_set(probabilities, fit_sets(images[fit], labels, COVERAGE))
+        points = (fit_threshold(images[fit], labels, target) for target in IN_USE)
+        found[here] = grounds(malignant_probability(probabilities), sets, *points)
+    return found
 
 
 def grounds_of_sets(crossfits: Sequence[Crossfit]) -> np.ndarray:

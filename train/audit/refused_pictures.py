@@ -27,6 +27,7 @@ from train.audit.fitted_novelty import (
     upright_answers,
 )
 from train.audit.out_of_fold import OutOfFold
+from train.audit.outcome_rules import by_outcome, grounds_of_changed
 from train.data.cameras import CAMERAS, seen_by
 from train.data.drawings import blank, noise, text_screenshot
 from train.data.ham10000 import DataError
@@ -35,6 +36,7 @@ from train.scores.intervals import Estimate, mean_estimate
 CHUNK = 16
 MADE = 100
 IMAGES = 600  # shown by each simulated camera
+AS_THEY_ARE = "as they are"
 GROUPS = {
     "photo": "ordinary photographs",
     "clinical": "clinical skin photos",
@@ -64,26 +66,30 @@ class Group:
 
 @dataclass(frozen=True)
 class CameraRefusals:
-    """Shares of real lesions that are refused as one simulated camera shows them.
+    """Shares of real lesions refused, and their outcomes, as one simulated camera shows them.
 
-    `images`, `melanomas`: random cameras of the fit make the same changes. `unknown`,
-    `unknown_melanomas`: no camera of the fit makes this change; None for a camera with several changes.
+    `images`, `melanomas`: refused, if random cameras of the fit make the same changes. `unknown`,
+    `unknown_melanomas`: refused, if no camera of the fit makes this change; None for a camera with
+    several changes. `uncertain`: of the images; `melanomas_not_suspicious`: of the melanomas; both are
+    outcomes from one view, without regard to refusal.
     """
 
     images: Estimate
     melanomas: Estimate
     unknown: Estimate | None
     unknown_melanomas: Estimate | None
+    uncertain: Estimate
+    melanomas_not_suspicious: Estimate
 
 
 @dataclass(frozen=True)
 class Refusals:
     """Shares refused, and the goals for them.
 
-    Real lesions: `false_alarms` of all, by code in `by_diagnosis`, by name in `cameras`; statistics and
-    limit are crossfit. `most_refused`: at most this share of a diagnosis or camera, and
-    `false_alarm_rate_set` of all. Pictures: `groups`, by name of the group, see `GROUPS`;
-    `least_refused`: at least this share.
+    Real lesions: `false_alarms` of all, by code in `by_diagnosis`, by name in `cameras`, of which the
+    first shows the images as they are; statistics and limit are crossfit. `most_refused`: at most this
+    share of a diagnosis or camera, and `false_alarm_rate_set` of all. Pictures: `groups`, by name of
+    the group, see `GROUPS`; `least_refused`: at least this share.
     """
 
     out_of_fold_images: int
@@ -139,16 +145,21 @@ def _by_camera(unseen: OutOfFold, fitted: FittedNovelty, rows: np.ndarray) -> di
         refused = fit.refused(unseen, answers)
         return unseen.mean(refused, rows), unseen.mean(refused[melanomas], rows[melanomas])
 
+    def outcomes(answers: UprightAnswers) -> tuple[Estimate, Estimate]:
+        logits = np.mean(answers.logits, axis=0)
+        _, cleared, unsure = by_outcome(grounds_of_changed(unseen.crossfits[1][0], rows, logits))
+        return unseen.mean(unsure, rows), unseen.mean(cleared[melanomas], rows[melanomas])
+
     found = {}
-    for camera in CAMERAS:
+    for camera in (AS_THEY_ARE, *CAMERAS):
         answers = upright_answers(
             unseen,
             rows,
             f"{camera}-{len(rows)}",
-            lambda photo, row, own=camera: seen_by(photo, own, row),
+            lambda photo, row, own=camera: photo if own == AS_THEY_ARE else seen_by(photo, own, row),
         )
         unknown = shares(without[alone[camera]], answers) if camera in alone else (None, None)
-        found[camera] = CameraRefusals(*shares(fitted, answers), *unknown)
+        found[camera] = CameraRefusals(*shares(fitted, answers), *unknown, *outcomes(answers))
     return found
 
 
