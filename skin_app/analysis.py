@@ -98,7 +98,7 @@ class Analysis:
     The patient, from `with_patient`:
         patient                 age and sex, where stated
         in_context              the answer with them; None where no age is stated, or the weights have
-                                no model of the context
+                                no model of age and sex
     """
 
     probabilities: np.ndarray
@@ -121,7 +121,7 @@ class Analysis:
     def __str__(self) -> str:
         """The outcome, and the seven diagnoses with their calibrated probabilities, one a line.
 
-        With the patient's context, its probabilities are a second column.
+        If the patient's age is stated, a second column has the probabilities with it.
         """
         rows = [
             f"{own.probability:6.1%}  "
@@ -141,9 +141,12 @@ class Analysis:
 
     @property
     def outcome(self) -> Outcome | None:
-        """ "suspicious", "not suspicious", "uncertain" or "not dermatoscopic" (unlike the training
-        images; `assessment.decision.without_refusal` says what it would be otherwise); None where the
-        weights carry no limits to judge by."""
+        """ "suspicious", "not suspicious", "uncertain" or "not dermatoscopic"; None where the weights
+        carry no limits to judge by.
+
+        "not dermatoscopic" means: unlike the training images. The outcome that the answer would have
+        otherwise is in `assessment.decision.without_refusal`.
+        """
         return None if self.assessment is None else self.assessment.decision.outcome
 
     @property
@@ -153,7 +156,7 @@ class Analysis:
 
     @property
     def highest_malignant_probability(self) -> float:
-        """The one that thresholds judge: with the patient's context where that is higher, in [0, 1]."""
+        """Compared with the thresholds: the higher of photo alone and with age and sex, in [0, 1]."""
         in_context = 0.0 if self.in_context is None else self.in_context.malignant_probability
         return max(self.malignant_probability, in_context)
 
@@ -200,16 +203,16 @@ class Analysis:
 
     @property
     def _patient_checks(self) -> list[ToCheck]:
-        """What of the stated patient is not used, or not as stated."""
+        """Which of the stated age and sex is not used or is changed."""
         trust = self.weights.contract.trust
         return checks_of_patient(self.patient, trust and trust.context)
 
     def with_patient(self, patient: Patient) -> "Analysis":
-        """This analysis with the patient's age and sex in place of any stated before.
+        """This analysis with the patient's age and sex, which replace any stated before.
 
-        Probabilities stay those of the photo; `in_context` holds those with the context. The outcome
-        and the prediction sets may become more suspicious, never less. Without an age, and with weights
-        without a model of the context, the answer is that of the photo alone.
+        `probabilities` stay those of the photo; `in_context` holds those with age and sex. The outcome
+        and the prediction sets can become more suspicious, never less. Without an age, or with weights
+        without a model of age and sex, the answer is that of the photo alone.
         """
         trust, assessment = self.weights.contract.trust, self.assessment
         if trust is None or assessment is None:
@@ -300,7 +303,7 @@ def ranked(
 
 
 def checks_of_patient(patient: Patient, model: ContextModel | None) -> list[ToCheck]:
-    """What of a stated patient is not used, or not as stated; `model`: that of the weights."""
+    """Which of the stated age and sex is not used or is changed; `model`: that of the weights."""
     values: dict[str, float | str] = {}
     if model is not None and patient.age is not None:
         values["nearest"] = f"{min(max(patient.age, model.youngest), model.oldest):g}"

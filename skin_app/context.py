@@ -1,6 +1,6 @@
-"""The patient's age and sex beside the photo: a small logistic model on the photo's probabilities.
+"""Adds the patient's age and sex to the answer: a small logistic model on the photo's probabilities.
 
-It may raise suspicion and never lowers it: `outcome.decide` takes the more suspicious of both answers.
+Age and sex can raise suspicion but never lower it: `outcome.decide` uses the more suspicious answer.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ OLDEST = 120  # years
 MIDDLE_AGE, AGE_UNIT = 50, 20  # years
 LEAST = np.finfo(np.float64).tiny  # the logarithm of 0 cannot be shifted
 
-# What is to be said of a stated patient; `skin_app.words.patient.PATIENT_NOTES` has the sentences.
+# Remarks on a stated age and sex; `skin_app.words.patient.PATIENT_NOTES` has the sentences.
 PatientNote = Literal[
     "unreadable age",
     "unreadable sex",
@@ -32,8 +32,8 @@ PatientNote = Literal[
 class Patient:
     """Age in years, from 0 to 120, and sex; None where not stated.
 
-    `unreadable`: which of both were stated in a way that could not be read. Raises
-    `ValueError` for an impossible age or another sex.
+    `unreadable`: which of the two were stated but could not be read. Raises `ValueError` for an
+    impossible age or another sex.
     """
 
     age: float | None = None
@@ -77,7 +77,7 @@ class ContextModel(BaseModel, extra="forbid", frozen=True):
 
     The logit of each class is log(calibrated probability) + `offset` + `age` * a + `male` * s, where a
     is (age - 50) / 20 years, and s is 1 for male, -1 for female and 0 where the sex is not stated.
-    `youngest`, `oldest`: range of ages it was fitted on; ages outside count as the nearer end.
+    `youngest`, `oldest`: range of the ages in the fit; other ages are clipped to it.
     `fitted_on`: the data, in words.
     """
 
@@ -117,7 +117,7 @@ def sex_numbers(sexes: np.ndarray) -> np.ndarray:
 
 
 def patient_notes(patient: Patient, model: ContextModel | None) -> Iterator[PatientNote]:
-    """What of a stated patient is not used, or not as stated; `model`: that of the weights."""
+    """Which of the stated age and sex is not used or is changed; `model`: that of the weights."""
     if "age" in patient.unreadable:
         yield "unreadable age"
     if "sex" in patient.unreadable:

@@ -53,9 +53,9 @@ class HeatLimit(BaseModel, extra="forbid", frozen=True):
 def count_with_map(probabilities: np.ndarray) -> int:
     """How many classes get a map, the most probable first; `probabilities`: (7,).
 
-    All of at least `LEAST_PROBABILITY`, and always two. The seven maps sum to zero at every place, so
-    beside a nearly certain class the second one's map holds what speaks against the first, often the
-    strongest place of all, which sets the scale.
+    All classes of at least `LEAST_PROBABILITY`, and always two. The seven maps sum to zero at every
+    place. So if one class is nearly certain, the second map shows the evidence against it. It is often
+    the strongest place of all, which sets the common scale.
     """
     return max(2, int((probabilities >= LEAST_PROBABILITY).sum()))
 

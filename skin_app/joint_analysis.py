@@ -23,9 +23,9 @@ class JointAnalysis:
     says so. `probabilities`, `prior_adjusted`: (7,) in the order of `DIAGNOSES`. `least`, `greatest`:
     (7,) smallest and largest probability among the used photos. `same_first`, `same_outcome`: whether
     the used photos have the same most probable diagnosis, and the same outcome. `views`: number of
-    views of each photo. `decision`: by limits that were fitted on single photos; never "not
-    suspicious" where one photo alone is suspicious, or would be if it were not refused, or any is
-    damaged; None for weights without limits. `patient`: of all photos; `in_context`: the joint answer
+    views of each photo. `decision`: by limits that were fitted on single photos; None for weights
+    without limits. It is never "not suspicious" if a photo is damaged, or if one alone is suspicious or
+    would be if it were not refused. `patient`: the same for all photos; `in_context`: the joint answer
     with age and sex, which can only raise suspicion; None without an age.
     """
 

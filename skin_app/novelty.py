@@ -1,9 +1,10 @@
 """How unlike the training images a photo is, from a distance in embedding space.
 
-The distance is that of Mahalanobis to the nearest class mean, with one shared covariance (Lee et al.
-2018), as a logarithm. Images of rare diagnoses lie further out than naevi. So the score counts standard
-deviations from the distance that is usual for the diagnoses that the member names. The covariance
-includes how simulated cameras move an image, so that a camera alone makes no photo foreign.
+The distance is the logarithm of the Mahalanobis distance to the nearest class mean, with one shared
+covariance (Lee et al. 2018). It is usually larger for images of rare diagnoses than for naevi. So the
+score compares it with the usual distance of each diagnosis, weighted by the member's probabilities, in
+standard deviations. The covariance also includes images changed by simulated cameras, so that fewer
+photos are novel because of their camera alone.
 """
 
 from collections.abc import Sequence
@@ -35,9 +36,9 @@ class UsualDistance(BaseModel, extra="forbid", frozen=True):
     )
 
     def score(self, distance: Tensor, logits: Tensor) -> Tensor:
-        """Standard deviations of (photos,) log distances from the usual ones.
+        """How many standard deviations (photos,) log distances exceed the usual ones.
 
-        The usual ones are averaged over the diagnoses, by their probability: the softmax of `logits`,
+        Usual means and deviations are averaged over the diagnoses, weighted by the softmax of `logits`,
         (photos, 7).
         """
         probabilities = logits.double().softmax(dim=1)
@@ -51,7 +52,7 @@ class NoveltyLimits(BaseModel, extra="forbid", frozen=True):
     """Stored in `ensemble.json`; the means and covariances are in `novelty.safetensors`.
 
     `usual`: one entry per member. `limit`: the score above which a photo counts as novel.
-    `false_alarm_rate`: the most out-of-fold images that the limit was set to refuse, as a share.
+    `false_alarm_rate`: largest share of the out-of-fold images that the limit may refuse.
     `fitted_on`: the data, in words.
     """
 

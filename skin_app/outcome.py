@@ -55,7 +55,7 @@ class Decision:
     `set_90`, `set_95`: (7,) bool, which diagnoses cannot be ruled out; None for a novel image, to
     which coverage does not apply. `agreement`: share of readings on the answer's side of the point
     `SUSPICIOUS_FROM`, in [0, 1]; it does not change the outcome. `without_refusal`: the outcome if the
-    image were not novel, so that a refusal hides no malignant answer. `reason`: why this outcome.
+    image were not novel; a refused image may still look malignant. `reason`: why this outcome.
     """
 
     set_90: np.ndarray | None
@@ -67,7 +67,7 @@ class Decision:
 
     @property
     def shown(self) -> str:
-        """The outcome as the key of its words: a refusal names what it would hide."""
+        """Key of the outcome's words; for a refused image it adds the outcome without refusal."""
         return shown_outcome(self.outcome, self.without_refusal)
 
 
@@ -85,8 +85,8 @@ def decide(
     `probabilities`: (7,) calibrated, of the average over members and `views` views; `shared`: the
     `agreement` of the readings at the operating point `SUSPICIOUS_FROM`; `novel`: the image is unlike
     the training images; `damaged`: some of its pixels are not as the camera recorded them, so it is
-    never "not suspicious"; `in_context`: (7,) probabilities with the patient's context, which can only
-    raise suspicion (`raised`). Raises `ValueError` when no limits were fitted for `views`.
+    never "not suspicious"; `in_context`: (7,) probabilities with the patient's age and sex, which can
+    only raise suspicion (`raised`). Raises `ValueError` when no limits were fitted for `views`.
     """
     own = limits.of(views)
     set_90, set_95 = (prediction_set(probabilities, own.set_of(share)) for share in (COVERAGE, 0.95))
@@ -117,13 +117,16 @@ def refused(decision: Decision) -> Decision:
 
 
 def shown_outcome(outcome: Outcome, without_refusal: Outcome) -> str:
-    """See `Decision.shown`; a key of `skin_app.words.outcome.OUTCOMES`."""
-    hides = outcome == "not dermatoscopic" and without_refusal != "not suspicious"
-    return f"{outcome}, {without_refusal}" if hides else outcome
+    """A key of `skin_app.words.outcome.OUTCOMES`.
+
+    For a refused image that would not be "not suspicious", it also has the outcome without refusal.
+    """
+    both = outcome == "not dermatoscopic" and without_refusal != "not suspicious"
+    return f"{outcome}, {without_refusal}" if both else outcome
 
 
 def raised(photo: np.ndarray, in_context: np.ndarray) -> np.ndarray:
-    """The photo's prediction set with the malignant diagnoses of the set in context: bool (..., 7)."""
+    """The photo's prediction set plus the malignant diagnoses of the set in context: bool (..., 7)."""
     return photo | (in_context & np.array(MALIGNANT))
 
 

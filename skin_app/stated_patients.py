@@ -1,4 +1,4 @@
-"""Age and sex as people state them: in any spelling, and for many photos in a table."""
+"""Reads age and sex as people write them: in many spellings, and from a table for many photos."""
 
 import csv
 import io
@@ -22,10 +22,10 @@ class PatientsError(ValueError):
 
 
 def stated_patient(age: object, sex: object) -> Patient:
-    """The patient that was stated in any spelling; what cannot be read is left out and named.
+    """Read the age and sex of one patient. What cannot be read is listed in `Patient.unreadable`.
 
     `age`: a number, or text such as "54", "54 years" or "85+"; `sex`: text such as "f" or "Male".
-    Missing values, such as "", None and "unknown", are no fault.
+    Missing values, such as "", None and "unknown", are allowed.
     """
     table, unreadable = normalised(pd.DataFrame({"age": [age], "sex": [sex]}, dtype=object))
     years, name = float(table["age"].iloc[0]), str(table["sex"].iloc[0])
@@ -38,10 +38,10 @@ def stated_patient(age: object, sex: object) -> Patient:
 
 @dataclass(frozen=True)
 class PatientsFile:
-    """The patients that a table states, by the path of their photo.
+    """The patients of a table, by the path of their photo.
 
-    `strangers`: how many rows fit none of the photos; `unreadable`: how many photos have an age or a
-    sex that cannot be read.
+    `strangers`: number of rows that match no photo; `unreadable`: number of photos with an age or a sex
+    that cannot be read.
     """
 
     of_photo: Mapping[Path, Patient] = field(default_factory=dict)
@@ -57,11 +57,11 @@ class PatientsFile:
 
 
 def read_patients(table: Path, photos: Sequence[Path]) -> PatientsFile:
-    """Read a CSV table in UTF-8, parted by commas, semicolons or tabs; other columns are ignored.
+    """Read a CSV table in UTF-8 with the columns file, age and sex; other columns are ignored.
 
-    `file` is the path of a photo as in `photos`, or its name alone. Raises `PatientsError` for a table
-    that lacks a column, names a photo twice, a name that several photos have, or none of the photos;
-    `OSError` if there is none.
+    Commas, semicolons or tabs separate the cells. `file` is the path of a photo as in `photos`, or its
+    name alone. Raises `PatientsError` if a column is missing, a photo has two rows, a name fits several
+    photos, or no row fits a photo; `OSError` if the table does not exist.
     """
     named: dict[str, list[Path]] = {}
     for photo in photos:
@@ -79,7 +79,7 @@ def read_patients(table: Path, photos: Sequence[Path]) -> PatientsFile:
             strangers += 1
         elif fits[0] in found:
             raise PatientsError(
-                f"{table}, line {line}: {fits[0]} has a row already: leave one of them."
+                f"{table}, line {line}: {fits[0]} has a row already: keep only one of them."
             )
         else:
             found[fits[0]] = stated_patient(age, sex)
@@ -114,6 +114,6 @@ def _places(table: Path, head: Sequence[str]) -> list[int]:
         if counts[column] != 1:
             how = "lacks" if column not in counts else "has twice"
             raise PatientsError(
-                f"{table} {how} the column {column}: it takes the columns {', '.join(PATIENT_COLUMNS)}."
+                f"{table} {how} the column {column}: it needs the columns {', '.join(PATIENT_COLUMNS)}."
             )
     return [names.index(column) for column in PATIENT_COLUMNS]

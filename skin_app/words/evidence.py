@@ -6,12 +6,14 @@ MEASURED: dict[str, str] = {
     "npv_of_not_suspicious": "Benign among those called not suspicious (NPV)",
     "melanomas_not_suspicious": "Melanomas called not suspicious",
     "malignant_suspicious": "Malignant images called suspicious",
-    "melanoma_sensitivity_under_40": "Melanomas of patients under 40 that reach the 95 % threshold",
+    "melanoma_sensitivity_under_40": (
+        "Sensitivity for melanoma in patients under 40, at the 95 % threshold"
+    ),
     "uncertain": "Uncertain answers",
     "set_coverage": "Images whose 90 % prediction set holds their diagnosis",
     "set_size": "Diagnoses in a 90 % prediction set, on average",
     "context_specificity_gain": (
-        "With age and sex: gain of specificity at 95 % sensitivity for malignant, in percentage points"
+        "Gain of specificity by age and sex, at 95 % sensitivity for malignant (percentage points)"
     ),
     "context_melanomas_not_suspicious": "With age and sex: melanomas called not suspicious",
     "refused_dermatoscopic": "Dermatoscopic images wrongly refused",
@@ -81,11 +83,13 @@ OUTSIDE_PUBLISHED = (
     "cameras and on other skin. Expect such a loss wherever these weights were not tested."
 )
 OUTSIDE_AGAIN = (
-    "Anyone with such images can measure again: "
+    "If you have these images, you can repeat the measurement: "
     "<code>python -m train evaluate --weights W --data D --name NAME --keep</code>"
 )
-PUBLISHED_CAPTION = "Other systems on the same images, as published by their authors; not run by us."
-PUBLISHED_COLUMNS = ("System", "Training images beside HAM10000", "Source")
+PUBLISHED_CAPTION = (
+    "Published scores of other systems on the same images. We did not run these systems."
+)
+PUBLISHED_COLUMNS = ("System", "Training images besides HAM10000", "Source")
 PUBLISHED_SCORES = {
     "balanced_accuracy": "Balanced accuracy",
     "auc": "Area under the ROC curve, melanoma",
@@ -96,14 +100,14 @@ THIS_PROGRAM = {
 }
 OWN_REPORT = "our own report"
 OTHER_IMAGES = {
-    "private": "private ones",
-    "public": "public ones",
+    "private": "private",
+    "public": "public",
     "none": "none",
     "not_stated": "not stated",
 }
 WITH_PATIENT = "{system}, with patient data"
-SECOND_HAND = "{source}, number second-hand"
-NO_SOURCE = "second-hand, source not found"
+SECOND_HAND = "{source} (not checked by us)"
+NO_SOURCE = "quoted by others, original not found"
 BY_DIAGNOSIS = "By diagnosis"
 BY_DIAGNOSIS_COLUMNS = (
     "Diagnosis",
@@ -242,8 +246,8 @@ MELANOMA_FIRST = (
     "({images} images)."
 )
 UNDER_40 = (
-    "Of the {images} melanoma images of patients under 40, {share} reach the threshold that "
-    "95&nbsp;% of all malignant images reach."
+    "In {images} melanoma images of patients under 40, the sensitivity is {share}, at a threshold "
+    "meant for 95&nbsp;%."
 )
 UNCERTAIN = "{share} of the answers are “uncertain”. This is no all-clear."
 SUSPICIOUS = (
@@ -272,7 +276,7 @@ FORCED = (
 REFUSED = (
     "{refused} of the clinical skin photos, taken without a dermatoscope, are refused; the "
     "others get an answer. {wrongly} of the dermatoscopic images are wrongly refused. With an "
-    "unfamiliar camera it can be many more."
+    "unfamiliar camera, far more can be refused."
 )
 SKIN = "The data hold fewer than {least} lesions each of these skin tones: {bands}."
 MISLEADS = "A wrong answer can mislead experts, too: look at the lesion first, then at this page."

@@ -9,43 +9,41 @@ OUTCOMES: dict[str, str] = {
     "uncertain": "Uncertain",
     "not dermatoscopic": "Unlike the training images",
     "not dermatoscopic, suspicious": "Unlike the training images, but suspicious",
-    "not dermatoscopic, uncertain": "Unlike the training images; malignant not ruled out",
+    "not dermatoscopic, uncertain": "Unlike the training images; malignancy not ruled out",
 }
 OUTCOME_MEANING: dict[str, str] = {
     "suspicious": "Benign lesions are called suspicious, too.",
     "not suspicious": "This does not rule out a malignant lesion: some are missed at every threshold.",
     "uncertain": "This is no all-clear: the networks cannot decide.",
     "not dermatoscopic": (
-        "This is no all-clear. The ranking below names a diagnosis all the same: do not rely on it."
+        "This is no all-clear: do not rely on the ranking below. Use a sharp, well-lit dermatoscopic "
+        "photo with the lesion in the middle. Photos from an unfamiliar camera can still be refused."
     ),
 }
 REASONS: dict[str, str] = {
-    "malignant": "The malignant probability is above the threshold for “suspicious”.",
+    "malignant": "The malignant probability reaches the threshold for “suspicious”.",
     "between_points": (
-        "The malignant probability is too low for “suspicious” and too high for “not suspicious”."
+        "The malignant probability lies between the thresholds for “suspicious” and “not suspicious”."
     ),
     "malignant_in_set": (
-        "The malignant probability is low, but the 90 % prediction set holds a malignant diagnosis."
+        "The malignant probability is low, but the 90 % prediction set contains a malignant diagnosis."
     ),
     "benign": (
-        "The malignant probability is low, and the 90 % prediction set holds no malignant diagnosis."
+        "The malignant probability is low, and the 90 % prediction set contains no malignant diagnosis."
     ),
     "damaged_photo": "Part of the photo is damaged, so the result cannot be “not suspicious”.",
     "one_photo_suspicious": (
-        "One of the photos points to a malignant lesion on its own, so the result cannot be “not "
-        "suspicious”."
+        "One photo alone points to a malignant lesion, so the result cannot be “not suspicious”."
     ),
     "one_photo_damaged": "One of the photos is damaged, so the result cannot be “not suspicious”.",
     "not_dermatoscopic": (
         "The photo is unlike the dermatoscopic images that the networks were trained on."
     ),
     "not_dermatoscopic_uncertain": (
-        "The photo is unlike the training images, and a malignant lesion is not ruled out: otherwise "
-        "the outcome would be “uncertain”."
+        "The photo is unlike the training images; otherwise the outcome would be “uncertain”."
     ),
     "not_dermatoscopic_suspicious": (
-        "The photo is unlike the training images, but it points to a malignant lesion: otherwise the "
-        "outcome would be “suspicious”."
+        "The photo is unlike the training images; otherwise the outcome would be “suspicious”."
     ),
 }
 

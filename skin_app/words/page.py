@@ -12,8 +12,8 @@ INTRO = """
 <li>Drop, paste, choose or take a dermatoscopic photo on this page, or try a synthetic drawing. The
 analysis starts by itself.</li>
 <li>A quick answer comes first; the full answer of all networks follows.</li>
-<li>You see seven ranked diagnoses, a heatmap for each, and similar confirmed lesions.</li>
-<li>If you state the patient's age, you see the answer with it beside that of the photo alone.</li>
+<li>You see seven ranked diagnoses, heatmaps of the probable ones, and similar confirmed lesions.</li>
+<li>If you enter the patient's age, you see two answers: from the photo alone, and with the age.</li>
 </ol>
 <p class="quiet">The networks know neither clinical photos, other tissue nor other diagnoses; they will
 still name one of the seven.</p>
@@ -38,7 +38,10 @@ OUTCOME_MEASURED: dict[str, str] = {
     "not suspicious": "In testing, {share} of the melanomas were called not suspicious.",
     "uncertain": "In testing, {share} of the answers were uncertain.",
 }
-AGREEMENT = "{agreeing} of {readings} network readings agree on suspicious or not."
+AGREEMENT = (
+    "{agreeing} of {readings} readings (one network, one view each) lie on the same side of the "
+    "threshold for “suspicious” as their average."
+)
 SET = (
     "<strong>90&nbsp;% set: {names}.</strong> The true diagnosis is in this set for 9 of 10 "
     "lesions of each diagnosis."
@@ -61,8 +64,8 @@ POINT_COLUMNS = ("Target sensitivity", "Sensitivity", "Specificity", "PPV", "NPV
 POINTS_NOTE = (
     "Sensitivity and specificity: measured on HAM10000 lesions that neither the networks nor "
     "the threshold had seen (95&nbsp;% interval). Positive and negative predictive value (PPV, "
-    "NPV): at {prevalence} malignant lesions, set with the slider. The outcome is “suspicious” from "
-    "the threshold of {suspicious} on; below that of {cleared}, it can be “not suspicious”."
+    "NPV): at {prevalence} malignant lesions, set with the slider. From the {suspicious} threshold up, "
+    "the outcome is “suspicious”. Only below the {cleared} threshold can it be “not suspicious”."
 )
 MAP_MEANING = (
     "The heatmap estimates how much each place adds to the score of this diagnosis. It does not "
@@ -107,8 +110,8 @@ HEATMAP_OF = "Heatmap for {name} over the photo"
 MAP_FOR = "Map for <strong>{name}</strong>, probability {share}."
 MAP_FOLLOWS = "The heatmaps follow with the full answer."
 MAP_EMPTY = "No place adds to this diagnosis."
-TOO_IMPROBABLE = "It is too improbable for a map (less than {least})."
-PEAK = "Its strongest place reaches {peak} of the strongest of all maps."
+TOO_IMPROBABLE = "It has no map, because its probability is below {least}."
+PEAK = "Its strongest place reaches {peak} of the strongest place of all maps."
 MOST_HEAT = "Most of its heat lies {place} of the square."
 NO_PLACE = "No ninth of the square holds most of its heat."
 PLACES = (
@@ -120,7 +123,7 @@ STRENGTH = "Strength of the map"
 SPLIT = "Plain photo from the left up to"
 BESIDE = "Compare with"
 NOTHING_BESIDE = "nothing"
-SCALE_LOW, SCALE_HIGH = "adds nothing to this class", "strongest of all maps"
+SCALE_LOW, SCALE_HIGH = "adds nothing to this class", "strongest place of all maps"
 
 SIMILAR = "Similar confirmed lesions"
 SIMILAR_COUNT = "The {count} most similar lesions:"
@@ -152,7 +155,7 @@ report. It goes when you close or reload the page, or choose another photo, or 1
 did something with it.</li>
 <li>Several photos wait as files until you start, for five minutes at most, and each file is deleted
 when its turn comes; their results stay in memory in the same way.</li>
-<li>What you type goes into the answer or the report, and nowhere else.</li>
+<li>What you enter is used for the answer and the report, and for nothing else.</li>
 <li>Nothing is stored, logged, sent elsewhere or used for training. The page loads nothing from
 other hosts; only the archive links lead away.</li>
 </ul>
@@ -170,8 +173,8 @@ LOADING = "Loading …"
 
 REPORT_TITLE = "Report on this photo"
 REPORT_INTRO = (
-    "All fields are optional. They are printed in the report, with the patient's age and sex from "
-    "above; the networks do not see them, and nothing is stored."
+    "All fields are optional. They are printed in the report, with the age and sex entered above. The "
+    "networks do not see them, and nothing is stored."
 )
 REPORT_SITE = "Site of the lesion"
 REPORT_DIAGNOSIS, REPORT_NOTES = "Your own diagnosis", "Notes"

@@ -5,11 +5,11 @@ SEXES: dict[str, str] = {"": "not stated", "female": "female", "male": "male"}
 
 # What is not used, or not as stated, in a few words and as a sentence; `context.patient_notes` chooses.
 PATIENT_NOTES: dict[str, str] = {
-    "unreadable age": "The age cannot be read, so it is not used: state it in years, from 0 to 120.",
-    "unreadable sex": "The sex cannot be read, so it is not used: state female or male.",
-    "sex without age": "The sex is not used without an age: state the age, too.",
+    "unreadable age": "The age was not understood and is not used: enter years from 0 to 120.",
+    "unreadable sex": "The sex was not understood and is not used: enter female or male.",
+    "sex without age": "The sex is not used without an age: enter the age, too.",
     "age outside the training data": (
-        "The training data hold no patient of this age: it counts as {nearest} years."
+        "The training data contain no patient of this age: {nearest} years is used instead."
     ),
     "no model of age and sex": "These weights have no model of age and sex, so neither is used.",
 }
@@ -23,6 +23,7 @@ MALIGNANT_IN_CONTEXT = (
     "Malignant ({codes}): <strong>{share}</strong>. {context}: <strong>{raised}</strong>"
 )
 POINTS_OF_PHOTO = (
-    "They were measured for the photo alone. With age and sex, the higher of both probabilities "
-    "counts, which can only add to the sensitivity and take from the specificity."
+    "These values were measured without age and sex. With them, the higher of the two malignant "
+    "probabilities is compared with the threshold. This can only raise the sensitivity and lower the "
+    "specificity."
 )

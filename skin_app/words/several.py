@@ -57,7 +57,7 @@ OUTCOMES: dict[str, str] = {
     "uncertain": "Uncertain",
     "not dermatoscopic": "Unlike the training images",
     "not dermatoscopic, suspicious": "Unlike the training images, but suspicious",
-    "not dermatoscopic, uncertain": "Unlike the training images; malignant not ruled out",
+    "not dermatoscopic, uncertain": "Unlike the training images; malignancy not ruled out",
 }
 NO_OUTCOME = "No outcome: these weights have no limits to judge by"
 UNREADABLE = "Could not be used"

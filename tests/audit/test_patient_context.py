@@ -147,14 +147,14 @@ def test_the_text_says_what_was_found(numbers: dict[str, Any]) -> None:
     assert "nan" not in text.split()
     assert f"**{numbers['gain']['malignant_auc']['value']:+.3f}**" in text
     young = numbers["groups"]["age under 40"]["melanoma_sensitivity"]["0.99"]
-    missed = "Alone, age and sex would change the share of melanomas under 40 at the 99 % point"
+    missed = "the sensitivity for melanoma under 40 at the 99 % point would change by"
     for high, told in ((-0.1, True), (0.1, False)):
         young["difference"] = {"value": -0.2, "interval_95": [-0.3, high], "images": 9}
         assert (missed in filled("trust/context.md", numbers=numbers)) == told
     for interval, told in (
         ([-0.1, 0.1], "do not show that age and sex do better"),
-        ([0.1, 0.2], "age and sex catch more"),
-        ([-0.2, -0.1], "age and sex catch fewer"),
+        ([0.1, 0.2], "Age and sex find more"),
+        ([-0.2, -0.1], "Age and sex find fewer"),
     ):
         for step in numbers["steps"].values():
             step["more_malignant"] = {"value": 0.0, "interval_95": interval, "images": 9}

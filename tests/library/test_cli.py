@@ -364,7 +364,7 @@ def test_a_table_of_patients_adds_the_answer_with_age_and_sex(
 @pytest.mark.parametrize(
     ("table", "sentence"),
     [
-        ("", "p.csv lacks the column file: it takes the columns file, age, sex."),
+        ("", "p.csv lacks the column file: it needs the columns file, age, sex."),
         ("file,age\na.png,50\n", "p.csv lacks the column sex"),
         ("file,age,sex,Age\na.png,50,f,60\n", "p.csv has twice the column age"),
         ("file,age,sex\na.png,50,f\n./a.png,60,f\n", "p.csv, line 3: a.png has a row already"),

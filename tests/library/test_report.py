@@ -171,9 +171,9 @@ def test_what_is_not_used_of_a_patient_is_said_in_record_and_row(analysis: Analy
     assert (row["age"], row["p_mel_in_context"]) == ("", "")
     assert row["to_check"].endswith("unreadable age; unreadable sex")
     said = {check["name"]: check["sentence"] for check in made["to_check"] or ()}
-    assert said["unreadable age"].startswith("The age cannot be read")
+    assert said["unreadable age"].startswith("The age was not understood")
     ancient = record(analysis.with_patient(Patient(110)), NOON)
-    assert "it counts as 85 years" in (ancient["to_check"] or [])[-1]["sentence"]
+    assert "85 years is used instead" in (ancient["to_check"] or [])[-1]["sentence"]
 
 
 def test_a_time_without_zone_is_refused(analysis: Analysis) -> None:

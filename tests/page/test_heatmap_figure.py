@@ -55,7 +55,7 @@ def test_words_say_what_the_picture_shows(analysis: Analysis) -> None:
     assert "at the upper right" in captions["mel"]
     assert "50\u00a0% of the strongest" in captions["mel"]
     assert words.MAP_EMPTY in captions["nv"]
-    assert "too improbable for a map (less than 1\u00a0%)" in captions["vasc"]
+    assert "its probability is below 1\u00a0%" in captions["vasc"]
     shown = set(re.findall(r'class="layer" data-code="(\w+)"', html))
     assert shown == set(re.findall(r'<option value="(\w+)"', html)) == set(maps)
 

@@ -49,7 +49,7 @@ def test_upload_gives_the_whole_result_and_leaves_no_file(
     headline = outcome.get_by_role("heading", level=2)
     expect(headline).to_contain_text(re.compile("|".join(OUTCOMES.values())))
     expect(outcome).to_contain_text(re.compile(r"90\s% set"))
-    expect(outcome).to_contain_text("of 16 network readings")
+    expect(outcome).to_contain_text("of 16 readings")
     assert top(outcome) < top(ranking)
     expect(ranking.locator("tbody tr")).to_have_count(7)
     expect(ranking.locator("td.set")).to_have_count(7)
@@ -126,7 +126,7 @@ def test_a_full_answer_right_behind_the_quick_one_is_shown_whole(
         expect_full_answer(visit)
         visit.wait_for_timeout(500)
         expect(visit.locator("figure.map")).to_have_count(1)
-        expect(visit.locator("#outcome")).to_contain_text("of 16 network readings")
+        expect(visit.locator("#outcome")).to_contain_text("of 16 readings")
 
 
 def test_text_named_jpg_is_explained_and_the_page_goes_on(

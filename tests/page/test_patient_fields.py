@@ -67,7 +67,7 @@ def test_what_is_not_used_is_said_beside_the_fields_before_there_is_a_photo(visi
     age_in(visit).fill("old")
     expect(note).to_contain_text(PATIENT_NOTES["unreadable age"])
     age_in(visit).fill("110")
-    expect(note).to_contain_text("it counts as 85 years")
+    expect(note).to_contain_text("85 years is used instead")
     age_in(visit).fill("60")
     expect(note).to_have_count(0)
 
@@ -95,7 +95,7 @@ def test_an_age_typed_during_the_quick_answer_holds_for_the_full_one(
     expect(quick.locator("#status")).to_contain_text("Quick answer")
     held_back.set()
     expect_full_answer(quick)
-    expect(quick.locator("#outcome")).to_contain_text("of 16 network readings")
+    expect(quick.locator("#outcome")).to_contain_text("of 16 readings")
     expect(quick.locator("#ranking")).to_contain_text(WITH_AGE)
 
 
@@ -133,7 +133,7 @@ def test_one_age_holds_for_all_photos_of_one_lesion(visit: Page, screenshots: Pa
     files.set_input_files(photos)
     expect(age.get_by_label(AGE)).to_have_value("")
     age.get_by_label(AGE).fill("110")
-    expect(visit.locator("#several-angles-patient-note")).to_contain_text("it counts as 85")
+    expect(visit.locator("#several-angles-patient-note")).to_contain_text("85 years is used")
     expect(result).to_contain_text(WITH_AGE_AND_SEX)  # still that of the earlier lesion
     visit.get_by_role("button", name=several.ANGLES_START).click()
     expect(result).not_to_contain_text(WITH_AGE_AND_SEX)

@@ -31,8 +31,9 @@ class Patients:
     def of(cls, images: pd.DataFrame) -> "Patients":
         """`images`: one row per image with age and sex.
 
-        An age of 0 counts as unknown. In HAM10000 it looks like a missing value: of its 39 images 5 are
-        benign keratoses, a disease of the old; of the 127 images at 5 and 10 years, 1 is.
+        An age of 0 is taken as unknown, because in HAM10000 it looks like a missing value. Of its 39
+        images, 5 are benign keratoses, which are rare in children; of the 127 images at 5 and 10 years,
+        1 is.
         """
         ages = images["age"].to_numpy(np.float64)
         return cls(np.where(ages > 0, ages, np.nan), sex_numbers(images["sex"].to_numpy(str)))
@@ -59,7 +60,7 @@ def fit_context(
     lesions: np.ndarray,
     fitted_on: str = "other parts",
 ) -> ContextModel:
-    """The model with the penalty that `choose_penalty` finds, fitted on all images with a known age.
+    """The model with the penalty of `choose_penalty`, fitted on all images with a known age.
 
     `photo`: (images, 7) calibrated probabilities of images that the networks had not seen.
     """

@@ -1,7 +1,7 @@
 """The novelty statistics and their limit, fitted on out-of-fold images.
 
-Each image is taken as it is, and once more as a simulated camera would show it. `refused_pictures`
-measures how often images and pictures are refused.
+Each image enters twice: as it is, and as a simulated camera shows it. `refused_pictures` measures how
+often images and other pictures are refused.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ from train.scores.lesion_parts import held_out
 
 FALSE_ALARMS = 0.05  # of all images, at most
 MOST = 0.08  # of each diagnosis, of the simulated cameras' images, and of their melanomas
-PRIOR_IMAGES = 20  # a rare diagnosis' variance is averaged with that many images' of all diagnoses
+PRIOR_IMAGES = 20  # each diagnosis' variance is shrunk to their mean, which counts as so many images
 MELANOMA = CODES.index("mel")
 
 
@@ -84,8 +84,8 @@ def fit_distances(embeddings: np.ndarray, labels: np.ndarray, copies: np.ndarray
     """Class means, and one shared covariance, shrunk after Ledoit and Wolf (2004).
 
     `embeddings`: (images, channels); `labels`: (images,). A class without images gets the overall mean.
-    `copies`: (images, channels) of the same images under other cameras, NaN where there is none. Their
-    distances from the means of the images themselves are part of the covariance.
+    `copies`: (images, channels) of the same images as simulated cameras show them, NaN where there is
+    none. The covariance includes their differences from the class means.
     """
     embeddings, copies = embeddings.astype(np.float64), copies.astype(np.float64)
     of_class = [embeddings[labels == k] for k in range(len(CODES))]
@@ -101,7 +101,7 @@ def fit_distances(embeddings: np.ndarray, labels: np.ndarray, copies: np.ndarray
 def fit_novelty(unseen: OutOfFold, without: str | None = None) -> FittedNovelty:
     """Fits the statistics and the limit on all out-of-fold images, and again without each part.
 
-    `without`: a change of `cameras.RANGES`; leaves out the simulated cameras that make it.
+    `without`: a change of `cameras.RANGES`; simulated cameras that make it are left out of the fit.
     """
     rows = np.arange(len(unseen.table))
     basis = _Basis(
@@ -133,7 +133,7 @@ def fit_novelty(unseen: OutOfFold, without: str | None = None) -> FittedNovelty:
 
 @dataclass(frozen=True)
 class _Basis:
-    """All out-of-fold images, and a copy of each by a random camera; `used`: which copies count."""
+    """All out-of-fold images, and a random camera's copy of each; `used`: which copies are fitted."""
 
     unseen: OutOfFold
     images: UprightAnswers
@@ -182,7 +182,7 @@ class _Basis:
 
 
 def _usual(distance: np.ndarray, labels: np.ndarray) -> UsualDistance:
-    """From (images,) log distances out of fold. A diagnosis without images is as all together."""
+    """From (images,) log distances out of fold. A diagnosis without images uses those of all images."""
     of_class = [own if len(own := distance[labels == k]) else distance for k in range(len(CODES))]
     counts = np.bincount(labels, minlength=len(CODES))
     variances = np.array([own.var() for own in of_class])

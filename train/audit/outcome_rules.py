@@ -1,8 +1,8 @@
-"""Which rule decides the outcome: two points of the malignant probability, compared out of fold.
+"""Compares rules for the outcome, out of fold. Each rule has two operating points.
 
-A rule is a pair of target sensitivities: from the first point on, an image is suspicious, below the
-second it is not suspicious (see `skin_app.outcome`). `measure` gives the numbers of each rule, of a
-rule that is chosen inside the parts, and of the rule in use for each diagnosis and age band.
+A rule is a pair of target sensitivities. At or above the first point an image is suspicious; below the
+second it is not suspicious (see `skin_app.outcome`). `measure` compares the rules, measures a nested
+choice among them, and splits the rule in use by diagnosis and age.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ from train.scores.intervals import Estimate, mean_estimates, ratio_estimates
 Rule = tuple[float, float]
 IN_USE: Rule = (SUSPICIOUS_FROM, CLEARED_BELOW)
 RULES: tuple[Rule, ...] = tuple((high, low) for low in (0.98, 0.99) for high in (0.8, 0.85, 0.9))
-# What the choice inside the parts asks for: at most these shares of all images and of the melanomas.
+# Limits of the nested choice: shares of all images, and of the melanomas called not suspicious.
 MOST_UNCERTAIN, MOST_CLEARED = 0.3, 0.02
 SHOWN = ("suspicious", "not suspicious", "uncertain")
 YOUNG = 40  # years
@@ -63,8 +63,8 @@ class ComparedRules:
     """`rules`: name -> outcomes of each rule of `RULES`.
 
     `sets_and_point`: of the rule "all diagnoses of the 90 % set are malignant, or all are benign, and
-    the 98 % point agrees". `chosen`: of a rule that is chosen without the image's part; `choices`: name
-    of a rule -> how often it was chosen.
+    the 98 % point agrees". `chosen`: nested, each part by the rule that is best on the other parts;
+    `choices`: name of a rule -> how often it was chosen.
     `groups`: axis ("diagnosis", "age band", "melanomas by age band") -> group -> outcome -> its share.
     """
 
@@ -135,7 +135,7 @@ def grounds_of_sets(crossfits: Sequence[Crossfit]) -> np.ndarray:
 
 
 def chosen_inside(crossfits: Sequence[Crossfit]) -> tuple[np.ndarray, dict[str, int]]:
-    """Grounds as in `crossfit_grounds`, by a rule chosen on the other parts; and how often each was."""
+    """As `crossfit_grounds`, by the rule chosen on the other parts; and how often each was chosen."""
     found = np.zeros((len(crossfits), len(crossfits[0].labels)), dtype=np.int64)
     choices = dict.fromkeys(map(rule_name, RULES), 0)
     for place, crossfit in enumerate(crossfits):
@@ -149,9 +149,9 @@ def chosen_inside(crossfits: Sequence[Crossfit]) -> tuple[np.ndarray, dict[str, 
 
 
 def best_rule(crossfit: Crossfit) -> Rule:
-    """The rule with the most malignant among its suspicious images, of those that keep both limits.
+    """The rule with the highest PPV of "suspicious" among those within both limits.
 
-    Of all rules where none keeps `MOST_UNCERTAIN` and `MOST_CLEARED`.
+    The limits are `MOST_UNCERTAIN` and `MOST_CLEARED`; if no rule is within them, all are compared.
     """
     malignant, melanoma = is_malignant(crossfit.labels), crossfit.labels == CODES.index("mel")
     precision, kept = {}, []

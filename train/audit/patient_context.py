@@ -1,7 +1,7 @@
-"""What the patient's age and sex add to the answer, and what they change in the outcomes.
+"""Does the answer improve with the patient's age and sex, and how do the outcomes change?
 
-Measured nested: calibration, penalty and model are fitted on the other parts of the lesions. Thresholds
-and sets are those of the photo, as in `skin_app.outcome.decide`.
+Nested: calibration, penalty and model are fitted on the other parts of the lesions. Thresholds and sets
+are fitted on the photo's probabilities, as in `skin_app.outcome.decide`.
 """
 
 from collections.abc import Sequence
@@ -70,10 +70,11 @@ class Raised:
 
 @dataclass(frozen=True)
 class Step:
-    """`by_context`: the answers that age and sex raise.
+    """Answers raised by age and sex, compared with as many raised by a lower threshold alone.
 
-    `by_caution`: as many, those with the highest malignant probability of the photo.
-    `more_malignant`: the first's share of the malignant images minus the second's.
+    `by_context`: those that age and sex raise. `by_caution`: as many, those with the highest malignant
+    probability of the photo. `more_malignant`: share of the malignant images that `by_context` raises,
+    minus that of `by_caution`.
     """
 
     by_context: Raised
@@ -83,7 +84,7 @@ class Step:
 
 @dataclass(frozen=True)
 class PatientContext:
-    """All numbers of this section; images without a known age keep the answer of the photo.
+    """All numbers of this section; images without a known age keep the photo's answer.
 
     `scores`: by `PHOTO`, `AGE` and `BOTH`; `gain`: `BOTH` minus `PHOTO`; `gain_of_sex`: `BOTH` minus
     `AGE`. `outcomes`: of `PHOTO` and `BOTH`; `steps`: answers that are raised from "not suspicious",
@@ -195,9 +196,9 @@ def grounds_in_context(photo: Sequence[Crossfit], in_context: Sequence[Crossfit]
 
 
 def as_cautious(photo: Sequence[Crossfit], among: np.ndarray, raised: np.ndarray) -> np.ndarray:
-    """As many answers of `among` as are raised: those with the highest malignant probability.
+    """As many answers as are raised, but by a lower threshold on the photo's malignant probability.
 
-    All (crossfits, images) bool; `raised` is within `among`.
+    All (crossfits, images) bool; the answers are of `among`, as those `raised`.
     """
     found = np.zeros_like(among)
     for row, crossfit in enumerate(photo):

@@ -1,4 +1,4 @@
-"""How often pictures that must be refused are, and how often real lesions are refused wrongly.
+"""How often non-dermatoscopic pictures are refused, and how often real lesions are wrongly refused.
 
 Pictures: photographs, blanks, noise, false colours. Real lesions: by diagnosis, and as simulated
 cameras show them.
@@ -68,10 +68,10 @@ class Group:
 class CameraRefusals:
     """Shares of real lesions refused, and their outcomes, as one simulated camera shows them.
 
-    `images`, `melanomas`: the limit was fitted with random cameras that make the same changes, among
-    others. `unknown`, `unknown_melanomas`: it was fitted without cameras that make the change; None for
-    a camera that makes several. `uncertain`: of the images, `melanomas_not_suspicious`: of the
-    melanomas, from one view, whether refused or not.
+    `images`, `melanomas`: refused, if random cameras of the fit make the same changes. `unknown`,
+    `unknown_melanomas`: refused, if no camera of the fit makes this change; None for a camera with
+    several changes. `uncertain`: of the images; `melanomas_not_suspicious`: of the melanomas; both are
+    outcomes from one view, without regard to refusal.
     """
 
     images: Estimate

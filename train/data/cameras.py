@@ -1,7 +1,7 @@
-"""Shows a photo as another camera would: field of view, light, white balance, tone, optics, frame.
+"""Simulates other cameras: field of view, light, white balance, tone, optics, frame, compression.
 
-The changes are those of `damage`, at strengths that a usable photo can have, and a tone curve. A named
-camera of `CAMERAS` has fixed strengths; `random_camera` draws which changes it makes, and how strongly.
+The changes are those of `damage`, at strengths that leave a photo usable, and a tone curve. A named
+camera of `CAMERAS` has fixed strengths; `random_camera` draws changes and strengths at random.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from skin_app.photo.read import Photo
 from train.data.damage import DAMAGE
 
 TONE = "tone curve"
-# The changes in the order in which they happen, and the range from which a random camera's are drawn.
+# The changes in their order, and the range from which a random camera's strength is drawn.
 RANGES: dict[str, tuple[float, float]] = {
     "too far away": (0.4, 1.0),
     "uneven illumination": (0.0, 1.5),
@@ -24,7 +24,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "dark corners": (0.8, 1.3),
     "jpeg": (30.0, 95.0),
 }
-SHARE = 0.5  # of the random cameras that make each change
+SHARE = 0.5  # probability that a random camera makes a change
 # name -> its changes and their strengths, in units of `damage` or as the exponent of the tone curve
 CAMERAS: dict[str, dict[str, float]] = {
     "other white balance": {"colour cast": 0.12},
