@@ -40,9 +40,8 @@ class ScoresOnImages:
     """Scores of a weights folder on labelled images. `rules`: decision rule -> its scores.
 
     `warning`: empty unless the weights were trained on some of the images. `outcomes`: "diagnosis" or
-    "age" -> code or age band -> outcome -> number of images. `refused`: the same of the refused images
-    alone, by the outcome that they would have without the refusal. Both are empty for weights without
-    limits.
+    "age" -> code or age band -> outcome -> number of images; empty for weights without limits.
+    `refused`: the same of the refused images alone, by the outcome that they would have otherwise.
     """
 
     weights: str
