@@ -72,7 +72,7 @@ class Novelty:
     @property
     def is_novel(self) -> bool:
         """Whether the photo is unlike the training images."""
-        return self.score > self.limit
+        return not self.score <= self.limit  # also for a score that is no number
 
 
 @dataclass(frozen=True)

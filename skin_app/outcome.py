@@ -153,5 +153,6 @@ def grounds(
     in the set never makes the outcome less suspicious.
     """
     held = (sets & np.array(MALIGNANT)).any(axis=-1)
-    asked = [malignant >= suspicious_from, malignant >= cleared_below, held]
+    # not ">=": a probability that is no number must not end as "not suspicious"
+    asked = [malignant >= suspicious_from, ~(malignant < cleared_below), held]
     return np.select(asked, range(len(asked)), default=len(asked))

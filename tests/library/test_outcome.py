@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from skin_app.diagnoses import CODES, MALIGNANT
+from skin_app.novelty import Novelty
 from skin_app.outcome import GROUNDS, REFUSALS, Decision, agreement, decide, grounds
 from skin_app.words.outcome import OUTCOMES, REASONS
 from tests.tiny import decision_limits
@@ -87,6 +88,11 @@ def test_more_signs_of_a_malignant_lesion_never_lower_the_outcome() -> None:
             more = own.copy()
             more[code] = True
             assert (rank[:, place[tuple(more.tolist())]] >= rank[:, row]).all()
+
+
+def test_a_probability_that_is_no_number_is_never_not_suspicious_and_its_photo_refused() -> None:
+    assert decided(np.full(7, np.nan)).outcome == "uncertain"
+    assert Novelty(score=float("nan"), limit=1.0).is_novel
 
 
 def test_agreement_counts_readings_on_the_answers_side_of_the_point() -> None:
