@@ -24,7 +24,8 @@ from torch.nn import functional as F
 from skin_app.diagnoses import CODES
 from skin_app.network import Member, MemberOutput, has_stages
 
-LEAST_PROBABILITY = 0.01  # a less probable class gets no map, unless it is the second most probable
+LEAST_PROBABILITY = 0.01  # a less probable class gets no map, unless the first is nearly certain
+LEAST_OF_REST = 0.2
 MOST = 0.5  # share of the heat in one ninth of the square from which it is named; .11 if uniform
 
 
@@ -53,11 +54,13 @@ class HeatLimit(BaseModel, extra="forbid", frozen=True):
 def count_with_map(probabilities: np.ndarray) -> int:
     """How many classes get a map, the most probable first; `probabilities`: (7,).
 
-    All classes of at least `LEAST_PROBABILITY`, and always two. The seven maps sum to zero at every
-    place. So if one class is nearly certain, the second map shows the evidence against it. It is often
-    the strongest place of all, which sets the common scale.
+    All classes of at least `LEAST_PROBABILITY`, or of at least the share `LEAST_OF_REST` of what the
+    first one leaves; always two. The seven maps sum to zero at every place. So if one class is nearly
+    certain, the maps of the next ones show the evidence against it. Theirs is often the strongest
+    place of all, which sets the common scale.
     """
-    return max(2, int((probabilities >= LEAST_PROBABILITY).sum()))
+    least = min(LEAST_PROBABILITY, LEAST_OF_REST * (1 - float(probabilities.max())))
+    return max(2, int((probabilities >= least).sum()))
 
 
 def attributions(

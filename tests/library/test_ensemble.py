@@ -63,7 +63,7 @@ def test_maps_of_probable_diagnoses_are_those_of_all_seven_at_once(
         monkeypatch.setattr(ensemble, "groups", groups_of(members))
         assert ensemble.groups[0].stages == 1
     probabilities = np.array(
-        [[0.4, 0.3, 0.2, 0.05, 0.042, 0.004, 0.004], [0.001, 0.002, 0.001, 0.99, 0.004, 0.001, 0.001]]
+        [[0.4, 0.3, 0.2, 0.05, 0.042, 0.004, 0.004], [0.001, 0.001, 0.001, 0.99, 0.005, 0.001, 0.001]]
     )
     upright = [group.inputs(PHOTOS[:2], 1).upright for group in ensemble.groups]
     found = ensemble._maps(upright, probabilities)

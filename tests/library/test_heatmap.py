@@ -113,10 +113,11 @@ def test_maps_of_probabilities_follow_the_derivative_of_the_softmax() -> None:
     ("probabilities", "expected"),
     [
         ((0.01, 0.2, 0.009, 0.3, 0.002, 0.4, 0.079), 5),
-        ((0.001, 0.001, 0.003, 0.001, 0.991, 0.002, 0.001), 2),
+        ((0.001, 0.001, 0.003, 0.001, 0.991, 0.002, 0.001), 3),
+        ((0.001, 0.001, 0.006, 0.001, 0.989, 0.001, 0.001), 2),
     ],
 )
-def test_diagnoses_of_one_percent_and_the_two_first_have_a_map(
+def test_diagnoses_of_one_percent_have_a_map_and_beside_a_certain_one_the_next(
     probabilities: tuple[float, ...], expected: int
 ) -> None:
     assert count_with_map(np.array(probabilities)) == expected
