@@ -94,7 +94,7 @@ def test_the_page_is_served_by_ipv6() -> None:
 def test_a_file_named_by_an_address_is_not_fetched(served: Served) -> None:
     photo = {"path": "https://example.org/lesion.jpg", "meta": {"_type": "gradio.FileData"}}
     call = f"{served.url}gradio_api/call/analyse"
-    body = json.dumps({"data": [photo, 8]}).encode()
+    body = json.dumps({"data": [photo, 8, None, None]}).encode()
     headers = {"Content-Type": "application/json"}
     with urlopen(Request(call, body, headers)) as answer:
         event = json.load(answer)["event_id"]
