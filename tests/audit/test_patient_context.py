@@ -115,13 +115,13 @@ def test_age_helps_where_it_tells_something_and_sex_does_not(
         assert old[point]["in use"]["value"] >= old[point][PHOTO]["value"]
 
 
-def test_the_price_is_compared_with_as_much_caution(numbers: dict[str, Any]) -> None:
+def test_the_price_is_compared_with_a_lower_threshold(numbers: dict[str, Any]) -> None:
     before, after = (numbers["outcomes"][name] for name in (PHOTO, BOTH))
     left, called = numbers["steps"]["from not suspicious"], numbers["steps"]["to suspicious"]
     for step in (left, called):
-        own, caution = step["by_context"]["counts"], step["by_caution"]["counts"]
-        assert own["images"] == caution["images"] == pytest.approx(own["benign"] + own["malignant"])
-        shares = (step[by]["malignant"]["value"] for by in ("by_context", "by_caution"))
+        own, lower = step["by_context"]["counts"], step["by_lower_threshold"]["counts"]
+        assert own["images"] == lower["images"] == pytest.approx(own["benign"] + own["malignant"])
+        shares = (step[by]["malignant"]["value"] for by in ("by_context", "by_lower_threshold"))
         assert step["more_malignant"]["value"] == pytest.approx(np.subtract(*shares))
     fewer = before["not_suspicious"]["value"] - after["not_suspicious"]["value"]
     assert left["by_context"]["images"]["value"] == pytest.approx(fewer)
@@ -132,10 +132,10 @@ def test_the_price_is_compared_with_as_much_caution(numbers: dict[str, Any]) -> 
     assert left["by_context"]["counts"]["melanoma"] == pytest.approx(saved)
 
 
-def test_caution_raises_the_answers_with_the_highest_probabilities(unseen: OutOfFold) -> None:
+def test_a_lower_threshold_raises_the_answers_with_the_highest_probabilities(unseen: OutOfFold) -> None:
     photo, places = unseen.crossfits[8], np.arange(IMAGES)
     among, moved = (np.stack([places < count] * 2) for count in (500, 10))
-    found = patient_context.as_cautious(photo, among, moved)
+    found = patient_context.raised_by_lower_threshold(photo, among, moved)
     assert found.sum(axis=1).tolist() == [10, 10]
     assert not found[:, 500:].any()
     malignant = malignant_probability(photo[0].own[:500])

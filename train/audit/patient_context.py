@@ -27,7 +27,7 @@ from train.scores.strata import PATIENT_AXES, patient_strata
 
 VIEWS = 8
 LEAST_LESIONS = 100  # with a known age
-LEAST_OF_AREA = 20  # malignant images, and benign ones
+FEWEST_FOR_AUC = 20  # malignant images, and benign ones
 POINTS = (SUSPICIOUS_FROM, CLEARED_BELOW)
 SCORES = (
     "accuracy",
@@ -72,13 +72,13 @@ class Raised:
 class Step:
     """Answers raised by age and sex, compared with as many raised by a lower threshold alone.
 
-    `by_context`: those that age and sex raise. `by_caution`: as many, those with the highest malignant
-    probability of the photo. `more_malignant`: share of the malignant images that `by_context` raises,
-    minus that of `by_caution`.
+    `by_context`: those that age and sex raise. `by_lower_threshold`: as many, those with the highest
+    malignant probability of the photo. `more_malignant`: share of the malignant images that
+    `by_context` raises, minus that of `by_lower_threshold`.
     """
 
     by_context: Raised
-    by_caution: Raised
+    by_lower_threshold: Raised
     more_malignant: Estimate
 
 
@@ -96,7 +96,7 @@ class PatientContext:
     repeats: int
     images: int
     without_age: int
-    least_of_area: int
+    fewest_for_auc: int
     scores: dict[str, dict[str, Estimate]]
     gain: dict[str, Estimate]
     gain_of_sex: dict[str, Estimate]
@@ -146,7 +146,7 @@ def measure(unseen: OutOfFold) -> PatientContext | None:
         repeats=len(photo),
         images=len(labels),
         without_age=int((~patients.known).sum()),
-        least_of_area=LEAST_OF_AREA,
+        fewest_for_auc=FEWEST_FOR_AUC,
         scores={name: _estimates(own, len(labels)) for name, own in scores.items()},
         gain=_gain(scores[BOTH], scores[PHOTO], len(labels)),
         gain_of_sex=_gain(scores[BOTH], scores[AGE], len(labels)),
@@ -195,7 +195,9 @@ def grounds_in_context(photo: Sequence[Crossfit], in_context: Sequence[Crossfit]
     )
 
 
-def as_cautious(photo: Sequence[Crossfit], among: np.ndarray, raised: np.ndarray) -> np.ndarray:
+def raised_by_lower_threshold(
+    photo: Sequence[Crossfit], among: np.ndarray, raised: np.ndarray
+) -> np.ndarray:
     """As many answers as are raised, but by a lower threshold on the photo's malignant probability.
 
     All (crossfits, images) bool; the answers are of `among`, as those `raised`.
@@ -228,7 +230,7 @@ def _group(photo: Sequence[Crossfit], in_context: Sequence[Crossfit], rows: np.n
     labels, lesions = photo[0].labels[rows], photo[0].lesions[rows]
     malignant, melanoma = is_malignant(labels), labels == CODES.index("mel")
     auc = {}
-    if min(malignant.sum(), (~malignant).sum()) >= LEAST_OF_AREA:
+    if min(malignant.sum(), (~malignant).sum()) >= FEWEST_FOR_AUC:
         weights = _weights(lesions)
         by_photo, by_both = (
             np.mean(
@@ -259,11 +261,11 @@ def _step(photo: Sequence[Crossfit], before: np.ndarray, after: np.ndarray) -> S
     """`before`, `after`: (crossfits, images) bool, whether an answer could be and has been raised."""
     labels, lesions = photo[0].labels, photo[0].lesions
     malignant, moved = is_malignant(labels), before & after
-    caution = as_cautious(photo, before, moved)
+    lower = raised_by_lower_threshold(photo, before, moved)
     return Step(
         _raised(moved, labels, lesions),
-        _raised(caution, labels, lesions),
-        _mean_difference(moved[:, malignant], caution[:, malignant], lesions[malignant]),
+        _raised(lower, labels, lesions),
+        _mean_difference(moved[:, malignant], lower[:, malignant], lesions[malignant]),
     )
 
 
