@@ -170,6 +170,7 @@ PREVALENCE = "Malignant lesions among those you see (%)"
 EXAMPLES = "Synthetic drawings to try"
 EXAMPLE_NAMES = ("Pigment network", "Globules", "Irregular patchy", "Red lacunae")
 LOADING = "Loading …"
+EXPLAIN = "About: {about}"
 
 REPORT_TITLE = "Report on this photo"
 REPORT_INTRO = (

@@ -140,6 +140,19 @@
     attributeFilter: ['data-photo', 'aria-pressed'],
   });
 
+  // An explanation opens beside its (i), inside the window.
+  document.addEventListener('toggle', (event) => {
+    const shown = event.target;
+    if (!shown.matches?.('.explained') || event.newState !== 'open') return;
+    const button = document.querySelector(`[popovertarget="${CSS.escape(shown.id)}"]`).getBoundingClientRect();
+    const own = shown.getBoundingClientRect();
+    const left = Math.min(Math.max(8, button.left - 12), innerWidth - own.width - 8);
+    const below = button.bottom + 6;
+    const top = below + own.height <= innerHeight - 8 ? below : Math.max(8, button.top - own.height - 6);
+    shown.style.left = `${left}px`;
+    shown.style.top = `${top}px`;
+  }, true);
+
   // Texts are English or German whatever else the browser speaks.
   const german = navigator.language.toLowerCase().startsWith('de');
   const name = () => {
