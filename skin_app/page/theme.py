@@ -14,7 +14,7 @@ Fragment = partial(gr.HTML, apply_default_css=False)
 
 
 def theme() -> Base:
-    """gradio's plain theme with fonts of the reader's own system; static/tokens.css sets the colours."""
+    """gradio's theme with fonts of the reader's own system; static/tokens.css sets the colours."""
     return Default(neutral_hue="slate", radius_size="md", font=SANS, font_mono=MONO)
 
 
