@@ -19,7 +19,6 @@ from skin_app.page.one_photo_handlers import (
     AnswerUpdate,
     Received,
     Shown,
-    again,
     answer,
     compare_corrected,
     held_copy,
