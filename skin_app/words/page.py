@@ -137,6 +137,7 @@ START_OVER = "Remove the photo and start over"
 DROP_HERE = "Drop the new photo here"
 BESIDE = "Compare with"
 NOTHING_BESIDE = "nothing"
+METHOD = "Method"
 SCALE_LOW, SCALE_HIGH = "adds nothing to this class", "strongest place of all maps"
 
 SIMILAR = "Similar confirmed lesions"
