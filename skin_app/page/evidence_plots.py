@@ -1,7 +1,7 @@
 """Where the marks of the Evidence tab's figures lie, in the units of their SVG templates.
 
-`templates/evidence_figures.html` draws curves in a square of `SIDE` units, and `lesion_map.html` the map
-in a frame of `MAP_SIZE` units. Both take the page's own colours, so they follow light and dark.
+`templates/evidence_figures.html` draws curves in a square of `SIDE` units, `lesion_map.html` the map in
+a frame of `MAP_SIZE` units. Both take the page's own colours, so they follow light and dark.
 """
 
 import math
