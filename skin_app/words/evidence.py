@@ -147,7 +147,7 @@ RELIABILITY_NOTE = (
 RELIABILITY_ALT = (
     "Reliability diagram: share of correct answers by the probability of the first diagnosis"
 )
-RELIABILITY_AXES = ("Probability of the first diagnosis", "Share correct", "Images")
+RELIABILITY_AXES = ("Calibrated probability", "Share correct")
 RELIABILITY_COLUMNS = ("Probability between", "Images", "Mean probability", "Share correct")
 BETWEEN = "{low} and {high}&nbsp;%"
 ROC_AXES = ("False alarms (1 − specificity)", "Sensitivity")
