@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from skin_app.analysis import Analysis
 from skin_app.diagnoses import DIAGNOSES, Diagnosis
 from skin_app.gallery.similar_lesions import NOT_STATED, LesionPictures, SimilarLesion
-from skin_app.operating_points import predictive_values
+from skin_app.operating_points import of_hundred, predictive_values
 from skin_app.outcome import CLEARED_BELOW, SUSPICIOUS_FROM, Outcome
 from skin_app.overlay import data_url
 from skin_app.page.templates import fill
@@ -24,6 +24,9 @@ MEASURED: dict[Outcome, Measured] = {
     "not suspicious": "melanomas_not_suspicious",
     "uncertain": "uncertain",
 }
+ZONE_ENDS = (CLEARED_BELOW, SUSPICIOUS_FROM)
+TICKS = (0, 0.01, 0.05, 0.1, 0.25, 0.5, 1)
+TICK_ROOM = 7  # percent of the line that a threshold's number takes on each side
 
 
 def answer_status(say: Say, analysis: Analysis, refining: bool) -> str:
@@ -79,25 +82,36 @@ def diagnoses_in_set(analysis: Analysis) -> tuple[Diagnosis, ...] | None:
 
 
 def thresholds_panel(say: Say, analysis: Analysis, prevalence: float) -> str:
-    """The thresholds for the malignant probability: what each finds and misses, and this photo's side.
+    """The malignant probability on a line with the thresholds, and beneath each what it finds and misses.
 
     `prevalence`: share of malignant lesions among those that the reader sees, in [0, 1].
     """
     if analysis.assessment is None:
         return ""
+    points = sorted(analysis.operating_points, key=lambda point: point.threshold)
+    reached = [point for point in points if analysis.highest_malignant_probability >= point.threshold]
+    nearest = reached[-1] if reached else points[0] if points else None
+    marks = [on_scale(point.threshold) for point in points]
     return fill(
         "thresholds.html",
         say,
-        is_novel=analysis.assessment.novelty.is_novel,
         analysis=analysis,
-        prevalence=prevalence,
+        points=points,
+        predictive=[predictive_values(own.sensitivity, own.specificity, prevalence) for own in points],
+        reached=reached,
+        nearest=nearest,
+        of_hundred=nearest and of_hundred(nearest.sensitivity, nearest.specificity, prevalence),
+        limits=[point.threshold for point in points if point.target_sensitivity in ZONE_ENDS],
+        on_scale=on_scale,
+        ticks=[tick for tick in TICKS if all(abs(on_scale(tick) - mark) > TICK_ROOM for mark in marks)],
         SUSPICIOUS_FROM=SUSPICIOUS_FROM,
         CLEARED_BELOW=CLEARED_BELOW,
-        points=[
-            (point, *predictive_values(point.sensitivity, point.specificity, prevalence))
-            for point in analysis.operating_points
-        ],
     )
+
+
+def on_scale(share: float) -> float:
+    """Where a probability in [0, 1] lies on the line, in percent of its length: cube root, 0 is left."""
+    return 100 * share ** (1 / 3)
 
 
 def ranking_panel(say: Say, analysis: Analysis, token: str) -> str:

@@ -94,15 +94,16 @@ class OnePhotoTab:
                     round(100 * malignant_share(ensemble.calibration.frequencies)),
                     step=1,
                     label=labels(words.PREVALENCE),
+                    buttons=[],
                     elem_id="prevalence",
                 )
             with gr.Accordion(labels(words.NUMBERS), open=False, elem_id="numbers"):
                 self.members = Fragment(elem_id="members")
             with gr.Accordion(labels(words.CORRECTIONS_TITLE), open=False, elem_id="corrections"):
-                Fragment(f'<p class="quiet">{labels(words.CORRECTIONS_INTRO)}</p>')
                 self.correction = gr.Radio(
                     [(labels(words.CORRECTIONS[name]), name) for name in CORRECTIONS],
                     label=labels(words.CORRECTION),
+                    info=labels(words.CORRECTIONS_INTRO),
                     elem_id="correction",
                 )
                 self.comparison = Fragment(elem_id="comparison")
@@ -291,7 +292,7 @@ class OnePhotoTab:
         self, shown: Shown | None, name: str | None, age: str, sex: str, request: gr.Request
     ) -> Iterator[Any]:
         say = spoken(request)
-        yield status(say(words.CORRECTING))
+        yield handlers.correcting(say, shown)
         of_patient = shown and shown.of(stated_patient(age, sex))
         compared = handlers.compare_corrected(say, self.ensemble, of_patient, name)
         newest = shown is None or self.desk.wants(visitor_of(request), shown.token)

@@ -17,6 +17,7 @@ SAME = {
     "CC BY-NC 4.0",
     "Heatmap",
     "Heatmap: <strong>{name}</strong>",
+    "Ensemble",
     "Original",
     "System",
     "Training",
@@ -27,6 +28,7 @@ ABBREVIATED = {"Wahrsch."}  # a column's title: the whole word is wider than a p
 # Where a name may be broken on a phone; nobody sees such a character in an editor.
 SOFT_HYPHENS = {
     "Basal cell carcinoma": "Basalzell\N{SOFT HYPHEN}karzinom",
+    "With age and sex": "Mit Alter und Ge\N{SOFT HYPHEN}schlecht",
     "With equal class frequencies": "Bei gleichen Klassen\N{SOFT HYPHEN}häufigkeiten",
 }
 
