@@ -11,7 +11,7 @@ from typing import Any
 
 import gradio as gr
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Playwright, expect, sync_playwright
 
 from skin_app.analysis import Analysis
 from skin_app.ensemble import Ensemble
@@ -26,6 +26,7 @@ from skin_app.words import page as words
 from tests.tiny import give_trust, write_weights
 
 CHROMIUM = Path("/usr/bin/chromium")
+FIREFOX = Path("/usr/bin/firefox-esr")
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -89,15 +90,36 @@ def served(ensemble: Ensemble) -> Iterator[Served]:
         page.close()
 
 
+def needs_program(path: Path) -> None:
+    """Skip the tests of a browser that is not installed."""
+    if not os.access(path, os.X_OK):
+        pytest.skip(f"{path} is missing: install Debian's {path.name} to drive the page")
+
+
 @pytest.fixture(scope="package")
-def browser() -> Iterator[Browser]:
-    if not os.access(CHROMIUM, os.X_OK):
-        pytest.skip(f"{CHROMIUM} is missing: install Debian's chromium to drive the page")
+def playwright() -> Iterator[Playwright]:
     expect.set_options(timeout=PATIENCE_MS)
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS, timeout=PATIENCE_MS)
+    with sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="package")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    needs_program(CHROMIUM)
+    with playwright.chromium.launch(
+        executable_path=CHROMIUM, args=FLAGS, timeout=PATIENCE_MS
+    ) as chromium:
         yield chromium
-        chromium.close()
+
+
+@pytest.fixture(scope="package")
+def firefox(playwright: Playwright) -> Iterator[Browser]:
+    """Debian's Firefox, which Playwright drives by WebDriver BiDi: its own build cannot be had everywhere."""
+    needs_program(FIREFOX)
+    with playwright.firefox.launch(
+        executable_path=FIREFOX, channel="moz-firefox", timeout=PATIENCE_MS
+    ) as started:
+        yield started
 
 
 def opened(browser: Browser, url: str = "", **settings: Any) -> Page:
