@@ -7,14 +7,15 @@ from its weights.
 from collections import Counter
 from collections.abc import Sequence
 
-from skin_app.analysis import Analysis, ranked
+from skin_app.analysis import Analysis
 from skin_app.diagnoses import DIAGNOSES, Diagnosis
 from skin_app.gallery.similar_lesions import NOT_STATED, LesionPictures, SimilarLesion
 from skin_app.operating_points import predictive_values
 from skin_app.outcome import CLEARED_BELOW, SUSPICIOUS_FROM, Outcome
 from skin_app.overlay import data_url
-from skin_app.page.templates import fill, status
+from skin_app.page.templates import fill
 from skin_app.trust import Measured
+from skin_app.words import outcome as words_of_outcome
 from skin_app.words import page as words
 from skin_app.words.language import Say
 
@@ -33,21 +34,40 @@ def answer_status(say: Say, analysis: Analysis, refining: bool) -> str:
         members=say(words.ONE_MEMBER if members == 1 else words.MEMBERS, count=members),
         views=say(words.ONE_VIEW if analysis.views == 1 else words.VIEWS, count=analysis.views),
     )
-    return status(
-        sentence, say(words.COMPUTED_ON, device=analysis.device, weights=analysis.weights.identity)
-    )
+    computed = say(words.COMPUTED_ON, device=analysis.device, weights=analysis.weights.identity)
+    return fill("answer_status.html", say, sentence=sentence, computed=computed)
 
 
-def outcome_panel(say: Say, analysis: Analysis) -> str:
-    """The outcome with its reason, and what to check before relying on it."""
+def outcome_panel(say: Say, analysis: Analysis, token: str) -> str:
+    """The outcome with one line on it; the reason and what to check first open on a click.
+
+    `token`: names the photo.
+    """
     return fill(
         "outcome.html",
         say,
         analysis=analysis,
+        token=token,
+        headline=_headline(say, analysis),
         trust=analysis.weights.contract.trust,
         measured_name=MEASURED.get(analysis.outcome) if analysis.outcome else None,
         prediction_set=diagnoses_in_set(analysis),
     )
+
+
+def _headline(say: Say, analysis: Analysis) -> str:
+    """The line under the outcome: what cannot be ruled out, or how probable a malignant lesion is."""
+    if analysis.assessment is None or analysis.assessment.decision.outcome is None:
+        return ""
+    outcome, inside = analysis.assessment.decision.outcome, diagnoses_in_set(analysis) or ()
+    open_ones = [
+        say(entry.diagnosis.short)
+        for entry in analysis.ranked
+        if entry.diagnosis.malignant and entry.diagnosis in inside
+    ]
+    key = "nothing ruled out" if outcome == "uncertain" and not open_ones else outcome
+    share = say.percent(analysis.highest_malignant_probability, digits=0)
+    return say(words_of_outcome.HEADLINES[key], names=", ".join(open_ones), share=share)
 
 
 def diagnoses_in_set(analysis: Analysis) -> tuple[Diagnosis, ...] | None:
@@ -91,9 +111,8 @@ def ranking_panel(say: Say, analysis: Analysis, token: str) -> str:
 
 
 def members_panel(say: Say, analysis: Analysis) -> str:
-    """Each member's own first two answers, beside the ensemble's."""
-    rows = (analysis.probabilities, *analysis.members)
-    return fill("members.html", say, answers=[ranked(row, row)[:2] for row in rows])
+    """All numbers with one decimal: the ensemble's, with equal class frequencies, and each member's."""
+    return fill("members.html", say, analysis=analysis)
 
 
 def similar_lesions(say: Say, lesions: Sequence[SimilarLesion], pictures: LesionPictures) -> str:

@@ -33,7 +33,6 @@ def build_page(
     pictures = pictures or LesionPictures(ensemble.weights.thumbnails)
     labels, desk, measured = FixedTexts(), Desk(), evidence_tab(ensemble.weights)
     with gr.Blocks(title=words.TITLE, analytics_enabled=False) as page:
-        Fragment(f'<div class="strip" role="note">{labels(words.STRIP)}</div>', elem_id="strip")
         Fragment(labels.html(lambda say: fill("masthead.html", say)), elem_id="masthead")
         if ensemble.weights.instead:
             Fragment(labels.html(lambda say: status(say(words.EMBEDDED_INSTEAD), level="note")))

@@ -1,7 +1,7 @@
-"""The heatmaps of one photo as a figure: all at once, so that the browser switches by itself.
+"""The photo as a figure, and all its heatmaps at once, so that the browser switches by itself.
 
-`templates/heatmap.html` sends the photo once, and each map as a small transparent picture to lay over
-it. `static/page.js` shows the chosen map with the chosen strength, and a second map beside it.
+`templates/picture.html` sends the photo once. `templates/heatmap.html` sends each map as a small
+transparent picture, which `static/page.js` lays over the photo with the chosen strength.
 """
 
 import io
@@ -23,22 +23,39 @@ LAYER = 96  # pixels a side: the maps are smooth, the browser enlarges them
 STRENGTH = 60
 
 
-def map_figure(say: Say, photo: DisplayPhoto, analysis: Analysis, token: str) -> str:
-    """The figure with all maps, of which the first-ranked one is shown; `token`: names the photo.
+def photo_figure(say: Say, photo: DisplayPhoto, token: str, tools: bool = True) -> str:
+    """The photo, with the square that the networks see; `token`: names it within the page.
 
-    A quick answer has no maps yet, so the figure says that they follow. Of a diagnosis too improbable
-    for a map it says so.
+    `tools`: with buttons for another photo, to be where the field for photos is.
     """
-    trust = analysis.weights.contract.trust
     return fill(
-        "heatmap.html",
+        "picture.html",
         say,
         photo=data_url(photo.pixels),
         square=photo.square,
         size=photo.pixels.shape[1::-1],
-        maps=[_shown(say, analysis, entry) for entry in analysis.ranked if analysis.maps is not None],
         token=token,
-        is_weak=trust is not None and trust.maps_are_weak,
+        tools=tools,
+    )
+
+
+def map_controls(say: Say, analysis: Analysis | None, token: str) -> str:
+    """All maps of a photo, of which the first-ranked one is shown, and what sets them.
+
+    A quick answer has no maps yet, nor has a photo without an answer (None): then the controls are off
+    and a line says that the maps follow. Of a diagnosis too improbable for a map it says so.
+    """
+    trust = analysis and analysis.weights.contract.trust
+    maps = []
+    if analysis is not None and analysis.maps is not None:
+        maps = [_shown(say, analysis, entry) for entry in analysis.ranked]
+    return fill(
+        "heatmap.html",
+        say,
+        maps=maps,
+        first=analysis.ranked[0].diagnosis.code if analysis is not None else "",
+        token=token,
+        is_weak=bool(maps) and trust is not None and trust.maps_are_weak,
         scale=legend_gradient(),
         least=LEAST_PROBABILITY,
         STRENGTH=STRENGTH,

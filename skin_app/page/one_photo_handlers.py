@@ -18,7 +18,7 @@ from skin_app.ensemble import Ensemble
 from skin_app.overlay import DisplayPhoto, data_url, for_display, shrunk
 from skin_app.page.answer_panels import answer_status
 from skin_app.page.templates import fill, status
-from skin_app.page.uploads_and_sessions import Desk, read
+from skin_app.page.uploads_and_sessions import Desk, Waiting, read
 from skin_app.photo.read import Photo, PhotoError, read_photo
 from skin_app.views import VIEWS
 from skin_app.words import page as words
@@ -54,13 +54,16 @@ class Shown:
 class Received:
     """A photo was read, or not.
 
-    `preview`: `data:` URL for the photo field, None to empty it; `status`: HTML; `data`: the encoded
-    photo for `answer`, None when there is nothing to analyse.
+    `status`: HTML; `waiting`: the encoded photo for `answer`, and `display`: the same at screen size;
+    both None when there is nothing to analyse.
     """
 
-    preview: str | None
     status: str
-    data: bytes | None = None
+    waiting: Waiting | None = None
+    display: DisplayPhoto | None = None
+
+
+NO_PHOTO = Received("")
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,13 +74,11 @@ class AnswerUpdate:
     shown: Shown | None = None
 
 
-def receive(say: Say, path: str | None, uploads: Path) -> Received:
+def receive(say: Say, path: str, uploads: Path) -> Received:
     """Read and decode an upload inside the folder `uploads`.
 
     Its file stays, because the browser shows it until the preview arrives (`Desk.hold`).
     """
-    if path is None:
-        return Received(None, status(say(words.IDLE)))
     return _decoded(say, lambda: read(path, uploads))
 
 
@@ -92,9 +93,8 @@ def _decoded(say: Say, source: Callable[[], bytes]) -> Received:
         data = source()
         photo = read_photo(data)
     except PhotoError as error:
-        return Received(None, status(say(error.sentence, **error.values), level="error"))
-    preview = data_url(for_display(photo).pixels)
-    return Received(preview, status(say(words.READ)), data)
+        return Received(status(say(error.sentence, **error.values), level="error"))
+    return Received(status(say(words.ANALYSING)), Waiting(data), for_display(photo))
 
 
 def answer(say: Say, ensemble: Ensemble, desk: Desk, visitor: str) -> Iterator[AnswerUpdate]:
@@ -119,17 +119,6 @@ def answer(say: Say, ensemble: Ensemble, desk: Desk, visitor: str) -> Iterator[A
     except Exception:
         yield AnswerUpdate(status(say(words.FAULT), level="error"))
         raise
-
-
-def again(say: Say, desk: Desk, visitor: str, shown: Shown | None) -> AnswerUpdate | None:
-    """The answer to "Analyse": the result again, or what to do; None if a newer photo waits."""
-    if shown is not None:
-        return AnswerUpdate(answer_status(say, shown.analysis, shown.analysis.views < VIEWS), shown)
-    if desk.waits(visitor):
-        return None
-    # chosen, but without a result: it expired, or there was a fault
-    sentence = words.NO_LONGER_HELD if desk.knows(visitor) else words.NOTHING_CHOSEN
-    return AnswerUpdate(status(say(sentence), level="error"))
 
 
 def held_copy(photo: Photo) -> Photo:

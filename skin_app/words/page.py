@@ -1,29 +1,20 @@
 """Sentences of the page's frame and of the tab of one photo."""
 
 TITLE = "Skin lesion decision support"
-SUBTITLE = "Ranks seven diagnoses for a dermatoscopic photo and shows the evidence."
-STRIP = (
-    "<strong>Research demo, not a medical device.</strong> Not for diagnosis or treatment "
-    "decisions; only for dermatoscopic photos. If a lesion worries you, see a doctor."
+DEMO = "Research demo, not a medical device"
+DEMO_MEANING = (
+    "Not for diagnosis or treatment decisions; only for dermatoscopic photos. If a lesion worries you, "
+    "see a doctor. The networks know seven diagnoses and name one of them for any photo."
 )
-INTRO = """
-<h2>How it works</h2>
-<ol>
-<li>Drop, paste, choose or take a dermatoscopic photo on this page, or try a synthetic drawing. The
-analysis starts by itself.</li>
-<li>A quick answer comes first; the full answer of all networks follows.</li>
-<li>You see seven ranked diagnoses, heatmaps of the probable ones, and similar confirmed lesions.</li>
-<li>If you enter the patient's age, you see two answers: from the photo alone, and with the age.</li>
-</ol>
-<p class="quiet">The networks know neither clinical photos, other tissue nor other diagnoses; they will
-still name one of the seven.</p>
-"""
+HOW_IT_WORKS = (
+    "Drop, paste, choose or take one dermatoscopic photo.",
+    "The analysis starts by itself: a quick answer first, then the full one.",
+    "You see seven ranked diagnoses, heatmaps and similar confirmed lesions.",
+)
 EMBEDDED_INSTEAD = (
     "The chosen weights could not be downloaded; these answers come from the embedded weights."
 )
-IDLE = "No photo yet. Choose one, or try a synthetic drawing."
-READ = "Photo read; analysing …"
-NOTHING_CHOSEN = "There is no photo to analyse: choose, paste or take one first."
+ANALYSING = "Analysing …"
 NO_LONGER_HELD = "The photo of this result is no longer held in memory: choose it again."
 FAULT = (
     "The analysis stopped because of a fault in this program, so there is no result for this "
@@ -42,10 +33,7 @@ AGREEMENT = (
     "{agreeing} of {readings} readings (one network, one view each) lie on the same side of the "
     "threshold for “suspicious” as their average."
 )
-SET = (
-    "<strong>90&nbsp;% set: {names}.</strong> The true diagnosis is in this set for 9 of 10 "
-    "lesions of each diagnosis."
-)
+SET = "<strong>90&nbsp;% set: {names}.</strong>"
 SET_EMPTY = (
     "<strong>The 90&nbsp;% set is empty:</strong> no diagnosis is as probable here as for 9 of "
     "10 of its own lesions."
@@ -54,8 +42,8 @@ SET_WHOLE = (
     "<strong>The 90&nbsp;% set holds all seven diagnoses:</strong> none of them can be ruled out."
 )
 SET_OFF = "There is no prediction set: it is valid only for photos like the training images."
-IN_SET = "In the 90&nbsp;% set"
-CHECK_FIRST = "Check first"
+IN_SET = "in the 90&nbsp;% set"
+CHECK_FIRST = "Check first ({count})"
 ON_LESION = "{share} of this map's heat lies on the lesion (simple outline)."
 NO_TONE = "The skin tone could not be estimated, so it was not compared with the training data."
 POINTS = "Malignant: {probability}"
@@ -77,27 +65,31 @@ MAP_IS_WEAK = (
     "of the photo: do not rely on them."
 )
 RANKING = "Seven diagnoses, ranked"
-RANKING_CAPTION = (
-    "Calibrated probability with the class frequencies of HAM10000. Choose a diagnosis to see "
-    "its heatmap."
+RANKING_MEANING = (
+    "Calibrated probabilities for lesions as frequent as in HAM10000. Choose a diagnosis to see its "
+    "heatmap. One decimal and other class frequencies: see “Numbers”."
 )
+SET_MEANING = "The true diagnosis is in the 90&nbsp;% set for 9 of 10 lesions of each diagnosis."
 EQUALLY_COMMON = "With equal class frequencies"
 DIAGNOSIS = "Diagnosis"
 PROBABILITY = "Probability"
-BAR = "Probability as a bar"
 SHOW_ITS_MAP = "(show its heatmap)"
 MALIGNANT = "malignant"
-MALIGNANT_TOGETHER = "Malignant ({codes}): <strong>{share}</strong>"
+MALIGNANT_TOGETHER = "Malignant together"
 YES, NO = "yes", "no"
-QUICK_ANSWER = "Quick answer from {members} × {views}; refining …"
-FULL_ANSWER = "Answer from {members} × {views}."
-ONE_MEMBER, MEMBERS = "{count} member", "{count} members"
+QUICK_ANSWER = "Quick answer: {members} × {views}, refining …"
+FULL_ANSWER = "Full answer: {members} × {views}"
+ONE_MEMBER, MEMBERS = "{count} network", "{count} networks"
 ONE_VIEW, VIEWS = "{count} view", "{count} views"
 COMPUTED_ON = "Computed on {device}. Weights: {weights}."
-DO_MEMBERS_AGREE = "Do the networks agree?"
-ALL_TOGETHER, MEMBER = "All together", "Member {number}"
-MEMBER_COLUMNS = ("Network", "First diagnosis", "Second diagnosis")
+NUMBERS = "Numbers"
+MEMBER = "Network {number}"
+NUMBERS_INTRO = (
+    "Probabilities with one decimal: of all networks together, the same for equally frequent "
+    "diagnoses, and of each network alone."
+)
 OUTCOME = "Outcome"
+NO_OUTCOME_HERE = "No outcome"
 POINTS_TITLE = "Thresholds"
 NOT_DEFINED = "not defined"
 ABOVE = "<strong>above</strong> ({threshold})"
@@ -107,10 +99,10 @@ NOT_STATED = "not stated"
 MAP_TITLE = "Where the score came from"
 THE_PHOTO = "The photo that was analysed"
 HEATMAP_OF = "Heatmap for {name} over the photo"
-MAP_FOR = "Map for <strong>{name}</strong>, probability {share}."
+MAP_FOR = "Heatmap: <strong>{name}</strong>"
 MAP_FOLLOWS = "The heatmaps follow with the full answer."
 MAP_EMPTY = "No place adds to this diagnosis."
-TOO_IMPROBABLE = "It has no map, because its probability is below {least}."
+TOO_IMPROBABLE = "{name} has no heatmap: its probability is below {least}."
 PEAK = "Its strongest place reaches {peak} of the strongest place of all maps."
 MOST_HEAT = "Most of its heat lies {place} of the square."
 NO_PLACE = "No ninth of the square holds most of its heat."
@@ -119,8 +111,12 @@ PLACES = (
     ("at the left", "in the middle", "at the right"),
     ("at the lower left", "at the bottom", "at the lower right"),
 )
-STRENGTH = "Strength of the map"
-SPLIT = "Plain photo from the left up to"
+SHOWN = "What is shown"
+SHOWN_PARTS = {"photo": "Photo", "both": "Both", "heatmap": "Heatmap"}
+STRENGTH = "Strength"
+NEW_PHOTO = "New photo"
+START_OVER = "Remove the photo and start over"
+DROP_HERE = "Drop the new photo here"
 BESIDE = "Compare with"
 NOTHING_BESIDE = "nothing"
 SCALE_LOW, SCALE_HIGH = "adds nothing to this class", "strongest place of all maps"
@@ -165,9 +161,8 @@ TAB_ONE, TAB_SEVERAL, TAB_EVIDENCE, TAB_ABOUT = "One photo", "Several photos", "
 PHOTO_LABEL = "Dermatoscopic photo"
 ADD_FILES = "Add files"
 CHOSEN_PHOTO = "The chosen photo"
-ANALYSE = "Analyse"
 PREVALENCE = "Malignant lesions among those you see (%)"
-EXAMPLES = "Synthetic drawings to try"
+EXAMPLES = "Drawings to try"
 EXAMPLE_NAMES = ("Pigment network", "Globules", "Irregular patchy", "Red lacunae")
 LOADING = "Loading …"
 EXPLAIN = "About: {about}"
