@@ -22,7 +22,6 @@ from skin_app.page.serve import serve
 from skin_app.page.uploads_and_sessions import private_folder
 from skin_app.photo.read import Photo
 from skin_app.weights.hub import bypass_proxies
-from skin_app.words import page as words
 from tests.tiny import give_trust, write_weights
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -42,7 +41,7 @@ FLAGS = [
 PATIENCE_MS = 120_000
 PHOTO = EXAMPLES_FOLDER / "globules.jpg"
 OTHER = EXAMPLES_FOLDER / "irregular-patchy.jpg"
-FULL = re.compile("Answer from 2 members × 8 views")
+FULL = re.compile("Full answer: 2 networks × 8 views")
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 bypass_proxies()  # as app.py does; no test of the page asks a proxy
 
@@ -140,10 +139,15 @@ def visit(browser: Browser, served: Served) -> Iterator[Page]:
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
     page.goto(served.url)
-    page.get_by_role("button", name=words.ANALYSE, exact=True).wait_for()
+    ready(page)
     yield page
     page.context.close()
     assert errors == []
+
+
+def ready(page: Page) -> None:
+    """Wait until a freshly opened page takes a photo."""
+    page.locator("#photo input[type=file]").wait_for(state="attached")
 
 
 def upload(page: Page, path: Path) -> None:
