@@ -69,6 +69,7 @@ class OnePhotoTab:
                     webcam_options=gr.WebcamOptions(mirror=False),
                     buttons=[],
                     show_label=False,
+                    placeholder=labels(words.PLACEHOLDER),
                     alt_text=labels(words.CHOSEN_PHOTO),
                     elem_id="photo",
                 )

@@ -159,6 +159,7 @@ other hosts; only the archive links lead away.</li>
 
 TAB_ONE, TAB_SEVERAL, TAB_EVIDENCE, TAB_ABOUT = "One photo", "Several photos", "Evidence", "About"
 PHOTO_LABEL = "Dermatoscopic photo"
+PLACEHOLDER = "Drop a dermatoscopic photo here\nor click to choose one"
 ADD_FILES = "Add files"
 CHOSEN_PHOTO = "The chosen photo"
 PREVALENCE = "Malignant lesions among those you see (%)"
