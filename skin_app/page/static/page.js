@@ -185,8 +185,9 @@
       if (change.attributeName === 'aria-pressed') pressAgain(change.target);
       const changed = change.type === 'attributes' ? [change.target] : [...change.addedNodes];
       for (const node of changed.filter((one) => one.nodeType === 1)) {
-        const parts = node.matches('[data-photo]') ? [node] : node.querySelectorAll('[data-photo]');
-        for (const one of parts) apply(one.dataset.photo);
+        // the full answer may put its maps into the section of the quick one
+        const own = node.matches('[data-photo]') ? node : node.closest('section.maps');
+        for (const one of own ? [own] : node.querySelectorAll('[data-photo]')) apply(one.dataset.photo);
       }
     }
   }).observe(document.documentElement, {
