@@ -1,24 +1,28 @@
 """Where things stand, measured by their boxes: what the first screen shows, and that nothing jumps.
 
-A page is resized between the tests of a module, not opened anew. `200 %` zoom of a window of 1280 pixels is
-a window of 640 CSS pixels.
+At 200 % zoom, a window of 1280 pixels has 640 CSS pixels.
 """
 
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from skin_app.analysis import Analysis
 from skin_app.diagnoses import DIAGNOSES
-from skin_app.ensemble import Ensemble
-from skin_app.photo.read import Photo
-from tests.page.conftest import PHOTO, Served, expect_full_answer, opened, ready, upload
+from tests.page.conftest import (
+    DESKTOP,
+    PHONE,
+    PHOTO,
+    Served,
+    expect_full_answer,
+    opened,
+    ready,
+    resized,
+    upload,
+)
 
-DESKTOP, PHONE = (1280, 800), (390, 844)
 WIDTHS = (320, 390, 640, 768, 1024, 1280)
 JUMP = 2  # pixels that rounding may move a box
 MOST_WORDS = 60
@@ -31,23 +35,13 @@ TEXT_ON_SCREEN = """() => {
     range.selectNodeContents(node);
     const boxes = [...range.getClientRects()].filter((box) => box.width > 1 && box.height > 1);
     const seen = boxes.some((box) => box.bottom > 0 && box.top < innerHeight && box.left < innerWidth);
-    const shown = node.parentElement.checkVisibility({ visibilityProperty: true, opacityProperty: true });
-    const hidden = node.parentElement.closest('.hidden-text, .visually-hidden, script, style, option');
+    const parent = node.parentElement;
+    const shown = parent.checkVisibility({ visibilityProperty: true, opacityProperty: true });
+    const hidden = parent.closest('.hidden-text, .visually-hidden, script, style, option');
     if (seen && shown && !hidden) pieces.push(node.textContent);
   }
   return pieces;
 }"""
-
-
-def resized(page: Page, size: tuple[int, int]) -> Page:
-    """The page at another size of its window, at its top."""
-    page.set_viewport_size({"width": size[0], "height": size[1]})
-    page.evaluate("scrollTo(0, 0)")
-    page.wait_for_function("innerWidth === %d" % size[0])
-    page.evaluate(
-        "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
-    )
-    return page
 
 
 def box_of(part: Locator) -> tuple[float, float, float, float]:
@@ -157,22 +151,6 @@ def test_the_first_visit_has_the_field_on_the_left_and_three_lines_and_examples_
         resized(page, (width, 800))
         assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.context.close()
-
-
-@pytest.fixture
-def steps(ensemble: Ensemble, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, threading.Event]]:
-    """Both answers wait, each for its own go."""
-    go, refine = {"quick": threading.Event(), "full": threading.Event()}, ensemble.refine
-
-    def waiting(photo: Photo) -> Iterator[Analysis]:
-        for step, analysis in zip(go.values(), refine(photo), strict=True):
-            step.wait(60)
-            yield analysis
-
-    monkeypatch.setattr(ensemble, "refine", waiting)
-    yield go
-    for step in go.values():
-        step.set()
 
 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE])
