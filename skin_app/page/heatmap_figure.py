@@ -21,6 +21,9 @@ from skin_app.words.language import NO_BREAK, Say
 
 LAYER = 96  # pixels a side: the maps are smooth, the browser enlarges them
 STRENGTH = 60
+HEATS = torch.arange(256) / 255
+PALETTE = colours(HEATS).round().byte().numpy()
+OPACITIES = (255 * cover(HEATS)).round().byte().numpy()
 
 
 def photo_figure(say: Say, photo: DisplayPhoto, token: str, tools: bool = True) -> str:
@@ -86,11 +89,14 @@ def _shown(say: Say, analysis: Analysis, entry: Ranked) -> dict[str, Any]:
 
 
 def _transparent(class_map: np.ndarray) -> str:
-    """A map (rows, columns) in [0, 1] as a PNG in a `data:` URL, the more opaque the stronger."""
-    heat = enlarged(class_map, LAYER)
-    pixels = torch.cat([colours(heat), 255 * cover(heat)[..., None]], dim=-1).round().byte().numpy()
-    file = io.BytesIO()
-    Image.fromarray(pixels, "RGBA").save(file, "PNG", compress_level=6)
+    """A map (rows, columns) in [0, 1] as a PNG in a `data:` URL, the more opaque the stronger.
+
+    One byte a pixel, its heat, and a palette of colours and opacities: four times as fast as RGBA.
+    """
+    heat = (255 * enlarged(class_map, LAYER)).round().byte().numpy()
+    picture, file = Image.fromarray(heat, "L"), io.BytesIO()
+    picture.putpalette(PALETTE.tobytes())
+    picture.save(file, "PNG", transparency=OPACITIES.tobytes(), compress_level=1)
     return as_url(file.getvalue(), "image/png")
 
 

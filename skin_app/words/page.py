@@ -57,13 +57,31 @@ POINTS_NOTE = (
 )
 MAP_MEANING = (
     "The heatmap estimates how much each place adds to the score of this diagnosis. It does not "
-    "show or outline disease. All maps of a photo share one scale: a pale map means a low score. The "
+    "show or outline disease. All maps of a photo share one scale: a blue map means a low score. The "
     "networks did not see the darkened margin."
 )
 MAP_IS_WEAK = (
     "In testing, these maps did not find the decisive pixels better than a spot in the middle "
     "of the photo: do not rely on them."
 )
+# Method -> its name, and what it shows; then how it was tested.
+METHODS: dict[str, tuple[str, str]] = {
+    "attribution": (
+        "Contribution map",
+        "Estimates how much each place adds to the score of this diagnosis, compared with the others.",
+    ),
+    "grad_cam": (
+        "Classic Grad-CAM",
+        "Shows where the last layer of the networks supports this diagnosis; often most of the photo.",
+    ),
+}
+METHODS_TESTED = {
+    "attribution": (
+        "In testing, {heat} of its heat lay on the lesion, which covered {area} of the square."
+    ),
+    "grad_cam": "As the mean of all networks and views it was not tested.",
+}
+METHOD_NOT_TESTED = "With these weights it was not tested."
 RANKING = "Seven diagnoses, ranked"
 RANKING_MEANING = (
     "Calibrated probabilities for lesions as frequent as in HAM10000. Choose a diagnosis to see its "

@@ -88,7 +88,7 @@
   // A click on the photo shows it without its heatmap, and with it again.
   document.addEventListener('click', (event) => {
     const photo = event.target.closest('.stack')?.closest('figure.picture')?.dataset.photo;
-    if (!photo) return;
+    if (!photo || part('section.maps', photo)?.querySelector('fieldset').disabled) return; // no heatmap yet
     const set = settings(photo);
     set.shown = set.shown === 'photo' ? 'both' : 'photo';
     apply(photo);
@@ -181,15 +181,18 @@
 
   new MutationObserver((changes) => {
     document.querySelectorAll('.icon-button button.upload-container').forEach(mendAddFiles);
+    const photos = new Set();
     for (const change of changes) {
       if (change.attributeName === 'aria-pressed') pressAgain(change.target);
       const changed = change.type === 'attributes' ? [change.target] : [...change.addedNodes];
       for (const node of changed.filter((one) => one.nodeType === 1)) {
-        // the full answer may put its maps into the section of the quick one
-        const own = node.matches('[data-photo]') ? node : node.closest('section.maps');
-        for (const one of own ? [own] : node.querySelectorAll('[data-photo]')) apply(one.dataset.photo);
+        // the maps of the full answer come into the section of the quick one
+        const maps = node.closest('section.maps');
+        const parts = maps ? [maps] : node.matches('[data-photo]') ? [node] : node.querySelectorAll('[data-photo]');
+        for (const one of parts) photos.add(one.dataset.photo);
       }
     }
+    photos.forEach(apply);
   }).observe(document.documentElement, {
     childList: true,
     subtree: true,
