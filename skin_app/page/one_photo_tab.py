@@ -19,6 +19,7 @@ from skin_app.page.one_photo_handlers import AnswerUpdate, Received, Shown
 from skin_app.page.patient_fields import PatientFields
 from skin_app.page.queues import NETWORKS, QUIET, UNDECODED, UPLOADS
 from skin_app.page.report_form import build_report
+from skin_app.page.similar_panel import SimilarStrip, similar_lesions
 from skin_app.page.templates import fill, status
 from skin_app.page.theme import Fragment
 from skin_app.page.uploads_and_sessions import Desk, delete, visitor_of
@@ -91,7 +92,8 @@ class OnePhotoTab:
                     elem_id="prevalence",
                 )
         with gr.Column(visible=False) as self.details:
-            self.similar = Fragment(elem_id="similar")
+            self.shown = gr.State(None)
+            self.similar = SimilarStrip(pictures, desk, self.shown)
             self.members = Fragment(elem_id="members")
             with gr.Accordion(labels(words.CORRECTIONS_TITLE), open=False, elem_id="corrections"):
                 Fragment(f'<p class="quiet">{labels(words.CORRECTIONS_INTRO)}</p>')
@@ -101,7 +103,6 @@ class OnePhotoTab:
                     elem_id="correction",
                 )
                 self.comparison = Fragment(elem_id="comparison")
-            self.shown = gr.State(None)
             self.report = build_report(self.shown, self.patient, pictures, labels, desk)
         self._listen()
 
@@ -127,6 +128,7 @@ class OnePhotoTab:
         )
         judged = [self.outcome, self.ranking, self.points]
         for event in answered:
+            self.similar.follow(event)
             event.then(self._on_answered, set_by_visitor, judged, **at_once)
         # not `release`: a slider that is moved by keys is never released
         self.prevalence.input(
@@ -162,12 +164,14 @@ class OnePhotoTab:
             **{panel: gr.update(value="", visible=False) for panel in hidden},
             self.details: gr.update(visible=False),
             self.prevalence: gr.update(visible=False),
-            **dict.fromkeys((self.members, self.similar, self.comparison, *self.report), ""),
+            **dict.fromkeys((self.members, self.similar.html, self.comparison, *self.report), ""),
             self.correction: None,
             self.shown: None,
         }
 
-    def _filled(self, say: Say, said: str, shown: Shown, percent: float) -> dict[Any, Any]:
+    def _filled(
+        self, say: Say, said: str, shown: Shown, percent: float, visitor: str
+    ) -> dict[Any, Any]:
         """The page with a result; what the visitor chose and typed meanwhile stays."""
         analysis = shown.analysis
         return {
@@ -180,7 +184,7 @@ class OnePhotoTab:
             self.prevalence: gr.update(visible=bool(analysis.operating_points)),
             self.details: gr.update(visible=True),
             self.members: panels.members_panel(say, analysis),
-            self.similar: panels.similar_lesions(say, analysis.similar, self.pictures),
+            self.similar.html: self.similar.fill(say, analysis, visitor),
             self.report[-1]: "",  # the downloads
             self.shown: shown,
         }
@@ -203,8 +207,9 @@ class OnePhotoTab:
         if answered.shown is None:
             return self._emptied(answered.status)
         # which takes a moment
-        outputs = self._filled(say, answered.status, answered.shown.of(patient), percent)
-        return outputs if self.desk.wants(visitor_of(request), answered.shown.token) else gr.skip()
+        shown, visitor = answered.shown.of(patient), visitor_of(request)
+        outputs = self._filled(say, answered.status, shown, percent, visitor)
+        return outputs if self.desk.wants(visitor, shown.token) else gr.skip()
 
     def _read(self, received: Received, turn: int, request: gr.Request) -> dict[Any, Any]:
         visitor = visitor_of(request)
@@ -310,7 +315,7 @@ def whole_result(say: Say, shown: Shown, pictures: LesionPictures) -> str:
         panels.outcome_panel(say, shown.analysis),
         panels.ranking_panel(say, shown.analysis, shown.token),
         map_figure(say, shown.photo, shown.analysis, shown.token),
-        panels.similar_lesions(say, shown.analysis.similar, pictures),
+        similar_lesions(say, shown.analysis.similar, pictures, place="whole"),
     )
     return f'<div class="whole">{"".join(parts)}</div>'
 
