@@ -154,24 +154,6 @@ METHOD = "Method"
 SCALE_LOW, SCALE_HIGH = "adds nothing to this class", "strongest place of all maps"
 
 SIMILAR = "Similar confirmed lesions"
-SIMILAR_COUNT = "The {count} most similar lesions:"
-SIMILAR_ENTRY = "{number} {name} ({how})"
-SIMILAR_CONFIRMED = "{number} confirmed by {how}"
-SIMILAR_UNSTATED = "{number}: how it was confirmed is not stated"
-SIMILARITY = "similarity {similarity}"
-AGED = "{age} years"
-PICTURE_OF = "{name}, archive id {image_id}"
-IN_ARCHIVE = "{image_id} in the archive"
-NO_PICTURE = "No picture here"
-SIMILAR_NOTE = (
-    "The most similar training images to the first network, one per lesion. Similarity is the "
-    "cosine of their features (1 at most), not a probability. The links lead to the public "
-    "archive."
-)
-SIMILAR_WITHOUT_PICTURES = (
-    "Their licence does not allow the pictures to be shipped. To see them, start the page with "
-    "SKIN_APP_HAM10000 set to a folder with HAM10000."
-)
 SYNTHETIC_NOTE = "Synthetic drawings, not patients: their answers mean nothing."
 
 PRIVACY = """
@@ -184,7 +166,10 @@ did something with it.</li>
 <li>Several photos wait as files until you start, for five minutes at most, and each file is deleted
 when its turn comes; their results stay in memory in the same way.</li>
 <li>What you enter is used for the answer and the report, and for nothing else.</li>
-<li>Nothing is stored, logged, sent elsewhere or used for training. The page loads nothing from
+<li>If you ask for pictures of similar lesions, this server fetches them from the ISIC Archive by their
+ids and keeps them for the next reader. The archive sees this server's address and the ids, nothing of
+your photo. The operator of this server can switch this on for all readers.</li>
+<li>Nothing else is stored, logged, sent elsewhere or used for training. Your browser loads nothing from
 other hosts; only the archive links lead away.</li>
 </ul>
 """

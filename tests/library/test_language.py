@@ -97,7 +97,7 @@ def test_places_tags_and_ends_are_those_of_the_english(pattern: str) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        *("python -m train audit", "python -m train map", "docs/trust.md", "SKIN_APP_HAM10000"),
+        *("python -m train audit", "python -m train map", "docs/trust.md"),
         *("HAM10000", "ensemble.json", "SHA-256", "t-SNE", "JSON", "PDF", "CSV", "15 ", "×"),
     ],
 )
