@@ -117,10 +117,15 @@ def visit(browser: Browser, served: Served) -> Iterator[Page]:
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
     page.goto(served.url)
-    page.locator("#photo input[type=file]").wait_for(state="attached")
+    ready(page)
     yield page
     page.context.close()
     assert errors == []
+
+
+def ready(page: Page) -> None:
+    """Wait until a freshly opened page takes a photo."""
+    page.locator("#photo input[type=file]").wait_for(state="attached")
 
 
 def upload(page: Page, path: Path) -> None:
