@@ -10,14 +10,12 @@ from skin_app.analysis import Analysis
 from skin_app.context import Patient
 from skin_app.diagnoses import CODES
 from skin_app.ensemble import Ensemble
-from skin_app.gallery.similar_lesions import LesionPictures, SimilarLesion
 from skin_app.novelty import Novelty
 from skin_app.outcome import GROUNDS, REFUSALS, Outcome, Reason, refused
 from skin_app.page.answer_panels import (
     diagnoses_in_set,
     outcome_panel,
     ranking_panel,
-    similar_lesions,
     thresholds_panel,
 )
 from skin_app.page.templates import fill, status
@@ -269,38 +267,6 @@ def test_a_refused_photo_that_would_be_suspicious_looks_like_it_and_age_is_said_
     assert said in " ".join(html.split())
 
 
-@pytest.fixture
-def pictures(ensemble: Ensemble) -> LesionPictures:
-    return LesionPictures(ensemble.weights.thumbnails)
-
-
-LESION = SimilarLesion("ISIC_1", "nv", "histopathology", 0.98, None, None, "<script>")
-
-
-def test_text_from_outside_is_escaped(pictures: LesionPictures) -> None:
-    html = similar_lesions(ENGLISH, [LESION], pictures)
-    assert "<script>" not in html
-    assert "&lt;script&gt;" in html
-    assert "not stated" in similar_lesions(ENGLISH, [replace(LESION, site=None)], pictures)
+def test_text_from_outside_is_escaped() -> None:
     assert "<b>" not in status("<b>bold</b>")
     assert "<b>" not in fill("opened.html", ENGLISH, place=0, file="<b>.jpg", whole="")
-
-
-def test_a_training_image_is_said_to_be_one(pictures: LesionPictures) -> None:
-    assert "most likely a training image" not in similar_lesions(ENGLISH, [LESION], pictures)
-    html = similar_lesions(ENGLISH, [replace(LESION, is_the_same_photo=True)], pictures)
-    assert "most likely a training image (ISIC_1)" in html
-
-
-def test_the_nearest_lesions_are_counted_by_diagnosis_and_by_how_they_were_confirmed(
-    pictures: LesionPictures,
-) -> None:
-    ways = [("mel", "histopathology"), ("nv", "follow-up"), ("mel", "histopathology")]
-    ways += [("nv", "histopathology"), ("mel", "confocal microscopy")]
-    lesions = [replace(LESION, dx=dx, confirmed=confirmed) for dx, confirmed in ways]
-    html = similar_lesions(ENGLISH, lesions, pictures)
-    assert "The 5 most similar lesions:" in html
-    first, second = html.split("<li>")[1:]
-    assert "<strong>3</strong> Melanoma" in first
-    assert "(2 confirmed by histopathology, 1 confirmed by confocal microscopy)" in first
-    assert "<strong>2</strong> Melanocytic naevus" in second

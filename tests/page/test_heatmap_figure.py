@@ -12,7 +12,7 @@ from PIL import Image
 from skin_app.analysis import Analysis
 from skin_app.diagnoses import CODES
 from skin_app.ensemble import Ensemble
-from skin_app.overlay import for_display
+from skin_app.overlay import STOPS, for_display
 from skin_app.page.heatmap_figure import LAYER, map_controls, photo_figure, where
 from skin_app.page.one_photo_handlers import EXAMPLES_FOLDER
 from skin_app.photo.read import Photo, read_photo
@@ -33,7 +33,7 @@ def layer(html: str, code: str) -> np.ndarray:
     """The transparent picture of one class, (LAYER, LAYER, 4) uint8."""
     found = re.search(f'<img data-code="{code}" src="data:image/png;base64,([^"]+)"', html)
     assert found is not None
-    return np.array(Image.open(io.BytesIO(base64.b64decode(found[1]))))
+    return np.array(Image.open(io.BytesIO(base64.b64decode(found[1]))).convert("RGBA"))
 
 
 def test_layers_are_opaque_where_their_map_is_strong(analysis: Analysis) -> None:
@@ -44,6 +44,7 @@ def test_layers_are_opaque_where_their_map_is_strong(analysis: Analysis) -> None
     assert alpha.shape == (LAYER, LAYER)
     assert alpha[5, -5] == 255
     assert alpha[-5, 5] == 0
+    assert tuple(layer(html, "mel")[5, -5]) == (*STOPS[-1], 255)
     assert layer(html, "nv")[..., 3].max() == 0
 
 

@@ -91,7 +91,7 @@ def test_upload_gives_the_whole_result_and_leaves_no_file(
     expect(answered.locator("#examples")).to_be_hidden()
     expect(answered.locator("#map")).to_contain_text(words.MAP_MEANING)
     expect(similar.locator(".lesions li")).to_have_count(12)
-    expect(similar.locator(".counts")).to_contain_text("confirmed by histopathology")
+    expect(similar.get_by_role("heading")).to_contain_text("12 similar confirmed lesions: ")
     expect(similar.locator("a").first).to_have_attribute("target", "_blank")
     expect(similar.locator("a").first).to_have_attribute("rel", "noopener")
     expect(answered.locator("img:not([alt])")).to_have_count(0)
