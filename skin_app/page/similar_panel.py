@@ -21,7 +21,7 @@ from skin_app.page.visitor_language import spoken
 from skin_app.words import page, similar
 from skin_app.words.language import ENGLISH, Say
 
-NAMES = {diagnosis.code: diagnosis.name for diagnosis in DIAGNOSES}
+NAMES = {diagnosis.code: diagnosis.short for diagnosis in DIAGNOSES}
 SHOW_CLICK = """
 element.addEventListener('click', (event) => {
   if (event.target.closest('button.show-pictures')) trigger('click');
