@@ -33,6 +33,7 @@ POINTS_NOTE = (
     "Measured on HAM10000 lesions that neither the networks nor the threshold had seen (in "
     "brackets: 95 % interval)."
 )
+CHECK_FIRST = "Check first"
 NO_CHECKS = "The checks found nothing wrong with this photo."
 MORE_CHECKS = " … There is more, in the JSON report."
 NOT_CHECKED = "These weights cannot check the photo."
