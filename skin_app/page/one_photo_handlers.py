@@ -78,16 +78,17 @@ def receive(say: Say, path: str | None, uploads: Path) -> Received:
     """
     if path is None:
         return Received(None, status(say(words.IDLE)))
-    return _decoded(say, lambda: read(path, uploads))
+    return received_from(say, lambda: read(path, uploads))
 
 
 def receive_example(say: Say, index: int) -> Received:
     """Read one of the synthetic drawings that ship with the page; its file stays."""
     name = EXAMPLES[index]
-    return _decoded(say, lambda: (EXAMPLES_FOLDER / name).read_bytes())
+    return received_from(say, lambda: (EXAMPLES_FOLDER / name).read_bytes())
 
 
-def _decoded(say: Say, source: Callable[[], bytes]) -> Received:
+def received_from(say: Say, source: Callable[[], bytes]) -> Received:
+    """Read the encoded photo that `source` gives; it raises `PhotoError` where there is none."""
     try:
         data = source()
         photo = read_photo(data)

@@ -14,10 +14,11 @@ from skin_app.operating_points import malignant_share
 from skin_app.overlay import data_url, for_display
 from skin_app.page import answer_panels as panels
 from skin_app.page import one_photo_handlers as handlers
+from skin_app.page.archive_examples import EXAMPLE_CLICK, ArchiveExamples
 from skin_app.page.heatmap_figure import map_figure
 from skin_app.page.one_photo_handlers import AnswerUpdate, Received, Shown
 from skin_app.page.patient_fields import PatientFields
-from skin_app.page.queues import NETWORKS, QUIET, UNDECODED, UPLOADS
+from skin_app.page.queues import NETWORKS, PICTURES, QUIET, UNDECODED, UPLOADS
 from skin_app.page.report_form import build_report
 from skin_app.page.similar_panel import SimilarStrip, similar_lesions
 from skin_app.page.templates import fill, status
@@ -26,15 +27,9 @@ from skin_app.page.uploads_and_sessions import Desk, delete, visitor_of
 from skin_app.page.visitor_language import FixedTexts, spoken
 from skin_app.photo.read import read_photo
 from skin_app.stated_patients import stated_patient
+from skin_app.words import archive as archive_words
 from skin_app.words import page as words
 from skin_app.words.language import Say
-
-EXAMPLE_CLICK = """
-element.addEventListener('click', (event) => {
-  const chosen = event.target.closest('button[data-index]');
-  if (chosen) trigger('click', { index: Number(chosen.dataset.index) });
-});
-"""
 
 
 class OnePhotoTab:
@@ -72,6 +67,7 @@ class OnePhotoTab:
                 self.examples = Fragment(
                     labels.html(_examples), js_on_load=EXAMPLE_CLICK, elem_id="examples"
                 )
+                self.real_examples = ArchiveExamples(labels, pictures)
             with gr.Column(scale=7, min_width=280, elem_classes="side"):
                 self.status = Fragment(
                     labels.html(lambda say: status(say(words.IDLE))), elem_id="status"
@@ -115,6 +111,9 @@ class OnePhotoTab:
         received = [
             self.photo.input(self._on_photo, [self.photo], emptied, **chosen),
             self.examples.click(self._on_example, None, emptied, **chosen),
+            self.real_examples.html.click(
+                self._on_real_example, None, emptied, **{**chosen, **PICTURES}
+            ),
         ]
         answered = [
             event.then(self._on_received, stated, result, trigger_mode="multiple", **networks)
@@ -235,6 +234,12 @@ class OnePhotoTab:
     def _on_example(self, event: gr.EventData, request: gr.Request) -> dict[Any, Any]:
         received = handlers.receive_example(spoken(request), int(event.index))
         return self._read(received, self.desk.turn(), request)
+
+    def _on_real_example(self, event: gr.EventData, request: gr.Request) -> Iterator[Any]:
+        say, turn = spoken(request), self.desk.turn()
+        yield {self.status: status(say(archive_words.FETCHING_EXAMPLE))}
+        received = self.real_examples.receive(say, int(event.index))
+        yield self._read(received, turn, request)
 
     def _on_received(self, percent: float, age: str, sex: str, request: gr.Request) -> Iterator[Any]:
         patient = stated_patient(age, sex)
