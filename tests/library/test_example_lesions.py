@@ -44,7 +44,7 @@ def chosen(table: pd.DataFrame, lesion: ExampleLesion) -> str:
         & (table["dx_type"] == "histo")
         & (table["images"] == 1)
     ]
-    malignant = fits["malignant"].to_numpy()
+    malignant = np.asarray(fits["malignant"])
     distance = np.abs(malignant - np.median(malignant))
     return str(fits.assign(distance=distance).sort_values(["distance", "image_id"])["image_id"].iloc[0])
 
