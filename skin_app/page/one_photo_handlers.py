@@ -131,6 +131,18 @@ def held_copy(photo: Photo) -> Photo:
     return replace(photo, pixels=shrunk(photo.pixels, long_side))
 
 
+def correcting(say: Say, shown: Shown | None) -> str:
+    """The photo, with boxes of the size of what `compare_corrected` will show; HTML."""
+    if shown is None or shown.held is None:
+        return status(say(words.CORRECTING))
+    return fill(
+        "correcting.html",
+        say,
+        original=data_url(shrunk(shown.held.pixels, COMPARED_SIDE)),
+        size=(shown.held.width, shown.held.height),
+    )
+
+
 def compare_corrected(say: Say, ensemble: Ensemble, shown: Shown | None, name: str | None) -> str:
     """The photo and its copy by the correction `name` of `CORRECTIONS`, each with its answer.
 

@@ -51,21 +51,29 @@ def with_axe(browser: Browser, served: Served) -> Page:
 
 
 def findings(page: Page, state: str) -> list[str]:
-    """axe-core's serious and critical findings in a state of the page."""
+    """axe-core's serious and critical findings in a state of the page, in all looks."""
     found = []
     for mode, size, media, rules in LOOKS:
         resized(page, size).emulate_media(**media)
         page.wait_for_function(IS_DRAWN, arg=mode == "dark")
-        options = {"runOnly": rules, "resultTypes": ["violations"]}
-        violations = page.evaluate("(options) => axe.run(options)", options)["violations"]
-        where = f"{state}, {mode}, {size[0]} px"
-        found += [
-            f"{where}: {violation['id']} {node['target']} {node['html'][:160]}"
-            for violation in violations
-            if violation["impact"] in ("serious", "critical")
-            for node in violation["nodes"]
-        ]
+        found += [f"{state}, {mode}, {size[0]} px: {one}" for one in violations(page, rules)]
     return found
+
+
+def serious(page: Page) -> list[str]:
+    """axe-core's serious and critical findings in the page as it is now."""
+    page.evaluate("(script) => { if (!window.axe) window.eval(script); }", Axe().axe_script)
+    return violations(page, LEVELS)
+
+
+def violations(page: Page, rules: dict[str, Any]) -> list[str]:
+    options = {"runOnly": rules, "resultTypes": ["violations"]}
+    return [
+        f"{violation['id']} {node['target']} {node['html'][:160]}"
+        for violation in page.evaluate("(options) => axe.run(options)", options)["violations"]
+        if violation["impact"] in ("serious", "critical")
+        for node in violation["nodes"]
+    ]
 
 
 def wait_for_tab(page: Page, name: str) -> None:
