@@ -4,15 +4,10 @@ Each function fills the template of its name in `templates/`. Every number comes
 from its weights.
 """
 
-from collections import Counter
-from collections.abc import Sequence
-
 from skin_app.analysis import Analysis
 from skin_app.diagnoses import DIAGNOSES, Diagnosis
-from skin_app.gallery.similar_lesions import NOT_STATED, LesionPictures, SimilarLesion
 from skin_app.operating_points import of_hundred, predictive_values
 from skin_app.outcome import CLEARED_BELOW, SUSPICIOUS_FROM, Outcome
-from skin_app.overlay import data_url
 from skin_app.page.templates import fill
 from skin_app.trust import Measured
 from skin_app.words import outcome as words_of_outcome
@@ -127,23 +122,3 @@ def ranking_panel(say: Say, analysis: Analysis, token: str) -> str:
 def members_panel(say: Say, analysis: Analysis) -> str:
     """All numbers with one decimal: the ensemble's, with equal class frequencies, and each member's."""
     return fill("members.html", say, analysis=analysis)
-
-
-def similar_lesions(say: Say, lesions: Sequence[SimilarLesion], pictures: LesionPictures) -> str:
-    """Counts by diagnosis, then one card for each lesion with its picture where there is one."""
-    thumbnails = [pictures.thumbnail(lesion.image_id) for lesion in lesions]
-    return fill(
-        "similar_lesions.html",
-        say,
-        lesions=[
-            (lesion, None if thumbnail is None else data_url(thumbnail, 82))
-            for lesion, thumbnail in zip(lesions, thumbnails, strict=True)
-        ],
-        counts=[
-            (code, number, Counter(each.confirmed for each in lesions if each.dx == code).most_common())
-            for code, number in Counter(lesion.dx for lesion in lesions).most_common()
-        ],
-        training_image=next((each.image_id for each in lesions if each.is_the_same_photo), None),
-        no_pictures=len(pictures) == 0,
-        NOT_STATED=NOT_STATED,
-    )

@@ -77,7 +77,7 @@ class AnswerUpdate:
 def receive(say: Say, path: str, uploads: Path) -> Received:
     """Read and decode an upload inside the folder `uploads`.
 
-    Its file stays, because the browser shows it until the preview arrives (`Desk.hold`).
+    Its file stays, because the browser shows it until its copy for the page arrives (`Desk.hold`).
     """
     return _decoded(say, lambda: read(path, uploads))
 
@@ -100,8 +100,8 @@ def _decoded(say: Say, source: Callable[[], bytes]) -> Received:
 def answer(say: Say, ensemble: Ensemble, desk: Desk, visitor: str) -> Iterator[AnswerUpdate]:
     """The quick, then the full answer to the photo that waits for `visitor`; nothing if none waits.
 
-    Ends silently once the visitor has chosen another photo. After a fault in the program the result is
-    cleared, a sentence says so, and the exception goes on to gradio's log.
+    Says nothing any more once the visitor has chosen another photo. After a fault in the program the
+    result is cleared, a sentence says so, and the exception goes on to gradio's log.
     """
     waiting = desk.take(visitor)
     if waiting is None:
@@ -117,7 +117,8 @@ def answer(say: Say, ensemble: Ensemble, desk: Desk, visitor: str) -> Iterator[A
             remembered = Shown(display, kept, held, held is not photo, waiting.token)
             yield AnswerUpdate(answer_status(say, analysis, refining), remembered)
     except Exception:
-        yield AnswerUpdate(status(say(words.FAULT), level="error"))
+        if desk.wants(visitor, waiting.token):
+            yield AnswerUpdate(status(say(words.FAULT), level="error"))
         raise
 
 

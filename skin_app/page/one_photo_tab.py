@@ -20,6 +20,7 @@ from skin_app.page.one_photo_handlers import AnswerUpdate, Received, Shown
 from skin_app.page.patient_fields import PatientFields
 from skin_app.page.queues import NETWORKS, QUIET, UNDECODED, UPLOADS
 from skin_app.page.report_form import build_report
+from skin_app.page.similar_panel import SimilarStrip, similar_lesions
 from skin_app.page.templates import fill, status
 from skin_app.page.theme import Fragment
 from skin_app.page.uploads_and_sessions import Desk, delete, visitor_of
@@ -58,7 +59,7 @@ class OnePhotoTab:
         desk: Desk,
     ) -> None:
         """`uploads`: the private folder of gradio's uploads."""
-        self.ensemble, self.uploads, self.pictures, self.desk = ensemble, uploads, pictures, desk
+        self.ensemble, self.uploads, self.desk = ensemble, uploads, desk
         with gr.Row(equal_height=False, elem_id="top"):
             with gr.Column(scale=7, min_width=280, elem_id="stage", elem_classes="side"):
                 self.photo = gr.Image(
@@ -69,6 +70,7 @@ class OnePhotoTab:
                     webcam_options=gr.WebcamOptions(mirror=False),
                     buttons=[],
                     show_label=False,
+                    placeholder=labels(words.PLACEHOLDER),
                     alt_text=labels(words.CHOSEN_PHOTO),
                     elem_id="photo",
                 )
@@ -83,7 +85,8 @@ class OnePhotoTab:
                 self.ranking = Fragment(visible=False, elem_id="ranking")
                 trust = ensemble.trust
                 self.patient = PatientFields(labels, trust and trust.context, "patient")
-        self.similar = Fragment(visible=False, elem_id="similar")
+        self.shown = gr.State(None)
+        self.similar = SimilarStrip(pictures, desk, self.shown)
         with gr.Column(visible=False, elem_id="details") as self.details:
             with gr.Accordion(labels(words.POINTS_TITLE), open=False, elem_id="thresholds"):
                 self.points = Fragment(elem_id="points")
@@ -106,7 +109,6 @@ class OnePhotoTab:
                     elem_id="correction",
                 )
                 self.comparison = Fragment(elem_id="comparison")
-            self.shown = gr.State(None)
             self.report = build_report(self.shown, self.patient, pictures, labels, desk)
         self._listen()
 
@@ -130,6 +132,7 @@ class OnePhotoTab:
             answered = event.then(
                 self._on_received, stated, result, trigger_mode="multiple", **networks
             )
+            self.similar.follow(answered)
             answered.then(self._on_answered, set_by_visitor, judged, **at_once)
         # not `release`: a slider that is moved by keys is never released
         self.prevalence.input(
@@ -171,23 +174,23 @@ class OnePhotoTab:
             self.map: gr.update(value=controls, visible=waits),
             self.outcome: gr.update(value="", visible=False),
             self.ranking: gr.update(value=waiting, visible=waits),
-            self.similar: gr.update(value="", visible=False),
+            self.similar.html: gr.update(value="", visible=False),
             self.details: gr.update(visible=False),
             **dict.fromkeys((self.points, self.members, self.comparison, *self.report), ""),
             self.correction: None,
             self.shown: None,
         }
 
-    def _filled(self, say: Say, said: str, shown: Shown, percent: float) -> dict[Any, Any]:
+    def _filled(
+        self, say: Say, said: str, shown: Shown, percent: float, visitor: str
+    ) -> dict[Any, Any]:
         """The page with an answer; what the visitor chose and typed meanwhile stays."""
         analysis = shown.analysis
         return {
             self.status: said,
             **self._judged(say, shown, percent),
             self.map: map_controls(say, analysis, shown.token),
-            self.similar: gr.update(
-                value=panels.similar_lesions(say, analysis.similar, self.pictures), visible=True
-            ),
+            self.similar.html: gr.update(value=self.similar.fill(say, analysis, visitor), visible=True),
             self.details: gr.update(visible=True),
             self.report[-1]: "",  # the downloads
             self.shown: shown,
@@ -209,8 +212,9 @@ class OnePhotoTab:
         if answered.shown is None:
             return self._emptied(say, Received(answered.status))
         # which takes a moment
-        outputs = self._filled(say, answered.status, answered.shown.of(patient), percent)
-        return outputs if self.desk.wants(visitor_of(request), answered.shown.token) else gr.skip()
+        shown, visitor = answered.shown.of(patient), visitor_of(request)
+        outputs = self._filled(say, answered.status, shown, percent, visitor)
+        return outputs if self.desk.wants(visitor, shown.token) else gr.skip()
 
     def _read(self, say: Say, received: Received, turn: int, request: gr.Request) -> dict[Any, Any]:
         visitor = visitor_of(request)
@@ -307,7 +311,7 @@ def whole_result(say: Say, shown: Shown, pictures: LesionPictures) -> str:
         maps=Markup(map_controls(say, shown.analysis, shown.token)),
         outcome=Markup(panels.outcome_panel(say, shown.analysis, shown.token)),
         ranking=Markup(panels.ranking_panel(say, shown.analysis, shown.token)),
-        similar=Markup(panels.similar_lesions(say, shown.analysis.similar, pictures)),
+        similar=Markup(similar_lesions(say, shown.analysis.similar, pictures, place="whole")),
     )
 
 

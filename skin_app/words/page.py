@@ -71,13 +71,31 @@ POINTS_NOTE = (
 )
 MAP_MEANING = (
     "The heatmap estimates how much each place adds to the score of this diagnosis. It does not "
-    "show or outline disease. All maps of a photo share one scale: a pale map means a low score. The "
+    "show or outline disease. All maps of a photo share one scale: a blue map means a low score. The "
     "networks did not see the darkened margin."
 )
 MAP_IS_WEAK = (
     "In testing, these maps did not find the decisive pixels better than a spot in the middle "
     "of the photo: do not rely on them."
 )
+# Method -> its name, and what it shows; then how it was tested.
+METHODS: dict[str, tuple[str, str]] = {
+    "attribution": (
+        "Contribution map",
+        "Estimates how much each place adds to the score of this diagnosis, compared with the others.",
+    ),
+    "grad_cam": (
+        "Classic Grad-CAM",
+        "Shows where the last layer of the networks supports this diagnosis; often most of the photo.",
+    ),
+}
+METHODS_TESTED = {
+    "attribution": (
+        "In testing, {heat} of its heat lay on the lesion, which covered {area} of the square."
+    ),
+    "grad_cam": "As the mean of all networks and views it was not tested.",
+}
+METHOD_NOT_TESTED = "With these weights it was not tested."
 RANKING = "Seven diagnoses, ranked"
 RANKING_MEANING = (
     "Calibrated probabilities for lesions as frequent as in HAM10000. Choose a diagnosis to see its "
@@ -132,27 +150,10 @@ START_OVER = "Remove the photo and start over"
 DROP_HERE = "Drop the new photo here"
 BESIDE = "Compare with"
 NOTHING_BESIDE = "nothing"
+METHOD = "Method"
 SCALE_LOW, SCALE_HIGH = "adds nothing to this class", "strongest place of all maps"
 
 SIMILAR = "Similar confirmed lesions"
-SIMILAR_COUNT = "The {count} most similar lesions:"
-SIMILAR_ENTRY = "{number} {name} ({how})"
-SIMILAR_CONFIRMED = "{number} confirmed by {how}"
-SIMILAR_UNSTATED = "{number}: how it was confirmed is not stated"
-SIMILARITY = "similarity {similarity}"
-AGED = "{age} years"
-PICTURE_OF = "{name}, archive id {image_id}"
-IN_ARCHIVE = "{image_id} in the archive"
-NO_PICTURE = "No picture here"
-SIMILAR_NOTE = (
-    "The most similar training images to the first network, one per lesion. Similarity is the "
-    "cosine of their features (1 at most), not a probability. The links lead to the public "
-    "archive."
-)
-SIMILAR_WITHOUT_PICTURES = (
-    "Their licence does not allow the pictures to be shipped. To see them, start the page with "
-    "SKIN_APP_HAM10000 set to a folder with HAM10000."
-)
 SYNTHETIC_NOTE = "Synthetic drawings, not patients: their answers mean nothing."
 
 PRIVACY = """
@@ -165,13 +166,17 @@ did something with it.</li>
 <li>Several photos wait as files until you start, for five minutes at most, and each file is deleted
 when its turn comes; their results stay in memory in the same way.</li>
 <li>What you enter is used for the answer and the report, and for nothing else.</li>
-<li>Nothing is stored, logged, sent elsewhere or used for training. The page loads nothing from
+<li>If you ask for pictures of similar lesions, this server fetches them from the ISIC Archive by their
+ids and keeps them for the next reader. The archive sees this server's address and the ids, nothing of
+your photo. The operator of this server can switch this on for all readers.</li>
+<li>Nothing else is stored, logged, sent elsewhere or used for training. Your browser loads nothing from
 other hosts; only the archive links lead away.</li>
 </ul>
 """
 
 TAB_ONE, TAB_SEVERAL, TAB_EVIDENCE, TAB_ABOUT = "One photo", "Several photos", "Evidence", "About"
 PHOTO_LABEL = "Dermatoscopic photo"
+PLACEHOLDER = "Drop a dermatoscopic photo here\nor click to choose one"
 ADD_FILES = "Add files"
 CHOSEN_PHOTO = "The chosen photo"
 PREVALENCE = "Of 100 lesions that you see, how many are malignant?"
