@@ -170,8 +170,8 @@ def test_weights_without_trust_say_what_is_missing(analysis: Analysis) -> None:
 
 def test_predictive_values_follow_the_readers_prevalence(analysis: Analysis) -> None:
     # sensitivity 0.85, specificity 0.7: 0.85 * 0.1 / (0.85 * 0.1 + 0.3 * 0.9) = 0.239
-    assert "23.9\u00a0%" in thresholds_panel(ENGLISH, analysis, 0.1)
-    assert "23.9\u00a0%" not in thresholds_panel(ENGLISH, analysis, 0.3)
+    assert "<b>24\u00a0%</b>" in thresholds_panel(ENGLISH, analysis, 0.1)
+    assert "<b>24\u00a0%</b>" not in thresholds_panel(ENGLISH, analysis, 0.3)
 
 
 def test_a_novel_photo_has_neither_thresholds_nor_agreement(analysis: Analysis) -> None:
