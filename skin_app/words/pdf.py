@@ -14,7 +14,7 @@ PHOTO = "The photo"
 CAPTION = "Right: heatmap for {name} ({code}), probability {share}."
 NO_MAP = "This is the quick answer, which has no heatmaps."
 COLOURS = (
-    "Colours: from none (no effect on this diagnosis) over violet, blue and green to yellow "
+    "Colours: from none (no effect on this diagnosis) over blue and green to yellow "
     "(the strongest of all maps). The networks did not see the darkened margin."
 )
 MAP_MEANING = (
