@@ -1,8 +1,9 @@
 """The page: `python app.py`, then open http://127.0.0.1:7860. Also the Space's entry.
 
 SKIN_APP_WEIGHTS: other weights (folder or owner/name@commit); SKIN_APP_HAM10000: its images, to show
-similar lesions; GRADIO_SERVER_PORT or PORT, GRADIO_SERVER_NAME: where to listen; GRADIO_TEMP_DIR: where
-uploads are kept briefly."""
+similar lesions; SKIN_APP_PICTURES=archive: fetches them from the ISIC Archive without a click;
+SKIN_APP_CACHE: where fetched pictures are kept; GRADIO_SERVER_PORT or PORT, GRADIO_SERVER_NAME: where
+to listen; GRADIO_TEMP_DIR: where uploads are kept briefly."""
 
 import argparse
 import signal
@@ -30,7 +31,7 @@ def main() -> int:
     port = environ.pop("GRADIO_SERVER_PORT", "")
     try:
         ensemble = Ensemble.load(environ.get("SKIN_APP_WEIGHTS"), or_embedded=True)
-        pictures = LesionPictures(ensemble.weights.thumbnails, environ.get("SKIN_APP_HAM10000"))
+        pictures = LesionPictures.from_environment(ensemble.weights.thumbnails, environ)
         where = listening(
             name or ("0.0.0.0" if environ.get("SPACE_ID") else "127.0.0.1"),
             port or environ.get("PORT") or "7860",

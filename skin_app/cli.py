@@ -1,4 +1,5 @@
-"""`python -m skin_app score FILES_OR_FOLDERS --out results.csv`: one CSV row for each photo."""
+"""`python -m skin_app`: `score FILES_OR_FOLDERS --out results.csv` writes one CSV row for each photo;
+`pictures` keeps the gallery's pictures from the ISIC Archive on this machine."""
 
 import argparse
 import csv
@@ -10,14 +11,20 @@ from typing import NoReturn, TextIO
 from tqdm import tqdm
 
 from skin_app.ensemble import Ensemble
+from skin_app.gallery.archive_client import ArchiveError
+from skin_app.gallery.archive_pictures import ArchivePictures
+from skin_app.gallery.picture_cache import PictureCache, cache_folder
 from skin_app.photo.folders import Found, find_photos, has_image_suffix, is_no_file
 from skin_app.photo.read import Photo, PhotoError, read_photo
+from skin_app.picture_download import DownloadError, download_pictures
 from skin_app.report.csv_rows import CSV_COLUMNS, csv_row, error_row, without_formulas
 from skin_app.result_files import OutputError, check_output, growing_file, unfinished
 from skin_app.stated_patients import PatientsError, PatientsFile, read_patients
-from skin_app.weights.folder import WeightsError
+from skin_app.weights.folder import WeightsError, open_weights
+from skin_app.weights.hub import proxy_fault
 from skin_app.words.language import counted
 
+AT_ONCE = 2  # requests to the ISIC Archive
 FIRST = 8  # columns that every version has written: the file, and a probability for each diagnosis
 OUR_CSV = (
     "".join(
@@ -31,8 +38,36 @@ DASHED = (
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command. Returns 0 when done (rows may state errors), 2 on failure, 130 if stopped."""
+    """Run the command. Returns 0 when done (rows may state errors), 2 on failure, 130 if stopped.
+
+    `pictures` returns 1 when the archive lacks some.
+    """
     options = _options(sys.argv[1:] if arguments is None else arguments)
+    return _pictures(options) if options.verb == "pictures" else _score(options)
+
+
+def _pictures(options: argparse.Namespace) -> int:
+    """Returns 1 when the archive lacks some of the pictures."""
+    archive = ArchivePictures(PictureCache(cache_folder(os.environ)), at_once=AT_ONCE)
+    try:
+        if fault := proxy_fault():
+            raise DownloadError(fault)
+        ids = options.ids
+        if ids is None:
+            weights = open_weights(options.weights or os.environ.get("SKIN_APP_WEIGHTS"))
+            ids = weights.gallery().image_ids
+        return 1 if download_pictures(ids, archive) else 0
+    except (WeightsError, DownloadError, ArchiveError) as error:
+        _say(f"error: {error}")
+        return 2
+    except KeyboardInterrupt:
+        _say(f"stopped: the same command goes on from here; kept in {archive.cache.folder}.")
+        return 130
+    finally:
+        archive.close()
+
+
+def _score(options: argparse.Namespace) -> int:
     try:
         found = find_photos(options.photos)
         table = options.patients
@@ -89,7 +124,16 @@ def _options(arguments: list[str]) -> argparse.Namespace:
         help="a table with the columns file, age and sex: adds the answer with age and sex, which can "
         "make an outcome more suspicious, never less",
     )
-    score.add_argument("--weights", help="a weights folder, or owner/name@commit on the Hub")
+    about = "fetch the pictures of the gallery's lesions from the ISIC Archive, to show them offline"
+    pictures = verbs.add_parser(
+        "pictures",
+        help=about,
+        description=f"{about}; kept in SKIN_APP_CACHE or your own cache folder. After a stop, the same "
+        "command fetches the rest.",
+    )
+    pictures.add_argument("--ids", nargs="+", metavar="ISIC_ID", help="only these (default: all)")
+    for verb in (score, pictures):
+        verb.add_argument("--weights", help="a weights folder, or owner/name@commit on the Hub")
     return parser.parse_args(arguments)
 
 

@@ -1,9 +1,9 @@
 """The confirmed lesions nearest to a photo, from the index kept in the weights, and their pictures.
 
-This repository holds no pictures, for licence reasons; the page then links to the public archive.
+This repository holds no pictures, for licence reasons. The ISIC Archive has them (`archive_pictures`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +15,9 @@ from safetensors.numpy import load_file
 from torch import Tensor
 
 from skin_app.diagnoses import CODES
+from skin_app.gallery.archive_pictures import ArchivePictures
 from skin_app.gallery.patient_table import UNKNOWN, normalised
+from skin_app.gallery.picture_cache import PictureCache, cache_folder
 from skin_app.overlay import shrunk
 from skin_app.photo.read import READ_SUFFIXES, PhotoError, read_photo
 
@@ -92,6 +94,11 @@ class Gallery:
     def __len__(self) -> int:
         return len(self._table)
 
+    @property
+    def image_ids(self) -> tuple[str, ...]:
+        """The archive's ids of all images, in the index's order."""
+        return tuple(self._table["image_id"])
+
     def nearest(self, embedding: np.ndarray, count: int = NEAREST) -> tuple[SimilarLesion, ...]:
         """The `count` most similar lesions to an embedding (channels,), one image of each lesion."""
         similarity = similarity_to(embedding, self._embeddings)
@@ -139,10 +146,33 @@ class PicturesError(ValueError):
 class LesionPictures:
     """Thumbnails by image id: files `shipped` with the weights, and the ID.jpg files of a `folder`.
 
-    Raises `PicturesError` when `folder` is given and holds no image files.
+    `archive`: shows pictures of others, None where they are only linked to; `asks_archive`: whether it
+    is asked for them without a reader's click. Raises `PicturesError` when `folder` is given and holds
+    no image files.
     """
 
-    def __init__(self, shipped: Iterable[Path], folder: str | Path | None = None) -> None:
+    @classmethod
+    def from_environment(
+        cls, shipped: Iterable[Path], environment: Mapping[str, str]
+    ) -> "LesionPictures":
+        """As `SKIN_APP_HAM10000`, `SKIN_APP_PICTURES` and `SKIN_APP_CACHE` say."""
+        wanted = environment.get("SKIN_APP_PICTURES", "")
+        if wanted not in ("", "archive"):
+            raise PicturesError(
+                f'SKIN_APP_PICTURES is "{wanted}": set it to archive, to fetch pictures from the ISIC '
+                "Archive without a click, or leave it empty."
+            )
+        archive = ArchivePictures(PictureCache(cache_folder(environment)))
+        return cls(shipped, environment.get("SKIN_APP_HAM10000"), archive, wanted == "archive")
+
+    def __init__(
+        self,
+        shipped: Iterable[Path],
+        folder: str | Path | None = None,
+        archive: ArchivePictures | None = None,
+        asks_archive: bool = False,
+    ) -> None:
+        self.archive, self.asks_archive = archive, asks_archive
         self._paths = {path.stem: path for path in shipped}
         if folder:
             found = {
@@ -158,9 +188,6 @@ class LesionPictures:
             self._paths |= found
         self.thumbnail = lru_cache(THUMBNAILS_KEPT)(self._thumbnail)
 
-    def __len__(self) -> int:
-        return len(self._paths)
-
     def _thumbnail(self, image_id: str) -> np.ndarray | None:
         """(height, width, 3) uint8, each side at most `THUMBNAIL_SIDE`; None without a picture."""
         path = self._paths.get(image_id)
@@ -169,4 +196,4 @@ class LesionPictures:
         try:
             return shrunk(read_photo(path).pixels, THUMBNAIL_SIDE)
         except PhotoError:
-            return None  # the card then says that the picture is in the archive only
+            return None

@@ -4,15 +4,10 @@ Each function fills the template of its name in `templates/`. Every number comes
 from its weights.
 """
 
-from collections import Counter
-from collections.abc import Sequence
-
 from skin_app.analysis import Analysis
 from skin_app.diagnoses import DIAGNOSES, Diagnosis
-from skin_app.gallery.similar_lesions import NOT_STATED, LesionPictures, SimilarLesion
-from skin_app.operating_points import predictive_values
+from skin_app.operating_points import of_hundred, predictive_values
 from skin_app.outcome import CLEARED_BELOW, SUSPICIOUS_FROM, Outcome
-from skin_app.overlay import data_url
 from skin_app.page.templates import fill
 from skin_app.trust import Measured
 from skin_app.words import outcome as words_of_outcome
@@ -24,6 +19,9 @@ MEASURED: dict[Outcome, Measured] = {
     "not suspicious": "melanomas_not_suspicious",
     "uncertain": "uncertain",
 }
+ZONE_ENDS = (CLEARED_BELOW, SUSPICIOUS_FROM)
+TICKS = (0, 0.01, 0.05, 0.1, 0.25, 0.5, 1)
+TICK_ROOM = 7  # percent of the line that a threshold's number takes on each side
 
 
 def answer_status(say: Say, analysis: Analysis, refining: bool) -> str:
@@ -79,25 +77,36 @@ def diagnoses_in_set(analysis: Analysis) -> tuple[Diagnosis, ...] | None:
 
 
 def thresholds_panel(say: Say, analysis: Analysis, prevalence: float) -> str:
-    """The thresholds for the malignant probability: what each finds and misses, and this photo's side.
+    """The malignant probability on a line with the thresholds, and what each finds and misses.
 
     `prevalence`: share of malignant lesions among those that the reader sees, in [0, 1].
     """
     if analysis.assessment is None:
         return ""
+    points = sorted(analysis.operating_points, key=lambda point: point.threshold)
+    reached = [point for point in points if analysis.highest_malignant_probability >= point.threshold]
+    nearest = reached[-1] if reached else points[0] if points else None
+    marks = [on_scale(point.threshold) for point in points]
     return fill(
         "thresholds.html",
         say,
-        is_novel=analysis.assessment.novelty.is_novel,
         analysis=analysis,
-        prevalence=prevalence,
+        points=points,
+        predictive=[predictive_values(own.sensitivity, own.specificity, prevalence) for own in points],
+        reached=reached,
+        nearest=nearest,
+        of_hundred=nearest and of_hundred(nearest.sensitivity, nearest.specificity, prevalence),
+        limits=[point.threshold for point in points if point.target_sensitivity in ZONE_ENDS],
+        on_scale=on_scale,
+        ticks=[tick for tick in TICKS if all(abs(on_scale(tick) - mark) > TICK_ROOM for mark in marks)],
         SUSPICIOUS_FROM=SUSPICIOUS_FROM,
         CLEARED_BELOW=CLEARED_BELOW,
-        points=[
-            (point, *predictive_values(point.sensitivity, point.specificity, prevalence))
-            for point in analysis.operating_points
-        ],
     )
+
+
+def on_scale(share: float) -> float:
+    """Where a probability in [0, 1] lies on the line, in percent of its length (its cube root)."""
+    return 100 * share ** (1 / 3)
 
 
 def ranking_panel(say: Say, analysis: Analysis, token: str) -> str:
@@ -113,23 +122,3 @@ def ranking_panel(say: Say, analysis: Analysis, token: str) -> str:
 def members_panel(say: Say, analysis: Analysis) -> str:
     """All numbers with one decimal: the ensemble's, with equal class frequencies, and each member's."""
     return fill("members.html", say, analysis=analysis)
-
-
-def similar_lesions(say: Say, lesions: Sequence[SimilarLesion], pictures: LesionPictures) -> str:
-    """Counts by diagnosis, then one card for each lesion with its picture where there is one."""
-    thumbnails = [pictures.thumbnail(lesion.image_id) for lesion in lesions]
-    return fill(
-        "similar_lesions.html",
-        say,
-        lesions=[
-            (lesion, None if thumbnail is None else data_url(thumbnail, 82))
-            for lesion, thumbnail in zip(lesions, thumbnails, strict=True)
-        ],
-        counts=[
-            (code, number, Counter(each.confirmed for each in lesions if each.dx == code).most_common())
-            for code, number in Counter(lesion.dx for lesion in lesions).most_common()
-        ],
-        training_image=next((each.image_id for each in lesions if each.is_the_same_photo), None),
-        no_pictures=len(pictures) == 0,
-        NOT_STATED=NOT_STATED,
-    )

@@ -15,12 +15,16 @@ from skin_app.analysis import Analysis, Ranked
 from skin_app.diagnoses import CODES
 from skin_app.heatmap import LEAST_PROBABILITY, place_of_heat
 from skin_app.overlay import DisplayPhoto, colours, cover, data_url, enlarged, legend_gradient
+from skin_app.page.heatmap_methods import HeatmapMethod, heatmap_methods
 from skin_app.page.templates import as_url, fill
 from skin_app.words import page as words
 from skin_app.words.language import NO_BREAK, Say
 
 LAYER = 96  # pixels a side: the maps are smooth, the browser enlarges them
 STRENGTH = 60
+HEATS = torch.arange(256) / 255
+PALETTE = colours(HEATS).round().byte().numpy()
+OPACITIES = (255 * cover(HEATS)).round().byte().numpy()
 
 
 def photo_figure(say: Say, photo: DisplayPhoto, token: str, tools: bool = True) -> str:
@@ -46,12 +50,14 @@ def map_controls(say: Say, analysis: Analysis | None, token: str) -> str:
     and a line says that the maps follow. Of a diagnosis too improbable for a map it says so.
     """
     trust = analysis and analysis.weights.contract.trust
-    maps = []
+    methods, maps = (), []
     if analysis is not None and analysis.maps is not None:
-        maps = [_shown(say, analysis, entry) for entry in analysis.ranked]
+        methods = heatmap_methods(say, analysis)
+        maps = [_shown(say, analysis, entry, methods) for entry in analysis.ranked]
     return fill(
         "heatmap.html",
         say,
+        methods=methods,
         maps=maps,
         first=analysis.ranked[0].diagnosis.code if analysis is not None else "",
         token=token,
@@ -63,22 +69,25 @@ def map_controls(say: Say, analysis: Analysis | None, token: str) -> str:
     )
 
 
-def _shown(say: Say, analysis: Analysis, entry: Ranked) -> dict[str, Any]:
-    """One diagnosis's map, as a picture and in numbers: how strong, where, how much on the lesion.
+def _shown(
+    say: Say, analysis: Analysis, entry: Ranked, methods: tuple[HeatmapMethod, ...]
+) -> dict[str, Any]:
+    """One diagnosis's map by each method, as a picture; the first in numbers, too: how strong, where,
+    how much on the lesion.
 
     Without these where the diagnosis is too improbable for a map.
     """
-    assert analysis.maps is not None
-    said = {"diagnosis": entry.diagnosis, "probability": entry.probability, "picture": None}
-    class_map = analysis.maps.get(entry.diagnosis.code)
-    if class_map is None:
+    code = entry.diagnosis.code
+    said = {"diagnosis": entry.diagnosis, "pictures": {}}
+    by_method = {method.key: method.maps[code] for method in methods if code in method.maps}
+    if not by_method:
         return said
-    index = CODES.index(entry.diagnosis.code)
     shares = analysis.assessment and analysis.assessment.heat_on_lesion
+    index, class_map = CODES.index(code), by_method[methods[0].key]
     on_lesion = None if shares is None or np.isnan(shares[index]) else float(shares[index])
     peak = float(class_map.max())
     return said | {
-        "picture": _transparent(class_map),
+        "pictures": {key: _transparent(own) for key, own in by_method.items()},
         "peak": peak,
         "place": where(say, class_map) if peak > 0 else "",
         "on_lesion": on_lesion,
@@ -86,11 +95,14 @@ def _shown(say: Say, analysis: Analysis, entry: Ranked) -> dict[str, Any]:
 
 
 def _transparent(class_map: np.ndarray) -> str:
-    """A map (rows, columns) in [0, 1] as a PNG in a `data:` URL, the more opaque the stronger."""
-    heat = enlarged(class_map, LAYER)
-    pixels = torch.cat([colours(heat), 255 * cover(heat)[..., None]], dim=-1).round().byte().numpy()
-    file = io.BytesIO()
-    Image.fromarray(pixels, "RGBA").save(file, "PNG", compress_level=6)
+    """A map (rows, columns) in [0, 1] as a PNG in a `data:` URL, the more opaque the stronger.
+
+    One byte a pixel, its heat, and a palette of colours and opacities: four times as fast as RGBA.
+    """
+    heat = (255 * enlarged(class_map, LAYER)).round().byte().numpy()
+    picture, file = Image.fromarray(heat, "L"), io.BytesIO()
+    picture.putpalette(PALETTE.tobytes())
+    picture.save(file, "PNG", transparency=OPACITIES.tobytes(), compress_level=1)
     return as_url(file.getvalue(), "image/png")
 
 

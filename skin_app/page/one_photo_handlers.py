@@ -77,18 +77,18 @@ class AnswerUpdate:
 def receive(say: Say, path: str, uploads: Path) -> Received:
     """Read and decode an upload inside the folder `uploads`.
 
-    Its file stays, because the browser shows it until the preview arrives (`Desk.hold`).
+    Its file stays, because the browser shows it until its copy for the page arrives (`Desk.hold`).
     """
-    return _decoded(say, lambda: read(path, uploads))
+    return received_from(say, lambda: read(path, uploads))
 
 
 def receive_example(say: Say, index: int) -> Received:
     """Read one of the synthetic drawings that ship with the page; its file stays."""
     name = EXAMPLES[index]
-    return _decoded(say, lambda: (EXAMPLES_FOLDER / name).read_bytes())
+    return received_from(say, lambda: (EXAMPLES_FOLDER / name).read_bytes())
 
 
-def _decoded(say: Say, source: Callable[[], bytes]) -> Received:
+def received_from(say: Say, source: Callable[[], bytes]) -> Received:
     try:
         data = source()
         photo = read_photo(data)
@@ -100,8 +100,8 @@ def _decoded(say: Say, source: Callable[[], bytes]) -> Received:
 def answer(say: Say, ensemble: Ensemble, desk: Desk, visitor: str) -> Iterator[AnswerUpdate]:
     """The quick, then the full answer to the photo that waits for `visitor`; nothing if none waits.
 
-    Ends silently once the visitor has chosen another photo. After a fault in the program the result is
-    cleared, a sentence says so, and the exception goes on to gradio's log.
+    Says nothing any more once the visitor has chosen another photo. After a fault in the program the
+    result is cleared, a sentence says so, and the exception goes on to gradio's log.
     """
     waiting = desk.take(visitor)
     if waiting is None:
@@ -117,7 +117,8 @@ def answer(say: Say, ensemble: Ensemble, desk: Desk, visitor: str) -> Iterator[A
             remembered = Shown(display, kept, held, held is not photo, waiting.token)
             yield AnswerUpdate(answer_status(say, analysis, refining), remembered)
     except Exception:
-        yield AnswerUpdate(status(say(words.FAULT), level="error"))
+        if desk.wants(visitor, waiting.token):
+            yield AnswerUpdate(status(say(words.FAULT), level="error"))
         raise
 
 
@@ -128,6 +129,18 @@ def held_copy(photo: Photo) -> Photo:
         return photo
     long_side = int(max(photo.width, photo.height) * np.sqrt(HELD_PIXELS / pixels))
     return replace(photo, pixels=shrunk(photo.pixels, long_side))
+
+
+def correcting(say: Say, shown: Shown | None) -> str:
+    """The photo, with boxes of the size of what `compare_corrected` will show; HTML."""
+    if shown is None or shown.held is None:
+        return status(say(words.CORRECTING))
+    return fill(
+        "correcting.html",
+        say,
+        original=data_url(shrunk(shown.held.pixels, COMPARED_SIDE)),
+        size=(shown.held.width, shown.held.height),
+    )
 
 
 def compare_corrected(say: Say, ensemble: Ensemble, shown: Shown | None, name: str | None) -> str:

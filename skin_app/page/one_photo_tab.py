@@ -15,26 +15,23 @@ from skin_app.operating_points import malignant_share
 from skin_app.overlay import data_url, for_display
 from skin_app.page import answer_panels as panels
 from skin_app.page import one_photo_handlers as handlers
+from skin_app.page.archive_examples import EXAMPLE_CLICK, ArchiveExamples
 from skin_app.page.heatmap_figure import map_controls, photo_figure
 from skin_app.page.one_photo_handlers import AnswerUpdate, Received, Shown
 from skin_app.page.patient_fields import PatientFields
-from skin_app.page.queues import NETWORKS, QUIET, UNDECODED, UPLOADS
+from skin_app.page.queues import NETWORKS, PICTURES, QUIET, UNDECODED, UPLOADS
 from skin_app.page.report_form import build_report
+from skin_app.page.similar_panel import SimilarStrip, similar_lesions
 from skin_app.page.templates import fill, status
 from skin_app.page.theme import Fragment
 from skin_app.page.uploads_and_sessions import Desk, delete, visitor_of
 from skin_app.page.visitor_language import FixedTexts, spoken
 from skin_app.photo.read import read_photo
 from skin_app.stated_patients import stated_patient
+from skin_app.words import archive as archive_words
 from skin_app.words import page as words
 from skin_app.words.language import ENGLISH, Say
 
-EXAMPLE_CLICK = """
-element.addEventListener('click', (event) => {
-  const chosen = event.target.closest('button[data-index]');
-  if (chosen) trigger('click', { index: Number(chosen.dataset.index) });
-});
-"""
 START_OVER_CLICK = """
 element.addEventListener('click', (event) => {
   if (event.target.closest('button[data-start-over]')) trigger('click');
@@ -58,7 +55,7 @@ class OnePhotoTab:
         desk: Desk,
     ) -> None:
         """`uploads`: the private folder of gradio's uploads."""
-        self.ensemble, self.uploads, self.pictures, self.desk = ensemble, uploads, pictures, desk
+        self.ensemble, self.uploads, self.desk = ensemble, uploads, desk
         with gr.Row(equal_height=False, elem_id="top"):
             with gr.Column(scale=7, min_width=280, elem_id="stage", elem_classes="side"):
                 self.photo = gr.Image(
@@ -80,11 +77,13 @@ class OnePhotoTab:
                 self.examples = Fragment(
                     labels.html(_examples), js_on_load=EXAMPLE_CLICK, elem_id="examples"
                 )
+                self.real_examples = ArchiveExamples(labels, pictures)
                 self.outcome = Fragment(visible=False, elem_id="outcome")
                 self.ranking = Fragment(visible=False, elem_id="ranking")
                 trust = ensemble.trust
                 self.patient = PatientFields(labels, trust and trust.context, "patient")
-        self.similar = Fragment(visible=False, elem_id="similar")
+        self.shown = gr.State(None)
+        self.similar = SimilarStrip(pictures, desk, self.shown)
         with gr.Column(visible=False, elem_id="details") as self.details:
             with gr.Accordion(labels(words.POINTS_TITLE), open=False, elem_id="thresholds"):
                 self.points = Fragment(elem_id="points")
@@ -94,19 +93,19 @@ class OnePhotoTab:
                     round(100 * malignant_share(ensemble.calibration.frequencies)),
                     step=1,
                     label=labels(words.PREVALENCE),
+                    buttons=[],
                     elem_id="prevalence",
                 )
             with gr.Accordion(labels(words.NUMBERS), open=False, elem_id="numbers"):
                 self.members = Fragment(elem_id="members")
             with gr.Accordion(labels(words.CORRECTIONS_TITLE), open=False, elem_id="corrections"):
-                Fragment(f'<p class="quiet">{labels(words.CORRECTIONS_INTRO)}</p>')
                 self.correction = gr.Radio(
                     [(labels(words.CORRECTIONS[name]), name) for name in CORRECTIONS],
                     label=labels(words.CORRECTION),
+                    info=labels(words.CORRECTIONS_INTRO),
                     elem_id="correction",
                 )
                 self.comparison = Fragment(elem_id="comparison")
-            self.shown = gr.State(None)
             self.report = build_report(self.shown, self.patient, pictures, labels, desk)
         self._listen()
 
@@ -122,6 +121,9 @@ class OnePhotoTab:
         received = [
             self.photo.input(self._on_photo, [self.photo], emptied, **chosen),
             self.examples.click(self._on_example, None, emptied, **chosen),
+            self.real_examples.html.click(
+                self._on_real_example, None, emptied, **{**chosen, **PICTURES}
+            ),
         ]
         self.picture.click(self._on_start_over, None, emptied, **at_once)
         set_by_visitor = [self.shown, *stated]
@@ -130,6 +132,7 @@ class OnePhotoTab:
             answered = event.then(
                 self._on_received, stated, result, trigger_mode="multiple", **networks
             )
+            self.similar.follow(answered)
             answered.then(self._on_answered, set_by_visitor, judged, **at_once)
         # not `release`: a slider that is moved by keys is never released
         self.prevalence.input(
@@ -167,27 +170,28 @@ class OnePhotoTab:
         return {
             self.status: received.status,
             self.examples: gr.update(visible=not waits),
+            self.real_examples.html: gr.update(visible=self.real_examples.is_offered and not waits),
             self.picture: gr.update(value=picture, visible=waits),
             self.map: gr.update(value=controls, visible=waits),
             self.outcome: gr.update(value="", visible=False),
             self.ranking: gr.update(value=waiting, visible=waits),
-            self.similar: gr.update(value="", visible=False),
+            self.similar.html: gr.update(value="", visible=False),
             self.details: gr.update(visible=False),
             **dict.fromkeys((self.points, self.members, self.comparison, *self.report), ""),
             self.correction: None,
             self.shown: None,
         }
 
-    def _filled(self, say: Say, said: str, shown: Shown, percent: float) -> dict[Any, Any]:
+    def _filled(
+        self, say: Say, said: str, shown: Shown, percent: float, visitor: str
+    ) -> dict[Any, Any]:
         """The page with an answer; what the visitor chose and typed meanwhile stays."""
         analysis = shown.analysis
         return {
             self.status: said,
             **self._judged(say, shown, percent),
             self.map: map_controls(say, analysis, shown.token),
-            self.similar: gr.update(
-                value=panels.similar_lesions(say, analysis.similar, self.pictures), visible=True
-            ),
+            self.similar.html: gr.update(value=self.similar.fill(say, analysis, visitor), visible=True),
             self.details: gr.update(visible=True),
             self.report[-1]: "",  # the downloads
             self.shown: shown,
@@ -209,8 +213,9 @@ class OnePhotoTab:
         if answered.shown is None:
             return self._emptied(say, Received(answered.status))
         # which takes a moment
-        outputs = self._filled(say, answered.status, answered.shown.of(patient), percent)
-        return outputs if self.desk.wants(visitor_of(request), answered.shown.token) else gr.skip()
+        shown, visitor = answered.shown.of(patient), visitor_of(request)
+        outputs = self._filled(say, answered.status, shown, percent, visitor)
+        return outputs if self.desk.wants(visitor, shown.token) else gr.skip()
 
     def _read(self, say: Say, received: Received, turn: int, request: gr.Request) -> dict[Any, Any]:
         visitor = visitor_of(request)
@@ -236,6 +241,12 @@ class OnePhotoTab:
 
     def _on_start_over(self, request: gr.Request) -> dict[Any, Any]:
         return self._read(spoken(request), handlers.NO_PHOTO, self.desk.turn(), request)
+
+    def _on_real_example(self, event: gr.EventData, request: gr.Request) -> Iterator[Any]:
+        say, turn = spoken(request), self.desk.turn()
+        yield {self.status: status(say(archive_words.FETCHING_EXAMPLE))}
+        received = self.real_examples.receive(say, int(event.index))
+        yield self._read(say, received, turn, request)
 
     def _on_received(self, percent: float, age: str, sex: str, request: gr.Request) -> Iterator[Any]:
         patient = stated_patient(age, sex)
@@ -291,7 +302,7 @@ class OnePhotoTab:
         self, shown: Shown | None, name: str | None, age: str, sex: str, request: gr.Request
     ) -> Iterator[Any]:
         say = spoken(request)
-        yield status(say(words.CORRECTING))
+        yield handlers.correcting(say, shown)
         of_patient = shown and shown.of(stated_patient(age, sex))
         compared = handlers.compare_corrected(say, self.ensemble, of_patient, name)
         newest = shown is None or self.desk.wants(visitor_of(request), shown.token)
@@ -307,7 +318,7 @@ def whole_result(say: Say, shown: Shown, pictures: LesionPictures) -> str:
         maps=Markup(map_controls(say, shown.analysis, shown.token)),
         outcome=Markup(panels.outcome_panel(say, shown.analysis, shown.token)),
         ranking=Markup(panels.ranking_panel(say, shown.analysis, shown.token)),
-        similar=Markup(panels.similar_lesions(say, shown.analysis.similar, pictures)),
+        similar=Markup(similar_lesions(say, shown.analysis.similar, pictures, place="whole")),
     )
 
 

@@ -8,6 +8,8 @@ NETWORKS: dict[str, Any] = {"concurrency_id": "networks", "concurrency_limit": 1
 BATCHES: dict[str, Any] = {"concurrency_id": "batches", "concurrency_limit": None}
 # The batches of all visitors take turns, a few photos each, so that none waits for all of another's.
 TURNS = threading.Lock()
+# Of their own, because the ISIC Archive may take long.
+PICTURES: dict[str, Any] = {"concurrency_id": "pictures", "concurrency_limit": 8}
 UPLOADS: dict[str, Any] = {"concurrency_id": "uploads", "concurrency_limit": 2}
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 # Even with type="filepath", gr.Image opens every upload with Pillow, which parses untrusted bytes, and

@@ -17,7 +17,7 @@ from skin_app import words
 from skin_app.diagnoses import CODES, DIAGNOSES
 from skin_app.trust import StoredEstimate
 from skin_app.views import VIEWS
-from skin_app.words import about, evidence, outcome, page, patient, several  # noqa: F401  as words.about, ...
+from skin_app.words import about, archive, evidence, outcome, page, patient, several, similar  # noqa: F401  as words.about, ...
 from skin_app.words.language import Say
 
 FOLDER = Path(__file__).resolve().parent / "templates"

@@ -54,11 +54,15 @@ class Waiting:
 
 @dataclass(eq=False)
 class _Newest:
-    """A visitor's last action in the photo field. `token`: "" where they emptied it."""
+    """A visitor's last action in the photo field. `token`: "" where they emptied it.
+
+    `archive`: whether they want pictures from the ISIC Archive.
+    """
 
     turn: int
     token: str
     waiting: Waiting | None
+    archive: bool = False
 
 
 class Desk:
@@ -89,7 +93,8 @@ class Desk:
             before = self._newest.get(visitor)
             if before is not None and turn < before.turn:
                 return False
-            self._newest[visitor] = _Newest(turn, photo.token if photo else "", photo)
+            archive = before is not None and before.archive
+            self._newest[visitor] = _Newest(turn, photo.token if photo else "", photo, archive)
             self._newest.move_to_end(visitor)
             if len(self._newest) > VISITORS:
                 self._newest.popitem(last=False)
@@ -113,6 +118,17 @@ class Desk:
         """Whether the visitor chose a photo, analysed or not, and did not take it back."""
         with self._lock:
             return visitor in self._newest and self._newest[visitor].token != ""
+
+    def allow_archive(self, visitor: str) -> None:
+        """The visitor wants pictures from the ISIC Archive, until they leave."""
+        with self._lock:
+            if visitor in self._newest:
+                self._newest[visitor].archive = True
+
+    def allows_archive(self, visitor: str) -> bool:
+        """Whether the visitor wants pictures from the ISIC Archive."""
+        with self._lock:
+            return visitor in self._newest and self._newest[visitor].archive
 
     def hold(self, visitor: str, upload: str) -> None:
         """Remember a file that was read: the browser shows it until its preview arrives."""

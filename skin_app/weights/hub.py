@@ -257,7 +257,7 @@ def bypass_proxies(*hosts: str) -> None:
     """Make this process bypass proxies for requests to itself and to `hosts`, by setting NO_PROXY.
 
     NO_PROXY keeps its existing entries. If a proxy is unusable, NO_PROXY names all hosts: otherwise
-    gradio could not be imported, and the page sends no other requests.
+    gradio could not be imported. Pictures of the ISIC Archive are then asked for without a proxy.
     """
     proxies = getproxies()
     if not any(name in proxies for name in PROXIES):

@@ -47,30 +47,62 @@ CHECK_FIRST = "Check first ({count})"
 ON_LESION = "{share} of this map's heat lies on the lesion (simple outline)."
 NO_TONE = "The skin tone could not be estimated, so it was not compared with the training data."
 POINTS = "Malignant: {probability}"
+POINT_SCALE = "Malignant probability"
+ZONES = {"not suspicious": "Not suspicious", "uncertain": "Uncertain", "suspicious": "Suspicious"}
+ZONE_BELOW, ZONE_BETWEEN, ZONE_FROM = "below {high}", "{low} to {high}", "from {low}"
 POINTS_OFF = "There are no thresholds: they are valid only for photos like the training images."
-POINT_COLUMNS = ("Target sensitivity", "Sensitivity", "Specificity", "PPV", "NPV", "This photo")
+POINT_ROWS = ("Target sensitivity", "This photo", "Sensitivity", "Specificity", "PPV", "NPV")
+REACHED = (
+    "Of 100 such lesions, {reaching} reach the {threshold} threshold, as this photo does: {malignant} "
+    "malignant, {benign} benign. Below it: {missed} malignant, {cleared} benign."
+)
+NOT_REACHED = (
+    "Of 100 such lesions, {below} stay below the {threshold} threshold, as this photo does: {missed} "
+    "malignant, {cleared} benign. Above it: {malignant} malignant, {benign} benign."
+)
 POINTS_NOTE = (
-    "Sensitivity and specificity: measured on HAM10000 lesions that neither the networks nor "
-    "the threshold had seen (95&nbsp;% interval). Positive and negative predictive value (PPV, "
-    "NPV): at {prevalence} malignant lesions, set with the slider. From the {suspicious} threshold up, "
-    "the outcome is “suspicious”. Only below the {cleared} threshold can it be “not suspicious”."
+    "Sensitivity and specificity were measured on HAM10000 lesions that neither the networks nor the "
+    "threshold had seen. Beneath them stands the 95&nbsp;% interval.",
+    "The positive and negative predictive values (PPV, NPV) hold for the share of malignant lesions "
+    "that you set.",
+    "From the {suspicious} threshold up, the outcome is “suspicious”. Only below the {cleared} "
+    "threshold can it be “not suspicious”.",
+    "The scale is stretched towards 0, because the thresholds are low: lengths are cube roots.",
 )
 MAP_MEANING = (
     "The heatmap estimates how much each place adds to the score of this diagnosis. It does not "
-    "show or outline disease. All maps of a photo share one scale: a pale map means a low score. The "
+    "show or outline disease. All maps of a photo share one scale: a blue map means a low score. The "
     "networks did not see the darkened margin."
 )
 MAP_IS_WEAK = (
     "In testing, these maps did not find the decisive pixels better than a spot in the middle "
     "of the photo: do not rely on them."
 )
+# Method -> its name, and what it shows; then how it was tested.
+METHODS: dict[str, tuple[str, str]] = {
+    "attribution": (
+        "Contribution map",
+        "Estimates how much each place adds to the score of this diagnosis, compared with the others.",
+    ),
+    "grad_cam": (
+        "Classic Grad-CAM",
+        "Shows where the last layer of the networks supports this diagnosis; often most of the photo.",
+    ),
+}
+METHODS_TESTED = {
+    "attribution": (
+        "In testing, {heat} of its heat lay on the lesion, which covered {area} of the square."
+    ),
+    "grad_cam": "As the mean of all networks and views it was not tested.",
+}
+METHOD_NOT_TESTED = "With these weights it was not tested."
 RANKING = "Seven diagnoses, ranked"
 RANKING_MEANING = (
     "Calibrated probabilities for lesions as frequent as in HAM10000. Choose a diagnosis to see its "
     "heatmap. One decimal and other class frequencies: see “Numbers”."
 )
 SET_MEANING = "The true diagnosis is in the 90&nbsp;% set for 9 of 10 lesions of each diagnosis."
-EQUALLY_COMMON = "With equal class frequencies"
+ENSEMBLE, EQUALLY_COMMON = "Ensemble", "Equally common"
 DIAGNOSIS = "Diagnosis"
 PROBABILITY = "Probability"
 SHOW_ITS_MAP = "(show its heatmap)"
@@ -85,15 +117,14 @@ COMPUTED_ON = "Computed on {device}. Weights: {weights}."
 NUMBERS = "Numbers"
 MEMBER = "Network {number}"
 NUMBERS_INTRO = (
-    "Probabilities with one decimal: of all networks together, the same for equally frequent "
-    "diagnoses, and of each network alone."
+    "Probabilities of the ensemble, of the ensemble if all diagnoses were equally common, and of each "
+    "network."
 )
 OUTCOME = "Outcome"
 NO_OUTCOME_HERE = "No outcome"
 POINTS_TITLE = "Thresholds"
 NOT_DEFINED = "not defined"
-ABOVE = "<strong>above</strong> ({threshold})"
-BELOW = "<strong>below</strong> ({threshold})"
+ABOVE, BELOW = "above", "below"
 NOT_STATED = "not stated"
 
 MAP_TITLE = "Where the score came from"
@@ -119,27 +150,10 @@ START_OVER = "Remove the photo and start over"
 DROP_HERE = "Drop the new photo here"
 BESIDE = "Compare with"
 NOTHING_BESIDE = "nothing"
+METHOD = "Method"
 SCALE_LOW, SCALE_HIGH = "adds nothing to this class", "strongest place of all maps"
 
 SIMILAR = "Similar confirmed lesions"
-SIMILAR_COUNT = "The {count} most similar lesions:"
-SIMILAR_ENTRY = "{number} {name} ({how})"
-SIMILAR_CONFIRMED = "{number} confirmed by {how}"
-SIMILAR_UNSTATED = "{number}: how it was confirmed is not stated"
-SIMILARITY = "similarity {similarity}"
-AGED = "{age} years"
-PICTURE_OF = "{name}, archive id {image_id}"
-IN_ARCHIVE = "{image_id} in the archive"
-NO_PICTURE = "No picture here"
-SIMILAR_NOTE = (
-    "The most similar training images to the first network, one per lesion. Similarity is the "
-    "cosine of their features (1 at most), not a probability. The links lead to the public "
-    "archive."
-)
-SIMILAR_WITHOUT_PICTURES = (
-    "Their licence does not allow the pictures to be shipped. To see them, start the page with "
-    "SKIN_APP_HAM10000 set to a folder with HAM10000."
-)
 SYNTHETIC_NOTE = "Synthetic drawings, not patients: their answers mean nothing."
 
 PRIVACY = """
@@ -152,7 +166,10 @@ did something with it.</li>
 <li>Several photos wait as files until you start, for five minutes at most, and each file is deleted
 when its turn comes; their results stay in memory in the same way.</li>
 <li>What you enter is used for the answer and the report, and for nothing else.</li>
-<li>Nothing is stored, logged, sent elsewhere or used for training. The page loads nothing from
+<li>If you ask for pictures of similar lesions, this server fetches them from the ISIC Archive by their
+ids and keeps them for the next reader. The archive sees this server's address and the ids, nothing of
+your photo. The operator of this server can switch this on for all readers.</li>
+<li>Nothing else is stored, logged, sent elsewhere or used for training. Your browser loads nothing from
 other hosts; only the archive links lead away.</li>
 </ul>
 """
@@ -162,57 +179,49 @@ PHOTO_LABEL = "Dermatoscopic photo"
 PLACEHOLDER = "Drop a dermatoscopic photo here\nor click to choose one"
 ADD_FILES = "Add files"
 CHOSEN_PHOTO = "The chosen photo"
-PREVALENCE = "Malignant lesions among those you see (%)"
+PREVALENCE = "Of 100 lesions that you see, how many are malignant?"
 EXAMPLES = "Drawings to try"
 EXAMPLE_NAMES = ("Pigment network", "Globules", "Irregular patchy", "Red lacunae")
 LOADING = "Loading …"
 EXPLAIN = "About: {about}"
 
-REPORT_TITLE = "Report on this photo"
-REPORT_INTRO = (
-    "All fields are optional. They are printed in the report, with the age and sex entered above. The "
-    "networks do not see them, and nothing is stored."
-)
+REPORT_TITLE = "Report"
+REPORT_INTRO = "All fields are optional. The report prints them; the networks do not see them."
 REPORT_SITE = "Site of the lesion"
 REPORT_DIAGNOSIS, REPORT_NOTES = "Your own diagnosis", "Notes"
 REPORT_TOO_EARLY = "The full answer is still being made: make the report when it is there."
-REPORT_MAKE = "Make the report (PDF, JSON, CSV)"
-REPORT_PDF, REPORT_JSON, REPORT_CSV = (
-    "One page (PDF)",
-    "All numbers (JSON)",
-    "One table row (CSV)",
-)
-REPORT_NOT_STORED = "The files were made in memory for this page; the server stored nothing."
+REPORT_MAKE = "Make PDF, JSON and CSV"
+REPORT_PDF, REPORT_JSON, REPORT_CSV = "PDF, one page", "JSON, all numbers", "CSV, one row"
+REPORT_NOT_STORED = "The server stored nothing."
 
-CORRECTIONS_TITLE = "Corrections of the photo"
+CORRECTIONS_TITLE = "Corrections"
 CORRECTIONS_INTRO = (
-    "The result above is always that of the original photo. The networks were trained on "
-    "uncorrected photos, so a correction can make an answer worse; docs/trust.md says where "
-    "each helped and hurt."
+    "The networks were trained on uncorrected photos: a correction can make an answer worse. The "
+    "result above stays that of the original."
 )
 CORRECTIONS = {
-    "gamma": "Brighten (gamma)",
-    "illumination": "Even out the light",
-    "colour constancy": "Neutral colours (colour constancy)",
-    "field of view": "Crop to the dermatoscope's circle",
+    "gamma": "Brighten",
+    "illumination": "Even lighting",
+    "colour constancy": "Neutral colours",
+    "field of view": "Crop to field of view",
 }
 CORRECTION = "Compare with a corrected copy"
 ORIGINAL, CORRECTED = "Original", "Corrected: {name}"
 UNCHANGED = "This correction changes nothing about this photo."
 CROP_DRAWN = "The white frame shows the crop."
 FROM_COPY = (
-    "The photo has more than {megapixels} million pixels, so both answers come from a smaller "
-    "copy and can differ a little from the result above."
+    "The photo has more than {megapixels} million pixels: both answers come from a smaller copy and "
+    "can differ a little from the result above."
 )
 COMPARED = ("", "Original", "Corrected")
 COMPARED_ROWS = (
     "Outcome",
-    "First diagnosis",
-    "Second diagnosis",
-    "Third diagnosis",
+    "First",
+    "Second",
+    "Third",
     "Malignant",
     "To check",
 )
 NOTHING_TO_CHECK = "nothing found"
 NO_OUTCOME = "none: these weights have no limits to judge by"
-CORRECTING = "Correcting and analysing both …"
+CORRECTING = "Analysing both …"

@@ -78,7 +78,6 @@ def test_thumbnails_come_from_a_local_folder_and_a_broken_picture_is_none(tmp_pa
     assert pictures.thumbnail("ISIC_9000002") is not None
     assert pictures.thumbnail("ISIC_9000001") is None
     assert pictures.thumbnail("ISIC_9000004") is None
-    assert len(pictures) == 3
 
 
 def test_embedded_weights_have_no_thumbnails_and_an_empty_folder_is_refused(tmp_path: Path) -> None:

@@ -2,21 +2,23 @@
 
 import re
 from dataclasses import replace
+from html import unescape
 
 import numpy as np
 import pytest
 
 from skin_app.analysis import Analysis
 from skin_app.context import Patient
+from skin_app.diagnoses import CODES, DIAGNOSES
 from skin_app.ensemble import Ensemble
-from skin_app.gallery.similar_lesions import LesionPictures, SimilarLesion
 from skin_app.novelty import Novelty
 from skin_app.outcome import GROUNDS, REFUSALS, Outcome, Reason, refused
 from skin_app.page.answer_panels import (
     diagnoses_in_set,
+    members_panel,
+    on_scale,
     outcome_panel,
     ranking_panel,
-    similar_lesions,
     thresholds_panel,
 )
 from skin_app.page.templates import fill, status
@@ -26,7 +28,7 @@ from skin_app.trust import StoredEstimate
 from skin_app.words import page as words
 from skin_app.words import patient as patient_words
 from skin_app.words.language import ENGLISH
-from skin_app.words.outcome import OUTCOMES, REASONS, TO_CHECK
+from skin_app.words.outcome import HEADLINES, OUTCOMES, REASONS, TO_CHECK
 from skin_app.words.photo import ADVICE
 from train.data.drawings import draw_lesion
 
@@ -64,7 +66,7 @@ def with_measured(analysis: Analysis, **measured: StoredEstimate) -> Analysis:
 def test_each_outcome_has_its_headline_and_reason(
     analysis: Analysis, outcome: Outcome, reason: Reason
 ) -> None:
-    html = outcome_panel(ENGLISH, decided(analysis, outcome=outcome, reason=reason))
+    html = outcome_panel(ENGLISH, decided(analysis, outcome=outcome, reason=reason), "t")
     assert OUTCOMES[outcome] in html
     assert REASONS[reason] in html
 
@@ -75,9 +77,36 @@ def test_a_refusal_hides_no_malignant_answer(
 ) -> None:
     assert analysis.assessment is not None
     decision = refused(replace(analysis.assessment.decision, without_refusal=outcome))
-    html = outcome_panel(ENGLISH, changed(analysis, decision=decision))
+    html = outcome_panel(ENGLISH, changed(analysis, decision=decision), "t")
     assert REASONS[reason] in html
-    assert f"{OUTCOMES[decision.shown]}</h2>" in html
+    heading = re.search(r"<h2>(.*?)<button", html, re.DOTALL)
+    assert heading is not None
+    assert re.sub("<[^>]+>", "", heading[1]).split(maxsplit=1)[1].strip() == OUTCOMES[decision.shown]
+    assert HEADLINES["not dermatoscopic"] in html
+
+
+def of_malignant(analysis: Analysis, codes: tuple[str, ...]) -> Analysis:
+    """With naevus and these diagnoses in the 90 % set."""
+    return decided(analysis, set_90=np.array([code in ("nv", *codes) for code in CODES]))
+
+
+def test_the_line_under_the_outcome_names_what_is_not_ruled_out_or_how_probable_it_is(
+    analysis: Analysis,
+) -> None:
+    def line(outcome: Outcome, *codes: str) -> str:
+        html = outcome_panel(ENGLISH, decided(of_malignant(analysis, codes), outcome=outcome), "t")
+        found = re.search(r'<div class="line">(.*?)(<button|</div>)', html, re.DOTALL)
+        assert found is not None
+        return found[1].strip()
+
+    ranked = [entry.diagnosis for entry in analysis.ranked if entry.diagnosis.code in ("akiec", "mel")]
+    names = ", ".join(one.short for one in ranked)
+    share = ENGLISH.percent(analysis.malignant_probability, digits=0)
+    assert line("uncertain", "mel") == "Not ruled out: Melanoma."
+    assert line("uncertain", "akiec", "mel") == f"Not ruled out: {names}."
+    assert line("uncertain") == HEADLINES["nothing ruled out"]
+    assert line("suspicious", "mel").startswith(f"Malignant: {share}, above the threshold")
+    assert line("not suspicious").startswith(f"Malignant: {share}. This does not rule out")
 
 
 def test_the_measured_share_stands_beside_its_outcome(analysis: Analysis) -> None:
@@ -85,10 +114,10 @@ def test_the_measured_share_stands_beside_its_outcome(analysis: Analysis) -> Non
     missed = StoredEstimate(value=0.03, interval_95=(0.01, 0.05), images=444)
     measured = with_measured(cleared, melanomas_not_suspicious=missed)
     said = "In testing, 3.0\u00a0% (1.0\u00a0% to 5.0\u00a0%) of the melanomas"
-    assert said in re.sub("<[^>]+>", "", outcome_panel(ENGLISH, measured))
+    assert said in re.sub("<[^>]+>", "", outcome_panel(ENGLISH, measured, "t"))
     # what was measured is the full answer
     for other in (cleared, replace(measured, views=1)):
-        assert "In testing" not in outcome_panel(ENGLISH, other)
+        assert "In testing" not in outcome_panel(ENGLISH, other, "t")
 
 
 @pytest.mark.parametrize(
@@ -104,62 +133,140 @@ def test_every_kind_of_set_is_put_in_words(
     analysis: Analysis, members: list[bool] | None, sentence: str
 ) -> None:
     shown = decided(analysis, set_90=None if members is None else np.array(members))
-    assert sentence in outcome_panel(ENGLISH, shown)
+    assert sentence in outcome_panel(ENGLISH, shown, "t")
     inside = diagnoses_in_set(shown)
     assert (None if inside is None else len(inside)) == (None if members is None else sum(members))
-    marked = ranking_panel(ENGLISH, shown, "t").count(f"<strong>{words.YES}</strong>")
-    assert marked == sum(members or ())
+    ranking = ranking_panel(ENGLISH, shown, "t")
+    assert ranking.count('class="in-set"') == sum(members or ())
+    assert (words.SET_MEANING in ranking) == (members is not None)
 
 
 def test_each_warning_is_shown_once_and_only_when_it_holds(analysis: Analysis) -> None:
     finding = Finding("blur", "blurred", 0.1, 0.2)
     shares = np.full(7, 0.01)
     worried = changed(analysis, heat_on_lesion=shares, heat_is_outside=True, tone_is_rare=True)
-    html = outcome_panel(ENGLISH, looked(worried, findings=(finding, finding), tone_angle=-20.0))
+    html = outcome_panel(ENGLISH, looked(worried, findings=(finding, finding), tone_angle=-20.0), "t")
     assert html.count(ADVICE["blurred"]) == 1
+    assert words.CHECK_FIRST.format(count=3) in html
+    assert html.count("<li>") == 3
     assert "Unusually little of the first diagnosis" in html
     assert "estimated as brown" in html
     calm = changed(analysis, heat_on_lesion=shares, heat_is_outside=False, tone_is_rare=False)
-    html = outcome_panel(ENGLISH, looked(calm, findings=(), tone_angle=50.0))
-    assert words.CHECK_FIRST not in html
+    html = outcome_panel(ENGLISH, looked(calm, findings=(), tone_angle=50.0), "t")
+    assert "check-first" not in html
+    assert "<li>" not in html
 
 
 def test_what_could_not_be_checked_is_said(analysis: Analysis) -> None:
     blind = changed(analysis, heat_on_lesion=None)
-    html = outcome_panel(ENGLISH, looked(blind, mask=np.zeros((8, 8), bool), tone_angle=None))
+    html = outcome_panel(ENGLISH, looked(blind, mask=np.zeros((8, 8), bool), tone_angle=None), "t")
     assert TO_CHECK["no lesion found"] in html
     assert words.NO_TONE in html
 
 
 def test_weights_without_trust_say_what_is_missing(analysis: Analysis) -> None:
     old = replace(analysis, assessment=None)
-    assert words.NO_TRUST in outcome_panel(ENGLISH, old)
+    assert words.NO_TRUST in outcome_panel(ENGLISH, old, "t")
     assert diagnoses_in_set(old) is None
     assert thresholds_panel(ENGLISH, old, 0.2) == ""
 
 
+def cells(html: str, title: str) -> list[str]:
+    """The text of the cells beside a row's head, the lowest threshold first."""
+    (row,) = re.findall(rf'<th scope="row">{title}</th>(.*?)</tr>', html, re.DOTALL)
+    return [" ".join(re.sub("<[^>]+>", "", cell).split()) for cell in re.split("</td>", row)[:-1]]
+
+
+def malignant(analysis: Analysis, probability: float) -> Analysis:
+    return replace(analysis, malignant_probability=probability)
+
+
 def test_predictive_values_follow_the_readers_prevalence(analysis: Analysis) -> None:
     # sensitivity 0.85, specificity 0.7: 0.85 * 0.1 / (0.85 * 0.1 + 0.3 * 0.9) = 0.239
-    assert "23.9\u00a0%" in thresholds_panel(ENGLISH, analysis, 0.1)
-    assert "23.9\u00a0%" not in thresholds_panel(ENGLISH, analysis, 0.3)
+    assert cells(thresholds_panel(ENGLISH, analysis, 0.1), "PPV")[2] == "24 %"
+    assert cells(thresholds_panel(ENGLISH, analysis, 0.3), "PPV")[2] != "24 %"
+
+
+def test_each_threshold_has_its_measured_values_and_this_photos_side(analysis: Analysis) -> None:
+    points = sorted(analysis.operating_points, key=lambda point: point.threshold)
+    between = (points[0].threshold + points[1].threshold) / 2
+    html = thresholds_panel(ENGLISH, malignant(analysis, between), 0.2)
+    assert cells(html, "This photo") == ["above", "below", "below"]
+    for point, cell in zip(points, cells(html, "Sensitivity"), strict=True):
+        low, high = (ENGLISH.percent(end, digits=1) for end in point.sensitivity_interval)
+        value = ENGLISH.percent(point.sensitivity, digits=0)
+        assert unescape(cell) == " ".join(f"{value} {low} – {high}".split())
+    for point in points:
+        assert f"left:{on_scale(point.threshold):.2f}%" in html
+
+
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.05, 0.3, 0.99, 1.0])
+def test_the_photo_lies_in_one_zone_where_its_probability_is(analysis: Analysis, share: float) -> None:
+    html = thresholds_panel(ENGLISH, malignant(analysis, share), 0.2)
+    first, _, last = sorted(point.threshold for point in analysis.operating_points)
+    expected = "not-suspicious" if share < first else "uncertain" if share < last else "suspicious"
+    assert re.findall(r'class="([\w-]+) inside"', html) == [expected]
+    assert f"--at:{100 * np.cbrt(share):.2f}%" in html
+
+
+def test_a_hundred_lesions_are_told_for_the_highest_threshold_that_the_photo_reaches(
+    analysis: Analysis,
+) -> None:
+    points = sorted(analysis.operating_points, key=lambda point: point.threshold)
+    html = unescape(thresholds_panel(ENGLISH, malignant(analysis, 1.0), 0.1))
+    # sensitivity 0.85, specificity 0.7, of 10 malignant and 90 benign lesions
+    assert "35 reach" in html
+    assert "8 malignant, 27 benign. Below it: 2 malignant, 63 benign." in html
+    html = unescape(thresholds_panel(ENGLISH, malignant(analysis, 0.0), 0.01))
+    assert f"stay below the {ENGLISH.percent(points[0].threshold, digits=1)} threshold" in html
+    assert "<\u00a01 malignant" in html  # not "0 malignant"
+
+
+def test_an_outcome_that_its_zone_does_not_explain_is_explained(analysis: Analysis) -> None:
+    held = decided(analysis, outcome="uncertain", reason="malignant_in_set")
+    assert REASONS["malignant_in_set"] in thresholds_panel(ENGLISH, held, 0.2)
+    between = decided(analysis, outcome="uncertain", reason="between_points")
+    assert REASONS["between_points"] not in thresholds_panel(ENGLISH, between, 0.2)
+
+
+def test_numbers_are_those_of_the_ensemble_of_age_and_of_each_network(analysis: Analysis) -> None:
+    old = analysis.with_patient(Patient(85, "male"))
+    assert old.in_context is not None
+    html = unescape(members_panel(ENGLISH, old))
+    for i, diagnosis in enumerate(DIAGNOSES):
+        shares = [old.probabilities[i], old.in_context.probabilities[i], old.prior_adjusted[i]]
+        shares += [member[i] for member in old.members]
+        (row,) = re.findall(rf'<span class="code">{diagnosis.code}</span>(.*?)</tr>', html, re.DOTALL)
+        assert re.findall(r'class="number">([^/]+)</td>', row) == [
+            ENGLISH.percent(share, digits=1) for share in shares
+        ]
+    assert patient_words.WITH_AGE not in members_panel(ENGLISH, analysis)
 
 
 def test_a_novel_photo_has_neither_thresholds_nor_agreement(analysis: Analysis) -> None:
-    assert "readings" in outcome_panel(ENGLISH, analysis)
+    assert "readings" in outcome_panel(ENGLISH, analysis, "t")
     novel = changed(analysis, novelty=Novelty(3.0, 1.0))
-    assert "readings" not in outcome_panel(ENGLISH, novel)
+    assert "readings" not in outcome_panel(ENGLISH, novel, "t")
     html = thresholds_panel(ENGLISH, novel, 0.2)
     assert words.POINTS_OFF in html
     assert "<table" not in html
 
 
-def test_ranking_names_both_probabilities_of_all_seven(analysis: Analysis) -> None:
+def test_ranking_names_the_whole_percents_of_all_seven_and_of_the_malignant_together(
+    analysis: Analysis,
+) -> None:
     html = ranking_panel(ENGLISH, analysis, "t").replace("&lt;", "<").replace("&gt;", ">")
-    assert html.count("<tr") == 8
-    assert words.EQUALLY_COMMON in html
-    shares = [share for own in analysis.ranked for share in (own.probability, own.prior_adjusted)]
-    for share in (*shares, analysis.malignant_probability):
-        assert ENGLISH.percent(share) in html
+    assert html.count("<tr") == 9
+    names = re.findall(r'<span class="name">(.*?)</span>', html)
+    assert names == [own.diagnosis.short for own in analysis.ranked]
+    shares = [own.probability for own in analysis.ranked]
+    said = [ENGLISH.percent(share, digits=0) for share in (*shares, analysis.malignant_probability)]
+    assert re.findall(r'<td class="number">(.*?)</td>', html) == said
+    head, *rows = html.split("<tr")[1:]
+    assert [bool(re.search('<abbr class="m"', row)) for row in rows[:7]] == [
+        own.diagnosis.malignant for own in analysis.ranked
+    ]
+    assert words.PROBABILITY in head
 
 
 def test_the_answer_with_age_stands_beside_that_of_the_photo(analysis: Analysis) -> None:
@@ -169,7 +276,8 @@ def test_the_answer_with_age_stands_beside_that_of_the_photo(analysis: Analysis)
     assert patient_words.PHOTO_ALONE in html
     assert patient_words.WITH_AGE_AND_SEX in html
     for share in (*old.in_context.probabilities, old.in_context.malignant_probability):
-        assert ENGLISH.percent(share) in html
+        assert ENGLISH.percent(share, digits=0) in html
+    assert html.count('<td class="number">') == 2 * 8
     for own, now in zip(analysis.ranked, old.ranked, strict=True):
         assert own.diagnosis == now.diagnosis  # nothing jumps
     assert patient_words.WITH_AGE_AND_SEX not in ranking_panel(ENGLISH, analysis, "t")
@@ -200,7 +308,7 @@ def test_an_outcome_that_age_raised_is_said_to_be(
         ),
         uncertain=StoredEstimate(value=0.4, interval_95=(0.3, 0.5), images=444),
     )
-    html = " ".join(re.sub("<[^>]+>", "", outcome_panel(ENGLISH, measured)).split())
+    html = " ".join(re.sub("<[^>]+>", "", outcome_panel(ENGLISH, measured, "t")).split())
     assert said in html
     assert patient_words.ONLY_RAISES in html
     assert ("In testing" in html) == (photo == now)  # measured for photos alone
@@ -219,8 +327,8 @@ def test_a_refused_photo_that_would_be_suspicious_looks_like_it_and_age_is_said_
     alone = replace(
         old.in_context, photo_outcome="not dermatoscopic", photo_without_refusal="not suspicious"
     )
-    html = outcome_panel(ENGLISH, replace(old, in_context=alone))
-    assert 'class="panel outcome not-dermatoscopic suspicious"' in html
+    html = outcome_panel(ENGLISH, replace(old, in_context=alone), "t")
+    assert 'class="outcome not-dermatoscopic suspicious"' in html
     assert ">▲</span>" in html
     said = (
         "Photo alone: Unlike the training images. With age: Unlike the training images, but suspicious."
@@ -228,38 +336,6 @@ def test_a_refused_photo_that_would_be_suspicious_looks_like_it_and_age_is_said_
     assert said in " ".join(html.split())
 
 
-@pytest.fixture
-def pictures(ensemble: Ensemble) -> LesionPictures:
-    return LesionPictures(ensemble.weights.thumbnails)
-
-
-LESION = SimilarLesion("ISIC_1", "nv", "histopathology", 0.98, None, None, "<script>")
-
-
-def test_text_from_outside_is_escaped(pictures: LesionPictures) -> None:
-    html = similar_lesions(ENGLISH, [LESION], pictures)
-    assert "<script>" not in html
-    assert "&lt;script&gt;" in html
-    assert "not stated" in similar_lesions(ENGLISH, [replace(LESION, site=None)], pictures)
+def test_text_from_outside_is_escaped() -> None:
     assert "<b>" not in status("<b>bold</b>")
     assert "<b>" not in fill("opened.html", ENGLISH, place=0, file="<b>.jpg", whole="")
-
-
-def test_a_training_image_is_said_to_be_one(pictures: LesionPictures) -> None:
-    assert "most likely a training image" not in similar_lesions(ENGLISH, [LESION], pictures)
-    html = similar_lesions(ENGLISH, [replace(LESION, is_the_same_photo=True)], pictures)
-    assert "most likely a training image (ISIC_1)" in html
-
-
-def test_the_nearest_lesions_are_counted_by_diagnosis_and_by_how_they_were_confirmed(
-    pictures: LesionPictures,
-) -> None:
-    ways = [("mel", "histopathology"), ("nv", "follow-up"), ("mel", "histopathology")]
-    ways += [("nv", "histopathology"), ("mel", "confocal microscopy")]
-    lesions = [replace(LESION, dx=dx, confirmed=confirmed) for dx, confirmed in ways]
-    html = similar_lesions(ENGLISH, lesions, pictures)
-    assert "The 5 most similar lesions:" in html
-    first, second = html.split("<li>")[1:]
-    assert "<strong>3</strong> Melanoma" in first
-    assert "(2 confirmed by histopathology, 1 confirmed by confocal microscopy)" in first
-    assert "<strong>2</strong> Melanocytic naevus" in second

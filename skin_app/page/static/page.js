@@ -5,7 +5,7 @@
   const chosen = new Map(); // photo -> what its reader has set, kept when the full answer follows the quick one
 
   const settings = (photo) => {
-    if (!chosen.has(photo)) chosen.set(photo, { code: null, beside: '', strength: null, shown: 'both' });
+    if (!chosen.has(photo)) chosen.set(photo, { code: null, beside: '', strength: null, shown: 'both', method: null });
     return chosen.get(photo);
   };
 
@@ -26,9 +26,9 @@
     if (button.getAttribute('aria-pressed') !== pressed) button.setAttribute('aria-pressed', pressed);
   };
 
-  const draw = (pane, maps, code, isNamed) => {
+  const draw = (pane, maps, code, method, isNamed) => {
     const layer = pane.querySelector('img.layer');
-    const map = maps.querySelector(`.layers img[data-code="${code}"]`);
+    const map = maps.querySelector(`.layers img[data-code="${code}"][data-method="${method}"]`);
     layer.hidden = !map;
     if (map) {
       layer.src = map.src;
@@ -45,22 +45,27 @@
     if (!picture || !maps) return;
     const set = settings(photo);
     const code = set.code ?? maps.dataset.first;
+    const methods = maps.querySelector('select.method');
+    const method = set.method ?? methods.value;
+    if (methods.value !== method) methods.value = method;
     const panes = picture.querySelector('.panes');
     panes.querySelectorAll('.pane.second').forEach((pane) => pane.remove());
     const first = panes.querySelector('.pane');
-    draw(first, maps, code, Boolean(set.beside));
+    draw(first, maps, code, method, Boolean(set.beside));
     if (set.beside) {
       const second = first.cloneNode(true);
       second.classList.add('second');
       panes.append(second);
-      draw(second, maps, set.beside, true);
+      draw(second, maps, set.beside, method, true);
     }
     const strength = maps.querySelector('input.strength');
     strength.value = set.strength ?? maps.dataset.strength;
     strength.disabled = set.shown !== 'both' || maps.querySelector('fieldset').disabled;
     maps.querySelector('select.beside').value = set.beside;
     maps.querySelectorAll('.segments input').forEach((input) => { input.checked = input.value === set.shown; });
-    maps.querySelectorAll('.map-line [data-code]').forEach((line) => { line.hidden = line.dataset.code !== code; });
+    maps.querySelectorAll('.map-line :is([data-code], [data-method])').forEach((line) => {
+      line.hidden = (line.dataset.code ?? code) !== code || (line.dataset.method ?? method) !== method;
+    });
     picture.dataset.shown = set.shown;
     picture.style.setProperty('--strength', set.shown === 'heatmap' ? 1 : strength.value / 100);
     press(photo, code);
@@ -79,7 +84,7 @@
     const maps = event.target.closest('section.maps');
     if (!maps) return;
     const name = event.target.type === 'radio' ? 'shown'
-      : ['strength', 'beside'].find((one) => event.target.classList.contains(one));
+      : ['strength', 'beside', 'method'].find((one) => event.target.classList.contains(one));
     if (!name) return;
     settings(maps.dataset.photo)[name] = event.target.value;
     apply(maps.dataset.photo);
@@ -88,7 +93,7 @@
   // A click on the photo shows it without its heatmap, and with it again.
   document.addEventListener('click', (event) => {
     const photo = event.target.closest('.stack')?.closest('figure.picture')?.dataset.photo;
-    if (!photo) return;
+    if (!photo || part('section.maps', photo)?.querySelector('fieldset').disabled) return; // no heatmap yet
     const set = settings(photo);
     set.shown = set.shown === 'photo' ? 'both' : 'photo';
     apply(photo);
@@ -185,8 +190,9 @@
       if (change.attributeName === 'aria-pressed') pressAgain(change.target);
       const changed = change.type === 'attributes' ? [change.target] : [...change.addedNodes];
       for (const node of changed.filter((one) => one.nodeType === 1)) {
-        const parts = node.matches('[data-photo]') ? [node] : node.querySelectorAll('[data-photo]');
-        for (const one of parts) apply(one.dataset.photo);
+        // the full answer may put its maps into the section of the quick one
+        const own = node.matches('[data-photo]') ? node : node.closest('section.maps');
+        for (const one of own ? [own] : node.querySelectorAll('[data-photo]')) apply(one.dataset.photo);
       }
     }
   }).observe(document.documentElement, {

@@ -1,0 +1,21 @@
+"""Sentences of the strip of similar confirmed lesions."""
+
+COUNTED = "{count} similar confirmed lesions: {diagnoses}"
+DIAGNOSIS_COUNTED = "{number} {name}"
+MEANING = (
+    "The most similar training images, one per lesion. Similarity is the cosine of the first network's "
+    "features: 1 at most, and not a probability."
+)
+CONFIRMED = "Confirmed by: {ways}."
+CONFIRMED_COUNTED = "{how} {number}"
+ABOUT = "Similar confirmed lesions"
+ABOUT_PICTURES = "pictures from the ISIC Archive"
+CARDS = "Similar confirmed lesions, most similar first"
+PICTURE_OF = "{name}, {image_id}"
+MALIGNANT = "malignant"
+THE_SAME_PHOTO = "most likely this photo"
+AGED = "{age} years"
+NOT_STATED = "age, sex, site not stated"
+IN_ARCHIVE = "{image_id} in the ISIC Archive"
+SIMILARITY = "Similarity {similarity}."
+FROM_ARCHIVE = "Pictures: ISIC Archive"
