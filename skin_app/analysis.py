@@ -87,7 +87,9 @@ class Analysis:
         maps                    code -> (rows, columns) float32 in [0, 1], on one scale for all, of the
                                 upright view (embedded weights: 20 x 20), most probable first; of the
                                 first `heatmap.count_with_map` diagnoses; None in an answer without maps
-        square                  (left, top, side) in pixels of the photo: what `maps` cover
+        grad_cam_maps           the same diagnoses' Grad-CAM, mean of all networks and views, on a scale
+                                of its own and a coarser grid (embedded weights: 14 x 14)
+        square                  (left, top, side) in pixels of the photo: what both kinds of maps cover
     What it rests on:
         embedding               (channels,) float32 of the first member and view (embedded weights: 384)
         similar                 the nearest confirmed lesions, most similar first
@@ -117,6 +119,7 @@ class Analysis:
     photo: Photo | None = field(default=None, repr=False)
     patient: Patient = NOT_STATED_PATIENT
     in_context: InContext | None = field(default=None, repr=False)
+    grad_cam_maps: Mapping[str, np.ndarray] | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
         """The outcome, and the seven diagnoses with their calibrated probabilities, one a line.

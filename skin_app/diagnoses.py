@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """One diagnosis: HAM10000 code, full name, whether it counts as malignant, and a display colour.
+    """One diagnosis: HAM10000 code, names, whether it counts as malignant, and a display colour.
+
+    `short`: the name where a line is short.
 
     akiec holds actinic keratosis and Bowen's disease (intraepithelial carcinoma). It counts as
     malignant here, as in the ISIC 2018 challenge's malignant grouping.
@@ -21,16 +23,17 @@ class Diagnosis:
     name: str
     malignant: bool
     colour: str
+    short: str
 
 
 DIAGNOSES: tuple[Diagnosis, ...] = (
-    Diagnosis("akiec", "Actinic keratosis / Bowen's disease", True, "#b45309"),
-    Diagnosis("bcc", "Basal cell carcinoma", True, "#be185d"),
-    Diagnosis("bkl", "Benign keratosis-like lesion", False, "#0f766e"),
-    Diagnosis("df", "Dermatofibroma", False, "#4d7c0f"),
-    Diagnosis("mel", "Melanoma", True, "#b91c1c"),
-    Diagnosis("nv", "Melanocytic naevus", False, "#1d4ed8"),
-    Diagnosis("vasc", "Vascular lesion", False, "#7e22ce"),
+    Diagnosis("akiec", "Actinic keratosis / Bowen's disease", True, "#b45309", "Actinic keratosis"),
+    Diagnosis("bcc", "Basal cell carcinoma", True, "#be185d", "Basal cell carcinoma"),
+    Diagnosis("bkl", "Benign keratosis-like lesion", False, "#0f766e", "Benign keratosis"),
+    Diagnosis("df", "Dermatofibroma", False, "#4d7c0f", "Dermatofibroma"),
+    Diagnosis("mel", "Melanoma", True, "#b91c1c", "Melanoma"),
+    Diagnosis("nv", "Melanocytic naevus", False, "#1d4ed8", "Melanocytic naevus"),
+    Diagnosis("vasc", "Vascular lesion", False, "#7e22ce", "Vascular lesion"),
 )
 CODES: tuple[str, ...] = tuple(diagnosis.code for diagnosis in DIAGNOSES)
 MALIGNANT: tuple[bool, ...] = tuple(diagnosis.malignant for diagnosis in DIAGNOSES)

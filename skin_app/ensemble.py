@@ -21,8 +21,10 @@ from skin_app.hardware import best_device, describe, precision
 from skin_app.heatmap import (
     against_the_others,
     attributions,
-    averaged_over_members,
+    averaged_maps,
+    class_maps,
     count_with_map,
+    mean_grad_cams,
     on_shared_scale,
 )
 from skin_app.network import Member, MemberConfig, run_members, shared_stages
@@ -30,7 +32,7 @@ from skin_app.photo.limits import MAX_PIXELS
 from skin_app.photo.read import Photo, PhotoError, read_photo
 from skin_app.quality import file_findings
 from skin_app.trust import Assessment, Look, assess, look_at
-from skin_app.views import VIEWS, centre_square, photo_views, square_in, views_by_size
+from skin_app.views import VIEWS, centre_square, photo_views, square_in, turn_back, views_by_size
 from skin_app.weights.folder import WeightsFolder, open_weights
 
 BATCH = 32  # views in one forward pass
@@ -145,7 +147,7 @@ class Ensemble:
         upright: list[Tensor] = []  # view 0, as each group sees it
         for group in self.groups:
             inputs = group.inputs(photos, views)
-            answers += group.read(inputs, self.device)
+            answers += group.read(inputs, self.device, with_maps)
             upright.append(inputs.upright)
 
         # Logits are averaged first, then calibrated once.
@@ -156,6 +158,7 @@ class Ensemble:
 
         # Then come the maps, and how far the answer can be trusted.
         maps = self._maps(upright, probabilities) if with_maps else [None] * len(photos)
+        grad_cams = mean_grad_cams([own for answer in answers for own in answer.maps], maps)
         looks = looks or self._look_at(photos)
         assessments = self._assess(answers, probabilities, maps, views, looks)
         return [
@@ -174,6 +177,7 @@ class Ensemble:
                 device=describe(self.device),
                 file_findings=file_findings(photo),
                 photo=photo,
+                grad_cam_maps=grad_cams[row],
             )
             for row, photo in enumerate(photos)
         ]
@@ -189,7 +193,7 @@ class Ensemble:
             for group, squares in zip(self.groups, upright, strict=True)
             for own in group.explain(squares.to(self.device), scores.to(self.device))
         ]
-        maps = averaged_over_members(signed) * shares.gather(1, order).float()[..., None, None]
+        maps = averaged_maps(signed) * shares.gather(1, order).float()[..., None, None]
         return [  # what a photo has more than its own count, another photo of the batch needed
             {CODES[k]: own.numpy() for k, own in zip(classes, on_shared_scale(few), strict=True)}
             for classes, few in ((order[i, :n], maps[i, :n]) for i, n in enumerate(counts))
@@ -243,11 +247,13 @@ class MemberAnswer:
     """One member's answer for several photos, on the CPU.
 
     `by_view` (photos, views, 7): logits of each view; `embedding` (photos, channels): of view 0 alone,
-    as in the gallery index.
+    as in the gallery index. `maps`: signed `class_maps` of each view, turned back, (photos, 7, rows,
+    columns); none where they were not asked for.
     """
 
     by_view: Tensor
     embedding: Tensor
+    maps: tuple[Tensor, ...] = ()
 
     @property
     def logits(self) -> Tensor:
@@ -300,10 +306,17 @@ class MemberGroup:
             }
         )
 
-    def read(self, inputs: Inputs, device: torch.device) -> list[MemberAnswer]:
+    def read(self, inputs: Inputs, device: torch.device, with_maps: bool = False) -> list[MemberAnswer]:
         """Each member's answers; `by_view` is in the order of the views, whatever their sizes."""
         parts = [
-            read_batches(self.members_at[size], self.stages, squares, len(views), device)
+            read_batches(
+                self.members_at[size],
+                self.stages,
+                squares,
+                len(views),
+                device,
+                views if with_maps else (),
+            )
             for size, (views, squares) in inputs.by_size.items()
         ]
         order = np.argsort(np.concatenate([views for views, _ in inputs.by_size.values()]))
@@ -311,6 +324,7 @@ class MemberGroup:
             MemberAnswer(
                 by_view=torch.cat([answer.by_view for answer in answers], dim=1)[:, order],
                 embedding=answers[0].embedding,
+                maps=tuple(chain.from_iterable(answer.maps for answer in answers)),
             )
             for answers in zip(*parts, strict=True)
         ]
@@ -336,24 +350,36 @@ def groups_of(members: Sequence[Member]) -> list[MemberGroup]:
 
 @torch.inference_mode()
 def read_batches(
-    members: Sequence[Member], stages: int, inputs: Tensor, views: int, device: torch.device
+    members: Sequence[Member],
+    stages: int,
+    inputs: Tensor,
+    views: int,
+    device: torch.device,
+    mapped: Sequence[int] = (),
 ) -> list[MemberAnswer]:
     """Run members over (photos * views, 3, size, size) in batches of at most `BATCH`.
 
-    `stages`: how many first stages the members share (`network.shared_stages`).
+    `stages`: how many first stages the members share (`network.shared_stages`). `mapped`: the views'
+    numbers, if their `class_maps` are asked for.
     """
     logits: list[list[Tensor]] = [[] for _ in members]
     embeddings: list[list[Tensor]] = [[] for _ in members]
+    maps: list[list[Tensor]] = [[] for _ in members]
     for start in range(0, len(inputs), BATCH):
         with precision(device):
             outputs = run_members(members, stages, inputs[start : start + BATCH].to(device))
         for i, output in enumerate(outputs):
             logits[i].append(output.logits.float().cpu())
             embeddings[i].append(output.embedding.float().cpu())
+            if mapped:
+                maps[i].append(class_maps(members[i], output).cpu())
     return [
         MemberAnswer(
             by_view=torch.cat(logits[i]).unflatten(0, (-1, views)),
             embedding=torch.cat(embeddings[i])[::views],
+            maps=tuple(
+                turn_back(torch.cat(maps[i])[place::views], view) for place, view in enumerate(mapped)
+            ),
         )
         for i in range(len(members))
     ]

@@ -13,7 +13,15 @@ gradient with respect to the last feature map is the same at every position: the
 pooled vector, divided by the number of positions. This needs no hooks and no backward pass, and leaves
 nothing on the shared network. Members without Swin-like stages, such as a ViT or a MobileNet, are
 explained by `class_maps`, also minus its mean over the photo.
+
+The page's second choice is the Grad-CAM of the whole ensemble (`mean_grad_cams`): the positive part of
+the mean of `class_maps` over all readings, turned back. The ensemble's logit is the mean of the
+readings' logits, so this is Grad-CAM of the ensemble as one network. As Selvaraju et al. define it, the
+target is the plain logit: the map says what supports a diagnosis, not what tells it from the others.
+Calibration scales all logits alike, so on their shared scale the maps are the same after it.
 """
+
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -116,16 +124,16 @@ def class_maps(member: Member, output: MemberOutput) -> Tensor:
     return torch.einsum("bkc,bcyx->bkyx", jacobian, features) / positions
 
 
-def averaged_over_members(maps: list[Tensor]) -> Tensor:
-    """Mean of the members' maps (photos, k, ...), on the finest grid among them."""
-    rows = max(member_maps.shape[-2] for member_maps in maps)
-    columns = max(member_maps.shape[-1] for member_maps in maps)
+def averaged_maps(maps: Sequence[Tensor]) -> Tensor:
+    """Mean of the maps of members or readings, (photos, k, ...) each, on the finest of their grids."""
+    rows = max(own.shape[-2] for own in maps)
+    columns = max(own.shape[-1] for own in maps)
     return torch.stack(
         [
-            member_maps
-            if member_maps.shape[-2:] == (rows, columns)
-            else F.interpolate(member_maps, (rows, columns), mode="bilinear", align_corners=False)
-            for member_maps in maps
+            own
+            if own.shape[-2:] == (rows, columns)
+            else F.interpolate(own, (rows, columns), mode="bilinear", align_corners=False)
+            for own in maps
         ]
     ).mean(dim=0)
 
@@ -139,6 +147,25 @@ def on_shared_scale(maps: Tensor) -> Tensor:
     positive = maps.clamp(min=0)
     peak = positive.max()
     return positive / peak if peak > 0 else positive
+
+
+def mean_grad_cams(
+    readings: Sequence[Tensor], beside: Sequence[Mapping[str, np.ndarray] | None]
+) -> list[dict[str, np.ndarray] | None]:
+    """The Grad-CAM of the whole ensemble, for each photo: code -> (rows, columns) in [0, 1].
+
+    `readings`: signed `class_maps` of each reading, (photos, 7, rows, columns), turned back. Each is
+    taken per area, so that inputs of all sizes count alike, as they do in the logit. `beside`: the maps
+    by `attributions`; the same diagnoses get a Grad-CAM, on one scale, or none where it is None.
+    """
+    per_area = [own * (own.shape[-2] * own.shape[-1]) for own in readings]
+    found: list[dict[str, np.ndarray] | None] = [None] * len(beside)
+    for row, maps in enumerate(beside):
+        if maps is not None:
+            labels = [CODES.index(code) for code in maps]
+            few = on_shared_scale(averaged_maps([own[row, labels][None] for own in per_area])[0])
+            found[row] = dict(zip(maps, few.numpy(), strict=True))
+    return found
 
 
 def heat_on_lesion(class_map: np.ndarray, mask: np.ndarray) -> float:

@@ -3,7 +3,7 @@
 They are fitted on out-of-fold predictions for each number of views; `outcome.py` decides by them.
 """
 
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, Field
@@ -67,6 +67,15 @@ class ViewLimits(BaseModel, extra="forbid", frozen=True):
         raise ValueError(f"These weights have no operating point for {sensitivity:.0%} sensitivity.")
 
 
+class HundredLesions(NamedTuple):
+    """Of 100 lesions: malignant and benign ones that reach a threshold, and those that stay below it."""
+
+    malignant: int
+    benign: int
+    missed: int
+    cleared: int
+
+
 class DecisionLimits(BaseModel, extra="forbid", frozen=True):
     """Fitted on out-of-fold predictions, stored in `ensemble.json`.
 
@@ -113,3 +122,11 @@ def predictive_values(
     cleared, alarmed = specificity * (1 - prevalence), (1 - specificity) * (1 - prevalence)
     called, not_called = caught + alarmed, missed + cleared
     return (caught / called if called else None, cleared / not_called if not_called else None)
+
+
+def of_hundred(sensitivity: float, specificity: float, prevalence: float) -> HundredLesions:
+    """What a threshold does to 100 lesions, in whole lesions; the arguments are shares in [0, 1]."""
+    malignant = round(100 * prevalence)
+    reaching = round(100 * prevalence * sensitivity)
+    alarms = round(100 * (1 - prevalence) * (1 - specificity))
+    return HundredLesions(reaching, alarms, malignant - reaching, 100 - malignant - alarms)

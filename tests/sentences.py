@@ -23,7 +23,7 @@ from skin_app.words.patient import PATIENT_NOTES
 def sentences() -> set[str]:
     """All of them; a catalogue that translates these is complete."""
     found = {text for module in words_modules() for text in constants(module)}
-    found |= {diagnosis.name for diagnosis in DIAGNOSES}
+    found |= {name for diagnosis in DIAGNOSES for name in (diagnosis.name, diagnosis.short)}
     found |= {*NAMES, *(finding.name for finding in FILE_FINDINGS.values()), *TO_CHECK, *PATIENT_NOTES}
     found |= set(CONFIRMED.values()) | set(TONES) | set(refusals()) | set(stated_in_the_gallery())
     return {text for text in found if any(character.isalpha() for character in without_places(text))}

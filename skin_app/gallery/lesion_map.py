@@ -54,12 +54,19 @@ class Placing:
 
 
 class LesionMap:
-    """Images that member 0 was not trained on. `points`: (images, 2); `diagnoses`: (images,) codes."""
+    """Images that member 0 was not trained on.
+
+    `points`: (images, 2); `diagnoses`: (images,) codes; `images`: (images,) ISIC ids; `confirmed`:
+    (images,) HAM10000's word for how the diagnosis was confirmed.
+    """
 
     def __init__(self, table: pd.DataFrame, embeddings: np.ndarray) -> None:
-        """`table`: columns x, y, dx, lesion; `embeddings`: (images, channels), of unit length."""
+        """`table`: columns image_id, x, y, dx, dx_type, lesion; `embeddings`: (images, channels), of
+        unit length."""
         self.points = table[["x", "y"]].to_numpy(np.float64)
         self.diagnoses = table["dx"].to_numpy(str)
+        self.images = table["image_id"].to_numpy(str)
+        self.confirmed = table["dx_type"].to_numpy(str)
         self._lesions = table["lesion"].astype("category").cat.codes.to_numpy()
         self._embeddings = torch.from_numpy(embeddings.astype(np.float32))
         if not len(table) or not np.isfinite(self.points).all():
@@ -68,7 +75,7 @@ class LesionMap:
     @classmethod
     def load(cls, folder: Path) -> "LesionMap":
         """Read `map.csv` and the gallery of a weights folder. Raises `LesionMapError`."""
-        text = {"image_id": str, "lesion": str, "dx": str}
+        text = dict.fromkeys(("image_id", "lesion", "dx", "dx_type"), str)
         places = pd.read_csv(folder / FILE, dtype=text)
         gallery = pd.read_csv(folder / "gallery.csv", dtype=text, usecols=list(text))
         rows = pd.Index(gallery["image_id"]).get_indexer(pd.Index(places["image_id"]))

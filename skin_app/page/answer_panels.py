@@ -1,15 +1,16 @@
-"""The answer to one photo as HTML: outcome, thresholds, ranking, members.
+"""The answer to one photo as HTML: outcome, thresholds, ranking, members, similar lesions.
 
 Each function fills the template of its name in `templates/`. Every number comes from the `Analysis` or
 from its weights.
 """
 
-from skin_app.analysis import Analysis, ranked
+from skin_app.analysis import Analysis
 from skin_app.diagnoses import DIAGNOSES, Diagnosis
-from skin_app.operating_points import predictive_values
+from skin_app.operating_points import of_hundred, predictive_values
 from skin_app.outcome import CLEARED_BELOW, SUSPICIOUS_FROM, Outcome
-from skin_app.page.templates import fill, status
+from skin_app.page.templates import fill
 from skin_app.trust import Measured
+from skin_app.words import outcome as words_of_outcome
 from skin_app.words import page as words
 from skin_app.words.language import Say
 
@@ -18,6 +19,9 @@ MEASURED: dict[Outcome, Measured] = {
     "not suspicious": "melanomas_not_suspicious",
     "uncertain": "uncertain",
 }
+ZONE_ENDS = (CLEARED_BELOW, SUSPICIOUS_FROM)
+TICKS = (0, 0.01, 0.05, 0.1, 0.25, 0.5, 1)
+TICK_ROOM = 7  # percent of the line that a threshold's number takes on each side
 
 
 def answer_status(say: Say, analysis: Analysis, refining: bool) -> str:
@@ -28,21 +32,40 @@ def answer_status(say: Say, analysis: Analysis, refining: bool) -> str:
         members=say(words.ONE_MEMBER if members == 1 else words.MEMBERS, count=members),
         views=say(words.ONE_VIEW if analysis.views == 1 else words.VIEWS, count=analysis.views),
     )
-    return status(
-        sentence, say(words.COMPUTED_ON, device=analysis.device, weights=analysis.weights.identity)
-    )
+    computed = say(words.COMPUTED_ON, device=analysis.device, weights=analysis.weights.identity)
+    return fill("answer_status.html", say, sentence=sentence, computed=computed)
 
 
-def outcome_panel(say: Say, analysis: Analysis) -> str:
-    """The outcome with its reason, and what to check before relying on it."""
+def outcome_panel(say: Say, analysis: Analysis, token: str) -> str:
+    """The outcome with one line on it; the reason and what to check first open on a click.
+
+    `token`: names the photo.
+    """
     return fill(
         "outcome.html",
         say,
         analysis=analysis,
+        token=token,
+        headline=_headline(say, analysis),
         trust=analysis.weights.contract.trust,
         measured_name=MEASURED.get(analysis.outcome) if analysis.outcome else None,
         prediction_set=diagnoses_in_set(analysis),
     )
+
+
+def _headline(say: Say, analysis: Analysis) -> str:
+    """The line under the outcome: what cannot be ruled out, or how probable a malignant lesion is."""
+    if analysis.assessment is None or analysis.assessment.decision.outcome is None:
+        return ""
+    outcome, inside = analysis.assessment.decision.outcome, diagnoses_in_set(analysis) or ()
+    open_ones = [
+        say(entry.diagnosis.short)
+        for entry in analysis.ranked
+        if entry.diagnosis.malignant and entry.diagnosis in inside
+    ]
+    key = "nothing ruled out" if outcome == "uncertain" and not open_ones else outcome
+    share = say.percent(analysis.highest_malignant_probability, digits=0)
+    return say(words_of_outcome.HEADLINES[key], names=", ".join(open_ones), share=share)
 
 
 def diagnoses_in_set(analysis: Analysis) -> tuple[Diagnosis, ...] | None:
@@ -54,25 +77,36 @@ def diagnoses_in_set(analysis: Analysis) -> tuple[Diagnosis, ...] | None:
 
 
 def thresholds_panel(say: Say, analysis: Analysis, prevalence: float) -> str:
-    """The thresholds for the malignant probability: what each finds and misses, and this photo's side.
+    """The malignant probability on a line with the thresholds, and beneath each what it finds and misses.
 
     `prevalence`: share of malignant lesions among those that the reader sees, in [0, 1].
     """
     if analysis.assessment is None:
         return ""
+    points = sorted(analysis.operating_points, key=lambda point: point.threshold)
+    reached = [point for point in points if analysis.highest_malignant_probability >= point.threshold]
+    nearest = reached[-1] if reached else points[0] if points else None
+    marks = [on_scale(point.threshold) for point in points]
     return fill(
         "thresholds.html",
         say,
-        is_novel=analysis.assessment.novelty.is_novel,
         analysis=analysis,
-        prevalence=prevalence,
+        points=points,
+        predictive=[predictive_values(own.sensitivity, own.specificity, prevalence) for own in points],
+        reached=reached,
+        nearest=nearest,
+        of_hundred=nearest and of_hundred(nearest.sensitivity, nearest.specificity, prevalence),
+        limits=[point.threshold for point in points if point.target_sensitivity in ZONE_ENDS],
+        on_scale=on_scale,
+        ticks=[tick for tick in TICKS if all(abs(on_scale(tick) - mark) > TICK_ROOM for mark in marks)],
         SUSPICIOUS_FROM=SUSPICIOUS_FROM,
         CLEARED_BELOW=CLEARED_BELOW,
-        points=[
-            (point, *predictive_values(point.sensitivity, point.specificity, prevalence))
-            for point in analysis.operating_points
-        ],
     )
+
+
+def on_scale(share: float) -> float:
+    """Where a probability in [0, 1] lies on the line, in percent of its length: cube root, 0 is left."""
+    return 100 * share ** (1 / 3)
 
 
 def ranking_panel(say: Say, analysis: Analysis, token: str) -> str:
@@ -86,6 +120,5 @@ def ranking_panel(say: Say, analysis: Analysis, token: str) -> str:
 
 
 def members_panel(say: Say, analysis: Analysis) -> str:
-    """Each member's own first two answers, beside the ensemble's."""
-    rows = (analysis.probabilities, *analysis.members)
-    return fill("members.html", say, answers=[ranked(row, row)[:2] for row in rows])
+    """All numbers with one decimal: the ensemble's, with equal class frequencies, and each member's."""
+    return fill("members.html", say, analysis=analysis)

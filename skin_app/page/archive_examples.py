@@ -37,17 +37,17 @@ class OfferedExample:
 class ArchiveExamples:
     """The examples, made inside the current block and drawn once the page is open.
 
-    `html`: its component, whose `click` carries the `index` of the chosen one; it is hidden where the
-    archive is not to be asked without a click.
+    `html`: its component, whose `click` carries the `index` of the chosen one; `is_offered`: False
+    where the archive is not to be asked without a click.
     """
 
     def __init__(self, labels: FixedTexts, pictures: LesionPictures) -> None:
         self._archive = pictures.archive if pictures.asks_archive else None
-        is_offered = self._archive is not None
+        self.is_offered = self._archive is not None
         waiting = [OfferedExample(lesion) for lesion in EXAMPLE_LESIONS]
-        drawn = labels.html(lambda say: archive_examples(say, waiting)) if is_offered else ""
+        drawn = labels.html(lambda say: archive_examples(say, waiting)) if self.is_offered else ""
         self.html = Fragment(
-            drawn, visible=is_offered, js_on_load=EXAMPLE_CLICK, elem_id="real-examples"
+            drawn, visible=self.is_offered, js_on_load=EXAMPLE_CLICK, elem_id="real-examples"
         )
         if self._archive is not None:
             gr.on(None, self._on_load, None, self.html, **PICTURES, **QUIET)
@@ -58,7 +58,7 @@ class ArchiveExamples:
         try:
             found = self._archive.full(EXAMPLE_LESIONS[index].image_id)
         except ArchiveError as error:
-            return Received(None, status(say(error.sentence, **error.values), level="error"))
+            return Received(status(say(error.sentence, **error.values), level="error"))
         return received_from(say, lambda: found.image)
 
     def _on_load(self, request: gr.Request) -> Any:

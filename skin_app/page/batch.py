@@ -21,15 +21,16 @@ from torchvision.io import decode_jpeg, encode_jpeg
 from skin_app.analysis import Analysis
 from skin_app.context import Patient
 from skin_app.ensemble import Ensemble
-from skin_app.outcome import Outcome
+from skin_app.outcome import Decision
 from skin_app.overlay import for_display, shrunk
 from skin_app.page.one_photo_handlers import Shown
 from skin_app.page.queues import TURNS
 from skin_app.page.templates import fill
 from skin_app.page.uploads_and_sessions import delete, keep, read
 from skin_app.photo.read import Photo, PhotoError, read_photo
+from skin_app.report.csv_rows import csv_row, csv_text, error_row
 from skin_app.words import several as words
-from skin_app.words.language import Say
+from skin_app.words.language import ENGLISH, Say
 
 MOST = 200
 LONG_SIDE, THUMBNAIL = 600, 96
@@ -37,6 +38,7 @@ QUALITY = 85
 WAIT = 30.0  # seconds after which uploads that wait for their turn are kept for longer
 
 End = Literal["", "done", "stopped", "fault"]
+SEVERITY = tuple(words.OUTCOMES)  # most suspicious first
 
 
 @dataclass(frozen=True)
@@ -58,16 +60,35 @@ class PhotoRow:
     error: PhotoError | None = None
 
     @property
-    def outcome(self) -> Outcome | None:
+    def decision(self) -> Decision | None:
         """None without an analysis, or for weights without limits."""
-        return self.analysis.outcome if self.analysis else None
+        assessment = self.analysis.assessment if self.analysis else None
+        return assessment.decision if assessment else None
 
     @property
     def outcome_name(self) -> str:
         """The outcome, or why there is none, in a few English words."""
-        if self.analysis is not None and self.analysis.assessment is not None:
-            return words.OUTCOMES[self.analysis.assessment.decision.shown]
+        if self.decision is not None:
+            return words.OUTCOMES[self.decision.shown]
         return words.UNREADABLE if self.analysis is None else words.NO_OUTCOME
+
+    @property
+    def severity(self) -> int:
+        """The place of its outcome among all, most suspicious first; unusable files come last."""
+        if self.decision is not None:
+            return SEVERITY.index(self.decision.shown)
+        return len(SEVERITY) + (self.analysis is None)
+
+    @property
+    def csv_line(self) -> str:
+        """Its line of the exported table, in English."""
+        file, why = Path(self.file), self.error
+        cells = (
+            csv_row(file, self.analysis)
+            if self.analysis
+            else error_row(file, ENGLISH(why.sentence, **why.values) if why else "")
+        )
+        return csv_text([cells]).partition("\r\n")[2].removesuffix("\r\n")
 
 
 @dataclass(frozen=True, eq=False)

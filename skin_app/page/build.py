@@ -14,6 +14,7 @@ from skin_app.page.one_photo_tab import OnePhotoTab
 from skin_app.page.queues import QUIET, UPLOADS
 from skin_app.page.several_tab import build_several
 from skin_app.page.templates import fill, status
+from skin_app.page.theme import FOLDER as STATIC
 from skin_app.page.theme import Fragment
 from skin_app.page.uploads_and_sessions import Desk, delete, forget_session
 from skin_app.page.visitor_language import FixedTexts, spoken
@@ -33,29 +34,32 @@ def build_page(
     pictures = LesionPictures(ensemble.weights.thumbnails) if pictures is None else pictures
     labels, desk, measured = FixedTexts(), Desk(), evidence_tab(ensemble.weights)
     with gr.Blocks(title=words.TITLE, analytics_enabled=False) as page:
-        Fragment(f'<div class="strip" role="note">{labels(words.STRIP)}</div>', elem_id="strip")
         Fragment(labels.html(lambda say: fill("masthead.html", say)), elem_id="masthead")
         if ensemble.weights.instead:
             Fragment(labels.html(lambda say: status(say(words.EMBEDDED_INSTEAD), level="note")))
-        loading = labels.html(lambda say: status(say(words.LOADING)))
         with gr.Tabs():
             with gr.Tab(labels(words.TAB_ONE), id="one"):
                 one_photo = OnePhotoTab(ensemble, uploads, pictures, labels, desk)
             with gr.Tab(labels(words.TAB_SEVERAL), id="several"):
                 build_several(ensemble, uploads, pictures, labels)
             with gr.Tab(labels(words.TAB_EVIDENCE), id="evidence") as evidence:
-                place = Fragment(loading, elem_id="lesion-map")
-                scores = Fragment(elem_id="evidence")
+                scores = Fragment(
+                    labels.html(lambda say: fill("evidence_skeleton.html", say)),
+                    js_on_load=(STATIC / "lesion_map.js").read_text(encoding="utf-8"),
+                    elem_id="evidence",
+                )
             with gr.Tab(labels(words.TAB_ABOUT), id="about") as about:
-                told = Fragment(loading, elem_id="about")
+                told = Fragment(
+                    labels.html(lambda say: fill("about_skeleton.html", say)), elem_id="about"
+                )
 
-        def on_evidence(shown: Shown | None, request: gr.Request) -> tuple[str, str]:
+        def on_evidence(shown: Shown | None, request: gr.Request) -> str:
             return measured(spoken(request), shown and shown.analysis)
 
         def on_about(request: gr.Request) -> str:
             return about_panel(spoken(request), ensemble.weights)
 
-        evidence.select(on_evidence, one_photo.shown, [place, scores], **UPLOADS, **QUIET)
+        evidence.select(on_evidence, one_photo.shown, scores, **UPLOADS, **QUIET)
         about.select(on_about, None, told, **UPLOADS, **QUIET)
         add_endpoints(ensemble, uploads)
         page.unload(_forgetting(page, desk, uploads))

@@ -1,16 +1,17 @@
 """The Evidence tab: what was measured about the loaded weights, and the map of held-out lesions.
 
-`templates/evidence.html` and `templates/lesion_map.html` show the numbers that are gathered here.
+`templates/evidence.html` shows the numbers that are gathered here.
 """
 
 from collections import Counter
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from skin_app.analysis import Analysis
-from skin_app.diagnoses import DIAGNOSES
+from skin_app.diagnoses import CODES, DIAGNOSES
 from skin_app.gallery.lesion_map import NEIGHBOURS, LesionMap
 from skin_app.page import evidence_plots as plots
 from skin_app.page.templates import fill, status
@@ -18,64 +19,73 @@ from skin_app.skin_tone import TONES, ToneBands
 from skin_app.views import VIEWS
 from skin_app.weights.evaluation import Reliability, confusions, read_evaluation
 from skin_app.weights.folder import WeightsError, WeightsFolder
-from skin_app.weights.outside_scores import read_outside_scores
+from skin_app.weights.outside_scores import OutsideScores, read_outside_scores
 from skin_app.words import evidence as words
-from skin_app.words.language import Say
+from skin_app.words.language import ENGLISH, Say
 
 # Loss of published seven-class systems outside the clinics of their training data, in points.
 PUBLISHED_LOSS = (10, 30)
+CALIBRATED_WITHIN = 0.05  # expected calibration error up to which probabilities are called frequencies
 FEW_IMAGES = 100
 PAIRS = 8
 LIGHT = TONES[:2]
 
 
-def evidence_tab(weights: WeightsFolder) -> Callable[[Say, Analysis | None], tuple[str, str]]:
-    """A function that gives the map, with an analysed photo on it, and the rest of the tab; HTML.
+@dataclass(frozen=True)
+class SystemScore:
+    """One row of the figure of published systems. `value`: the score, in [0, 1]."""
 
-    Reads and draws the map once, and the rest once for each language.
+    name: str
+    value: float
+    is_own: bool = False
+    with_patient: bool = False
+
+
+def evidence_tab(weights: WeightsFolder) -> Callable[[Say, Analysis | None], str]:
+    """A function that gives the tab as HTML, with the place of an analysed photo on its map.
+
+    All is read and computed here, once, so that opening the tab only fills the templates.
     """
+    try:
+        lesions, measured = weights.lesion_map(), _measured(weights)
+        shared = {**measured, "lesions": lesions, **({} if lesions is None else _drawn(lesions))}
+    except WeightsError as error:
+        failed = str(error)
+        return lambda say, analysis: status(failed, level="error")  # noqa: ARG005
 
-    @cache
-    def drawn() -> tuple[LesionMap, str] | None:
-        lesions = weights.lesion_map()
-        return None if lesions is None else (lesions, plots.map_picture(lesions))
+    def shown(say: Say, analysis: Analysis | None) -> str:
+        return fill("evidence.html", say, **shared, **_placed(lesions, analysis))
 
-    rest: dict[str, str] = {}
-
-    def shown(say: Say, analysis: Analysis | None) -> tuple[str, str]:
-        try:
-            if say.code not in rest:
-                rest[say.code] = evidence_panel(say, weights)
-            return map_panel(say, drawn(), analysis), rest[say.code]
-        except WeightsError as error:
-            return "", status(str(error), level="error")
-
+    shown(ENGLISH, None)  # Jinja compiles its templates now, not for the first visitor
     return shown
 
 
-def map_panel(say: Say, drawn: tuple[LesionMap, str] | None, analysis: Analysis | None) -> str:
-    """The map with its picture (a `data:` URL), where the weights have one, and an analysed photo."""
-    if drawn is None:
-        return fill("lesion_map.html", say, lesions=None)
-    lesions, picture = drawn
-    place = None if analysis is None else lesions.place(analysis.embedding)
-    assessment = analysis and analysis.assessment
-    return fill(
-        "lesion_map.html",
-        say,
-        lesions=lesions,
-        picture=picture,
-        counts=Counter(lesions.diagnoses.tolist()),
-        outlines={diagnosis.code: plots.outline(diagnosis) for diagnosis in DIAGNOSES},
-        place=place and plots.on_picture(lesions, place),
-        neighbours=place and dict(Counter(place.neighbours).most_common()),
-        is_novel=bool(assessment and assessment.novelty.is_novel),
-        NEIGHBOURS=NEIGHBOURS,
-    )
+def _drawn(lesions: LesionMap) -> dict[str, Any]:
+    _ = lesions.placing  # takes half a second
+    ways = [words.CONFIRMED_BY.get(how, how) for how in plots.ways_to_confirm(lesions)]
+    return {
+        "groups": plots.map_groups(lesions),
+        "ways": ways,
+        "SIGNS": plots.SIGNS,
+        "MAP_SIZE": plots.MAP_SIZE,
+        "NEIGHBOURS": NEIGHBOURS,
+    }
 
 
-def evidence_panel(say: Say, weights: WeightsFolder) -> str:
-    """All but the map. Raises `WeightsError` for files that cannot be read."""
+def _placed(lesions: LesionMap | None, analysis: Analysis | None) -> dict[str, Any]:
+    """Where an analysed photo lies on the map, what is near, and whether that means anything."""
+    if lesions is None or analysis is None:
+        return {"place": None}
+    place, assessment = lesions.place(analysis.embedding), analysis.assessment
+    return {
+        "place": plots.on_map(lesions, place),
+        "neighbours": dict(Counter(place.neighbours).most_common()),
+        "is_novel": bool(assessment and assessment.novelty.is_novel),
+    }
+
+
+def _measured(weights: WeightsFolder) -> dict[str, Any]:
+    """All numbers but those of the map. Raises `WeightsError` for files that cannot be read."""
     contract, trust = weights.contract, weights.contract.trust
     scores = contract.scores.get(f"views_{VIEWS}", {})
     by_rule = {rule: scores[rule] for rule in words.RULES if rule in scores}
@@ -87,46 +97,63 @@ def evidence_panel(say: Say, weights: WeightsFolder) -> str:
     pairs = confusions(matrices["calibrated"]) if "calibrated" in matrices else []
     calibrated = by_rule.get("calibrated", {})
     per_class = calibrated.get("per_class", {})
-    points = () if trust is None else trust.decisions.of(VIEWS).operating_points
+    outside = read_outside_scores(weights.folder, contract)
+    return {
+        "scores": contract.scores,
+        "split": contract.training.recipe.get("split", "lesion"),
+        "members": len(contract.members),
+        "by_rule": by_rule,
+        "score_columns": (words.SCORE_COLUMN, *(words.RULES[rule] for rule in by_rule)),
+        "calibrated": calibrated,
+        "calibrated_within": CALIBRATED_WITHIN,
+        "per_class": per_class,
+        "outside": outside,
+        **_official(outside),
+        "published_loss": PUBLISHED_LOSS,
+        "few_images": FEW_IMAGES,
+        "rare": {code: own for code, own in per_class.items() if 0 < own.get("images", 0) < FEW_IMAGES},
+        "missed_melanoma": next((p for p in pairs if p.true.code == "mel"), None),
+        "MEL": CODES.index("mel"),
+        "trust": trust,
+        "points": () if trust is None else trust.decisions.of(VIEWS).operating_points,
+        "confusions": {rule: matrix.tolist() for rule, matrix in matrices.items()},
+        "pairs": pairs[:PAIRS],
+        "cohort": weights.cohort(),
+        "light_skin": trust and _share_of_light_skin(trust.tone),
+        "scarce_tones": [tone for tone in TONES if trust and trust.tone.scarce(tone)],
+        **_curves(weights),
+    }
+
+
+def _curves(weights: WeightsFolder) -> dict[str, Any]:
     evaluation = read_evaluation(weights)
-    figures = {}
-    if evaluation is not None:
-        found = {diagnosis: evaluation.roc_of(diagnosis) for diagnosis in DIAGNOSES}
-        curves = {diagnosis: curve for diagnosis, curve in found.items() if curve is not None}
-        malignant = evaluation.malignant_roc
-        figures = {
-            "bins": _bins(evaluation.reliability),
-            "reliability": plots.reliability_figure(say, evaluation.reliability),
-            "malignant_roc": malignant and plots.malignant_roc_figure(say, malignant, points),
-            "class_roc": plots.class_roc_figure(
-                say, {d: c for d, c in curves.items() if c is not None}
-            ),
-        }
-    return fill(
-        "evidence.html",
-        say,
-        scores=contract.scores,
-        split=contract.training.recipe.get("split", "lesion"),
-        members=len(contract.members),
-        by_rule=by_rule,
-        score_columns=(words.SCORE_COLUMN, *(words.RULES[rule] for rule in by_rule)),
-        calibrated=calibrated,
-        per_class=per_class,
-        outside=read_outside_scores(weights.folder, contract),
-        published_loss=PUBLISHED_LOSS,
-        few_images=FEW_IMAGES,
-        rare={code: own for code, own in per_class.items() if 0 < own.get("images", 0) < FEW_IMAGES},
-        missed_melanoma="mel" in per_class and next((p for p in pairs if p.true.code == "mel"), None),
-        trust=trust,
-        points=points,
-        confusions={rule: matrix.tolist() for rule, matrix in matrices.items()},
-        pairs=pairs[:PAIRS],
-        evaluation=evaluation,
-        cohort=weights.cohort(),
-        light_skin=trust and _share_of_light_skin(trust.tone),
-        scarce_tones=[tone for tone in TONES if trust and trust.tone.scarce(tone)],
-        **figures,
-    )
+    drawn: dict[str, Any] = {"evaluation": evaluation, "malignant_curve": "", "class_curves": {}}
+    if evaluation is None:
+        return drawn
+    malignant = evaluation.malignant_roc
+    curves = {diagnosis: evaluation.roc_of(diagnosis) for diagnosis in DIAGNOSES}
+    return drawn | {
+        "SIDE": plots.SIDE,
+        "DASHES": plots.DASHES,
+        "bins": plots.bin_marks(evaluation.reliability),
+        "bin_rows": _bins(evaluation.reliability),
+        "malignant_curve": malignant and plots.curve(malignant),
+        "class_curves": {own: plots.curve(found) for own, found in curves.items() if found},
+    }
+
+
+def _official(outside: tuple[OutsideScores, ...]) -> Mapping[str, Any]:
+    """The test whose balanced accuracy others published, all systems on it (best first), and how many
+    are better than this program."""
+    for report in outside:
+        test = report.published
+        if test is None or test.score != "balanced_accuracy":
+            continue
+        own = float(report.own_score_on(test)[test.score])
+        others = [SystemScore(s.system, s.value, with_patient=s.with_patient) for s in test.systems]
+        systems = sorted([SystemScore("", own, is_own=True), *others], key=lambda s: -s.value)
+        return {"official": report, "systems": systems, "better": sum(s.value > own for s in others)}
+    return {"official": None}
 
 
 def _bins(reliability: Reliability) -> list[tuple[float, ...]]:

@@ -18,7 +18,7 @@ from skin_app.ensemble import Ensemble
 from skin_app.overlay import DisplayPhoto, data_url, for_display, shrunk
 from skin_app.page.answer_panels import answer_status
 from skin_app.page.templates import fill, status
-from skin_app.page.uploads_and_sessions import Desk, read
+from skin_app.page.uploads_and_sessions import Desk, Waiting, read
 from skin_app.photo.read import Photo, PhotoError, read_photo
 from skin_app.views import VIEWS
 from skin_app.words import page as words
@@ -54,13 +54,16 @@ class Shown:
 class Received:
     """A photo was read, or not.
 
-    `preview`: `data:` URL for the photo field, None to empty it; `status`: HTML; `data`: the encoded
-    photo for `answer`, None when there is nothing to analyse.
+    `status`: HTML; `waiting`: the encoded photo for `answer`, and `display`: the same at screen size;
+    both None when there is nothing to analyse.
     """
 
-    preview: str | None
     status: str
-    data: bytes | None = None
+    waiting: Waiting | None = None
+    display: DisplayPhoto | None = None
+
+
+NO_PHOTO = Received("")
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,13 +74,11 @@ class AnswerUpdate:
     shown: Shown | None = None
 
 
-def receive(say: Say, path: str | None, uploads: Path) -> Received:
+def receive(say: Say, path: str, uploads: Path) -> Received:
     """Read and decode an upload inside the folder `uploads`.
 
-    Its file stays, because the browser shows it until the preview arrives (`Desk.hold`).
+    Its file stays, because the browser shows it until its copy for the page arrives (`Desk.hold`).
     """
-    if path is None:
-        return Received(None, status(say(words.IDLE)))
     return received_from(say, lambda: read(path, uploads))
 
 
@@ -93,16 +94,15 @@ def received_from(say: Say, source: Callable[[], bytes]) -> Received:
         data = source()
         photo = read_photo(data)
     except PhotoError as error:
-        return Received(None, status(say(error.sentence, **error.values), level="error"))
-    preview = data_url(for_display(photo).pixels)
-    return Received(preview, status(say(words.READ)), data)
+        return Received(status(say(error.sentence, **error.values), level="error"))
+    return Received(status(say(words.ANALYSING)), Waiting(data), for_display(photo))
 
 
 def answer(say: Say, ensemble: Ensemble, desk: Desk, visitor: str) -> Iterator[AnswerUpdate]:
     """The quick, then the full answer to the photo that waits for `visitor`; nothing if none waits.
 
-    Ends silently once the visitor has chosen another photo. After a fault in the program the result is
-    cleared, a sentence says so, and the exception goes on to gradio's log.
+    Says nothing any more once the visitor has chosen another photo. After a fault in the program the
+    result is cleared, a sentence says so, and the exception goes on to gradio's log.
     """
     waiting = desk.take(visitor)
     if waiting is None:
@@ -118,19 +118,9 @@ def answer(say: Say, ensemble: Ensemble, desk: Desk, visitor: str) -> Iterator[A
             remembered = Shown(display, kept, held, held is not photo, waiting.token)
             yield AnswerUpdate(answer_status(say, analysis, refining), remembered)
     except Exception:
-        yield AnswerUpdate(status(say(words.FAULT), level="error"))
+        if desk.wants(visitor, waiting.token):
+            yield AnswerUpdate(status(say(words.FAULT), level="error"))
         raise
-
-
-def again(say: Say, desk: Desk, visitor: str, shown: Shown | None) -> AnswerUpdate | None:
-    """The answer to "Analyse": the result again, or what to do; None if a newer photo waits."""
-    if shown is not None:
-        return AnswerUpdate(answer_status(say, shown.analysis, shown.analysis.views < VIEWS), shown)
-    if desk.waits(visitor):
-        return None
-    # chosen, but without a result: it expired, or there was a fault
-    sentence = words.NO_LONGER_HELD if desk.knows(visitor) else words.NOTHING_CHOSEN
-    return AnswerUpdate(status(say(sentence), level="error"))
 
 
 def held_copy(photo: Photo) -> Photo:
@@ -140,6 +130,18 @@ def held_copy(photo: Photo) -> Photo:
         return photo
     long_side = int(max(photo.width, photo.height) * np.sqrt(HELD_PIXELS / pixels))
     return replace(photo, pixels=shrunk(photo.pixels, long_side))
+
+
+def correcting(say: Say, shown: Shown | None) -> str:
+    """The photo, with boxes of the size of what `compare_corrected` will show; HTML."""
+    if shown is None or shown.held is None:
+        return status(say(words.CORRECTING))
+    return fill(
+        "correcting.html",
+        say,
+        original=data_url(shrunk(shown.held.pixels, COMPARED_SIDE)),
+        size=(shown.held.width, shown.held.height),
+    )
 
 
 def compare_corrected(say: Say, ensemble: Ensemble, shown: Shown | None, name: str | None) -> str:

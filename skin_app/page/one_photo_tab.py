@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from skin_app.context import Patient
 from skin_app.corrections import CORRECTIONS
@@ -15,7 +16,7 @@ from skin_app.overlay import data_url, for_display
 from skin_app.page import answer_panels as panels
 from skin_app.page import one_photo_handlers as handlers
 from skin_app.page.archive_examples import EXAMPLE_CLICK, ArchiveExamples
-from skin_app.page.heatmap_figure import map_figure
+from skin_app.page.heatmap_figure import map_controls, photo_figure
 from skin_app.page.one_photo_handlers import AnswerUpdate, Received, Shown
 from skin_app.page.patient_fields import PatientFields
 from skin_app.page.queues import NETWORKS, PICTURES, QUIET, UNDECODED, UPLOADS
@@ -29,11 +30,21 @@ from skin_app.photo.read import read_photo
 from skin_app.stated_patients import stated_patient
 from skin_app.words import archive as archive_words
 from skin_app.words import page as words
-from skin_app.words.language import Say
+from skin_app.words.language import ENGLISH, Say
+
+START_OVER_CLICK = """
+element.addEventListener('click', (event) => {
+  if (event.target.closest('button[data-start-over]')) trigger('click');
+});
+"""
 
 
 class OnePhotoTab:
-    """The tab; to be made inside it. `shown`: the state that holds what is shown (`Shown` or None)."""
+    """The tab; to be made inside it. `shown`: the state that holds what is shown (`Shown` or None).
+
+    The field for a photo keeps no photo: once one was read, `picture` shows it in the field's place,
+    and static/page.js passes what is dropped there to the field.
+    """
 
     def __init__(
         self,
@@ -44,9 +55,9 @@ class OnePhotoTab:
         desk: Desk,
     ) -> None:
         """`uploads`: the private folder of gradio's uploads."""
-        self.ensemble, self.uploads, self.pictures, self.desk = ensemble, uploads, pictures, desk
+        self.ensemble, self.uploads, self.desk = ensemble, uploads, desk
         with gr.Row(equal_height=False, elem_id="top"):
-            with gr.Column(scale=5, min_width=280, elem_classes="side"):
+            with gr.Column(scale=7, min_width=280, elem_id="stage", elem_classes="side"):
                 self.photo = gr.Image(
                     label=labels(words.PHOTO_LABEL),
                     type="filepath",
@@ -54,48 +65,44 @@ class OnePhotoTab:
                     sources=["upload", "clipboard", "webcam"],
                     webcam_options=gr.WebcamOptions(mirror=False),
                     buttons=[],
-                    height=300,
+                    show_label=False,
+                    placeholder=labels(words.PLACEHOLDER),
                     alt_text=labels(words.CHOSEN_PHOTO),
                     elem_id="photo",
                 )
-                trust = ensemble.trust
-                self.patient = PatientFields(labels, trust and trust.context, "patient")
-                self.analyse = gr.Button(
-                    labels(words.ANALYSE), variant="secondary", size="sm", elem_id="analyse"
-                )
-                self.figure = Fragment(visible=False, elem_id="map")
+                self.picture = Fragment(visible=False, js_on_load=START_OVER_CLICK, elem_id="picture")
+                self.map = Fragment(visible=False, elem_id="map")
+            with gr.Column(scale=5, min_width=280, elem_id="answer", elem_classes="side"):
+                self.status = Fragment(elem_id="status")
                 self.examples = Fragment(
                     labels.html(_examples), js_on_load=EXAMPLE_CLICK, elem_id="examples"
                 )
                 self.real_examples = ArchiveExamples(labels, pictures)
-            with gr.Column(scale=7, min_width=280, elem_classes="side"):
-                self.status = Fragment(
-                    labels.html(lambda say: status(say(words.IDLE))), elem_id="status"
-                )
-                self.intro = Fragment(
-                    f'<section class="panel">{labels(words.INTRO)}</section>', elem_id="intro"
-                )
                 self.outcome = Fragment(visible=False, elem_id="outcome")
                 self.ranking = Fragment(visible=False, elem_id="ranking")
-                self.points = Fragment(visible=False, elem_id="points")
+                trust = ensemble.trust
+                self.patient = PatientFields(labels, trust and trust.context, "patient")
+        self.shown = gr.State(None)
+        self.similar = SimilarStrip(pictures, desk, self.shown)
+        with gr.Column(visible=False, elem_id="details") as self.details:
+            with gr.Accordion(labels(words.POINTS_TITLE), open=False, elem_id="thresholds"):
+                self.points = Fragment(elem_id="points")
                 self.prevalence = gr.Slider(
                     1,
                     99,
                     round(100 * malignant_share(ensemble.calibration.frequencies)),
                     step=1,
                     label=labels(words.PREVALENCE),
-                    visible=False,
+                    buttons=[],
                     elem_id="prevalence",
                 )
-        with gr.Column(visible=False) as self.details:
-            self.shown = gr.State(None)
-            self.similar = SimilarStrip(pictures, desk, self.shown)
-            self.members = Fragment(elem_id="members")
+            with gr.Accordion(labels(words.NUMBERS), open=False, elem_id="numbers"):
+                self.members = Fragment(elem_id="members")
             with gr.Accordion(labels(words.CORRECTIONS_TITLE), open=False, elem_id="corrections"):
-                Fragment(f'<p class="quiet">{labels(words.CORRECTIONS_INTRO)}</p>')
                 self.correction = gr.Radio(
                     [(labels(words.CORRECTIONS[name]), name) for name in CORRECTIONS],
                     label=labels(words.CORRECTION),
+                    info=labels(words.CORRECTIONS_INTRO),
                     elem_id="correction",
                 )
                 self.comparison = Fragment(elem_id="comparison")
@@ -106,7 +113,10 @@ class OnePhotoTab:
         """Connects the events with their handlers."""
         at_once, networks = {**UPLOADS, **QUIET}, {**NETWORKS, **QUIET}
         chosen = {**at_once, **UNDECODED, "trigger_mode": "multiple"}
-        result, stated = list(self._emptied("")), [self.prevalence, *self.patient.inputs]
+        result, stated = (
+            list(self._emptied(ENGLISH, handlers.NO_PHOTO)),
+            [self.prevalence, *self.patient.inputs],
+        )
         emptied = [self.photo, *self.patient.outputs, *result]
         received = [
             self.photo.input(self._on_photo, [self.photo], emptied, **chosen),
@@ -115,20 +125,15 @@ class OnePhotoTab:
                 self._on_real_example, None, emptied, **{**chosen, **PICTURES}
             ),
         ]
-        answered = [
-            event.then(self._on_received, stated, result, trigger_mode="multiple", **networks)
-            for event in received
-        ]
+        self.picture.click(self._on_start_over, None, emptied, **at_once)
         set_by_visitor = [self.shown, *stated]
-        answered.append(
-            self.analyse.click(
-                self._on_analyse, set_by_visitor, result, trigger_mode="once", **networks
+        judged = [self.outcome, self.ranking, self.points, self.members]
+        for event in received:
+            answered = event.then(
+                self._on_received, stated, result, trigger_mode="multiple", **networks
             )
-        )
-        judged = [self.outcome, self.ranking, self.points]
-        for event in answered:
-            self.similar.follow(event)
-            event.then(self._on_answered, set_by_visitor, judged, **at_once)
+            self.similar.follow(answered)
+            answered.then(self._on_answered, set_by_visitor, judged, **at_once)
         # not `release`: a slider that is moved by keys is never released
         self.prevalence.input(
             self._on_points, set_by_visitor, self.points, trigger_mode="always_last", **at_once
@@ -151,19 +156,28 @@ class OnePhotoTab:
             **networks,
         )
 
-    def _emptied(self, said: str) -> dict[Any, Any]:
-        """The page without a result; `said`: the status line.
+    def _emptied(self, say: Say, received: Received) -> dict[Any, Any]:
+        """The page without an answer: with the photo that was read, or empty.
 
         By `gr.update`, because a component made here would become a part of the page (`_listen`).
         """
-        hidden = (self.outcome, self.ranking, self.figure, self.points)
+        picture = controls = waiting = ""
+        if received is not None and received.display is not None and received.waiting is not None:
+            token = received.waiting.token
+            picture = photo_figure(say, received.display, token)
+            controls, waiting = map_controls(say, None, token), fill("waiting.html", say)
+        waits = bool(picture)
         return {
-            self.status: said,
-            self.intro: gr.update(visible=True),
-            **{panel: gr.update(value="", visible=False) for panel in hidden},
+            self.status: received.status,
+            self.examples: gr.update(visible=not waits),
+            self.real_examples.html: gr.update(visible=not waits and self.real_examples.is_offered),
+            self.picture: gr.update(value=picture, visible=waits),
+            self.map: gr.update(value=controls, visible=waits),
+            self.outcome: gr.update(value="", visible=False),
+            self.ranking: gr.update(value=waiting, visible=waits),
+            self.similar.html: gr.update(value="", visible=False),
             self.details: gr.update(visible=False),
-            self.prevalence: gr.update(visible=False),
-            **dict.fromkeys((self.members, self.similar.html, self.comparison, *self.report), ""),
+            **dict.fromkeys((self.points, self.members, self.comparison, *self.report), ""),
             self.correction: None,
             self.shown: None,
         }
@@ -171,75 +185,68 @@ class OnePhotoTab:
     def _filled(
         self, say: Say, said: str, shown: Shown, percent: float, visitor: str
     ) -> dict[Any, Any]:
-        """The page with a result; what the visitor chose and typed meanwhile stays."""
+        """The page with an answer; what the visitor chose and typed meanwhile stays."""
         analysis = shown.analysis
         return {
             self.status: said,
-            self.intro: gr.update(visible=False),
             **self._judged(say, shown, percent),
-            self.figure: gr.update(
-                value=map_figure(say, shown.photo, analysis, shown.token), visible=True
-            ),
-            self.prevalence: gr.update(visible=bool(analysis.operating_points)),
+            self.map: map_controls(say, analysis, shown.token),
+            self.similar.html: gr.update(value=self.similar.fill(say, analysis, visitor), visible=True),
             self.details: gr.update(visible=True),
-            self.members: panels.members_panel(say, analysis),
-            self.similar.html: self.similar.fill(say, analysis, visitor),
             self.report[-1]: "",  # the downloads
             self.shown: shown,
         }
 
     def _judged(self, say: Say, shown: Shown, percent: float) -> dict[Any, Any]:
         """The panels that the patient's age and sex change."""
-        analysis = shown.analysis
-        thresholds = panels.thresholds_panel(say, analysis, percent / 100)
+        analysis, token = shown.analysis, shown.token
         return {
-            self.outcome: gr.update(value=panels.outcome_panel(say, analysis), visible=True),
-            self.ranking: gr.update(
-                value=panels.ranking_panel(say, analysis, shown.token), visible=True
-            ),
-            self.points: gr.update(value=thresholds, visible=bool(thresholds)),
+            self.outcome: gr.update(value=panels.outcome_panel(say, analysis, token), visible=True),
+            self.ranking: gr.update(value=panels.ranking_panel(say, analysis, token), visible=True),
+            self.points: panels.thresholds_panel(say, analysis, percent / 100),
+            self.members: panels.members_panel(say, analysis),
         }
 
     def _drawn(
         self, say: Say, answered: AnswerUpdate, percent: float, patient: Patient, request: gr.Request
     ) -> Any:
         if answered.shown is None:
-            return self._emptied(answered.status)
+            return self._emptied(say, Received(answered.status))
         # which takes a moment
         shown, visitor = answered.shown.of(patient), visitor_of(request)
         outputs = self._filled(say, answered.status, shown, percent, visitor)
         return outputs if self.desk.wants(visitor, shown.token) else gr.skip()
 
-    def _read(self, received: Received, turn: int, request: gr.Request) -> dict[Any, Any]:
+    def _read(self, say: Say, received: Received, turn: int, request: gr.Request) -> dict[Any, Any]:
         visitor = visitor_of(request)
-        is_another = self.desk.knows(visitor)
-        if not self.desk.put(visitor, received.data, turn):
-            return gr.skip()
-        preview = received.preview and {"url": received.preview, "orig_name": "photo.jpg"}
         # another photo may be of another patient
-        patient = self.patient.emptied() if is_another else {}
-        return {self.photo: preview, **self._emptied(received.status), **patient}
+        patient = self.patient.emptied() if self.desk.knows(visitor) else {}
+        if not self.desk.put(visitor, received.waiting, turn):
+            return gr.skip()
+        return {self.photo: None, **self._emptied(say, received), **patient}
 
     def _on_photo(self, upload: dict[str, Any] | None, request: gr.Request) -> dict[Any, Any]:
-        turn, path = self.desk.turn(), upload["path"] if upload else None
-        received = handlers.receive(spoken(request), path, self.uploads)
-        if path is not None:
-            self.desk.hold(visitor_of(request), path)
-        outputs = self._read(received, turn, request)
         if upload is None:
-            # gradio empties the field, and says so, before it pastes: what is pasted stays
-            outputs.pop(self.photo, None)
-        return outputs
+            # gradio empties the field, and says so, before it pastes: what is shown stays
+            return gr.skip()
+        say, turn, path = spoken(request), self.desk.turn(), upload["path"]
+        received = handlers.receive(say, path, self.uploads)
+        self.desk.hold(visitor_of(request), path)
+        return self._read(say, received, turn, request)
 
     def _on_example(self, event: gr.EventData, request: gr.Request) -> dict[Any, Any]:
-        received = handlers.receive_example(spoken(request), int(event.index))
-        return self._read(received, self.desk.turn(), request)
+        say = spoken(request)
+        received = handlers.receive_example(say, int(event.index))
+        return self._read(say, received, self.desk.turn(), request)
 
     def _on_real_example(self, event: gr.EventData, request: gr.Request) -> Iterator[Any]:
         say, turn = spoken(request), self.desk.turn()
         yield {self.status: status(say(archive_words.FETCHING_EXAMPLE))}
         received = self.real_examples.receive(say, int(event.index))
-        yield self._read(received, turn, request)
+        yield self._read(say, received, turn, request)
+
+    def _on_start_over(self, request: gr.Request) -> dict[Any, Any]:
+        return self._read(spoken(request), handlers.NO_PHOTO, self.desk.turn(), request)
 
     def _on_received(self, percent: float, age: str, sex: str, request: gr.Request) -> Iterator[Any]:
         patient = stated_patient(age, sex)
@@ -251,18 +258,6 @@ class OnePhotoTab:
             token = answered.shown.token if answered.shown else ""
             yield self._drawn(say, answered, percent, patient, request)
         yield from self._not_again(visitor, token)
-
-    def _on_analyse(
-        self, shown: Shown | None, percent: float, age: str, sex: str, request: gr.Request
-    ) -> Iterator[Any]:
-        say = spoken(request)
-        answered = handlers.again(say, self.desk, visitor_of(request), shown)
-        if answered is None:
-            yield from self._on_received(percent, age, sex, request)
-        else:
-            yield self._drawn(say, answered, percent, stated_patient(age, sex), request)
-            token = answered.shown.token if answered.shown else ""
-            yield from self._not_again(visitor_of(request), token)
 
     def _not_again(self, visitor: str, token: str) -> Iterator[Any]:
         """At the end gradio sends the last output again: a skip in place of an older photo's answer.
@@ -307,7 +302,7 @@ class OnePhotoTab:
         self, shown: Shown | None, name: str | None, age: str, sex: str, request: gr.Request
     ) -> Iterator[Any]:
         say = spoken(request)
-        yield status(say(words.CORRECTING))
+        yield handlers.correcting(say, shown)
         of_patient = shown and shown.of(stated_patient(age, sex))
         compared = handlers.compare_corrected(say, self.ensemble, of_patient, name)
         newest = shown is None or self.desk.wants(visitor_of(request), shown.token)
@@ -316,13 +311,15 @@ class OnePhotoTab:
 
 def whole_result(say: Say, shown: Shown, pictures: LesionPictures) -> str:
     """Outcome, ranking, map and similar lesions of one photo as one piece of HTML, to look at only."""
-    parts = (
-        panels.outcome_panel(say, shown.analysis),
-        panels.ranking_panel(say, shown.analysis, shown.token),
-        map_figure(say, shown.photo, shown.analysis, shown.token),
-        similar_lesions(say, shown.analysis.similar, pictures, place="whole"),
+    return fill(
+        "whole.html",
+        say,
+        picture=Markup(photo_figure(say, shown.photo, shown.token, tools=False)),
+        maps=Markup(map_controls(say, shown.analysis, shown.token)),
+        outcome=Markup(panels.outcome_panel(say, shown.analysis, shown.token)),
+        ranking=Markup(panels.ranking_panel(say, shown.analysis, shown.token)),
+        similar=Markup(similar_lesions(say, shown.analysis.similar, pictures, place="whole")),
     )
-    return f'<div class="whole">{"".join(parts)}</div>'
 
 
 def _examples(say: Say) -> str:

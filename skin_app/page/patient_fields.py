@@ -27,16 +27,16 @@ class PatientFields:
                 label=labels(words.AGE),
                 placeholder=labels(words.OPTIONAL),
                 max_length=LONGEST_AGE,
-                min_width=90,
-                scale=2,
+                max_lines=1,
+                min_width=60,
+                scale=0,
                 html_attributes=PRIVATE,
             )
             self.sex = gr.Radio(
                 [(labels(text), sex) for sex, text in words.SEXES.items()],
                 value="",
                 label=labels(words.SEX),
-                min_width=180,
-                scale=5,
+                min_width=160,
             )
         self.note = Fragment(visible=False, elem_id=f"{name}-note")
         self.inputs = [self.age, self.sex]

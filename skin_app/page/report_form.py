@@ -35,18 +35,22 @@ def build_report(
 ) -> list[Any]:
     """An accordion with the form; returns what must be emptied when another photo comes, files last."""
     with gr.Accordion(labels(words.REPORT_TITLE), open=False, elem_id="report"):
-        Fragment(labels.html(lambda say: f'<p class="quiet">{say(words.REPORT_INTRO)}</p>'))
-        with gr.Row():
-            stated = [
-                gr.Textbox(
-                    label=labels(name), max_length=LONGEST, min_width=140, html_attributes=PRIVATE
+        with gr.Row(equal_height=True):
+            with gr.Column(min_width=200):
+                stated = [
+                    gr.Textbox(label=labels(name), max_length=LONGEST, html_attributes=PRIVATE)
+                    for name in (words.REPORT_SITE, words.REPORT_DIAGNOSIS)
+                ]
+            with gr.Column(min_width=200):
+                notes = gr.Textbox(
+                    label=labels(words.REPORT_NOTES),
+                    lines=4,
+                    max_length=LONGEST_NOTES,
+                    html_attributes=PRIVATE,
                 )
-                for name in (words.REPORT_SITE, words.REPORT_DIAGNOSIS)
-            ]
-        notes = gr.Textbox(
-            label=labels(words.REPORT_NOTES), lines=3, max_length=LONGEST_NOTES, html_attributes=PRIVATE
-        )
-        make = gr.Button(labels(words.REPORT_MAKE), variant="primary")
+        with gr.Row(elem_id="make-report"):
+            make = gr.Button(labels(words.REPORT_MAKE), size="md", scale=0, min_width=220)
+            Fragment(labels.html(lambda say: f'<p class="quiet">{say(words.REPORT_INTRO)}</p>'))
         files = Fragment(elem_id="downloads")
 
     def on_make(

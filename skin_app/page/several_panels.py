@@ -1,26 +1,26 @@
-"""Several photos as HTML: progress, table, gallery, and the joint answer to photos of one lesion."""
+"""Several photos as HTML: their table, and the joint answer to photos of one lesion."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from typing import Any
 
 from skin_app.ensemble import Ensemble
 from skin_app.joint_analysis import LEAST, join
 from skin_app.joint_analysis import MOST as MOST_ANGLES
 from skin_app.page.batch import MOST, BatchProgress, PhotoRow, most_malignant_first
-from skin_app.page.templates import as_url, fill, status
+from skin_app.page.templates import fill, status
 from skin_app.page.uploads_and_sessions import FORGOTTEN_AFTER
-from skin_app.report.csv_rows import csv_row, csv_text, error_row
+from skin_app.report.csv_rows import CSV_COLUMNS
 from skin_app.words import several as words
-from skin_app.words.language import ENGLISH, Say
+from skin_app.words.language import Say
 
-TOP = 8  # rows of the table that is shown while more are coming
+TOP = 8  # rows that are shown while more are coming, as many as are in sight at the end
 
 
 def held_status(say: Say, count: int) -> str:
-    """What is chosen and how long it waits."""
+    """What is chosen and how long it waits; "" for nothing."""
     if not count:
-        return status(say(words.IDLE))
+        return ""
     minutes = round(FORGOTTEN_AFTER / 60)
     return status(say(words.HELD_ONE if count == 1 else words.HELD, count=count, minutes=minutes))
 
@@ -43,18 +43,20 @@ def angles_refusal(say: Say, count: int) -> str | None:
     return None
 
 
-def batch_running(say: Say, progress: BatchProgress) -> str:
-    """The most suspicious rows so far; "" before there are any."""
-    first = [row for row in most_malignant_first(progress.rows) if row.analysis][:TOP]
-    return fill("batch_running.html", say, rows=first) if first else ""
+def results_so_far(say: Say, progress: BatchProgress, joint: bool = False) -> str:
+    """The most malignant rows so far, and skeletons of those to come and of a `joint` answer."""
+    rows = most_malignant_first(progress.rows)[:TOP]
+    coming = min(progress.total, TOP) - len(rows)
+    return _table(say, rows, counted=progress.rows, running=True, coming=coming, joint=joint)
 
 
 def batch_result(say: Say, rows: Sequence[PhotoRow]) -> str:
-    """Counts, download, table and gallery of `rows`, in their order; "" without rows."""
-    if not rows:
-        return ""
-    counts = _counted(say, Counter(row.outcome_name for row in rows).items())
-    return fill("batch.html", say, rows=rows, counts=counts, csv_url=_csv_url(rows))
+    """The table of `rows`, in their order; "" without rows."""
+    return _table(say, rows, counted=rows, running=False, coming=0, joint=False) if rows else ""
+
+
+def _table(say: Say, rows: Sequence[PhotoRow], **values: Any) -> str:
+    return fill("batch.html", say, rows=rows, CSV_COLUMNS=CSV_COLUMNS, **values)
 
 
 def angles_result(say: Say, ensemble: Ensemble, rows: Sequence[PhotoRow]) -> str:
@@ -62,15 +64,12 @@ def angles_result(say: Say, ensemble: Ensemble, rows: Sequence[PhotoRow]) -> str
     if not rows:
         return ""
     repeated = _repetitions(rows)
-    notes = [
-        say(words.UNUSABLE, file=row.file, reason=say(row.error.sentence, **row.error.values))
-        for row in rows
-        if row.error
-    ] + [say(words.SAME_PICTURE, file=file, other=other) for file, other in repeated.items()]
+    notes = [say(words.SAME_PICTURE, file=file, other=other) for file, other in repeated.items()]
     answered = [row for row in rows if row.analysis and row.file not in repeated]
     if len(answered) < LEAST:
-        told = {"joint": None, "left": len(answered), "LEAST": LEAST}
-        return fill("angles.html", say, rows=rows, notes=notes, csv_url=_csv_url(rows), **told)
+        too_few = say(words.ANGLES_LEFT, least=LEAST, count=len(answered))
+        told = {"notes": notes, "joint": None, "too_few": too_few}
+        return fill("angles.html", say, rows=rows, CSV_COLUMNS=CSV_COLUMNS, **told)
     limits = ensemble.trust and ensemble.trust.decisions
     analyses = [row.analysis for row in answered if row.analysis]
     model = ensemble.trust and ensemble.trust.context
@@ -83,8 +82,8 @@ def angles_result(say: Say, ensemble: Ensemble, rows: Sequence[PhotoRow]) -> str
         "angles.html",
         say,
         rows=rows,
+        CSV_COLUMNS=CSV_COLUMNS,
         notes=notes,
-        csv_url=_csv_url(rows),
         joint=joint,
         all_refused=set(joint.refused) == set(joint.used),
         left_out=[answered[place].file for place in joint.refused if place not in joint.used],
@@ -107,17 +106,3 @@ def _repetitions(rows: Sequence[PhotoRow]) -> dict[str, str]:
 def _counted(say: Say, counts: Iterable[tuple[str, int]]) -> str:
     """How often each sentence occurs, as "2 × Suspicious, 1 × Uncertain"."""
     return ", ".join(say(words.COUNTED, count=count, what=say(what)) for what, count in counts)
-
-
-def _csv_url(rows: Sequence[PhotoRow]) -> str:
-    """The whole table as a CSV file in English, as a `data:` URL."""
-    lines = [
-        csv_row(Path(row.file), row.analysis)
-        if row.analysis
-        else error_row(
-            Path(row.file), ENGLISH(row.error.sentence, **row.error.values) if row.error else ""
-        )
-        for row in rows
-    ]
-    # with the mark by which spreadsheets know UTF-8
-    return as_url(csv_text(lines).encode("utf-8-sig"), "text/csv;charset=utf-8")

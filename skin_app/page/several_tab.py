@@ -21,19 +21,17 @@ from skin_app.page.one_photo_tab import whole_result
 from skin_app.page.patient_fields import PatientFields
 from skin_app.page.queues import BATCHES, QUIET, UPLOADS
 from skin_app.page.templates import fill, status
-from skin_app.page.theme import Fragment
+from skin_app.page.theme import FOLDER, Fragment
 from skin_app.page.uploads_and_sessions import keep, visitor_of
 from skin_app.page.visitor_language import FixedTexts, spoken
 from skin_app.stated_patients import stated_patient
 from skin_app.words import several as words
 from skin_app.words.language import Say
 
-ROW_CLICK = """
-element.addEventListener('click', (event) => {
-  const chosen = event.target.closest('button[data-row]');
-  if (chosen) trigger('click', { row: Number(chosen.dataset.row) });
-});
-"""
+# The table is a template: gr.Dataframe (6.31), tried with such rows in a German browser, had English
+# labels, no `aria-sort`, a click on a title that did not sort, no pictures from `data:` URLs, one
+# column in sight on a phone, and a filter that axe calls unlabelled.
+TABLE = (FOLDER / "several.js").read_text(encoding="utf-8")
 OPENED = """
 watch('value', () => {
   const heading = element.querySelector('h2');
@@ -49,21 +47,20 @@ class Mode:
     """One of the two ways to ask about several photos.
 
     `limits`: least and most photos, if limited. `refusal`: why a number of photos is refused, or None;
-    `in_order`: sorts the rows; `result`: HTML of all rows; `so_far`: HTML during the run;
-    `one_patient`: all photos are of one patient, whose age and sex may be stated.
+    `result`: HTML of all rows; `joint`: all photos are of one lesion, so of one patient, whose age and
+    sex may be stated.
     """
 
     name: str
     limits: dict[str, int]
     tab: str
     intro: str
+    meaning: str
     files: str
     start: str
     refusal: Callable[[Say, int], str | None]
-    in_order: Callable[[Sequence[PhotoRow]], Sequence[PhotoRow]]
     result: Callable[[Say, Ensemble, Sequence[PhotoRow]], str]
-    so_far: Callable[[Say, BatchProgress], str]
-    one_patient: bool = False
+    joint: bool
 
 
 ANGLES = Mode(
@@ -71,25 +68,24 @@ ANGLES = Mode(
     {"least": LEAST, "most": MOST},
     words.ANGLES_TAB,
     words.ANGLES_INTRO,
+    words.ANGLES_MEANING,
     words.ANGLES_FILES,
     words.ANGLES_START,
     panels.angles_refusal,
-    tuple,
     panels.angles_result,
-    lambda _say, _progress: "",
-    one_patient=True,
+    joint=True,
 )
 BATCH = Mode(
     "batch",
     {"most": batch.MOST},
     words.BATCH_TAB,
     words.BATCH_INTRO,
+    words.BATCH_MEANING,
     words.BATCH_FILES,
     words.BATCH_START,
     panels.batch_refusal,
-    batch.most_malignant_first,
     lambda say, _ensemble, rows: panels.batch_result(say, rows),
-    panels.batch_running,
+    joint=False,
 )
 
 
@@ -119,8 +115,7 @@ class SeveralPhotos:
         self.stops: dict[str, threading.Event] = {}
         self.following: dict[str, tuple[Upload, ...]] = {}
         name = f"several-{mode.name}"
-        intro = labels.html(lambda say: say(mode.intro, **mode.limits))
-        Fragment(f'<p class="intro">{intro}</p>')
+        Fragment(labels.html(self._intro))
         self.files = gr.File(
             label=labels.html(lambda say: say(mode.files, **mode.limits)),
             file_count="multiple",
@@ -128,19 +123,24 @@ class SeveralPhotos:
             elem_id=f"{name}-files",
         )
         self.patient, trust = None, ensemble.trust
-        if mode.one_patient:
-            self.patient = PatientFields(labels, trust and trust.context, f"{name}-patient")
-        with gr.Row():
+        if mode.joint:
+            with gr.Accordion(labels(words.PATIENT), open=False):
+                self.patient = PatientFields(labels, trust and trust.context, f"{name}-patient")
+        with gr.Row(elem_classes="several-buttons"):
             self.start = gr.Button(labels(mode.start), variant="primary", elem_id=f"{name}-start")
             self.cancel = gr.Button(labels(words.CANCEL), visible=False, elem_id=f"{name}-cancel")
-        idle = labels.html(lambda say: panels.held_status(say, 0))
-        self.status = Fragment(idle, elem_id=f"{name}-status")
-        self.result = Fragment(js_on_load=ROW_CLICK, elem_id=f"{name}-result")
+        self.status = Fragment(elem_id=f"{name}-status", elem_classes="several-status")
+        self.result = Fragment(js_on_load=TABLE, elem_id=f"{name}-result")
         self.opened = Fragment(js_on_load=OPENED, elem_id=f"{name}-opened")
         self.rows = gr.State(None)
         # whether the next lesion's photos were chosen: age and sex are then that patient's
         self.is_next = gr.State(False)
         self._listen()
+
+    def _intro(self, say: Say) -> str:
+        mode = self.mode
+        intro, meaning = say(mode.intro, **mode.limits), say(mode.meaning)
+        return fill("several_intro.html", say, name=mode.name, intro=intro, meaning=meaning)
 
     def _listen(self) -> None:
         """Connects the events with their handlers.
@@ -271,7 +271,7 @@ class SeveralPhotos:
             self.start: gr.Button(interactive=False),
             self.cancel: gr.Button(visible=True),
             self.status: batch.progress_status(say, progress),
-            self.result: self.mode.so_far(say, progress),
+            self.result: panels.results_so_far(say, progress, self.mode.joint),
             self.opened: "",
             self.rows: None,
         }
@@ -281,7 +281,7 @@ class SeveralPhotos:
     def _ended(self, say: Say, progress: BatchProgress, following: int) -> dict[Any, Any]:
         """The tab after a run; `following`: how many photos were chosen meanwhile for the next one."""
         held = panels.held_status(say, following) if following else ""
-        rows = self.mode.in_order(progress.rows)
+        rows = batch.most_malignant_first(progress.rows)
         return {
             self.start: gr.Button(interactive=True),
             self.cancel: gr.Button(visible=False),
@@ -311,4 +311,4 @@ def opened_html(say: Say, rows: Sequence[PhotoRow] | None, place: int, pictures:
     if row is None:
         return status(say(words.NO_LONGER_HELD), level="error")
     whole = Markup(whole_result(say, batch.as_shown(row), pictures))
-    return fill("opened.html", say, place=place, file=row.file, whole=whole)
+    return fill("opened.html", say, file=row.file, whole=whole)

@@ -21,7 +21,7 @@ from skin_app.page.visitor_language import spoken
 from skin_app.words import page, similar
 from skin_app.words.language import ENGLISH, Say
 
-NAMES = {diagnosis.code: diagnosis.name for diagnosis in DIAGNOSES}
+NAMES = {diagnosis.code: diagnosis.short for diagnosis in DIAGNOSES}
 SHOW_CLICK = """
 element.addEventListener('click', (event) => {
   if (event.target.closest('button.show-pictures')) trigger('click');
@@ -44,7 +44,7 @@ class SimilarStrip:
     def __init__(self, pictures: LesionPictures, desk: Desk, shown: gr.State) -> None:
         """`shown`: the state that holds what is shown (`Shown` or None)."""
         self.pictures, self.desk, self.shown = pictures, desk, shown
-        self.html = Fragment(elem_id="similar", js_on_load=SHOW_CLICK)
+        self.html = Fragment(visible=False, elem_id="similar", js_on_load=SHOW_CLICK)
         if pictures.archive is not None:
             self.html.click(self._on_click, shown, self.html, **PICTURES, **QUIET)
 

@@ -14,8 +14,9 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import count
 from pathlib import Path
 from threading import Lock
@@ -47,8 +48,8 @@ def visitor_of(request: "Request") -> str:
 class Waiting:
     """An encoded photo that waits for its analysis. `token`: names it within the page."""
 
-    token: str
     data: bytes
+    token: str = field(default_factory=partial(secrets.token_hex, 8))
 
 
 @dataclass(eq=False)
@@ -81,8 +82,8 @@ class Desk:
         """A number to draw as soon as a visitor uses the photo field, for `put`."""
         return next(self._turns)
 
-    def put(self, visitor: str, data: bytes | None, turn: int | None = None) -> bool:
-        """Make `data` the visitor's newest photo; None: they emptied the field.
+    def put(self, visitor: str, photo: Waiting | None, turn: int | None = None) -> bool:
+        """Make `photo` the visitor's newest; None: they have none any more.
 
         Returns False, and changes nothing, if a later turn was put before: a large photo takes longer
         to read than a small one.
@@ -92,10 +93,8 @@ class Desk:
             before = self._newest.get(visitor)
             if before is not None and turn < before.turn:
                 return False
-            token = "" if data is None else secrets.token_hex(8)
-            waiting = None if data is None else Waiting(token, data)
             archive = before is not None and before.archive
-            self._newest[visitor] = _Newest(turn, token, waiting, archive)
+            self._newest[visitor] = _Newest(turn, photo.token if photo else "", photo, archive)
             self._newest.move_to_end(visitor)
             if len(self._newest) > VISITORS:
                 self._newest.popitem(last=False)
@@ -114,11 +113,6 @@ class Desk:
         """Whether the photo `token` is still the visitor's newest."""
         with self._lock:
             return visitor in self._newest and self._newest[visitor].token == token
-
-    def waits(self, visitor: str) -> bool:
-        """Whether a photo of the visitor waits to be analysed."""
-        with self._lock:
-            return visitor in self._newest and self._newest[visitor].waiting is not None
 
     def knows(self, visitor: str) -> bool:
         """Whether the visitor chose a photo, analysed or not, and did not take it back."""

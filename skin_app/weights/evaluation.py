@@ -115,9 +115,11 @@ def roc(positive: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray
     """
     if positive.all() or not positive.any():
         return None
-    from sklearn.metrics import roc_curve  # takes a second to import
-
-    return roc_curve(positive, score, drop_intermediate=False)[:2]
+    order = np.argsort(-score, kind="stable")
+    # images of equal score are called malignant together
+    steps = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)
+    hits, alarms = np.cumsum(positive[order])[steps], np.cumsum(~positive[order])[steps]
+    return np.append(0, alarms / alarms[-1]), np.append(0, hits / hits[-1])
 
 
 def confusions(counts: np.ndarray) -> list[Confusion]:

@@ -32,24 +32,21 @@ INTERVAL = '{value} <span class="interval">({low} to {high})</span>'
 
 INSIDE = "Scores inside HAM10000"
 NO_SCORES = "No scores were measured for these weights."
-ORIGIN = "{images} images of {lesions} lesions, {views} views per image."
+ORIGIN = "HAM10000: {images} images of {lesions} lesions, {views} views per image."
 PREDICTED = {
-    "lesion": (
-        "Each was predicted by networks that were not trained on its lesion, and calibrated on other "
-        "lesions."
-    ),
+    "lesion": "Each image was read by a network that was not trained on its lesion.",
     "image": (
-        "Each was predicted by networks that were not trained on this image, but possibly on others of "
+        "Each image was read by a network that was not trained on it, but perhaps on other images of "
         "its lesion: the scores are too good."
     ),
 }
+CALIBRATED_ELSEWHERE = "The calibration was fitted on other lesions."
 NOT_THE_AVERAGE = (
-    "The page averages {members} networks. Together they were trained on all of these images, "
-    "so the average itself cannot be tested on them: the scores are those of single networks."
+    "These are scores of single networks. The page averages {members} networks, which together "
+    "saw all of these images."
 )
 EPOCH_CHOSEN = (
-    "The scores are slightly optimistic: early stopping and some settings were chosen on the "
-    "same images."
+    "The scores are slightly optimistic: early stopping and some settings used the same images."
 )
 RULES = {"calibrated": "By probability", "prior_adjusted": "With equal class frequencies"}
 SCORE_COLUMN = "Score (95&nbsp;% interval)"
@@ -68,23 +65,19 @@ AREAS = {
 OUTSIDE = "Outside HAM10000"
 OUTSIDE_NOTE = (
     "<strong>These weights were not tested outside HAM10000.</strong> Published systems lose "
-    "{least} to {most} percentage points in other clinics, with other cameras and on other "
-    "skin. Expect a similar loss here."
+    "{least} to {most} percentage points in other clinics. Expect a similar loss."
 )
 OUTSIDE_ORIGIN = "{images} images of {lesions} lesions, {views} views per image, all networks together."
 OUTSIDE_BY_OTHERS = "Measured once by others, on images that this project never sees."
-OUTSIDE_FEW = "Only these diagnoses occur, so no mean over the seven is shown: {names}."
-OUTSIDE_CHANGED = (
-    "<strong>These are scores of other networks:</strong> those of {weights}. The networks have "
-    "changed since."
-)
+OUTSIDE_FEW = "Only these diagnoses occur, so there is no mean over all seven: {names}."
+OUTSIDE_CHANGED = "<strong>Scores of earlier networks:</strong> {weights}."
 OUTSIDE_PUBLISHED = (
-    "Published systems lose {least} to {most} percentage points in other clinics, with other "
-    "cameras and on other skin. Expect such a loss wherever these weights were not tested."
+    "Published systems lose {least} to {most} percentage points in other clinics. Expect a "
+    "similar loss there."
 )
 OUTSIDE_AGAIN = (
-    "If you have these images, you can repeat the measurement: "
-    "<code>python -m train evaluate --weights W --data D --name NAME --keep</code>"
+    "To repeat the measurement: <code>python -m train evaluate --weights W --data D --name NAME "
+    "--keep</code>"
 )
 PUBLISHED_CAPTION = (
     "Published scores of other systems on the same images. We did not run these systems."
@@ -94,6 +87,14 @@ PUBLISHED_SCORES = {
     "balanced_accuracy": "Balanced accuracy",
     "auc": "Area under the ROC curve, melanoma",
 }
+OFFICIAL = "Official test: {name}"
+NO_OFFICIAL = "These weights were not measured on a test with published scores of other systems."
+OFFICIAL_SHOWN = (
+    "Balanced accuracy is {own} on {images} images: {better} of {others} published systems score "
+    "higher."
+)
+OWN_SYSTEM = "This program"
+DETAILS = "Details"
 THIS_PROGRAM = {
     "calibrated": "This program, by probability",
     "prior_adjusted": "This program, with equal class frequencies",
@@ -119,70 +120,72 @@ BY_DIAGNOSIS_COLUMNS = (
 )
 TRUST = "How far to trust one answer"
 NO_TRUST = "These weights have no limits to judge an answer by: run python -m train audit on them."
-NOTHING_MEASURED = (
-    "These weights have limits to judge an answer by, but how well they work was not measured."
-)
+NOTHING_MEASURED = "How well the limits of these weights work was not measured."
 TRUST_CAPTION = (
-    "Measured on HAM10000 by networks that were not trained on the image's lesion, with limits "
-    "fitted on other lesions. Details: docs/trust.md."
+    "Measured on HAM10000 by networks and limits that were fitted on other lesions. Details: "
+    "docs/trust.md."
 )
 TRUST_COLUMNS = ("What", "Measured (95&nbsp;% interval)", "Images")
 
-NO_PREDICTIONS = (
-    "These weights keep no predictions for single images, so there are no reliability and ROC curves."
-)
+NO_PREDICTIONS = "These weights keep no predictions for single images, so this figure cannot be drawn."
 SHIPPED = "Drawn with the shipped calibration, which was fitted on these images."
-AS_A_TABLE = "The same as a table"
-RELIABILITY = "Are the probabilities calibrated?"
-RELIABILITY_NOTE = (
-    "The share of correct answers by the probability of their first diagnosis; on the dotted "
-    "line the two are equal. The mean gap is {shipped} as drawn, and {crossfit} with "
-    "calibrations fitted on other lesions."
+RELIABILITY = "Calibration"
+RELIABILITY_SHOWN = (
+    "Probability and share correct differ by {gap} on average: read a probability as a frequency."
 )
-RELIABILITY_ALONE = (
-    "The share of correct answers by the probability of their first diagnosis; on the dotted "
-    "line the two are equal. The mean gap is {shipped} as drawn; with calibrations fitted on "
-    "other lesions it was not measured."
+RELIABILITY_POOR = (
+    "Probability and share correct differ by {gap} on average: a probability is only a rough guide."
+)
+RELIABILITY_READ = (
+    "Dots: share correct at each probability, with 95&nbsp;% intervals. Bars: number of images. Dotted "
+    "line: perfect calibration."
+)
+RELIABILITY_NOTE = (
+    "The mean gap (expected calibration error) is {shipped} as drawn, and {crossfit} with calibrations "
+    "fitted on other lesions."
 )
 RELIABILITY_ALT = (
     "Reliability diagram: share of correct answers by the probability of the first diagnosis"
 )
-RELIABILITY_AXES = ("Probability of the first diagnosis", "Share correct", "Images")
+RELIABILITY_AXES = ("Calibrated probability", "Share correct")
 RELIABILITY_COLUMNS = ("Probability between", "Images", "Mean probability", "Share correct")
 BETWEEN = "{low} and {high}&nbsp;%"
-ROC = "How well are the diagnoses separated?"
-ROC_NOTE = (
-    "Sensitivity (upwards) and false alarms (to the right) at every threshold. The area under "
-    "the curve is 1 for perfect separation and 0.5 for chance."
-)
-ROC_AXES = ("Benign called malignant", "Sensitivity")
-ROC_CLASS_AXES = ("Other diagnoses called this one", "Sensitivity")
+ROC_AXES = ("False alarms (1 − specificity)", "Sensitivity")
 ROC_MALIGNANT = "Malignant vs. benign"
+ROC_SHOWN = (
+    "At the {target} threshold, {alarms} of benign images are false alarms: sensitivity costs "
+    "specificity."
+)
+ROC_NO_POINTS = "The area under the curve is {area}; these weights have no thresholds."
+ROC_READ = (
+    "The curve shows sensitivity and false alarms at every threshold. Its area is {area} (1: "
+    "perfect, 0.5: chance), with calibrations fitted on other lesions."
+)
+THRESHOLDS = "Thresholds"
 ROC_MALIGNANT_ALT = "ROC curve of malignant vs. benign, with the page's thresholds"
 ROC_CLASSES = "Each diagnosis vs. the other six"
 ROC_CLASSES_ALT = "ROC curves of the seven diagnoses, each vs. the other six"
-ROC_AREA = "Area under the curve with calibrations fitted on other lesions: {area}."
-ROC_AREAS_ABOVE = "Their areas are in the table by diagnosis above."
-POINTS_DRAWN = "Dots: the thresholds, measured on lesions that they were not fitted on."
+POINTS_DRAWN = "Dots: the page's thresholds, measured on other lesions."
 POINT_COLUMNS = ("Target sensitivity", "Sensitivity", "Specificity")
-POINT = "{share} of the malignant"
 
-CONFUSION = "Which diagnoses are confused?"
+CONFUSION = "Confused diagnoses"
+CONFUSION_SHOWN = (
+    "{share} of melanomas are recognised; the most frequent wrong answer does not exclude one: {other}."
+)
+CONFUSION_PLAIN = "The first diagnosis is correct for {share} of the images: other cells are errors."
 CONFUSION_CAPTION = (
-    "Rows: true diagnosis. Columns: first diagnosis. Share of the row and number of images, "
-    "with calibrations fitted on other lesions."
+    "Rows: true diagnosis. Columns: first diagnosis. Percent of the row, with calibrations fitted "
+    "on other lesions."
 )
 CONFUSION_CORNER = "True / first"
-CONFUSION_RULE = "{rule}: the whole table"
 PAIRS = "Most frequent confusions"
 PAIRS_CAPTION = "First diagnosis by probability"
 PAIR_COLUMNS = ("True diagnosis", "First diagnosis", "Images", "Share of the true diagnosis")
 
 COHORT = "Who the data represents"
 COHORT_NOTE = (
-    "HAM10000 (Tschandl et al. 2018): {images} images of {lesions} lesions, from a university "
-    "clinic in Austria and a practice in Australia. The scores hold for patients and lesions "
-    "like these."
+    "{images} images of {lesions} lesions, from a university clinic in Austria and a practice in "
+    "Australia (Tschandl et al. 2018)."
 )
 COHORT_AXES = {
     "dx": "Diagnosis",
@@ -210,36 +213,37 @@ TONE_NOTE = (
 TONE_SCARCE = "Too few lesions (fewer than {least}) for the scores to hold: {bands}."
 NO_TONE = "The skin's tone was not estimated for these weights."
 
-MAP = "Map of lesions that the first network was not trained on"
+MAP = "Map of held-out lesions"
 NO_MAP = "These weights hold no map of lesions: run python -m train map on them."
-MAP_ALT = "Map of {images} dermatoscopic images, each a small sign for its diagnosis"
+MAP_ALT = (
+    "Map of {images} dermatoscopic images, one sign for each. The arrow keys go from image to image."
+)
+MAP_FILTER = "Show only"
+MAP_EXPLORE = "Point at a sign, or move with the arrow keys: diagnosis, ISIC id, how confirmed."
+MAP_CONFIRMED = "confirmed by {how}"
 MAP_NOTE = (
     "{images} images that the first network was not trained on, arranged by similarity (t-SNE). "
-    "Only nearness has a meaning: not the axes, the size of a group or the distance between "
-    "groups."
+    "Only nearness has a meaning."
 )
 MAP_AGREEMENT = (
     "Of an image's {neighbours} nearest images (one per lesion), {share} share its diagnosis on "
     "average; {classes} if each diagnosis counts equally; {chance} by chance."
 )
 MAP_PLACING = (
-    "The photo is placed between its {neighbours} nearest images, as t-SNE cannot place new "
-    "photos. Images of the map, placed in the same way, missed their own place by {share} of "
-    "the distance between two images (medians). A new photo will miss by more."
+    "t-SNE cannot place new photos, so the photo lies between its {neighbours} nearest images. "
+    "Images placed in this way missed their place by {share} of the median distance; a new photo "
+    "misses by more."
 )
-MAP_EMPTY = "The place of an analysed photo is marked here."
-MAP_HERE = "Photo of the tab One photo"
-MAP_NEIGHBOURS = "The nearest images to this photo, of {count} lesions:"
+MAP_EMPTY = "Analyse a photo to see its place here."
+MAP_HERE = "Your photo"
+MAP_NEIGHBOURS = "Nearest images, one of each of {count} lesions:"
 MAP_NEIGHBOUR = "{number} {name}"
-MAP_NOVEL = "This photo is unlike the training images, so its place and its neighbours mean little."
+MAP_NOVEL = "This photo is unlike the training images: its place and its neighbours mean little."
 
 FAILURES = "Known failures"
-FAILURES_NOTE = "Measured as described below (95&nbsp;% interval)."
-OUTSIDE_UNKNOWN = "Performance in other clinics is unknown: these weights were not tested there."
-OUTSIDE_SELDOM = (
-    "Performance in other clinics is hardly known: outside HAM10000 only these images were tested: "
-    "{names}."
-)
+FAILURES_NOTE = "With 95&nbsp;% intervals; measured as described in the next section."
+OUTSIDE_UNKNOWN = "Performance in other clinics is unknown."
+OUTSIDE_SELDOM = "Outside HAM10000, only these images were tested: {names}."
 CLEARED = "{share} of the melanomas are called “not suspicious”."
 MELANOMA_FIRST = (
     "Melanoma comes first for {share} of the melanomas. Most often {other} comes first instead "
@@ -251,32 +255,26 @@ UNDER_40 = (
 )
 UNCERTAIN = "{share} of the answers are “uncertain”. This is no all-clear."
 SUSPICIOUS = (
-    "{share} of the malignant images are called suspicious; the others end as uncertain or not "
-    "suspicious."
+    "{share} of the malignant images are called suspicious; the others, uncertain or not suspicious."
 )
 RARE = "Rare diagnoses have fewer than {limit} test images each, so their intervals are wide: {found}."
 RARE_ENTRY = "{name}, sensitivity {share} ({images} images)"
 WEAK_MAPS = (
-    "In testing, the heatmaps did not find the decisive pixels better than a spot in the middle "
-    "of the photo."
+    "The heatmaps did not find the decisive pixels better than a spot in the middle of the photo."
 )
-HEAT = (
-    "{share} of the first diagnosis's heat lies on the lesion, which covers {area} of the "
-    "square. The rest lies on skin, hair or the edge, or outside the simple outline of the "
-    "lesion."
-)
+HEAT = "{share} of the first diagnosis's heat lies on the lesion, which covers {area} of the square."
 ARTEFACTS = (
     "Artefacts change the first diagnosis: painted dark hair in {hair} of the images, painted "
     "dark corners in {corners}. Mirroring, which should change nothing, does so in {mirrored}."
 )
 FORCED = (
-    "Only seven groups of pigmented lesions are known: any other lesion is called one of them, "
-    "or refused."
+    "Only seven groups of pigmented lesions are known: any other lesion gets one of these names, "
+    "or is refused."
 )
 REFUSED = (
-    "{refused} of the clinical skin photos, taken without a dermatoscope, are refused; the "
-    "others get an answer. {wrongly} of the dermatoscopic images are wrongly refused. With an "
-    "unfamiliar camera, far more can be refused."
+    "{refused} of the clinical skin photos, taken without a dermatoscope, are refused; the others"
+    " get an answer. {wrongly} of the dermatoscopic images are wrongly refused, and more with an "
+    "unfamiliar camera."
 )
 SKIN = "The data hold fewer than {least} lesions each of these skin tones: {bands}."
 MISLEADS = "A wrong answer can mislead experts, too: look at the lesion first, then at this page."

@@ -20,6 +20,14 @@ OUTCOME_MEANING: dict[str, str] = {
         "photo with the lesion in the middle. Photos from an unfamiliar camera can still be refused."
     ),
 }
+# The one line under the outcome; `names` are malignant diagnoses in the 90 % set.
+HEADLINES: dict[str, str] = {
+    "suspicious": "Malignant: {share}, above the threshold for “suspicious”.",
+    "not suspicious": "Malignant: {share}. This does not rule out a malignant lesion.",
+    "uncertain": "Not ruled out: {names}.",
+    "nothing ruled out": "The networks cannot decide. This is no all-clear.",
+    "not dermatoscopic": "Do not rely on this ranking: use a sharp dermatoscopic photo.",
+}
 REASONS: dict[str, str] = {
     "malignant": "The malignant probability reaches the threshold for “suspicious”.",
     "between_points": (

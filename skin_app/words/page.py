@@ -1,29 +1,20 @@
 """Sentences of the page's frame and of the tab of one photo."""
 
 TITLE = "Skin lesion decision support"
-SUBTITLE = "Ranks seven diagnoses for a dermatoscopic photo and shows the evidence."
-STRIP = (
-    "<strong>Research demo, not a medical device.</strong> Not for diagnosis or treatment "
-    "decisions; only for dermatoscopic photos. If a lesion worries you, see a doctor."
+DEMO = "Research demo, not a medical device"
+DEMO_MEANING = (
+    "Not for diagnosis or treatment decisions; only for dermatoscopic photos. If a lesion worries you, "
+    "see a doctor. The networks know seven diagnoses and name one of them for any photo."
 )
-INTRO = """
-<h2>How it works</h2>
-<ol>
-<li>Drop, paste, choose or take a dermatoscopic photo on this page, or try a synthetic drawing. The
-analysis starts by itself.</li>
-<li>A quick answer comes first; the full answer of all networks follows.</li>
-<li>You see seven ranked diagnoses, heatmaps of the probable ones, and similar confirmed lesions.</li>
-<li>If you enter the patient's age, you see two answers: from the photo alone, and with the age.</li>
-</ol>
-<p class="quiet">The networks know neither clinical photos, other tissue nor other diagnoses; they will
-still name one of the seven.</p>
-"""
+HOW_IT_WORKS = (
+    "Drop, paste, choose or take one dermatoscopic photo.",
+    "The analysis starts by itself: a quick answer first, then the full one.",
+    "You see seven ranked diagnoses, heatmaps and similar confirmed lesions.",
+)
 EMBEDDED_INSTEAD = (
     "The chosen weights could not be downloaded; these answers come from the embedded weights."
 )
-IDLE = "No photo yet. Choose one, or try a synthetic drawing."
-READ = "Photo read; analysing …"
-NOTHING_CHOSEN = "There is no photo to analyse: choose, paste or take one first."
+ANALYSING = "Analysing …"
 NO_LONGER_HELD = "The photo of this result is no longer held in memory: choose it again."
 FAULT = (
     "The analysis stopped because of a fault in this program, so there is no result for this "
@@ -42,10 +33,7 @@ AGREEMENT = (
     "{agreeing} of {readings} readings (one network, one view each) lie on the same side of the "
     "threshold for “suspicious” as their average."
 )
-SET = (
-    "<strong>90&nbsp;% set: {names}.</strong> The true diagnosis is in this set for 9 of 10 "
-    "lesions of each diagnosis."
-)
+SET = "<strong>90&nbsp;% set: {names}.</strong>"
 SET_EMPTY = (
     "<strong>The 90&nbsp;% set is empty:</strong> no diagnosis is as probable here as for 9 of "
     "10 of its own lesions."
@@ -54,63 +42,98 @@ SET_WHOLE = (
     "<strong>The 90&nbsp;% set holds all seven diagnoses:</strong> none of them can be ruled out."
 )
 SET_OFF = "There is no prediction set: it is valid only for photos like the training images."
-IN_SET = "In the 90&nbsp;% set"
-CHECK_FIRST = "Check first"
+IN_SET = "in the 90&nbsp;% set"
+CHECK_FIRST = "Check first ({count})"
 ON_LESION = "{share} of this map's heat lies on the lesion (simple outline)."
 NO_TONE = "The skin tone could not be estimated, so it was not compared with the training data."
 POINTS = "Malignant: {probability}"
+POINT_SCALE = "Malignant probability"
+ZONES = {"not suspicious": "Not suspicious", "uncertain": "Uncertain", "suspicious": "Suspicious"}
+ZONE_BELOW, ZONE_BETWEEN, ZONE_FROM = "below {high}", "{low} to {high}", "from {low}"
 POINTS_OFF = "There are no thresholds: they are valid only for photos like the training images."
-POINT_COLUMNS = ("Target sensitivity", "Sensitivity", "Specificity", "PPV", "NPV", "This photo")
+POINT_ROWS = ("Target sensitivity", "This photo", "Sensitivity", "Specificity", "PPV", "NPV")
+REACHED = (
+    "Of 100 such lesions, {reaching} reach the {threshold} threshold, as this photo does: {malignant} "
+    "malignant, {benign} benign. Below it: {missed} malignant, {cleared} benign."
+)
+NOT_REACHED = (
+    "Of 100 such lesions, {below} stay below the {threshold} threshold, as this photo does: {missed} "
+    "malignant, {cleared} benign. Above it: {malignant} malignant, {benign} benign."
+)
 POINTS_NOTE = (
-    "Sensitivity and specificity: measured on HAM10000 lesions that neither the networks nor "
-    "the threshold had seen (95&nbsp;% interval). Positive and negative predictive value (PPV, "
-    "NPV): at {prevalence} malignant lesions, set with the slider. From the {suspicious} threshold up, "
-    "the outcome is “suspicious”. Only below the {cleared} threshold can it be “not suspicious”."
+    "Sensitivity and specificity were measured on HAM10000 lesions that neither the networks nor the "
+    "threshold had seen. Beneath them stands the 95&nbsp;% interval.",
+    "The positive and negative predictive values (PPV, NPV) hold for the share of malignant lesions that "
+    "you set.",
+    "From the {suspicious} threshold up, the outcome is “suspicious”. Only below the {cleared} threshold "
+    "can it be “not suspicious”.",
+    "The scale is stretched towards 0, because the thresholds are low: lengths are cube roots.",
 )
 MAP_MEANING = (
     "The heatmap estimates how much each place adds to the score of this diagnosis. It does not "
-    "show or outline disease. All maps of a photo share one scale: a pale map means a low score. The "
+    "show or outline disease. All maps of a photo share one scale: a blue map means a low score. The "
     "networks did not see the darkened margin."
 )
 MAP_IS_WEAK = (
     "In testing, these maps did not find the decisive pixels better than a spot in the middle "
     "of the photo: do not rely on them."
 )
+# Method -> its name, and what it shows; then how it was tested.
+METHODS: dict[str, tuple[str, str]] = {
+    "attribution": (
+        "Contribution map",
+        "Estimates how much each place adds to the score of this diagnosis, compared with the others.",
+    ),
+    "grad_cam": (
+        "Classic Grad-CAM",
+        "Shows where the last layer of the networks supports this diagnosis; often most of the photo.",
+    ),
+}
+METHODS_TESTED = {
+    "attribution": (
+        "In testing, {heat} of its heat lay on the lesion, which covered {area} of the square."
+    ),
+    "grad_cam": "As the mean of all networks and views it was not tested.",
+}
+METHOD_NOT_TESTED = "With these weights it was not tested."
 RANKING = "Seven diagnoses, ranked"
-RANKING_CAPTION = (
-    "Calibrated probability with the class frequencies of HAM10000. Choose a diagnosis to see "
-    "its heatmap."
+RANKING_MEANING = (
+    "Calibrated probabilities for lesions as frequent as in HAM10000. Choose a diagnosis to see its "
+    "heatmap. One decimal and other class frequencies: see “Numbers”."
 )
-EQUALLY_COMMON = "With equal class frequencies"
+SET_MEANING = "The true diagnosis is in the 90&nbsp;% set for 9 of 10 lesions of each diagnosis."
+ENSEMBLE, EQUALLY_COMMON = "Ensemble", "Equally common"
 DIAGNOSIS = "Diagnosis"
 PROBABILITY = "Probability"
-BAR = "Probability as a bar"
 SHOW_ITS_MAP = "(show its heatmap)"
 MALIGNANT = "malignant"
-MALIGNANT_TOGETHER = "Malignant ({codes}): <strong>{share}</strong>"
+MALIGNANT_TOGETHER = "Malignant together"
 YES, NO = "yes", "no"
-QUICK_ANSWER = "Quick answer from {members} × {views}; refining …"
-FULL_ANSWER = "Answer from {members} × {views}."
-ONE_MEMBER, MEMBERS = "{count} member", "{count} members"
+QUICK_ANSWER = "Quick answer: {members} × {views}, refining …"
+FULL_ANSWER = "Full answer: {members} × {views}"
+ONE_MEMBER, MEMBERS = "{count} network", "{count} networks"
 ONE_VIEW, VIEWS = "{count} view", "{count} views"
 COMPUTED_ON = "Computed on {device}. Weights: {weights}."
-DO_MEMBERS_AGREE = "Do the networks agree?"
-ALL_TOGETHER, MEMBER = "All together", "Member {number}"
-MEMBER_COLUMNS = ("Network", "First diagnosis", "Second diagnosis")
+NUMBERS = "Numbers"
+MEMBER = "Network {number}"
+NUMBERS_INTRO = (
+    "Probabilities of the ensemble, of the ensemble if all diagnoses were equally common, and of each "
+    "network."
+)
 OUTCOME = "Outcome"
+NO_OUTCOME_HERE = "No outcome"
 POINTS_TITLE = "Thresholds"
 NOT_DEFINED = "not defined"
-ABOVE = "<strong>above</strong> ({threshold})"
-BELOW = "<strong>below</strong> ({threshold})"
+ABOVE, BELOW = "above", "below"
 NOT_STATED = "not stated"
 
 MAP_TITLE = "Where the score came from"
 THE_PHOTO = "The photo that was analysed"
 HEATMAP_OF = "Heatmap for {name} over the photo"
-MAP_FOR = "Map for <strong>{name}</strong>, probability {share}."
+MAP_FOR = "Heatmap: <strong>{name}</strong>"
 MAP_FOLLOWS = "The heatmaps follow with the full answer."
 MAP_EMPTY = "No place adds to this diagnosis."
-TOO_IMPROBABLE = "It has no map, because its probability is below {least}."
+TOO_IMPROBABLE = "{name} has no heatmap: its probability is below {least}."
 PEAK = "Its strongest place reaches {peak} of the strongest place of all maps."
 MOST_HEAT = "Most of its heat lies {place} of the square."
 NO_PLACE = "No ninth of the square holds most of its heat."
@@ -119,10 +142,15 @@ PLACES = (
     ("at the left", "in the middle", "at the right"),
     ("at the lower left", "at the bottom", "at the lower right"),
 )
-STRENGTH = "Strength of the map"
-SPLIT = "Plain photo from the left up to"
+SHOWN = "What is shown"
+SHOWN_PARTS = {"photo": "Photo", "both": "Both", "heatmap": "Heatmap"}
+STRENGTH = "Strength"
+NEW_PHOTO = "New photo"
+START_OVER = "Remove the photo and start over"
+DROP_HERE = "Drop the new photo here"
 BESIDE = "Compare with"
 NOTHING_BESIDE = "nothing"
+METHOD = "Method"
 SCALE_LOW, SCALE_HIGH = "adds nothing to this class", "strongest place of all maps"
 
 SIMILAR = "Similar confirmed lesions"
@@ -148,60 +176,52 @@ other hosts; only the archive links lead away.</li>
 
 TAB_ONE, TAB_SEVERAL, TAB_EVIDENCE, TAB_ABOUT = "One photo", "Several photos", "Evidence", "About"
 PHOTO_LABEL = "Dermatoscopic photo"
+PLACEHOLDER = "Drop a dermatoscopic photo here\nor click to choose one"
 ADD_FILES = "Add files"
 CHOSEN_PHOTO = "The chosen photo"
-ANALYSE = "Analyse"
-PREVALENCE = "Malignant lesions among those you see (%)"
-EXAMPLES = "Synthetic drawings to try"
+PREVALENCE = "Of 100 lesions that you see, how many are malignant?"
+EXAMPLES = "Drawings to try"
 EXAMPLE_NAMES = ("Pigment network", "Globules", "Irregular patchy", "Red lacunae")
 LOADING = "Loading …"
 EXPLAIN = "About: {about}"
 
-REPORT_TITLE = "Report on this photo"
-REPORT_INTRO = (
-    "All fields are optional. They are printed in the report, with the age and sex entered above. The "
-    "networks do not see them, and nothing is stored."
-)
+REPORT_TITLE = "Report"
+REPORT_INTRO = "All fields are optional. The report prints them; the networks do not see them."
 REPORT_SITE = "Site of the lesion"
 REPORT_DIAGNOSIS, REPORT_NOTES = "Your own diagnosis", "Notes"
 REPORT_TOO_EARLY = "The full answer is still being made: make the report when it is there."
-REPORT_MAKE = "Make the report (PDF, JSON, CSV)"
-REPORT_PDF, REPORT_JSON, REPORT_CSV = (
-    "One page (PDF)",
-    "All numbers (JSON)",
-    "One table row (CSV)",
-)
-REPORT_NOT_STORED = "The files were made in memory for this page; the server stored nothing."
+REPORT_MAKE = "Make PDF, JSON and CSV"
+REPORT_PDF, REPORT_JSON, REPORT_CSV = "PDF, one page", "JSON, all numbers", "CSV, one row"
+REPORT_NOT_STORED = "The server stored nothing."
 
-CORRECTIONS_TITLE = "Corrections of the photo"
+CORRECTIONS_TITLE = "Corrections"
 CORRECTIONS_INTRO = (
-    "The result above is always that of the original photo. The networks were trained on "
-    "uncorrected photos, so a correction can make an answer worse; docs/trust.md says where "
-    "each helped and hurt."
+    "The networks were trained on uncorrected photos: a correction can make an answer worse. The result "
+    "above stays that of the original."
 )
 CORRECTIONS = {
-    "gamma": "Brighten (gamma)",
-    "illumination": "Even out the light",
-    "colour constancy": "Neutral colours (colour constancy)",
-    "field of view": "Crop to the dermatoscope's circle",
+    "gamma": "Brighten",
+    "illumination": "Even lighting",
+    "colour constancy": "Neutral colours",
+    "field of view": "Crop to field of view",
 }
 CORRECTION = "Compare with a corrected copy"
 ORIGINAL, CORRECTED = "Original", "Corrected: {name}"
 UNCHANGED = "This correction changes nothing about this photo."
 CROP_DRAWN = "The white frame shows the crop."
 FROM_COPY = (
-    "The photo has more than {megapixels} million pixels, so both answers come from a smaller "
-    "copy and can differ a little from the result above."
+    "The photo has more than {megapixels} million pixels: both answers come from a smaller copy and can "
+    "differ a little from the result above."
 )
 COMPARED = ("", "Original", "Corrected")
 COMPARED_ROWS = (
     "Outcome",
-    "First diagnosis",
-    "Second diagnosis",
-    "Third diagnosis",
+    "First",
+    "Second",
+    "Third",
     "Malignant",
     "To check",
 )
 NOTHING_TO_CHECK = "nothing found"
 NO_OUTCOME = "none: these weights have no limits to judge by"
-CORRECTING = "Correcting and analysing both …"
+CORRECTING = "Analysing both …"

@@ -1,20 +1,22 @@
 """The sentences of the "Several photos" tab in English."""
 
 ANGLES_TAB, BATCH_TAB = "One lesion", "Many lesions"
-ANGLES_INTRO = (
-    "{least} to {most} photos of the same lesion, for example from other angles. Their answers "
-    "are averaged, and you see where they disagree."
+ANGLES_INTRO = "{least} to {most} photos of one lesion, for example from different angles."
+ANGLES_MEANING = (
+    "The answers to the photos are averaged, and you see where they disagree. You can also open the "
+    "result of each photo. Each file is deleted from the server as soon as it is read."
 )
-BATCH_INTRO = (
-    "Up to {most} photos of different lesions, one each. You get a table, most probably "
-    "malignant first, and can open each result."
+BATCH_INTRO = "Up to {most} photos of different lesions, one photo each."
+BATCH_MEANING = (
+    "You get a table that you can sort, filter and export. Each row opens the whole result of its "
+    "photo. Each file is deleted from the server as soon as it is read."
 )
 ANGLES_FILES = "Photos of one lesion ({least} to {most})"
 BATCH_FILES = "Photos of many lesions (up to {most})"
 ANGLES_START, BATCH_START = "Average the photos", "Analyse all photos"
 CANCEL = "Stop"
+PATIENT = "Age and sex (optional)"
 
-IDLE = "No photos yet: choose some."
 HELD_ONE = "One photo is here. It is deleted if you do not start within {minutes} minutes."
 HELD = "{count} photos are here. They are deleted if you do not start within {minutes} minutes."
 NOTHING_CHOSEN = "There are no photos to analyse: choose some first."
@@ -47,39 +49,41 @@ FAULT = (
 )
 NO_LONGER_HELD = "These results are no longer held in memory: choose the photos again."
 
-MOST_SUSPECT_SO_FAR = "Most probably malignant so far"
-RESULTS = "Results, most probably malignant first"
-GALLERY = "All photos, in the same order"
+RESULTS = "Results"
+RESULTS_MEANING = (
+    "Probabilities are calibrated, with the class frequencies of HAM10000. A low malignant probability "
+    "does not rule out malignancy. Choose a column title to sort, an outcome to filter, and a photo to "
+    "open its whole result below."
+)
 COLUMNS = ("Photo", "Outcome", "First diagnosis", "Malignant", "To check")
+# most suspicious first
 OUTCOMES: dict[str, str] = {
     "suspicious": "Suspicious",
-    "not suspicious": "Not suspicious",
-    "uncertain": "Uncertain",
-    "not dermatoscopic": "Unlike the training images",
     "not dermatoscopic, suspicious": "Unlike the training images, but suspicious",
+    "uncertain": "Uncertain",
     "not dermatoscopic, uncertain": "Unlike the training images; malignancy not ruled out",
+    "not dermatoscopic": "Unlike the training images",
+    "not suspicious": "Not suspicious",
 }
 NO_OUTCOME = "No outcome: these weights have no limits to judge by"
 UNREADABLE = "Could not be used"
 NO_FINDING = "nothing found"
 NOT_CHECKED = "not checked"
-COUNTED_CHECKS = "{count}: {names}"
 COUNTED = "{count} × {what}"
-OPENED = "{place}. {file}"
 OPEN = "open the result of {file}"
-PICTURE = "Photo {place}, {file}: {outcome}, malignant {share}"
 PROGRESS = "Photos done"
-DOWNLOAD = "Download the table (CSV)"
-DOWNLOAD_NAME = "skin-app-results.csv"
-TABLE_NOTE = (
-    "Calibrated probabilities with the class frequencies of HAM10000. A low place in this table "
-    "is no all-clear. Choose a photo to see its whole result below."
-)
+FILTER = "Show only these outcomes"
+FILTERED = "{what} ({count})"
+SHOWN = "{shown} of {total} photos are shown."
+EXPORT_SHOWN, EXPORT_ALL = "Export these rows (CSV)", "Export all rows (CSV)"
+EXPORT_NAME = "skin-app-results.csv"
 
 JOINT = "The photos together"
-JOINT_OF = (
-    "Average of {count} photos of one lesion (geometric mean: where the photos disagree, it can "
-    "lie far below the arithmetic mean)."
+JOINT_OF = "Average of {count} photos of one lesion."
+JOINT_MEANING = (
+    "The average is the geometric mean of the calibrated probabilities, with the class frequencies of "
+    "HAM10000. Where photos disagree, it can lie far below the arithmetic mean. The range is that of "
+    "the single photos."
 )
 JOINT_OF_ONE = "Only one of the photos could be used, so this is its own answer."
 JOINT_OF_REFUSED = (
@@ -87,24 +91,17 @@ JOINT_OF_REFUSED = (
     "do not rely on it."
 )
 JOINT_LIMITS = (
-    "This outcome uses limits that were fitted on single photos of {views} views. How well they "
-    "work for averages was not measured."
+    "The thresholds were fitted on single photos of {views} views. They were not tested on averages."
 )
 LEFT_OUT = "Left out of the average, because unlike the training images: {files}."
-UNUSABLE = "Could not be used: {file}. {reason}"
 SAME_FIRST = "Each photo on its own has the same first diagnosis."
 OTHER_FIRST = "The photos disagree on the first diagnosis: {counts}."
 SAME_OUTCOME = "Each photo on its own has the same outcome."
 OTHER_OUTCOME = "The photos disagree on the outcome: {counts}."
 AGREEMENT = "The photos agree"
 DISAGREEMENT = "The photos disagree"
-JOINT_COLUMNS = ("Diagnosis", "Average", "Range of single photos")
-JOINT_CAPTION = (
-    "Average of the photos (calibrated, with the class frequencies of HAM10000), and the range "
-    "of the single photos"
-)
+JOINT_COLUMNS = ("Diagnosis", "Average", "Range")
 RANGE = "{least} to {greatest}"
 JOINT_MALIGNANT = "Malignant: {share}; single photos {least} to {greatest}"
-EACH_PHOTO = "Each photo on its own"
 ANGLES_LEFT = "An average takes {least} photos that can be used, and there are {count}: add others."
 SAME_PICTURE = "{file} is the same picture as {other}: it counts once."

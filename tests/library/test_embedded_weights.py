@@ -1,5 +1,8 @@
 """The weights that ship: whole, small, honest about themselves, and as good as they say."""
 
+import copy
+
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,9 +17,11 @@ from skin_app.ensemble import Ensemble, MemberGroup
 from skin_app.gallery.similar_lesions import SAME_PHOTO
 from skin_app.page.one_photo_handlers import EXAMPLES_FOLDER
 from skin_app.photo.read import read_photo
+from skin_app.views import VIEWS, centre_square, turn
 from skin_app.weights.folder import EMBEDDED, open_weights
 from skin_app.weights.outside_scores import read_outside_scores
 from tests.library.test_ensemble import all_seven_maps
+from tests.library.test_heatmap import LogitsOnly, grad_cams_by_library
 from train.documents.card_and_readme import model_card, with_scores
 from train.scores.evidence import logit_columns, weights_evidence
 from train.scores.fitted_calibration import cross_fitted
@@ -149,6 +154,33 @@ def test_shown_maps_are_those_of_all_seven_diagnoses_at_once(
         expected = all_seven_maps(ensemble, photo, analysis.probabilities)
         for code, class_map in analysis.maps.items():
             assert np.allclose(class_map, expected[code], atol=0.01)
+
+
+def test_the_shipped_grad_cams_are_the_librarys_over_all_networks_and_views(
+    ensemble: Ensemble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library on each network and view alone; turned and enlarged by NumPy and OpenCV."""
+    monkeypatch.setattr("skin_app.hardware.has_bfloat16", lambda _: False)
+    photo = read_photo(EXAMPLES_FOLDER / "globules.jpg")
+    shown = ensemble(photo).grad_cam_maps
+    assert shown is not None
+    labels = [CODES.index(code) for code in shown]
+    total = np.zeros((14, 14, len(shown)))
+    for member in ensemble.members:
+        for view in range(VIEWS):
+            size = member.config.sizes[view % len(member.config.sizes)]
+            at_size = copy.deepcopy(member.at(size))
+            at_size.backbone.norm.requires_grad_(True)  # the library needs gradients from there on
+            square = turn(centre_square(torch.from_numpy(photo.pixels).permute(2, 0, 1), size), view)
+            raw = grad_cams_by_library(LogitsOnly(at_size), square[None], labels).transpose(1, 2, 0)
+            upright = np.rot90(raw[:, ::-1] if view >= 4 else raw, -(view % 4))
+            area = raw.shape[0] * raw.shape[1]  # large and small inputs count alike
+            total += area * cv2.resize(np.ascontiguousarray(upright), (14, 14))
+    expected = total.clip(min=0) / total.max()
+    found = np.stack(list(shown.values()), axis=-1)
+    assert found.max() == 1
+    assert np.abs(found - expected).max() < 1e-4
+    assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.99999
 
 
 def test_three_of_the_four_drawings_are_refused_as_the_readme_says(ensemble: Ensemble) -> None:

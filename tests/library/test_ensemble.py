@@ -16,7 +16,7 @@ from skin_app.analysis import Analysis
 from skin_app.calibration import calibrated
 from skin_app.diagnoses import CODES
 from skin_app.ensemble import Ensemble, MemberGroup, groups_of, input_square
-from skin_app.heatmap import attributions, averaged_over_members, on_shared_scale
+from skin_app.heatmap import attributions, averaged_maps, on_shared_scale
 from skin_app.photo.read import Photo, PhotoError
 from skin_app.views import centre_square, turn
 from tests.library.test_heatmap import of_probabilities
@@ -49,7 +49,7 @@ def by_hand(ensemble: Ensemble, photo: Photo, views: int) -> np.ndarray:
 def all_seven_maps(ensemble: Ensemble, photo: Photo, shares: np.ndarray) -> dict[str, np.ndarray]:
     """Every diagnosis's map, by code; `shares`: (7,) the probabilities."""
     signed = [attributions(m, input_square(photo, m.config)[None]) for m in ensemble.members]
-    maps = of_probabilities(averaged_over_members(signed), torch.from_numpy(shares)[None])
+    maps = of_probabilities(averaged_maps(signed), torch.from_numpy(shares)[None])
     return dict(zip(CODES, on_shared_scale(maps[0]).numpy(), strict=True))
 
 
@@ -119,6 +119,26 @@ def same(one: Analysis, other: Analysis) -> bool:
         and np.allclose(maps_of(one), maps_of(other), atol=1e-4)
         and [s.image_id for s in one.similar] == [s.image_id for s in other.similar]
     )
+
+
+def test_grad_cams_come_with_the_readings_of_the_answers_that_have_maps(
+    ensemble: Ensemble,
+) -> None:
+    quick, full = ensemble.refine(PHOTOS[0])
+    assert quick.grad_cam_maps is None
+    assert full.maps is not None
+    assert full.grad_cam_maps is not None
+    assert list(full.grad_cam_maps) == list(full.maps)
+    grad_cams = np.stack(list(full.grad_cam_maps.values()))
+    assert (grad_cams.min(), grad_cams.max()) == (0, 1)
+    (plain,) = ensemble.analyse_all([PHOTOS[0]], with_maps=False)
+    assert plain.grad_cam_maps is None
+    together = [own.grad_cam_maps for own in ensemble(PHOTOS[:2])]
+    assert together[0] is not None
+    assert np.allclose(np.stack(list(together[0].values())), grad_cams, atol=1e-4)
+    turned = ensemble(Photo(np.ascontiguousarray(np.rot90(PHOTOS[0].pixels)))).grad_cam_maps
+    assert turned is not None
+    assert np.allclose(np.rot90(turned["mel"], -1), full.grad_cam_maps["mel"], atol=1e-3)
 
 
 def test_many_files_are_answered_a_few_at_a_time_and_a_bad_one_stops_none(

@@ -1,5 +1,7 @@
 """The maps against automatic differentiation and against the grad-cam library."""
 
+from collections.abc import Iterable
+
 import cv2
 import numpy as np
 import pytest
@@ -14,16 +16,18 @@ from skin_app.heatmap import (
     HeatLimit,
     against_the_others,
     attributions,
-    averaged_over_members,
+    averaged_maps,
     class_maps,
     count_with_map,
     heat_on_lesion,
+    mean_grad_cams,
     on_shared_scale,
 )
 from skin_app.lesion import SIDE
 from skin_app.network import Member, MemberConfig
+from skin_app.views import turn, turn_back
 from tests.library.test_lesion import disc
-from tests.library.test_network import CONFIGS, batch_of, member_of, name_of
+from tests.library.test_network import CONFIGS, batch_of, member_of, name_of, with_stages_in_common
 from tests.tiny import MOBILENET, SWIN
 
 
@@ -40,6 +44,23 @@ class LogitsOnly(nn.Module):
         return self.member.head(self.member.pooled(self.spatial(features)))
 
 
+def grad_cams_by_library(
+    network: "LogitsOnly | OneNetwork", images: Tensor, labels: Iterable[int]
+) -> np.ndarray:
+    """The grad-cam library's signed maps of one image, not yet enlarged: (labels, rows, columns)."""
+    found = []
+    with GradCAM(model=network, target_layers=[network.spatial]) as cam:
+        for label in labels:
+            target = [ClassifierOutputTarget(label)]
+            cam(input_tensor=images, targets=target)  # type: ignore[arg-type]
+            seen = cam.activations_and_grads
+            activations, gradients = seen.activations[0].numpy(), seen.gradients[0].numpy()
+            found += list(
+                cam.get_cam_image(images, network.spatial, target, activations, gradients)  # type: ignore[arg-type]
+            )
+    return np.stack(found)
+
+
 def of_probabilities(maps: Tensor, probabilities: Tensor) -> Tensor:
     """Maps of the probabilities from those of the logits: (batch, 7, rows, columns), and (batch, 7).
 
@@ -53,20 +74,47 @@ def of_probabilities(maps: Tensor, probabilities: Tensor) -> Tensor:
 def test_class_maps_equal_the_grad_cam_library(config: MemberConfig) -> None:
     member, images = member_of(config), batch_of(config, 1)
     maps = class_maps(member, member(images))[0].detach()
-    wrapped = LogitsOnly(member)
-    with GradCAM(model=wrapped, target_layers=[wrapped.spatial]) as cam:
-        for label in range(len(CODES)):
-            target = [ClassifierOutputTarget(label)]
-            cam(input_tensor=images, targets=target)  # type: ignore[arg-type]
-            seen = cam.activations_and_grads
-            library = cam.get_cam_image(
-                images,
-                wrapped.spatial,
-                target,  # type: ignore[arg-type]
-                seen.activations[0].numpy(),
-                seen.gradients[0].numpy(),
-            )
-            assert np.abs(maps[label].numpy() - library[0]).max() < 1e-6
+    library = grad_cams_by_library(LogitsOnly(member), images, range(len(CODES)))
+    assert np.abs(maps.numpy() - library).max() < 1e-6
+
+
+class OneNetwork(nn.Module):
+    """Two members that read two views each: one feature map side by side, one mean logit."""
+
+    READINGS = ((0, 0), (0, 5), (1, 0), (1, 5))  # member, view
+
+    def __init__(self, members: list[Member]) -> None:
+        super().__init__()
+        self.own = [members[member] for member, _ in self.READINGS]
+        self.registered = nn.ModuleList(members)
+        self.spatial = nn.Identity()
+
+    def forward(self, images: Tensor) -> Tensor:
+        own = self.own
+        features = [
+            turn_back(member.feature_map((turn(images, view) - member.mean) / member.std), view)
+            for member, (_, view) in zip(own, self.READINGS, strict=True)
+        ]
+        parts = self.spatial(torch.cat(features, dim=1)).chunk(len(own), dim=1)
+        logits = [member.head(member.pooled(part)) for member, part in zip(own, parts, strict=True)]
+        return torch.stack(logits).mean(dim=0)
+
+
+def test_the_mean_grad_cam_is_the_librarys_of_the_ensemble_as_one_network() -> None:
+    members, images = with_stages_in_common(SWIN, 2), batch_of(SWIN, 1)
+    network, readings = OneNetwork(members), []
+    for number, view in network.READINGS:
+        member = members[number]
+        readings.append(turn_back(class_maps(member, member(turn(images, view))).detach(), view))
+    maps = {code: np.zeros((2, 2)) for code in ("mel", "bkl", "akiec")}
+    (found, none) = mean_grad_cams([own.expand(2, -1, -1, -1) for own in readings], [maps, None])
+    assert none is None
+    assert found is not None
+    assert list(found) == list(maps)
+    labels = [CODES.index(code) for code in maps]
+    library = grad_cams_by_library(network, images, labels).clip(min=0)
+    assert library.max() > 0
+    assert np.abs(np.stack(list(found.values())) - library / library.max()).max() < 1e-5
 
 
 def test_attributions_are_what_a_score_loses_when_a_place_looks_like_the_average() -> None:
@@ -148,7 +196,7 @@ def test_shared_scale_keeps_the_order_between_classes() -> None:
 
 
 def test_maps_of_different_grids_are_averaged_on_the_finer_one() -> None:
-    mean = averaged_over_members([torch.ones(1, 7, 2, 2), torch.full((1, 7, 4, 4), 3.0)])
+    mean = averaged_maps([torch.ones(1, 7, 2, 2), torch.full((1, 7, 4, 4), 3.0)])
     assert torch.allclose(mean, torch.full((1, 7, 4, 4), 2.0))
 
 

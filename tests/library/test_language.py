@@ -12,12 +12,23 @@ from tests.sentences import sentences
 FILE = FOLDER / "de.json"
 CATALOGUE: dict[str, str] = json.loads(FILE.read_text(encoding="utf-8"))
 # The same in both languages: names of licences and of a file, and words that German has too.
-SAME = {"Apache 2.0", "CC BY-NC 4.0", "Original", "System", "Training", "skin-app-results.csv"}
+SAME = {
+    "Apache 2.0",
+    "CC BY-NC 4.0",
+    "Heatmap",
+    "Heatmap: <strong>{name}</strong>",
+    "Ensemble",
+    "Original",
+    "System",
+    "Training",
+    "skin-app-results.csv",
+}
 
 ABBREVIATED = {"Wahrsch."}  # a column's title: the whole word is wider than a phone has room for
 # Where a name may be broken on a phone; nobody sees such a character in an editor.
 SOFT_HYPHENS = {
     "Basal cell carcinoma": "Basalzell\N{SOFT HYPHEN}karzinom",
+    "With age and sex": "Mit Alter und Ge\N{SOFT HYPHEN}schlecht",
     "With equal class frequencies": "Bei gleichen Klassen\N{SOFT HYPHEN}häufigkeiten",
 }
 

@@ -35,7 +35,9 @@ def two_groups(images: int = 40) -> LesionMap:
         {
             "x": np.where(first, 0.0, 10.0),
             "y": np.where(first, 0.0, 10.0),
+            "image_id": [f"I{i}" for i in range(images)],
             "dx": np.where(first, "mel", "nv"),
+            "dx_type": "histo",
             "lesion": [f"L{i // 2}" for i in range(images)],
         }
     )

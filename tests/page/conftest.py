@@ -11,7 +11,7 @@ from typing import Any
 
 import gradio as gr
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Playwright, expect, sync_playwright
 
 from skin_app.analysis import Analysis
 from skin_app.ensemble import Ensemble
@@ -25,11 +25,11 @@ from skin_app.page.serve import serve
 from skin_app.page.uploads_and_sessions import private_folder
 from skin_app.photo.read import Photo
 from skin_app.weights.hub import bypass_proxies
-from skin_app.words import page as words
 from tests.archive import ArchiveStandIn, archive_stand_in
 from tests.tiny import give_trust, write_weights
 
 CHROMIUM = Path("/usr/bin/chromium")
+FIREFOX = Path("/usr/bin/firefox-esr")
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -43,9 +43,10 @@ FLAGS = [
 ]
 # A machine that is busy training answers late; no test is about time.
 PATIENCE_MS = 120_000
+DESKTOP, PHONE = (1280, 800), (390, 844)
 PHOTO = EXAMPLES_FOLDER / "globules.jpg"
 OTHER = EXAMPLES_FOLDER / "irregular-patchy.jpg"
-FULL = re.compile("Answer from 2 members × 8 views")
+FULL = re.compile("Full answer: 2 networks × 8 views")
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 bypass_proxies()  # as app.py does; no test of the page asks a proxy
 
@@ -93,15 +94,36 @@ def served(ensemble: Ensemble) -> Iterator[Served]:
         page.close()
 
 
+def needs_program(path: Path) -> None:
+    """Skip the tests of a browser that is not installed."""
+    if not os.access(path, os.X_OK):
+        pytest.skip(f"{path} is missing: install Debian's {path.name} to drive the page")
+
+
 @pytest.fixture(scope="package")
-def browser() -> Iterator[Browser]:
-    if not os.access(CHROMIUM, os.X_OK):
-        pytest.skip(f"{CHROMIUM} is missing: install Debian's chromium to drive the page")
+def playwright() -> Iterator[Playwright]:
     expect.set_options(timeout=PATIENCE_MS)
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS, timeout=PATIENCE_MS)
+    with sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="package")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    needs_program(CHROMIUM)
+    with playwright.chromium.launch(
+        executable_path=CHROMIUM, args=FLAGS, timeout=PATIENCE_MS
+    ) as chromium:
         yield chromium
-        chromium.close()
+
+
+@pytest.fixture(scope="package")
+def firefox(playwright: Playwright) -> Iterator[Browser]:
+    """Debian's Firefox, which Playwright drives by WebDriver BiDi."""
+    needs_program(FIREFOX)
+    with playwright.firefox.launch(
+        executable_path=FIREFOX, channel="moz-firefox", timeout=PATIENCE_MS
+    ) as started:
+        yield started
 
 
 def opened(browser: Browser, url: str = "", **settings: Any) -> Page:
@@ -122,10 +144,24 @@ def visit(browser: Browser, served: Served) -> Iterator[Page]:
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
     page.goto(served.url)
-    page.get_by_role("button", name=words.ANALYSE, exact=True).wait_for()
+    ready(page)
     yield page
     page.context.close()
     assert errors == []
+
+
+def ready(page: Page) -> None:
+    """Wait until a freshly opened page takes a photo."""
+    page.locator("#photo input[type=file]").wait_for(state="attached")
+
+
+def resized(page: Page, size: tuple[int, int]) -> Page:
+    """The page in a window of another size, scrolled to its top."""
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.wait_for_function(f"innerWidth === {size[0]}")
+    page.evaluate("scrollTo(0, 0)")
+    page.evaluate("() => new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn)))")
+    return page
 
 
 def upload(page: Page, path: Path) -> None:
@@ -167,18 +203,26 @@ def screenshots() -> Path:
 
 
 @pytest.fixture
-def held_back(ensemble: Ensemble, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+def steps(ensemble: Ensemble, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, threading.Event]]:
+    """The quick answer waits for the event "quick", the full one for "full"."""
+    go, refine = {"quick": threading.Event(), "full": threading.Event()}, ensemble.refine
+
+    def waiting(photo: Photo) -> Iterator[Analysis]:
+        for step, analysis in zip(go.values(), refine(photo), strict=True):
+            step.wait(PATIENCE_MS / 1000)
+            yield analysis
+
+    monkeypatch.setattr(ensemble, "refine", waiting)
+    yield go
+    for step in go.values():
+        step.set()
+
+
+@pytest.fixture
+def held_back(steps: dict[str, threading.Event]) -> threading.Event:
     """Full answers wait for this; quick ones come at once."""
-    go, refine = threading.Event(), ensemble.refine
-
-    def slowly(photo: Photo) -> Iterator[Analysis]:
-        quick, full = refine(photo)
-        yield quick
-        go.wait(60)
-        yield full
-
-    monkeypatch.setattr(ensemble, "refine", slowly)
-    return go
+    steps["quick"].set()
+    return steps["full"]
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import pytest
 
 from skin_app.analysis import Analysis
 from skin_app.context import Patient
+from skin_app.diagnoses import CODES
 from skin_app.ensemble import Ensemble
 from skin_app.novelty import Novelty
 from skin_app.outcome import GROUNDS, REFUSALS, Outcome, Reason, refused
@@ -24,7 +25,7 @@ from skin_app.trust import StoredEstimate
 from skin_app.words import page as words
 from skin_app.words import patient as patient_words
 from skin_app.words.language import ENGLISH
-from skin_app.words.outcome import OUTCOMES, REASONS, TO_CHECK
+from skin_app.words.outcome import HEADLINES, OUTCOMES, REASONS, TO_CHECK
 from skin_app.words.photo import ADVICE
 from train.data.drawings import draw_lesion
 
@@ -62,7 +63,7 @@ def with_measured(analysis: Analysis, **measured: StoredEstimate) -> Analysis:
 def test_each_outcome_has_its_headline_and_reason(
     analysis: Analysis, outcome: Outcome, reason: Reason
 ) -> None:
-    html = outcome_panel(ENGLISH, decided(analysis, outcome=outcome, reason=reason))
+    html = outcome_panel(ENGLISH, decided(analysis, outcome=outcome, reason=reason), "t")
     assert OUTCOMES[outcome] in html
     assert REASONS[reason] in html
 
@@ -73,9 +74,36 @@ def test_a_refusal_hides_no_malignant_answer(
 ) -> None:
     assert analysis.assessment is not None
     decision = refused(replace(analysis.assessment.decision, without_refusal=outcome))
-    html = outcome_panel(ENGLISH, changed(analysis, decision=decision))
+    html = outcome_panel(ENGLISH, changed(analysis, decision=decision), "t")
     assert REASONS[reason] in html
-    assert f"{OUTCOMES[decision.shown]}</h2>" in html
+    heading = re.search(r"<h2>(.*?)<button", html, re.DOTALL)
+    assert heading is not None
+    assert re.sub("<[^>]+>", "", heading[1]).split(maxsplit=1)[1].strip() == OUTCOMES[decision.shown]
+    assert HEADLINES["not dermatoscopic"] in html
+
+
+def of_malignant(analysis: Analysis, codes: tuple[str, ...]) -> Analysis:
+    """With naevus and these diagnoses in the 90 % set."""
+    return decided(analysis, set_90=np.array([code in ("nv", *codes) for code in CODES]))
+
+
+def test_the_line_under_the_outcome_names_what_is_not_ruled_out_or_how_probable_it_is(
+    analysis: Analysis,
+) -> None:
+    def line(outcome: Outcome, *codes: str) -> str:
+        html = outcome_panel(ENGLISH, decided(of_malignant(analysis, codes), outcome=outcome), "t")
+        found = re.search(r'<div class="line">(.*?)(<button|</div>)', html, re.DOTALL)
+        assert found is not None
+        return found[1].strip()
+
+    ranked = [entry.diagnosis for entry in analysis.ranked if entry.diagnosis.code in ("akiec", "mel")]
+    names = ", ".join(one.short for one in ranked)
+    share = ENGLISH.percent(analysis.malignant_probability, digits=0)
+    assert line("uncertain", "mel") == "Not ruled out: Melanoma."
+    assert line("uncertain", "akiec", "mel") == f"Not ruled out: {names}."
+    assert line("uncertain") == HEADLINES["nothing ruled out"]
+    assert line("suspicious", "mel").startswith(f"Malignant: {share}, above the threshold")
+    assert line("not suspicious").startswith(f"Malignant: {share}. This does not rule out")
 
 
 def test_the_measured_share_stands_beside_its_outcome(analysis: Analysis) -> None:
@@ -83,10 +111,10 @@ def test_the_measured_share_stands_beside_its_outcome(analysis: Analysis) -> Non
     missed = StoredEstimate(value=0.03, interval_95=(0.01, 0.05), images=444)
     measured = with_measured(cleared, melanomas_not_suspicious=missed)
     said = "In testing, 3.0\u00a0% (1.0\u00a0% to 5.0\u00a0%) of the melanomas"
-    assert said in re.sub("<[^>]+>", "", outcome_panel(ENGLISH, measured))
+    assert said in re.sub("<[^>]+>", "", outcome_panel(ENGLISH, measured, "t"))
     # what was measured is the full answer
     for other in (cleared, replace(measured, views=1)):
-        assert "In testing" not in outcome_panel(ENGLISH, other)
+        assert "In testing" not in outcome_panel(ENGLISH, other, "t")
 
 
 @pytest.mark.parametrize(
@@ -102,36 +130,40 @@ def test_every_kind_of_set_is_put_in_words(
     analysis: Analysis, members: list[bool] | None, sentence: str
 ) -> None:
     shown = decided(analysis, set_90=None if members is None else np.array(members))
-    assert sentence in outcome_panel(ENGLISH, shown)
+    assert sentence in outcome_panel(ENGLISH, shown, "t")
     inside = diagnoses_in_set(shown)
     assert (None if inside is None else len(inside)) == (None if members is None else sum(members))
-    marked = ranking_panel(ENGLISH, shown, "t").count(f"<strong>{words.YES}</strong>")
-    assert marked == sum(members or ())
+    ranking = ranking_panel(ENGLISH, shown, "t")
+    assert ranking.count('class="in-set"') == sum(members or ())
+    assert (words.SET_MEANING in ranking) == (members is not None)
 
 
 def test_each_warning_is_shown_once_and_only_when_it_holds(analysis: Analysis) -> None:
     finding = Finding("blur", "blurred", 0.1, 0.2)
     shares = np.full(7, 0.01)
     worried = changed(analysis, heat_on_lesion=shares, heat_is_outside=True, tone_is_rare=True)
-    html = outcome_panel(ENGLISH, looked(worried, findings=(finding, finding), tone_angle=-20.0))
+    html = outcome_panel(ENGLISH, looked(worried, findings=(finding, finding), tone_angle=-20.0), "t")
     assert html.count(ADVICE["blurred"]) == 1
+    assert words.CHECK_FIRST.format(count=3) in html
+    assert html.count("<li>") == 3
     assert "Unusually little of the first diagnosis" in html
     assert "estimated as brown" in html
     calm = changed(analysis, heat_on_lesion=shares, heat_is_outside=False, tone_is_rare=False)
-    html = outcome_panel(ENGLISH, looked(calm, findings=(), tone_angle=50.0))
-    assert words.CHECK_FIRST not in html
+    html = outcome_panel(ENGLISH, looked(calm, findings=(), tone_angle=50.0), "t")
+    assert "check-first" not in html
+    assert "<li>" not in html
 
 
 def test_what_could_not_be_checked_is_said(analysis: Analysis) -> None:
     blind = changed(analysis, heat_on_lesion=None)
-    html = outcome_panel(ENGLISH, looked(blind, mask=np.zeros((8, 8), bool), tone_angle=None))
+    html = outcome_panel(ENGLISH, looked(blind, mask=np.zeros((8, 8), bool), tone_angle=None), "t")
     assert TO_CHECK["no lesion found"] in html
     assert words.NO_TONE in html
 
 
 def test_weights_without_trust_say_what_is_missing(analysis: Analysis) -> None:
     old = replace(analysis, assessment=None)
-    assert words.NO_TRUST in outcome_panel(ENGLISH, old)
+    assert words.NO_TRUST in outcome_panel(ENGLISH, old, "t")
     assert diagnoses_in_set(old) is None
     assert thresholds_panel(ENGLISH, old, 0.2) == ""
 
@@ -143,21 +175,29 @@ def test_predictive_values_follow_the_readers_prevalence(analysis: Analysis) -> 
 
 
 def test_a_novel_photo_has_neither_thresholds_nor_agreement(analysis: Analysis) -> None:
-    assert "readings" in outcome_panel(ENGLISH, analysis)
+    assert "readings" in outcome_panel(ENGLISH, analysis, "t")
     novel = changed(analysis, novelty=Novelty(3.0, 1.0))
-    assert "readings" not in outcome_panel(ENGLISH, novel)
+    assert "readings" not in outcome_panel(ENGLISH, novel, "t")
     html = thresholds_panel(ENGLISH, novel, 0.2)
     assert words.POINTS_OFF in html
     assert "<table" not in html
 
 
-def test_ranking_names_both_probabilities_of_all_seven(analysis: Analysis) -> None:
+def test_ranking_names_the_whole_percents_of_all_seven_and_of_the_malignant_together(
+    analysis: Analysis,
+) -> None:
     html = ranking_panel(ENGLISH, analysis, "t").replace("&lt;", "<").replace("&gt;", ">")
-    assert html.count("<tr") == 8
-    assert words.EQUALLY_COMMON in html
-    shares = [share for own in analysis.ranked for share in (own.probability, own.prior_adjusted)]
-    for share in (*shares, analysis.malignant_probability):
-        assert ENGLISH.percent(share) in html
+    assert html.count("<tr") == 9
+    names = re.findall(r'<span class="name">(.*?)</span>', html)
+    assert names == [own.diagnosis.short for own in analysis.ranked]
+    shares = [own.probability for own in analysis.ranked]
+    said = [ENGLISH.percent(share, digits=0) for share in (*shares, analysis.malignant_probability)]
+    assert re.findall(r'<td class="number">(.*?)</td>', html) == said
+    head, *rows = html.split("<tr")[1:]
+    assert [bool(re.search('<abbr class="m"', row)) for row in rows[:7]] == [
+        own.diagnosis.malignant for own in analysis.ranked
+    ]
+    assert words.PROBABILITY in head
 
 
 def test_the_answer_with_age_stands_beside_that_of_the_photo(analysis: Analysis) -> None:
@@ -167,7 +207,8 @@ def test_the_answer_with_age_stands_beside_that_of_the_photo(analysis: Analysis)
     assert patient_words.PHOTO_ALONE in html
     assert patient_words.WITH_AGE_AND_SEX in html
     for share in (*old.in_context.probabilities, old.in_context.malignant_probability):
-        assert ENGLISH.percent(share) in html
+        assert ENGLISH.percent(share, digits=0) in html
+    assert html.count('<td class="number">') == 2 * 8
     for own, now in zip(analysis.ranked, old.ranked, strict=True):
         assert own.diagnosis == now.diagnosis  # nothing jumps
     assert patient_words.WITH_AGE_AND_SEX not in ranking_panel(ENGLISH, analysis, "t")
@@ -198,7 +239,7 @@ def test_an_outcome_that_age_raised_is_said_to_be(
         ),
         uncertain=StoredEstimate(value=0.4, interval_95=(0.3, 0.5), images=444),
     )
-    html = " ".join(re.sub("<[^>]+>", "", outcome_panel(ENGLISH, measured)).split())
+    html = " ".join(re.sub("<[^>]+>", "", outcome_panel(ENGLISH, measured, "t")).split())
     assert said in html
     assert patient_words.ONLY_RAISES in html
     assert ("In testing" in html) == (photo == now)  # measured for photos alone
@@ -217,8 +258,8 @@ def test_a_refused_photo_that_would_be_suspicious_looks_like_it_and_age_is_said_
     alone = replace(
         old.in_context, photo_outcome="not dermatoscopic", photo_without_refusal="not suspicious"
     )
-    html = outcome_panel(ENGLISH, replace(old, in_context=alone))
-    assert 'class="panel outcome not-dermatoscopic suspicious"' in html
+    html = outcome_panel(ENGLISH, replace(old, in_context=alone), "t")
+    assert 'class="outcome not-dermatoscopic suspicious"' in html
     assert ">▲</span>" in html
     said = (
         "Photo alone: Unlike the training images. With age: Unlike the training images, but suspicious."

@@ -66,7 +66,7 @@ def test_a_photo_is_pasted_by_keys_also_over_an_older_one_and_text_as_text(copie
 
 def test_a_photo_is_pasted_among_the_angles_of_a_lesion(copied: Page) -> None:
     copied.get_by_role("tab", name=words.TAB_SEVERAL, exact=True).click()
-    expect(copied.locator("#several-angles-status")).to_contain_text("No photos yet")
+    expect(copied.locator("#several-angles-files")).to_be_visible()
     copied.keyboard.press("Control+V")
     expect(copied.locator("#several-angles-status")).to_contain_text("One photo is here")
     copied.get_by_role("tab", name=words.TAB_ONE, exact=True).click()

@@ -22,8 +22,8 @@ from skin_app.page.report_form import downloads
 from skin_app.page.several_panels import (
     angles_result,
     batch_result,
-    batch_running,
     held_status,
+    results_so_far,
 )
 from skin_app.photo.read import PhotoError, read_photo
 from skin_app.weights.folder import open_weights
@@ -105,9 +105,9 @@ def fragments(say: Say, ensemble: Ensemble, shown: Shown) -> dict[str, str]:
         "downloads": downloads(say, shown),
         "corrected": compare_corrected(say, ensemble, shown, "gamma"),
         "batch": batch_result(say, rows(shown)),
-        "running": batch_running(say, progress) + progress_status(say, progress),
+        "running": results_so_far(say, progress, joint=True) + progress_status(say, progress),
         "angles": angles_result(say, ensemble, rows(shown)),
-        "nothing held": held_status(say, 0),
+        "held": held_status(say, 2),
         "example": receive_example(say, 0).status,
     }
 

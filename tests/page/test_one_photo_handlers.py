@@ -19,14 +19,13 @@ from skin_app.page.one_photo_handlers import (
     AnswerUpdate,
     Received,
     Shown,
-    again,
     answer,
     compare_corrected,
     held_copy,
     receive,
     receive_example,
 )
-from skin_app.page.uploads_and_sessions import Desk
+from skin_app.page.uploads_and_sessions import Desk, Waiting
 from skin_app.photo.read import Photo, read_photo
 from skin_app.words import page as words
 from skin_app.words.language import ENGLISH
@@ -44,16 +43,18 @@ def received(uploads: Path, data: bytes) -> Received:
 
 def test_upload_is_read_and_decoded(tmp_path: Path) -> None:
     got = received(tmp_path, DRAWING)
-    assert got.data == DRAWING
-    assert (got.preview or "").startswith("data:image/jpeg;base64,")
+    assert got.waiting is not None
+    assert got.waiting.data == DRAWING
+    assert got.display is not None
+    assert np.array_equal(got.display.pixels, for_display(read_photo(DRAWING)).pixels)
+    assert words.ANALYSING in got.status
 
 
 def test_what_cannot_be_analysed_gives_its_sentence(tmp_path: Path) -> None:
     text = received(tmp_path, b"not an image")
-    assert (text.preview, text.data) == (None, None)
+    assert (text.waiting, text.display) == (None, None)
     assert "This is not a JPEG, PNG, WebP" in text.status
     assert "no longer held" in receive(ENGLISH, str(tmp_path / "gone.jpg"), tmp_path).status
-    assert words.IDLE in receive(ENGLISH, None, tmp_path).status
 
 
 def test_path_outside_of_the_uploads_is_refused_and_left_alone(tmp_path: Path) -> None:
@@ -67,7 +68,9 @@ def test_path_outside_of_the_uploads_is_refused_and_left_alone(tmp_path: Path) -
 
 @pytest.mark.parametrize("index", range(len(EXAMPLES)))
 def test_examples_stay_where_they_are(index: int) -> None:
-    assert receive_example(ENGLISH, index).data is not None
+    got = receive_example(ENGLISH, index)
+    assert got.waiting is not None
+    assert got.display is not None
     assert (EXAMPLES_FOLDER / list(EXAMPLES)[index]).exists()
 
 
@@ -79,7 +82,7 @@ def answers(ensemble: Ensemble, desk: Desk) -> list[AnswerUpdate]:
 def desk() -> Desk:
     """A visitor's photo waits on it."""
     desk = Desk()
-    desk.put("visitor", receive_example(ENGLISH, 0).data)
+    desk.put("visitor", receive_example(ENGLISH, 0).waiting)
     return desk
 
 
@@ -87,10 +90,10 @@ def test_quick_answer_comes_first_and_each_photo_is_analysed_once(
     ensemble: Ensemble, desk: Desk
 ) -> None:
     quick, full = answers(ensemble, desk)
-    assert "Quick answer from 2 members × 1 view; refining" in quick.status
+    assert "Quick answer: 2 networks × 1 view, refining …" in quick.status
     assert quick.shown is not None
     assert quick.shown.analysis.maps is None
-    assert "Answer from 2 members × 8 views." in full.status
+    assert "Full answer: 2 networks × 8 views" in full.status
     assert "CPU" in full.status or "GPU" in full.status
     assert ensemble.weights.identity in full.status
     assert full.shown is not None
@@ -99,29 +102,18 @@ def test_quick_answer_comes_first_and_each_photo_is_analysed_once(
     assert answers(ensemble, desk) == []
 
 
-@pytest.mark.parametrize("newer", [DRAWING, None])
+@pytest.mark.parametrize("newer", [Waiting(DRAWING), None])
 def test_an_older_answer_is_not_given_once_another_photo_is_chosen_or_none(
-    ensemble: Ensemble, desk: Desk, newer: bytes | None
+    ensemble: Ensemble, desk: Desk, newer: Waiting | None
 ) -> None:
-    desk.put("other", DRAWING)
+    desk.put("other", Waiting(DRAWING))
     older = answer(ENGLISH, ensemble, desk, "visitor")
     next(older)
     desk.put("visitor", newer)
     assert list(older) == []
-    assert desk.knows("visitor") == desk.waits("visitor") == (newer is not None)
+    assert desk.knows("visitor") == (newer is not None)
+    assert desk.take("visitor") is newer
     assert len(list(answer(ENGLISH, ensemble, desk, "other"))) == 2
-
-
-def test_asking_again_shows_the_result_or_says_what_to_do(ensemble: Ensemble, desk: Desk) -> None:
-    nothing = again(ENGLISH, Desk(), "visitor", None)
-    assert words.NOTHING_CHOSEN in (nothing.status if nothing else "")
-    assert again(ENGLISH, desk, "visitor", None) is None  # it waits for its turn
-    *_, full = answers(ensemble, desk)
-    repeated = again(ENGLISH, desk, "visitor", full.shown)
-    assert repeated is not None
-    assert repeated.shown is full.shown
-    expired = again(ENGLISH, desk, "visitor", None)
-    assert words.NO_LONGER_HELD in (expired.status if expired else "")
 
 
 def test_fault_clears_the_result_and_is_not_swallowed(
@@ -137,6 +129,18 @@ def test_fault_clears_the_result_and_is_not_swallowed(
     assert words.FAULT in unescape(answered.status)
     with pytest.raises(RuntimeError, match="out of memory"):
         next(said)
+
+
+def test_a_fault_with_an_older_photo_does_not_clear_a_newer_one(
+    ensemble: Ensemble, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: Photo) -> Iterator[Analysis]:
+        desk.put("visitor", Waiting(DRAWING))
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(ensemble, "refine", broken)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        next(answer(ENGLISH, ensemble, desk, "visitor"))
 
 
 def test_a_large_photo_is_held_as_a_smaller_copy_for_corrections() -> None:

@@ -118,6 +118,7 @@ def test_one_age_holds_for_all_photos_of_one_lesion(visit: Page, screenshots: Pa
     photos = [EXAMPLES_FOLDER / name for name in EXAMPLES[:2]]
     files = visit.locator("#several-angles-files input[type=file]")
     result, age = visit.locator("#several-angles-result"), visit.locator("#several-angles-patient")
+    visit.get_by_role("button", name=several.PATIENT).click()
     age.get_by_label(AGE).fill("60")
     files.set_input_files(photos)
     expect(visit.locator("#several-angles-status")).to_contain_text("2 photos are here")

@@ -1,11 +1,11 @@
-"""Many photos, or several of one lesion, as HTML: progress, table, gallery, joint answer."""
+"""Many photos, or several of one lesion, as HTML: the table, and the joint answer."""
 
-import base64
 import csv
 import io
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from html import unescape
 
 import numpy as np
 import pytest
@@ -22,7 +22,8 @@ from skin_app.page.several_panels import (
     angles_result,
     batch_refusal,
     batch_result,
-    batch_running,
+    held_status,
+    results_so_far,
 )
 from skin_app.photo.read import PhotoError
 from skin_app.report.csv_rows import CSV_COLUMNS
@@ -63,40 +64,56 @@ def rows(ensemble: Ensemble, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     return most_malignant_first(last.rows)
 
 
-def test_table_and_gallery_show_every_photo_by_malignant_probability(
-    rows: tuple[PhotoRow, ...],
-) -> None:
+def test_the_table_shows_every_photo_by_malignant_probability(rows: tuple[PhotoRow, ...]) -> None:
     shares = [row.analysis.malignant_probability for row in rows if row.analysis]
     assert shares == sorted(shares, reverse=True)
     assert rows[-1].file == "notes.jpg"
     html = batch_result(ENGLISH, rows)
-    table, gallery = html.split('class="gallery"')
-    for part in (table, gallery):  # those with an answer open it
-        assert re.findall(r'data-row="(\d)"', part) == ["0", "1", "2", "3", "4"]
-        assert part.count("<img") == 5
-    assert "6." in table
-    assert "not a JPEG, PNG, WebP" in table
+    # those with an answer open it
+    assert re.findall(r'data-row="(\d)"', html) == ["0", "1", "2", "3", "4"]
+    assert html.count("<img") == 5
+    assert "not a JPEG, PNG, WebP" in html
     assert "<b>=1" not in html
-    assert "&lt;b&gt;=1+1 &amp; &#39;x&#39;.jpg" in table
-    alts = re.findall(r'alt="([^"]+)"', gallery)
-    assert all(alt.startswith(f"Photo {place}, ") for place, alt in enumerate(alts, start=1))
+    assert "&lt;b&gt;=1+1 &amp; &#39;x&#39;.jpg" in html
 
 
-def test_running_table_is_short_and_has_no_pictures(rows: tuple[PhotoRow, ...]) -> None:
-    html = batch_running(ENGLISH, BatchProgress(rows * 10, 100, 60.0))
-    assert "<img" not in html
-    assert html.count("<tr>") == 1 + TOP
+def test_outcomes_are_counted_most_suspicious_first(rows: tuple[PhotoRow, ...]) -> None:
+    answered = [row for row in rows if row.analysis]
+    outcomes = ("nv not suspicious", "mel suspicious", "nv not suspicious", "nv uncertain")
+    some = [answering(row, *own.split(" ", 1)) for row, own in zip(answered, outcomes, strict=False)]
+    html = batch_result(ENGLISH, [*some, rows[-1]])
+    chips = re.findall(r'<button class="chip".*?</button>', html, flags=re.DOTALL)
+    said = [re.sub(r"<[^>]*>", "", chip).strip("▲●? ") for chip in chips]
+    assert said == ["Suspicious (1)", "Uncertain (1)", "Not suspicious (2)", "Could not be used (1)"]
+
+
+def test_sorting_knows_whole_numbers_and_what_comes_last(rows: tuple[PhotoRow, ...]) -> None:
+    html = batch_result(ENGLISH, rows)
+    malignant = [row.analysis.malignant_probability for row in rows if row.analysis]
+    keys = [int(key) for key in re.findall(r'class="number" data-sort="(\d+)"', html)]
+    assert keys == [int(1e6 * share) for share in malignant]
+    assert set(batch.SEVERITY) == set(words.OUTCOMES)
+    assert 'colspan="3"' in html  # the reason of one that could not be used, without a key
+
+
+def test_a_running_table_has_as_many_rows_as_will_be_in_sight(rows: tuple[PhotoRow, ...]) -> None:
+    for done, total in ((0, 100), (5, 100), (50, 100), (2, 5)):
+        html = results_so_far(ENGLISH, BatchProgress((rows * 10)[:done], total, 60.0))
+        assert html.count("<tr") == 1 + min(total, TOP)
+        assert html.count('class="coming"') == min(total, TOP) - min(done, TOP)
+        assert "data-row" not in html
+        assert "download" not in html
 
 
 def test_nothing_is_said_of_no_photos(ensemble: Ensemble) -> None:
-    assert batch_running(ENGLISH, BatchProgress((), 100)) == ""
     assert batch_result(ENGLISH, ()) == angles_result(ENGLISH, ensemble, ()) == ""
+    assert held_status(ENGLISH, 0) == ""
 
 
-def test_download_is_the_reports_csv_in_the_tables_order(rows: tuple[PhotoRow, ...]) -> None:
-    link = batch_result(ENGLISH, rows).split("data:text/csv;charset=utf-8;base64,")[1]
-    data = base64.b64decode(link.split('"')[0]).decode("utf-8-sig")
-    read = list(csv.DictReader(io.StringIO(data)))
+def test_lines_for_export_are_those_of_the_reports_csv(rows: tuple[PhotoRow, ...]) -> None:
+    html = batch_result(ENGLISH, rows)
+    lines = [unescape(line) for line in re.findall(r'data-csv="([^"]*)"', html)]
+    read = list(csv.DictReader(io.StringIO("\r\n".join(lines))))
     assert list(read[0]) == list(CSV_COLUMNS)
     assert [row["file"].lstrip("'") for row in read] == [row.file for row in rows]
     malignant = rows[0].analysis and rows[0].analysis.malignant_probability
@@ -142,7 +159,7 @@ def answering(row: PhotoRow, code: str, outcome: str) -> PhotoRow:
             ["mel suspicious"] * 3,
             [
                 *(words.AGREEMENT, words.SAME_FIRST, words.SAME_OUTCOME, "Average of 3 photos"),
-                *("single photos of 8 views", "88.0\u00a0% to 88.0\u00a0%"),
+                *("single photos of 8 views", f"{ENGLISH.percent(0.88)} to {ENGLISH.percent(0.88)}"),
             ],
             [],
         ),
@@ -192,7 +209,7 @@ def test_the_joint_answer_says_how_far_the_photos_agree(
     html = angles_result(ENGLISH, ensemble, photos)
     assert [sentence for sentence in said if sentence not in html] == []
     assert [sentence for sentence in unsaid if sentence in html] == []
-    joint = html[html.index("<caption>") : html.index('class="total"')]
+    joint = html[html.index('class="facts"') : html.index('class="total"')]
     assert joint.count("<tr>") == 1 + 7
 
 
@@ -203,7 +220,7 @@ def test_the_joint_answer_with_age_stands_beside_that_of_the_photos(
     html = angles_result(ENGLISH, ensemble, batch.of_patient(photos, Patient(85)))
     assert patient_words.WITH_AGE in html
     assert patient_words.ONLY_RAISES in html
-    assert html[html.index("<caption>") : html.index("</thead>")].count("<th ") == 4
+    assert html[html.index('class="facts"') : html.index("</thead>")].count("<th ") == 4
     assert patient_words.ONLY_RAISES not in angles_result(ENGLISH, ensemble, photos)
 
 
@@ -212,7 +229,7 @@ def test_broken_photos_and_a_picture_under_two_names_do_not_count(
 ) -> None:
     broken = PhotoRow("<i>.jpg", error=PhotoError("The file is empty."))
     for other, said in (
-        (broken, "Could not be used: &lt;i&gt;.jpg. The file is empty."),
+        (broken, "The file is empty."),
         (replace(rows[1], file="copy.jpg"), f"copy.jpg is the same picture as {rows[1].file}"),
     ):
         html = angles_result(ENGLISH, ensemble, [rows[1], other, rows[2]])

@@ -9,7 +9,7 @@ from skin_app.ensemble import Ensemble
 from skin_app.gallery.archive_client import ArchiveAwayError, ArchivePicture
 from skin_app.gallery.similar_lesions import LesionPictures, SimilarLesion
 from skin_app.page.similar_panel import similar_lesions
-from skin_app.page.uploads_and_sessions import Desk
+from skin_app.page.uploads_and_sessions import Desk, Waiting
 from skin_app.words import archive as words
 from skin_app.words.language import ENGLISH, GERMAN
 from tests.archive import ATTRIBUTION, LICENCE, ArchiveStandIn, jpeg, says
@@ -64,14 +64,14 @@ def test_a_visitors_choice_holds_for_the_next_photo_and_ends_with_the_visit() ->
     desk = Desk()
     desk.allow_archive("nobody")
     assert not desk.allows_archive("nobody")
-    desk.put("visitor", b"photo")
+    desk.put("visitor", Waiting(b"photo"))
     assert not desk.allows_archive("visitor")
     desk.allow_archive("visitor")
-    desk.put("visitor", b"another")
+    desk.put("visitor", Waiting(b"another"))
     assert desk.allows_archive("visitor")
     assert not desk.allows_archive("somebody else")
     desk.forget("visitor")
-    desk.put("visitor", b"third")
+    desk.put("visitor", Waiting(b"third"))
     assert not desk.allows_archive("visitor")
 
 

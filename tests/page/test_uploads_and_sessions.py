@@ -12,6 +12,7 @@ from skin_app.page.uploads_and_sessions import (
     PREFIX,
     VISITORS,
     Desk,
+    Waiting,
     delete,
     private_folder,
     read,
@@ -107,17 +108,27 @@ def test_a_photo_that_took_longer_to_read_does_not_replace_what_was_chosen_after
     desk = Desk()
     large, removed = desk.turn(), desk.turn()
     assert desk.put("visitor", None, removed)
-    assert desk.put("other", b"photo", large)
-    assert not desk.put("visitor", b"large", large)
+    assert desk.put("other", Waiting(b"photo"), large)
+    assert not desk.put("visitor", Waiting(b"large"), large)
     assert not desk.knows("visitor")
-    assert desk.put("visitor", b"next", desk.turn())
-    assert desk.waits("visitor")
+    following = Waiting(b"next")
+    assert desk.put("visitor", following, desk.turn())
+    assert desk.knows("visitor")
+    assert desk.wants("visitor", following.token)
+    assert desk.take("visitor") is following
+    assert desk.take("visitor") is None
+    assert desk.wants("visitor", following.token)
+
+
+def test_each_photo_has_a_name_of_its_own_even_the_same_one_chosen_again() -> None:
+    assert len({Waiting(b"photo").token for _ in range(3)}) == 3
+    assert not Desk().wants("visitor", "")  # nobody's photo is wanted
 
 
 def test_the_desk_holds_a_bounded_number_of_visitors() -> None:
     desk = Desk()
     for number in range(VISITORS + 3):
-        desk.put(str(number), b"photo")
+        desk.put(str(number), Waiting(b"photo"))
     assert not desk.knows("0")
     assert desk.take("2") is None
     assert desk.take("3") is not None

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from skin_app.diagnoses import CODES
 from skin_app.ensemble import Ensemble, MemberGroup, input_square
-from skin_app.heatmap import against_the_others, attributions, averaged_over_members
+from skin_app.heatmap import against_the_others, attributions, averaged_maps
 from skin_app.network import Member, MemberConfig
 from skin_app.photo.read import read_photo
 from skin_app.weights.folder import open_weights
@@ -172,7 +172,7 @@ def test_the_map_is_that_of_both(bench: OutOfFold) -> None:
             member = bench.members[2 * kind + int(bench.table["fold"].iloc[row])]
             square = input_square(photos[place], member.config)[None]
             signed.append(attributions(member, square, scores[[place]]))
-        mean = averaged_over_members(signed)[0, 0].clamp(min=0)
+        mean = averaged_maps(signed)[0, 0].clamp(min=0)
         assert np.allclose(maps[place], mean.numpy(), atol=1e-5)
         assert not np.allclose(maps[place], signed[0][0, 0].clamp(min=0).numpy(), atol=1e-5)
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from skin_app.ensemble import input_square
 from skin_app.hardware import best_device, precision
-from skin_app.heatmap import against_the_others, attributions, averaged_over_members
+from skin_app.heatmap import against_the_others, attributions, averaged_maps
 from skin_app.network import Member, MemberOutput
 from skin_app.photo.read import Photo
 from skin_app.views import VIEWS, all_views, turn_back
@@ -88,7 +88,7 @@ def first_maps(
         return list(signed.float().cpu())
 
     signed = [torch.stack(by_member(members, maps)) for members in unseen.answering[rows].T]
-    return logits, averaged_over_members(signed)[:, 0].double().clamp(min=0).numpy()
+    return logits, averaged_maps(signed)[:, 0].double().clamp(min=0).numpy()
 
 
 def cases(unseen: OutOfFold, rows: np.ndarray) -> list[Case]:

@@ -1,18 +1,15 @@
-// Heatmaps switch in the browser: which diagnosis, how strong, from which edge on, and a second beside it.
-// Everything is delegated to the document, because gradio replaces the HTML of a result, or changes the
-// elements that are there into those of the next one.
+// Heatmaps switch in the browser: which diagnosis, how strong, and a second beside it. A photo's parts (its
+// picture, its maps, its ranking) name it by the same token. Everything is delegated to the document, because
+// gradio replaces the HTML of an answer, or changes the elements that are there into those of the next one.
 (() => {
   const chosen = new Map(); // photo -> what its reader has set, kept when the full answer follows the quick one
 
   const settings = (photo) => {
-    if (!chosen.has(photo)) chosen.set(photo, { code: null, beside: '', strength: null, split: null });
+    if (!chosen.has(photo)) chosen.set(photo, { code: null, beside: '', strength: null, shown: 'both', method: null });
     return chosen.get(photo);
   };
 
-  const show = (pane, code) => {
-    pane.dataset.code = code;
-    pane.querySelectorAll('[data-code]').forEach((part) => { part.hidden = part.dataset.code !== code; });
-  };
+  const part = (kind, photo) => document.querySelector(`${kind}[data-photo="${photo}"]`);
 
   const press = (photo, code) => {
     document.querySelectorAll(`[data-for="${photo}"] button.pick`).forEach((button) => {
@@ -29,27 +26,49 @@
     if (button.getAttribute('aria-pressed') !== pressed) button.setAttribute('aria-pressed', pressed);
   };
 
-  const apply = (figure) => {
-    const set = settings(figure.dataset.photo);
-    const panes = figure.querySelector('.panes');
-    const first = panes.querySelector('.pane');
+  const draw = (pane, maps, code, method, isNamed) => {
+    const layer = pane.querySelector('img.layer');
+    const map = maps.querySelector(`.layers img[data-code="${code}"][data-method="${method}"]`);
+    layer.hidden = !map;
+    if (map) {
+      layer.src = map.src;
+      layer.alt = map.alt;
+    }
+    const name = pane.querySelector('.pane-name');
+    name.hidden = !isNamed;
+    name.textContent = isNamed ? maps.querySelector(`select.beside option[value="${code}"]`)?.textContent ?? '' : '';
+  };
+
+  const apply = (photo) => {
+    const picture = part('figure.picture', photo);
+    const maps = part('section.maps', photo);
+    if (!picture || !maps) return;
+    const set = settings(photo);
+    const code = set.code ?? maps.dataset.first;
+    const methods = maps.querySelector('select.method');
+    const method = set.method ?? methods.value;
+    if (methods.value !== method) methods.value = method;
+    const panes = picture.querySelector('.panes');
     panes.querySelectorAll('.pane.second').forEach((pane) => pane.remove());
-    const code = set.code ?? first.dataset.code;
-    show(first, code);
+    const first = panes.querySelector('.pane');
+    draw(first, maps, code, method, Boolean(set.beside));
     if (set.beside) {
       const second = first.cloneNode(true);
       second.classList.add('second');
       panes.append(second);
-      show(second, set.beside);
+      draw(second, maps, set.beside, method, true);
     }
-    const strength = figure.querySelector('input.strength');
-    const split = figure.querySelector('input.split');
-    strength.value = set.strength ?? strength.defaultValue;
-    split.value = set.split ?? split.defaultValue;
-    figure.querySelector('select.beside').value = set.beside;
-    figure.style.setProperty('--strength', strength.value / 100);
-    figure.style.setProperty('--split', `${split.value}%`);
-    press(figure.dataset.photo, code);
+    const strength = maps.querySelector('input.strength');
+    strength.value = set.strength ?? maps.dataset.strength;
+    strength.disabled = set.shown !== 'both' || maps.querySelector('fieldset').disabled;
+    maps.querySelector('select.beside').value = set.beside;
+    maps.querySelectorAll('.segments input').forEach((input) => { input.checked = input.value === set.shown; });
+    maps.querySelectorAll('.map-line :is([data-code], [data-method])').forEach((line) => {
+      line.hidden = (line.dataset.code ?? code) !== code || (line.dataset.method ?? method) !== method;
+    });
+    picture.dataset.shown = set.shown;
+    picture.style.setProperty('--strength', set.shown === 'heatmap' ? 1 : strength.value / 100);
+    press(photo, code);
   };
 
   document.addEventListener('click', (event) => {
@@ -57,18 +76,55 @@
     const photo = button?.closest('[data-for]')?.dataset.for;
     if (!photo) return;
     settings(photo).code = button.dataset.code;
-    const figure = document.querySelector(`figure.map[data-photo="${photo}"]`);
-    if (figure) apply(figure);
-    else press(photo, button.dataset.code); // the quick answer: its heatmaps follow
+    press(photo, button.dataset.code); // the quick answer has no maps yet
+    apply(photo);
   });
 
   document.addEventListener('input', (event) => {
-    const figure = event.target.closest('figure.map');
-    if (!figure) return;
-    const name = ['strength', 'split', 'beside'].find((part) => event.target.classList.contains(part));
+    const maps = event.target.closest('section.maps');
+    if (!maps) return;
+    const name = event.target.type === 'radio' ? 'shown'
+      : ['strength', 'beside', 'method'].find((one) => event.target.classList.contains(one));
     if (!name) return;
-    settings(figure.dataset.photo)[name] = event.target.value;
-    apply(figure);
+    settings(maps.dataset.photo)[name] = event.target.value;
+    apply(maps.dataset.photo);
+  });
+
+  // A click on the photo shows it without its heatmap, and with it again.
+  document.addEventListener('click', (event) => {
+    const photo = event.target.closest('.stack')?.closest('figure.picture')?.dataset.photo;
+    if (!photo || part('section.maps', photo)?.querySelector('fieldset').disabled) return; // no heatmap yet
+    const set = settings(photo);
+    set.shown = set.shown === 'photo' ? 'both' : 'photo';
+    apply(photo);
+  });
+
+  // The field for a photo stays in the page behind the photo: what is dropped or chosen there goes to it.
+  const field = () => document.querySelector('#photo input[type=file]');
+
+  const give = (file, input) => {
+    const files = new DataTransfer();
+    files.items.add(file);
+    input.files = files.files;
+    input.dispatchEvent(new Event('change', { bubbles: true }));
+  };
+
+  document.addEventListener('click', (event) => {
+    if (event.target.closest('[data-new-photo]')) field()?.click();
+  });
+
+  const picture = (event) => event.target.closest?.('#picture figure.picture');
+
+  document.addEventListener('dragover', (event) => {
+    const figure = picture(event);
+    if (!figure) return;
+    event.preventDefault();
+    figure.classList.add('dropping');
+  });
+
+  document.addEventListener('dragleave', (event) => {
+    const figure = picture(event);
+    if (figure && !figure.contains(event.relatedTarget)) figure.classList.remove('dropping');
   });
 
   // What a file is goes by its content, on the server. gradio's field for a photo hides and turns away
@@ -96,6 +152,12 @@
     if (!event.isTrusted || !event.dataTransfer?.files.length) return;
     event.preventDefault();
     event.stopPropagation();
+    const figure = picture(event);
+    if (figure) {
+      figure.classList.remove('dropping');
+      give(named(event.dataTransfer.files).files[0], field());
+      return;
+    }
     const dataTransfer = named(event.dataTransfer.files);
     event.target.dispatchEvent(new DragEvent('drop', { bubbles: true, cancelable: true, dataTransfer }));
   }, true);
@@ -105,15 +167,13 @@
     if (event.target.closest('input, textarea, [contenteditable]')) return; // text, perhaps with a picture
     const files = [...(event.clipboardData?.files ?? [])];
     const photo = files.find((file) => file.type.startsWith('image/')) ?? files[0];
-    const field = [...document.querySelectorAll('input[type=file]')].find(
-      (input) => input.closest('.block').checkVisibility(),
+    // the first tab's field stays behind its photo; the others have one each
+    const open = [...document.querySelectorAll('input[type=file]')].find(
+      (input) => input.closest('#stage, .block').checkVisibility(),
     );
-    if (!photo || !field) return;
+    if (!photo || !open) return;
     event.preventDefault();
-    const chosen = new DataTransfer();
-    chosen.items.add(photo);
-    field.files = chosen.files;
-    field.dispatchEvent(new Event('change', { bubbles: true }));
+    give(photo, open);
   });
 
   // gradio's button for more files holds a second button: only the outer one is left to the keyboard and
@@ -126,18 +186,22 @@
 
   new MutationObserver((changes) => {
     document.querySelectorAll('.icon-button button.upload-container').forEach(mendAddFiles);
+    const photos = new Set();
     for (const change of changes) {
       if (change.attributeName === 'aria-pressed') pressAgain(change.target);
       const changed = change.type === 'attributes' ? [change.target] : [...change.addedNodes];
       for (const node of changed.filter((one) => one.nodeType === 1)) {
-        const figures = node.matches('figure.map') ? [node] : node.querySelectorAll('figure.map');
-        for (const figure of figures) apply(figure);
+        // the maps of the full answer come into the section of the quick one
+        const maps = node.closest('section.maps');
+        const parts = maps ? [maps] : node.matches('[data-photo]') ? [node] : node.querySelectorAll('[data-photo]');
+        for (const one of parts) photos.add(one.dataset.photo);
       }
     }
+    photos.forEach(apply);
   }).observe(document.documentElement, {
     childList: true,
     subtree: true,
-    attributeFilter: ['data-photo', 'aria-pressed'],
+    attributeFilter: ['data-photo', 'data-first', 'aria-pressed'],
   });
 
   // An explanation opens beside its (i), inside the window.

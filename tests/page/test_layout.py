@@ -1,0 +1,195 @@
+"""Where things stand, measured by their boxes: what the first screen shows, and that nothing jumps.
+
+At 200 % zoom, a window of 1280 pixels has 640 CSS pixels.
+"""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from skin_app.diagnoses import DIAGNOSES
+from tests.page.conftest import (
+    DESKTOP,
+    PHONE,
+    PHOTO,
+    Served,
+    expect_full_answer,
+    opened,
+    ready,
+    resized,
+    upload,
+)
+
+WIDTHS = (320, 390, 640, 768, 1024, 1280)
+JUMP = 2  # pixels that rounding may move a box
+MOST_WORDS = 60
+# the text of the first screen as the reader sees it, one piece for each text node
+TEXT_ON_SCREEN = """() => {
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const pieces = [];
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    const range = document.createRange();
+    range.selectNodeContents(node);
+    const boxes = [...range.getClientRects()].filter((box) => box.width > 1 && box.height > 1);
+    const seen = boxes.some((box) => box.bottom > 0 && box.top < innerHeight && box.left < innerWidth);
+    const parent = node.parentElement;
+    const shown = parent.checkVisibility({ visibilityProperty: true, opacityProperty: true });
+    const hidden = parent.closest('.hidden-text, .visually-hidden, script, style, option');
+    if (seen && shown && !hidden) pieces.push(node.textContent);
+  }
+  return pieces;
+}"""
+
+
+def box_of(part: Locator) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom of a visible part, in CSS pixels of the window."""
+    expect(part).to_be_visible()
+    box = part.bounding_box()
+    assert box is not None
+    return box["x"], box["y"], box["x"] + box["width"], box["y"] + box["height"]
+
+
+def is_whole(part: Locator, size: tuple[int, int]) -> bool:
+    """Whether a part lies wholly in the window."""
+    left, top, right, bottom = box_of(part)
+    return min(left, top) >= 0 and right <= size[0] and bottom <= size[1]
+
+
+def words_on(page: Page) -> list[str]:
+    """The words in the window besides the names of the diagnoses; numbers and the mark M are none."""
+    text = " \n".join(page.evaluate(TEXT_ON_SCREEN))
+    for name in sorted((name for d in DIAGNOSES for name in (d.name, d.short)), key=len, reverse=True):
+        text = text.replace(name, "")
+    return [word for word in text.split() if any(map(str.isalpha, word)) and word != "M"]
+
+
+@pytest.fixture(scope="module", params=["landscape", "portrait"])
+def result(
+    browser: Browser,
+    served: Served,
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Page]:
+    """The full answer to a photo; everything that opens is closed."""
+    path = PHOTO
+    if request.param == "portrait":
+        path = tmp_path_factory.mktemp("photo") / "portrait.png"
+        Image.open(PHOTO).transpose(Image.Transpose.ROTATE_90).save(path)
+    page = opened(browser, served.url)
+    upload(page, path)
+    expect_full_answer(page)
+    yield page
+    page.context.close()
+
+
+def test_a_desktop_shows_photo_outcome_ranking_and_the_gallerys_begin_at_once(result: Page) -> None:
+    resized(result, DESKTOP)
+    rows = result.locator("#ranking button.pick")
+    expect(rows).to_have_count(7)
+    picture, heat = result.locator("#picture img.base"), result.locator("#picture img.layer")
+    first_screen = [picture, heat, result.locator("#outcome"), *rows.all()]
+    assert [part for part in first_screen if not is_whole(part, DESKTOP)] == []
+    assert box_of(result.locator("#similar .lesions li").first)[1] < DESKTOP[1]
+
+
+def test_a_phone_shows_outcome_photo_and_three_diagnoses_at_once(result: Page) -> None:
+    resized(result, PHONE)
+    rows = result.locator("#ranking button.pick").all()
+    first_screen = [result.locator("#outcome"), result.locator("#picture img.base"), *rows[:3]]
+    assert [part for part in first_screen if not is_whole(part, PHONE)] == []
+
+
+@pytest.mark.parametrize(("size", "screens"), [(DESKTOP, 1.5), (PHONE, 4)])
+def test_the_whole_result_is_short(result: Page, size: tuple[int, int], screens: float) -> None:
+    resized(result, size)
+    assert result.evaluate("document.documentElement.scrollHeight") <= screens * size[1]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_nothing_scrolls_sideways(result: Page, width: int) -> None:
+    resized(result, (width, 800))
+    assert result.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_first_screen_has_few_words(result: Page) -> None:
+    said = words_on(resized(result, DESKTOP))
+    assert "Research" in said
+    assert len(said) <= MOST_WORDS, " ".join(said)
+
+
+def test_colour_is_never_alone(result: Page) -> None:
+    """Forced colours take every colour of ours; the outcome, M and the mark of the set stay as text."""
+    resized(result, DESKTOP).emulate_media(forced_colors="active")
+    expect(result.locator("#outcome h2")).to_be_visible()
+    marks = result.locator("#ranking tbody").get_by_text("M", exact=True)
+    assert [is_whole(mark, DESKTOP) for mark in marks.all()] == [True] * 3
+    bar = result.locator("#ranking .bar b").first
+    assert bar.evaluate("one => getComputedStyle(one).backgroundColor") != bar.evaluate(
+        "one => getComputedStyle(document.body).backgroundColor"
+    )
+    result.emulate_media(forced_colors="none")
+
+
+def test_the_first_visit_has_the_field_on_the_left_and_three_lines_and_examples_on_the_right(
+    browser: Browser, served: Served
+) -> None:
+    page = opened(browser, served.url)
+    ready(page)
+    resized(page, DESKTOP)
+    field, lines, examples = (
+        page.locator(part) for part in ("#photo", "#examples ol", "#examples .examples")
+    )
+    expect(lines.locator("li")).to_have_count(3)
+    assert all(is_whole(part, DESKTOP) for part in (field, lines, examples))
+    left, top, right, bottom = box_of(field)
+    assert (right - left) * (bottom - top) > 0.2 * DESKTOP[0] * DESKTOP[1]
+    assert right <= min(box_of(lines)[0], box_of(examples)[0])
+    for width in WIDTHS:
+        resized(page, (width, 800))
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.context.close()
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE])
+def test_nothing_jumps_while_the_answer_comes_and_nothing_moves_for_who_wants_no_motion(
+    browser: Browser, served: Served, steps: dict[str, threading.Event], size: tuple[int, int]
+) -> None:
+    page = opened(browser, served.url, reduced_motion="reduce")
+    resized(page, size)
+    moving = "document.getAnimations().filter((one) => one.playState === 'running').length"
+    upload(page, PHOTO)
+    expect(page.locator("#ranking .skeleton").first).to_be_visible()
+    page.wait_for_timeout(500)
+    assert page.evaluate(moving) == 0
+    waiting = boxes(page)
+    steps["quick"].set()
+    expect(page.locator("#status")).to_contain_text("Quick answer")
+    quick = boxes(page)
+    steps["full"].set()
+    expect_full_answer(page)
+    page.wait_for_timeout(500)
+    full = boxes(page)
+    assert page.evaluate(moving) == 0
+    assert moved(quick, full) == {}
+    assert moved(waiting, quick) == {}
+    page.context.close()
+
+
+def boxes(page: Page) -> dict[str, tuple[float, float, float, float]]:
+    """Where the parts of the answer are."""
+    return {part: box_of(page.locator(part)) for part in ("#picture", "#outcome", "#ranking", "#map")}
+
+
+def moved(
+    before: dict[str, tuple[float, float, float, float]],
+    after: dict[str, tuple[float, float, float, float]],
+) -> dict[str, tuple[tuple[float, ...], tuple[float, ...]]]:
+    """The parts that have another place or size, with both."""
+    return {
+        part: (before[part], after[part])
+        for part in before
+        if any(abs(a - b) > JUMP for a, b in zip(before[part], after[part], strict=True))
+    }
