@@ -68,7 +68,7 @@ class ViewLimits(BaseModel, extra="forbid", frozen=True):
 
 
 class HundredLesions(NamedTuple):
-    """Of 100 lesions: malignant and benign ones that reach a threshold, and those that stay below it."""
+    """Of 100 lesions: the malignant and the benign that reach a threshold, and those below it."""
 
     malignant: int
     benign: int

@@ -77,7 +77,7 @@ def diagnoses_in_set(analysis: Analysis) -> tuple[Diagnosis, ...] | None:
 
 
 def thresholds_panel(say: Say, analysis: Analysis, prevalence: float) -> str:
-    """The malignant probability on a line with the thresholds, and beneath each what it finds and misses.
+    """The malignant probability on a line with the thresholds, and what each finds and misses.
 
     `prevalence`: share of malignant lesions among those that the reader sees, in [0, 1].
     """
@@ -105,7 +105,7 @@ def thresholds_panel(say: Say, analysis: Analysis, prevalence: float) -> str:
 
 
 def on_scale(share: float) -> float:
-    """Where a probability in [0, 1] lies on the line, in percent of its length: cube root, 0 is left."""
+    """Where a probability in [0, 1] lies on the line, in percent of its length (its cube root)."""
     return 100 * share ** (1 / 3)
 
 

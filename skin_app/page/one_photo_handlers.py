@@ -89,7 +89,6 @@ def receive_example(say: Say, index: int) -> Received:
 
 
 def received_from(say: Say, source: Callable[[], bytes]) -> Received:
-    """Read the encoded photo that `source` gives; it raises `PhotoError` where there is none."""
     try:
         data = source()
         photo = read_photo(data)

@@ -170,7 +170,7 @@ class OnePhotoTab:
         return {
             self.status: received.status,
             self.examples: gr.update(visible=not waits),
-            self.real_examples.html: gr.update(visible=not waits and self.real_examples.is_offered),
+            self.real_examples.html: gr.update(visible=self.real_examples.is_offered and not waits),
             self.picture: gr.update(value=picture, visible=waits),
             self.map: gr.update(value=controls, visible=waits),
             self.outcome: gr.update(value="", visible=False),
@@ -239,14 +239,14 @@ class OnePhotoTab:
         received = handlers.receive_example(say, int(event.index))
         return self._read(say, received, self.desk.turn(), request)
 
+    def _on_start_over(self, request: gr.Request) -> dict[Any, Any]:
+        return self._read(spoken(request), handlers.NO_PHOTO, self.desk.turn(), request)
+
     def _on_real_example(self, event: gr.EventData, request: gr.Request) -> Iterator[Any]:
         say, turn = spoken(request), self.desk.turn()
         yield {self.status: status(say(archive_words.FETCHING_EXAMPLE))}
         received = self.real_examples.receive(say, int(event.index))
         yield self._read(say, received, turn, request)
-
-    def _on_start_over(self, request: gr.Request) -> dict[Any, Any]:
-        return self._read(spoken(request), handlers.NO_PHOTO, self.desk.turn(), request)
 
     def _on_received(self, percent: float, age: str, sex: str, request: gr.Request) -> Iterator[Any]:
         patient = stated_patient(age, sex)

@@ -25,7 +25,6 @@ class PatientFields:
         with gr.Row(elem_id=name, elem_classes="patient"):
             self.age = gr.Textbox(
                 label=labels(words.AGE),
-                placeholder=labels(words.OPTIONAL),
                 max_length=LONGEST_AGE,
                 max_lines=1,
                 min_width=60,

@@ -49,7 +49,7 @@ def build_report(
                     html_attributes=PRIVATE,
                 )
         with gr.Row(elem_id="make-report"):
-            make = gr.Button(labels(words.REPORT_MAKE), size="md", scale=0, min_width=220)
+            make = gr.Button(labels(words.REPORT_MAKE), size="md", scale=0, min_width=264)
             Fragment(labels.html(lambda say: f'<p class="quiet">{say(words.REPORT_INTRO)}</p>'))
         files = Fragment(elem_id="downloads")
 

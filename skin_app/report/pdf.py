@@ -191,7 +191,7 @@ def _with_interval(say: Say, share: float, interval: list[float]) -> str:
 
 
 def _checks(say: Say, sheet: Sheet, analysis: Analysis) -> None:
-    sheet.text(Box(RIGHT_HALF, 118, HALF, 5), say(shared.CHECK_FIRST), 9.5, bold=True)
+    sheet.text(Box(RIGHT_HALF, 118, HALF, 5), say(words.CHECK_FIRST), 9.5, bold=True)
     sentences = [check.said(say) for check in analysis.to_check or ()]
     if analysis.assessment is None:
         sentences.append(say(words.NOT_CHECKED))

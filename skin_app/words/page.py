@@ -63,10 +63,10 @@ NOT_REACHED = (
 POINTS_NOTE = (
     "Sensitivity and specificity were measured on HAM10000 lesions that neither the networks nor the "
     "threshold had seen. Beneath them stands the 95&nbsp;% interval.",
-    "The positive and negative predictive values (PPV, NPV) hold for the share of malignant lesions that "
-    "you set.",
-    "From the {suspicious} threshold up, the outcome is “suspicious”. Only below the {cleared} threshold "
-    "can it be “not suspicious”.",
+    "The positive and negative predictive values (PPV, NPV) hold for the share of malignant lesions "
+    "that you set.",
+    "From the {suspicious} threshold up, the outcome is “suspicious”. Only below the {cleared} "
+    "threshold can it be “not suspicious”.",
     "The scale is stretched towards 0, because the thresholds are low: lengths are cube roots.",
 )
 MAP_MEANING = (
@@ -196,8 +196,8 @@ REPORT_NOT_STORED = "The server stored nothing."
 
 CORRECTIONS_TITLE = "Corrections"
 CORRECTIONS_INTRO = (
-    "The networks were trained on uncorrected photos: a correction can make an answer worse. The result "
-    "above stays that of the original."
+    "The networks were trained on uncorrected photos: a correction can make an answer worse. The "
+    "result above stays that of the original."
 )
 CORRECTIONS = {
     "gamma": "Brighten",
@@ -210,8 +210,8 @@ ORIGINAL, CORRECTED = "Original", "Corrected: {name}"
 UNCHANGED = "This correction changes nothing about this photo."
 CROP_DRAWN = "The white frame shows the crop."
 FROM_COPY = (
-    "The photo has more than {megapixels} million pixels: both answers come from a smaller copy and can "
-    "differ a little from the result above."
+    "The photo has more than {megapixels} million pixels: both answers come from a smaller copy and "
+    "can differ a little from the result above."
 )
 COMPARED = ("", "Original", "Corrected")
 COMPARED_ROWS = (

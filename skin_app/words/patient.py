@@ -1,6 +1,6 @@
 """Sentences about the patient's age and sex, on the page and in the report."""
 
-AGE, SEX, OPTIONAL = "Age", "Sex", "optional"
+AGE, SEX = "Age", "Sex"
 SEXES: dict[str, str] = {"": "not given", "female": "female", "male": "male"}
 
 # What is not used, or not as stated, in a few words and as a sentence; `context.patient_notes` chooses.

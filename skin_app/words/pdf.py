@@ -14,7 +14,7 @@ PHOTO = "The photo"
 CAPTION = "Right: heatmap for {name} ({code}), probability {share}."
 NO_MAP = "This is the quick answer, which has no heatmaps."
 COLOURS = (
-    "Colours: from none (no effect on this diagnosis) over violet, blue and green to yellow "
+    "Colours: from none (no effect on this diagnosis) over blue and green to yellow "
     "(the strongest of all maps). The networks did not see the darkened margin."
 )
 MAP_MEANING = (
@@ -33,6 +33,7 @@ POINTS_NOTE = (
     "Measured on HAM10000 lesions that neither the networks nor the threshold had seen (in "
     "brackets: 95 % interval)."
 )
+CHECK_FIRST = "Check first"
 NO_CHECKS = "The checks found nothing wrong with this photo."
 MORE_CHECKS = " … There is more, in the JSON report."
 NOT_CHECKED = "These weights cannot check the photo."

@@ -164,6 +164,8 @@ def test_warnings_stand_there_with_the_gravest_first(
         heat_is_outside=True,
     )
     text = text_of(printed(replace(analysis, similar=(same,), assessment=assessment)))
+    assert words.CHECK_FIRST in text
+    assert "{" not in text  # a sentence's place without its value
     assert "most likely a training image (ISIC_0000001)" in text
     assert "lies on the lesion: 1 %, on a lesion" in text
     assert all(ADVICE[check.fault] in text for check in CHECKS[:3])

@@ -2,18 +2,21 @@
 
 import re
 from dataclasses import replace
+from html import unescape
 
 import numpy as np
 import pytest
 
 from skin_app.analysis import Analysis
 from skin_app.context import Patient
-from skin_app.diagnoses import CODES
+from skin_app.diagnoses import CODES, DIAGNOSES
 from skin_app.ensemble import Ensemble
 from skin_app.novelty import Novelty
 from skin_app.outcome import GROUNDS, REFUSALS, Outcome, Reason, refused
 from skin_app.page.answer_panels import (
     diagnoses_in_set,
+    members_panel,
+    on_scale,
     outcome_panel,
     ranking_panel,
     thresholds_panel,
@@ -168,10 +171,76 @@ def test_weights_without_trust_say_what_is_missing(analysis: Analysis) -> None:
     assert thresholds_panel(ENGLISH, old, 0.2) == ""
 
 
+def cells(html: str, title: str) -> list[str]:
+    """The text of the cells beside a row's head, the lowest threshold first."""
+    (row,) = re.findall(rf'<th scope="row">{title}</th>(.*?)</tr>', html, re.DOTALL)
+    return [" ".join(re.sub("<[^>]+>", "", cell).split()) for cell in re.split("</td>", row)[:-1]]
+
+
+def malignant(analysis: Analysis, probability: float) -> Analysis:
+    return replace(analysis, malignant_probability=probability)
+
+
 def test_predictive_values_follow_the_readers_prevalence(analysis: Analysis) -> None:
     # sensitivity 0.85, specificity 0.7: 0.85 * 0.1 / (0.85 * 0.1 + 0.3 * 0.9) = 0.239
-    assert "23.9\u00a0%" in thresholds_panel(ENGLISH, analysis, 0.1)
-    assert "23.9\u00a0%" not in thresholds_panel(ENGLISH, analysis, 0.3)
+    assert cells(thresholds_panel(ENGLISH, analysis, 0.1), "PPV")[2] == "24 %"
+    assert cells(thresholds_panel(ENGLISH, analysis, 0.3), "PPV")[2] != "24 %"
+
+
+def test_each_threshold_has_its_measured_values_and_this_photos_side(analysis: Analysis) -> None:
+    points = sorted(analysis.operating_points, key=lambda point: point.threshold)
+    between = (points[0].threshold + points[1].threshold) / 2
+    html = thresholds_panel(ENGLISH, malignant(analysis, between), 0.2)
+    assert cells(html, "This photo") == ["above", "below", "below"]
+    for point, cell in zip(points, cells(html, "Sensitivity"), strict=True):
+        low, high = (ENGLISH.percent(end, digits=1) for end in point.sensitivity_interval)
+        value = ENGLISH.percent(point.sensitivity, digits=0)
+        assert unescape(cell) == " ".join(f"{value} {low} – {high}".split())
+    for point in points:
+        assert f"left:{on_scale(point.threshold):.2f}%" in html
+
+
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.05, 0.3, 0.99, 1.0])
+def test_the_photo_lies_in_one_zone_where_its_probability_is(analysis: Analysis, share: float) -> None:
+    html = thresholds_panel(ENGLISH, malignant(analysis, share), 0.2)
+    first, _, last = sorted(point.threshold for point in analysis.operating_points)
+    expected = "not-suspicious" if share < first else "uncertain" if share < last else "suspicious"
+    assert re.findall(r'class="([\w-]+) inside"', html) == [expected]
+    assert f"--at:{100 * np.cbrt(share):.2f}%" in html
+
+
+def test_a_hundred_lesions_are_told_for_the_highest_threshold_that_the_photo_reaches(
+    analysis: Analysis,
+) -> None:
+    points = sorted(analysis.operating_points, key=lambda point: point.threshold)
+    html = unescape(thresholds_panel(ENGLISH, malignant(analysis, 1.0), 0.1))
+    # sensitivity 0.85, specificity 0.7, of 10 malignant and 90 benign lesions
+    assert "35 reach" in html
+    assert "8 malignant, 27 benign. Below it: 2 malignant, 63 benign." in html
+    html = unescape(thresholds_panel(ENGLISH, malignant(analysis, 0.0), 0.01))
+    assert f"stay below the {ENGLISH.percent(points[0].threshold, digits=1)} threshold" in html
+    assert "<\u00a01 malignant" in html  # not "0 malignant"
+
+
+def test_an_outcome_that_its_zone_does_not_explain_is_explained(analysis: Analysis) -> None:
+    held = decided(analysis, outcome="uncertain", reason="malignant_in_set")
+    assert REASONS["malignant_in_set"] in thresholds_panel(ENGLISH, held, 0.2)
+    between = decided(analysis, outcome="uncertain", reason="between_points")
+    assert REASONS["between_points"] not in thresholds_panel(ENGLISH, between, 0.2)
+
+
+def test_numbers_are_those_of_the_ensemble_of_age_and_of_each_network(analysis: Analysis) -> None:
+    old = analysis.with_patient(Patient(85, "male"))
+    assert old.in_context is not None
+    html = unescape(members_panel(ENGLISH, old))
+    for i, diagnosis in enumerate(DIAGNOSES):
+        shares = [old.probabilities[i], old.in_context.probabilities[i], old.prior_adjusted[i]]
+        shares += [member[i] for member in old.members]
+        (row,) = re.findall(rf'<span class="code">{diagnosis.code}</span>(.*?)</tr>', html, re.DOTALL)
+        assert re.findall(r'class="number">([^/]+)</td>', row) == [
+            ENGLISH.percent(share, digits=1) for share in shares
+        ]
+    assert patient_words.WITH_AGE not in members_panel(ENGLISH, analysis)
 
 
 def test_a_novel_photo_has_neither_thresholds_nor_agreement(analysis: Analysis) -> None:

@@ -42,7 +42,7 @@ def test_a_photo_is_pasted_by_the_button(copied: Page) -> None:
 
 
 def test_a_photo_is_pasted_by_keys_also_over_an_older_one_and_text_as_text(copied: Page) -> None:
-    figure = copied.locator("figure.map")
+    figure = copied.locator("figure.picture")
     copied.keyboard.press("Control+V")
     expect_full_answer(copied)
     first = figure.get_attribute("data-photo") or ""
@@ -70,7 +70,9 @@ def test_a_photo_is_pasted_among_the_angles_of_a_lesion(copied: Page) -> None:
     copied.keyboard.press("Control+V")
     expect(copied.locator("#several-angles-status")).to_contain_text("One photo is here")
     copied.get_by_role("tab", name=words.TAB_ONE, exact=True).click()
-    expect(copied.locator("#status")).to_contain_text(words.IDLE)
+    expect(copied.locator("#photo")).to_be_visible()
+    expect(copied.locator("figure.picture")).to_have_count(0)
+    expect(copied.locator("#status")).to_have_text("")
 
 
 @pytest.fixture
@@ -83,7 +85,7 @@ def heic(tmp_path: Path) -> Path:
 def test_a_photo_of_a_phone_is_answered_and_shown(visit: Page, heic: Path) -> None:
     upload(visit, heic)
     expect_full_answer(visit)
-    shown = visit.locator("#photo img").first
+    shown = visit.get_by_alt_text(words.THE_PHOTO)
     assert (shown.get_attribute("src") or "").startswith("data:image/jpeg")
     assert shown.evaluate("(image) => image.naturalWidth") > 0
 
@@ -110,12 +112,52 @@ def test_no_file_is_hidden_from_the_reader_who_chooses_one(
         waiting.unlink()
 
 
-def test_a_photo_of_a_phone_may_be_dropped(visit: Page, heic: Path) -> None:
-    box = visit.locator("#photo").bounding_box()
+def drop(page: Page, target: str, *paths: Path) -> None:
+    """Drop files as a reader does, on the middle of a part of the page."""
+    box = page.locator(target).bounding_box()
     assert box is not None
     place = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
-    data = {"items": [], "files": [str(heic)], "dragOperationsMask": 1}
-    browser = visit.context.new_cdp_session(visit)
+    data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+    browser = page.context.new_cdp_session(page)
     for kind in ("dragEnter", "dragOver", "drop"):
         browser.send("Input.dispatchDragEvent", {"type": kind, "data": data, **place})
+
+
+def test_a_photo_of_a_phone_may_be_dropped(visit: Page, heic: Path) -> None:
+    drop(visit, "#photo", heic)
     expect_full_answer(visit)
+
+
+def test_a_photo_dropped_on_the_one_that_is_shown_replaces_it(answered: Page, heic: Path) -> None:
+    figure = answered.locator("figure.picture")
+    for path in (OTHER, heic):  # by its content, whatever the browser makes of its name
+        older = figure.get_attribute("data-photo") or ""
+        drop(answered, "#picture .stack", path)
+        expect(figure).not_to_have_attribute("data-photo", older)
+        expect_full_answer(answered)
+        expect(figure).to_have_count(1)
+        expect(answered.get_by_text(words.DROP_HERE)).to_be_hidden()
+
+
+def test_while_a_photo_is_dragged_over_the_one_that_is_shown_it_says_what_a_drop_does(
+    answered: Page,
+) -> None:
+    here, figure = answered.get_by_text(words.DROP_HERE), answered.locator("figure.picture")
+    expect(here).to_be_hidden()
+    figure.dispatch_event("dragover")
+    expect(here).to_be_visible()
+    figure.dispatch_event("dragleave")
+    expect(here).to_be_hidden()
+
+
+def test_a_broken_file_dropped_on_a_photo_takes_its_answer_away(answered: Page, tmp_path: Path) -> None:
+    """What is shown is never an older photo's answer beside a newer one's error."""
+    path = tmp_path / "IM000001"
+    path.write_bytes(DICOM)
+    drop(answered, "#picture .stack", path)
+    expect(answered.get_by_role("alert")).to_contain_text("This is a DICOM file")
+    expect(answered.locator("figure.picture")).to_have_count(0)
+    expect(answered.locator("#outcome")).to_be_hidden()
+    drop(answered, "#photo", OTHER)
+    expect_full_answer(answered)
+    expect(answered.get_by_role("alert")).to_have_count(0)

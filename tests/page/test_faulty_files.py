@@ -69,7 +69,7 @@ def test_the_ensemble_clears_the_whole_photo_and_never_the_damaged_one(lenient: 
 def test_an_unknown_profile_is_a_finding_and_changes_no_outcome(lenient: Ensemble) -> None:
     photo = replace(read_photo(WHOLE), unknown_profile=True)
     assert outcome(lenient, photo) == outcome(lenient, read_photo(WHOLE))
-    panel = outcome_panel(ENGLISH, lenient(photo))
+    panel = outcome_panel(ENGLISH, lenient(photo), "t")
     assert OF_PROFILE.replace("'", "&#39;") in panel
     assert csv_row(Path("a.jpg"), lenient(photo))["quality"] == PROFILE
 
@@ -79,7 +79,7 @@ def test_page_json_csv_and_pdf_say_what_to_do(weights: str, request: pytest.Fixt
     ensemble: Ensemble = request.getfixturevalue(weights)
     photo = read_photo(HALF)
     analysis = ensemble(photo)
-    assert SENTENCE in outcome_panel(ENGLISH, analysis)
+    assert SENTENCE in outcome_panel(ENGLISH, analysis, "t")
     made = record(analysis, datetime.now(timezone.utc))
     (finding,) = made["quality"] or []
     assert finding == {"name": NAME, "sentence": SENTENCE, "value": None, "limit": None}

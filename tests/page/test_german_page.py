@@ -30,14 +30,14 @@ from skin_app.weights.folder import open_weights
 from skin_app.words import page as words
 from skin_app.words import patient as patient_words
 from skin_app.words.language import ENGLISH, GERMAN, Say
-from tests.page.conftest import PHOTO, Served, opened, upload
+from tests.page.conftest import PHOTO, Served, opened, ready, upload
 from tests.page.test_batch import jpeg
 from tests.sentences import sentences, without_places
 
 OLD = Patient(110, "male")
 LEAST = 12  # letters: shorter pieces of English are in German words too
 WIDTH = "document.documentElement.scrollWidth"
-FULL = re.compile("Antwort aus 2 Mitgliedern × 8 Ansichten")
+FULL = re.compile("Volle Antwort: 2 Netze × 8 Ansichten")
 
 
 class Missing(dict[str, str]):
@@ -143,17 +143,17 @@ def test_a_german_browser_gets_a_german_page(
     browser: Browser, served: Served, screenshots: Path
 ) -> None:
     page = opened(browser, served.url, locale="de-DE", viewport={"width": 1280, "height": 900})
-    page.get_by_role("button", name=GERMAN(words.ANALYSE), exact=True).wait_for()
+    ready(page)
     assert page.evaluate("document.documentElement.lang") == "de"
-    expect(page.get_by_text("Forschungsdemo, kein Medizinprodukt.")).to_be_visible()
+    expect(page.get_by_role("note").get_by_text("Forschungsdemo, kein Medizinprodukt")).to_be_visible()
+    assert english_in(page.locator("body").inner_html()) == []
     for name in (words.TAB_ONE, words.TAB_SEVERAL, words.TAB_EVIDENCE, words.TAB_ABOUT):
         expect(page.get_by_role("tab", name=GERMAN(name), exact=True)).to_be_visible()
     page.screenshot(path=screenshots / "german-first-visit.png", full_page=True)
     upload(page, PHOTO)
     expect(page.locator("#status")).to_have_text(FULL)
     assert page.evaluate("document.documentElement.lang") == "de"
-    heading = page.locator("#ranking").get_by_role("heading")
-    expect(heading).to_have_text("Sieben Diagnosen in Rangfolge")
+    expect(page.get_by_role("region", name="Sieben Diagnosen in Rangfolge")).to_be_visible()
     assert english_in(page.locator("#top").inner_html()) == []
     page.screenshot(path=screenshots / "german-result.png", full_page=True)
     for name, (tab_name, place) in PLACES.items():

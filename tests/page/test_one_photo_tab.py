@@ -15,7 +15,7 @@ from skin_app.ensemble import Ensemble
 from skin_app.words import page as words
 from skin_app.words.outcome import OUTCOMES
 from skin_app.words.patient import AGE, WITH_AGE
-from tests.page.conftest import OTHER, PHOTO, Served, expect_full_answer, opened, top, upload
+from tests.page.conftest import OTHER, PHOTO, Served, expect_full_answer, opened, ready, top, upload
 
 
 def expect_no_files(page: Page, served: Served) -> None:
@@ -160,13 +160,13 @@ def test_what_is_set_during_the_quick_answer_holds_for_the_full_one(
     first, code = half_are_malignant(quick), code_of(quick, 6)
     quick.locator(f'#ranking button.pick[data-code="{code}"]').click()
     expect(quick.locator("#map")).to_contain_text(words.MAP_FOLLOWS)
-    expect(quick.locator("#map fieldset")).to_be_disabled()
+    expect(quick.locator("#map input.strength")).to_be_disabled()
     quick.locator("#picture .stack").click()  # there is no heatmap to take away yet
     held_back.set()
     expect_full_answer(quick)
     quick.wait_for_timeout(500)
     expect(first).to_contain_text(HALF)
-    expect(quick.locator("#map fieldset")).to_be_enabled()
+    expect(quick.locator("#map input.strength")).to_be_enabled()
     expect(quick.get_by_text(words.MAP_FOLLOWS)).to_have_count(0)
     assert maps_shown(quick) == [code]
     expect(segment(quick, "both")).to_be_checked()
@@ -331,13 +331,16 @@ def test_evidence_and_about_come_when_their_tab_is_opened(visit: Page, screensho
 def test_the_answer_of_an_older_photo_never_stands_beside_a_newer_one(
     quick: Page, held_back: threading.Event
 ) -> None:
-    older = quick.locator("#ranking").inner_text()
+    unfold(quick, words.NUMBERS)
+    figure, numbers = quick.locator("figure.picture"), quick.locator("#members")
+    older, said = figure.get_attribute("data-photo"), numbers.text_content()
     upload(quick, OTHER)
     expect(quick.locator("#ranking tbody tr")).to_have_count(0)
     held_back.set()
     expect_full_answer(quick)
-    assert quick.locator("#ranking").inner_text() != older
-    photo = quick.locator("figure.picture").get_attribute("data-photo")
+    assert numbers.text_content() != said
+    photo = figure.get_attribute("data-photo")
+    assert photo != older
     expect(quick.locator(f'#map section.maps[data-photo="{photo}"]')).to_have_count(1)
     expect(quick.locator(f'#ranking [data-for="{photo}"]')).to_have_count(1)
 
@@ -366,7 +369,7 @@ def test_two_visitors_with_the_same_file_do_not_take_it_from_each_other(
 ) -> None:
     pages = [opened(browser, served.url), opened(browser, served.url)]
     for page in pages:
-        page.locator("#photo input[type=file]").wait_for(state="attached")
+        ready(page)
     for page in pages:
         upload(page, PHOTO)
     for page in pages:

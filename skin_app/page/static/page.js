@@ -186,18 +186,15 @@
 
   new MutationObserver((changes) => {
     document.querySelectorAll('.icon-button button.upload-container').forEach(mendAddFiles);
-    const photos = new Set();
     for (const change of changes) {
       if (change.attributeName === 'aria-pressed') pressAgain(change.target);
       const changed = change.type === 'attributes' ? [change.target] : [...change.addedNodes];
       for (const node of changed.filter((one) => one.nodeType === 1)) {
-        // the maps of the full answer come into the section of the quick one
-        const maps = node.closest('section.maps');
-        const parts = maps ? [maps] : node.matches('[data-photo]') ? [node] : node.querySelectorAll('[data-photo]');
-        for (const one of parts) photos.add(one.dataset.photo);
+        // the full answer may put its maps into the section of the quick one
+        const own = node.matches('[data-photo]') ? node : node.closest('section.maps');
+        for (const one of own ? [own] : node.querySelectorAll('[data-photo]')) apply(one.dataset.photo);
       }
     }
-    photos.forEach(apply);
   }).observe(document.documentElement, {
     childList: true,
     subtree: true,
