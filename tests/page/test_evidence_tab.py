@@ -19,7 +19,7 @@ from skin_app.analysis import Analysis
 from skin_app.calibration import malignant_probability
 from skin_app.diagnoses import CODES, MALIGNANT
 from skin_app.ensemble import Ensemble
-from skin_app.gallery.lesion_map import Place
+from skin_app.gallery.lesion_map import LesionMap, Place
 from skin_app.page import evidence_plots as plots
 from skin_app.page.evidence_tab import evidence_tab
 from skin_app.photo.read import Photo
@@ -315,6 +315,12 @@ def test_the_tab_is_small_and_quickly_filled(tab: Tab) -> None:
     assert re.findall(r"(?:src|href)=.https?:|url\((?!#)", html) == []
 
 
+def place_of(lesions: LesionMap, row: int) -> Place:
+    """Where one image of the map lies."""
+    x, y = lesions.points[row].tolist()
+    return Place(x, y, ())
+
+
 def all_open(page: Page) -> None:
     page.evaluate(
         "document.querySelectorAll('#evidence details').forEach((one) => { one.open = true })"
@@ -378,7 +384,7 @@ def test_the_map_names_what_is_pointed_at_and_shows_only_what_is_chosen(
     box = places.locator("svg").bounding_box()
     assert box is not None
     row = int(lesions.points[:, 1].argmin())  # the lowest of the map: nothing lies over it
-    x, y = plots.on_map(lesions, Place(*lesions.points[row].tolist(), ()))
+    x, y = plots.on_map(lesions, place_of(lesions, row))
     visit.mouse.move(box["x"] + x * box["width"] / 800, box["y"] + y * box["height"] / 600)
     name = {"mel": "Melanoma", "vasc": "Vascular lesion"}[str(lesions.diagnoses[row])]
     how = words.CONFIRMED_BY[str(lesions.confirmed[row])]
@@ -445,7 +451,7 @@ def test_the_map_shows_each_image_once_in_its_place(tab: Tab, embedded: WeightsF
     for group in groups:
         shown = points(group.points)
         rows = [lesions.images.tolist().index(name) for name in group.images.split()]
-        expected = [plots.on_map(lesions, Place(*lesions.points[row].tolist(), ())) for row in rows]
+        expected = [plots.on_map(lesions, place_of(lesions, row)) for row in rows]
         assert shown == pytest.approx(np.array(expected), abs=0.051)
     assert len(set(plots.SIGNS.values())) == len(set(plots.DASHES.values())) == len(CODES)
     assert tab(ENGLISH, None).count("<polyline ") == 7

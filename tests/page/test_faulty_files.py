@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -124,7 +125,11 @@ def test_a_batch_names_it_among_what_to_check(
 ) -> None:
     for ensemble in (lenient, bare):
         html = batch_result(ENGLISH, rows_of(ensemble, tmp_path, WHOLE, HALF))
-        assert html.count(NAME) == 1
+<<<<<<< HEAD
+        assert re.sub(r"<[^>]*>", "", html).count(NAME) == 1  # the rows to export lie in attributes
+=======
+        assert re.sub(r'data-csv="[^"]*"', "", html).count(NAME) == 1
+>>>>>>> batch
 
 
 def test_one_damaged_angle_clears_nothing(lenient: Ensemble, tmp_path: Path) -> None:

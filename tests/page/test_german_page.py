@@ -61,7 +61,9 @@ def english_in(text: str) -> list[str]:
 
     What the weights say in English is marked as such.
     """
-    shown = re.sub(r'<span lang="en">.*?</span>|data:[\w/+;=,-]+', "", text, flags=re.DOTALL)
+    # the rows to export are in English, for machines
+    machines = r'<span lang="en">.*?</span>|data:[\w/+;=,-]+| data-csv="[^"]*"'
+    shown = re.sub(machines, "", text, flags=re.DOTALL)
     shown = html.unescape(shown)
     found = []
     for english in sentences():

@@ -31,7 +31,9 @@ def analysis(ensemble: Ensemble) -> Analysis:
 
 def layer(html: str, code: str) -> np.ndarray:
     """The transparent picture of one class, (LAYER, LAYER, 4) uint8."""
-    found = re.search(f'<img data-code="{code}" src="data:image/png;base64,([^"]+)"', html)
+    found = re.search(
+        f'<img data-code="{code}" data-method="attribution" src="data:image/png;base64,([^"]+)"', html
+    )
     assert found is not None
     return np.array(Image.open(io.BytesIO(base64.b64decode(found[1]))).convert("RGBA"))
 
@@ -51,7 +53,7 @@ def test_layers_are_opaque_where_their_map_is_strong(analysis: Analysis) -> None
 def test_words_say_what_the_picture_shows(analysis: Analysis) -> None:
     maps = {code: np.zeros((6, 6)) for code in CODES if code != "vasc"}
     maps["mel"][0, 5] = 0.5
-    html = map_controls(ENGLISH, replace(analysis, maps=maps), "t")
+    html = map_controls(ENGLISH, replace(analysis, maps=maps, grad_cam_maps=maps), "t")
     lines = re.findall(r'<p data-code="(\w+)"[^>]*>(.*?)</p>', html, re.DOTALL)
     said = {code: " ".join(line for own, line in lines if own == code) for code in CODES}
     assert words.MAP_FOR.format(name="Melanoma") in said["mel"]
@@ -60,14 +62,15 @@ def test_words_say_what_the_picture_shows(analysis: Analysis) -> None:
     assert words.MAP_EMPTY in said["nv"]
     assert "Vascular lesion has no heatmap: its probability is below 1\u00a0%" in said["vasc"]
     shown = set(re.findall(r'<img data-code="(\w+)"', html))
-    assert shown == set(re.findall(r'<option value="(\w+)"', html)) == set(maps)
+    beside = html[html.index('<select class="beside">') :].partition("</select>")[0]
+    assert shown == set(re.findall(r'<option value="(\w+)"', beside)) == set(maps)
 
 
 def test_the_first_ranked_diagnosis_is_shown_first(analysis: Analysis) -> None:
     html = map_controls(ENGLISH, analysis, "t")
     first = analysis.ranked[0].diagnosis.code
     assert f'data-first="{first}"' in html
-    lines = re.findall(r'<p data-code="(\w+)"( hidden)?', html)
+    lines = re.findall(r'<p data-code="(\w+)"(?: data-method="\w+")?( hidden)?', html)
     assert {code for code, hidden in lines if not hidden} == {first}
     assert len(lines) == 2 * len(CODES)
 

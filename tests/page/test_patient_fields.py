@@ -4,7 +4,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from skin_app.ensemble import Ensemble
 from skin_app.page.one_photo_handlers import EXAMPLES, EXAMPLES_FOLDER
@@ -20,7 +20,7 @@ from skin_app.words.patient import (
     WITH_AGE,
     WITH_AGE_AND_SEX,
 )
-from tests.page.conftest import OTHER, PHOTO, expect_full_answer, upload
+from tests.page.conftest import OTHER, PHOTO, Served, expect_full_answer, opened, upload
 
 
 def age_in(page: Page) -> Locator:
@@ -44,11 +44,13 @@ def test_age_and_sex_change_outcome_ranking_and_thresholds_without_networks(
     )
     order = ranking.locator("button.pick").evaluate_all("all => all.map(one => one.dataset.code)")
     ranking.locator("button.pick").nth(2).click()
+    answered.locator("#thresholds > button").click()
     age_in(answered).fill("85")
     expect(ranking).to_contain_text(WITH_AGE)
     expect(ranking).to_contain_text(PHOTO_ALONE)
     expect(outcome).to_contain_text(ONLY_RAISES)
     expect(points).to_contain_text(POINTS_OF_PHOTO[:40])
+    expect(points.locator(".pin")).to_contain_text([PHOTO_ALONE, WITH_AGE])
     sex_in(answered, "male").check()
     expect(ranking).to_contain_text(WITH_AGE_AND_SEX)
     codes = ranking.locator("button.pick").evaluate_all("all => all.map(one => one.dataset.code)")
@@ -111,6 +113,26 @@ def test_age_and_sex_are_in_the_report_and_a_change_takes_it_back(
     assert ",60," in (tmp_path / "row.csv").read_text(encoding="utf-8-sig")
     age_in(answered).fill("61")
     expect(answered.locator("#downloads a")).to_have_count(0)
+
+
+def test_the_photo_stays_where_it_is_when_an_age_is_typed(answered: Page) -> None:
+    photo = answered.locator("figure.picture .stack")
+    before = photo.bounding_box()
+    age_in(answered).fill("85")
+    expect(answered.locator("#ranking")).to_contain_text(WITH_AGE)
+    assert photo.bounding_box() == before
+
+
+@pytest.mark.parametrize("locale", ["en-GB", "de-DE"])
+def test_age_and_sex_are_one_row_of_a_phone(browser: Browser, served: Served, locale: str) -> None:
+    page = opened(browser, served.url, viewport={"width": 390, "height": 844}, locale=locale)
+    fields = page.locator("#patient input")
+    expect(fields).to_have_count(1 + len(SEXES))
+    boxes = [field.bounding_box() for field in fields.all()]
+    middles = [box["y"] + box["height"] / 2 for box in boxes if box]
+    assert max(middles) - min(middles) < 4
+    assert all(box and box["height"] >= 24 and box["x"] + box["width"] <= 378 for box in boxes)
+    page.context.close()
 
 
 def test_one_age_holds_for_all_photos_of_one_lesion(visit: Page, screenshots: Path) -> None:

@@ -184,7 +184,7 @@ def test_choosing_a_row_opens_its_result_below_with_its_own_settings(
     heading = opened_part.get_by_role("heading", name=first, exact=True)
     expect(heading).to_be_focused()
     expect(heading).to_be_in_viewport()
-    expect(opened_part.locator("table.ranking tbody tr")).to_have_count(7)
+    expect(opened_part.locator(".ranking button.pick")).to_have_count(7)
     strength, beside = (opened_part.locator(one) for one in ("input.strength", "select.beside"))
     at_first = strength.input_value()
     visit.screenshot(path=screenshots / "several-opened.png", full_page=True)

@@ -110,7 +110,10 @@
   };
 
   document.addEventListener('click', (event) => {
-    if (event.target.closest('[data-new-photo]')) field()?.click();
+    if (!event.target.closest('[data-new-photo]')) return;
+    const input = field();
+    input.value = ''; // the same file may be chosen again
+    input.click();
   });
 
   const picture = (event) => event.target.closest?.('#picture figure.picture');
@@ -186,15 +189,17 @@
 
   new MutationObserver((changes) => {
     document.querySelectorAll('.icon-button button.upload-container').forEach(mendAddFiles);
+    const photos = new Set();
     for (const change of changes) {
       if (change.attributeName === 'aria-pressed') pressAgain(change.target);
       const changed = change.type === 'attributes' ? [change.target] : [...change.addedNodes];
       for (const node of changed.filter((one) => one.nodeType === 1)) {
         // the full answer may put its maps into the section of the quick one
         const own = node.matches('[data-photo]') ? node : node.closest('section.maps');
-        for (const one of own ? [own] : node.querySelectorAll('[data-photo]')) apply(one.dataset.photo);
+        for (const one of own ? [own] : node.querySelectorAll('[data-photo]')) photos.add(one.dataset.photo);
       }
     }
+    photos.forEach(apply);
   }).observe(document.documentElement, {
     childList: true,
     subtree: true,
