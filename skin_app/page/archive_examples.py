@@ -37,8 +37,8 @@ class OfferedExample:
 class ArchiveExamples:
     """The examples, made inside the current block and drawn once the page is open.
 
-    `html`: its component, whose `click` carries the `index` of the chosen one; it is hidden where the
-    archive is not to be asked without a click.
+    `html`: its component, whose `click` carries the `index` of the chosen one; `is_offered`: False
+    where the archive is not to be asked without a click.
     """
 
     def __init__(self, labels: FixedTexts, pictures: LesionPictures) -> None:

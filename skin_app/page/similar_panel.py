@@ -22,9 +22,17 @@ from skin_app.words import page, similar
 from skin_app.words.language import ENGLISH, Say
 
 NAMES = {diagnosis.code: diagnosis.short for diagnosis in DIAGNOSES}
+# The button goes when the strip is drawn anew: the row of cards takes over the keyboard's place.
 SHOW_CLICK = """
 element.addEventListener('click', (event) => {
-  if (event.target.closest('button.show-pictures')) trigger('click');
+  if (!event.target.closest('button.show-pictures')) return;
+  const watching = new MutationObserver(() => {
+    const row = element.querySelector('ul.lesions');
+    if (row && document.activeElement === document.body) row.focus({ preventScroll: true });
+    if (element.querySelector('[aria-busy=false]')) watching.disconnect();
+  });
+  watching.observe(element, { childList: true, subtree: true });
+  trigger('click');
 });
 """
 

@@ -39,6 +39,7 @@ def test_they_come_with_attribution_and_are_analysed_on_a_click(
     expect_full_answer(page)
     assert [path for path in archive.asked if "full" in path] == [f"/files/{IDS[0]}/full.jpg"]
     archive.answers["/api"] = says(404)
+    page.locator("[data-start-over]").click()
     real.get_by_role("button", name="naevus").click()
     expect(page.get_by_role("alert")).to_contain_text(f"no longer has the picture {IDS[2]}")
     page.context.close()

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from skin_app.ensemble import Ensemble
@@ -107,7 +108,10 @@ def test_one_click_shows_the_pictures_in_place_of_their_skeletons(
     assert (boxes(strip.locator("img")), boxes(strip.locator("li"))) == before
     assert before[0][0]["width"] == pytest.approx(before[0][0]["height"], abs=0.5)
     assert 115 <= before[0][0]["width"] <= 140
+    expect(strip.locator("ul.lesions")).to_be_focused()  # in place of the button
     expect(strip.locator("li").first).to_contain_text(f"{LICENCE}, {ATTRIBUTION}")
+    found = Axe().run(page, "#similar").response["violations"]
+    assert [own["id"] for own in found if own["impact"] in ("serious", "critical")] == []
     strip.locator("li button.info").first.click()
     explained = page.locator(".explained:popover-open")
     expect(explained).to_contain_text(f"Picture: {ATTRIBUTION}. Licence: {LICENCE}.")
