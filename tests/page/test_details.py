@@ -32,7 +32,7 @@ def test_nothing_is_wider_than_the_narrowest_phone(
     page.context.close()
 
 
-def test_the_slider_changes_the_predictive_values_under_the_lines_of_the_thresholds(
+def test_the_slider_changes_the_predictive_values(
     answered: Page,
 ) -> None:
     answered.locator("#thresholds > button").click()
