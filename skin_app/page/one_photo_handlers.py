@@ -79,16 +79,16 @@ def receive(say: Say, path: str, uploads: Path) -> Received:
 
     Its file stays, because the browser shows it until its copy for the page arrives (`Desk.hold`).
     """
-    return _decoded(say, lambda: read(path, uploads))
+    return received_from(say, lambda: read(path, uploads))
 
 
 def receive_example(say: Say, index: int) -> Received:
     """Read one of the synthetic drawings that ship with the page; its file stays."""
     name = EXAMPLES[index]
-    return _decoded(say, lambda: (EXAMPLES_FOLDER / name).read_bytes())
+    return received_from(say, lambda: (EXAMPLES_FOLDER / name).read_bytes())
 
 
-def _decoded(say: Say, source: Callable[[], bytes]) -> Received:
+def received_from(say: Say, source: Callable[[], bytes]) -> Received:
     try:
         data = source()
         photo = read_photo(data)

@@ -15,10 +15,11 @@ from skin_app.operating_points import malignant_share
 from skin_app.overlay import data_url, for_display
 from skin_app.page import answer_panels as panels
 from skin_app.page import one_photo_handlers as handlers
+from skin_app.page.archive_examples import EXAMPLE_CLICK, ArchiveExamples
 from skin_app.page.heatmap_figure import map_controls, photo_figure
 from skin_app.page.one_photo_handlers import AnswerUpdate, Received, Shown
 from skin_app.page.patient_fields import PatientFields
-from skin_app.page.queues import NETWORKS, QUIET, UNDECODED, UPLOADS
+from skin_app.page.queues import NETWORKS, PICTURES, QUIET, UNDECODED, UPLOADS
 from skin_app.page.report_form import build_report
 from skin_app.page.similar_panel import SimilarStrip, similar_lesions
 from skin_app.page.templates import fill, status
@@ -27,15 +28,10 @@ from skin_app.page.uploads_and_sessions import Desk, delete, visitor_of
 from skin_app.page.visitor_language import FixedTexts, spoken
 from skin_app.photo.read import read_photo
 from skin_app.stated_patients import stated_patient
+from skin_app.words import archive as archive_words
 from skin_app.words import page as words
 from skin_app.words.language import ENGLISH, Say
 
-EXAMPLE_CLICK = """
-element.addEventListener('click', (event) => {
-  const chosen = event.target.closest('button[data-index]');
-  if (chosen) trigger('click', { index: Number(chosen.dataset.index) });
-});
-"""
 START_OVER_CLICK = """
 element.addEventListener('click', (event) => {
   if (event.target.closest('button[data-start-over]')) trigger('click');
@@ -81,6 +77,7 @@ class OnePhotoTab:
                 self.examples = Fragment(
                     labels.html(_examples), js_on_load=EXAMPLE_CLICK, elem_id="examples"
                 )
+                self.real_examples = ArchiveExamples(labels, pictures)
                 self.outcome = Fragment(visible=False, elem_id="outcome")
                 self.ranking = Fragment(visible=False, elem_id="ranking")
                 trust = ensemble.trust
@@ -124,6 +121,9 @@ class OnePhotoTab:
         received = [
             self.photo.input(self._on_photo, [self.photo], emptied, **chosen),
             self.examples.click(self._on_example, None, emptied, **chosen),
+            self.real_examples.html.click(
+                self._on_real_example, None, emptied, **{**chosen, **PICTURES}
+            ),
         ]
         self.picture.click(self._on_start_over, None, emptied, **at_once)
         set_by_visitor = [self.shown, *stated]
@@ -170,6 +170,7 @@ class OnePhotoTab:
         return {
             self.status: received.status,
             self.examples: gr.update(visible=not waits),
+            self.real_examples.html: gr.update(visible=self.real_examples.is_offered and not waits),
             self.picture: gr.update(value=picture, visible=waits),
             self.map: gr.update(value=controls, visible=waits),
             self.outcome: gr.update(value="", visible=False),
@@ -240,6 +241,12 @@ class OnePhotoTab:
 
     def _on_start_over(self, request: gr.Request) -> dict[Any, Any]:
         return self._read(spoken(request), handlers.NO_PHOTO, self.desk.turn(), request)
+
+    def _on_real_example(self, event: gr.EventData, request: gr.Request) -> Iterator[Any]:
+        say, turn = spoken(request), self.desk.turn()
+        yield {self.status: status(say(archive_words.FETCHING_EXAMPLE))}
+        received = self.real_examples.receive(say, int(event.index))
+        yield self._read(say, received, turn, request)
 
     def _on_received(self, percent: float, age: str, sex: str, request: gr.Request) -> Iterator[Any]:
         patient = stated_patient(age, sex)

@@ -77,7 +77,7 @@ def angles_result(say: Say, ensemble: Ensemble, rows: Sequence[PhotoRow]) -> str
     used = [analyses[place] for place in joint.used]
     decisions = [own.assessment.decision for own in used if own.assessment]
     outcomes = Counter(words.OUTCOMES[decision.shown] for decision in decisions)
-    diagnoses = Counter(own.ranked[0].diagnosis.name for own in used)
+    diagnoses = Counter(own.ranked[0].diagnosis.short for own in used)
     return fill(
         "angles.html",
         say,

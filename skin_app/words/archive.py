@@ -24,10 +24,9 @@ ELSEWHERE = "A picture lies on a host that is not the ISIC Archive's: it was not
 TOO_LARGE = "A file of the ISIC Archive has more than {limit} MB: it was not fetched."
 NO_IMAGE = "The ISIC Archive sent a file that is no intact picture: it was not used."
 
-REAL_LESIONS = "Real lesions to try"
+REAL_LESIONS = "Real lesions that the networks saw in training"
 TRAINING_IMAGES = (
-    "From HAM10000, in the ISIC Archive. The networks have seen these images in training, so their "
-    "answers here say nothing about new photos."
+    "Three lesions of HAM10000, confirmed by histopathology. Because the networks saw them in "
+    "training, their answers here say nothing about new photos."
 )
-EXAMPLE_CONFIRMED = "{name} ({how})"
 FETCHING_EXAMPLE = "Fetching the picture from the ISIC Archive …"

@@ -169,9 +169,7 @@ POINTS_DRAWN = "Dots: the page's thresholds, measured on other lesions."
 POINT_COLUMNS = ("Target sensitivity", "Sensitivity", "Specificity")
 
 CONFUSION = "Confused diagnoses"
-CONFUSION_SHOWN = (
-    "{share} of melanomas are recognised; the most frequent wrong answer does not exclude one: {other}."
-)
+CONFUSION_SHOWN = "Melanoma comes first for {share} of melanomas. The most frequent error: {other}."
 CONFUSION_PLAIN = "The first diagnosis is correct for {share} of the images: other cells are errors."
 CONFUSION_CAPTION = (
     "Rows: true diagnosis. Columns: first diagnosis. Percent of the row, with calibrations fitted "

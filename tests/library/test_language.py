@@ -24,7 +24,8 @@ SAME = {
     "skin-app-results.csv",
 }
 
-ABBREVIATED = {"Wahrsch."}  # a column's title: the whole word is wider than a phone has room for
+# A column's title and a choice: the whole words are wider than a phone has room for.
+ABBREVIATED = {"Wahrsch.", "k. A."}
 # Where a name may be broken on a phone; nobody sees such a character in an editor.
 SOFT_HYPHENS = {
     "Basal cell carcinoma": "Basalzell\N{SOFT HYPHEN}karzinom",

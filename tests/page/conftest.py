@@ -15,6 +15,9 @@ from playwright.sync_api import Browser, Locator, Page, Playwright, expect, sync
 
 from skin_app.analysis import Analysis
 from skin_app.ensemble import Ensemble
+from skin_app.gallery.archive_pictures import ArchivePictures
+from skin_app.gallery.picture_cache import PictureCache
+from skin_app.gallery.similar_lesions import LesionPictures
 from skin_app.page.build import build_page
 from skin_app.page.one_photo_handlers import EXAMPLES_FOLDER
 from skin_app.page.port import listening
@@ -22,6 +25,7 @@ from skin_app.page.serve import serve
 from skin_app.page.uploads_and_sessions import private_folder
 from skin_app.photo.read import Photo
 from skin_app.weights.hub import bypass_proxies
+from tests.archive import ArchiveStandIn, archive_stand_in
 from tests.tiny import give_trust, write_weights
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -219,3 +223,34 @@ def held_back(steps: dict[str, threading.Event]) -> threading.Event:
     """Full answers wait for this; quick ones come at once."""
     steps["quick"].set()
     return steps["full"]
+
+
+@pytest.fixture
+def archive() -> Iterator[ArchiveStandIn]:
+    with archive_stand_in() as standing_in:
+        yield standing_in
+
+
+def served_asking(
+    ensemble: Ensemble, archive: ArchiveStandIn, folder: Path, asks: bool
+) -> Iterator[Served]:
+    fetched = ArchivePictures(PictureCache(folder), archive.client())
+    with private_folder() as uploads:
+        pictures = LesionPictures([], archive=fetched, asks_archive=asks)
+        page, labels = build_page(ensemble, uploads, pictures)
+        url = serve(page, listening("127.0.0.1", free_port()), block=False, labels=labels)
+        yield Served(url, page, uploads)
+        page.close()
+    fetched.close()
+
+
+@pytest.fixture
+def offering(ensemble: Ensemble, archive: ArchiveStandIn, tmp_path: Path) -> Iterator[Served]:
+    """A page that offers pictures of the stand-in."""
+    yield from served_asking(ensemble, archive, tmp_path, asks=False)
+
+
+@pytest.fixture
+def asking(ensemble: Ensemble, archive: ArchiveStandIn, tmp_path: Path) -> Iterator[Served]:
+    """A page that shows them without a click."""
+    yield from served_asking(ensemble, archive, tmp_path, asks=True)

@@ -167,8 +167,8 @@ def answering(row: PhotoRow, code: str, outcome: str) -> PhotoRow:
             ["mel suspicious", "nv not suspicious", "nv not suspicious"],
             [
                 words.DISAGREEMENT,
-                "disagree on the outcome: 2 × Not suspicious, 1 × Suspicious",
-                "disagree on the first diagnosis: 2 × Melanocytic naevus, 1 × Melanoma",
+                "disagree on the outcome: 2\u00a0× Not suspicious, 1\u00a0× Suspicious",
+                "disagree on the first diagnosis: 2\u00a0× Melanocytic naevus, 1\u00a0× Melanoma",
             ],
             [],
         ),

@@ -1,26 +1,19 @@
 """The strip of similar lesions: what stands in it, and the archive's pictures, fetched on a click."""
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from skin_app.ensemble import Ensemble
 from skin_app.gallery.archive_client import ArchiveAwayError, ArchivePicture
-from skin_app.gallery.archive_pictures import ArchivePictures
-from skin_app.gallery.picture_cache import PictureCache
 from skin_app.gallery.similar_lesions import LesionPictures, SimilarLesion
-from skin_app.page.build import build_page
-from skin_app.page.port import listening
-from skin_app.page.serve import serve
 from skin_app.page.similar_panel import similar_lesions
-from skin_app.page.uploads_and_sessions import Desk, Waiting, private_folder
+from skin_app.page.uploads_and_sessions import Desk, Waiting
 from skin_app.words import archive as words
 from skin_app.words.language import ENGLISH, GERMAN
-from tests.archive import ATTRIBUTION, LICENCE, ArchiveStandIn, archive_stand_in, jpeg, says
-from tests.page.conftest import OTHER, PHOTO, Served, expect_full_answer, free_port, opened, upload
+from tests.archive import ATTRIBUTION, LICENCE, ArchiveStandIn, jpeg, says
+from tests.page.conftest import OTHER, PHOTO, Served, expect_full_answer, opened, upload
 
 LESION = SimilarLesion("ISIC_0000001", "nv", "histopathology", 0.98, None, None, "<script>")
 PICTURE = ArchivePicture(jpeg(), "<b>Somebody</b>", "CC-BY")
@@ -80,37 +73,6 @@ def test_a_visitors_choice_holds_for_the_next_photo_and_ends_with_the_visit() ->
     desk.forget("visitor")
     desk.put("visitor", Waiting(b"third"))
     assert not desk.allows_archive("visitor")
-
-
-@pytest.fixture
-def archive() -> Iterator[ArchiveStandIn]:
-    with archive_stand_in() as standing_in:
-        yield standing_in
-
-
-def served_with(
-    ensemble: Ensemble, archive: ArchiveStandIn, folder: Path, asks: bool
-) -> Iterator[Served]:
-    fetched = ArchivePictures(PictureCache(folder), archive.client())
-    with private_folder() as uploads:
-        pictures = LesionPictures([], archive=fetched, asks_archive=asks)
-        page, labels = build_page(ensemble, uploads, pictures)
-        url = serve(page, listening("127.0.0.1", free_port()), block=False, labels=labels)
-        yield Served(url, page, uploads)
-        page.close()
-    fetched.close()
-
-
-@pytest.fixture
-def offering(ensemble: Ensemble, archive: ArchiveStandIn, tmp_path: Path) -> Iterator[Served]:
-    """A page that offers pictures of the stand-in."""
-    yield from served_with(ensemble, archive, tmp_path, asks=False)
-
-
-@pytest.fixture
-def asking(ensemble: Ensemble, archive: ArchiveStandIn, tmp_path: Path) -> Iterator[Served]:
-    """A page that shows them without a click."""
-    yield from served_with(ensemble, archive, tmp_path, asks=True)
 
 
 def answered_at(browser: Browser, served: Served, **settings: object) -> tuple[Page, Locator]:

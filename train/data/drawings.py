@@ -20,7 +20,7 @@ Pattern = Literal["network", "globules", "patchy", "vessels"]
 HEIGHT, WIDTH = 450, 600
 QUALITY = 88
 EXAMPLES: dict[str, tuple[int, Pattern]] = {
-    "pigment-network.jpg": (11, "network"),
+    "pigment-network.jpg": (48, "network"),
     "globules.jpg": (4, "globules"),
     "irregular-patchy.jpg": (7, "patchy"),
     "red-lacunae.jpg": (3, "vessels"),
