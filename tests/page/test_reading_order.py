@@ -12,7 +12,8 @@ from tests.page.conftest import PHOTO, expect_full_answer, upload
 FRAME = f"""
 - main:
   - heading "{words.TITLE}" [level=1]
-  - note: {words.DEMO}
+  - note:
+    - strong: {words.DEMO}
   - tablist:
     - tab "{words.TAB_ONE}"
     - tab "{words.TAB_SEVERAL}"
@@ -38,8 +39,9 @@ FULL_ANSWER = f"""
       - img /Heatmap for/
       - button "{words.NEW_PHOTO}"
     - region "{words.MAP_TITLE}":
-      - radiogroup "{words.SHOWN}":
-        - radio [checked]
+      - group:
+        - radiogroup "{words.SHOWN}":
+          - radio [checked]
     - region "{words.OUTCOME}":
       - heading [level=2]
     - region "{words.RANKING}":
@@ -60,8 +62,12 @@ FULL_ANSWER = f"""
     - button /{words.REPORT_TITLE}/
 """
 SEVERAL = """
-    - heading [level=2]
-    - button /Drop/
+    - tablist:
+      - tab [selected]
+      - tab
+    - tabpanel:
+      - paragraph
+      - button /upload/
 """
 HEADED = """
     - heading [level=2]
