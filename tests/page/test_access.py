@@ -93,7 +93,7 @@ def test_axe_finds_nothing_serious_in_any_state_of_one_photo(
     page = with_axe(browser, served)
     found = findings(page, "first visit")
     upload(page, PHOTO)
-    page.locator(".skeleton").first.wait_for()
+    page.locator("#picture img.base").wait_for()
     found += findings(page, "waiting")
     steps["quick"].set()
     expect(page.locator("#status")).to_contain_text("Quick answer")
