@@ -281,22 +281,26 @@ class OnePhotoTab:
         self, shown: Shown | None, percent: float, age: str, sex: str, request: gr.Request
     ) -> Any:
         # the slider and the patient may have been changed since the answer was requested
+        visitor, patient = visitor_of(request), stated_patient(age, sex)
+        turn = self.desk.state_patient(visitor)
         if shown is None:
             return gr.skip()
-        patient = stated_patient(age, sex)
         if patient == shown.analysis.patient:
             return {self.points: self._on_points(shown, percent, age, sex, request)}
-        return self._judged(spoken(request), shown.of(patient), percent)
+        judged = self._judged(spoken(request), shown.of(patient), percent)
+        return judged if self.desk.is_stated_last(visitor, turn) else gr.skip()
 
     def _on_patient(
         self, shown: Shown | None, percent: float, age: str, sex: str, request: gr.Request
     ) -> Any:
-        say, patient = spoken(request), stated_patient(age, sex)
+        say, visitor, patient = spoken(request), visitor_of(request), stated_patient(age, sex)
+        turn = self.desk.state_patient(visitor)
         noted = self.patient.noted(say, patient)
-        if shown is None or not self.desk.wants(visitor_of(request), shown.token):
+        if shown is None or not self.desk.wants(visitor, shown.token):
             return noted
         before = {self.comparison: "", self.correction: None, self.report[-1]: ""}
-        return {**noted, **before, **self._judged(say, shown.of(patient), percent)}
+        outputs = {**noted, **before, **self._judged(say, shown.of(patient), percent)}
+        return outputs if self.desk.is_stated_last(visitor, turn) else gr.skip()
 
     def _on_correction(
         self, shown: Shown | None, name: str | None, age: str, sex: str, request: gr.Request

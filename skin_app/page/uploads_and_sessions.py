@@ -56,13 +56,15 @@ class Waiting:
 class _Newest:
     """A visitor's last action in the photo field. `token`: "" where they emptied it.
 
-    `archive`: whether they want pictures from the ISIC Archive.
+    `archive`: whether they want pictures from the ISIC Archive; `patient`: the turn in which the
+    patient was last stated.
     """
 
     turn: int
     token: str
     waiting: Waiting | None
     archive: bool = False
+    patient: int = -1
 
 
 class Desk:
@@ -118,6 +120,19 @@ class Desk:
         """Whether the visitor chose a photo, analysed or not, and did not take it back."""
         with self._lock:
             return visitor in self._newest and self._newest[visitor].token != ""
+
+    def state_patient(self, visitor: str) -> int:
+        """A number to draw as soon as a visitor states the patient, for `is_stated_last`."""
+        with self._lock:
+            turn = self.turn()
+            if visitor in self._newest:
+                self._newest[visitor].patient = turn
+            return turn
+
+    def is_stated_last(self, visitor: str, turn: int) -> bool:
+        """Whether the patient was not stated again since: older output must not replace newer."""
+        with self._lock:
+            return visitor not in self._newest or self._newest[visitor].patient <= turn
 
     def allow_archive(self, visitor: str) -> None:
         """The visitor wants pictures from the ISIC Archive, until they leave."""

@@ -134,3 +134,14 @@ def test_the_desk_holds_a_bounded_number_of_visitors() -> None:
     assert desk.take("3") is not None
     desk.forget("3")
     assert not desk.knows("3")
+
+
+def test_only_the_patient_stated_last_is_shown() -> None:
+    desk = Desk()
+    desk.put("visitor", Waiting(b"photo"))
+    age = desk.state_patient("visitor")
+    assert desk.is_stated_last("visitor", age)
+    age_and_sex = desk.state_patient("visitor")
+    assert not desk.is_stated_last("visitor", age)
+    assert desk.is_stated_last("visitor", age_and_sex)
+    assert desk.is_stated_last("other", age)
