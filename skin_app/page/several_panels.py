@@ -22,7 +22,7 @@ def held_status(say: Say, count: int) -> str:
     if not count:
         return status(say(words.IDLE))
     minutes = round(FORGOTTEN_AFTER / 60)
-    return status(say(words.HELD_ONE if count == 1 else words.HELD, count=count, minutes=minutes))
+    return status(say.plural(words.HELD, count, minutes=minutes))
 
 
 def batch_refusal(say: Say, count: int) -> str | None:

@@ -1,5 +1,7 @@
 """Sentences of the page's frame and of the tab of one photo."""
 
+from skin_app.words.language import Plural
+
 TITLE = "Skin lesion decision support"
 SUBTITLE = "Ranks seven diagnoses for a dermatoscopic photo and shows the evidence."
 STRIP = (
@@ -91,8 +93,7 @@ MALIGNANT_TOGETHER = "Malignant ({codes}): <strong>{share}</strong>"
 YES, NO = "yes", "no"
 QUICK_ANSWER = "Quick answer from {members} × {views}; refining …"
 FULL_ANSWER = "Answer from {members} × {views}."
-ONE_MEMBER, MEMBERS = "{count} member", "{count} members"
-ONE_VIEW, VIEWS = "{count} view", "{count} views"
+MEMBERS, VIEWS = Plural("{count} member", "{count} members"), Plural("{count} view", "{count} views")
 COMPUTED_ON = "Computed on {device}. Weights: {weights}."
 DO_MEMBERS_AGREE = "Do the networks agree?"
 ALL_TOGETHER, MEMBER = "All together", "Member {number}"

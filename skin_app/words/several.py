@@ -1,5 +1,7 @@
 """The sentences of the "Several photos" tab in English."""
 
+from skin_app.words.language import Plural
+
 ANGLES_TAB, BATCH_TAB = "One lesion", "Many lesions"
 ANGLES_INTRO = (
     "{least} to {most} photos of the same lesion, for example from other angles. Their answers "
@@ -15,8 +17,10 @@ ANGLES_START, BATCH_START = "Average the photos", "Analyse all photos"
 CANCEL = "Stop"
 
 IDLE = "No photos yet: choose some."
-HELD_ONE = "One photo is here. It is deleted if you do not start within {minutes} minutes."
-HELD = "{count} photos are here. They are deleted if you do not start within {minutes} minutes."
+HELD = Plural(
+    "One photo is here. It is deleted if you do not start within {minutes} minutes.",
+    "{count} photos are here. They are deleted if you do not start within {minutes} minutes.",
+)
 NOTHING_CHOSEN = "There are no photos to analyse: choose some first."
 TOO_MANY = (
     "These are {count} photos, more than the {most} of one go. Nothing was analysed or deleted: take "
@@ -34,8 +38,7 @@ MINUTES_LEFT = "about {count} minutes left"
 SECONDS_LEFT = "about {count} seconds left"
 MOMENTS_LEFT = "a few seconds left"
 STOPPING = "Stopping after the photos at hand …"
-DONE = "All {total} photos are done."
-DONE_ONE = "The photo is done."
+DONE = Plural("The photo is done.", "All {count} photos are done.")
 DONE_WITH_ERRORS = "{done} of {total} photos are done; {failed} could not be used: their rows say why."
 STOPPED = (
     "Stopped: {done} of {total} photos are done and shown below. The other files are deleted from the "

@@ -142,7 +142,7 @@ def answering(row: PhotoRow, code: str, outcome: str) -> PhotoRow:
             ["mel suspicious"] * 3,
             [
                 *(words.AGREEMENT, words.SAME_FIRST, words.SAME_OUTCOME, "Average of 3 photos"),
-                *("single photos of 8 views", "88.0\u00a0% to 88.0\u00a0%"),
+                *("single photos of 8 views", "88\u00a0% to 88\u00a0%"),
             ],
             [],
         ),
