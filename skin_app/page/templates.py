@@ -18,7 +18,7 @@ from skin_app.diagnoses import CODES, DIAGNOSES
 from skin_app.trust import StoredEstimate
 from skin_app.views import VIEWS
 from skin_app.words import about, evidence, outcome, page, patient, several  # noqa: F401  as words.about, ...
-from skin_app.words.language import Say
+from skin_app.words.language import LANGUAGES, Say
 
 FOLDER = Path(__file__).resolve().parent / "templates"
 Interval = Sequence[float] | None
@@ -109,6 +109,7 @@ TEMPLATES.filters |= {
 TEMPLATES.globals |= {
     "words": words,
     "DIAGNOSES": DIAGNOSES,
+    "LANGUAGES": LANGUAGES,
     "BY_CODE": dict(zip(CODES, DIAGNOSES, strict=True)),
     "VIEWS": VIEWS,
 }

@@ -3,6 +3,7 @@
 from skin_app.words.language import Plural
 
 TITLE = "Skin lesion decision support"
+LANGUAGE, SPEAK = "Language", "Show the page in {language}. An open result is closed."
 SUBTITLE = "Ranks seven diagnoses for a dermatoscopic photo and shows the evidence."
 STRIP = (
     "<strong>Research demo, not a medical device.</strong> Not for diagnosis or treatment "
@@ -157,7 +158,9 @@ did something with it.</li>
 <li>Several photos wait as files until you start, for five minutes at most, and each file is deleted
 when its turn comes; their results stay in memory in the same way.</li>
 <li>What you enter is used for the answer and the report, and for nothing else.</li>
-<li>Nothing is stored, logged, sent elsewhere or used for training. The page loads nothing from
+<li>If you choose a language, a cookie keeps that choice until you close the browser. Otherwise there is
+no cookie.</li>
+<li>Nothing else is stored, logged, sent elsewhere or used for training. The page loads nothing from
 other hosts; only the archive links lead away.</li>
 </ul>
 """
