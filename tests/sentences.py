@@ -1,4 +1,4 @@
-"""Every English sentence that a reader of the page or of a report may see, collected from the code."""
+"""Every English sentence of page, report, command line and API, collected from the code."""
 
 import ast
 import csv
@@ -16,13 +16,14 @@ from skin_app.gallery.similar_lesions import CONFIRMED
 from skin_app.quality import FILE_FINDINGS, NAMES
 from skin_app.skin_tone import TONES
 from skin_app.weights.folder import EMBEDDED
-from skin_app.words import hub, outcome, patient
+from skin_app.words import language, outcome, patient
 from skin_app.words.language import Plural
 from skin_app.words.outcome import TO_CHECK
 from skin_app.words.patient import PATIENT_NOTES
 
 Sentence = str | Plural
-ROOT = Path(skin_app.__file__).parents[1]
+FOLDER = Path(skin_app.__file__).parent
+ROOT = FOLDER.parent
 
 
 def sentences() -> Iterator[tuple[Sentence, str]]:
@@ -57,7 +58,7 @@ def _found() -> Iterator[tuple[Sentence, str]]:
             yield name, _place(module)
     for name in stated_in_the_gallery():
         yield name, "weights/gallery.csv"
-    yield from refusals()
+    yield from errors()
 
 
 def _place(module: ModuleType) -> str:
@@ -65,12 +66,9 @@ def _place(module: ModuleType) -> str:
 
 
 def words_modules() -> list[ModuleType]:
-    """The modules of `skin_app.words` but the Hub's, whose sentences only the command line prints."""
-    return [
-        importlib.import_module(found.name)
-        for found in pkgutil.iter_modules(words.__path__, f"{words.__name__}.")
-        if found.name not in (hub.__name__, f"{words.__name__}.language")
-    ]
+    """The modules of `skin_app.words` that hold sentences."""
+    names = [found.name for found in pkgutil.iter_modules(words.__path__, f"{words.__name__}.")]
+    return [importlib.import_module(name) for name in names if name != language.__name__]
 
 
 def constants(module: ModuleType) -> Iterator[Sentence]:
@@ -91,18 +89,24 @@ def texts(value: object) -> Iterator[Sentence]:
             yield from texts(part)
 
 
-def refusals() -> Iterator[tuple[str, str]]:
-    """The sentences with which a photo is refused: first argument wherever `PhotoError` is raised.
-
-    Those of the command line (f-strings with paths) are not seen on the page.
-    """
-    folder = Path(skin_app.__file__).parent
-    for path in sorted(folder.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "PhotoError":
-                sentence = node.args[0]
-                if isinstance(sentence, ast.Constant):
-                    yield str(sentence.value), path.relative_to(ROOT).as_posix()
+def errors() -> Iterator[tuple[str, str]]:
+    """The sentences of errors that stand where these are raised: first argument of a `SpokenError`."""
+    trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.rglob("*.py"))}
+    nodes = [(path, node) for path, tree in trees.items() for node in ast.walk(tree)]
+    spoken = {"SpokenError"}
+    for _ in range(2):  # an error may be a kind of another one
+        spoken |= {
+            node.name
+            for _, node in nodes
+            if isinstance(node, ast.ClassDef)
+            and any(isinstance(base, ast.Name) and base.id in spoken for base in node.bases)
+        }
+    for path, node in nodes:
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in spoken:
+            sentence = node.args[0]
+            assert not isinstance(sentence, ast.JoinedStr), f"{path}: give the error its values"
+            if isinstance(sentence, ast.Constant):
+                yield str(sentence.value), path.relative_to(ROOT).as_posix()
 
 
 def stated_in_the_gallery() -> list[str]:

@@ -18,6 +18,7 @@ from skin_app.diagnoses import CODES
 from skin_app.gallery.patient_table import UNKNOWN, normalised
 from skin_app.overlay import shrunk
 from skin_app.photo.read import READ_SUFFIXES, PhotoError, read_photo
+from skin_app.words.language import SpokenError
 
 ARCHIVE = "https://api.isic-archive.com/images/{image_id}/"
 SAME_PHOTO = 0.99  # similarity from which a photo may be one of the gallery's own images
@@ -132,7 +133,7 @@ def nearest_rows(similarity: np.ndarray, lesions: np.ndarray, count: int) -> np.
     return order[np.sort(first)[:count]]
 
 
-class PicturesError(ValueError):
+class PicturesError(SpokenError, ValueError):
     """The folder of pictures cannot be used; the message is one sentence that says what to do."""
 
 
@@ -152,8 +153,9 @@ class LesionPictures:
             }
             if not found:
                 raise PicturesError(
-                    f"{folder} holds no image files: set SKIN_APP_HAM10000 to the folder that holds "
-                    "HAM10000's images, or leave it empty."
+                    "{folder} holds no image files: set SKIN_APP_HAM10000 to the folder that holds "
+                    "HAM10000's images, or leave it empty.",
+                    folder=folder,
                 )
             self._paths |= found
         self.thumbnail = lru_cache(THUMBNAILS_KEPT)(self._thumbnail)

@@ -61,8 +61,10 @@ def serve(
         )
     except (OSError, httpx.TransportError) as error:
         raise PortError(
-            f"The page cannot be served on {where.url} ({error}): set GRADIO_SERVER_PORT to another "
-            "port, or GRADIO_SERVER_NAME to 127.0.0.1."
+            "The page cannot be served on {url} ({reason}): set GRADIO_SERVER_PORT to another port, or "
+            "GRADIO_SERVER_NAME to 127.0.0.1.",
+            url=where.url,
+            reason=error,
         ) from error
     threading.Thread(target=_forget_while_running, args=(page,), daemon=True).start()
     if block:

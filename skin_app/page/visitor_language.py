@@ -78,8 +78,10 @@ def state_language() -> None:
     ):
         if page.count(before) != 1:
             raise ServeError(
-                f"The page of gradio {gr.__version__} has no place for a language: install gradio "
-                f"{TESTED} by `pip install gradio=={TESTED}.*`."
+                "The page of gradio {version} has no place for a language: install gradio {tested} by "
+                "`pip install gradio=={tested}.*`.",
+                version=gr.__version__,
+                tested=TESTED,
             )
         page = page.replace(before, after)
     environment.globals["spoken"] = spoken

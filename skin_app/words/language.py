@@ -12,7 +12,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from babel import Locale
+from babel import Locale, default_locale
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, format_percent
@@ -84,6 +84,26 @@ class Say:
         return format_percent(share, _with_decimals(pattern, digits), self.locale)
 
 
+class SpokenError(Exception):
+    """An error that is told to a person: one sentence that says what to do.
+
+    `sentence`, `values`: the English sentence with placeholders, and their values; a value can be such
+    an error, too. As text it is English.
+    """
+
+    def __init__(self, sentence: str, /, **values: object) -> None:
+        super().__init__(sentence.format(**values) if values else sentence)
+        self.sentence, self.values = sentence, values
+
+    def said(self, say: Say) -> str:
+        """The sentence in a language."""
+        told = {
+            place: value.said(say) if isinstance(value, SpokenError) else value
+            for place, value in self.values.items()
+        }
+        return say(self.sentence, **told)
+
+
 def _with_decimals(pattern: str, digits: int) -> str:
     return pattern.replace("0", "0." + "0" * digits) if digits else pattern
 
@@ -117,6 +137,11 @@ def preferred(accept_language: str | None) -> Say:
     first = (accept_language or "").split(",")[0].split(";")[0].strip().lower()
     known = {code.lower(): say for code, say in LANGUAGES.items()}
     return known.get(first) or known.get(first.partition("-")[0]) or ENGLISH
+
+
+def of_the_environment() -> Say:
+    """The language that LANGUAGE, LC_ALL, LC_MESSAGES or LANG names, for a command line."""
+    return preferred((default_locale("LC_MESSAGES") or "").replace("_", "-"))
 
 
 def counted(number: int, what: str) -> str:
