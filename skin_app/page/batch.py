@@ -244,7 +244,7 @@ def _told(say: Say, progress: BatchProgress) -> tuple[str, str]:
         case "stopped":
             return say(words.STOPPED, done=used, total=total), "note"
         case "done" if failed:
-            return say(words.DONE_WITH_ERRORS, failed=failed, done=used, total=total), "note"
+            return say.plural(words.DONE_WITH_ERRORS, failed, done=used, total=total), "note"
         case "done":
             return say.plural(words.DONE, total), ""
     if progress.seconds_left is None:

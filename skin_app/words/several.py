@@ -39,7 +39,10 @@ SECONDS_LEFT = "about {count} seconds left"
 MOMENTS_LEFT = "a few seconds left"
 STOPPING = "Stopping after the photos at hand …"
 DONE = Plural("The photo is done.", "All {count} photos are done.")
-DONE_WITH_ERRORS = "{done} of {total} photos are done; {failed} could not be used: their rows say why."
+DONE_WITH_ERRORS = Plural(
+    "{done} of {total} photos are done; {count} could not be used: its row says why.",
+    "{done} of {total} photos are done; {count} could not be used: their rows say why.",
+)
 STOPPED = (
     "Stopped: {done} of {total} photos are done and shown below. The other files are deleted from the "
     "server."
@@ -109,5 +112,8 @@ JOINT_CAPTION = (
 RANGE = "{least} to {greatest}"
 JOINT_MALIGNANT = "Malignant: {share}; single photos {least} to {greatest}"
 EACH_PHOTO = "Each photo on its own"
-ANGLES_LEFT = "An average takes {least} photos that can be used, and there are {count}: add others."
+ANGLES_LEFT = Plural(
+    "An average takes {least} photos that can be used, and there is {count}: add others.",
+    "An average takes {least} photos that can be used, and there are {count}: add others.",
+)
 SAME_PICTURE = "{file} is the same picture as {other}: it counts once."

@@ -63,9 +63,10 @@ GIF = "This is a GIF: save the one frame that you mean as JPEG or PNG."
 def english_in(text: str) -> list[str]:
     """English sentences, or long pieces of them, that stand in HTML outside of its pictures and links.
 
-    What the weights say in English is marked as such.
+    What the weights say in English, and the button for English, are marked as such.
     """
-    shown = re.sub(r'<span lang="en">.*?</span>|data:[\w/+;=,-]+', "", text, flags=re.DOTALL)
+    marked = r'<(span|button)\b[^>]* lang="en".*?</\1>|data:[\w/+;=,-]+'
+    shown = re.sub(marked, "", text, flags=re.DOTALL)
     shown = html.unescape(shown)
     found = []
     for sentence, _ in sentences():
