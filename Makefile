@@ -3,7 +3,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 SHELL := /bin/bash
 
-.PHONY: app train test test-fast format clean
+.PHONY: app train test test-fast format messages clean
 
 app: $(VENV)/app.done
 	$(RUN) app.py
@@ -24,6 +24,10 @@ test-fast: $(VENV)/test.done
 format: $(VENV)/test.done
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
+
+# After a change of sentences: says what is missing in the catalogues of translations.
+messages: $(VENV)/test.done
+	$(RUN) -m tests.messages
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }

@@ -18,6 +18,8 @@ from skin_app.page.port import ServeError, listening
 from skin_app.page.uploads_and_sessions import private_folder
 from skin_app.weights.folder import WeightsError
 from skin_app.weights.hub import bypass_proxies, proxy_fault
+from skin_app.words import command_line as words
+from skin_app.words.language import of_the_environment
 
 
 def main() -> int:
@@ -25,6 +27,7 @@ def main() -> int:
     argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     ).parse_args()
+    say = of_the_environment()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     # gradio would read these two when it is imported, and fail on some that are right
     name = environ.pop("GRADIO_SERVER_NAME", "")
@@ -38,8 +41,8 @@ def main() -> int:
         )
         with private_folder() as uploads:
             for warning in filter(None, (ensemble.weights.instead, proxy_fault())):
-                print(f"warning: {warning}", file=sys.stderr)
-            print(f"Starting the page on {where.told}", flush=True)
+                print(say(words.WARNING, told=warning.said(say)), file=sys.stderr)
+            print(where.said(say), flush=True)
             bypass_proxies(where.host)
             # only now: with some proxies gradio cannot even be imported
             from skin_app.page.build import build_page
@@ -48,7 +51,7 @@ def main() -> int:
             page, labels = build_page(ensemble, uploads, pictures)
             serve(page, where, labels=labels)
     except (WeightsError, PicturesError, ServeError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(say(words.ERROR, told=error.said(say)), file=sys.stderr)
         return 2
     return 0
 

@@ -55,7 +55,7 @@ class ToCheck:
     def said(self, say: Say) -> str:
         """The sentence in a language, with its values filled in."""
         values = {
-            place: say(value) if isinstance(value, str) else say.percent(value, digits=0)
+            place: say(value) if isinstance(value, str) else say.percent(value)
             for place, value in self.values.items()
         }
         return say(self.sentence, **values)

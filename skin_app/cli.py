@@ -13,16 +13,17 @@ from tqdm import tqdm
 from skin_app.ensemble import Ensemble
 from skin_app.gallery.archive_client import ArchiveError
 from skin_app.gallery.archive_pictures import ArchivePictures
-from skin_app.gallery.picture_cache import PictureCache, cache_folder
+from skin_app.gallery.picture_cache import CacheError, PictureCache, cache_folder
 from skin_app.photo.folders import Found, find_photos, has_image_suffix, is_no_file
 from skin_app.photo.read import Photo, PhotoError, read_photo
 from skin_app.picture_download import DownloadError, download_pictures
 from skin_app.report.csv_rows import CSV_COLUMNS, csv_row, error_row, without_formulas
-from skin_app.result_files import OutputError, check_output, growing_file, unfinished
+from skin_app.result_files import OutputError, check_output, growing_file, unfinished, unusable
 from skin_app.stated_patients import PatientsError, PatientsFile, read_patients
 from skin_app.weights.folder import WeightsError, open_weights
-from skin_app.weights.hub import proxy_fault
-from skin_app.words.language import counted
+from skin_app.weights.hub import HubError, proxy_fault
+from skin_app.words import command_line as words
+from skin_app.words.language import Say, of_the_environment
 
 AT_ONCE = 2  # requests to the ISIC Archive
 FIRST = 8  # columns that every version has written: the file, and a probability for each diagnosis
@@ -42,60 +43,65 @@ def main(arguments: list[str] | None = None) -> int:
 
     `pictures` returns 1 when the archive lacks some.
     """
-    options = _options(sys.argv[1:] if arguments is None else arguments)
-    return _pictures(options) if options.verb == "pictures" else _score(options)
+    options, say = _options(sys.argv[1:] if arguments is None else arguments), of_the_environment()
+    return _pictures(say, options) if options.verb == "pictures" else _score(say, options)
 
 
-def _pictures(options: argparse.Namespace) -> int:
+def _pictures(say: Say, options: argparse.Namespace) -> int:
     """Returns 1 when the archive lacks some of the pictures."""
     archive = ArchivePictures(PictureCache(cache_folder(os.environ)), at_once=AT_ONCE)
     try:
         if fault := proxy_fault():
-            raise DownloadError(fault)
+            raise fault
         ids = options.ids
         if ids is None:
             weights = open_weights(options.weights or os.environ.get("SKIN_APP_WEIGHTS"))
             ids = weights.gallery().image_ids
-        return 1 if download_pictures(ids, archive) else 0
-    except (WeightsError, DownloadError, ArchiveError) as error:
-        _say(f"error: {error}")
+        return 1 if download_pictures(say, ids, archive) else 0
+    except (WeightsError, HubError, CacheError, DownloadError, ArchiveError) as error:
+        _tell(say(words.ERROR, told=error.said(say)))
         return 2
     except KeyboardInterrupt:
-        _say(f"stopped: the same command goes on from here; kept in {archive.cache.folder}.")
+        _tell(say(words.PICTURES_STOPPED, folder=archive.cache.folder))
         return 130
     finally:
         archive.close()
 
 
-def _score(options: argparse.Namespace) -> int:
+def _score(say: Say, options: argparse.Namespace) -> int:
     try:
         found = find_photos(options.photos)
         table = options.patients
         check_output(options.out, OUR_CSV, [*found.photos, *([table] if table else [])])
         patients = read_patients(table, found.photos) if table else PatientsFile()
-        _tell_of(found, options.out)
+        _tell_of(say, found, options.out)
         if patients.unreadable:
-            photos = counted(patients.unreadable, "photo")
-            _say(f"warning: the age or sex of {photos} cannot be read: to_check says which.")
+            told = say.plural(words.UNREADABLE_PATIENTS, patients.unreadable)
+            _tell(say(words.WARNING, told=told))
         weights = options.weights or os.environ.get("SKIN_APP_WEIGHTS")
         ensemble = Ensemble.load(weights)
         with growing_file(options.out, OUR_CSV) as file:
             failed = write_scores(ensemble, found.photos, file, patients)
     except (WeightsError, PhotoError, OutputError, PatientsError) as error:
-        _say(f"error: {error}")
+        _tell(say(words.ERROR, told=error.said(say)))
         return 2
     except OSError as error:
-        _say(f"error: {error.filename or options.out} cannot be used ({error.strerror or error}).")
+        _tell(say(words.ERROR, told=unusable(error, options.out).said(say)))
         return 2
     except KeyboardInterrupt as stop:
-        _say(f"stopped: {stop or 'nothing was written'}.")
+        _tell(say(words.STOPPED, partial=stop) if stop.args else say(words.STOPPED_EARLY))
         return 130
-    scored = counted(len(found.photos) - failed, "photo")
-    others = counted(found.passed_over, "other file")
-    of_table = _counts_of(patients, len(set(found.photos))) if table else ""
+    strangers, without = patients.strangers, len(set(found.photos)) - len(patients.of_photo)
     print(
-        f"{scored} scored, {failed:,} failed, {others} passed over; {of_table}"
-        f"written to {os.fsencode(options.out).decode(errors='backslashreplace')}"
+        say(
+            words.DONE_WITH_PATIENTS if table else words.DONE,
+            scored=say.plural(words.PHOTOS, len(found.photos) - failed),
+            failed=say.number(failed),
+            others=say.plural(words.OTHER_FILES, found.passed_over),
+            without=say.plural(words.PHOTOS, without),
+            strangers=say.plural(words.ROWS, strangers),
+            out=os.fsencode(options.out).decode(errors="backslashreplace"),
+        )
     )
     return 0
 
@@ -137,21 +143,14 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _tell_of(found: Found, out: Path) -> None:
+def _tell_of(say: Say, found: Found, out: Path) -> None:
     for folder in found.closed:
-        _say(f"warning: the folder {folder} cannot be read: photos in it have no row.")
+        _tell(say(words.WARNING, told=say(words.CLOSED_FOLDER, folder=folder)))
     for partial in unfinished(out):
-        _say(f"note: {partial} holds the rows of a run that did not end, and stays.")
+        _tell(say(words.NOTE, told=say(words.UNFINISHED, partial=partial)))
 
 
-def _counts_of(patients: PatientsFile, photos: int) -> str:
-    """How far the table of patients and the photos fit, for the last line."""
-    without = counted(photos - len(patients.of_photo), "photo")
-    strangers = counted(patients.strangers, "row")
-    return f"{without} without a row of --patients, {strangers} without a photo; "
-
-
-def _say(sentence: str) -> None:
+def _tell(sentence: str) -> None:
     print(sentence, file=sys.stderr)
 
 

@@ -8,6 +8,8 @@ Source: Tschandl et al., Scientific Data 5, 180161 (2018), table 2.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from skin_app.words.language import SpokenError
+
 
 @dataclass(frozen=True)
 class Diagnosis:
@@ -39,7 +41,7 @@ CODES: tuple[str, ...] = tuple(diagnosis.code for diagnosis in DIAGNOSES)
 MALIGNANT: tuple[bool, ...] = tuple(diagnosis.malignant for diagnosis in DIAGNOSES)
 
 
-class ClassOrderError(ValueError):
+class ClassOrderError(SpokenError, ValueError):
     """A file lists other classes than this program, or lists them in another order."""
 
 
@@ -47,6 +49,9 @@ def assert_codes(codes: Sequence[str], source: str) -> None:
     """Raise `ClassOrderError` unless `codes` are the seven codes in their fixed order."""
     if tuple(codes) != CODES:
         raise ClassOrderError(
-            f"{source} stores its numbers for the classes {', '.join(codes) or '(none)'}, but this "
-            f"program expects {', '.join(CODES)} in that order. Use weights made by this trainer."
+            "{source} stores its numbers for the classes {codes}, but this program expects {wanted} in "
+            "that order. Use weights made by this trainer.",
+            source=source,
+            codes=", ".join(codes) or "(-)",
+            wanted=", ".join(CODES),
         )

@@ -8,19 +8,20 @@ from tqdm import tqdm
 
 from skin_app.gallery.archive_client import IMAGE_ID, ArchiveAwayError, ArchiveError
 from skin_app.gallery.archive_pictures import ArchivePictures
-from skin_app.words.language import counted
+from skin_app.words import command_line as words
+from skin_app.words.language import Say, SpokenError
 
 BATCH = 8
 TRIES = 4  # for pictures that the archive does not give now
 PATIENCE = 120.0  # seconds for a batch
 
 
-class DownloadError(ValueError):
-    """Pictures cannot be kept; the message is one sentence that says what to do."""
+class DownloadError(SpokenError, ValueError):
+    """Pictures cannot be kept."""
 
 
 def download_pictures(
-    ids: Sequence[str], archive: ArchivePictures, rest: Callable[[float], None] = time.sleep
+    say: Say, ids: Sequence[str], archive: ArchivePictures, rest: Callable[[float], None] = time.sleep
 ) -> int:
     """Keep the pictures `ids` that are not kept yet, and say how many; returns how many are missing.
 
@@ -28,7 +29,9 @@ def download_pictures(
     `ArchiveError` when the archive gives none for long.
     """
     if strangers := [image_id for image_id in ids if not IMAGE_ID.fullmatch(image_id)]:
-        raise DownloadError(f"{strangers[0]!r} is no id of the ISIC Archive, such as ISIC_0024306.")
+        raise DownloadError(
+            "“{name}” is no id of the ISIC Archive, such as ISIC_0024306.", name=strangers[0]
+        )
     ids = list(dict.fromkeys(ids))
     left = [image_id for image_id in ids if archive.cache.get(image_id) is None]
     missing: dict[str, ArchiveError] = {}
@@ -39,10 +42,16 @@ def download_pictures(
             bar.update(len(few))
     fetched = len(left) - len(missing)
     for image_id, error in list(missing.items())[:10]:
-        print(f"{image_id}: {error}", file=sys.stderr)
+        print(f"{image_id}: {error.said(say)}", file=sys.stderr)
     print(
-        f"{counted(len(ids), 'picture')}: {len(ids) - len(left):,} kept before, {fetched:,} fetched, "
-        f"{len(missing):,} missing; kept in {archive.cache.folder}"
+        say(
+            words.PICTURES_DONE,
+            pictures=say.plural(words.PICTURES, len(ids)),
+            before=say.number(len(ids) - len(left)),
+            fetched=say.number(fetched),
+            missing=say.number(len(missing)),
+            folder=archive.cache.folder,
+        )
     )
     return len(missing)
 
@@ -55,7 +64,7 @@ def _fetched(
     for attempt in range(TRIES):
         found = archive.fetch(few, PATIENCE)
         if archive.cache.fault:
-            raise DownloadError(archive.cache.fault)
+            raise archive.cache.fault
         missing |= {image_id: error for image_id, error in found.errors.items() if not error.wait}
         few = [image_id for image_id, error in found.errors.items() if error.wait]
         if found.error is None or not few:

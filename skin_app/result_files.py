@@ -14,6 +14,7 @@ from typing import Any, TextIO
 
 from skin_app.photo.file_type import HEAD_BYTES
 from skin_app.photo.folders import has_image_suffix
+from skin_app.words.language import SpokenError
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # the head of a PNG by matplotlib at 100 dots per inch, with or without its name
@@ -23,7 +24,7 @@ PICTURE = (
 )
 
 
-class OutputError(ValueError):
+class OutputError(SpokenError, ValueError):
     """The output cannot be written there; the message is one sentence that says what to do."""
 
 
@@ -34,38 +35,49 @@ def check_output(out: Path, ours: bytes, inputs: Iterable[Path] = ()) -> None:
     file, or an empty one, may be replaced. `inputs`: files that the command reads.
     """
     if out.is_dir():
-        raise OutputError(f"{out} is a folder: give --out the name of a file, such as one in it.")
+        raise OutputError(
+            "{out} is a folder: give --out the name of a file, such as one in it.", out=out
+        )
     if has_image_suffix(out) and ours != PICTURE:
-        raise OutputError(_named_like_an_image(out))
+        raise _named_like_an_image(out)
     if not out.parent.is_dir():
         if out.parent.exists():
-            raise OutputError(f"{out} cannot be used: {out.parent} is a file, not a folder.")
+            raise OutputError(
+                "{out} cannot be used: {folder} is a file, not a folder.", out=out, folder=out.parent
+            )
         raise OutputError(
-            f"{out} cannot be used (No such file or directory): make the folder {out.parent} first."
+            "{out} cannot be used (No such file or directory): make the folder {folder} first.",
+            out=out,
+            folder=out.parent,
         )
     if _is_stream(out):
         return
     if out.exists():
         if any(path.exists() and out.samefile(path) for path in inputs):
-            raise OutputError(f"{out} is among the files to read: give --out another name.")
+            raise OutputError("{out} is among the files to read: give --out another name.", out=out)
         if not _is_ours(out, ours):
             raise OutputError(
-                f"{out} is there already and was not written by this command: move it away, or name "
-                "another place to write to."
+                "{out} is there already and was not written by this command: move it away, or name "
+                "another place to write to.",
+                out=out,
             )
     place = _behind_link(out)
     if not all(os.access(path, os.W_OK) for path in (place.parent, place) if path.exists()):
         raise OutputError(
-            f"{out} cannot be used ({os.strerror(errno.EACCES)}): name a place that you may write to."
+            "{out} cannot be used ({reason}): name a place that you may write to.",
+            out=out,
+            reason=os.strerror(errno.EACCES),
         )
 
 
-def _named_like_an_image(out: Path) -> str:
+def _named_like_an_image(out: Path) -> OutputError:
     if not out.exists():
-        return f"{out} has the name of an image: give --out another name."
-    return (
-        f"{out} is an image, and --out names the file to write: give it another name (the shell turns "
-        f"`--out *{out.suffix}` into the first image, to be written, and the others, to be read)."
+        return OutputError("{out} has the name of an image: give --out another name.", out=out)
+    return OutputError(
+        "{out} is an image, and --out names the file to write: give it another name (the shell turns "
+        "`--out *{suffix}` into the first image, to be written, and the others, to be read).",
+        out=out,
+        suffix=out.suffix,
     )
 
 
@@ -118,7 +130,6 @@ def growing_file(out: Path, ours: bytes) -> Iterator[TextIO]:
     """
     place = _behind_link(out)
     partial, raw = (out, _Written(out, "w", out)) if _is_stream(out) else _fresh(place, out)
-    told = f"what was written until then is in {partial}"
     buffer = io.BufferedWriter(raw)
     try:
         with io.TextIOWrapper(buffer, "utf-8-sig", "backslashreplace", newline="") as file:
@@ -130,10 +141,12 @@ def growing_file(out: Path, ours: bytes) -> Iterator[TextIO]:
     except (OSError, OutputError) as error:
         why = error
         if isinstance(error, OSError):  # raised by the work in the block, not by writing `out`
-            why = f"{error.filename or 'A file'} cannot be used ({error.strerror or error})."
-        raise OutputError(f"{why} {told[0].upper()}{told[1:]}.") from error
+            why = unusable(error)
+        raise OutputError(
+            "{why} What was written until then is in {partial}.", why=why, partial=partial
+        ) from error
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(told) from None
+        raise KeyboardInterrupt(partial) from None
     finally:
         if partial != out and partial.exists() and not partial.stat().st_size:
             partial.unlink()
@@ -167,7 +180,16 @@ def _told_of(out: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise OutputError(f"{out} cannot be written ({error.strerror or error}).") from error
+        reason = error.strerror or error
+        raise OutputError("{out} cannot be written ({reason}).", out=out, reason=reason) from error
+
+
+def unusable(error: OSError, otherwise: Path | None = None) -> OutputError:
+    """An error of the system with a file; `otherwise`: the one that is meant where it names none."""
+    name, reason = error.filename or otherwise, error.strerror or error
+    if name is None:
+        return OutputError("A file cannot be used ({reason}).", reason=reason)
+    return OutputError("{name} cannot be used ({reason}).", name=name, reason=reason)
 
 
 def _fresh(place: Path, out: Path) -> tuple[Path, _Written]:

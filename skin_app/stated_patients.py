@@ -13,11 +13,13 @@ import pandas as pd
 
 from skin_app.context import NOT_STATED_PATIENT, Patient, Sex
 from skin_app.gallery.patient_table import UNKNOWN, normalised
+from skin_app.words.language import SpokenError
+from skin_app.words.patient import COLUMN
 
 PATIENT_COLUMNS = ("file", "age", "sex")
 
 
-class PatientsError(ValueError):
+class PatientsError(SpokenError, ValueError):
     """The table cannot be used; the message is one sentence that says what to do."""
 
 
@@ -72,21 +74,30 @@ def read_patients(table: Path, photos: Sequence[Path]) -> PatientsFile:
         fits = [path] if path in known else named.get(file, [])
         if len(set(fits)) > 1:
             raise PatientsError(
-                f"{table}, line {line}: {fits[0]} and {fits[1]} have the name {file}: write the path "
-                "of each photo in place of its name."
+                "{table}, line {line}: {one} and {other} have the name {file}: write the path of each "
+                "photo in place of its name.",
+                table=table,
+                line=line,
+                one=fits[0],
+                other=fits[1],
+                file=file,
             )
         if not fits:
             strangers += 1
         elif fits[0] in found:
             raise PatientsError(
-                f"{table}, line {line}: {fits[0]} has a row already: keep only one of them."
+                "{table}, line {line}: {photo} has a row already: keep only one of them.",
+                table=table,
+                line=line,
+                photo=fits[0],
             )
         else:
             found[fits[0]] = stated_patient(age, sex)
     if strangers and not found:
         raise PatientsError(
-            f"{table} names none of the photos: write the path of each photo as given here, or its "
-            "name alone."
+            "{table} names none of the photos: write the path of each photo as given here, or its "
+            "name alone.",
+            table=table,
         )
     return PatientsFile(found, strangers)
 
@@ -103,7 +114,9 @@ def _rows(table: Path) -> Iterator[tuple[int, tuple[str, str, str]]]:
             if cells[0]:
                 yield rows.line_num, (cells[0], cells[1], cells[2])
     except (UnicodeDecodeError, csv.Error) as error:
-        raise PatientsError(f"{table} is not a CSV table in UTF-8: save it as one.") from error
+        raise PatientsError(
+            "{table} is not a CSV table in UTF-8: save it as one.", table=table
+        ) from error
 
 
 def _places(table: Path, head: Sequence[str]) -> list[int]:
@@ -112,8 +125,10 @@ def _places(table: Path, head: Sequence[str]) -> list[int]:
     counts = Counter(names)
     for column in PATIENT_COLUMNS:
         if counts[column] != 1:
-            how = "lacks" if column not in counts else "has twice"
             raise PatientsError(
-                f"{table} {how} the column {column}: it needs the columns {', '.join(PATIENT_COLUMNS)}."
+                COLUMN["twice" if column in counts else "missing"],
+                table=table,
+                column=column,
+                columns=", ".join(PATIENT_COLUMNS),
             )
     return [names.index(column) for column in PATIENT_COLUMNS]

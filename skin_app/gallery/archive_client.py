@@ -30,6 +30,7 @@ from torchvision.io import encode_jpeg
 from skin_app.overlay import shrunk
 from skin_app.photo.read import PhotoError, read_photo
 from skin_app.words import archive as words
+from skin_app.words.language import SpokenError
 
 IMAGE_ID = re.compile(r"ISIC_\d{7}", re.ASCII)
 AGENT = "skin-app research demo (pictures of similar lesions)"
@@ -45,17 +46,13 @@ OCTETS = ("application/octet-stream", "binary/octet-stream")  # S3 states these 
 Text = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=4000)]
 
 
-class ArchiveError(RuntimeError):
-    """The archive gave no picture. `sentence`, `values`: one line for the reader, for translation.
+class ArchiveError(SpokenError, RuntimeError):
+    """The archive gave no picture.
 
-    `wait`: seconds for which the archive is left alone; 0 where only this picture failed.
+    `wait`: seconds for which it is left alone; 0 where only this picture failed.
     """
 
     wait = 0.0
-
-    def __init__(self, sentence: str, **values: str | int) -> None:
-        super().__init__(sentence.format(**values))
-        self.sentence, self.values = sentence, values
 
 
 class ArchiveAwayError(ArchiveError):

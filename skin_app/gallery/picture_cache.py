@@ -16,6 +16,8 @@ from threading import Lock
 from pydantic import Base64Bytes, BaseModel, ValidationError
 
 from skin_app.gallery.archive_client import IMAGE_ID, ArchivePicture
+from skin_app.words import archive as words
+from skin_app.words.language import SpokenError
 
 MOST_FILES, MOST_BYTES = 30_000, 500_000_000  # more than the embedded weights' gallery needs
 LARGEST = 200_000  # bytes of one file
@@ -45,18 +47,22 @@ def cache_folder(environment: Mapping[str, str]) -> Path:
     return Path(own) / "skin-app"
 
 
+class CacheError(SpokenError, ValueError):
+    """Pictures cannot be kept on disk."""
+
+
 class PictureCache:
     """Pictures by image id in a folder that only this user can read.
 
     The oldest go when there are more than `most_files` or `most_bytes`. `fault`: why pictures cannot be
-    kept, "" where they can; it is logged once.
+    kept, None where they can; it is logged once.
     """
 
     def __init__(
         self, folder: Path, most_files: int = MOST_FILES, most_bytes: int = MOST_BYTES
     ) -> None:
         self.folder = folder / "isic-archive"
-        self.fault = ""
+        self.fault: CacheError | None = None
         self._most_files, self._most_bytes, self._lock = most_files, most_bytes, Lock()
         self._files, self._bytes = most_files, 0  # not counted yet: the first picture counts them
 
@@ -91,11 +97,9 @@ class PictureCache:
                 if self._files > self._most_files or self._bytes > self._most_bytes:
                     self._remove_oldest()
         except OSError as error:
-            fault = (
-                f"Pictures cannot be kept in {self.folder} ({error.strerror or error}): set "
-                "SKIN_APP_CACHE to a folder that you may write to, with free space."
-            )
-            if not self.fault:
+            reason = error.strerror or str(error)
+            fault = CacheError(words.CANNOT_KEEP, folder=self.folder, reason=reason)
+            if self.fault is None:
                 LOG.warning("warning: %s", fault)
             self.fault = fault
 

@@ -20,6 +20,7 @@ from skin_app.gallery.patient_table import UNKNOWN, normalised
 from skin_app.gallery.picture_cache import PictureCache, cache_folder
 from skin_app.overlay import shrunk
 from skin_app.photo.read import READ_SUFFIXES, PhotoError, read_photo
+from skin_app.words.language import SpokenError
 
 ARCHIVE = "https://api.isic-archive.com/images/{image_id}/"
 SAME_PHOTO = 0.99  # similarity from which a photo may be one of the gallery's own images
@@ -139,7 +140,7 @@ def nearest_rows(similarity: np.ndarray, lesions: np.ndarray, count: int) -> np.
     return order[np.sort(first)[:count]]
 
 
-class PicturesError(ValueError):
+class PicturesError(SpokenError, ValueError):
     """The folder of pictures cannot be used; the message is one sentence that says what to do."""
 
 
@@ -159,8 +160,9 @@ class LesionPictures:
         wanted = environment.get("SKIN_APP_PICTURES", "")
         if wanted not in ("", "archive"):
             raise PicturesError(
-                f'SKIN_APP_PICTURES is "{wanted}": set it to archive, to fetch pictures from the ISIC '
-                "Archive without a click, or leave it empty."
+                "SKIN_APP_PICTURES is “{wanted}”: set it to archive, to fetch pictures from the ISIC "
+                "Archive without a click, or leave it empty.",
+                wanted=wanted,
             )
         archive = ArchivePictures(PictureCache(cache_folder(environment)))
         return cls(shipped, environment.get("SKIN_APP_HAM10000"), archive, wanted == "archive")
@@ -182,8 +184,9 @@ class LesionPictures:
             }
             if not found:
                 raise PicturesError(
-                    f"{folder} holds no image files: set SKIN_APP_HAM10000 to the folder that holds "
-                    "HAM10000's images, or leave it empty."
+                    "{folder} holds no image files: set SKIN_APP_HAM10000 to the folder that holds "
+                    "HAM10000's images, or leave it empty.",
+                    folder=folder,
                 )
             self._paths |= found
         self.thumbnail = lru_cache(THUMBNAILS_KEPT)(self._thumbnail)

@@ -29,8 +29,8 @@ def answer_status(say: Say, analysis: Analysis, refining: bool) -> str:
     members = len(analysis.members)
     sentence = say(
         words.QUICK_ANSWER if refining else words.FULL_ANSWER,
-        members=say(words.ONE_MEMBER if members == 1 else words.MEMBERS, count=members),
-        views=say(words.ONE_VIEW if analysis.views == 1 else words.VIEWS, count=analysis.views),
+        members=say.plural(words.MEMBERS, members),
+        views=say.plural(words.VIEWS, analysis.views),
     )
     computed = say(words.COMPUTED_ON, device=analysis.device, weights=analysis.weights.identity)
     return fill("answer_status.html", say, sentence=sentence, computed=computed)

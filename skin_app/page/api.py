@@ -1,9 +1,10 @@
 """The machine API: `analyse` one photo, `score` several. Same numbers as the page and the CLI.
 
-What is wrong with a call is one English sentence, whatever the language of the page: docs/api.md.
+What is wrong with a call is one sentence, in the language that the request asks for: docs/api.md.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Literal, TypedDict, cast
@@ -18,21 +19,21 @@ from skin_app.context import NOT_STATED_PATIENT, Patient
 from skin_app.ensemble import Ensemble
 from skin_app.page.queues import BATCHES, NETWORKS, TURNS
 from skin_app.page.uploads_and_sessions import delete, read
+from skin_app.page.visitor_language import spoken
 from skin_app.photo.read import Photo, PhotoError, read_photo
 from skin_app.report.csv_rows import csv_row, error_row
 from skin_app.report.json_record import Record, record
 from skin_app.stated_patients import stated_patient
 from skin_app.views import VIEWS
+from skin_app.words import api as words
+from skin_app.words.language import ENGLISH, Say, SpokenError
 
 MOST_PHOTOS = 200
 MOST_BYTES = 300_000_000
-NO_FILE = "Pass each photo as an uploaded file: in the Python client, as handle_file(path)."
-NO_UPLOAD = "The path does not lead to an uploaded file, or it was deleted: upload the photo again."
-WRONG_VIEWS = f"The number of views is 1 or {VIEWS}."
-NO_PHOTOS = "There is no photo to score: pass at least one."
-TOO_MANY = "There are {count} photos: send at most {limit} in one call."
-OTHER_LENGTH = "Pass ages and sexes as lists with one value a photo, null where it is not stated."
-TOO_LARGE = "The photos have more than {limit} MB together: send fewer in one call."
+
+
+class CallError(SpokenError, ValueError):
+    """The call as a whole is wrong; the message is one sentence that says what to do."""
 
 
 class Row(TypedDict):
@@ -84,6 +85,7 @@ def add_endpoints(ensemble: Ensemble, uploads: Path) -> None:
     """
 
     def analyse(
+        request: gr.Request,
         photo: FileData,
         views: Literal[1, 8] = VIEWS,
         age: float | str | None = None,
@@ -93,9 +95,11 @@ def add_endpoints(ensemble: Ensemble, uploads: Path) -> None:
 
         With the patient's age in years, and sex, also with both. Research demo, not a medical device.
         """
-        return analysed(ensemble, uploads, photo, views, stated_patient(age, sex))
+        with _told(spoken(request)):
+            return analysed(ensemble, uploads, photo, views, stated_patient(age, sex))
 
     def score(
+        request: gr.Request,
         photos: list[FileData],
         ages: list[float | str | None] | None = None,
         sexes: list[str | None] | None = None,
@@ -105,7 +109,9 @@ def add_endpoints(ensemble: Ensemble, uploads: Path) -> None:
         With an age in years and a sex for each photo, also with both. Research demo, not a medical
         device.
         """
-        return scored(ensemble, uploads, photos, ages, sexes)
+        say = spoken(request)
+        with _told(say):
+            return scored(ensemble, uploads, photos, ages, sexes, say)
 
     api(analyse, api_name="analyse", **NETWORKS)
     api(score, api_name="score", **BATCHES)
@@ -120,28 +126,29 @@ def analysed(
 ) -> Record:
     """One photo's record. Its file is deleted before the analysis, and on errors.
 
-    `photo`, `views`: whatever a client sent. Raises `gr.Error` with one sentence.
+    `photo`, `views`: whatever a client sent. Raises `CallError` or `PhotoError`.
     """
     ((_, content),) = _taken([photo], uploads)
     if type(views) is not int or views not in (1, VIEWS):
-        raise _refusal(WRONG_VIEWS)
-    try:
-        photo = _decoded(content)
-    except PhotoError as error:
-        raise _refusal(str(error)) from None
-    return record(ensemble(photo, views).with_patient(patient), datetime.now(timezone.utc))
+        raise CallError(words.WRONG_VIEWS, most=VIEWS)
+    return record(ensemble(_decoded(content), views).with_patient(patient), datetime.now(timezone.utc))
 
 
 def scored(
-    ensemble: Ensemble, uploads: Path, photos: object, ages: object = None, sexes: object = None
+    ensemble: Ensemble,
+    uploads: Path,
+    photos: object,
+    ages: object = None,
+    sexes: object = None,
+    say: Say = ENGLISH,
 ) -> list[Row]:
     """A row a photo, its error in it where there is one. All files are deleted before the analysis.
 
-    `photos`, `ages`, `sexes`: whatever a client sent. Raises `gr.Error` with one sentence where
-    the call as a whole is wrong; its files are deleted then too.
+    `photos`, `ages`, `sexes`: whatever a client sent. Raises `CallError` where the call as a whole is
+    wrong; its files are deleted then too.
     """
     if not isinstance(photos, list):
-        raise _refusal(NO_FILE)
+        raise CallError(words.NO_FILE)
     taken = _taken(photos, uploads)
     patients = map(stated_patient, _for_each(ages, taken), _for_each(sexes, taken))
     few_at_a_time = ensemble.analyse_files(
@@ -151,7 +158,9 @@ def scored(
         turn=lambda: TURNS,  # the photos of others come between
     )
     results = (one for few in few_at_a_time for one in few)
-    return [_row(name, result, own) for ((name, _), result), own in zip(results, patients, strict=True)]
+    return [
+        _row(say, name, result, own) for ((name, _), result), own in zip(results, patients, strict=True)
+    ]
 
 
 def _for_each(values: object, photos: Sequence[object]) -> Sequence[object]:
@@ -159,7 +168,7 @@ def _for_each(values: object, photos: Sequence[object]) -> Sequence[object]:
     if values is None:
         return [None] * len(photos)
     if not isinstance(values, list) or len(values) != len(photos):
-        raise _refusal(OTHER_LENGTH)
+        raise CallError(words.OTHER_LENGTH)
     return values
 
 
@@ -169,17 +178,17 @@ def _taken(sent: Sequence[object], uploads: Path) -> list[tuple[Path, bytes | Ph
     held = [file.path for file in files if file is not None and _is_upload(file.path, uploads)]
     try:
         if not files:
-            raise _refusal(NO_PHOTOS)
+            raise CallError(words.NO_PHOTOS)
         if len(files) > MOST_PHOTOS:
-            raise _refusal(TOO_MANY.format(count=len(files), limit=MOST_PHOTOS))
+            raise CallError(words.TOO_MANY, count=len(files), limit=MOST_PHOTOS)
         taken, total = [], 0
         for file in files:
             if file is None:
-                raise _refusal(NO_FILE)
-            content = _content(file.path, uploads) if file.path in held else PhotoError(NO_UPLOAD)
+                raise CallError(words.NO_FILE)
+            content = _content(file.path, uploads) if file.path in held else PhotoError(words.NO_UPLOAD)
             total += len(content) if isinstance(content, bytes) else 0
             if total > MOST_BYTES:
-                raise _refusal(TOO_LARGE.format(limit=MOST_BYTES // 1_000_000))
+                raise CallError(words.TOO_LARGE, limit=MOST_BYTES // 1_000_000)
             taken.append((Path(Path(file.orig_name or file.path).name), content))
         return taken
     finally:
@@ -215,14 +224,18 @@ def _decoded(content: bytes | PhotoError) -> Photo:
     return read_photo(content)
 
 
-def _row(name: Path, result: Analysis | PhotoError, patient: Patient) -> Row:
+def _row(say: Say, name: Path, result: Analysis | PhotoError, patient: Patient) -> Row:
     if isinstance(result, PhotoError):
-        cells = error_row(name, str(result))
+        cells = error_row(name, result.said(say))
     else:
         cells = csv_row(name, result.with_patient(patient))
     numbers = {column: float(cells[column]) if cells[column] else None for column in NUMBERS}
     return cast(Row, cells | numbers)
 
 
-def _refusal(sentence: str) -> gr.Error:
-    return gr.Error(sentence, print_exception=False)
+@contextmanager
+def _told(say: Say) -> Iterator[None]:
+    try:
+        yield
+    except (CallError, PhotoError) as error:
+        raise gr.Error(error.said(say), print_exception=False) from None

@@ -58,7 +58,7 @@ class ArchiveExamples:
         try:
             found = self._archive.full(EXAMPLE_LESIONS[index].image_id)
         except ArchiveError as error:
-            return Received(status(say(error.sentence, **error.values), level="error"))
+            return Received(status(error.said(say), level="error"))
         return received_from(say, lambda: found.image)
 
     def _on_load(self, request: gr.Request) -> Any:
@@ -70,7 +70,7 @@ def drawn_examples(say: Say, archive: ArchivePictures) -> str:
     """The examples with their thumbnails, or one line that says why there are none."""
     found = archive.fetch(lesion.image_id for lesion in EXAMPLE_LESIONS)
     if found.error:
-        return archive_examples(say, [], say(found.error.sentence, **found.error.values))
+        return archive_examples(say, [], found.error.said(say))
     pictures = [(lesion, found.pictures[lesion.image_id]) for lesion in EXAMPLE_LESIONS]
     return archive_examples(
         say,

@@ -265,9 +265,9 @@ def _told(say: Say, progress: BatchProgress) -> tuple[str, str]:
         case "stopped":
             return say(words.STOPPED, done=used, total=total), "note"
         case "done" if failed:
-            return say(words.DONE_WITH_ERRORS, failed=failed, done=used, total=total), "note"
+            return say.plural(words.DONE_WITH_ERRORS, failed, done=used, total=total), "note"
         case "done":
-            return say(words.DONE_ONE if total == 1 else words.DONE, total=total), ""
+            return say.plural(words.DONE, total), ""
     if progress.seconds_left is None:
         return say(words.STARTING), ""
     return say(words.RUNNING, left=time_left(say, progress.seconds_left), done=done, total=total), ""

@@ -30,9 +30,13 @@ def put_up_guards(settings: Iterable[str]) -> None:
     missing = [*_missing(), *sorted(unknown)]
     if missing:
         raise ServeError(
-            f"gradio {gr.__version__} has no place for guards of this page's privacy "
-            f"({', '.join(missing)}): install gradio {TESTED}, which they were tested with, or one "
-            f"from {FROM} on, by `pip install gradio=={TESTED}.*`."
+            "gradio {version} has no place for guards of this page's privacy ({missing}): install "
+            "gradio {tested}, which they were tested with, or one from {oldest} on, by "
+            "`pip install gradio=={tested}.*`.",
+            version=gr.__version__,
+            missing=", ".join(missing),
+            tested=TESTED,
+            oldest=FROM,
         )
     processing_utils.async_ssrf_protected_download = _refuse
     if not hasattr(route_utils.GradioUploadFile, "is_ours"):

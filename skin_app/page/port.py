@@ -4,10 +4,13 @@ import errno
 import socket
 from dataclasses import dataclass
 
+from skin_app.words.command_line import NO_HOST, STARTING, STARTING_FOR_ALL, WRONG_HOST
+from skin_app.words.language import Say, SpokenError
+
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # listens to all -> reaches this machine
 
 
-class ServeError(ValueError):
+class ServeError(SpokenError, ValueError):
     """The page cannot be served with the given settings; the message is one sentence."""
 
 
@@ -27,11 +30,10 @@ class Listening:
         """The page's address for a browser on this machine, without a slash at its end."""
         return f"http://{_bracketed(EVERYWHERE.get(self.host, self.host))}:{self.port}"
 
-    @property
-    def told(self) -> str:
-        """The URL as a message, which says if other machines can reach the page too."""
-        others = f" (other machines reach it by this one's name, port {self.port})"
-        return self.url + (others if self.host in EVERYWHERE else "")
+    def said(self, say: Say) -> str:
+        """Where the page starts, and whether other machines can reach it too."""
+        sentence = STARTING_FOR_ALL if self.host in EVERYWHERE else STARTING
+        return say(sentence, address=self.url, port=self.port)
 
     @property
     def server_name(self) -> str:
@@ -47,7 +49,9 @@ def listening(name: str, port: str | int) -> Listening:
     """
     port = str(port).strip()
     if not port.isdecimal() or not 0 < int(port) < 65536:
-        raise PortError(f"{port} is no port: set GRADIO_SERVER_PORT to a number such as 7860.")
+        raise PortError(
+            "{port} is no port: set GRADIO_SERVER_PORT to a number such as 7860.", port=port
+        )
     host = name.strip().removeprefix("[").removesuffix("]")
     try:
         found = (
@@ -58,7 +62,7 @@ def listening(name: str, port: str | int) -> Listening:
     except (OSError, UnicodeError):
         found = []
     if not found:
-        raise _wrong_name(name, "there is no such host")
+        raise PortError(NO_HOST, name=name)
     for family, type_, protocol, _, address in found:
         try:
             with socket.socket(family, type_, protocol) as probe:
@@ -66,15 +70,20 @@ def listening(name: str, port: str | int) -> Listening:
         except OSError as error:
             if error.errno == errno.EACCES:
                 raise PortError(
-                    f"Port {port} may not be used by this account ({error.strerror}): set "
-                    "GRADIO_SERVER_PORT to one above 1023."
+                    "Port {port} may not be used by this account ({reason}): set GRADIO_SERVER_PORT to "
+                    "one above 1023.",
+                    port=port,
+                    reason=error.strerror,
                 ) from error
             if error.errno == errno.EADDRINUSE:
                 raise PortError(
-                    f"The page cannot listen on {_bracketed(host)}:{port} ({error.strerror}): stop the "
-                    "program that does, or set GRADIO_SERVER_PORT to another port."
+                    "The page cannot listen on {host}:{port} ({reason}): stop the program that does, "
+                    "or set GRADIO_SERVER_PORT to another port.",
+                    host=_bracketed(host),
+                    port=port,
+                    reason=error.strerror,
                 ) from error
-            raise _wrong_name(name, error.strerror or str(error)) from error
+            raise PortError(WRONG_HOST, name=name, reason=error.strerror or error) from error
     return Listening(host, int(port))
 
 
@@ -83,14 +92,6 @@ def _try(probe: socket.socket, address: tuple) -> None:
     if probe.family == socket.AF_INET6:  # as the server does it: IPv4 may listen beside it
         probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     probe.bind(address)
-
-
-def _wrong_name(name: str, reason: str) -> PortError:
-    return PortError(
-        f'The page cannot listen on "{name}" ({reason}): set GRADIO_SERVER_NAME to a name or address '
-        "of this machine, such as 127.0.0.1, ::1, or 0.0.0.0 to let other machines in, without http:// "
-        "and without a port, which GRADIO_SERVER_PORT sets."
-    )
 
 
 def _bracketed(host: str) -> str:

@@ -11,7 +11,7 @@ from skin_app.page.gradio_guards import put_up_guards
 from skin_app.page.port import Listening, PortError
 from skin_app.page.theme import head, theme
 from skin_app.page.uploads_and_sessions import HELD_FOR, forget_idle
-from skin_app.page.visitor_language import FixedTexts
+from skin_app.page.visitor_language import FixedTexts, state_language
 from skin_app.photo.limits import MAX_BYTES
 
 # A session holds a photo of up to 4.5 MB with its analysis, or a batch of small photos. Each client of
@@ -43,9 +43,10 @@ def serve(
 
     `where`: must bypass proxies already, because gradio requests its own page; `labels`: the page's
     fixed texts; `block`: stay until interrupted. Raises `PortError` if another program listens there by
-    now, `ServeError` if the guards do not fit this gradio.
+    now, `ServeError` if this gradio has no place for the guards or for the language.
     """
     put_up_guards(SETTINGS)
+    state_language()
     # if a step were refused, the page would still show an older result or "analysing"
     page.queue(max_size=SESSIONS)
     try:
@@ -60,8 +61,10 @@ def serve(
         )
     except (OSError, httpx.TransportError) as error:
         raise PortError(
-            f"The page cannot be served on {where.url} ({error}): set GRADIO_SERVER_PORT to another "
-            "port, or GRADIO_SERVER_NAME to 127.0.0.1."
+            "The page cannot be served on {url} ({reason}): set GRADIO_SERVER_PORT to another port, or "
+            "GRADIO_SERVER_NAME to 127.0.0.1.",
+            url=where.url,
+            reason=error,
         ) from error
     threading.Thread(target=_forget_while_running, args=(page,), daemon=True).start()
     if block:

@@ -22,7 +22,7 @@ def held_status(say: Say, count: int) -> str:
     if not count:
         return ""
     minutes = round(FORGOTTEN_AFTER / 60)
-    return status(say(words.HELD_ONE if count == 1 else words.HELD, count=count, minutes=minutes))
+    return status(say.plural(words.HELD, count, minutes=minutes))
 
 
 def batch_refusal(say: Say, count: int) -> str | None:
@@ -67,7 +67,7 @@ def angles_result(say: Say, ensemble: Ensemble, rows: Sequence[PhotoRow]) -> str
     notes = [say(words.SAME_PICTURE, file=file, other=other) for file, other in repeated.items()]
     answered = [row for row in rows if row.analysis and row.file not in repeated]
     if len(answered) < LEAST:
-        too_few = say(words.ANGLES_LEFT, least=LEAST, count=len(answered))
+        too_few = say.plural(words.ANGLES_LEFT, len(answered), least=LEAST)
         told = {"notes": notes, "joint": None, "too_few": too_few}
         return fill("angles.html", say, rows=rows, CSV_COLUMNS=CSV_COLUMNS, **told)
     limits = ensemble.trust and ensemble.trust.decisions

@@ -132,7 +132,7 @@ def similar_lesions(
         say,
         place=place,
         archive=archive,
-        error=say(error.sentence, **error.values) if error else "",
+        error=error.said(say) if error else "",
         attributed=attributed or archive == "fetching",
         lesions=cards,
         diagnoses=", ".join(

@@ -18,7 +18,7 @@ from skin_app.diagnoses import CODES, DIAGNOSES
 from skin_app.trust import StoredEstimate
 from skin_app.views import VIEWS
 from skin_app.words import about, archive, evidence, outcome, page, patient, several, similar  # noqa: F401  as words.about, ...
-from skin_app.words.language import Say
+from skin_app.words.language import LANGUAGES, Say
 
 FOLDER = Path(__file__).resolve().parent / "templates"
 Interval = Sequence[float] | None
@@ -27,14 +27,13 @@ Interval = Sequence[float] | None
 class HtmlSay(Say):
     """A language whose sentences are HTML; values in their placeholders are escaped."""
 
-    def __call__(self, sentence: str, /, **values: object) -> Markup:
-        spoken = Markup(self.catalogue.get(sentence, sentence))
-        return spoken.format(**values) if values else spoken
+    def _filled(self, spoken: str, values: Mapping[str, Any]) -> Markup:
+        return Markup(super()._filled(Markup(spoken), values))
 
 
 def fill(template: str, say: Say, **values: Any) -> str:
     """The HTML of `templates/TEMPLATE`. Raises `jinja2.UndefinedError` for a value that is missing."""
-    html = HtmlSay(say.code, say.catalogue, say.decimal, say.thousands)
+    html = HtmlSay(say.code, say.translations)
     return TEMPLATES.get_template(template).render(say=html, text=say, **values)
 
 
@@ -45,10 +44,13 @@ def status(sentence: str, detail: str = "", level: str = "") -> str:
 
 
 @pass_context
-def _measured(context: Context, value: float | None, form: str, interval: Interval = None) -> str:
+def _measured(
+    context: Context, value: float | None, form: str, interval: Interval = None, digits: int = 1
+) -> str:
     """A measured number with its 95 % interval, where it has one; None: not measured.
 
-    `form`: "share" (in [0, 1], counted: it can be 0 or 1), "area" (under a curve), "count" or "number".
+    `form`: "share" (in [0, 1], counted: it can be 0 or 1), "area" (under a curve), "count" or "number";
+    `digits`: decimals of a share.
     """
     say = context["say"]
 
@@ -56,11 +58,9 @@ def _measured(context: Context, value: float | None, form: str, interval: Interv
         if number is None:
             return say(evidence.NOT_MEASURED)
         if form == "share":
-            return say.counted(number)
+            return say.counted(number, digits)
         # adding 0 turns -0 into 0
-        return say.number(
-            round(number, 3) + 0.0, {"area": ".3f", "number": ".2f", "count": ",.0f"}[form]
-        )
+        return say.number(round(number, 3) + 0.0, {"area": 3, "number": 2, "count": 0}[form])
 
     if interval is None:
         return shown(value)
@@ -75,9 +75,10 @@ def _score(context: Context, scores: Mapping[str, Any], key: str, form: str) -> 
 
 
 @pass_context
-def _estimate(context: Context, own: StoredEstimate) -> str:
+def _estimate(context: Context, own: StoredEstimate, digits: int = 1) -> str:
     """An estimate, as `_measured` writes it."""
-    return _measured(context, own.value, "share" if own.is_share else "number", own.interval_95)
+    form = "share" if own.is_share else "number"
+    return _measured(context, own.value, form, own.interval_95, digits)
 
 
 @pass_context
@@ -108,6 +109,7 @@ TEMPLATES.filters |= {
 TEMPLATES.globals |= {
     "words": words,
     "DIAGNOSES": DIAGNOSES,
+    "LANGUAGES": LANGUAGES,
     "BY_CODE": dict(zip(CODES, DIAGNOSES, strict=True)),
     "VIEWS": VIEWS,
 }

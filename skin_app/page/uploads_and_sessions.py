@@ -217,8 +217,10 @@ def _fresh_folder(inside: str | None) -> Path:
         made = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=inside or None)
     except OSError as error:
         raise ServeError(
-            f"No folder for uploads can be made in {inside or 'the folder of temporary files'} "
-            f"({error.strerror}): set GRADIO_TEMP_DIR to a folder that you may write to."
+            "No folder for uploads can be made in {folder} ({reason}): set GRADIO_TEMP_DIR to a folder "
+            "that you may write to.",
+            folder=inside or tempfile.gettempdir(),
+            reason=error.strerror,
         ) from error
     return Path(made).resolve()
 

@@ -1,15 +1,26 @@
-"""The page's language: that of the visitor's browser.
+"""The page's language: the one that the visitor chose, or else that of the visitor's browser.
 
-Answers are written in it by the server (`spoken`). Fixed texts are translated by the browser, with
-gradio's `gr.I18n` (`FixedTexts`).
+The server decides (`spoken`): it writes its answers in that language and states it in the page. The
+browser follows (`static/language.js`): there gradio translates its own texts, and the page's fixed
+texts by `gr.I18n` (`FixedTexts`).
 """
 
 from collections.abc import Callable
 
 import gradio as gr
+from fastapi import Request
+from gradio.routes import templates as gradio_templates
+from jinja2 import ChoiceLoader, DictLoader
 
+from skin_app.page.gradio_guards import TESTED
+from skin_app.page.port import ServeError
+from skin_app.page.theme import FOLDER
 from skin_app.words import page as words
 from skin_app.words.language import LANGUAGES, Say, preferred
+
+COOKIE = "skin_app_language"  # set by static/language.js
+INDEX = "frontend/index.html"  # gradio's page, a Jinja2 template
+CHARSET = '<meta charset="utf-8" />'  # the first line of its head
 
 
 class FixedTexts:
@@ -44,6 +55,34 @@ class FixedTexts:
         )
 
 
-def spoken(request: gr.Request) -> Say:
-    """The language of a visitor's browser."""
-    return preferred(request.headers.get("accept-language"))
+def spoken(request: gr.Request | Request) -> Say:
+    """The language that a visitor chose, or else that of the visitor's browser."""
+    chosen = LANGUAGES.get(request.cookies.get(COOKIE, ""))
+    return chosen or preferred(request.headers.get("accept-language"))
+
+
+def state_language() -> None:
+    """Have gradio's page state the visitor's language, and its script follow that from the start.
+
+    What `launch(head=...)` adds comes too late: gradio adds it after it has chosen its language. Raises
+    `ServeError` if this gradio's page has no place for it.
+    """
+    environment = gradio_templates.env
+    if "spoken" in environment.globals or environment.loader is None:
+        return
+    page, *_ = environment.loader.get_source(environment, INDEX)
+    script = (FOLDER / "language.js").read_text(encoding="utf-8")
+    for before, after in (
+        ('lang="en"', 'lang="{{ spoken(request).code }}"'),
+        (CHARSET, f"{CHARSET}<script>{{% raw %}}{script}{{% endraw %}}</script>"),
+    ):
+        if page.count(before) != 1:
+            raise ServeError(
+                "The page of gradio {version} has no place for a language: install gradio {tested} by "
+                "`pip install gradio=={tested}.*`.",
+                version=gr.__version__,
+                tested=TESTED,
+            )
+        page = page.replace(before, after)
+    environment.globals["spoken"] = spoken
+    environment.loader = ChoiceLoader([DictLoader({INDEX: page}), environment.loader])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from skin_app.photo.file_type import HEAD_BYTES, PICTURES, type_of
 from skin_app.photo.read import PhotoError
+from skin_app.words.photo import NO_IMAGES
 
 IMAGE_SUFFIXES = frozenset(
     f".{name}"
@@ -68,7 +69,7 @@ def find_photos(paths: list[Path]) -> Found:
         if path.is_dir():
             inside, beside, shut = _below(path)
             if not inside:
-                raise PhotoError(_nothing_in(path, list(beside.values()), shut))
+                raise _nothing_in(path, list(beside.values()), shut)
             for place in sorted(inside, key=inside.__getitem__):
                 photos.setdefault(place, inside[place])
             others |= beside
@@ -76,7 +77,7 @@ def find_photos(paths: list[Path]) -> Found:
         elif path.exists():
             photos.setdefault((os.path.realpath(path.parent), path.name), path)
         else:
-            raise PhotoError(f"{path} does not exist: check the path.")
+            raise PhotoError("{path} does not exist: check the path.", path=path)
     return Found(list(photos.values()), len(others.keys() - photos.keys()), closed)
 
 
@@ -123,10 +124,12 @@ def _is_photo(path: Path) -> bool:
         return True
 
 
-def _nothing_in(folder: Path, others: list[Path], closed: list[str]) -> str:
+def _nothing_in(folder: Path, others: list[Path], closed: list[str]) -> PhotoError:
     names = ", ".join(path.name for path in sorted(others)[:NAMED])
-    more = ", ..." if len(others) > NAMED else ""
-    files = "file" if len(others) == 1 else "files"
-    held = f"only {len(others)} other {files} ({names}{more})" if others else "and no other files"
-    unread = f", and these folders cannot be read: {', '.join(closed[:NAMED])}" if closed else ""
-    return f"{folder} holds no images, {held}{unread}: check the folder."
+    return PhotoError(
+        NO_IMAGES[bool(others), bool(closed)],
+        folder=folder,
+        count=len(others),
+        names=names + (", ..." if len(others) > NAMED else ""),
+        closed=", ".join(closed[:NAMED]),
+    )

@@ -105,11 +105,11 @@ def _pictures(
 def _caption(say: Say, record: Record) -> list[str]:
     """Which class the map is of, what its colours mean, and what it does not mean."""
     first, shares = record["diagnoses"][0], record["heat_on_lesion"]
-    name, share = say(first["name"]), say.percent(first["probability"])
+    name, share = say(first["name"]), say.percent(first["probability"], 1)
     sentences = [say(words.CAPTION, name=name, code=first["code"], share=share)]
     on_lesion = None if shares is None else shares[first["code"]]
     if on_lesion is not None:
-        sentences.append(say(shared.ON_LESION, share=say.percent(on_lesion)))
+        sentences.append(say(shared.ON_LESION, share=say.percent(on_lesion, 1)))
     sentences += [say(words.COLOURS), say(words.MAP_MEANING)]
     if record["maps_are_weak"]:
         sentences.append(say(shared.MAP_IS_WEAK))
@@ -134,18 +134,18 @@ def _ranking(say: Say, sheet: Sheet, record: Record) -> None:
         inside = entry["in_90_set"]
         cells = (
             name,
-            say.percent(entry["probability"]),
-            *([say.percent(beside[entry["code"]])] if beside else []),
-            say.percent(entry["prior_adjusted"]),
+            say.percent(entry["probability"], 1),
+            *([say.percent(beside[entry["code"]], 1)] if beside else []),
+            say.percent(entry["prior_adjusted"], 1),
             say(words.NO_SET if inside is None else shared.YES if inside else shared.NO),
         )
         sheet.row(Box(left, line + 0.1, HALF, 5.5), cells, widths, 7.5, bold=place == 0)
     sheet.rule(left, top + 54.2, HALF)
     codes = ", ".join(diagnosis.code for diagnosis in DIAGNOSES if diagnosis.malignant)
-    total = {"codes": codes, "share": say.percent(record["malignant_probability"])}
+    total = {"codes": codes, "share": say.percent(record["malignant_probability"], 1)}
     mass = say(words.MASS, **total)
     if in_context is not None:
-        raised = say.percent(in_context["malignant_probability"])
+        raised = say.percent(in_context["malignant_probability"], 1)
         total |= {"raised": raised, "context": _context_name(say, record)}
         mass = say(words.MASS_IN_CONTEXT, **total)
     sheet.text(Box(left, top + 55, HALF, 4), mass, 8.5, bold=True)
@@ -176,18 +176,20 @@ def _points(say: Say, sheet: Sheet, record: Record) -> None:
         line = top + 12.4 + place * 4.6
         sheet.rule(LEFT, line - 0.4, HALF)
         cells = (
-            say.percent(point["target_sensitivity"], 0),
+            say.percent(point["target_sensitivity"]),
             _with_interval(say, point["sensitivity"], point["sensitivity_interval"]),
             _with_interval(say, point["specificity"], point["specificity_interval"]),
-            say(words.ABOVE if point["above"] else words.BELOW, line=say.percent(point["threshold"])),
+            say(
+                words.ABOVE if point["above"] else words.BELOW, line=say.percent(point["threshold"], 1)
+            ),
         )
         sheet.row(Box(LEFT, line + 0.3, HALF, 3.6), cells, widths, 7)
     sheet.text(Box(LEFT, top + 26.8, HALF, 8), say(words.POINTS_NOTE), 6.5, colour=GREY)
 
 
 def _with_interval(say: Say, share: float, interval: list[float]) -> str:
-    low, high = (say.counted(bound) for bound in interval)
-    return say(words.WITH_INTERVAL, share=say.counted(share), low=low, high=high)
+    low, high = (say.counted(bound, digits=1) for bound in interval)
+    return say(words.WITH_INTERVAL, share=say.counted(share, digits=1), low=low, high=high)
 
 
 def _checks(say: Say, sheet: Sheet, analysis: Analysis) -> None:
@@ -225,7 +227,7 @@ def _card(
         )
         left += 19.5
     width = box.left + box.width - left
-    similarity = say.number(lesion["similarity"], ".3f")
+    similarity = say.number(lesion["similarity"], 3)
     facts = say(words.SIMILAR_FACTS, how=say(lesion["confirmed"]), similarity=similarity)
     tall = sheet.text(Box(left, box.top, width, 6.4), diagnosis, 7.5, bold=True)
     tall += sheet.text(Box(left, box.top + tall, width, 5.2), facts, 7)
@@ -238,7 +240,7 @@ def _notes(say: Say, sheet: Sheet, record: Record) -> None:
     sheet.text(Box(LEFT, top, WIDTH, 5), say(words.READER), 9.5, bold=True)
     age, sex = (patient["age"], patient["sex"]) if patient else (None, None)
     stated = [
-        None if age is None else say.number(age, "g"),
+        None if age is None else say.number(age, digits=None),
         None if sex is None else say(sex),
         *(notes[key] if notes else None for key in ("site", "own_diagnosis")),
     ]

@@ -98,12 +98,17 @@ def read_evaluation(weights: WeightsFolder) -> Evaluation | None:
         logits = table[columns].to_numpy(np.float64)
     except (OSError, ValueError) as error:
         raise WeightsError(
-            f"{FILE} in {weights.folder} cannot be read ({type(error).__name__}): get the weights anew."
+            "{name} in {folder} cannot be read ({fault}): get the weights anew.",
+            name=FILE,
+            folder=weights.folder,
+            fault=type(error).__name__,
         ) from error
     if (labels < 0).any() or not np.isfinite(logits).all():
         raise WeightsError(
-            f"{FILE} in {weights.folder} holds other diagnoses than the seven, or lacks numbers: get "
-            "the weights anew."
+            "{name} in {folder} holds other diagnoses than the seven, or lacks numbers: get the "
+            "weights anew.",
+            name=FILE,
+            folder=weights.folder,
         )
     return Evaluation(labels, calibrated(logits, weights.contract.calibration, VIEWS))
 

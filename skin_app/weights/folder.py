@@ -23,6 +23,7 @@ from skin_app.weights.contract import Contract
 from skin_app.weights.hub import HubError, download_weights
 from skin_app.weights.quantisation import unpacked
 from skin_app.weights.verify import WeightsError, verified_contract
+from skin_app.words import weights as words
 
 
 def embedded_in(package: Path) -> Path:
@@ -42,14 +43,14 @@ class WeightsFolder:
     """A verified weights folder.
 
     `source`: what was asked for, in words; `hash`: SHA-256 of `ensemble.json`, which holds the hashes
-    of all other files; `instead`: why these embedded weights replace those of the Hub; "" elsewhere.
+    of all other files; `instead`: why these embedded weights replace those of the Hub; else None.
     """
 
     folder: Path
     contract: Contract
     source: str
     hash: str
-    instead: str = ""
+    instead: WeightsError | None = None
 
     @property
     def identity(self) -> str:
@@ -59,7 +60,7 @@ class WeightsFolder:
     def member(self, name: str) -> Member:
         """Build one member and load its weights strictly; float32, evaluation mode, frozen."""
         folder = self.folder / name
-        with self._loading(f"The member {name}"):
+        with self._loading(words.MEMBER, name=name):
             config = MemberConfig.model_validate_json((folder / "config.json").read_text())
             assert_codes(config.codes, f"{name}/config.json")
             member = Member(config)
@@ -68,12 +69,12 @@ class WeightsFolder:
 
     def gallery(self) -> Gallery:
         """The reference index of confirmed lesions. Raises `WeightsError`."""
-        with self._loading("The gallery"):
+        with self._loading(words.GALLERY):
             return Gallery.load(self.folder)
 
     def cohort(self) -> Cohort:
         """Which patients the gallery's lesions are of. Raises `WeightsError`."""
-        with self._loading("The gallery"):
+        with self._loading(words.GALLERY):
             return Cohort.load(self.folder)
 
     @property
@@ -86,27 +87,25 @@ class WeightsFolder:
         trust = self.contract.trust
         if trust is None:
             return None
-        with self._loading("The novelty statistics"):
+        with self._loading(words.NOVELTY):
             return NoveltyDetector.load(self.folder, self.contract.members, trust.novelty)
 
     def lesion_map(self) -> LesionMap | None:
         """The map of held-out lesions; None for weights without one. Raises `WeightsError`."""
         if MAP_FILE not in self.contract.files:
             return None
-        with self._loading("The map"):
+        with self._loading(words.LESION_MAP):
             return LesionMap.load(self.folder)
 
     @contextmanager
-    def _loading(self, what: str) -> Iterator[None]:
+    def _loading(self, fails: str, **values: str) -> Iterator[None]:
         try:
             yield
         except ClassOrderError as error:
-            raise WeightsError(str(error)) from error
+            raise WeightsError(error.sentence, **error.values) from error
         except (ValueError, KeyError, OSError, RuntimeError, SafetensorError) as error:
-            raise WeightsError(
-                f"{what} of the weights in {self.folder} cannot be loaded ({type(error).__name__}): "
-                "get the weights anew."
-            ) from error
+            values |= {"folder": str(self.folder), "fault": type(error).__name__}
+            raise WeightsError(fails, **values) from error
 
 
 def open_weights(source: str | Path | None = None, or_embedded: bool = False) -> WeightsFolder:
@@ -123,20 +122,23 @@ def open_weights(source: str | Path | None = None, or_embedded: bool = False) ->
     repo, _, revision = str(source).partition("@")
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", repo):
         raise WeightsError(
-            f"{source} is neither a folder nor a Hub repo: pass a folder, or owner/name@commit."
+            "{source} is neither a folder nor a Hub repo: pass a folder, or owner/name@commit.",
+            source=source,
         )
     if not re.fullmatch(r"[0-9a-f]{40}", revision):
         raise WeightsError(
-            f"There is no folder {source}; to take it from the Hub, pass {repo}@ and the 40 hex digits "
-            "of a commit."
+            "There is no folder {source}; to take it from the Hub, pass {repo}@ and the 40 hex digits "
+            "of a commit.",
+            source=source,
+            repo=repo,
         )
     try:
         folder = download_weights(repo, revision)
     except HubError as error:
-        fault = f"The weights {repo} could not be downloaded. {error}"
+        fault = WeightsError(words.NO_DOWNLOAD, repo=repo, why=error)
         if not or_embedded or not EMBEDDED.is_dir():  # a Space has none
-            raise WeightsError(fault) from error
-        instead = f"{fault} The page answers with the embedded weights instead."
+            raise fault from error
+        instead = WeightsError(words.INSTEAD, why=fault)
         return replace(read_folder(EMBEDDED, "embedded"), instead=instead)
     return read_folder(folder, f"{repo}@{revision[:8]}")
 

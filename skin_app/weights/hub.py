@@ -41,6 +41,7 @@ from huggingface_hub.errors import (
 from huggingface_hub.utils import hf_raise_for_status
 
 from skin_app.words import hub as words
+from skin_app.words.language import SpokenError
 
 HTTP: Any = import_module(HTTPError.__module__.partition(".")[0])  # httpx or httpx2, by the version
 FILES = ["*.json", "*.safetensors", "*.csv", "*.md", "thumbnails/*"]
@@ -60,7 +61,7 @@ PROXIES = ("http", "https", "all")  # as `getproxies` names them
 PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
 
 
-class HubError(RuntimeError):
+class HubError(SpokenError, RuntimeError):
     """The Hub did not give a repo, or take one; the message is one sentence that says what to do."""
 
 
@@ -152,8 +153,8 @@ def as_hub_error(error: Exception, repo: str, commit: str = "") -> HubError:
             wait = wanted_wait(cause.response.headers) or 0
             values |= {"status": str(cause.response.status_code), "seconds": str(wait)}
             values |= {"minutes": str(math.ceil(wait / 60))}
-            return HubError(_refused(cause, wait).format(**values))
-    return HubError(proxy_fault() or _unreached(chain, by_proxy).format(**values))
+            return HubError(_refused(cause, wait), **values)
+    return proxy_fault() or HubError(_unreached(chain, by_proxy), **values)
 
 
 def wanted_wait(headers: Mapping[str, str]) -> int | None:
@@ -271,12 +272,12 @@ def bypass_proxies(*hosts: str) -> None:
     environ["NO_PROXY"] = environ["no_proxy"] = ",".join(dict.fromkeys(spared))
 
 
-def proxy_fault() -> str:
-    """One sentence about a proxy that cannot be used, without its address; "" where there is none."""
+def proxy_fault() -> HubError | None:
+    """What is wrong with a proxy that cannot be used, without its address; None where there is none."""
     for name, address in getproxies().items():
         if name in PROXIES and (sentence := _fault_of(address)):
-            return sentence.format(variable=_variable(name))
-    return ""
+            return HubError(sentence, variable=_variable(name))
+    return None
 
 
 def _fault_of(address: str) -> str:

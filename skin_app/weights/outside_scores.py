@@ -85,6 +85,8 @@ def _read(path: Path, members: Mapping[str, str]) -> OutsideScores:
         _ = found.codes  # looked up here, so that a damaged report is found now
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise WeightsError(
-            f"{path} cannot be read ({type(error).__name__}): get the weights anew."
+            "{path} cannot be read ({fault}): get the weights anew.",
+            path=path,
+            fault=type(error).__name__,
         ) from error
     return found

@@ -10,9 +10,11 @@ from pydantic import ValidationError
 from skin_app.diagnoses import ClassOrderError, assert_codes
 from skin_app.novelty import FILE as NOVELTY_FILE
 from skin_app.weights.contract import CONTRACT, FORMAT, Contract
+from skin_app.words.language import SpokenError
+from skin_app.words.weights import OTHER_FORMAT
 
 
-class WeightsError(ValueError):
+class WeightsError(SpokenError, ValueError):
     """The weights cannot be used; the message is one sentence that says what to do."""
 
 
@@ -26,8 +28,9 @@ def verified_contract(folder: Path) -> tuple[Contract, str]:
         text = path.read_bytes()
     except OSError:
         raise WeightsError(
-            f"There are no weights in {folder} ({CONTRACT} is missing): train some with "
-            "`python -m train run`, or check the path."
+            "There are no weights in {folder} (ensemble.json is missing): train some with "
+            "`python -m train run`, or check the path.",
+            folder=folder,
         ) from None
     try:
         read = json.loads(text, parse_float=_finite, parse_constant=_finite)
@@ -36,11 +39,13 @@ def verified_contract(folder: Path) -> tuple[Contract, str]:
         assert_codes(contract.codes, CONTRACT)
     except (ValidationError, json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise WeightsError(
-            f"{path} is not a contract that this program understands ({type(error).__name__}): get "
-            "the weights anew, or weights made for this version."
+            "{path} is not a contract that this program understands ({fault}): get the weights anew, "
+            "or weights made for this version.",
+            path=path,
+            fault=type(error).__name__,
         ) from error
     except ClassOrderError as error:
-        raise WeightsError(str(error)) from error
+        raise WeightsError(error.sentence, **error.values) from error
     _check_files(folder, contract)
     return contract, hashlib.sha256(text).hexdigest()
 
@@ -58,13 +63,16 @@ def _check_format(path: Path, read: object) -> None:
     found = read.get("format") if isinstance(read, dict) else None
     if type(found) is not int:
         raise WeightsError(
-            f"{path} is not a contract that this program understands (it has no whole number as its "
-            "format): get the weights anew."
+            "{path} is not a contract that this program understands (it has no whole number as its "
+            "format): get the weights anew.",
+            path=path,
         )
     if found != FORMAT:
         raise WeightsError(
-            f"The weights in {path.parent} have format {found}, this program reads {FORMAT}: "
-            + ("get weights made for this version." if found < FORMAT else "update the program.")
+            OTHER_FORMAT["older" if found < FORMAT else "newer"],
+            folder=path.parent,
+            found=found,
+            wanted=FORMAT,
         )
 
 
@@ -77,16 +85,24 @@ def _check_files(folder: Path, contract: Contract) -> None:
     unlisted = sorted(needed - set(contract.files))
     if unlisted:
         raise WeightsError(
-            f"{CONTRACT} in {folder} lists no hash for {', '.join(unlisted)}: get the weights anew."
+            "ensemble.json in {folder} lists no hash for {names}: get the weights anew.",
+            folder=folder,
+            names=", ".join(unlisted),
         )
     for name, expected in contract.files.items():
         path = folder / name
         if not path.is_file():
-            raise WeightsError(f"{name} is missing from the weights in {folder}: get them anew.")
+            raise WeightsError(
+                "{name} is missing from the weights in {folder}: get them anew.",
+                name=name,
+                folder=folder,
+            )
         if file_hash(path) != expected:
             raise WeightsError(
-                f"{name} in {folder} is damaged or was changed (its SHA-256 is not the one in "
-                f"{CONTRACT}): get the weights anew."
+                "{name} in {folder} is damaged or was changed (its SHA-256 is not the one in "
+                "ensemble.json): get the weights anew.",
+                name=name,
+                folder=folder,
             )
 
 

@@ -1,5 +1,7 @@
 """Sentences of the About tab."""
 
+from skin_app.words.language import Plural
+
 WHAT_IT_IS = "What this is, and what it is not"
 PURPOSE = """
 <ul>
@@ -15,9 +17,12 @@ CARD_COLUMNS = ("What", "Which")
 NAME, SOURCE, REVISION = "Weights", "Where they come from", "Fingerprint (SHA-256 of ensemble.json)"
 SOURCES = {"embedded": "embedded in this program", "local folder": "a local folder"}
 MEMBERS = "Members"
-MEMBERS_ARE = "{count} networks, {architecture} at {size} pixels"
+MEMBERS_ARE = Plural(
+    "{count} network, {architecture} at {size} pixels",
+    "{count} networks, {architecture} at {size} pixels",
+)
 STORED = {"float16": "stored as 16-bit numbers", "int8": "stored as 8-bit whole numbers with scales"}
-MEMBERS_ONLY = "{count} networks"
+MEMBERS_ONLY = Plural("{count} network", "{count} networks")
 RECIPE, RECIPE_IS = "Training", "recipe {name}, folds {folds} of {of}, random seed {seed}"
 RECIPE_NAME = "recipe {name}, random seed {seed}"
 START = "Start of training"
@@ -29,7 +34,6 @@ NOT_STATED = "not stated"
 CALIBRATED_ON_IMAGES = "{images} images of {lesions} lesions, by networks that were not trained on them"
 CALIBRATED_ON, TEMPERATURES = "Probabilities calibrated on", "Temperatures"
 TEMPERATURE = "{temperature} for {views}"
-ONE_VIEW, VIEWS = "1 view", "{count} views"
 TRUST = "Limits to judge an answer by"
 TRUST_THERE, TRUST_MISSING = "fitted", "none: run python -m train audit on these weights"
 CODE, VERSIONS = "Program that trained them (git revision)", "Versions"

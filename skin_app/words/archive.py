@@ -30,3 +30,7 @@ TRAINING_IMAGES = (
     "training, their answers here say nothing about new photos."
 )
 FETCHING_EXAMPLE = "Fetching the picture from the ISIC Archive …"
+CANNOT_KEEP = (
+    "Pictures cannot be kept in {folder} ({reason}): set SKIN_APP_CACHE to a folder that you may write "
+    "to, with free space."
+)

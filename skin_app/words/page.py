@@ -1,6 +1,9 @@
 """Sentences of the page's frame and of the tab of one photo."""
 
+from skin_app.words.language import Plural
+
 TITLE = "Skin lesion decision support"
+LANGUAGE, SPEAK = "Language", "Show the page in {language}. An open result is closed."
 DEMO = "Research demo, not a medical device"
 DEMO_MEANING = (
     "Not for diagnosis or treatment decisions; only for dermatoscopic photos. If a lesion worries you, "
@@ -111,8 +114,7 @@ MALIGNANT_TOGETHER = "Malignant together"
 YES, NO = "yes", "no"
 QUICK_ANSWER = "Quick answer: {members} × {views}, refining …"
 FULL_ANSWER = "Full answer: {members} × {views}"
-ONE_MEMBER, MEMBERS = "{count} network", "{count} networks"
-ONE_VIEW, VIEWS = "{count} view", "{count} views"
+MEMBERS, VIEWS = Plural("{count} network", "{count} networks"), Plural("{count} view", "{count} views")
 COMPUTED_ON = "Computed on {device}. Weights: {weights}."
 NUMBERS = "Numbers"
 MEMBER = "Network {number}"
@@ -169,6 +171,8 @@ when its turn comes; their results stay in memory in the same way.</li>
 <li>If you ask for pictures of similar lesions, this server fetches them from the ISIC Archive by their
 ids and keeps them for the next reader. The archive sees this server's address and the ids, nothing of
 your photo. The operator of this server can switch this on for all readers.</li>
+<li>If you choose a language, a cookie keeps that choice until you close the browser. Otherwise there is
+no cookie.</li>
 <li>Nothing else is stored, logged, sent elsewhere or used for training. Your browser loads nothing from
 other hosts; only the archive links lead away.</li>
 </ul>

@@ -14,6 +14,12 @@ PATIENT_NOTES: dict[str, str] = {
     "no model of age and sex": "These weights have no model of age and sex, so neither is used.",
 }
 
+# What is wrong with a table of patients.
+COLUMN = {
+    "missing": "{table} lacks the column {column}: it needs the columns {columns}.",
+    "twice": "{table} has twice the column {column}: it needs the columns {columns}.",
+}
+
 PHOTO_ALONE = "Photo alone"
 WITH_AGE, WITH_AGE_AND_SEX = "With age", "With age and sex"
 OUTCOME_RAISED = "Photo alone: {photo}. {context}: {raised}."

@@ -20,6 +20,20 @@ REFUSED = {
     "AppleDouble": "This file holds only macOS metadata: choose the one of the same name without “._”.",
 }
 
+# By whether a folder holds other files, and whether some of its folders cannot be read.
+NO_IMAGES = {
+    (False, False): "{folder} holds no images, and no other files: check the folder.",
+    (True, False): "{folder} holds no images, only other files ({count}: {names}): check the folder.",
+    (False, True): (
+        "{folder} holds no images, and no other files, and these folders cannot be read: {closed}: "
+        "check the folder."
+    ),
+    (True, True): (
+        "{folder} holds no images, only other files ({count}: {names}), and these folders cannot be "
+        "read: {closed}: check the folder."
+    ),
+}
+
 # `skin_app.quality` finds these faults.
 ADVICE: dict[str, str] = {
     "small": (

@@ -1,5 +1,7 @@
 """The sentences of the "Several photos" tab in English."""
 
+from skin_app.words.language import Plural
+
 ANGLES_TAB, BATCH_TAB = "One lesion", "Many lesions"
 ANGLES_INTRO = "{least} to {most} photos of one lesion, for example from different angles."
 ANGLES_MEANING = (
@@ -17,8 +19,10 @@ ANGLES_START, BATCH_START = "Average the photos", "Analyse all photos"
 CANCEL = "Stop"
 PATIENT = "Age and sex (optional)"
 
-HELD_ONE = "One photo is here. It is deleted if you do not start within {minutes} minutes."
-HELD = "{count} photos are here. They are deleted if you do not start within {minutes} minutes."
+HELD = Plural(
+    "One photo is here. It is deleted if you do not start within {minutes} minutes.",
+    "{count} photos are here. They are deleted if you do not start within {minutes} minutes.",
+)
 NOTHING_CHOSEN = "There are no photos to analyse: choose some first."
 TOO_MANY = (
     "These are {count} photos, more than the {most} of one go. Nothing was analysed or deleted: take "
@@ -36,9 +40,11 @@ MINUTES_LEFT = "about {count} minutes left"
 SECONDS_LEFT = "about {count} seconds left"
 MOMENTS_LEFT = "a few seconds left"
 STOPPING = "Stopping after the photos at hand …"
-DONE = "All {total} photos are done."
-DONE_ONE = "The photo is done."
-DONE_WITH_ERRORS = "{done} of {total} photos are done; {failed} could not be used: their rows say why."
+DONE = Plural("The photo is done.", "All {count} photos are done.")
+DONE_WITH_ERRORS = Plural(
+    "{done} of {total} photos are done; {count} could not be used: its row says why.",
+    "{done} of {total} photos are done; {count} could not be used: their rows say why.",
+)
 STOPPED = (
     "Stopped: {done} of {total} photos are done and shown below. The other files are deleted from the "
     "server."
@@ -103,5 +109,8 @@ DISAGREEMENT = "The photos disagree"
 JOINT_COLUMNS = ("Diagnosis", "Average", "Range")
 RANGE = "{least} to {greatest}"
 JOINT_MALIGNANT = "Malignant: {share}; single photos {least} to {greatest}"
-ANGLES_LEFT = "An average takes {least} photos that can be used, and there are {count}: add others."
+ANGLES_LEFT = Plural(
+    "An average takes {least} photos that can be used, and there is {count}: add others.",
+    "An average takes {least} photos that can be used, and there are {count}: add others.",
+)
 SAME_PICTURE = "{file} is the same picture as {other}: it counts once."

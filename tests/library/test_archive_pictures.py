@@ -144,7 +144,7 @@ def test_without_a_place_on_disk_pictures_are_held_in_memory(
     assert len(pictures.fetch(IDS).pictures) == 12
     assert len(pictures.fetch(IDS).pictures) == 12
     assert len(archive.asked) == 2 * 12
-    assert "cannot be kept" in pictures.cache.fault
+    assert "cannot be kept" in str(pictures.cache.fault)
 
 
 def test_whole_pictures_are_fetched_once_and_not_kept_on_disk(

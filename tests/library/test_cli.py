@@ -131,6 +131,17 @@ def test_what_cannot_be_read_or_written_is_one_sentence(
     assert said.count("\n") == 1
 
 
+def test_the_command_speaks_the_language_of_the_environment(
+    score: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LANGUAGE", "de_AT.UTF-8")
+    assert score("nowhere.jpg") == 2
+    assert capsys.readouterr().err == "Fehler: nowhere.jpg gibt es nicht: den Pfad prüfen.\n"
+    assert score("a.png") == 0
+    done = "1 Foto bewertet, 0 nicht verwendbar, 0 andere Dateien übergangen; geschrieben nach r.csv\n"
+    assert capsys.readouterr().out == done
+
+
 @pytest.mark.parametrize("name", ["weights/gallery.csv", "a.png", None])
 def test_a_fault_of_another_file_is_not_said_of_the_results(
     score: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str | None

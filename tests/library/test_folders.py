@@ -98,5 +98,5 @@ def test_a_folder_without_images_says_what_it_holds(tmp_path: Path) -> None:
         find_photos([tmp_path])
     for name in ("._a.jpg", "b.txt", "c.txt", "d.txt"):
         (tmp_path / name).write_text("mine")
-    with pytest.raises(PhotoError, match=r"only 4 other files \(\._a.jpg, b.txt, c.txt, \.\.\.\)"):
+    with pytest.raises(PhotoError, match=r"only other files \(4: \._a.jpg, b.txt, c.txt, \.\.\.\)"):
         find_photos([tmp_path])

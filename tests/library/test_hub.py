@@ -17,6 +17,7 @@ from skin_app.weights import folder as weights
 from skin_app.weights import hub
 from skin_app.weights.folder import WeightsError, open_weights
 from skin_app.weights.hub import HubError, bypass_proxies, download_weights, proxy_fault, wanted_wait
+from skin_app.words.language import GERMAN
 from tests.hub import COMMIT, REPO, SOURCE, StandIn, stand_in
 from tests.tiny import write_weights
 
@@ -239,7 +240,13 @@ def test_only_who_asks_for_it_gets_the_embedded_weights_instead(
     monkeypatch.setattr(weights, "EMBEDDED", folder)
     opened = open_weights(SOURCE, or_embedded=True)
     assert opened.source == "embedded"
-    assert opened.instead.endswith("37 seconds. The page answers with the embedded weights instead.")
+    told = str(opened.instead)
+    assert told.endswith("37 seconds. The page answers with the embedded weights instead.")
+    assert opened.instead is not None
+    german = opened.instead.said(GERMAN)  # the sentence, and the reason inside it
+    assert german.startswith("Die Gewichte someone/skin konnten nicht heruntergeladen werden.")
+    assert german.endswith("Die Seite antwortet stattdessen mit den eingebetteten Gewichten.")
+    assert "in 37 Sekunden noch einmal versuchen" in german
     monkeypatch.setattr(weights, "EMBEDDED", folder / "nothing")  # as on a Space
     with pytest.raises(WeightsError, match="37 seconds"):
         open_weights(SOURCE, or_embedded=True)
@@ -284,8 +291,9 @@ def test_a_proxy_that_cannot_be_asked_is_told_without_its_password(
 ) -> None:
     monkeypatch.setattr(hub, "find_spec", lambda _: None)
     monkeypatch.setenv("HTTPS_PROXY", address)
-    assert proxy_fault().startswith("HTTPS_PROXY ") if words else proxy_fault() == ""
-    assert words in proxy_fault()
-    assert "password" not in proxy_fault()
+    told = str(proxy_fault() or "")
+    assert told.startswith("HTTPS_PROXY ") if words else told == ""
+    assert words in told
+    assert "password" not in told
     bypass_proxies()
     assert ("*" in os.environ["NO_PROXY"]) == bool(words)

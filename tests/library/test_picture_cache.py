@@ -23,7 +23,7 @@ def test_a_picture_comes_back_with_attribution_and_licence(cache: PictureCache) 
     assert cache.get(ID) is None
     cache.put(ID, PICTURE)
     assert cache.get(ID) == PICTURE
-    assert cache.fault == ""
+    assert cache.fault is None
     (kept,) = cache.folder.iterdir()
     assert kept.stat().st_mode & 0o777 == 0o600
     assert cache.folder.stat().st_mode & 0o777 == 0o700
@@ -90,7 +90,7 @@ def test_a_folder_that_cannot_be_written_is_said_once(
             cache.put(named(number), PICTURE)
     assert len(caplog.records) == 1
     assert "set SKIN_APP_CACHE to a folder that you may write to" in caplog.text
-    assert "cannot be kept" in cache.fault
+    assert "cannot be kept" in str(cache.fault)
     assert cache.get(named(0)) is None
 
 
@@ -100,7 +100,7 @@ def test_a_full_disk_leaves_no_half_file(cache: PictureCache, monkeypatch: pytes
 
     monkeypatch.setattr(Path, "replace", full)
     cache.put(ID, PICTURE)
-    assert "No space left" in cache.fault
+    assert "No space left" in str(cache.fault)
     assert list(cache.folder.iterdir()) == []
 
 

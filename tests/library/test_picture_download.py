@@ -9,10 +9,11 @@ import skin_app.cli
 from skin_app.cli import main
 from skin_app.gallery.archive_client import ArchiveAwayError, ArchiveBusyError
 from skin_app.gallery.archive_pictures import ArchivePictures
-from skin_app.gallery.picture_cache import PictureCache
+from skin_app.gallery.picture_cache import CacheError, PictureCache
 from skin_app.picture_download import DownloadError, download_pictures
 from skin_app.weights.folder import open_weights
 from skin_app.words import archive as words
+from skin_app.words.language import ENGLISH
 from tests.archive import ArchiveStandIn, archive_stand_in, says
 from tests.tiny import write_weights
 
@@ -35,10 +36,10 @@ def pictures(archive: ArchiveStandIn, tmp_path: Path) -> Iterator[ArchivePicture
 def test_a_second_run_fetches_only_what_the_first_one_left(
     archive: ArchiveStandIn, pictures: ArchivePictures, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert download_pictures(IDS[:5], pictures) == 0
+    assert download_pictures(ENGLISH, IDS[:5], pictures) == 0
     assert "5 pictures: 0 kept before, 5 fetched, 0 missing" in capsys.readouterr().out
     archive.answers[f"/api/{IDS[7]}"] = says(404)
-    assert download_pictures([*IDS, *IDS], pictures) == 1
+    assert download_pictures(ENGLISH, [*IDS, *IDS], pictures) == 1
     said = capsys.readouterr()
     assert "20 pictures: 5 kept before, 14 fetched, 1 missing" in said.out
     assert f"no longer has the picture {IDS[7]}" in said.err
@@ -56,7 +57,7 @@ def test_an_archive_with_too_many_requests_gets_its_rest(
         pictures._left_alone_until = 0.0
 
     archive.answers[f"/api/{IDS[9]}"] = says(429, Retry_After="120")
-    assert download_pictures(IDS, pictures, rest) == 0
+    assert download_pictures(ENGLISH, IDS, pictures, rest) == 0
     assert rests == [120.0]
 
 
@@ -66,7 +67,7 @@ def test_an_archive_that_never_gives_anything_more_is_given_up(
     archive.answers["/api"] = says(429, Retry_After="1")
     rests: list[float] = []
     with pytest.raises(ArchiveBusyError, match="too many requests"):
-        download_pictures(IDS, pictures, rests.append)
+        download_pictures(ENGLISH, IDS, pictures, rests.append)
     assert len(rests) == 3
 
 
@@ -75,17 +76,17 @@ def test_without_a_network_one_sentence_comes_at_once(tmp_path: Path) -> None:
         client = gone.client()
     pictures = ArchivePictures(PictureCache(tmp_path), client)
     with pytest.raises(ArchiveAwayError, match="cannot be reached"):
-        download_pictures(IDS, pictures, lambda _: pytest.fail("it rested"))
+        download_pictures(ENGLISH, IDS, pictures, lambda _: pytest.fail("it rested"))
     pictures.close()
 
 
 def test_an_unusable_folder_and_a_wrong_id_are_errors(archive: ArchiveStandIn, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     pictures = ArchivePictures(PictureCache(tmp_path / "file"), archive.client())
-    with pytest.raises(DownloadError, match="set SKIN_APP_CACHE"):
-        download_pictures(IDS, pictures)
+    with pytest.raises(CacheError, match="set SKIN_APP_CACHE"):
+        download_pictures(ENGLISH, IDS, pictures)
     with pytest.raises(DownloadError, match="is no id of the ISIC Archive"):
-        download_pictures(["ISIC_1"], pictures)
+        download_pictures(ENGLISH, ["ISIC_1"], pictures)
     pictures.close()
 
 

@@ -113,7 +113,7 @@ def test_the_measured_share_stands_beside_its_outcome(analysis: Analysis) -> Non
     cleared = replace(decided(analysis, outcome="not suspicious", reason="benign"), views=8)
     missed = StoredEstimate(value=0.03, interval_95=(0.01, 0.05), images=444)
     measured = with_measured(cleared, melanomas_not_suspicious=missed)
-    said = "In testing, 3.0\u00a0% (1.0\u00a0% to 5.0\u00a0%) of the melanomas"
+    said = "In testing, 3\u00a0% (1\u00a0% to 5\u00a0%) of the melanomas"
     assert said in re.sub("<[^>]+>", "", outcome_panel(ENGLISH, measured, "t"))
     # what was measured is the full answer
     for other in (cleared, replace(measured, views=1)):

@@ -30,6 +30,9 @@ from skin_app.photo.limits import MAX_BYTES, MAX_PIXELS, MIN_SIDE
 from skin_app.photo.read import read_photo
 from skin_app.report.csv_rows import CSV_COLUMNS
 from skin_app.report.json_record import Record
+from skin_app.words import api as words
+from skin_app.words import photo as photo_words
+from skin_app.words.language import GERMAN
 from tests.page.conftest import free_port
 from tests.tiny import picture
 
@@ -54,11 +57,13 @@ class Machine:
             answer = httpx.post(f"{self.url}gradio_api/upload", files={"files": file})
         return answer.raise_for_status().json()[0]
 
-    def called(self, name: str, *data: object) -> tuple[str, Any]:
+    def called(self, name: str, *data: object, language: str = "") -> tuple[str, Any]:
         """Call an endpoint by plain HTTP: its last event and that event's data."""
+        headers = {"Accept-Language": language} if language else {}
         url = f"{self.url}gradio_api/call/{name}"
         nothing = (None,) * ({"analyse": 4, "score": 3}[name] - len(data))
-        event = httpx.post(url, json={"data": [*data, *nothing]}).raise_for_status().json()["event_id"]
+        event = httpx.post(url, json={"data": [*data, *nothing]}, headers=headers)
+        event = event.raise_for_status().json()["event_id"]
         text = httpx.get(f"{url}/{event}", timeout=120).raise_for_status().text
         kind, said = re.findall(r"event: (\w+)\ndata: (.*)\n", text)[-1]
         return kind, json.loads(said)
@@ -152,14 +157,17 @@ OUTSIDE = ("FOREIGN", "FOLDER/../x.png", "FOLDER", "a\0b", "", "x" * 5_000)
 @pytest.mark.parametrize(
     ("name", "data", "sentence"),
     [
-        *(("analyse", ["UPLOAD", views], machine.WRONG_VIEWS) for views in (2, 0, "8", True, None)),
-        *(("analyse", [{"path": path}, 8], machine.NO_UPLOAD) for path in OUTSIDE),
-        *(("analyse", [nothing, 8], machine.NO_FILE) for nothing in (None, 3, "a.jpg", {}, [])),
-        *(("score", [nothing], machine.NO_FILE) for nothing in (None, 3, "a.jpg", {}, {"path": 3})),
-        ("score", [[]], machine.NO_PHOTOS),
-        *(("score", [["UPLOAD"], ages], machine.OTHER_LENGTH) for ages in ([], [1, 2], 50, "50")),
-        ("score", [["UPLOAD"], [50], ["f", "m"]], machine.OTHER_LENGTH),
-        ("score", [["UPLOAD", "junk"]], machine.NO_FILE),
+        *(
+            ("analyse", ["UPLOAD", views], words.WRONG_VIEWS.format(most=8))
+            for views in (2, 0, "8", True, None)
+        ),
+        *(("analyse", [{"path": path}, 8], words.NO_UPLOAD) for path in OUTSIDE),
+        *(("analyse", [nothing, 8], words.NO_FILE) for nothing in (None, 3, "a.jpg", {}, [])),
+        *(("score", [nothing], words.NO_FILE) for nothing in (None, 3, "a.jpg", {}, {"path": 3})),
+        ("score", [[]], words.NO_PHOTOS),
+        *(("score", [["UPLOAD"], ages], words.OTHER_LENGTH) for ages in ([], [1, 2], 50, "50")),
+        ("score", [["UPLOAD"], [50], ["f", "m"]], words.OTHER_LENGTH),
+        ("score", [["UPLOAD", "junk"]], words.NO_FILE),
     ],
 )
 def test_a_wrong_call_is_one_sentence_and_leaves_no_file(
@@ -176,6 +184,19 @@ def test_a_wrong_call_is_one_sentence_and_leaves_no_file(
     assert machine_api.files() == []
     assert machine_api.uploads.is_dir()
     assert photo.exists()
+
+
+def test_a_wrong_call_is_told_in_the_language_that_is_asked_for(
+    machine_api: Machine, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.jpg"
+    broken.write_text("not an image")
+    _, answer = machine_api.called("score", [], language="de-DE,de;q=0.9")
+    assert answer["error"] == GERMAN(words.NO_PHOTOS)
+    _, (rows,) = machine_api.called(
+        "score", [sent(machine_api.uploaded(broken))], language="de-DE,de;q=0.9"
+    )
+    assert rows[0]["error"] == GERMAN(photo_words.UNKNOWN)
 
 
 def test_a_bad_photo_is_one_sentence_to_the_client(machine_api: Machine, tmp_path: Path) -> None:
@@ -195,16 +216,14 @@ def test_limits_of_a_call_are_sentences(
         Image.fromarray(picture(1)).save(upload)
         with monkeypatch.context() as patch:
             patch.setattr(machine, limit, 0)
-            with pytest.raises(gr.Error) as caught:
+            with pytest.raises(machine.CallError, match=sentence):
                 scored(ensemble, tmp_path, [{"path": str(upload)}])
-        assert sentence in caught.value.message
-        assert not caught.value.print_exception
         assert list(tmp_path.iterdir()) == []
 
 
 def test_an_upload_that_is_gone_has_its_sentence_in_its_row(ensemble: Ensemble, tmp_path: Path) -> None:
     (row,) = scored(ensemble, tmp_path, [{"path": str(tmp_path / "0123" / "gone.png")}])
-    assert (row["file"], row["error"]) == ("gone.png", machine.NO_UPLOAD)
+    assert (row["file"], row["error"]) == ("gone.png", words.NO_UPLOAD)
 
 
 def test_a_fault_in_the_program_still_deletes_the_photo(

@@ -208,12 +208,12 @@ def test_numbers_of_the_embedded_weights_stand_in_both_languages(
     assert trust is not None
     for say in (ENGLISH, GERMAN):
         html = tab(say, None)
-        assert say.percent(scores["accuracy"]) in html
-        assert say.number(scores["malignant_auc"], ".3f") in html
+        assert say.percent(scores["accuracy"], 1) in html
+        assert say.number(scores["malignant_auc"], 3) in html
         assert say.number(embedded.contract.training.images) in html
         cleared = trust.measured["melanomas_not_suspicious"]
-        assert html.count(say.percent(cleared.value)) >= 2  # in the table and among the failures
-        assert say.percent(evaluation.reliability.error) in html
+        assert html.count(say.percent(cleared.value, 1)) >= 2  # in the table and among the failures
+        assert say.percent(evaluation.reliability.error, 1) in html
         assert (say(words.WEAK_MAPS) in html) == bool(trust.maps_are_weak)
 
 
@@ -228,11 +228,11 @@ def test_scores_outside_are_those_of_the_reports(embedded: WeightsFolder, say: S
         assert say.number(own.images) in shown
         assert say(words.OUTSIDE_BY_OTHERS) in shown
         for scores in own.rules.values():
-            assert say.number(scores["malignant_auc"], ".3f") in shown
+            assert say.number(scores["malignant_auc"], 3) in shown
             for bound in (scores["accuracy"], *scores["intervals_95"]["accuracy"]):
-                assert say.percent(bound) in shown
+                assert say.percent(bound, 1) in shown
     adjusted = read_outside_scores(EMBEDDED, embedded.contract)[0].rules["prior_adjusted"]
-    assert say.percent(adjusted["balanced_accuracy"]) in isic
+    assert say.percent(adjusted["balanced_accuracy"], 1) in isic
     assert say(words.SHARES["balanced_accuracy"]) not in ph2  # only naevi and melanomas occur
     names = ", ".join(say(name) for name in ("Melanoma", "Melanocytic naevus"))
     assert say(words.OUTSIDE_FEW).format(names=names) in ph2
@@ -258,9 +258,9 @@ def test_other_systems_stand_beside_reports_of_their_test_alone(
         for own in report.published.systems:
             assert own.system in shown
             assert (own.source or say(words.NO_SOURCE)) in shown
-    assert say.percent(0.885) in isic
-    assert say.percent(0.885) not in ph2
-    assert say.number(0.933, ".3f") in ph2
+    assert say.percent(0.885, 1) in isic
+    assert say.percent(0.885, 1) not in ph2
+    assert say.number(0.933, 3) in ph2
     elsewhere = tuple(replace(report, name="Clinic B") for report in reports)
     monkeypatch.setattr("skin_app.page.evidence_tab.read_outside_scores", lambda *_: elsewhere)
     html = told(say, embedded)
@@ -281,7 +281,7 @@ def test_melanomas_of_the_young_stand_among_the_failures(embedded: WeightsFolder
     before, after = say(words.UNDER_40).split("{images}")[0], say(words.UNDER_40).split("{share}")[1]
     assert f"<li>{before}35 " in failures
     assert after in failures
-    assert say.percent(0.7123) in failures
+    assert say.percent(0.7123, 1) in failures
 
 
 def test_weights_without_reports_were_not_tested_outside(ensemble: Ensemble) -> None:

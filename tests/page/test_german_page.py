@@ -2,6 +2,7 @@
 
 import html
 import re
+from gettext import NullTranslations
 from pathlib import Path
 
 import pytest
@@ -29,10 +30,10 @@ from skin_app.photo.read import PhotoError, read_photo
 from skin_app.weights.folder import open_weights
 from skin_app.words import page as words
 from skin_app.words import patient as patient_words
-from skin_app.words.language import ENGLISH, GERMAN, Say
+from skin_app.words.language import ENGLISH, GERMAN, Plural, Say, languages
 from tests.page.conftest import PHOTO, Served, opened, ready, upload
 from tests.page.test_batch import jpeg
-from tests.sentences import sentences, without_places
+from tests.sentences import forms, sentences, without_places
 
 OLD = Patient(110, "male")
 LEAST = 12  # letters: shorter pieces of English are in German words too
@@ -40,17 +41,20 @@ WIDTH = "document.documentElement.scrollWidth"
 FULL = re.compile("Volle Antwort: 2 Netze × 8 Ansichten")
 
 
-class Missing(dict[str, str]):
-    """A catalogue that remembers which sentences it was asked for and does not have."""
+class Missing(NullTranslations):
+    """Remembers which sentences a catalogue was asked for and does not have."""
 
     def __init__(self) -> None:
-        super().__init__(GERMAN.catalogue)
+        super().__init__()
         self.asked: set[str] = set()
 
-    def get(self, key: str, default: str = "") -> str:  # pyright: ignore[reportIncompatibleMethodOverride]
-        if key not in self:
-            self.asked.add(key)
-        return super().get(key, default)
+    def gettext(self, message: str) -> str:
+        self.asked.add(message)
+        return message
+
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        self.asked.add(msgid1)
+        return super().ngettext(msgid1, msgid2, n)
 
 
 GIF = "This is a GIF: save the one frame that you mean as JPEG or PNG."
@@ -59,18 +63,22 @@ GIF = "This is a GIF: save the one frame that you mean as JPEG or PNG."
 def english_in(text: str) -> list[str]:
     """English sentences, or long pieces of them, that stand in HTML outside of its pictures and links.
 
-    What the weights say in English is marked as such.
+    What the weights say in English, and the button for English, are marked as such.
     """
     # the rows to export are in English, for machines
-    machines = r'<span lang="en">.*?</span>|data:[\w/+;=,-]+| data-csv="[^"]*"'
-    shown = re.sub(machines, "", text, flags=re.DOTALL)
+    marked = r'<(span|button)\b[^>]* lang="en".*?</\1>|data:[\w/+;=,-]+| data-csv="[^"]*"'
+    shown = re.sub(marked, "", text, flags=re.DOTALL)
     shown = html.unescape(shown)
     found = []
-    for english in sentences():
-        german = html.unescape(GERMAN(english))
-        pieces = [piece.strip() for piece in re.split(r"\{\w+\}", html.unescape(english))]
-        long = [piece for piece in pieces if len(piece) > LEAST and piece not in german]
-        found += [english for piece in long if piece in shown]
+    for sentence, _ in sentences():
+        both = forms(sentence)
+        german = GERMAN(both[0])
+        if isinstance(sentence, Plural):
+            german = " ".join(GERMAN.translations.ngettext(*sentence, n) for n in (1, 2))
+        for english in both:
+            pieces = [piece.strip() for piece in re.split(r"\{\w+\}", html.unescape(english))]
+            long = [own for own in pieces if len(own) > LEAST and own not in html.unescape(german)]
+            found += [english for piece in long if piece in shown]
     return found
 
 
@@ -115,11 +123,12 @@ def fragments(say: Say, ensemble: Ensemble, shown: Shown) -> dict[str, str]:
 
 
 def test_no_english_is_left(ensemble: Ensemble, shown: Shown) -> None:
-    catalogue = Missing()
-    say = Say("de-test", catalogue, GERMAN.decimal, GERMAN.thousands)
+    missing, german = Missing(), languages()["de"].translations
+    german.add_fallback(missing)
+    say = Say("de", german)
     rendered = fragments(say, ensemble, shown)
     assert {name: left for name, html in rendered.items() if (left := english_in(html))} == {}
-    assert {asked for asked in catalogue.asked if any(map(str.isalpha, without_places(asked)))} == set()
+    assert {asked for asked in missing.asked if any(map(str.isalpha, without_places(asked)))} == set()
     english = english_in(fragments(ENGLISH, ensemble, shown)["result"])  # it would be found
     assert {words.MAP_MEANING, words.ON_LESION, patient_words.ONLY_RAISES} <= set(english)
 

@@ -166,7 +166,7 @@ def test_a_corrected_copy_stands_beside_the_photo_each_with_its_answer(
         analysis = ensemble(photo)
         shares = [entry.probability for entry in analysis.ranked[:3]]
         for share in (*shares, analysis.malignant_probability):
-            assert ENGLISH.percent(share) in html
+            assert ENGLISH.percent(share, digits=1) in html
     assert words.CORRECTIONS["gamma"] in html
     assert "smaller copy" not in html
     assert "smaller copy" in compare_corrected(ENGLISH, ensemble, replace(shown, is_copy=True), "gamma")

@@ -22,7 +22,7 @@ from skin_app.report.csv_rows import CSV_COLUMNS
 from skin_app.report.json_record import record
 from skin_app.words import page as words
 from skin_app.words import pdf as pdf_words
-from skin_app.words.language import ENGLISH, Say
+from skin_app.words.language import ENGLISH, GERMAN
 
 PHOTO = read_photo(EXAMPLES_FOLDER / "globules.jpg")
 NOON = datetime(2026, 11, 21, 12, tzinfo=timezone.utc)
@@ -66,16 +66,15 @@ def test_a_quick_answer_has_a_report_without_a_map_in_the_readers_language(
     ensemble: Ensemble, shown: Shown
 ) -> None:
     quick = replace(shown, analysis=next(iter(ensemble.refine(PHOTO))))
-    german = Say("de", {words.RANKING: "Sieben Diagnosen, gereiht"}, ",", ".")
     texts, made = [], []
     for each in (shown, quick):
-        files = files_in(downloads(german, each, made_at=NOON))
+        files = files_in(downloads(GERMAN, each, made_at=NOON))
         (page,) = PdfReader(io.BytesIO(files["lesion-report-2026-11-21.pdf"])).pages
         texts.append(" ".join(page.extract_text().split()))
         made.append(json.loads(files["lesion-report-2026-11-21.json"]))
-    assert all("Sieben Diagnosen, gereiht" in text for text in texts)
-    assert [pdf_words.NO_MAP in text for text in texts] == [False, True]
-    assert [pdf_words.MAP_MEANING in text for text in texts] == [True, False]
+    assert all(GERMAN(words.RANKING) in text for text in texts)
+    assert [GERMAN(pdf_words.NO_MAP) in text for text in texts] == [False, True]
+    assert [GERMAN(pdf_words.MAP_MEANING) in text for text in texts] == [True, False]
     assert made == [record(each.analysis, NOON) for each in (shown, quick)]  # in English
     assert (made[1]["views"], made[1]["maps"]) == (1, None)
 

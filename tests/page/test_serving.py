@@ -18,6 +18,7 @@ from skin_app.page.gradio_guards import NO_ADDRESSES, TESTED, put_up_guards
 from skin_app.page.port import PortError, ServeError, listening
 from skin_app.page.serve import SETTINGS, serve
 from skin_app.page.uploads_and_sessions import forget_idle, forget_session
+from skin_app.words.language import ENGLISH
 from tests.page.conftest import Served, free_port, needs_ipv6
 
 
@@ -77,7 +78,7 @@ def test_the_address_told_is_one_that_a_browser_opens(name: str, url: str) -> No
     port = free_port()
     where = listening(name, f" {port} ")
     assert where.url == url.format(port=port)
-    assert ("other machines" in where.told) == (name in ("0.0.0.0", "::"))
+    assert ("other machines" in where.said(ENGLISH)) == (name in ("0.0.0.0", "::"))
 
 
 def test_the_page_is_served_by_ipv6() -> None:

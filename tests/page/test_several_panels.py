@@ -236,7 +236,7 @@ def test_broken_photos_and_a_picture_under_two_names_do_not_count(
         assert said in html
         assert "Average of 2 photos" in html
         alone = angles_result(ENGLISH, ensemble, [rows[1], other])
-        assert "An average takes 2 photos that can be used, and there are 1" in alone
+        assert "An average takes 2 photos that can be used, and there is 1" in alone
 
 
 def test_weights_without_limits_still_give_answers_without_an_outcome(

@@ -218,13 +218,4 @@
     shown.style.left = `${left}px`;
     shown.style.top = `${top}px`;
   }, true);
-
-  // Texts are English or German whatever else the browser speaks.
-  const german = navigator.language.toLowerCase().startsWith('de');
-  const name = () => {
-    const spoken = german ? 'de' : 'en';
-    if (document.documentElement.lang !== spoken) document.documentElement.lang = spoken;
-  };
-  new MutationObserver(name).observe(document.documentElement, { attributeFilter: ['lang'] });
-  name();
 })();

@@ -9,16 +9,11 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from skin_app.words.language import SpokenError
 
-class PhotoError(ValueError):
-    """The file cannot be used as a photo; the message is one sentence that says what to do.
 
-    `sentence`, `values`: the message with placeholders, and their values, for translation.
-    """
-
-    def __init__(self, sentence: str, **values: str | int) -> None:
-        super().__init__(sentence.format(**values) if values else sentence)
-        self.sentence, self.values = sentence, values
+class PhotoError(SpokenError, ValueError):
+    """The file cannot be used as a photo; the message is one sentence that says what to do."""
 
 
 class Decoded(NamedTuple):

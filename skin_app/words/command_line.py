@@ -1,0 +1,41 @@
+"""What the command line says, `python -m skin_app` and `python app.py`, beside errors."""
+
+from skin_app.words.language import Plural
+
+ERROR, WARNING, NOTE = "error: {told}", "warning: {told}", "note: {told}"
+STOPPED = "stopped: what was written until then is in {partial}."
+STOPPED_EARLY = "stopped: nothing was written."
+PHOTOS = Plural("{count} photo", "{count} photos")
+OTHER_FILES = Plural("{count} other file", "{count} other files")
+ROWS = Plural("{count} row", "{count} rows")
+DONE = "{scored} scored, {failed} failed, {others} passed over; written to {out}"
+DONE_WITH_PATIENTS = (
+    "{scored} scored, {failed} failed, {others} passed over; {without} without a row of --patients, "
+    "{strangers} without a photo; written to {out}"
+)
+UNREADABLE_PATIENTS = Plural(
+    "the age or sex of {count} photo cannot be read: to_check says which.",
+    "the age or sex of {count} photos cannot be read: to_check says which.",
+)
+CLOSED_FOLDER = "the folder {folder} cannot be read: photos in it have no row."
+UNFINISHED = "{partial} holds the rows of a run that did not end, and stays."
+PICTURES = Plural("{count} picture", "{count} pictures")
+PICTURES_DONE = (
+    "{pictures}: {before} kept before, {fetched} fetched, {missing} missing; kept in {folder}"
+)
+PICTURES_STOPPED = "stopped: the same command goes on from here; kept in {folder}."
+
+STARTING = "Starting the page on {address}"
+STARTING_FOR_ALL = (
+    "Starting the page on {address} (other machines reach it by this one's name, port {port})"
+)
+WRONG_HOST = (
+    "The page cannot listen on “{name}” ({reason}): set GRADIO_SERVER_NAME to a name or address of "
+    "this machine, such as 127.0.0.1, ::1, or 0.0.0.0 to let other machines in, without http:// and "
+    "without a port, which GRADIO_SERVER_PORT sets."
+)
+NO_HOST = (
+    "The page cannot listen on “{name}” (there is no such host): set GRADIO_SERVER_NAME to a name or "
+    "address of this machine, such as 127.0.0.1, ::1, or 0.0.0.0 to let other machines in, without "
+    "http:// and without a port, which GRADIO_SERVER_PORT sets."
+)
