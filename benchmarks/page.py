@@ -6,8 +6,8 @@ The page is served on loopback and driven in Debian's chromium. Shown are median
 
 - First visit: a new browser context each time, with an empty cache. First paint is the browser's "first
   contentful paint". The drop zone is usable once its field for a file is in the page.
-- Full answer: from the networks' `Analysis` to the last byte in the browser, and from there to the frame
-  that shows it. Both together are the page's own work for it.
+- Full answer: from the networks' `Analysis` to the last byte in the browser, and from there to the
+  frame that shows it. Both together are the page's own work for it.
 - Whole answer: from the choice of a file to that frame. The rest is all but the networks: upload,
   decoding, the quick answer, the queue, and the own work of the full answer.
 """

@@ -41,32 +41,10 @@ LOOKS: tuple[tuple[str, tuple[int, int], dict[str, Any], dict[str, Any]], ...] =
 )
 
 
-def with_axe(browser: Browser, served: Served) -> Page:
-    """A freshly opened page that holds axe-core."""
-    page = opened(browser)
-    page.add_init_script(Axe().axe_script)
-    page.goto(served.url)
-    ready(page)
-    return page
-
-
-def findings(page: Page, state: str) -> list[str]:
-    """axe-core's serious and critical findings in a state of the page, in all looks."""
-    found = []
-    for mode, size, media, rules in LOOKS:
-        resized(page, size).emulate_media(**media)
-        page.wait_for_function(IS_DRAWN, arg=mode == "dark")
-        found += [f"{state}, {mode}, {size[0]} px: {one}" for one in violations(page, rules)]
-    return found
-
-
-def serious(page: Page) -> list[str]:
-    """axe-core's serious and critical findings in the page as it is now."""
-    page.evaluate("(script) => { if (!window.axe) window.eval(script); }", Axe().axe_script)
-    return violations(page, LEVELS)
-
-
-def violations(page: Page, rules: dict[str, Any]) -> list[str]:
+def serious(page: Page, rules: dict[str, Any] = LEVELS) -> list[str]:
+    """axe-core's serious and critical findings, with where they are."""
+    if page.evaluate("typeof axe === 'undefined'"):
+        page.evaluate(Axe().axe_script)
     options = {"runOnly": rules, "resultTypes": ["violations"]}
     return [
         f"{violation['id']} {node['target']} {node['html'][:160]}"
@@ -74,6 +52,16 @@ def violations(page: Page, rules: dict[str, Any]) -> list[str]:
         if violation["impact"] in ("serious", "critical")
         for node in violation["nodes"]
     ]
+
+
+def findings(page: Page, state: str) -> list[str]:
+    """The serious findings in a state of the page, looked at in every way of `LOOKS`."""
+    found = []
+    for mode, size, media, rules in LOOKS:
+        resized(page, size).emulate_media(**media)
+        page.wait_for_function(IS_DRAWN, arg=mode == "dark")
+        found += [f"{state}, {mode}, {size[0]} px: {one}" for one in serious(page, rules)]
+    return found
 
 
 def wait_for_tab(page: Page, name: str) -> None:
@@ -90,7 +78,8 @@ def test_axe_finds_nothing_serious_in_any_state_of_one_photo(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    page = with_axe(browser, served)
+    page = opened(browser, served.url)
+    ready(page)
     found = findings(page, "first visit")
     upload(page, PHOTO)
     page.locator("#picture img.base").wait_for()
@@ -129,7 +118,8 @@ def test_axe_finds_nothing_serious_in_any_state_of_one_photo(
 
 @pytest.mark.timeout(900)
 def test_axe_finds_nothing_serious_in_the_other_tabs(browser: Browser, served: Served) -> None:
-    page, found = with_axe(browser, served), []
+    page, found = opened(browser, served.url), []
+    ready(page)
     for name in TABS[1:]:
         page.get_by_role("tab", name=name, exact=True).click()
         wait_for_tab(page, name)

@@ -409,7 +409,7 @@ def segment(page: Page, name: str) -> Locator:
 
 def test_choosing_a_diagnosis_in_the_list_shows_its_map(answered: Page, screenshots: Path) -> None:
     codes = [code_of(answered, place) for place in range(7)]
-    held = answered.locator("#map .layers img")
+    held = answered.locator('#map .layers img[data-method="attribution"]')
     assert held.evaluate_all("all => all.map(one => one.dataset.code)") == codes
     assert held.evaluate_all("all => all.map(one => one.naturalWidth)") == [96] * 7
     assert maps_shown(answered) == codes[:1]
