@@ -27,12 +27,14 @@ TICK_ROOM = 7  # percent of the line that a threshold's number takes on each sid
 def answer_status(say: Say, analysis: Analysis, refining: bool) -> str:
     """Which answer is shown, from how much, where it was computed and by which weights."""
     members = len(analysis.members)
-    sentence = say(
-        words.QUICK_ANSWER if refining else words.FULL_ANSWER,
+    sentence = say(words.QUICK_ANSWER if refining else words.FULL_ANSWER)
+    computed = say(
+        words.COMPUTED_ON,
         members=say.plural(words.MEMBERS, members),
         views=say.plural(words.VIEWS, analysis.views),
+        device=analysis.device,
+        weights=analysis.weights.identity,
     )
-    computed = say(words.COMPUTED_ON, device=analysis.device, weights=analysis.weights.identity)
     return fill("answer_status.html", say, sentence=sentence, computed=computed)
 
 

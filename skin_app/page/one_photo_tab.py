@@ -161,11 +161,12 @@ class OnePhotoTab:
 
         By `gr.update`, because a component made here would become a part of the page (`_listen`).
         """
-        picture = controls = waiting = ""
+        picture = controls = outcome = ranking = ""
         if received is not None and received.display is not None and received.waiting is not None:
             token = received.waiting.token
             picture = photo_figure(say, received.display, token)
-            controls, waiting = map_controls(say, None, token), fill("waiting.html", say)
+            controls = map_controls(say, None, token)
+            outcome, ranking = fill("waiting_outcome.html", say), fill("waiting_ranking.html", say)
         waits = bool(picture)
         return {
             self.status: received.status,
@@ -173,8 +174,8 @@ class OnePhotoTab:
             self.real_examples.html: gr.update(visible=self.real_examples.is_offered and not waits),
             self.picture: gr.update(value=picture, visible=waits),
             self.map: gr.update(value=controls, visible=waits),
-            self.outcome: gr.update(value="", visible=False),
-            self.ranking: gr.update(value=waiting, visible=waits),
+            self.outcome: gr.update(value=outcome, visible=waits),
+            self.ranking: gr.update(value=ranking, visible=waits),
             self.similar.html: gr.update(value="", visible=False),
             self.details: gr.update(visible=False),
             **dict.fromkeys((self.points, self.members, self.comparison, *self.report), ""),
@@ -270,37 +271,44 @@ class OnePhotoTab:
 
     def _on_points(
         self, shown: Shown | None, percent: float, age: str, sex: str, request: gr.Request
-    ) -> str:
-        say = spoken(request)
+    ) -> Any:
+        say, visitor = spoken(request), visitor_of(request)
         if shown is None:
             return status(say(words.NO_LONGER_HELD), level="error")
-        analysis = shown.of(stated_patient(age, sex)).analysis
-        return panels.thresholds_panel(say, analysis, percent / 100)
+        turn = self.desk.state(visitor, "prevalence")
+        panel = panels.thresholds_panel(say, shown.of(stated_patient(age, sex)).analysis, percent / 100)
+        return panel if self.desk.is_stated_last(visitor, "prevalence", turn) else gr.skip()
 
     def _on_answered(
         self, shown: Shown | None, percent: float, age: str, sex: str, request: gr.Request
     ) -> Any:
         # the slider and the patient may have been changed since the answer was requested
-        visitor, patient = visitor_of(request), stated_patient(age, sex)
-        turn = self.desk.state_patient(visitor)
         if shown is None:
             return gr.skip()
-        if patient == shown.analysis.patient:
-            return {self.points: self._on_points(shown, percent, age, sex, request)}
-        judged = self._judged(spoken(request), shown.of(patient), percent)
-        return judged if self.desk.is_stated_last(visitor, turn) else gr.skip()
+        return self._judged_last(shown, percent, stated_patient(age, sex), request)
 
     def _on_patient(
         self, shown: Shown | None, percent: float, age: str, sex: str, request: gr.Request
     ) -> Any:
-        say, visitor, patient = spoken(request), visitor_of(request), stated_patient(age, sex)
-        turn = self.desk.state_patient(visitor)
-        noted = self.patient.noted(say, patient)
-        if shown is None or not self.desk.wants(visitor, shown.token):
+        patient = stated_patient(age, sex)
+        noted = self.patient.noted(spoken(request), patient)
+        if shown is None or not self.desk.wants(visitor_of(request), shown.token):
             return noted
         before = {self.comparison: "", self.correction: None, self.report[-1]: ""}
-        outputs = {**noted, **before, **self._judged(say, shown.of(patient), percent)}
-        return outputs if self.desk.is_stated_last(visitor, turn) else gr.skip()
+        return {**noted, **before, **self._judged_last(shown, percent, patient, request)}
+
+    def _judged_last(
+        self, shown: Shown, percent: float, patient: Patient, request: gr.Request
+    ) -> dict[Any, Any]:
+        """`_judged`, less what was stated anew meanwhile: its own event draws that."""
+        visitor = visitor_of(request)
+        turns = {name: self.desk.state(visitor, name) for name in ("patient", "prevalence")}
+        outputs = self._judged(spoken(request), shown.of(patient), percent)
+        if not self.desk.is_stated_last(visitor, "patient", turns["patient"]):
+            return dict.fromkeys(outputs, gr.skip())
+        if not self.desk.is_stated_last(visitor, "prevalence", turns["prevalence"]):
+            outputs[self.points] = gr.skip()
+        return outputs
 
     def _on_correction(
         self, shown: Shown | None, name: str | None, age: str, sex: str, request: gr.Request

@@ -56,15 +56,15 @@ class Waiting:
 class _Newest:
     """A visitor's last action in the photo field. `token`: "" where they emptied it.
 
-    `archive`: whether they want pictures from the ISIC Archive; `patient`: the turn in which the
-    patient was last stated.
+    `archive`: whether they want pictures from the ISIC Archive; `stated`: the turn in which the patient
+    and the prevalence were last stated.
     """
 
     turn: int
     token: str
     waiting: Waiting | None
     archive: bool = False
-    patient: int = -1
+    stated: dict[str, int] = field(default_factory=dict)
 
 
 class Desk:
@@ -121,18 +121,18 @@ class Desk:
         with self._lock:
             return visitor in self._newest and self._newest[visitor].token != ""
 
-    def state_patient(self, visitor: str) -> int:
-        """A number to draw as soon as a visitor states the patient, for `is_stated_last`."""
+    def state(self, visitor: str, name: str) -> int:
+        """A number to draw as soon as a visitor states the patient or the prevalence (`name`)."""
         with self._lock:
             turn = self.turn()
             if visitor in self._newest:
-                self._newest[visitor].patient = turn
+                self._newest[visitor].stated[name] = turn
             return turn
 
-    def is_stated_last(self, visitor: str, turn: int) -> bool:
-        """Whether the patient was not stated again since: older output must not replace newer."""
+    def is_stated_last(self, visitor: str, name: str, turn: int) -> bool:
+        """Whether `name` was not stated again since: older output must not replace newer."""
         with self._lock:
-            return visitor not in self._newest or self._newest[visitor].patient <= turn
+            return visitor not in self._newest or self._newest[visitor].stated.get(name, turn) <= turn
 
     def allow_archive(self, visitor: str) -> None:
         """The visitor wants pictures from the ISIC Archive, until they leave."""

@@ -22,7 +22,7 @@ OUTCOME_MEANING: dict[str, str] = {
 }
 # The one line under the outcome; `names` are malignant diagnoses in the 90 % set.
 HEADLINES: dict[str, str] = {
-    "suspicious": "Malignant: {share}, above the threshold for “suspicious”.",
+    "suspicious": "Malignant: {share}, above the threshold.",
     "not suspicious": "Malignant: {share}. This does not rule out a malignant lesion.",
     "uncertain": "Not ruled out: {names}.",
     "nothing ruled out": "The networks cannot decide. This is no all-clear.",

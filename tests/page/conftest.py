@@ -46,7 +46,7 @@ PATIENCE_MS = 120_000
 DESKTOP, PHONE = (1280, 800), (390, 844)
 PHOTO = EXAMPLES_FOLDER / "globules.jpg"
 OTHER = EXAMPLES_FOLDER / "irregular-patchy.jpg"
-FULL = re.compile("Full answer: 2 networks × 8 views")
+FULL = re.compile(r"Full answer\s+2 networks × 8 views")
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 bypass_proxies()  # as app.py does; no test of the page asks a proxy
 

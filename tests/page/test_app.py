@@ -145,7 +145,7 @@ def test_missing_weights_are_one_sentence(tmp_path: Path, told: Callable[..., st
 
 def test_a_wrong_source_of_pictures_is_one_sentence(tmp_path: Path, told: Callable[..., str]) -> None:
     weights = write_weights(tmp_path / "weights")
-    assert 'SKIN_APP_PICTURES is "yes": set it to archive' in told(weights, SKIN_APP_PICTURES="yes")
+    assert "SKIN_APP_PICTURES is “yes”: set it to archive" in told(weights, SKIN_APP_PICTURES="yes")
 
 
 def test_a_folder_for_uploads_that_cannot_be_made_is_one_sentence(

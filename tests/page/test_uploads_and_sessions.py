@@ -136,12 +136,13 @@ def test_the_desk_holds_a_bounded_number_of_visitors() -> None:
     assert not desk.knows("3")
 
 
-def test_only_the_patient_stated_last_is_shown() -> None:
+def test_only_what_was_stated_last_is_shown() -> None:
     desk = Desk()
     desk.put("visitor", Waiting(b"photo"))
-    age = desk.state_patient("visitor")
-    assert desk.is_stated_last("visitor", age)
-    age_and_sex = desk.state_patient("visitor")
-    assert not desk.is_stated_last("visitor", age)
-    assert desk.is_stated_last("visitor", age_and_sex)
-    assert desk.is_stated_last("other", age)
+    age = desk.state("visitor", "patient")
+    assert desk.is_stated_last("visitor", "patient", age)
+    age_and_sex = desk.state("visitor", "patient")
+    assert not desk.is_stated_last("visitor", "patient", age)
+    assert desk.is_stated_last("visitor", "patient", age_and_sex)
+    assert desk.is_stated_last("visitor", "prevalence", age)
+    assert desk.is_stated_last("other", "patient", age)

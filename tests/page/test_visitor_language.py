@@ -65,7 +65,7 @@ def test_choosing_german_in_an_english_browser(browser: Browser, served: Served)
     choose(page, GERMAN)
     expect(page.get_by_role("heading", level=1)).to_have_text(GERMAN(words.TITLE))
     expect(page.get_by_role("tab", name=GERMAN(words.TAB_SEVERAL))).to_be_visible()
-    expect(page.locator("#photo")).to_contain_text("Bild hier ablegen")  # gradio's own words
+    expect(page.locator("#photo")).to_contain_text(GERMAN(words.PLACEHOLDER).splitlines()[0])
     expect(page.locator("[data-language=de]")).to_have_attribute("aria-current", "true")
     assert language_of(page) == "de"
     cookie = {
@@ -74,7 +74,7 @@ def test_choosing_german_in_an_english_browser(browser: Browser, served: Served)
     assert cookie == {"name": COOKIE, "value": "de", "expires": -1, "sameSite": "Lax"}
     assert len(page.context.cookies()) == 1
     upload(page, PHOTO)
-    expect(page.locator("#status")).to_contain_text("Antwort aus 2 Mitgliedern × 8 Ansichten")
+    expect(page.locator("#status")).to_contain_text("2 Netze × 8 Ansichten")
     assert language_of(page) == "de"
     choose(page, ENGLISH)
     expect(page.get_by_role("heading", level=1)).to_have_text(words.TITLE)
@@ -87,6 +87,6 @@ def test_a_browser_with_a_language_that_is_unknown_gets_english_alone(
 ) -> None:
     page = opened(browser, served.url, locale="fr-FR")
     expect(page.get_by_role("heading", level=1)).to_have_text(words.TITLE)
-    expect(page.locator("#photo")).to_contain_text("Drop Image Here")
+    expect(page.locator("#photo")).to_contain_text("Drop a dermatoscopic photo here")
     assert language_of(page) == "en"
     page.context.close()
