@@ -186,7 +186,8 @@ class OutOfFold:
             return list(zip(found.by_view, found.embedding, strict=True))
 
         found = [by_member(members, answers) for members in self.answering[rows].T]
-        return [MemberAnswer(*map(torch.stack, zip(*of_run, strict=True))) for of_run in found]
+        stacked = [[torch.stack(part) for part in zip(*of_run, strict=True)] for of_run in found]
+        return [MemberAnswer(by_view, embedding) for by_view, embedding in stacked]
 
     def read_logits(self, rows: np.ndarray, photos: Sequence[Photo]) -> np.ndarray:
         """The logits from `read` for 1 view, averaged over runs: (photos, 7)."""
