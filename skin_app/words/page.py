@@ -96,7 +96,7 @@ METHODS_TESTED = {
     "attribution": (
         "In testing, {heat} of its heat lay on the lesion, which covered {area} of the square."
     ),
-    "grad_cam": "As the mean of all networks and views it was not tested.",
+    "grad_cam": "docs/trust.md tests it for single networks. Their mean, shown here, was not tested.",
 }
 METHOD_NOT_TESTED = "With these weights it was not tested."
 RANKING = "Seven diagnoses, ranked"
