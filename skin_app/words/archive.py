@@ -2,9 +2,9 @@
 
 SHOW = "Show pictures from the ISIC Archive"
 WHAT_IS_SENT = (
-    "This server then asks the ISIC Archive for the pictures of the lesions listed here, by their ids. "
-    "Nothing of your photo is sent. The choice holds until you close or reload the page. The server "
-    "keeps the pictures for the next reader."
+    "This server then asks the ISIC Archive for the pictures of the lesions listed here, by their "
+    "ids. Nothing of your photo is sent. The choice holds until you close or reload the page. The "
+    "server keeps the pictures for later visitors."
 )
 FETCHING = "Fetching pictures from the ISIC Archive …"
 ATTRIBUTION = "Picture: {attribution}. Licence: {licence}."
