@@ -119,8 +119,8 @@ COMPUTED_ON = "{members} × {views}. Computed on {device}. Weights: {weights}."
 NUMBERS = "Numbers"
 MEMBER = "Network {number}"
 NUMBERS_INTRO = (
-    "The ensemble is all networks together. “Equally common”: the ensemble's probabilities if all "
-    "seven diagnoses were equally frequent."
+    "All networks together form the ensemble. “Equally common” assumes that all seven diagnoses are "
+    "equally frequent."
 )
 OUTCOME = "Outcome"
 NO_OUTCOME_HERE = "No outcome"
