@@ -16,10 +16,7 @@ BUSY = "The ISIC Archive had too many requests: try again in {seconds} seconds."
 FAULT = "The ISIC Archive has a fault of its own ({status}): try again later."
 REFUSED = "The ISIC Archive refuses pictures ({status}): use the links to it."
 MISSING = "The ISIC Archive no longer has the picture {image_id}."
-CHANGED = (
-    "The ISIC Archive answered in a form that this program does not know: use the links to it, or "
-    "update this program."
-)
+CHANGED = "The ISIC Archive answered in an unknown form: use the links to it, or update this program."
 ELSEWHERE = "A picture lies on a host that is not the ISIC Archive's: it was not fetched."
 TOO_LARGE = "A file of the ISIC Archive has more than {limit} MB: it was not fetched."
 NO_IMAGE = "The ISIC Archive sent a file that is no intact picture: it was not used."
