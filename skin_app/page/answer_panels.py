@@ -1,4 +1,4 @@
-"""The answer to one photo as HTML: outcome, thresholds, ranking, members, similar lesions.
+"""The answer to one photo as HTML: status, outcome, thresholds, ranking, and all numbers.
 
 Each function fills the template of its name in `templates/`. Every number comes from the `Analysis` or
 from its weights.

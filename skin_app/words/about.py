@@ -9,23 +9,23 @@ PURPOSE = """
 device.</li>
 <li>It is not for diagnosis, not for treatment decisions, and not for photos taken without a
 dermatoscope.</li>
-<li>It learnt from the patients of HAM10000 only (Austria and Australia, almost only light skin).</li>
+<li>It was trained only on patients of HAM10000 (Austria and Australia, almost only light skin).</li>
 </ul>
 """
 CARD = "Model card of these weights"
-CARD_COLUMNS = ("What", "Which")
+CARD_COLUMNS = ("What", "Value")
 NAME, SOURCE, REVISION = "Weights", "Where they come from", "Fingerprint (SHA-256 of ensemble.json)"
 SOURCES = {"embedded": "embedded in this program", "local folder": "a local folder"}
-MEMBERS = "Members"
+MEMBERS = "Networks"
 MEMBERS_ARE = Plural(
     "{count} network, {architecture} at {size} pixels",
     "{count} networks, {architecture} at {size} pixels",
 )
-STORED = {"float16": "stored as 16-bit numbers", "int8": "stored as 8-bit whole numbers with scales"}
+STORED = {"float16": "stored as 16-bit numbers", "int8": "stored as 8-bit integers with scale factors"}
 MEMBERS_ONLY = Plural("{count} network", "{count} networks")
 RECIPE, RECIPE_IS = "Training", "recipe {name}, folds {folds} of {of}, random seed {seed}"
 RECIPE_NAME = "recipe {name}, random seed {seed}"
-START = "Start of training"
+START = "Initial weights"
 EPOCHS, EPOCH = "Epochs kept", "fold {fold}: epoch {kept} of {ran}"
 DATA = "Trained on"
 DATA_IS = "HAM10000: {images} dermatoscopic images of {lesions} lesions"
@@ -34,7 +34,7 @@ NOT_STATED = "not stated"
 CALIBRATED_ON_IMAGES = "{images} images of {lesions} lesions, by networks that were not trained on them"
 CALIBRATED_ON, TEMPERATURES = "Probabilities calibrated on", "Temperatures"
 TEMPERATURE = "{temperature} for {views}"
-TRUST = "Limits to judge an answer by"
+TRUST = "Thresholds and limits of the checks"
 TRUST_THERE, TRUST_MISSING = "fitted", "none: run python -m train audit on these weights"
 CODE, VERSIONS = "Program that trained them (git revision)", "Versions"
 LICENCES = "Licences"
@@ -49,5 +49,5 @@ LICENCE_NAMES = {"program": "Apache 2.0", "data": "CC BY-NC 4.0"}
 NO_IMAGES = (
     "The weights hold no image of HAM10000, only numbers computed from the images and public facts."
 )
-START_LICENCE, UNKNOWN_LICENCE = "Start weights {name}", "unknown, ask the author"
+START_LICENCE, UNKNOWN_LICENCE = "Initial weights {name}", "unknown, ask the author"
 PRIVACY = "What happens to your photo"

@@ -2,9 +2,9 @@
 
 SHOW = "Show pictures from the ISIC Archive"
 WHAT_IS_SENT = (
-    "This server then asks the ISIC Archive for the pictures of the lesions listed here, by their ids. "
-    "Nothing of your photo is sent. The choice holds until you close or reload the page. The server "
-    "keeps the pictures for the next reader."
+    "This server then asks the ISIC Archive for the pictures of the lesions listed here, by their "
+    "ids. Nothing of your photo is sent. The choice holds until you close or reload the page. The "
+    "server keeps the pictures for later visitors."
 )
 FETCHING = "Fetching pictures from the ISIC Archive …"
 ATTRIBUTION = "Picture: {attribution}. Licence: {licence}."
@@ -16,10 +16,7 @@ BUSY = "The ISIC Archive had too many requests: try again in {seconds} seconds."
 FAULT = "The ISIC Archive has a fault of its own ({status}): try again later."
 REFUSED = "The ISIC Archive refuses pictures ({status}): use the links to it."
 MISSING = "The ISIC Archive no longer has the picture {image_id}."
-CHANGED = (
-    "The ISIC Archive answered in a form that this program does not know: use the links to it, or "
-    "update this program."
-)
+CHANGED = "The ISIC Archive answered in an unknown form: use the links to it, or update this program."
 ELSEWHERE = "A picture lies on a host that is not the ISIC Archive's: it was not fetched."
 TOO_LARGE = "A file of the ISIC Archive has more than {limit} MB: it was not fetched."
 NO_IMAGE = "The ISIC Archive sent a file that is no intact picture: it was not used."

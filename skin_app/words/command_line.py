@@ -8,9 +8,9 @@ STOPPED_EARLY = "stopped: nothing was written."
 PHOTOS = Plural("{count} photo", "{count} photos")
 OTHER_FILES = Plural("{count} other file", "{count} other files")
 ROWS = Plural("{count} row", "{count} rows")
-DONE = "{scored} scored, {failed} failed, {others} passed over; written to {out}"
+DONE = "{scored} scored, {failed} failed, {others} skipped; written to {out}"
 DONE_WITH_PATIENTS = (
-    "{scored} scored, {failed} failed, {others} passed over; {without} without a row of --patients, "
+    "{scored} scored, {failed} failed, {others} skipped; {without} without a row of --patients, "
     "{strangers} without a photo; written to {out}"
 )
 UNREADABLE_PATIENTS = Plural(

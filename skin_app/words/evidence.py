@@ -30,14 +30,14 @@ MEASURED: dict[str, str] = {
 NOT_MEASURED = "not measured"
 INTERVAL = '{value} <span class="interval">({low} to {high})</span>'
 
-INSIDE = "Scores inside HAM10000"
+INSIDE = "Scores within HAM10000"
 NO_SCORES = "No scores were measured for these weights."
 ORIGIN = "HAM10000: {images} images of {lesions} lesions, {views} views per image."
 PREDICTED = {
     "lesion": "Each image was read by a network that was not trained on its lesion.",
     "image": (
-        "Each image was read by a network that was not trained on it, but perhaps on other images of "
-        "its lesion: the scores are too good."
+        "Each image was read by a network that was not trained on it. That network may have seen "
+        "other images of the same lesion, so the scores are too good."
     ),
 }
 CALIBRATED_ELSEWHERE = "The calibration was fitted on other lesions."
@@ -48,14 +48,17 @@ NOT_THE_AVERAGE = (
 EPOCH_CHOSEN = (
     "The scores are slightly optimistic: early stopping and some settings used the same images."
 )
-RULES = {"calibrated": "By probability", "prior_adjusted": "With equal class frequencies"}
-SCORE_COLUMN = "Score (95&nbsp;% interval)"
+RULES = {
+    "calibrated": "With HAM10000's class frequencies",
+    "prior_adjusted": "With equal class frequencies",
+}
+SCORE_COLUMN = "Score (95&nbsp;% CI)"
 SHARES = {
     "accuracy": "First diagnosis correct (accuracy)",
     "top_2": "Correct diagnosis among the first two",
     "top_3": "Correct diagnosis among the first three",
     "balanced_accuracy": "Balanced accuracy (mean sensitivity of the seven diagnoses)",
-    "specificity_at_95_sensitivity": "Specificity at 95&nbsp;% sensitivity for malignant",
+    "specificity_at_95_sensitivity": "Specificity at 95&nbsp;% sensitivity for malignant lesions",
     "expected_calibration_error": "Expected calibration error",
 }
 AREAS = {
@@ -96,7 +99,7 @@ OFFICIAL_SHOWN = (
 OWN_SYSTEM = "This program"
 DETAILS = "Details"
 THIS_PROGRAM = {
-    "calibrated": "This program, by probability",
+    "calibrated": "This program, with HAM10000's class frequencies",
     "prior_adjusted": "This program, with equal class frequencies",
 }
 OWN_REPORT = "our own report"
@@ -119,26 +122,26 @@ BY_DIAGNOSIS_COLUMNS = (
     "Area under the ROC curve",
 )
 TRUST = "How far to trust one answer"
-NO_TRUST = "These weights have no limits to judge an answer by: run python -m train audit on them."
-NOTHING_MEASURED = "How well the limits of these weights work was not measured."
+NO_TRUST = "These weights contain no thresholds: run python -m train audit on them."
+NOTHING_MEASURED = "It was not measured how far an answer of these weights can be trusted."
 TRUST_CAPTION = (
-    "Measured on HAM10000 by networks and limits that were fitted on other lesions. Details: "
+    "Measured on HAM10000, with networks and thresholds that were fitted on other lesions. Details: "
     "docs/trust.md."
 )
-TRUST_COLUMNS = ("What", "Measured (95&nbsp;% interval)", "Images")
+TRUST_COLUMNS = ("What", "Measured (95&nbsp;% CI)", "Images")
 
 NO_PREDICTIONS = "These weights keep no predictions for single images, so this figure cannot be drawn."
 SHIPPED = "Drawn with the shipped calibration, which was fitted on these images."
 RELIABILITY = "Calibration"
 RELIABILITY_SHOWN = (
-    "Probability and share correct differ by {gap} on average: read a probability as a frequency."
+    "The probability differs from the share correct by {gap} on average: read it as a frequency."
 )
 RELIABILITY_POOR = (
-    "Probability and share correct differ by {gap} on average: a probability is only a rough guide."
+    "The probability differs from the share correct by {gap} on average: it is only a rough guide."
 )
 RELIABILITY_READ = (
-    "Dots: share correct at each probability, with 95&nbsp;% intervals. Bars: number of images. Dotted "
-    "line: perfect calibration."
+    "Dots: share correct at each probability, with 95&nbsp;% confidence intervals. Bars: number of "
+    "images. Dotted line: perfect calibration."
 )
 RELIABILITY_NOTE = (
     "The mean gap (expected calibration error) is {shipped} as drawn, and {crossfit} with calibrations "
@@ -150,16 +153,16 @@ RELIABILITY_ALT = (
 RELIABILITY_AXES = ("Calibrated probability", "Share correct")
 RELIABILITY_COLUMNS = ("Probability between", "Images", "Mean probability", "Share correct")
 BETWEEN = "{low} and {high}&nbsp;%"
-ROC_AXES = ("False alarms (1 − specificity)", "Sensitivity")
+ROC_AXES = ("False-positive rate (1 − specificity)", "Sensitivity")
 ROC_MALIGNANT = "Malignant vs. benign"
 ROC_SHOWN = (
-    "At the {target} threshold, {alarms} of benign images are false alarms: sensitivity costs "
-    "specificity."
+    "At the threshold for {target} sensitivity, {alarms} of benign images are false positives: "
+    "sensitivity costs specificity."
 )
 ROC_NO_POINTS = "The area under the curve is {area}; these weights have no thresholds."
 ROC_READ = (
-    "The curve shows sensitivity and false alarms at every threshold. Its area is {area} (1: "
-    "perfect, 0.5: chance), with calibrations fitted on other lesions."
+    "The curve shows sensitivity and false-positive rate at every threshold. The area under it is "
+    "{area} (1: perfect, 0.5: chance), with calibrations fitted on other lesions."
 )
 THRESHOLDS = "Thresholds"
 ROC_MALIGNANT_ALT = "ROC curve of malignant vs. benign, with the page's thresholds"
@@ -169,7 +172,7 @@ POINTS_DRAWN = "Dots: the page's thresholds, measured on other lesions."
 POINT_COLUMNS = ("Target sensitivity", "Sensitivity", "Specificity")
 
 CONFUSION = "Confused diagnoses"
-CONFUSION_SHOWN = "Melanoma comes first for {share} of melanomas. The most frequent error: {other}."
+CONFUSION_SHOWN = "Melanoma is ranked first for {share} of melanomas. The most frequent error: {other}."
 CONFUSION_PLAIN = "The first diagnosis is correct for {share} of the images: other cells are errors."
 CONFUSION_CAPTION = (
     "Rows: true diagnosis. Columns: first diagnosis. Percent of the row, with calibrations fitted "
@@ -177,10 +180,10 @@ CONFUSION_CAPTION = (
 )
 CONFUSION_CORNER = "True / first"
 PAIRS = "Most frequent confusions"
-PAIRS_CAPTION = "First diagnosis by probability"
+PAIRS_CAPTION = "First diagnosis: the most probable one, with HAM10000's class frequencies"
 PAIR_COLUMNS = ("True diagnosis", "First diagnosis", "Images", "Share of the true diagnosis")
 
-COHORT = "Who the data represents"
+COHORT = "Who the data represent"
 COHORT_NOTE = (
     "{images} images of {lesions} lesions, from a university clinic in Austria and a practice in "
     "Australia (Tschandl et al. 2018)."
@@ -208,29 +211,31 @@ TONE_NOTE = (
     "{share} of the images with an estimated skin tone show light or very light skin; {unknown} "
     "images have no estimate. Lighting and camera shift the estimate."
 )
-TONE_SCARCE = "Too few lesions (fewer than {least}) for the scores to hold: {bands}."
-NO_TONE = "The skin's tone was not estimated for these weights."
+TONE_SCARCE = "Too few lesions for reliable scores (fewer than {least}): {bands}."
+NO_TONE = "The skin tone was not estimated for these weights."
 
 MAP = "Map of held-out lesions"
 NO_MAP = "These weights hold no map of lesions: run python -m train map on them."
 MAP_ALT = (
-    "Map of {images} dermatoscopic images, one sign for each. The arrow keys go from image to image."
+    "Map of {images} dermatoscopic images, one symbol for each. The arrow keys go from image to image."
 )
 MAP_FILTER = "Show only"
-MAP_EXPLORE = "Point at a sign, or move with the arrow keys: diagnosis, ISIC id, how confirmed."
+MAP_EXPLORE = (
+    "Point at a symbol or use the arrow keys to see diagnosis, ISIC id and how it was confirmed."
+)
 MAP_CONFIRMED = "confirmed by {how}"
 MAP_NOTE = (
-    "{images} images that the first network was not trained on, arranged by similarity (t-SNE). "
-    "Only nearness has a meaning."
+    "{images} images that the first network was not trained on, arranged by similarity (t-SNE). Only "
+    "proximity is meaningful."
 )
 MAP_AGREEMENT = (
-    "Of an image's {neighbours} nearest images (one per lesion), {share} share its diagnosis on "
-    "average; {classes} if each diagnosis counts equally; {chance} by chance."
+    "On average, {share} of an image's {neighbours} nearest images (one per lesion) have its "
+    "diagnosis. If each diagnosis counts equally, it is {classes}; by chance, {chance}."
 )
 MAP_PLACING = (
-    "t-SNE cannot place new photos, so the photo lies between its {neighbours} nearest images. "
-    "Images placed in this way missed their place by {share} of the median distance; a new photo "
-    "misses by more."
+    "t-SNE cannot place new photos, so the photo lies between its {neighbours} nearest images. Images "
+    "placed in this way missed their true place by {share} of the median distance. For a new photo, "
+    "the error is larger."
 )
 MAP_EMPTY = "Analyse a photo to see its place here."
 MAP_HERE = "Your photo"
@@ -239,12 +244,12 @@ MAP_NEIGHBOUR = "{number} {name}"
 MAP_NOVEL = "This photo is unlike the training images: its place and its neighbours mean little."
 
 FAILURES = "Known failures"
-FAILURES_NOTE = "With 95&nbsp;% intervals; measured as described in the next section."
+FAILURES_NOTE = "With 95&nbsp;% confidence intervals; measured as described in the next section."
 OUTSIDE_UNKNOWN = "Performance in other clinics is unknown."
 OUTSIDE_SELDOM = "Outside HAM10000, only these images were tested: {names}."
 CLEARED = "{share} of the melanomas are called “not suspicious”."
 MELANOMA_FIRST = (
-    "Melanoma comes first for {share} of the melanomas. Most often {other} comes first instead "
+    "Melanoma is ranked first for {share} of the melanomas. The most frequent error is {other} "
     "({images} images)."
 )
 UNDER_40 = (
@@ -253,26 +258,25 @@ UNDER_40 = (
 )
 UNCERTAIN = "{share} of the answers are “uncertain”. This is no all-clear."
 SUSPICIOUS = (
-    "{share} of the malignant images are called suspicious; the others, uncertain or not suspicious."
+    "{share} of the malignant images are called suspicious; the others are called uncertain or not "
+    "suspicious."
 )
 RARE = "Rare diagnoses have fewer than {limit} test images each, so their intervals are wide: {found}."
 RARE_ENTRY = "{name}, sensitivity {share} ({images} images)"
-WEAK_MAPS = (
-    "The heatmaps did not find the decisive pixels better than a spot in the middle of the photo."
-)
+WEAK_MAPS = "The heatmaps found the decisive pixels no better than a spot in the middle of the photo."
 HEAT = "{share} of the first diagnosis's heat lies on the lesion, which covers {area} of the square."
 ARTEFACTS = (
     "Artefacts change the first diagnosis: painted dark hair in {hair} of the images, painted "
     "dark corners in {corners}. Mirroring, which should change nothing, does so in {mirrored}."
 )
 FORCED = (
-    "Only seven groups of pigmented lesions are known: any other lesion gets one of these names, "
-    "or is refused."
+    "The networks know only seven groups of pigmented lesions. Any other lesion gets one of these "
+    "names, or its photo is refused."
 )
 REFUSED = (
-    "{refused} of the clinical skin photos, taken without a dermatoscope, are refused; the others"
-    " get an answer. {wrongly} of the dermatoscopic images are wrongly refused, and more with an "
+    "{refused} of the clinical skin photos, taken without a dermatoscope, are refused as unlike the "
+    "training images. {wrongly} of the dermatoscopic images are wrongly refused, and more with an "
     "unfamiliar camera."
 )
-SKIN = "The data hold fewer than {least} lesions each of these skin tones: {bands}."
+SKIN = "The data contain fewer than {least} lesions on each of these skin tones: {bands}."
 MISLEADS = "A wrong answer can mislead experts, too: look at the lesion first, then at this page."

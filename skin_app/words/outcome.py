@@ -16,8 +16,9 @@ OUTCOME_MEANING: dict[str, str] = {
     "not suspicious": "This does not rule out a malignant lesion: some are missed at every threshold.",
     "uncertain": "This is no all-clear: the networks cannot decide.",
     "not dermatoscopic": (
-        "This is no all-clear: do not rely on the ranking below. Use a sharp, well-lit dermatoscopic "
-        "photo with the lesion in the middle. Photos from an unfamiliar camera can still be refused."
+        "This is no all-clear: do not rely on the ranking. Use a sharp, well-lit dermatoscopic photo "
+        "with the lesion in the middle. Even a good photo from an unfamiliar camera can look unlike "
+        "the training images."
     ),
 }
 # The one line under the outcome; `names` are malignant diagnoses in the 90 % set.
@@ -58,16 +59,16 @@ REASONS: dict[str, str] = {
 # What to check first, in a few words and as a sentence; `Analysis.to_check` chooses.
 TO_CHECK: dict[str, str] = {
     "training image": (
-        "This photo is most likely a training image ({image_id}): the networks have seen it, so the "
+        "This photo is most likely a training image ({image_id}). The networks have seen it, so the "
         "answer says little about new patients."
     ),
-    "no lesion found": "No lesion was found, so the place of the heat cannot be checked.",
+    "no lesion found": "No lesion was found, so it cannot be checked whether the heat lies on it.",
     "heat beside the lesion": (
-        "Unusually little of the first diagnosis's heat lies on the lesion: {share}, on a lesion "
-        "that covers {area} of the square. Check for hair, ink, a ruler or the edge."
+        "Unusually little of the first diagnosis's heat lies on the lesion: {share}. The lesion "
+        "covers {area} of the square. Check for hair, ink, a ruler or a dark edge."
     ),
     "rare skin tone": (
-        "The skin around the lesion is estimated as {tone} (lighting shifts this). The training "
-        "data hold too little such skin for the scores to hold."
+        "The skin around the lesion is estimated as {tone}; lighting shifts this estimate. The "
+        "training data contain too few lesions on such skin for reliable scores."
     ),
 }

@@ -3,11 +3,11 @@
 from skin_app.words.language import Plural
 
 TITLE = "Skin lesion decision support"
-LANGUAGE, SPEAK = "Language", "Show the page in {language}. An open result is closed."
+LANGUAGE, SPEAK = "Language", "Show the page in {language}. This closes an open result."
 DEMO = "Research demo, not a medical device"
 DEMO_MEANING = (
-    "Not for diagnosis or treatment decisions; only for dermatoscopic photos. If a lesion worries you, "
-    "see a doctor. The networks know seven diagnoses and name one of them for any photo."
+    "Not for diagnosis or treatment decisions; only for dermatoscopic photos. If a lesion worries "
+    "you, see a doctor. The networks know only seven diagnoses and name one of them for every photo."
 )
 HOW_IT_WORKS = (
     "Drop, paste, choose or take one dermatoscopic photo.",
@@ -20,12 +20,12 @@ EMBEDDED_INSTEAD = (
 ANALYSING = "Analysing …"
 NO_LONGER_HELD = "The photo of this result is no longer held in memory: choose it again."
 FAULT = (
-    "The analysis stopped because of a fault in this program, so there is no result for this "
-    "photo. The rest of the page still works; the fault is in the program's log."
+    "The analysis stopped because of a fault in this program, so there is no result for this photo. "
+    "The rest of the page still works. The program's log describes the fault."
 )
 NO_TRUST = (
-    "These weights have no limits to judge an answer by: there is no outcome, no prediction "
-    "set, no threshold and no check of the photo. Run python -m train audit on them."
+    "These weights contain no thresholds. So there is no outcome, no prediction set and no check of "
+    "the photo. Run python -m train audit on them."
 )
 OUTCOME_MEASURED: dict[str, str] = {
     "suspicious": "In testing, {share} of the photos called suspicious were malignant.",
@@ -33,13 +33,13 @@ OUTCOME_MEASURED: dict[str, str] = {
     "uncertain": "In testing, {share} of the answers were uncertain.",
 }
 AGREEMENT = (
-    "{agreeing} of {readings} readings (one network, one view each) lie on the same side of the "
-    "threshold for “suspicious” as their average."
+    "{agreeing} of {readings} readings lie on the same side of the threshold for “suspicious” as "
+    "their average. A reading is one network's answer to one view of the photo."
 )
 SET = "<strong>90&nbsp;% set: {names}.</strong>"
 SET_EMPTY = (
-    "<strong>The 90&nbsp;% set is empty:</strong> no diagnosis is as probable here as for 9 of "
-    "10 of its own lesions."
+    "<strong>The 90&nbsp;% set is empty:</strong> each diagnosis is less probable here than in 9 of "
+    "10 lesions that have it."
 )
 SET_WHOLE = (
     "<strong>The 90&nbsp;% set holds all seven diagnoses:</strong> none of them can be ruled out."
@@ -47,7 +47,7 @@ SET_WHOLE = (
 SET_OFF = "There is no prediction set: it is valid only for photos like the training images."
 IN_SET, THE_SET = "in the 90&nbsp;% set", "90&nbsp;% set"
 CHECK_FIRST = "Check first ({count})"
-ON_LESION = "{share} of this map's heat lies on the lesion (simple outline)."
+ON_LESION = "{share} of this map's heat lies on the lesion, which is outlined automatically."
 NO_TONE = "The skin tone could not be estimated, so it was not compared with the training data."
 POINTS = "Malignant: {probability}"
 POINT_SCALE = "Malignant probability"
@@ -56,21 +56,21 @@ ZONE_BELOW, ZONE_BETWEEN, ZONE_FROM = "below {high}", "{low} to {high}", "from {
 POINTS_OFF = "There are no thresholds: they are valid only for photos like the training images."
 POINT_ROWS = ("Target sensitivity", "This photo", "Sensitivity", "Specificity", "PPV", "NPV")
 REACHED = (
-    "Of 100 such lesions, {reaching} reach the {threshold} threshold, as this photo does: {malignant} "
-    "malignant, {benign} benign. Below it: {missed} malignant, {cleared} benign."
+    "This photo reaches the threshold of {threshold}. So do {reaching} of 100 lesions that you see: "
+    "{malignant} malignant, {benign} benign. Below it: {missed} malignant, {cleared} benign."
 )
 NOT_REACHED = (
-    "Of 100 such lesions, {below} stay below the {threshold} threshold, as this photo does: {missed} "
-    "malignant, {cleared} benign. Above it: {malignant} malignant, {benign} benign."
+    "This photo stays below the threshold of {threshold}. So do {below} of 100 lesions that you see: "
+    "{missed} malignant, {cleared} benign. Above it: {malignant} malignant, {benign} benign."
 )
 POINTS_NOTE = (
-    "Sensitivity and specificity were measured on HAM10000 lesions that neither the networks nor the "
-    "threshold had seen. Beneath them stands the 95&nbsp;% interval.",
+    "Sensitivity and specificity were measured on HAM10000 lesions used neither to train the networks "
+    "nor to fit the threshold. The 95&nbsp;% confidence interval is below each value.",
     "The positive and negative predictive values (PPV, NPV) hold for the share of malignant lesions "
     "that you set.",
-    "From the {suspicious} threshold up, the outcome is “suspicious”. Only below the {cleared} "
-    "threshold can it be “not suspicious”.",
-    "The scale is stretched towards 0, because the thresholds are low: lengths are cube roots.",
+    "From the threshold for {suspicious} sensitivity upwards, the outcome is “suspicious”. Only below "
+    "the threshold for {cleared} sensitivity can it be “not suspicious”.",
+    "The thresholds are low, so the scale is stretched near 0 (cube root).",
 )
 MAP_MEANING = (
     "The heatmap estimates how much each place adds to the score of this diagnosis. It does not "
@@ -78,8 +78,8 @@ MAP_MEANING = (
     "networks did not see the darkened margin."
 )
 MAP_IS_WEAK = (
-    "In testing, these maps did not find the decisive pixels better than a spot in the middle "
-    "of the photo: do not rely on them."
+    "Do not rely on these maps: in testing, they found the decisive pixels no better than a central "
+    "spot."
 )
 # Method -> its name, and what it shows; then how it was tested.
 METHODS: dict[str, tuple[str, str]] = {
@@ -98,11 +98,12 @@ METHODS_TESTED = {
     ),
     "grad_cam": "docs/trust.md tests it for single networks. Their mean, shown here, was not tested.",
 }
-METHOD_NOT_TESTED = "With these weights it was not tested."
+METHOD_NOT_TESTED = "It was not tested with these weights."
 RANKING = "Seven diagnoses, ranked"
 RANKING_MEANING = (
-    "Calibrated probabilities for lesions as frequent as in HAM10000. Choose a diagnosis to see its "
-    "heatmap. One decimal and other class frequencies: see “Numbers”."
+    "The calibrated probabilities assume that each diagnosis is as frequent as in HAM10000. Choose a "
+    "diagnosis to see its heatmap. “Numbers” gives one decimal, and the probabilities with equal "
+    "class frequencies."
 )
 SET_MEANING = "The true diagnosis is in the 90&nbsp;% set for 9 of 10 lesions of each diagnosis."
 ENSEMBLE, EQUALLY_COMMON = "Ensemble", "Equally common"
@@ -118,8 +119,8 @@ COMPUTED_ON = "{members} × {views}. Computed on {device}. Weights: {weights}."
 NUMBERS = "Numbers"
 MEMBER = "Network {number}"
 NUMBERS_INTRO = (
-    "Probabilities of the ensemble, of the ensemble if all diagnoses were equally common, and of each "
-    "network."
+    "All networks together form the ensemble. “Equally common” assumes that all seven diagnoses are "
+    "equally frequent."
 )
 OUTCOME = "Outcome"
 NO_OUTCOME_HERE = "No outcome"
@@ -135,9 +136,9 @@ MAP_FOR = "Heatmap: <strong>{name}</strong>"
 MAP_FOLLOWS = "The heatmaps follow with the full answer."
 MAP_EMPTY = "No place adds to this diagnosis."
 TOO_IMPROBABLE = "{name} has no heatmap: its probability is below {least}."
-PEAK = "Its strongest place reaches {peak} of the strongest place of all maps."
+PEAK = "Its peak reaches {peak} of the highest peak of all maps."
 MOST_HEAT = "Most of its heat lies {place} of the square."
-NO_PLACE = "No ninth of the square holds most of its heat."
+NO_PLACE = "Its heat is spread over the square."
 PLACES = (
     ("at the upper left", "at the top", "at the upper right"),
     ("at the left", "in the middle", "at the right"),
@@ -152,7 +153,7 @@ DROP_HERE = "Drop the new photo here"
 BESIDE = "Compare"
 NOTHING_BESIDE = "nothing"
 METHOD = "Method"
-SCALE_LOW, SCALE_HIGH = "adds nothing to this class", "strongest place of all maps"
+SCALE_LOW, SCALE_HIGH = "adds nothing to this diagnosis", "highest peak of all maps"
 
 SIMILAR = "Similar confirmed lesions"
 SYNTHETIC_NOTE = "Synthetic drawings, not patients: their answers mean nothing."
@@ -162,14 +163,14 @@ PRIVACY = """
 <li>The photo is read once and its file is deleted from the server before the analysis.
 Camera, date and place stored in the file are dropped.</li>
 <li>A copy of its pixels stays in the server's memory, so that you can see corrections and make a
-report. It goes when you close or reload the page, or choose another photo, or 15 minutes after you last
-did something with it.</li>
-<li>Several photos wait as files until you start, for five minutes at most, and each file is deleted
-when its turn comes; their results stay in memory in the same way.</li>
+report. It is deleted when you close or reload the page or choose another photo, and after 15 idle
+minutes.</li>
+<li>Several photos wait as files until you start, for five minutes at most. Each file is deleted when
+its turn comes. Their results stay in memory in the same way.</li>
 <li>What you enter is used for the answer and the report, and for nothing else.</li>
 <li>If you ask for pictures of similar lesions, this server fetches them from the ISIC Archive by their
-ids and keeps them for the next reader. The archive sees this server's address and the ids, nothing of
-your photo. The operator of this server can switch this on for all readers.</li>
+ids. It keeps them for later visitors. The archive sees this server's address and the ids, nothing of
+your photo. The operator of this server can switch this on for all visitors.</li>
 <li>If you choose a language, a cookie keeps that choice until you close the browser. Otherwise there is
 no cookie.</li>
 <li>Nothing else is stored, logged, sent elsewhere or used for training. Your browser loads nothing from
@@ -192,7 +193,7 @@ REPORT_TITLE = "Report"
 REPORT_INTRO = "All fields are optional. The report prints them; the networks do not see them."
 REPORT_SITE = "Site of the lesion"
 REPORT_DIAGNOSIS, REPORT_NOTES = "Your own diagnosis", "Notes"
-REPORT_TOO_EARLY = "The full answer is still being made: make the report when it is there."
+REPORT_TOO_EARLY = "The full answer is not ready yet: make the report once it is."
 REPORT_MAKE = "Make PDF, JSON and CSV"
 REPORT_PDF, REPORT_JSON, REPORT_CSV = "PDF, one page", "JSON, all numbers", "CSV, one row"
 REPORT_NOT_STORED = "The server stored nothing."
@@ -200,7 +201,7 @@ REPORT_NOT_STORED = "The server stored nothing."
 CORRECTIONS_TITLE = "Corrections"
 CORRECTIONS_INTRO = (
     "The networks were trained on uncorrected photos: a correction can make an answer worse. The "
-    "result above stays that of the original."
+    "result above remains that of the original."
 )
 CORRECTIONS = {
     "gamma": "Brighten",
@@ -213,8 +214,8 @@ ORIGINAL, CORRECTED = "Original", "Corrected: {name}"
 UNCHANGED = "This correction changes nothing about this photo."
 CROP_DRAWN = "The white frame shows the crop."
 FROM_COPY = (
-    "The photo has more than {megapixels} million pixels: both answers come from a smaller copy and "
-    "can differ a little from the result above."
+    "The photo has more than {megapixels} million pixels, so both answers come from a smaller copy. "
+    "They can differ slightly from the result above."
 )
 COMPARED = ("", "Original", "Corrected")
 COMPARED_ROWS = (
@@ -226,5 +227,5 @@ COMPARED_ROWS = (
     "To check",
 )
 NOTHING_TO_CHECK = "nothing found"
-NO_OUTCOME = "none: these weights have no limits to judge by"
+NO_OUTCOME = "none: these weights contain no thresholds"
 CORRECTING = "Analysing both …"

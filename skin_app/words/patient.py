@@ -17,7 +17,7 @@ PATIENT_NOTES: dict[str, str] = {
 # What is wrong with a table of patients.
 COLUMN = {
     "missing": "{table} lacks the column {column}: it needs the columns {columns}.",
-    "twice": "{table} has twice the column {column}: it needs the columns {columns}.",
+    "twice": "{table} has the column {column} twice: it needs the columns {columns}.",
 }
 
 PHOTO_ALONE = "Photo alone"

@@ -7,15 +7,15 @@ DISCLAIMER = (
 TITLE = "Report on one photo of a skin lesion"
 NO_OUTCOME = "No outcome"
 NO_LIMITS = (
-    "These weights have no limits to judge an answer by: no outcome, no prediction set, no "
-    "threshold, and no check of the photo."
+    "These weights contain no thresholds: there is no outcome, no prediction set and no check of the "
+    "photo."
 )
 PHOTO = "The photo"
 CAPTION = "Right: heatmap for {name} ({code}), probability {share}."
 NO_MAP = "This is the quick answer, which has no heatmaps."
 COLOURS = (
-    "Colours: from none (no effect on this diagnosis) over blue and green to yellow "
-    "(the strongest of all maps). The networks did not see the darkened margin."
+    "Colours: from none (no effect on this diagnosis) through blue and green to yellow (the highest "
+    "peak of all maps). The networks did not see the darkened margin."
 )
 MAP_MEANING = (
     "The heatmap estimates how much each place adds to the score of this diagnosis. It does not "
@@ -30,8 +30,8 @@ POINT_COLUMNS = ("Target sensitivity", "Sensitivity", "Specificity", "This photo
 WITH_INTERVAL = "{share} ({low} to {high})"
 ABOVE, BELOW = "above {line}", "below {line}"
 POINTS_NOTE = (
-    "Measured on HAM10000 lesions that neither the networks nor the threshold had seen (in "
-    "brackets: 95 % interval)."
+    "Measured on HAM10000 lesions used neither for training nor for the threshold (in brackets: 95 % "
+    "confidence interval)."
 )
 CHECK_FIRST = "Check first"
 NO_CHECKS = "The checks found nothing wrong with this photo."

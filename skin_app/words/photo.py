@@ -41,13 +41,13 @@ ADVICE: dict[str, str] = {
     ),
     "blurred": "The photo is blurred: hold the dermatoscope still, wait for focus and take it again.",
     "dark": (
-        "The skin is darker than in nearly all training images: if there was little light, expose "
-        "longer and take it again."
+        "The skin is darker than in nearly all training images: if there was little light, increase "
+        "the exposure and take it again."
     ),
-    "bright": "The photo is too bright: expose shorter and take it again.",
+    "bright": "The photo is too bright: reduce the exposure and take it again.",
     "clipped": (
-        "Colours are lost where the photo is at its brightest: expose shorter or turn the flash down "
-        "and take it again."
+        "The brightest parts of the photo are overexposed: reduce the exposure or the flash and take "
+        "it again."
     ),
     "dark_corners": (
         "The dermatoscope's black surround is in the photo: zoom in, or crop to the bright circle."

@@ -20,26 +20,26 @@ CANCEL = "Stop"
 PATIENT = "Age and sex (optional)"
 
 HELD = Plural(
-    "One photo is here. It is deleted if you do not start within {minutes} minutes.",
-    "{count} photos are here. They are deleted if you do not start within {minutes} minutes.",
+    "One photo is ready. It is deleted if you do not start within {minutes} minutes.",
+    "{count} photos are ready. They are deleted if you do not start within {minutes} minutes.",
 )
 NOTHING_CHOSEN = "There are no photos to analyse: choose some first."
 TOO_MANY = (
-    "These are {count} photos, more than the {most} of one go. Nothing was analysed or deleted: take "
-    "some out of the list above, start again, and choose the others after that."
+    "You chose {count} photos; the limit is {most}. Nothing was analysed or deleted. Remove some from "
+    "the list above and start again; analyse the others afterwards."
 )
 ANGLES_TOO_MANY = (
-    "These are {count} photos, and one lesion takes {least} to {most}. Nothing was analysed or "
-    "deleted: take some out of the list above, or go to the tab for many lesions."
+    "You chose {count} photos; one lesion takes {least} to {most}. Nothing was analysed or deleted. "
+    "Remove some from the list above, or go to the tab “Many lesions”."
 )
-ANGLES_TOO_FEW = "One lesion takes {least} photos or more: add one, and start again."
+ANGLES_TOO_FEW = "One lesion needs at least {least} photos: add one, and start again."
 
 STARTING = "Reading the photos …"
 RUNNING = "{done} of {total} photos are done; {left}."
 MINUTES_LEFT = "about {count} minutes left"
 SECONDS_LEFT = "about {count} seconds left"
 MOMENTS_LEFT = "a few seconds left"
-STOPPING = "Stopping after the photos at hand …"
+STOPPING = "Stopping after the current photos …"
 DONE = Plural("The photo is done.", "All {count} photos are done.")
 DONE_WITH_ERRORS = Plural(
     "{done} of {total} photos are done; {count} could not be used: its row says why.",
@@ -50,16 +50,16 @@ STOPPED = (
     "server."
 )
 FAULT = (
-    "The analysis stopped because of a fault in this program: {done} of {total} photos are done and "
-    "shown below, the other files are deleted. The fault is in the program's log."
+    "The analysis stopped because of a fault in this program. {done} of {total} photos are done and "
+    "shown below; the other files are deleted. The program's log describes the fault."
 )
 NO_LONGER_HELD = "These results are no longer held in memory: choose the photos again."
 
 RESULTS = "Results"
 RESULTS_MEANING = (
-    "Probabilities are calibrated, with the class frequencies of HAM10000. A low malignant probability "
-    "does not rule out malignancy. Choose a column title to sort, an outcome to filter, and a photo to "
-    "open its whole result below."
+    "Probabilities are calibrated, with the class frequencies of HAM10000. A low malignant "
+    "probability does not rule out malignancy. Choose a column title to sort, an outcome to filter, "
+    "or a photo to open its result below."
 )
 COLUMNS = ("Photo", "Outcome", "First diagnosis", "Malignant", "To check")
 # most suspicious first
@@ -71,7 +71,7 @@ OUTCOMES: dict[str, str] = {
     "not dermatoscopic": "Unlike the training images",
     "not suspicious": "Not suspicious",
 }
-NO_OUTCOME = "No outcome: these weights have no limits to judge by"
+NO_OUTCOME = "No outcome: these weights contain no thresholds"
 UNREADABLE = "Could not be used"
 NO_FINDING = "nothing found"
 NOT_CHECKED = "not checked"
@@ -88,8 +88,8 @@ JOINT = "The photos together"
 JOINT_OF = "Average of {count} photos of one lesion."
 JOINT_MEANING = (
     "The average is the geometric mean of the calibrated probabilities, with the class frequencies of "
-    "HAM10000. Where photos disagree, it can lie far below the arithmetic mean. The range is that of "
-    "the single photos."
+    "HAM10000. Where photos disagree, it can lie far below the arithmetic mean. The range covers the "
+    "single photos."
 )
 JOINT_OF_ONE = "Only one of the photos could be used, so this is its own answer."
 JOINT_OF_REFUSED = (
@@ -110,7 +110,7 @@ JOINT_COLUMNS = ("Diagnosis", "Average", "Range")
 RANGE = "{least} to {greatest}"
 JOINT_MALIGNANT = "Malignant: {share}; single photos {least} to {greatest}"
 ANGLES_LEFT = Plural(
-    "An average takes {least} photos that can be used, and there is {count}: add others.",
-    "An average takes {least} photos that can be used, and there are {count}: add others.",
+    "An average needs {least} usable photos, and there is {count}: add others.",
+    "An average needs {least} usable photos, and there are {count}: add others.",
 )
 SAME_PICTURE = "{file} is the same picture as {other}: it counts once."

@@ -1,13 +1,13 @@
 """Sentences of the strip of similar confirmed lesions."""
 
 COUNTED = "{count} similar confirmed lesions: {diagnoses}"
-DIAGNOSIS_COUNTED = "{number} {name}"
+DIAGNOSIS_COUNTED = "{number}× {name}"
 MEANING = (
     "The most similar training images, one per lesion. Similarity is the cosine of the first network's "
     "features: 1 at most, and not a probability."
 )
 CONFIRMED = "Confirmed by: {ways}."
-CONFIRMED_COUNTED = "{how} {number}"
+CONFIRMED_COUNTED = "{how} ({number})"
 ABOUT = "Similar confirmed lesions"
 ABOUT_PICTURES = "pictures from the ISIC Archive"
 CARDS = "Similar confirmed lesions, most similar first"

@@ -314,7 +314,7 @@ def test_the_last_line_counts_what_was_scored_failed_and_passed_over(
     Path("notes.txt").write_text("mine")
     os.mkfifo("pipe.jpg")
     assert score(".", "a.png") == 0
-    counts = "2 photos scored, 1 failed, 2 other files passed over; written to r.csv\n"
+    counts = "2 photos scored, 1 failed, 2 other files skipped; written to r.csv\n"
     assert capsys.readouterr().out == counts
     assert score("notes.txt", "pipe.jpg") == 0
     text, pipe = rows_of()
@@ -325,7 +325,7 @@ def test_the_last_line_counts_what_was_scored_failed_and_passed_over(
     Path("notes.txt").rename("alone/notes.txt")
     capsys.readouterr()
     assert score("alone") == 0
-    counts = "1 photo scored, 0 failed, 1 other file passed over; written to r.csv\n"
+    counts = "1 photo scored, 0 failed, 1 other file skipped; written to r.csv\n"
     assert capsys.readouterr().out == counts
 
 
@@ -377,7 +377,7 @@ def test_a_table_of_patients_adds_the_answer_with_age_and_sex(
     [
         ("", "p.csv lacks the column file: it needs the columns file, age, sex."),
         ("file,age\na.png,50\n", "p.csv lacks the column sex"),
-        ("file,age,sex,Age\na.png,50,f,60\n", "p.csv has twice the column age"),
+        ("file,age,sex,Age\na.png,50,f,60\n", "p.csv has the column age twice"),
         ("file,age,sex\na.png,50,f\n./a.png,60,f\n", "p.csv, line 3: a.png has a row already"),
         ("file,age,sex\nb.png,50,f\n", "line 2: less/b.png and more/b.png have the name b.png"),
         ("file,age,sex\n\u00fc.png,50,f\n", "p.csv is not a CSV table in UTF-8"),

@@ -169,7 +169,7 @@ def test_warnings_stand_there_with_the_gravest_first(
     assert words.CHECK_FIRST in text
     assert "{" not in text  # a sentence's place without its value
     assert "most likely a training image (ISIC_0000001)" in text
-    assert "lies on the lesion: 1 %, on a lesion" in text
+    assert "lies on the lesion: 1 %. The lesion covers" in text
     assert all(ADVICE[check.fault] in text for check in CHECKS[:3])
     # no photo is too dark and too bright at once, but if one were, nothing would go unsaid
     assert (words.MORE_CHECKS.strip() in text) == (checks is CHECKS)

@@ -215,10 +215,10 @@ def test_a_hundred_lesions_are_told_for_the_highest_threshold_that_the_photo_rea
     points = sorted(analysis.operating_points, key=lambda point: point.threshold)
     html = unescape(thresholds_panel(ENGLISH, malignant(analysis, 1.0), 0.1))
     # sensitivity 0.85, specificity 0.7, of 10 malignant and 90 benign lesions
-    assert "35 reach" in html
+    assert "So do 35 of 100 lesions that you see" in html
     assert "8 malignant, 27 benign. Below it: 2 malignant, 63 benign." in html
     html = unescape(thresholds_panel(ENGLISH, malignant(analysis, 0.0), 0.01))
-    assert f"stay below the {ENGLISH.percent(points[0].threshold, digits=1)} threshold" in html
+    assert f"stays below the threshold of {ENGLISH.percent(points[0].threshold, digits=1)}" in html
     assert "<\u00a01 malignant" in html  # not "0 malignant"
 
 

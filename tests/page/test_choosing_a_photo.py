@@ -68,7 +68,7 @@ def test_a_photo_is_pasted_among_the_angles_of_a_lesion(copied: Page) -> None:
     copied.get_by_role("tab", name=words.TAB_SEVERAL, exact=True).click()
     expect(copied.locator("#several-angles-files")).to_be_visible()
     copied.keyboard.press("Control+V")
-    expect(copied.locator("#several-angles-status")).to_contain_text("One photo is here")
+    expect(copied.locator("#several-angles-status")).to_contain_text("One photo is ready")
     copied.get_by_role("tab", name=words.TAB_ONE, exact=True).click()
     expect(copied.locator("#photo")).to_be_visible()
     expect(copied.locator("figure.picture")).to_have_count(0)
@@ -107,7 +107,7 @@ def test_no_file_is_hidden_from_the_reader_who_chooses_one(
             visit.locator(f"#{field} button:has(input[type=file])").click()
         assert not chooser.value.element.get_attribute("accept")
     visit.locator("#several-angles-files input[type=file]").set_input_files(heic)
-    expect(visit.locator("#several-angles-status")).to_contain_text("One photo is here")
+    expect(visit.locator("#several-angles-status")).to_contain_text("One photo is ready")
     for waiting in served.files():  # else it waits five minutes, and other tests count what is there
         waiting.unlink()
 

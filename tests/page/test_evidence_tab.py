@@ -194,7 +194,7 @@ def test_scores_come_from_the_contract(ensemble: Ensemble) -> None:
         words.PREDICTED["lesion"],
         '84.1 % <span class="interval">(83.0 % to 85.2 %)</span>',
         *("77.8 %", "1,113", "61.2 %", words.NOT_MEASURED),
-        "Most often Melanocytic naevus comes first instead (3 images)",
+        "The most frequent error is Melanocytic naevus (3 images)",
         "Dermatofibroma, sensitivity 0 % (46 images)",
     ):
         assert sentence in html

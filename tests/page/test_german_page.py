@@ -38,7 +38,7 @@ from tests.sentences import forms, sentences, without_places
 OLD = Patient(110, "male")
 LEAST = 12  # letters: shorter pieces of English are in German words too
 WIDTH = "document.documentElement.scrollWidth"
-FULL = re.compile(r"Volle Antwort\s+2 Netze × 8 Ansichten")
+FULL = re.compile(r"Vollständige Antwort\s+2 Netze × 8 Ansichten")
 
 
 class Missing(NullTranslations):

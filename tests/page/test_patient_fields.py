@@ -143,7 +143,7 @@ def test_one_age_holds_for_all_photos_of_one_lesion(visit: Page, screenshots: Pa
     visit.get_by_role("button", name=several.PATIENT).click()
     age.get_by_label(AGE).fill("60")
     files.set_input_files(photos)
-    expect(visit.locator("#several-angles-status")).to_contain_text("2 photos are here")
+    expect(visit.locator("#several-angles-status")).to_contain_text("2 photos are ready")
     visit.get_by_role("button", name=several.ANGLES_START).click()
     expect(result).to_contain_text(several.JOINT)
     expect(result).to_contain_text(WITH_AGE)

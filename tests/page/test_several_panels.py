@@ -39,12 +39,12 @@ from tests.page.test_batch import jpeg, uploaded
     [
         (batch_refusal, 0, words.NOTHING_CHOSEN),
         (batch_refusal, 200, None),
-        (batch_refusal, 201, "201 photos, more than the 200"),
+        (batch_refusal, 201, "201 photos; the limit is 200"),
         (angles_refusal, 0, words.NOTHING_CHOSEN),
-        (angles_refusal, 1, "2 photos or more"),
+        (angles_refusal, 1, "at least 2 photos"),
         (angles_refusal, 2, None),
         (angles_refusal, 8, None),
-        (angles_refusal, 9, "9 photos, and one lesion takes 2 to 8"),
+        (angles_refusal, 9, "9 photos; one lesion takes 2 to 8"),
     ],
 )
 def test_too_many_or_too_few_photos_are_refused_in_one_sentence(
@@ -236,7 +236,7 @@ def test_broken_photos_and_a_picture_under_two_names_do_not_count(
         assert said in html
         assert "Average of 2 photos" in html
         alone = angles_result(ENGLISH, ensemble, [rows[1], other])
-        assert "An average takes 2 photos that can be used, and there is 1" in alone
+        assert "An average needs 2 usable photos, and there is 1" in alone
 
 
 def test_weights_without_limits_still_give_answers_without_an_outcome(

@@ -62,7 +62,7 @@ def part(page: Page, kind: str, name: str) -> Locator:
 
 def choose(page: Page, kind: str, paths: Sequence[Path]) -> None:
     part(page, kind, "files").locator("input[type=file]").set_input_files(list(paths))
-    held = "One photo is here" if len(paths) == 1 else f"{len(paths)} photos are here"
+    held = "One photo is ready" if len(paths) == 1 else f"{len(paths)} photos are ready"
     expect(part(page, kind, "status")).to_contain_text(held)
 
 
@@ -257,7 +257,7 @@ def test_what_is_chosen_while_running_is_kept_for_the_next_run(
     assert all(path.stat().st_mtime > before + 100 for path in held)
     gate.let(100)
     expect(said).to_contain_text("All 9 photos are done")
-    expect(said).to_contain_text("2 photos are here")
+    expect(said).to_contain_text("2 photos are ready")
     start(visit, "batch")
     expect(said).to_contain_text("All 2 photos are done")
     expect(part(visit, "batch", "result")).not_to_contain_text("no longer held")
@@ -313,11 +313,11 @@ def test_too_few_and_too_many_photos_are_refused_and_none_is_lost(
     expect(alert).to_contain_text(several.NOTHING_CHOSEN)
     choose(visit, "angles", photos)
     start(visit, "angles")
-    expect(alert).to_contain_text("These are 9 photos, and one lesion takes 2 to 8")
+    expect(alert).to_contain_text("You chose 9 photos; one lesion takes 2 to 8")
     assert len(served.files()) == 9
     visit.screenshot(path=screenshots / "several-too-many.png", full_page=True)
     part(visit, "angles", "files").get_by_label("Remove this file").first.click()
-    expect(said).to_contain_text("8 photos are here")
+    expect(said).to_contain_text("8 photos are ready")
     start(visit, "angles")
     expect(said).to_contain_text("All 8 photos are done")
     assert sweep(served.uploads, older_than=0) == 1  # the one taken out goes with what was left over
