@@ -20,6 +20,12 @@ COPY = """async (data) => {
   const png = await canvas.convertToBlob({ type: 'image/png' });
   await navigator.clipboard.write([new ClipboardItem({ 'image/png': png })]);
 }"""
+HELD = """(file) => {
+  const held = new DataTransfer();
+  if (file) held.items.add(new File([file], file));
+  else held.setData('text/plain', 'naevus');
+  return held;
+}"""
 ADD_TEXT = """async () => {
   const [{ types: [kind] }] = await navigator.clipboard.read();
   const picture = (await (await navigator.clipboard.read())[0].getType(kind));
@@ -144,10 +150,32 @@ def test_while_a_photo_is_dragged_over_the_one_that_is_shown_it_says_what_a_drop
 ) -> None:
     here, figure = answered.get_by_text(words.DROP_HERE), answered.locator("figure.picture")
     expect(here).to_be_hidden()
-    figure.dispatch_event("dragover")
+    figure.dispatch_event("dragover", {"dataTransfer": answered.evaluate_handle(HELD, "a file")})
     expect(here).to_be_visible()
     figure.dispatch_event("dragleave")
     expect(here).to_be_hidden()
+    figure.dispatch_event("dragover", {"dataTransfer": answered.evaluate_handle(HELD, "")})
+    expect(here).to_be_hidden()  # a text or a link is no photo
+    shown = answered.locator("#picture .stack").bounding_box()
+    assert shown is not None
+    x, y = shown["x"] + shown["width"] / 2, shown["y"] + shown["height"] / 2
+    answered.mouse.move(x, y)
+    answered.mouse.down()
+    answered.mouse.move(x + 40, y + 10, steps=8)
+    answered.mouse.up()
+    answered.wait_for_timeout(300)
+    expect(here).to_be_hidden()  # nor is the photo itself
+
+
+def test_a_folder_dropped_instead_of_a_photo_is_said_to_be_no_image(
+    answered: Page, tmp_path: Path
+) -> None:
+    (tmp_path / "photos").mkdir()
+    drop(answered, "#picture .stack", tmp_path / "photos")
+    expect(answered.get_by_role("alert")).to_contain_text("This is not a JPEG")
+    answered.reload()
+    drop(answered, "#photo button:has(input[type=file])", tmp_path / "photos")
+    expect(answered.get_by_role("alert")).to_contain_text("This is not a JPEG")
 
 
 def test_a_broken_file_dropped_on_a_photo_takes_its_answer_away(answered: Page, tmp_path: Path) -> None:

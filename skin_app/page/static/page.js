@@ -118,9 +118,10 @@
 
   const picture = (event) => event.target.closest?.('#picture figure.picture');
 
+  // Not a text or a link: that is no photo to drop.
   document.addEventListener('dragover', (event) => {
     const figure = picture(event);
-    if (!figure) return;
+    if (!figure || !event.dataTransfer?.types.includes('Files')) return;
     event.preventDefault();
     figure.classList.add('dropping');
   });
@@ -132,14 +133,17 @@
 
   // What a file is goes by its content, on the server. gradio's field for a photo hides and turns away
   // what the browser does not know as an image by its name (HEIC, no suffix): it is told that all are.
-  const named = (files) => {
+  // A folder among them (`isFolder`: of each) has no content to send: a word instead, which is no image either.
+  const named = (files, isFolder = []) => {
     const images = new DataTransfer();
-    for (const file of files) {
+    for (const [index, file] of [...files].entries()) {
       const known = file.type.startsWith('image/');
-      images.items.add(known ? file : new File([file], file.name, { type: 'image/unknown' }));
+      const content = isFolder[index] ? 'folder' : file;
+      images.items.add(known ? file : new File([content], file.name, { type: 'image/unknown' }));
     }
     return images;
   };
+
 
   document.addEventListener('click', (event) => {
     // a phone asked for images offers its photos and camera; asked for any file, its folders
@@ -156,12 +160,15 @@
     event.preventDefault();
     event.stopPropagation();
     const figure = picture(event);
+    const isFolder = [...event.dataTransfer.items]
+      .filter((item) => item.kind === 'file')
+      .map((item) => item.webkitGetAsEntry()?.isDirectory);
+    const dataTransfer = named(event.dataTransfer.files, isFolder);
     if (figure) {
       figure.classList.remove('dropping');
-      give(named(event.dataTransfer.files).files[0], field());
+      give(dataTransfer.files[0], field());
       return;
     }
-    const dataTransfer = named(event.dataTransfer.files);
     event.target.dispatchEvent(new DragEvent('drop', { bubbles: true, cancelable: true, dataTransfer }));
   }, true);
 
