@@ -133,11 +133,9 @@ TRUST_COLUMNS = ("What", "Measured (95&nbsp;% CI)", "Images")
 NO_PREDICTIONS = "These weights keep no predictions for single images, so this figure cannot be drawn."
 SHIPPED = "Drawn with the shipped calibration, which was fitted on these images."
 RELIABILITY = "Calibration"
-RELIABILITY_SHOWN = (
-    "The probability differs from the share correct by {gap} on average: read it as a frequency."
-)
+RELIABILITY_SHOWN = "Probability and share correct differ by {gap} percentage points on average: read it as a frequency."
 RELIABILITY_POOR = (
-    "The probability differs from the share correct by {gap} on average: it is only a rough guide."
+    "Probability and share correct differ by {gap} percentage points on average: it is a rough guide."
 )
 RELIABILITY_READ = (
     "Dots: share correct at each probability, with 95&nbsp;% confidence intervals. Bars: number of "
