@@ -96,6 +96,7 @@ class OnePhotoTab:
                     buttons=[],
                     elem_id="prevalence",
                 )
+                self.prevalence.preprocess = self._within
             with gr.Accordion(labels(words.NUMBERS), open=False, elem_id="numbers"):
                 self.members = Fragment(elem_id="members")
             with gr.Accordion(labels(words.CORRECTIONS_TITLE), open=False, elem_id="corrections"):
@@ -108,6 +109,14 @@ class OnePhotoTab:
                 self.comparison = Fragment(elem_id="comparison")
             self.report = build_report(self.shown, self.patient, pictures, labels, desk)
         self._listen()
+
+    def _within(self, payload: float | None) -> float:
+        """What was typed beside the slider, within its ends, as the field shows it once it is left.
+
+        gradio would say in English, whatever the page's language, that it is outside.
+        """
+        lowest, highest = self.prevalence.minimum, self.prevalence.maximum
+        return min(max(lowest if payload is None else payload, lowest), highest)
 
     def _listen(self) -> None:
         """Connects the events with their handlers."""

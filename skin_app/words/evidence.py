@@ -237,7 +237,7 @@ MAP_PLACING = (
 )
 MAP_EMPTY = "Analyse a photo to see its place here."
 MAP_HERE = "Your photo"
-MAP_NEIGHBOURS = "Nearest images, one of each of {count} lesions:"
+MAP_NEIGHBOURS = "The {count} nearest held-out lesions:"
 MAP_NEIGHBOUR = "{number} {name}"
 MAP_NOVEL = "This photo is unlike the training images: its place and its neighbours mean little."
 

@@ -152,6 +152,34 @@ def test_the_readers_own_share_of_malignant_lesions_changes_the_predictive_value
     expect(ppv).to_have_text(re.compile(r"75\s%"))  # 0.4335 / (0.4335 + 0.147)
 
 
+def test_a_share_outside_the_sliders_ends_counts_as_its_end(answered: Page) -> None:
+    """As the field shows it once it is left; without an error of gradio's, in English."""
+    ppv = half_are_malignant(answered)
+    number = answered.locator("#prevalence input[type=number]")
+    for typed, expected in (("0", r"3\s%"), ("200", r">\s99\s%"), ("", r"3\s%")):  # 1 %, 99 %, 1 %
+        number.fill(typed)
+        number.press("Tab")
+        expect(ppv).to_have_text(re.compile(f"^\\s*{expected}"))
+    expect(answered.locator(".toast-body")).to_have_count(0)
+
+
+def test_an_explanation_opened_in_the_quick_answer_stays_beside_its_button(
+    quick: Page, held_back: threading.Event
+) -> None:
+    button = quick.locator("#outcome button[popovertarget^=why-]")
+    button.click()
+    held_back.set()
+    expect_full_answer(quick)
+    quick.wait_for_timeout(500)
+    shown = quick.locator("#outcome .explained:popover-open")
+    box, beside = shown.bounding_box(), button.bounding_box()
+    assert box is not None
+    assert beside is not None
+    assert 0 <= box["y"] - beside["y"] - beside["height"] < 10
+    quick.keyboard.press("Escape")
+    expect(shown).to_have_count(0)
+
+
 def test_what_is_set_during_the_quick_answer_holds_for_the_full_one(
     quick: Page, held_back: threading.Event
 ) -> None:

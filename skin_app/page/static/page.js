@@ -26,6 +26,10 @@
     if (button.getAttribute('aria-pressed') !== pressed) button.setAttribute('aria-pressed', pressed);
   };
 
+  const nameOf = (photo, code) => (
+    document.querySelector(`[data-for="${photo}"] button.pick[data-code="${code}"] .name`)?.textContent ?? ''
+  );
+
   const draw = (pane, maps, code, method, isNamed) => {
     const layer = pane.querySelector('img.layer');
     const map = maps.querySelector(`.layers img[data-code="${code}"][data-method="${method}"]`);
@@ -36,7 +40,7 @@
     }
     const name = pane.querySelector('.pane-name');
     name.hidden = !isNamed;
-    name.textContent = isNamed ? maps.querySelector(`select.beside option[value="${code}"]`)?.textContent ?? '' : '';
+    name.textContent = isNamed ? nameOf(maps.dataset.photo, code) : '';
   };
 
   const apply = (photo) => {
@@ -214,15 +218,27 @@
   });
 
   // An explanation opens beside its (i), inside the window.
-  document.addEventListener('toggle', (event) => {
-    const shown = event.target;
-    if (!shown.matches?.('.explained') || event.newState !== 'open') return;
-    const button = document.querySelector(`[popovertarget="${CSS.escape(shown.id)}"]`).getBoundingClientRect();
+  const place = (shown) => {
+    const button = document.querySelector(`[popovertarget="${CSS.escape(shown.id)}"]`)?.getBoundingClientRect();
+    if (!button) return;
     const own = shown.getBoundingClientRect();
     const left = Math.min(Math.max(8, button.left - 12), innerWidth - own.width - 8);
     const below = button.bottom + 6;
     const top = below + own.height <= innerHeight - 8 ? below : Math.max(8, button.top - own.height - 6);
     shown.style.left = `${left}px`;
     shown.style.top = `${top}px`;
+  };
+
+  document.addEventListener('toggle', (event) => {
+    if (event.target.matches?.('.explained') && event.newState === 'open') place(event.target);
   }, true);
+
+  document.addEventListener('scroll', () => {
+    document.querySelectorAll('.explained:popover-open').forEach(place);
+  }, { capture: true, passive: true });
+
+  // The full answer may change an open explanation of the quick one, which takes its place away.
+  new MutationObserver(() => {
+    document.querySelectorAll('.explained:popover-open:not([style*=left])').forEach(place);
+  }).observe(document.documentElement, { childList: true, subtree: true, attributeFilter: ['style'] });
 })();
