@@ -281,12 +281,10 @@ class OnePhotoTab:
     def _on_points(
         self, shown: Shown | None, percent: float, age: str, sex: str, request: gr.Request
     ) -> Any:
-        say, visitor = spoken(request), visitor_of(request)
         if shown is None:
-            return status(say(words.NO_LONGER_HELD), level="error")
-        turn = self.desk.state(visitor, "prevalence")
-        panel = panels.thresholds_panel(say, shown.of(stated_patient(age, sex)).analysis, percent / 100)
-        return panel if self.desk.is_stated_last(visitor, "prevalence", turn) else gr.skip()
+            return status(spoken(request)(words.NO_LONGER_HELD), level="error")
+        self.desk.state(visitor_of(request), "prevalence", percent)
+        return self._judged_last(shown, percent, stated_patient(age, sex), request)[self.points]
 
     def _on_answered(
         self, shown: Shown | None, percent: float, age: str, sex: str, request: gr.Request
@@ -299,9 +297,10 @@ class OnePhotoTab:
     def _on_patient(
         self, shown: Shown | None, percent: float, age: str, sex: str, request: gr.Request
     ) -> Any:
-        patient = stated_patient(age, sex)
+        visitor, patient = visitor_of(request), stated_patient(age, sex)
+        self.desk.state(visitor, "patient", patient)
         noted = self.patient.noted(spoken(request), patient)
-        if shown is None or not self.desk.wants(visitor_of(request), shown.token):
+        if shown is None or not self.desk.wants(visitor, shown.token):
             return noted
         before = {self.comparison: "", self.correction: None, self.report[-1]: ""}
         return {**noted, **before, **self._judged_last(shown, percent, patient, request)}
@@ -309,13 +308,14 @@ class OnePhotoTab:
     def _judged_last(
         self, shown: Shown, percent: float, patient: Patient, request: gr.Request
     ) -> dict[Any, Any]:
-        """`_judged`, less what was stated anew meanwhile: its own event draws that."""
-        visitor = visitor_of(request)
-        turns = {name: self.desk.state(visitor, name) for name in ("patient", "prevalence")}
+        """`_judged` for what the visitor stated last; less what was stated anew while it was drawn."""
+        visitor, turn = visitor_of(request), self.desk.turn()
+        patient = self.desk.stated(visitor, "patient", patient)
+        percent = self.desk.stated(visitor, "prevalence", percent)
         outputs = self._judged(spoken(request), shown.of(patient), percent)
-        if not self.desk.is_stated_last(visitor, "patient", turns["patient"]):
+        if self.desk.is_stated_since(visitor, "patient", turn):
             return dict.fromkeys(outputs, gr.skip())
-        if not self.desk.is_stated_last(visitor, "prevalence", turns["prevalence"]):
+        if self.desk.is_stated_since(visitor, "prevalence", turn):
             outputs[self.points] = gr.skip()
         return outputs
 

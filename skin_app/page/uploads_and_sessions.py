@@ -20,7 +20,7 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from skin_app.page.port import ServeError
 from skin_app.photo.limits import MAX_BYTES
@@ -56,15 +56,15 @@ class Waiting:
 class _Newest:
     """A visitor's last action in the photo field. `token`: "" where they emptied it.
 
-    `archive`: whether they want pictures from the ISIC Archive; `stated`: the turn in which the patient
-    and the prevalence were last stated.
+    `archive`: whether they want pictures from the ISIC Archive; `stated`: when the patient and the
+    prevalence were last stated, and what.
     """
 
     turn: int
     token: str
     waiting: Waiting | None
     archive: bool = False
-    stated: dict[str, int] = field(default_factory=dict)
+    stated: dict[str, tuple[int, Any]] = field(default_factory=dict)
 
 
 class Desk:
@@ -121,18 +121,23 @@ class Desk:
         with self._lock:
             return visitor in self._newest and self._newest[visitor].token != ""
 
-    def state(self, visitor: str, name: str) -> int:
-        """A number to draw as soon as a visitor states the patient or the prevalence (`name`)."""
+    def state(self, visitor: str, name: str, value: Any) -> None:
+        """Remember what a visitor stated last: "patient" or "prevalence", until another photo."""
         with self._lock:
-            turn = self.turn()
             if visitor in self._newest:
-                self._newest[visitor].stated[name] = turn
-            return turn
+                self._newest[visitor].stated[name] = (self.turn(), value)
 
-    def is_stated_last(self, visitor: str, name: str, turn: int) -> bool:
-        """Whether `name` was not stated again since: older output must not replace newer."""
+    def stated(self, visitor: str, name: str, otherwise: Any) -> Any:
+        """What the visitor stated last, or `otherwise`: an event may bring an older value."""
         with self._lock:
-            return visitor not in self._newest or self._newest[visitor].stated.get(name, turn) <= turn
+            newest = self._newest.get(visitor)
+            return otherwise if newest is None else newest.stated.get(name, (0, otherwise))[1]
+
+    def is_stated_since(self, visitor: str, name: str, turn: int) -> bool:
+        """Whether the visitor stated it anew after `turn`: older output must not replace newer."""
+        with self._lock:
+            newest = self._newest.get(visitor)
+            return newest is not None and newest.stated.get(name, (turn, None))[0] > turn
 
     def allow_archive(self, visitor: str) -> None:
         """The visitor wants pictures from the ISIC Archive, until they leave."""

@@ -133,7 +133,10 @@ TRUST_COLUMNS = ("What", "Measured (95&nbsp;% CI)", "Images")
 NO_PREDICTIONS = "These weights keep no predictions for single images, so this figure cannot be drawn."
 SHIPPED = "Drawn with the shipped calibration, which was fitted on these images."
 RELIABILITY = "Calibration"
-RELIABILITY_SHOWN = "Probability and share correct differ by {gap} percentage points on average: read it as a frequency."
+RELIABILITY_SHOWN = (
+    "Probability and share correct differ by {gap} percentage points on average: read it as a "
+    "frequency."
+)
 RELIABILITY_POOR = (
     "Probability and share correct differ by {gap} percentage points on average: it is a rough guide."
 )

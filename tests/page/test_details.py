@@ -62,5 +62,8 @@ def test_the_pictures_stay_in_place_when_the_corrected_one_is_there(answered: Pa
 
 
 def boxes_of(page: Page, selector: str) -> list[dict[str, float]]:
-    found = [part.bounding_box() for part in page.locator(selector).all()]
-    return [dict(box) for box in found if box]  # pyright: ignore
+    """All at one moment: gradio may replace them meanwhile."""
+    return page.locator(selector).evaluate_all(
+        "(parts) => parts.map((part) => { const { x, y, width, height } = part.getBoundingClientRect();"
+        " return { x, y, width, height }; })"
+    )

@@ -136,13 +136,17 @@ def test_the_desk_holds_a_bounded_number_of_visitors() -> None:
     assert not desk.knows("3")
 
 
-def test_only_what_was_stated_last_is_shown() -> None:
+def test_what_was_stated_last_counts_until_another_photo() -> None:
     desk = Desk()
     desk.put("visitor", Waiting(b"photo"))
-    age = desk.state("visitor", "patient")
-    assert desk.is_stated_last("visitor", "patient", age)
-    age_and_sex = desk.state("visitor", "patient")
-    assert not desk.is_stated_last("visitor", "patient", age)
-    assert desk.is_stated_last("visitor", "patient", age_and_sex)
-    assert desk.is_stated_last("visitor", "prevalence", age)
-    assert desk.is_stated_last("other", "patient", age)
+    assert desk.stated("visitor", "prevalence", 20) == 20
+    before = desk.turn()
+    assert not desk.is_stated_since("visitor", "prevalence", before)
+    desk.state("visitor", "prevalence", 50)
+    assert desk.is_stated_since("visitor", "prevalence", before)
+    assert not desk.is_stated_since("visitor", "prevalence", desk.turn())
+    assert not desk.is_stated_since("visitor", "patient", before)
+    assert desk.stated("visitor", "prevalence", 20) == 50
+    assert desk.stated("other", "prevalence", 20) == 20
+    desk.put("visitor", Waiting(b"another"))
+    assert desk.stated("visitor", "prevalence", 30) == 30
