@@ -58,7 +58,7 @@ def test_words_say_what_the_picture_shows(analysis: Analysis) -> None:
     said = {code: " ".join(line for own, line in lines if own == code) for code in CODES}
     assert words.MAP_FOR.format(name="Melanoma") in said["mel"]
     assert "at the upper right" in said["mel"]
-    assert "50\u00a0% of the strongest" in said["mel"]
+    assert "50\u00a0% of the highest peak" in said["mel"]
     assert words.MAP_EMPTY in said["nv"]
     assert "Vascular lesion has no heatmap: its probability is below 1\u00a0%" in said["vasc"]
     shown = set(re.findall(r'<img data-code="(\w+)"', html))

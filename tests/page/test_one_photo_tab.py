@@ -3,6 +3,7 @@
 import json
 import re
 import threading
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlparse
 from urllib.request import urlopen
@@ -15,7 +16,17 @@ from skin_app.ensemble import Ensemble
 from skin_app.words import page as words
 from skin_app.words.outcome import OUTCOMES
 from skin_app.words.patient import AGE, WITH_AGE
-from tests.page.conftest import OTHER, PHOTO, Served, expect_full_answer, opened, ready, top, upload
+from tests.page.conftest import (
+    OTHER,
+    PATIENCE_MS,
+    PHOTO,
+    Served,
+    expect_full_answer,
+    opened,
+    ready,
+    top,
+    upload,
+)
 
 
 def expect_no_files(page: Page, served: Served) -> None:
@@ -138,8 +149,12 @@ def half_are_malignant(page: Page) -> Locator:
     unfold(page, words.POINTS_TITLE)
     ppv = page.locator("#points tr", has=page.get_by_role("rowheader", name="PPV")).locator("td").last
     number = page.locator("#prevalence input[type=number]")
-    number.fill("50")
-    number.press("Tab")
+    for patience in (20_000, PATIENCE_MS):  # right after an answer, gradio may draw the field anew
+        number.fill("50")
+        number.press("Tab")
+        with suppress(AssertionError):
+            expect(ppv).to_have_text(HALF, timeout=patience)
+            break
     expect(ppv).to_have_text(HALF)
     return ppv
 

@@ -379,7 +379,7 @@ def test_german_is_nowhere_wider_than_the_window(
         open_tab(page, GERMAN(words.TAB_SEVERAL))
         page.get_by_role("tab", name=GERMAN(KINDS[kind]), exact=True).click()
         part(page, kind, "files").locator("input[type=file]").set_input_files([*DRAWINGS, broken])
-        expect(part(page, kind, "status")).to_contain_text("5 Fotos sind hier")
+        expect(part(page, kind, "status")).to_contain_text("5 Fotos sind bereit")
         page.get_by_role("button", name=GERMAN(STARTS[kind])).click()
         expect(part(page, kind, "result").locator(".exports")).to_be_visible()
         part(page, kind, "result").locator("button[data-row]").first.click()

@@ -233,9 +233,9 @@
     if (event.target.matches?.('.explained') && event.newState === 'open') place(event.target);
   }, true);
 
-  document.addEventListener('scroll', () => {
-    document.querySelectorAll('.explained:popover-open').forEach(place);
-  }, { capture: true, passive: true });
+  const placeAll = () => document.querySelectorAll('.explained:popover-open').forEach(place);
+  document.addEventListener('scroll', placeAll, { capture: true, passive: true });
+  addEventListener('resize', placeAll);
 
   // The full answer may change an open explanation of the quick one, which takes its place away.
   new MutationObserver(() => {
