@@ -93,7 +93,7 @@ def received_from(say: Say, source: Callable[[], bytes]) -> Received:
         data = source()
         photo = read_photo(data)
     except PhotoError as error:
-        return Received(status(say(error.sentence, **error.values), level="error"))
+        return Received(status(error.said(say), level="error"))
     return Received(status(say(words.ANALYSING)), Waiting(data), for_display(photo))
 
 
