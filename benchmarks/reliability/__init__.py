@@ -1,4 +1,4 @@
-"""How the program behaves under bad files, load, faults and attacks: the figures of docs/reliability.md.
+"""The figures of docs/reliability.md: bad files, load, faults, attacks.
 
     python -m benchmarks.reliability            # writes the page again from docs/reliability/*.json
     python -m benchmarks.reliability load       # measures one section anew, then writes the page
