@@ -1,6 +1,7 @@
 """Finds a weights folder (embedded, local, or on the Hub), has it verified, and loads its parts.
 
-No file is used before its checksum is verified (`verify`), and no pickle is ever read.
+No file is used before its checksum is verified (`verify`), and no pickle is ever read. Files are read
+into memory, never mapped: one that is cut short or replaced later changes nothing here.
 """
 
 import re
@@ -10,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load
 
 from skin_app.diagnoses import ClassOrderError, assert_codes
 from skin_app.gallery.lesion_map import FILE as MAP_FILE
@@ -64,7 +65,8 @@ class WeightsFolder:
             config = MemberConfig.model_validate_json((folder / "config.json").read_text())
             assert_codes(config.codes, f"{name}/config.json")
             member = Member(config)
-            member.load_state_dict(unpacked(load_file(folder / "model.safetensors")), strict=True)
+            stored = load((folder / "model.safetensors").read_bytes())
+            member.load_state_dict(unpacked(stored), strict=True)
         return member.eval().requires_grad_(False)
 
     def gallery(self) -> Gallery:
