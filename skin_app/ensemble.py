@@ -6,7 +6,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from itertools import chain, groupby
+from itertools import chain, groupby, repeat
 from pathlib import Path
 from typing import TypeVar, overload
 
@@ -29,6 +29,7 @@ from skin_app.heatmap import (
 )
 from skin_app.network import Member, MemberConfig, run_members, shared_stages
 from skin_app.photo.limits import MAX_PIXELS
+from skin_app.photo.memory import MemoryFullError, in_parts, told_when_full
 from skin_app.photo.read import Photo, PhotoError, read_photo
 from skin_app.quality import file_findings
 from skin_app.trust import Assessment, Look, assess, look_at
@@ -122,10 +123,14 @@ class Ensemble:
         self, few: list[tuple[Source, Photo | PhotoError]], with_maps: bool, keep_photos: bool
     ) -> list[tuple[Source, Analysis | PhotoError]]:
         photos = [photo for _, photo in few if isinstance(photo, Photo)]
-        analyses = iter(self.analyse_all(photos, with_maps=with_maps))
-        kept = analyses if keep_photos else (replace(own, photo=None) for own in analyses)
+        try:
+            analyses = iter(self.analyse_all(photos, with_maps=with_maps))
+            kept = analyses if keep_photos else (replace(own, photo=None) for own in analyses)
+        except MemoryFullError as error:
+            kept = repeat(error.with_traceback(None))
         return [(name, own if isinstance(own, PhotoError) else next(kept)) for name, own in few]
 
+    @told_when_full
     def analyse_all(
         self,
         photos: Sequence[Photo],
@@ -136,7 +141,7 @@ class Ensemble:
         """Analyse several photos in shared batches; one `Analysis` each, in their order.
 
         `with_maps`: whether to compute maps, which takes longer than reading one view. `looks`: what
-        `look_at` returned for the photos, if it was called before.
+        `look_at` returned for the photos, if it was called before. Raises `MemoryFullError`.
         """
         check_calibrated(self.calibration, views)  # not after the networks have run
         if not photos:
@@ -334,12 +339,15 @@ class MemberGroup:
 
         Runs what comes before the last stage once where the members share it.
         """
-        first = self.members[0]
-        entered = None
-        if self.stages and self.stages >= len(first.backbone.layers) - 1:
-            with torch.no_grad():
-                entered = first.before_last_stage(upright)
-        return [attributions(member, upright, scores, entered).cpu() for member in self.members]
+
+        def explain(part: slice) -> list[Tensor]:
+            first, squares, entered = self.members[0], upright[part], None
+            if self.stages and self.stages >= len(first.backbone.layers) - 1:
+                with torch.no_grad():
+                    entered = first.before_last_stage(squares)
+            return [attributions(own, squares, scores[part], entered).cpu() for own in self.members]
+
+        return in_parts(explain, len(upright), BATCH)
 
 
 def groups_of(members: Sequence[Member]) -> list[MemberGroup]:
@@ -362,26 +370,23 @@ def read_batches(
     `stages`: how many first stages the members share (`network.shared_stages`). `mapped`: the views'
     numbers, if their `class_maps` are asked for.
     """
-    logits: list[list[Tensor]] = [[] for _ in members]
-    embeddings: list[list[Tensor]] = [[] for _ in members]
-    maps: list[list[Tensor]] = [[] for _ in members]
-    for start in range(0, len(inputs), BATCH):
+
+    def read(part: slice) -> list[Tensor]:
         with precision(device):
-            outputs = run_members(members, stages, inputs[start : start + BATCH].to(device))
-        for i, output in enumerate(outputs):
-            logits[i].append(output.logits.float().cpu())
-            embeddings[i].append(output.embedding.float().cpu())
-            if mapped:
-                maps[i].append(class_maps(members[i], output).cpu())
+            outputs = run_members(members, stages, inputs[part].to(device))
+        own = [output.logits.float() for output in outputs]
+        own += [output.embedding.float() for output in outputs]
+        own += map(class_maps, members, outputs) if mapped else []
+        return [tensor.cpu() for tensor in own]
+
+    joined = in_parts(read, len(inputs), BATCH)
     return [
         MemberAnswer(
-            by_view=torch.cat(logits[i]).unflatten(0, (-1, views)),
-            embedding=torch.cat(embeddings[i])[::views],
-            maps=tuple(
-                turn_back(torch.cat(maps[i])[place::views], view) for place, view in enumerate(mapped)
-            ),
+            by_view=logits.unflatten(0, (-1, views)),
+            embedding=embedding[::views],
+            maps=tuple(turn_back(maps[0][place::views], view) for place, view in enumerate(mapped)),
         )
-        for i in range(len(members))
+        for logits, embedding, *maps in (joined[i :: len(members)] for i in range(len(members)))
     ]
 
 

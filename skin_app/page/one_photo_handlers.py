@@ -19,6 +19,7 @@ from skin_app.overlay import DisplayPhoto, data_url, for_display, shrunk
 from skin_app.page.answer_panels import answer_status
 from skin_app.page.templates import fill, status
 from skin_app.page.uploads_and_sessions import Desk, Waiting, read
+from skin_app.photo.memory import MemoryFullError
 from skin_app.photo.read import Photo, PhotoError, read_photo
 from skin_app.views import VIEWS
 from skin_app.words import page as words
@@ -116,6 +117,9 @@ def answer(say: Say, ensemble: Ensemble, desk: Desk, visitor: str) -> Iterator[A
             kept = replace(analysis, photo=Photo(display.pixels))
             remembered = Shown(display, kept, held, held is not photo, waiting.token)
             yield AnswerUpdate(answer_status(say, analysis, refining), remembered)
+    except MemoryFullError as error:
+        if desk.wants(visitor, waiting.token):
+            yield AnswerUpdate(status(error.said(say), level="error"))
     except Exception:
         if desk.wants(visitor, waiting.token):
             yield AnswerUpdate(status(say(words.FAULT), level="error"))
@@ -156,7 +160,10 @@ def compare_corrected(say: Say, ensemble: Ensemble, shown: Shown | None, name: s
     if np.array_equal(corrected.pixels, shown.held.pixels):
         return status(say(words.UNCHANGED), level="note")
     patient = shown.analysis.patient
-    before, after = (own.with_patient(patient) for own in ensemble([shown.held, corrected]))
+    try:
+        before, after = (own.with_patient(patient) for own in ensemble([shown.held, corrected]))
+    except MemoryFullError as error:
+        return status(error.said(say), level="error")
     return fill(
         "corrected.html",
         say,

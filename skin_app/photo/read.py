@@ -31,6 +31,7 @@ from skin_app.photo.formats.png import open_png
 from skin_app.photo.formats.tiff import open_tiff
 from skin_app.photo.formats.webp import open_webp
 from skin_app.photo.limits import check_bytes, check_size
+from skin_app.photo.memory import is_out_of_memory, told_when_full
 from skin_app.words.photo import REFUSED, UNKNOWN
 
 READ_SUFFIXES = (  # suffixes of image files named by an id; the content decides the type
@@ -82,6 +83,7 @@ class Photo:
         return self.pixels.shape[0]
 
 
+@told_when_full
 def read_photo(source: bytes | str | Path) -> Photo:
     """Decode a photo from its bytes or its path: JPEG, PNG, WebP, HEIC, AVIF, TIFF or BMP.
 
@@ -100,7 +102,9 @@ def read_photo(source: bytes | str | Path) -> Photo:
         decoded = opened.decode()
     except PhotoError:
         raise
-    except FAULTS:
+    except FAULTS as error:
+        if is_out_of_memory(error):
+            raise
         raise damage_error() from None
     return _as_srgb(decoded)
 

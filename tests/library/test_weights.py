@@ -126,5 +126,6 @@ def test_files_that_are_cut_or_replaced_after_loading_change_nothing(folder: Pat
     after = ensemble(photo)
     assert np.array_equal(before.probabilities, after.probabilities)
     assert before.similar == after.similar
-    assert before.assessment and after.assessment
+    assert before.assessment
+    assert after.assessment
     assert before.assessment.novelty == after.assessment.novelty
