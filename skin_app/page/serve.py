@@ -6,7 +6,10 @@ from typing import Any
 
 import gradio as gr
 import httpx
+from starlette.middleware import Middleware
 
+from skin_app.page.exhausted import Exhausted
+from skin_app.page.graceful_stop import GracefulStop, StoppingRequests
 from skin_app.page.gradio_guards import put_up_guards
 from skin_app.page.port import Listening, PortError
 from skin_app.page.theme import head, theme
@@ -37,16 +40,22 @@ SETTINGS: dict[str, Any] = {
 
 
 def serve(
-    page: gr.Blocks, where: Listening, block: bool = True, labels: FixedTexts | None = None
+    page: gr.Blocks,
+    where: Listening,
+    block: bool = True,
+    labels: FixedTexts | None = None,
+    stop: GracefulStop | None = None,
 ) -> str:
     """Launch the page with its fixed settings; returns its address, for a browser on this machine.
 
     `where`: must bypass proxies already, because gradio requests its own page; `labels`: the page's
-    fixed texts; `block`: stay until interrupted. Raises `PortError` if another program listens there by
-    now, `ServeError` if this gradio has no place for the guards or for the language.
+    fixed texts; `block`: stay until interrupted; `stop`: how that ends. Raises `PortError` if another
+    program listens there by now, `ServeError` if this gradio has no place for the guards or for the
+    language.
     """
     put_up_guards(SETTINGS)
     state_language()
+    stop = stop or GracefulStop(page)
     # if a step were refused, the page would still show an older result or "analysing"
     page.queue(max_size=SESSIONS)
     try:
@@ -57,6 +66,7 @@ def serve(
             theme=theme(),
             head=head(),
             i18n=(labels or FixedTexts()).translations(),
+            app_kwargs={"middleware": [Middleware(StoppingRequests, stop), Middleware(Exhausted)]},
             **SETTINGS,
         )
     except (OSError, httpx.TransportError) as error:
@@ -68,7 +78,7 @@ def serve(
         ) from error
     threading.Thread(target=_forget_while_running, args=(page,), daemon=True).start()
     if block:
-        page.block_thread()
+        stop.stay()
     return f"{where.url}/"
 
 

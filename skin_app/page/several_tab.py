@@ -19,7 +19,7 @@ from skin_app.page import several_panels as panels
 from skin_app.page.batch import BatchProgress, PhotoRow, Upload
 from skin_app.page.one_photo_tab import whole_result
 from skin_app.page.patient_fields import PatientFields
-from skin_app.page.queues import BATCHES, QUIET, UPLOADS
+from skin_app.page.queues import BATCHES, QUIET, STOPPING, UPLOADS
 from skin_app.page.templates import fill, status
 from skin_app.page.theme import FOLDER, Fragment
 from skin_app.page.uploads_and_sessions import keep, visitor_of
@@ -250,8 +250,12 @@ class SeveralPhotos:
         if self.stops.setdefault(visitor, stop) is not stop:  # a double click
             yield gr.skip()
             return
+
+        def is_stopped() -> bool:
+            return stop.is_set() or STOPPING.is_set()
+
         try:
-            with closing(batch.run(self.ensemble, found, self.uploads, stop.is_set)) as run:
+            with closing(batch.run(self.ensemble, found, self.uploads, is_stopped)) as run:
                 for progress in run:
                     after = self.following.get(visitor, ())
                     for upload in after:
