@@ -1,7 +1,6 @@
 """Serves the page with its fixed settings, behind `gradio_guards`, and forgets idle sessions."""
 
 import threading
-from datetime import datetime
 from typing import Any
 
 import gradio as gr
@@ -10,7 +9,7 @@ import httpx
 from skin_app.page.gradio_guards import put_up_guards
 from skin_app.page.port import Listening, PortError
 from skin_app.page.theme import head, theme
-from skin_app.page.uploads_and_sessions import HELD_FOR, forget_idle
+from skin_app.page.uploads_and_sessions import HELD_FOR, IdleSessions
 from skin_app.page.visitor_language import FixedTexts, state_language
 from skin_app.photo.limits import MAX_BYTES
 
@@ -73,6 +72,7 @@ def serve(
 
 
 def _forget_while_running(page: gr.Blocks) -> None:
-    stopped = threading.Event()
+    stopped, idle = threading.Event(), IdleSessions(page)
     while page.is_running and not stopped.wait(LOOK_EVERY):
-        forget_idle(page, datetime.now(), HELD_FOR - LOOK_EVERY)  # at most until the next look
+        # first seen up to one look late, and dropped up to one look late
+        idle.forget(HELD_FOR - 2 * LOOK_EVERY)
