@@ -113,6 +113,7 @@ def add_endpoints(ensemble: Ensemble, uploads: Path) -> None:
         say = spoken(request)
         with _told(say), watched("score") as under_way:
             rows = scored(ensemble, uploads, photos, ages, sexes, say)
+            under_way.views = VIEWS
             for row in rows:
                 under_way.answered(row["outcome"], row["error"])
             return rows
@@ -142,6 +143,7 @@ def analysed(
         decoded = _decoded(content)
     with under_way.stage("networks"):
         analysis = ensemble(decoded, views)
+    under_way.views = analysis.views
     under_way.answered(analysis.outcome)
     return record(analysis.with_patient(patient), datetime.now(timezone.utc))
 

@@ -122,6 +122,7 @@ def answer(say: Say, ensemble: Ensemble, desk: Desk, visitor: str) -> Iterator[A
                 kept = replace(analysis, photo=Photo(display.pixels))
                 remembered = Shown(display, kept, held, held is not photo, waiting.token)
                 yield AnswerUpdate(answer_status(say, analysis, refining), remembered)
+                request.views = analysis.views
                 if not refining:
                     request.answered(analysis.outcome)
     except Exception:

@@ -5,8 +5,10 @@ from typing import Any
 
 import gradio as gr
 import httpx
+from starlette.middleware import Middleware
 
 from skin_app.page.gradio_guards import put_up_guards
+from skin_app.page.open_routes import OnlyNeededRoutes
 from skin_app.page.port import Listening, PortError
 from skin_app.page.theme import head, theme
 from skin_app.page.uploads_and_sessions import HELD_FOR, IdleSessions
@@ -32,6 +34,7 @@ SETTINGS: dict[str, Any] = {
     "mcp_server": False,
     "pwa": False,
     "quiet": True,
+    "app_kwargs": {"middleware": [Middleware(OnlyNeededRoutes)]},
 }
 
 
@@ -47,7 +50,8 @@ def serve(
     put_up_guards(SETTINGS)
     state_language()
     # if a step were refused, the page would still show an older result or "analysing"
-    page.queue(max_size=SESSIONS)
+    # not open: nobody goes past the queue
+    page.queue(max_size=SESSIONS, api_open=False)
     try:
         page.launch(
             server_name=where.server_name,

@@ -262,6 +262,8 @@ class SeveralPhotos:
                         keep(upload.path, self.uploads)
                     if progress.end:
                         for row in progress.rows:
+                            if row.analysis:
+                                request_watched.views = row.analysis.views
                             request_watched.answered(row.analysis and row.analysis.outcome, row.error)
                         if progress.end == "stopped":
                             request_watched.error = LEFT
