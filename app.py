@@ -3,8 +3,8 @@
 SKIN_APP_WEIGHTS: other weights (folder or owner/name@commit); SKIN_APP_HAM10000: its images, to show
 similar lesions; SKIN_APP_PICTURES=archive: fetches them from the ISIC Archive without a click;
 SKIN_APP_CACHE: where fetched pictures are kept; GRADIO_SERVER_PORT or PORT, GRADIO_SERVER_NAME: where
-to listen; GRADIO_TEMP_DIR: where uploads are kept briefly; SKIN_APP_LOG: info (default: a JSON line per request
-on standard error, and faults), error (faults alone) or off."""
+to listen; GRADIO_TEMP_DIR: where uploads are kept briefly; SKIN_APP_LOG: info (default: a JSON line
+on standard error for each request and each fault), error (faults alone) or off."""
 
 import argparse
 import signal

@@ -7,7 +7,6 @@ also keeps the names of files for the bar that shows the progress, until somebod
 import asyncio
 import os
 import secrets
-from contextlib import suppress
 from contextvars import ContextVar
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -23,14 +22,16 @@ _ARRIVING: ContextVar[list[Any] | None] = ContextVar("_ARRIVING", default=None)
 
 def delete_broken_uploads() -> None:
     """Replace two parts of gradio; once is enough for all pages of a program."""
-    routes.upload_fn = tidied_upload
-    route_utils.NamedTemporaryFile = _arriving_file
+    setattr(routes, "upload_fn", tidied_upload)  # noqa: B010
+    setattr(route_utils, "NamedTemporaryFile", _arriving_file)  # noqa: B010
 
 
 def _arriving_file(delete: bool = False, dir: str | Path | None = None) -> Any:
     """A file that nobody can guess the name of, always in the folder of uploads."""
     folder = dir or os.environ["GRADIO_TEMP_DIR"]
-    made = NamedTemporaryFile(delete=delete, dir=folder, prefix=secrets.token_hex(16))
+    made = NamedTemporaryFile(  # noqa: SIM115
+        delete=delete, dir=folder, prefix=secrets.token_hex(16)
+    )
     arriving = _ARRIVING.get()
     if arriving is not None:
         arriving.append(made)
@@ -60,8 +61,7 @@ async def tidied_upload(
         for file in arriving:
             file.close()
             if file.name not in still_moving:
-                with suppress(FileNotFoundError):
-                    os.unlink(file.name)
+                Path(file.name).unlink(missing_ok=True)
         if upload_id and upload_progress:
             upload_progress.set_done(upload_id)
             asyncio.get_running_loop().call_later(

@@ -55,15 +55,15 @@ def start_log(level: str, device: str) -> Callable[[], None]:
 
 def told(finished: Finished, device: str) -> dict[str, object]:
     """What the log says of a request."""
-    seconds = {
-        stage: round(spent, 3) for stage, spent in finished.durations.items() if stage != "total"
-    }
-    within = sum(spent for stage, spent in finished.durations.items() if stage not in ("total", WAITED))
+    spent = dict(finished.durations)
+    total = spent.pop("total")
+    rest = total - sum(spent.values()) + spent.get(WAITED, 0.0)
+    seconds = {stage: round(took, 3) for stage, took in (*spent.items(), ("rest", rest))}
     return {
         "kind": finished.kind,
         "views": finished.views,
         "outcomes": dict(finished.outcomes),
-        "seconds": {**seconds, "rest": round(finished.durations["total"] - within, 3)},
+        "seconds": seconds,
         "device": device,
         "error": finished.error,
     }

@@ -30,9 +30,8 @@ class _WithoutValues(ModuleType):
 
 def keep_values_out_of_tracebacks() -> None:
     """Have gradio write faults by `log_fault`; once is enough for all pages of a program."""
-    stand_in: Any = _WithoutValues("traceback")
     for module in (queueing, routes, route_utils):
-        module.traceback = stand_in
+        setattr(module, "traceback", _WithoutValues("traceback"))  # noqa: B010
 
 
 def keep_values_out_of_all_logs() -> None:
@@ -54,9 +53,8 @@ def keep_values_out_of_all_logs() -> None:
 
 def log_fault(error: BaseException) -> None:
     """Log a fault of the program."""
-    FAULTS.error(
-        "fault", extra={"told": {"error": type(error).__name__, "at": [*without_values(error)]}}
-    )
+    kind, *places = without_values(error)
+    FAULTS.error("fault", extra={"told": {"error": kind, "at": places}})
 
 
 def without_values(error: BaseException) -> Iterator[str]:
