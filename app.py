@@ -3,7 +3,8 @@
 SKIN_APP_WEIGHTS: other weights (folder or owner/name@commit); SKIN_APP_HAM10000: its images, to show
 similar lesions; SKIN_APP_PICTURES=archive: fetches them from the ISIC Archive without a click;
 SKIN_APP_CACHE: where fetched pictures are kept; GRADIO_SERVER_PORT or PORT, GRADIO_SERVER_NAME: where
-to listen; GRADIO_TEMP_DIR: where uploads are kept briefly."""
+to listen; GRADIO_TEMP_DIR: where uploads are kept briefly; SKIN_APP_LOG: info (default: a JSON line
+on standard error for each request and each fault), error (faults alone) or off."""
 
 import argparse
 import signal
@@ -48,8 +49,10 @@ def main() -> int:
             # only now: with some proxies gradio cannot even be imported
             from skin_app.page.build import build_page
             from skin_app.page.graceful_stop import GracefulStop
+            from skin_app.page.request_log import start_log
             from skin_app.page.serve import serve
 
+            start_log(environ.get("SKIN_APP_LOG") or "info", ensemble.device.type)
             page, labels = build_page(ensemble, uploads, pictures)
             stop = GracefulStop(
                 page, lambda told, count: print(say.plural(told, count), file=sys.stderr, flush=True)

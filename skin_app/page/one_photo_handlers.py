@@ -17,6 +17,7 @@ from skin_app.corrections import CORRECTIONS, view_square
 from skin_app.ensemble import Ensemble
 from skin_app.overlay import DisplayPhoto, data_url, for_display, shrunk
 from skin_app.page.answer_panels import answer_status
+from skin_app.page.finished import LEFT, watched
 from skin_app.page.templates import fill, status
 from skin_app.page.uploads_and_sessions import Desk, Waiting, read
 from skin_app.photo.memory import MemoryFullError
@@ -94,6 +95,8 @@ def received_from(say: Say, source: Callable[[], bytes]) -> Received:
         data = source()
         photo = read_photo(data)
     except PhotoError as error:
+        with watched("photo") as request:
+            request.refused(error)
         return Received(status(error.said(say), level="error"))
     return Received(status(say(words.ANALYSING)), Waiting(data), for_display(photo))
 
@@ -108,15 +111,21 @@ def answer(say: Say, ensemble: Ensemble, desk: Desk, visitor: str) -> Iterator[A
     if waiting is None:
         return
     try:
-        photo = read_photo(waiting.data)
-        display, held = for_display(photo), held_copy(photo)
-        for analysis in ensemble.refine(photo):
-            if not desk.wants(visitor, waiting.token):
-                return
-            refining = analysis.views < VIEWS
-            kept = replace(analysis, photo=Photo(display.pixels))
-            remembered = Shown(display, kept, held, held is not photo, waiting.token)
-            yield AnswerUpdate(answer_status(say, analysis, refining), remembered)
+        with watched("photo") as request:
+            with request.stage("decode"):
+                photo = read_photo(waiting.data)
+            display, held = for_display(photo), held_copy(photo)
+            for analysis in request.steps("networks", ensemble.refine(photo)):
+                if not desk.wants(visitor, waiting.token):
+                    request.error = LEFT
+                    return
+                refining = analysis.views < VIEWS
+                kept = replace(analysis, photo=Photo(display.pixels))
+                remembered = Shown(display, kept, held, held is not photo, waiting.token)
+                yield AnswerUpdate(answer_status(say, analysis, refining), remembered)
+                request.views = analysis.views
+                if not refining:
+                    request.answered(analysis.outcome)
     except MemoryFullError as error:
         if desk.wants(visitor, waiting.token):
             yield AnswerUpdate(status(error.said(say), level="error"))

@@ -1,7 +1,6 @@
 """Serves the page with its fixed settings, behind `gradio_guards`, and forgets idle sessions."""
 
 import threading
-from datetime import datetime
 from typing import Any
 
 import gradio as gr
@@ -11,9 +10,10 @@ from starlette.middleware import Middleware
 from skin_app.page.exhausted import Exhausted
 from skin_app.page.graceful_stop import GracefulStop, StoppingRequests
 from skin_app.page.gradio_guards import put_up_guards
+from skin_app.page.open_routes import OnlyNeededRoutes
 from skin_app.page.port import Listening, PortError
 from skin_app.page.theme import head, theme
-from skin_app.page.uploads_and_sessions import HELD_FOR, forget_idle
+from skin_app.page.uploads_and_sessions import HELD_FOR, IdleSessions
 from skin_app.page.visitor_language import FixedTexts, state_language
 from skin_app.photo.limits import MAX_BYTES
 
@@ -57,7 +57,8 @@ def serve(
     state_language()
     stop = stop or GracefulStop(page)
     # if a step were refused, the page would still show an older result or "analysing"
-    page.queue(max_size=SESSIONS)
+    # not open: nobody goes past the queue
+    page.queue(max_size=SESSIONS, api_open=False)
     try:
         page.launch(
             server_name=where.server_name,
@@ -66,7 +67,13 @@ def serve(
             theme=theme(),
             head=head(),
             i18n=(labels or FixedTexts()).translations(),
-            app_kwargs={"middleware": [Middleware(StoppingRequests, stop), Middleware(Exhausted)]},
+            app_kwargs={
+                "middleware": [
+                    Middleware(StoppingRequests, stop),
+                    Middleware(Exhausted),
+                    Middleware(OnlyNeededRoutes),
+                ]
+            },
             **SETTINGS,
         )
     except (OSError, httpx.TransportError) as error:
@@ -83,6 +90,7 @@ def serve(
 
 
 def _forget_while_running(page: gr.Blocks) -> None:
-    stopped = threading.Event()
+    stopped, idle = threading.Event(), IdleSessions(page)
     while page.is_running and not stopped.wait(LOOK_EVERY):
-        forget_idle(page, datetime.now(), HELD_FOR - LOOK_EVERY)  # at most until the next look
+        # first seen up to one look late, and dropped up to one look late
+        idle.forget(HELD_FOR - 2 * LOOK_EVERY)

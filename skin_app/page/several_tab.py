@@ -17,6 +17,7 @@ from skin_app.joint_analysis import LEAST, MOST
 from skin_app.page import batch
 from skin_app.page import several_panels as panels
 from skin_app.page.batch import BatchProgress, PhotoRow, Upload
+from skin_app.page.finished import LEFT, Kind, watched
 from skin_app.page.one_photo_tab import whole_result
 from skin_app.page.patient_fields import PatientFields
 from skin_app.page.queues import BATCHES, QUIET, STOPPING, UPLOADS
@@ -51,7 +52,7 @@ class Mode:
     sex may be stated.
     """
 
-    name: str
+    name: Kind
     limits: dict[str, int]
     tab: str
     intro: str
@@ -255,12 +256,21 @@ class SeveralPhotos:
             return stop.is_set() or STOPPING.is_set()
 
         try:
-            with closing(batch.run(self.ensemble, found, self.uploads, is_stopped)) as run:
-                for progress in run:
+            with (
+                watched(self.mode.name) as request_watched,
+                closing(batch.run(self.ensemble, found, self.uploads, is_stopped)) as run,
+            ):
+                for progress in request_watched.steps("photos", run):
                     after = self.following.get(visitor, ())
                     for upload in after:
                         keep(upload.path, self.uploads)
                     if progress.end:
+                        for row in progress.rows:
+                            if row.analysis:
+                                request_watched.views = row.analysis.views
+                            request_watched.answered(row.analysis and row.analysis.outcome, row.error)
+                        if progress.end == "stopped":
+                            request_watched.error = LEFT
                         rows = batch.of_patient(progress.rows, stated_patient(age, sex))
                         yield self._ended(say, replace(progress, rows=rows), len(after))
                     else:
