@@ -90,13 +90,15 @@ def add_endpoints(ensemble: Ensemble, uploads: Path) -> None:
         views: Literal[1, 8] = VIEWS,
         age: float | str | None = None,
         sex: str | None = None,
+        maps: bool | None = None,
     ) -> Record:
         """Analyse one dermatoscopic photo (JPEG, PNG, WebP, HEIC, AVIF, TIFF, BMP) from 8 views, or 1.
 
-        With the patient's age in years, and sex, also with both. Research demo, not a medical device.
+        With the patient's age in years, and sex, also with both. With maps from 8 views, or where asked
+        for. Research demo, not a medical device.
         """
         with _told(spoken(request)):
-            return analysed(ensemble, uploads, photo, views, stated_patient(age, sex))
+            return analysed(ensemble, uploads, photo, views, stated_patient(age, sex), maps)
 
     def score(
         request: gr.Request,
@@ -123,15 +125,19 @@ def analysed(
     photo: object,
     views: object,
     patient: Patient = NOT_STATED_PATIENT,
+    maps: object = None,
 ) -> Record:
     """One photo's record. Its file is deleted before the analysis, and on errors.
 
-    `photo`, `views`: whatever a client sent. Raises `CallError` or `PhotoError`.
+    `photo`, `views`, `maps`: whatever a client sent. Raises `CallError` or `PhotoError`.
     """
     ((_, content),) = _taken([photo], uploads)
     if type(views) is not int or views not in (1, VIEWS):
         raise CallError(words.WRONG_VIEWS, most=VIEWS)
-    return record(ensemble(_decoded(content), views).with_patient(patient), datetime.now(timezone.utc))
+    if maps is not None and not isinstance(maps, bool):
+        raise CallError(words.WRONG_MAPS)
+    analysis = ensemble(_decoded(content), views, maps).with_patient(patient)
+    return record(analysis, datetime.now(timezone.utc))
 
 
 def scored(
