@@ -74,23 +74,29 @@ class Ensemble:
         return f"Ensemble({self.weights.identity}, {len(self.members)} members, {self.device})"
 
     @overload
-    def __call__(self, photos: Photo, views: int = VIEWS) -> Analysis: ...
-    @overload
-    def __call__(self, photos: Sequence[Photo], views: int = VIEWS) -> list[Analysis]: ...
     def __call__(
-        self, photos: Photo | Sequence[Photo], views: int = VIEWS
+        self, photos: Photo, views: int = VIEWS, with_maps: bool | None = None
+    ) -> Analysis: ...
+    @overload
+    def __call__(
+        self, photos: Sequence[Photo], views: int = VIEWS, with_maps: bool | None = None
+    ) -> list[Analysis]: ...
+    def __call__(
+        self, photos: Photo | Sequence[Photo], views: int = VIEWS, with_maps: bool | None = None
     ) -> Analysis | list[Analysis]:
         """Analyse one photo, or several in shared batches; the answers come in their order.
 
         `photos`: from `read_photo`. All photos and their views are in memory at once: for more than a
-        few use `analyse_files`. `views`: 8 for the full answer, 1 for speed, or 4. Raises `ValueError`
-        for a number of views that the weights are not calibrated for.
+        few use `analyse_files`. `views`: 8 for the full answer, 1 for speed, or 4. `with_maps`: None
+        computes maps for the full answer only, because they take several times as long as one view.
+        Raises `ValueError` for a number of views that the weights are not calibrated for.
         """
+        with_maps = views == VIEWS if with_maps is None else with_maps
         if isinstance(photos, Photo):
-            return self.analyse_all([photos], views)[0]
+            return self.analyse_all([photos], views, with_maps)[0]
         if not all(isinstance(photo, Photo) for photo in photos):
             raise TypeError('The model takes photos: model(read_photo("lesion.jpg")).')
-        return self.analyse_all(photos, views)
+        return self.analyse_all(photos, views, with_maps)
 
     def refine(self, photo: Photo) -> Iterator[Analysis]:
         """Yield the quick answer from one view, without maps, then the full answer."""
