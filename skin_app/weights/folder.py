@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load
 
@@ -64,9 +65,13 @@ class WeightsFolder:
         with self._loading(words.MEMBER, name=name):
             config = MemberConfig.model_validate_json((folder / "config.json").read_text())
             assert_codes(config.codes, f"{name}/config.json")
+            stored = unpacked(load((folder / "model.safetensors").read_bytes()))
+            with torch.device("meta"):  # without memory: a wrong width could ask for all there is
+                wanted = Member(config).state_dict()
+            if any(stored[key].shape != value.shape for key, value in wanted.items()):
+                raise ValueError("The network and its weights have other shapes.")
             member = Member(config)
-            stored = load((folder / "model.safetensors").read_bytes())
-            member.load_state_dict(unpacked(stored), strict=True)
+            member.load_state_dict(stored, strict=True)
         return member.eval().requires_grad_(False)
 
     def gallery(self) -> Gallery:
