@@ -4,6 +4,8 @@ import threading
 from typing import Any
 
 NETWORKS: dict[str, Any] = {"concurrency_id": "networks", "concurrency_limit": 1}
+# Of photos for the networks: the last of them is answered before the files of waiting calls are swept.
+MOST_WAITING = 100
 # A separate queue, so that single photos need not wait for a whole batch.
 BATCHES: dict[str, Any] = {"concurrency_id": "batches", "concurrency_limit": None}
 # The batches of all visitors take turns, a few photos each, so that none waits for all of another's.

@@ -1,0 +1,69 @@
+"""Visitors who wait for the networks: each is told their place, and gets their own photo's answer."""
+
+import re
+import threading
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from skin_app.ensemble import Ensemble
+from skin_app.page import waiting_line
+from skin_app.page.waiting_line import rough_time
+from skin_app.photo.read import read_photo
+from skin_app.words import page as words
+from skin_app.words.language import ENGLISH, GERMAN
+from tests.page.conftest import OTHER, PHOTO, Served, opened, ready, upload
+
+PLACE = "#outcome .place"
+
+
+def shares(page: Page) -> list[str]:
+    """The ensemble's probabilities with one decimal, as the page shows them."""
+    return re.findall(r"[<>]?\s?\d+[.,]\d\s%", page.locator("#members").text_content() or "")
+
+
+def test_a_visitor_is_told_their_place_and_answers_are_not_crossed(
+    browser: Browser, served: Served, ensemble: Ensemble, steps: dict[str, threading.Event]
+) -> None:
+    pages = [opened(browser, served.url, locale=locale) for locale in ("en", "de")]
+    for page in pages:
+        ready(page)
+    first, second = pages
+    upload(first, PHOTO)
+    expect(first.locator("#status")).to_contain_text(words.ANALYSING)
+    upload(second, OTHER)
+    expect(second.locator(PLACE)).to_have_text(re.compile("Vor Ihrem Foto ist noch 1 anderes"))
+    expect(first.locator(PLACE)).to_have_text("")
+    for step in steps.values():
+        step.set()
+    for page, photo, say in ((first, PHOTO, ENGLISH), (second, OTHER, GERMAN)):
+        expect(page.locator("#status")).to_contain_text(say(words.FULL_ANSWER))
+        expect(page.locator(PLACE)).to_have_count(0)
+        page.locator("#numbers > button").click()
+        for share in ensemble(read_photo(photo)).probabilities.tolist():
+            expect(page.locator("#members")).to_contain_text(say.percent(share, 1))
+    assert shares(first) != shares(second)
+    for page in pages:
+        page.context.close()
+
+
+def test_when_the_line_is_full_page_and_api_say_so_in_one_sentence(
+    visit: Page, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting_line, "MOST_WAITING", 0)
+    upload(visit, PHOTO)
+    alert = visit.locator("#status [role=alert]")
+    expect(alert).to_have_text(ENGLISH(words.LINE_IS_FULL, count=0))
+    call = f"{served.url}gradio_api/call/analyse"
+    refused = httpx.post(call, json={"data": [None] * 4}, headers={"Accept-Language": "de"})
+    assert refused.status_code == 503
+    assert refused.json()["detail"] == GERMAN(words.LINE_IS_FULL, count=0)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0.2, "1 second"), (4.4, "4 seconds"), (34, "30 seconds"), (94, "2 minutes"), (170, "3 minutes")],
+)
+def test_a_time_to_wait_is_no_more_exact_than_it_is_known(seconds: float, said: str) -> None:
+    assert rough_time(ENGLISH, seconds) == said
