@@ -155,7 +155,8 @@ def scored(
         taken,
         lambda taken: _decoded(taken[1]),
         with_maps=False,
-        turn=lambda: TURNS,  # the photos of others come between
+        turn=lambda: TURNS.turn(first=False),  # the photos of others come between
+        at_a_time=1,
     )
     results = (one for few in few_at_a_time for one in few)
     return [

@@ -8,9 +8,10 @@ import torch
 
 from skin_app.calibration import calibrated
 from skin_app.diagnoses import CODES
-from skin_app.ensemble import Ensemble, input_square
+from skin_app.ensemble import Ensemble
 from skin_app.heatmap import heat_on_lesion
 from skin_app.lesion import lesion_mask, standard_square
+from skin_app.member_groups import input_square
 from skin_app.outcome import SUSPICIOUS_FROM, agreement
 from skin_app.photo.read import Photo
 from skin_app.quality import findings
