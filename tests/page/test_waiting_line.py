@@ -1,12 +1,16 @@
 """Visitors who wait for the networks: each is told their place, and gets their own photo's answer."""
 
+import base64
+import json
 import re
 import threading
 
 import httpx
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from skin_app.diagnoses import CODES
 from skin_app.ensemble import Ensemble
 from skin_app.page import waiting_line
 from skin_app.page.one_photo_handlers import EXAMPLES_FOLDER
@@ -14,23 +18,28 @@ from skin_app.page.queues import NETWORKS
 from skin_app.page.waiting_line import rough_time
 from skin_app.photo.read import read_photo
 from skin_app.words import page as words
-from skin_app.words.language import ENGLISH, GERMAN
+from skin_app.words.language import ENGLISH, GERMAN, Say
 from tests.page.conftest import OTHER, PHOTO, Served, opened, ready, upload
 
 THIRD = EXAMPLES_FOLDER / "red-lacunae.jpg"
 PLACE = "#outcome .place"
 
 
-def shares(page: Page) -> list[str]:
-    """The ensemble's probabilities with one decimal, as the page shows them."""
-    told = re.findall(r"[<>]?\s?\d+[.,]\d\s%", page.locator("#members").text_content() or "")
-    return [share.replace(",", ".") for share in told]
+def reported(page: Page, say: Say) -> list[float]:
+    """The probabilities in the JSON report of the photo that the page shows."""
+    page.locator("#report > button").click()
+    page.get_by_role("button", name=say(words.REPORT_MAKE)).click()
+    link = page.locator("#downloads a[download$=json]").get_attribute("href") or ""
+    given = json.loads(base64.b64decode(link.partition(",")[2]))["diagnoses"]
+    by_code = {own["code"]: own["probability"] for own in given}
+    return [by_code[code] for code in CODES]
 
 
 def test_a_visitor_is_told_their_place_and_answers_are_not_crossed(
     browser: Browser, served: Served, ensemble: Ensemble, steps: dict[str, threading.Event]
 ) -> None:
     photos, running = [PHOTO, OTHER, THIRD], NETWORKS["concurrency_limit"]
+    alone = [ensemble(read_photo(photo)).probabilities for photo in photos]
     pages = [opened(browser, served.url, locale=locale) for locale in ("en", "en", "de")]
     for page, photo in zip(pages, photos, strict=True):
         ready(page)
@@ -45,10 +54,10 @@ def test_a_visitor_is_told_their_place_and_answers_are_not_crossed(
     for page, photo, say in zip(pages, photos, (ENGLISH, ENGLISH, GERMAN), strict=True):
         expect(page.locator("#status")).to_contain_text(say(words.FULL_ANSWER))
         expect(page.locator(PLACE)).to_have_count(0)
-        page.locator("#numbers > button").click()
-        for share in ensemble(read_photo(photo)).probabilities.tolist():
-            expect(page.locator("#members")).to_contain_text(say.percent(share, 1))
-    assert len({tuple(shares(page)) for page in pages}) == len(pages)
+        given = reported(page, say)
+        off = [abs(given - answer).max() for answer in alone]
+        assert photos[int(np.argmin(off))] == photo
+        assert min(off) < 1e-6 < sorted(off)[1]
     for page in pages:
         page.context.close()
 
