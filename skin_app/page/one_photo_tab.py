@@ -1,6 +1,6 @@
 """The tab of one photo: its layout, and the handler of each event."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +53,10 @@ class OnePhotoTab:
         pictures: LesionPictures,
         labels: FixedTexts,
         desk: Desk,
+        refusal: Callable[[Say], str],
     ) -> None:
-        """`uploads`: the private folder of gradio's uploads."""
-        self.ensemble, self.uploads, self.desk = ensemble, uploads, desk
+        """`uploads`: private folder of gradio's uploads; `refusal`: why no photo is taken, or ""."""
+        self.ensemble, self.uploads, self.desk, self.refusal = ensemble, uploads, desk, refusal
         with gr.Row(equal_height=False, elem_id="top"):
             with gr.Column(scale=7, min_width=280, elem_id="stage", elem_classes="side"):
                 self.photo = gr.Image(
@@ -229,6 +230,9 @@ class OnePhotoTab:
 
     def _read(self, say: Say, received: Received, turn: int, request: gr.Request) -> dict[Any, Any]:
         visitor = visitor_of(request)
+        refused = self.refusal(say) if received.waiting else ""
+        if refused:
+            received = Received(status(refused, level="error"))
         # another photo may be of another patient
         patient = self.patient.emptied() if self.desk.knows(visitor) else {}
         if not self.desk.put(visitor, received.waiting, turn):

@@ -8,6 +8,8 @@ from skin_app.turns import Turns
 # While one photo's networks run, the next is decoded and measured. `Ensemble.turns` decides who runs
 # the networks next: single photos before those of batches.
 NETWORKS: dict[str, Any] = {"concurrency_id": "networks", "concurrency_limit": 2}
+# Of photos for the networks: the last of them is answered before the files of waiting calls are swept.
+MOST_WAITING = 100
 # A separate queue, so that single photos need not wait for a whole batch. Each batch keeps one of
 # gradio's 40 threads: some stay free for single photos.
 BATCHES: dict[str, Any] = {"concurrency_id": "batches", "concurrency_limit": 24}

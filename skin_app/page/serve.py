@@ -5,6 +5,7 @@ from typing import Any
 
 import gradio as gr
 import httpx
+from gradio import queueing
 from starlette.middleware import Middleware
 
 from skin_app.page.exhausted import Exhausted
@@ -12,14 +13,17 @@ from skin_app.page.graceful_stop import GracefulStop, StoppingRequests
 from skin_app.page.gradio_guards import put_up_guards
 from skin_app.page.open_routes import OnlyNeededRoutes
 from skin_app.page.port import Listening, PortError
+from skin_app.page.queues import MOST_WAITING
 from skin_app.page.theme import head, theme
 from skin_app.page.uploads_and_sessions import HELD_FOR, IdleSessions
 from skin_app.page.visitor_language import FixedTexts, state_language
+from skin_app.page.waiting_line import WaitingLine
 from skin_app.photo.limits import MAX_BYTES
 
 # A session holds a photo of up to 4.5 MB with its analysis, or a batch of small photos. Each client of
 # the API counts as a session, too, and holds nothing.
 SESSIONS = 256
+MOST_QUEUED = 10 * MOST_WAITING  # steps of pages, of which few wait for the networks
 # Larger than the limit for photos, so that our own sentence refuses a file slightly above that limit.
 LARGEST_UPLOAD = 5 * MAX_BYTES
 LOOK_EVERY = 30.0  # seconds between two looks for sessions that nobody uses any more
@@ -56,9 +60,11 @@ def serve(
     put_up_guards(SETTINGS)
     state_language()
     stop = stop or GracefulStop(page)
-    # if a step were refused, the page would still show an older result or "analysing"
+    queueing.Queue = WaitingLine
+    # the line of photos ends long before: gradio would refuse any step in English, and in the midst of
+    # an answer, so that the page would still show an older result or "analysing"
     # not open: nobody goes past the queue
-    page.queue(max_size=SESSIONS, api_open=False)
+    page.queue(max_size=MOST_QUEUED, api_open=False)
     try:
         page.launch(
             server_name=where.server_name,

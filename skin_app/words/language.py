@@ -105,7 +105,7 @@ class SpokenError(Exception):
 
 
 def writable(text: str) -> str:
-    """`text` that UTF-8 can hold; a "?" for each half character, as in names of files of other systems."""
+    """`text` that UTF-8 can hold: "?" for each half character, as some systems have them in file names."""
     return text.encode(errors="replace").decode()
 
 

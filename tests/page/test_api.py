@@ -23,8 +23,8 @@ from skin_app.ensemble import Ensemble
 from skin_app.page import api as machine
 from skin_app.page.api import Row, add_endpoints, scored
 from skin_app.page.port import listening
-from skin_app.page.queues import BATCHES, NETWORKS
-from skin_app.page.serve import SESSIONS, serve
+from skin_app.page.queues import BATCHES, MOST_WAITING, NETWORKS
+from skin_app.page.serve import serve
 from skin_app.page.uploads_and_sessions import FORGOTTEN_AFTER, SWEEP_EVERY, private_folder
 from skin_app.photo.limits import MAX_BYTES, MAX_PIXELS, MIN_SIDE
 from skin_app.photo.read import read_photo
@@ -329,7 +329,7 @@ def test_the_document_describes_every_field_and_limit() -> None:
     text = DOCUMENT.read_text()
     assert f"up to {machine.MOST_PHOTOS} files, {machine.MOST_BYTES // 1_000_000} MB together" in text
     assert f"from {MIN_SIDE} pixels a side" in text
-    assert f"At most {SESSIONS} calls" in text
+    assert f"At most {MOST_WAITING} photos wait" in text
     assert f"up to {MAX_BYTES // 1_000_000} MB and {MAX_PIXELS // 1_000_000} million pixels" in text
     assert FORGOTTEN_AFTER + 2 * SWEEP_EVERY == 5 * 60
     assert "five minutes" in text

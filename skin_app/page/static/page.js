@@ -217,6 +217,37 @@
     attributeFilter: ['data-photo', 'data-first', 'aria-pressed'],
   });
 
+  // While a photo waits for its turn, the server tells its place in line (waiting_line.py) in the stream of
+  // messages that gradio reads, and gradio keeps that to itself: it is read on its way, and shown.
+  const tell = (line) => {
+    const place = document.querySelector('#outcome .waiting .place');
+    if (!place || !/^data: \{"msg":"(estimation|process_starts)"/.test(line)) return;
+    const { msg, event_id: event, said } = JSON.parse(line.slice('data: '.length));
+    // steps of the page that wait for something else have no place in this line
+    if (msg === 'estimation' ? said === undefined : event !== place.dataset.event) return;
+    place.dataset.event = event;
+    place.textContent = said ?? '';
+    place.classList.toggle('skeleton', !said);
+  };
+
+  const listen = async (stream) => {
+    let rest = '';
+    const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
+    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      const lines = (rest + part.value).split('\n');
+      rest = lines.pop();
+      lines.forEach(tell);
+    }
+  };
+
+  const ask = fetch;
+  globalThis.fetch = async (...request) => {
+    const answer = await ask(...request);
+    const streams = answer.ok && new URL(answer.url).pathname.endsWith('/queue/data');
+    if (streams) listen(answer.clone().body).catch(() => {}); // gradio says that the connection broke
+    return answer;
+  };
+
   // An explanation opens beside its (i), inside the window.
   const place = (shown) => {
     const button = document.querySelector(`[popovertarget="${CSS.escape(shown.id)}"]`)?.getBoundingClientRect();
