@@ -19,7 +19,7 @@ from skin_app.overlay import DisplayPhoto, data_url, for_display, shrunk
 from skin_app.page.answer_panels import answer_status
 from skin_app.page.finished import LEFT, watched
 from skin_app.page.templates import fill, status
-from skin_app.page.uploads_and_sessions import Desk, Waiting, read
+from skin_app.page.uploads_and_sessions import Desk, Waiting, delete, read
 from skin_app.photo.memory import MemoryFullError
 from skin_app.photo.read import Photo, PhotoError, read_photo
 from skin_app.views import VIEWS
@@ -77,11 +77,15 @@ class AnswerUpdate:
 
 
 def receive(say: Say, path: str, uploads: Path) -> Received:
-    """Read and decode an upload inside the folder `uploads`.
+    """Read and decode an upload inside the folder `uploads`; its file is deleted first."""
 
-    Its file stays, because the browser shows it until its copy for the page arrives (`Desk.hold`).
-    """
-    return received_from(say, lambda: read(path, uploads))
+    def taken() -> bytes:
+        try:
+            return read(path, uploads)
+        finally:
+            delete(path, uploads)
+
+    return received_from(say, taken)
 
 
 def receive_example(say: Say, index: int) -> Received:

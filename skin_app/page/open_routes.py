@@ -1,21 +1,28 @@
 """Answers only those of gradio's routes that the page and the API need, and no others.
 
 The others would write files that nobody deletes (`process_recording`, `component_server`), write a
-visitor's session to disk (`deep_link`), or reach other machines (`proxy=`).
+visitor's session to disk (`deep_link`), or reach other machines (`proxy=`). No upload can be fetched
+again, whoever asks: gradio's field for a photo asks for it, and gets an empty picture instead, until
+the page shows its own.
 """
 
-from starlette.responses import PlainTextResponse
+from base64 import b64decode
+
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 PREFIX = "/gradio_api/"
-# what follows `PREFIX`, up to the next "/" or "="
+# what follows `PREFIX`, up to the next "/"
 NEEDED = frozenset(
     {
         *("info", "startup-events", "theme.css", "user", "login_check"),
-        *("upload", "upload_progress", "file"),
+        *("upload", "upload_progress"),
         *("queue", "call", "run", "cancel", "reset", "heartbeat"),
     }
 )
+FILE = "file="
+EMPTY_PICTURE = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")  # one pixel, GIF
 CLOSED = ("/monitoring", "/custom_component", "/openapi.json", "/docs", "/redoc")
 
 
@@ -26,10 +33,16 @@ class OnlyNeededRoutes:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or is_open(scope["path"].removeprefix(scope.get("root_path", ""))):
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        if scope["type"] != "http" or is_open(path):
             await self.app(scope, receive, send)
+            return
+        is_picture = Headers(scope=scope).get("accept", "").startswith("image/")
+        if path.startswith(PREFIX + FILE) and is_picture:
+            answer = Response(EMPTY_PICTURE, media_type="image/gif")
         else:
-            await PlainTextResponse("Not found", status_code=404)(scope, receive, send)
+            answer = PlainTextResponse("Not found", status_code=404)
+        await answer(scope, receive, send)
 
 
 def is_open(path: str) -> bool:
@@ -38,5 +51,4 @@ def is_open(path: str) -> bool:
         return False
     if not path.startswith(PREFIX):
         return True
-    route = path.removeprefix(PREFIX)
-    return route.partition("/")[0].partition("=")[0] in NEEDED and not route.startswith("file/")
+    return path.removeprefix(PREFIX).partition("/")[0] in NEEDED

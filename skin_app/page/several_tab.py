@@ -23,7 +23,7 @@ from skin_app.page.patient_fields import PatientFields
 from skin_app.page.queues import BATCHES, QUIET, STOPPING, UPLOADS
 from skin_app.page.templates import fill, status
 from skin_app.page.theme import FOLDER, Fragment
-from skin_app.page.uploads_and_sessions import keep, visitor_of
+from skin_app.page.uploads_and_sessions import Desk, keep, visitor_of
 from skin_app.page.visitor_language import FixedTexts, spoken
 from skin_app.stated_patients import stated_patient
 from skin_app.words import several as words
@@ -91,13 +91,13 @@ BATCH = Mode(
 
 
 def build_several(
-    ensemble: Ensemble, uploads: Path, pictures: LesionPictures, labels: FixedTexts
+    ensemble: Ensemble, uploads: Path, pictures: LesionPictures, labels: FixedTexts, desk: Desk
 ) -> None:
     """Everything of the tab; `uploads`: the private folder of gradio's uploads."""
     with gr.Tabs():
         for mode in (ANGLES, BATCH):
             with gr.Tab(labels(mode.tab), id=mode.name):
-                SeveralPhotos(mode, ensemble, uploads, pictures, labels)
+                SeveralPhotos(mode, ensemble, uploads, pictures, labels, desk)
 
 
 class SeveralPhotos:
@@ -110,8 +110,10 @@ class SeveralPhotos:
         uploads: Path,
         pictures: LesionPictures,
         labels: FixedTexts,
+        desk: Desk,
     ) -> None:
         self.mode, self.ensemble, self.uploads, self.pictures = mode, ensemble, uploads, pictures
+        self.desk = desk
         # during a visitor's run: its stop signal, and the files chosen meanwhile for the next run
         self.stops: dict[str, threading.Event] = {}
         self.following: dict[str, tuple[Upload, ...]] = {}
@@ -230,6 +232,7 @@ class SeveralPhotos:
         found, visitor = batch.uploads_of(chosen), visitor_of(request)
         for upload in found:
             keep(upload.path, self.uploads)
+        self.desk.chose(visitor, self.mode.name, [upload.path for upload in found])
         if visitor in self.stops:
             self.following[visitor] = found
             return gr.skip()

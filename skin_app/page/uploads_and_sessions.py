@@ -73,7 +73,7 @@ class Desk:
         self._lock = Lock()
         self._turns = count()
         self._newest: OrderedDict[str, _Newest] = OrderedDict()
-        self._read: dict[str, list[str]] = {}
+        self._chosen: dict[tuple[str, str], list[str]] = {}
 
     def turn(self) -> int:
         """A number to draw as soon as a visitor uses the photo field, for `put`."""
@@ -145,20 +145,17 @@ class Desk:
         with self._lock:
             return visitor in self._newest and self._newest[visitor].archive
 
-    def hold(self, visitor: str, upload: str) -> None:
-        """Remember a file that was read: the browser shows it until its preview arrives."""
+    def chose(self, visitor: str, field: str, uploads: list[str]) -> None:
+        """Remember which files a visitor's `field` holds now, until they start or leave."""
         with self._lock:
-            self._read.setdefault(visitor, []).append(upload)
+            self._chosen[visitor, field] = uploads
 
-    def release(self, visitor: str) -> list[str]:
-        """The files to delete now."""
-        with self._lock:
-            return self._read.pop(visitor, [])
-
-    def forget(self, visitor: str) -> None:
-        """The visitor left."""
+    def forget(self, visitor: str) -> list[str]:
+        """The visitor left; returns the files that they chose last, to delete them."""
         with self._lock:
             self._newest.pop(visitor, None)
+            fields = [key for key in self._chosen if key[0] == visitor]
+            return [upload for key in fields for upload in self._chosen.pop(key)]
 
 
 @dataclass
@@ -194,7 +191,12 @@ class IdleSessions:
                 self._drop(*key)
 
     def _drop(self, kind: str, session: str) -> None:
+        from gradio import Request
+
         if kind == "session":
+            for handler in self.page.fns.values():
+                if handler.fn and any(event == "unload" for _, event in handler.targets):
+                    handler.fn(Request(session_hash=session))  # as when the page is closed
             forget_session(self.page, session)
         else:
             self.page._queue.pending_messages_per_session.pop(session, None)

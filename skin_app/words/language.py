@@ -105,7 +105,7 @@ class SpokenError(Exception):
 
 
 def writable(text: str) -> str:
-    """`text` that UTF-8 can hold: "?" for each half character, as some systems have them in file names."""
+    """`text` with "?" for each half character, which UTF-8 cannot hold but file names can have."""
     return text.encode(errors="replace").decode()
 
 

@@ -162,7 +162,14 @@ def test_a_session_is_dropped_only_while_gradio_does_not_move_it() -> None:
 
 
 def test_what_is_held_of_a_visitor_goes_some_time_after_the_last_that_was_done() -> None:
-    page, sessions, now = gr.Blocks(), StateHolder(), [0.0]
+    left: list[str | None] = []
+
+    def leave(request: gr.Request) -> None:
+        left.append(request.session_hash)
+
+    with gr.Blocks() as page:
+        page.unload(leave)
+    sessions, now = StateHolder(), [0.0]
     page.queue()
     sessions.set_blocks(page)
     for visitor in ("idle", "busy"):
@@ -173,6 +180,7 @@ def test_what_is_held_of_a_visitor_goes_some_time_after_the_last_that_was_done()
     # something done with the clock set back counts like everything else that is done
     sessions.time_last_used["busy"] -= timedelta(hours=1)
     idle.forget(60)
+    assert left == ["idle"]  # as if the page had been closed
     assert set(sessions.session_data) == set(sessions.time_last_used) == {"busy"}
     assert sessions["busy"].state_data[0] == "a photo"
 

@@ -93,14 +93,14 @@ def test_files_of_a_long_upload_are_not_swept_before_the_last_has_arrived(tmp_pa
         assert sweeper.sweep() == swept
 
 
-def test_files_are_given_back_for_deletion_once() -> None:
+def test_files_that_were_chosen_last_are_given_back_when_the_visitor_leaves() -> None:
     desk = Desk()
-    desk.hold("visitor", "one")
-    desk.hold("visitor", "two")
-    desk.put("visitor", None)
-    assert desk.release("other") == []
-    assert desk.release("visitor") == ["one", "two"]
-    assert desk.release("visitor") == []
+    desk.chose("visitor", "batch", ["one"])
+    desk.chose("visitor", "batch", ["two", "three"])
+    desk.chose("visitor", "angles", ["four"])
+    assert desk.forget("other") == []
+    assert desk.forget("visitor") == ["two", "three", "four"]
+    assert desk.forget("visitor") == []
 
 
 def test_a_photo_that_took_longer_to_read_does_not_replace_what_was_chosen_after_it() -> None:
