@@ -131,7 +131,7 @@ def _save_start(words: list[str], init: Path) -> int:
     return 0
 
 
-def killed(small: SmallRuns, recipe: str, kills: int) -> Killed:
+def after_kills(small: SmallRuns, recipe: str, kills: int) -> Killed:
     """Kill a small run at `kills` drawn moments, each in a run of its own."""
     command = small.command(recipe)
     whole, wanted = small.finished(command)
@@ -174,7 +174,7 @@ def _phase(operations: tuple[str, ...]) -> str:
     return "before training"
 
 
-def filled(small: SmallRuns, recipe: str, every: int) -> Filled:
+def after_full_disks(small: SmallRuns, recipe: str, every: int) -> Filled:
     """Fill the disk at every (`every`-th) file operation of a run of one fold and one epoch."""
     command = small.command(recipe, *ONE_FOLD, "--set", "stages.0.epochs=1")
     whole, wanted = small.finished(command)
@@ -223,7 +223,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 }
 
 
-def damaged(small: SmallRuns, recipe: str) -> Iterator[Damaged]:
+def after_damages(small: SmallRuns, recipe: str) -> Iterator[Damaged]:
     """Damage each kind of kept file in every way, and start the same command again."""
     command = small.command(recipe, *ONE_FOLD)
     whole, wanted = small.finished(command)
@@ -273,7 +273,7 @@ class Refused:
     after_kill: bool
 
 
-def refused(small: SmallRuns) -> Iterator[Refused]:
+def second_commands(small: SmallRuns) -> Iterator[Refused]:
     """Start each verb while a process holds its place, and again after that was killed.
 
     The data folder that they name is not there: a verb that begins says so.
@@ -317,14 +317,19 @@ def main() -> None:
     parser.add_argument("--recipe", action="append", choices=SMALL, help="kill this (default: all)")
     parser.add_argument("--kills", type=int, default=20, help="of each recipe (default: %(default)s)")
     parser.add_argument("--every", type=int, default=1, help="fill the disk at every N-th operation")
+    about = "measure only this part: killed, filled, damaged or refused (default: all)"
+    parser.add_argument("--part", action="append", metavar="PART", help=about)
     options = parser.parse_args()
     small = SmallRuns(options.folder.resolve())
-    found = {
-        "killed": [asdict(killed(small, name, options.kills)) for name in options.recipe or SMALL],
-        "filled": asdict(filled(small, "le2020", options.every)),
-        "damaged": [asdict(own) for own in damaged(small, "le2020")],
-        "refused": [asdict(own) for own in refused(small)],
+    parts: dict[str, Callable[[], object]] = {
+        "killed": lambda: [
+            asdict(after_kills(small, name, options.kills)) for name in options.recipe or SMALL
+        ],
+        "filled": lambda: asdict(after_full_disks(small, "le2020", options.every)),
+        "damaged": lambda: [asdict(own) for own in after_damages(small, "le2020")],
+        "refused": lambda: [asdict(own) for own in second_commands(small)],
     }
+    found = {part: parts[part]() for part in options.part or parts}
     print(json.dumps(found))
 
 
