@@ -281,14 +281,14 @@ def second_commands(small: SmallRuns) -> Iterator[Refused]:
     small.tries.clear()
     place, nowhere = str(small.out), str(small.folder / "nowhere")
     weights = str(shutil.copytree(EMBEDDED, small.tries.place / "weights"))
-    page = str(small.tries.place / "trust.md")
+    page, scores = (small.tries.place / name for name in ("trust.md", "scores.json"))
     study = small.tries.place / "evidence" / "split"
     verbs = {
         "run": (["--out", place], small.out),
         "range-test": (["--out", place], small.out),
         "study": (["--study", "split", "--out", place, "--evidence", str(study.parent)], study),
-        "audit": (["--weights", weights, "--out", page], Path(weights)),
-        "evaluate": (["--weights", weights, "--out", place], small.out),
+        "audit": (["--weights", weights, "--out", str(page)], Path(weights)),
+        "evaluate": (["--weights", weights, "--out", str(scores)], scores),
     }
     for verb, (options, held) in verbs.items():
         command = [verb, *options, "--data", nowhere]

@@ -12,10 +12,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.reliability.trainer_faults import SMALL
 from skin_app.weights.verify import file_hash
 
 HERE = Path(__file__).parent
@@ -27,6 +29,7 @@ ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",  # a process with idle threads cannot be forked
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_WAIT_POLICY": "passive",
+    "GIT_DIR": os.devnull,  # weights state the revision, which a commit meanwhile would change
     "PYTHONPATH": str(HERE.parents[1]),
 }
 
@@ -46,11 +49,17 @@ class TrainingFaults:
 
 
 def measure() -> TrainingFaults:
-    """Run all tries in a temporary folder."""
+    """Run all tries in a temporary folder, as many at a time as there are processor cores."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         speed = _checksum_bytes_per_second(folder / "sample")
-        found = tried(folder, "--kills", KILLS, "--every", EVERY)
+        jobs = [("--part", "killed", "--kills", KILLS, "--recipe", recipe) for recipe in SMALL]
+        jobs += [("--part", "filled", "--every", EVERY), ("--part", "damaged", "--part", "refused")]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            places = (folder / str(number) for number in range(len(jobs)))
+            parts = list(pool.map(lambda place, job: tried(place, *job), places, jobs))
+    found = {name: values for part in parts for name, values in part.items()}
+    found["killed"] = [run for part in parts for run in part.get("killed", ())]
     return TrainingFaults(
         kills=int(KILLS),
         every=int(EVERY),
@@ -61,7 +70,8 @@ def measure() -> TrainingFaults:
 
 
 def tried(folder: Path, *options: str) -> dict[str, Any]:
-    """What `trainer_faults` with these options finds, in new folders of `folder`."""
+    """What `trainer_faults` with these options finds, in the new folder `folder`."""
+    folder.mkdir()
     library = folder / "disk_faults.so"
     source = HERE / "disk_faults.c"
     subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)

@@ -15,7 +15,7 @@ pytestmark = [
 
 def test_killed_runs_and_runs_on_a_full_disk_end_like_any_other(tmp_path: Path) -> None:
     few = "--recipe le2020 --kills 2 --every 45 --part killed --part filled"
-    found = tried(tmp_path, *few.split())
+    found = tried(tmp_path / "tries", *few.split())
     (killed,) = found["killed"]
     assert killed["kills"] == killed["identical"] == 2
     filled = found["filled"]

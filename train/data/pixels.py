@@ -53,7 +53,7 @@ def _decode_all(data: Dataset, side: int, path: Path) -> None:
 
     header = {"descr": "|u1", "fortran_order": False, "shape": (len(ids), 3, side, side)}
     progress = tqdm(total=len(ids), desc="decode", mininterval=5)
-    with path.open("wb") as file, ThreadPoolExecutor(2) as pool:
+    with progress, path.open("wb") as file, ThreadPoolExecutor(2) as pool:
         np.lib.format.write_array_header_1_0(file, header)
         for start in range(0, len(ids), CHUNK):
             for pixels in pool.map(square, range(start, min(start + CHUNK, len(ids)))):

@@ -158,6 +158,6 @@ def write_json(path: Path, value: object) -> None:
 
 def _no_space(path: Path, error: OSError) -> RunError:
     return RunError(
-        f"{path} cannot be written ({error.strerror}): free some space and start the same command again; the "
-        "last good checkpoint is kept."
+        f"{path} cannot be written ({error.strerror}): free some space and start the same command "
+        "again; the last good checkpoint is kept."
     )

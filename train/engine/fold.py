@@ -107,31 +107,31 @@ def train_stage(run: Run, fold: int, index: int, accelerator: Accelerator) -> No
         mininterval=10,
         disable=not accelerator.is_main_process,
     )
-    started = time.monotonic()
-    while progress.step < steps and not progress.stopped(stage.patience):
-        epoch, position = divmod(progress.step, per_epoch)
-        if epoch != rows_epoch:
-            generator = np.random.default_rng([run.seed, fold, index, epoch])
-            rows = epoch_rows(run.recipe, training, run.data.labels[training], generator)
-            rows_epoch = epoch
-            learner.train_at(stage.size_of_epoch(epoch))
-        share = rate_share(stage, progress.step, per_epoch, progress.validation_losses)
-        images = rows[position * batch : (position + 1) * batch]
-        progress.loss_sum += learner.step(progress.step, images, share)
-        progress.step += 1
-        bar.update()
-        ends_epoch = progress.step % per_epoch == 0
-        if not ends_epoch and progress.step % CHECKPOINT_STEPS:
-            continue
-        measured = validate(learner) if ends_epoch and stage.objective == "classify" else {}
-        now = time.monotonic()
-        progress.seconds += now - started
-        started = now
-        if ends_epoch:
-            _end_epoch(learner, progress, measured, share)
-        if accelerator.is_main_process:
-            checkpoint.save_checkpoint(folder, index, learner.parts, progress)
-    bar.close()
+    with bar:
+        started = time.monotonic()
+        while progress.step < steps and not progress.stopped(stage.patience):
+            epoch, position = divmod(progress.step, per_epoch)
+            if epoch != rows_epoch:
+                generator = np.random.default_rng([run.seed, fold, index, epoch])
+                rows = epoch_rows(run.recipe, training, run.data.labels[training], generator)
+                rows_epoch = epoch
+                learner.train_at(stage.size_of_epoch(epoch))
+            share = rate_share(stage, progress.step, per_epoch, progress.validation_losses)
+            images = rows[position * batch : (position + 1) * batch]
+            progress.loss_sum += learner.step(progress.step, images, share)
+            progress.step += 1
+            bar.update()
+            ends_epoch = progress.step % per_epoch == 0
+            if not ends_epoch and progress.step % CHECKPOINT_STEPS:
+                continue
+            measured = validate(learner) if ends_epoch and stage.objective == "classify" else {}
+            now = time.monotonic()
+            progress.seconds += now - started
+            started = now
+            if ends_epoch:
+                _end_epoch(learner, progress, measured, share)
+            if accelerator.is_main_process:
+                checkpoint.save_checkpoint(folder, index, learner.parts, progress)
     if accelerator.is_main_process:
         checkpoint.end_stage(folder, index, stage.name, progress)
     accelerator.free_memory()
