@@ -137,15 +137,16 @@ def after_kills(small: SmallRuns, recipe: str, kills: int) -> Killed:
     whole, wanted = small.finished(command)
     draw = random.Random(f"{SEED} {recipe}")
     phases: Counter[str] = Counter()
-    identical = 0
+    identical = in_a_write = 0
     for number in range(kills):
         small.tries.clear()
         if number % 2:
             moment = draw.randrange(len(whole.operations))
             ended = small.tries.run(command, Fault.KILL, moment)
+            in_a_write += ended.code == -signal.SIGKILL
         else:
             ended = small.tries.run(command, killed_after=draw.uniform(0, whole.busy))
-        if ended.code != -9:  # by so little does its processor time differ
+        if ended.code != -signal.SIGKILL:  # by so little does its processor time differ
             phases["after its end"] += 1
         else:
             phases[_phase(ended.operations)] += 1
@@ -156,7 +157,7 @@ def after_kills(small: SmallRuns, recipe: str, kills: int) -> Killed:
         len(whole.operations),
         kills,
         dict(phases),
-        kills // 2,
+        in_a_write,
         identical,
     )
 

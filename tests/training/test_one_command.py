@@ -112,6 +112,12 @@ def test_weights_that_a_killed_process_moved_away_are_back(here: Path) -> None:
     assert [path.name for path in here.iterdir()] == ["weights"]
 
 
+def test_a_pipe_is_nobodys_place(here: Path) -> None:
+    os.mkfifo(here / "pipe")
+    with only_command(here / "pipe"), only_command(here / "pipe"):
+        assert [path.name for path in here.iterdir()] == ["pipe"]
+
+
 def test_the_embedded_weights_are_kept_for_one_command(here: Path) -> None:
     with weights_to_change(None) as weights:
         assert weights.folder == EMBEDDED

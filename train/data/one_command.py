@@ -30,6 +30,9 @@ def only_command(place: Path, wait: bool = False) -> Iterator[None]:
     Not to be nested for one place. While another process has it: waits, or raises `OutputError`, which
     says who has it.
     """
+    if place.exists() and not (place.is_file() or place.is_dir()):  # a pipe or a device
+        yield
+        return
     place = Path(os.path.realpath(place))
     place.parent.mkdir(parents=True, exist_ok=True)
     note = _note(place)
