@@ -43,16 +43,30 @@ def secrets_in_history(revision: str = "HEAD") -> tuple[int, list[tuple[str, str
     """
     listed = _git("rev-list", "--objects", revision).decode().splitlines()
     named = dict(line.split(" ", 1) for line in listed if " " in line)
+    wanted = [digest for digest, name in named.items() if Path(name).suffix not in SKIPPED]
     with tempfile.TemporaryDirectory() as folder:
         files: dict[Path, str] = {}
-        for number, (digest, name) in enumerate(named.items()):
-            if Path(name).suffix in SKIPPED or _git("cat-file", "-t", digest) != b"blob\n":
-                continue
-            file = Path(folder) / f"{number}{Path(name).suffix}"
-            file.write_bytes(_git("cat-file", "blob", digest))
-            files[file] = name
+        for number, (digest, content) in enumerate(_contents(wanted, Path(folder) / "wanted")):
+            file = Path(folder) / f"{number}{Path(named[digest]).suffix}"
+            file.write_bytes(content)
+            files[file] = named[digest]
         found = [(files[Path(one.filename)], one.type) for one in secrets_in(files)]
     return len(files), sorted(set(found))
+
+
+def _contents(digests: Iterable[str], list_file: Path) -> Iterator[tuple[str, bytes]]:
+    """Digest and content of those of git's objects that are files."""
+    list_file.write_text("".join(f"{digest}\n" for digest in digests))
+    command = ["git", "cat-file", "--batch", "--buffer"]
+    with (
+        list_file.open() as asked,
+        subprocess.Popen(command, cwd=ROOT, stdin=asked, stdout=subprocess.PIPE) as git,
+    ):
+        assert git.stdout is not None
+        while header := git.stdout.readline().decode().split():
+            content = git.stdout.read(int(header[2]) + 1)[:-1]
+            if header[1] == "blob":
+                yield header[0], content
 
 
 def _git(*arguments: str) -> bytes:
