@@ -105,7 +105,7 @@ class SpokenError(Exception):
 
 
 def writable(text: str) -> str:
-    """`text` that UTF-8 can hold; a "?" for each half character, as in names of files of other systems."""
+    """`text` as UTF-8 can hold it: "?" for each half character, such as file names may have."""
     return text.encode(errors="replace").decode()
 
 
