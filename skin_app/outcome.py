@@ -97,7 +97,7 @@ def decide(
         malignant = np.maximum(malignant, malignant_probability(in_context))
         set_90, set_95 = (
             raised(photo, prediction_set(in_context, own.set_of(share)))
-            for photo, share in ((set_90, COVERAGE), (set_95, 0.95))
+            for photo, share in ((set_90, COVERAGE), (set_95, WIDE_COVERAGE))
         )
     points = (own.point_of(target).threshold for target in (SUSPICIOUS_FROM, CLEARED_BELOW))
     outcome, reason = GROUNDS[int(grounds(malignant, set_90, *points))]
