@@ -26,7 +26,6 @@ from skin_app.weights.quantisation import unpacked
 from skin_app.weights.verify import WeightsError, verified_contract
 from skin_app.words import weights as words
 
-
 # what timm, pandas, numpy and safetensors raise on files that do not fit them or each other
 FAULTS = (
     *(ValueError, TypeError, LookupError, ArithmeticError, AttributeError, AssertionError),
