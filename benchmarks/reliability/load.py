@@ -17,6 +17,7 @@ from pathlib import Path
 from statistics import mean
 from tempfile import TemporaryDirectory
 from time import monotonic, perf_counter, sleep
+from typing import Any
 
 import numpy as np
 from requests import Session
@@ -101,6 +102,7 @@ class Load:
     beside_page: Beside
     beside_score: Beside
     full: FullLine
+    batch: int
     goals: dict[str, float]
 
 
@@ -124,7 +126,7 @@ def measure() -> Load:
         return _load(page, photos, stats, told, (idle, beside_page, beside_score), full)
 
 
-def visitors(page: ServedPage, folder: Path) -> tuple[list[dict[str, float]], dict[str, list[dict]]]:
+def visitors(page: ServedPage, folder: Path) -> tuple[list[dict[str, float]], dict[str, Any]]:
     """Locust's figures of all requests, and the answers and errors of all visitors."""
     out, figures = folder / "answers.json", folder / "locust.json"
     page.sample()
@@ -209,7 +211,7 @@ def _load(
     page: ServedPage,
     photos: PhotosMade,
     stats: list[dict[str, float]],
-    told: dict[str, list[dict]],
+    told: dict[str, Any],
     timed: tuple[Beside, Beside, Beside],
     full: FullLine,
 ) -> Load:
@@ -217,8 +219,9 @@ def _load(
     by_page = [own for own in answers if own["kind"] == "page"]
     wrong = [own for own in answers if own["difference"] > SAME]
     crossed = [own for own in wrong if own["nearest"] != own["photo"]]
-    before = page.between(0.35 * SECONDS, 0.45 * SECONDS)
-    after = page.between(0.9 * SECONDS, SECONDS)
+    begun = told["begun"]
+    before = page.between(begun + 0.35 * SECONDS, begun + 0.45 * SECONDS)
+    after = page.between(begun + 0.9 * SECONDS, begun + SECONDS)
     rss = [mean(own.rss for own in samples) for samples in (before, after)]
     pss = [mean(own.pss for own in samples) for samples in (before, after)]
     waited = [own for own in by_page if own["said"]]
@@ -253,6 +256,7 @@ def _load(
         beside_page=timed[1],
         beside_score=timed[2],
         full=full,
+        batch=BATCH,
         goals={"same": SAME, "growth": GROWTH, "slower": SLOWER},
     )
 
