@@ -18,6 +18,7 @@ from typing import Any
 from requests import Session
 
 API = "/gradio_api"
+EXPECTED = "expected.json"  # the answers to the photos of a folder, alone
 SLOW = 600.0  # seconds after which an answer counts as lost
 CONFIG = re.compile(r"window\.gradio_config = (\{.*?\});</script>", re.DOTALL)
 REPORT = re.compile(r'data:application/json;base64,([^"\\]+)')
