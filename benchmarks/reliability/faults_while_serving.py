@@ -264,7 +264,7 @@ def _gone(page: FaultyPage) -> Fault:
         f"{GONE} event streams closed after 0.2 s",
         "recovered" if idle and more <= 0 else "failed",
         "",
-        f"{max(more, 0)} more open files, {left} uploads left to the sweep, {'idle' if idle else 'at work'} after",
+        f"{max(more, 0)} more open files, {left} uploads left to sweep, {'idle' if idle else 'busy'}",
         answered is not None,
         answered,
     )

@@ -21,7 +21,7 @@ from skin_app.page.one_photo_handlers import EXAMPLES_FOLDER
 
 ROOT = Path(__file__).resolve().parents[2]
 PHOTO = (EXAMPLES_FOLDER / "globules.jpg").read_bytes()
-PATIENCE = 120.0  # seconds for anything, on a busy machine
+PATIENCE = 300.0  # seconds for anything, on a busy machine
 FILE = {"_type": "gradio.FileData"}
 
 
