@@ -23,7 +23,7 @@ from skin_app.photo.read import read_photo
 needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
 
 
-@pytest.fixture(params=["jpg", "png", "heic"])
+@pytest.fixture(scope="module", params=["jpg", "png", "heic"])
 def photo(request: pytest.FixtureRequest) -> Planted:
     return planted(request.param, seed=1)
 
