@@ -3,7 +3,9 @@
 SKIN_APP_WEIGHTS: other weights (folder or owner/name@commit); SKIN_APP_HAM10000: its images, to show
 similar lesions; SKIN_APP_PICTURES=archive: fetches them from the ISIC Archive without a click;
 SKIN_APP_CACHE: where fetched pictures are kept; GRADIO_SERVER_PORT or PORT, GRADIO_SERVER_NAME: where
-to listen; GRADIO_TEMP_DIR: where uploads are kept briefly."""
+to listen; GRADIO_TEMP_DIR: where uploads are kept briefly; SKIN_APP_PASSWORD, SKIN_APP_FRAMES,
+SKIN_APP_TRUSTED_PROXIES, GRADIO_ROOT_PATH, SKIN_APP_METRICS, SKIN_APP_RATE, SKIN_APP_WAITING: see
+docs/publishing.md."""
 
 import argparse
 import signal
@@ -14,6 +16,7 @@ environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"
 
 from skin_app.ensemble import Ensemble
 from skin_app.gallery.similar_lesions import LesionPictures, PicturesError
+from skin_app.page.hosting import Hosting
 from skin_app.page.port import ServeError, listening
 from skin_app.page.uploads_and_sessions import private_folder
 from skin_app.weights.folder import WeightsError
@@ -34,6 +37,7 @@ def main() -> int:
     port = environ.pop("GRADIO_SERVER_PORT", "")
     try:
         ensemble = Ensemble.load(environ.get("SKIN_APP_WEIGHTS"), or_embedded=True)
+        hosting = Hosting.from_environment(environ)
         pictures = LesionPictures.from_environment(ensemble.weights.thumbnails, environ)
         where = listening(
             name or ("0.0.0.0" if environ.get("SPACE_ID") else "127.0.0.1"),
@@ -49,7 +53,7 @@ def main() -> int:
             from skin_app.page.serve import serve
 
             page, labels = build_page(ensemble, uploads, pictures)
-            serve(page, where, labels=labels)
+            serve(page, where, labels=labels, hosting=hosting, ensemble=ensemble)
     except (WeightsError, PicturesError, ServeError) as error:
         print(say(words.ERROR, told=error.said(say)), file=sys.stderr)
         return 2
