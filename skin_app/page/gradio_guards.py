@@ -13,6 +13,8 @@ from typing import Any, BinaryIO
 import gradio as gr
 from gradio import processing_utils, queueing, route_utils
 from gradio.blocks import Block
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from skin_app.page.batch import MOST
 from skin_app.page.forwarded import client_of
@@ -150,10 +152,12 @@ def _tidy(base: Any) -> Any:
             self.max_files = min(self.max_files, MOST_FILES)
             try:
                 return await super().parse()
-            except BaseException:
+            except BaseException as error:
                 for file in self._files_to_close_on_error:
                     file.close()
                     Path(file.name).unlink(missing_ok=True)
+                if isinstance(error, ClientDisconnect):  # nobody is there to be told; no fault to log
+                    raise HTTPException(400) from None
                 raise
 
     return Tidy
