@@ -20,9 +20,8 @@ from PIL import Image, PngImagePlugin
 WIDTH, HEIGHT, STRIP = 640, 480, 48
 MARK = 32  # bytes
 GPS, MAKER_NOTE, EXIF = 34853, 37500, 34665
-# kinds of marks, in the order of the table
+# kinds of marks
 NAME, METADATA, PLACE, PIXELS = "file name", "metadata", "coordinates", "compressed pixels"
-KINDS = (NAME, METADATA, PLACE, PIXELS)
 
 
 @dataclass(frozen=True)

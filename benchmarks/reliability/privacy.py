@@ -14,12 +14,12 @@ import signal
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.reliability.intruder import Attempts, attempts
-from benchmarks.reliability.planted import KINDS, Planted
+from benchmarks.reliability.planted import Planted
 from benchmarks.reliability.private_visits import (
     Client,
     Server,
@@ -73,12 +73,11 @@ UPLOADS, OTHERS, SYSTEM, LOG, DESCRIPTORS, MAPPED, MEMORY = (
 
 @dataclass(frozen=True)
 class Found:
-    """What was found of photos of one `fate` in one `place` at one `moment`: marks by kind."""
+    """How many marks of photos of one `fate` were found in one `place` at one `moment`."""
 
     fate: str
     moment: str
     place: str
-    marks: Mapping[str, int]
     total: int
 
 
@@ -112,35 +111,34 @@ class Search:
     def add(self, fate: str, *photos: Planted) -> None:
         self.photos[fate] += photos
 
-    def look(self, moment: str, fates: Mapping[str, list[Planted]] | None = None) -> None:
-        """Add what is found now."""
-        for fate, photos in (self.photos if fates is None else fates).items():
-            for place, search in self._places(photos).items():
-                marks = search()
-                self.found.append(
-                    Found(fate, moment, place, {kind: marks[kind] for kind in KINDS}, marks.total())
-                )
+    def look(self, moment: str) -> None:
+        """Add what is found now; a place that no longer is holds nothing and is not told."""
+        for place, search in self._places().items():
+            marks = search()
+            told = [READ] if place == MEMORY else list(self.photos)
+            self.found += [Found(fate, moment, place, marks[fate]) for fate in told]
 
-    def _places(self, photos: list[Planted]) -> dict[str, Callable[[], Counter[str]]]:
-        wanted, server = needles(photos), self.server
+    def _places(self) -> dict[str, Callable[[], Counter[str]]]:
+        wanted = tuple(one for fate, own in self.photos.items() for one in needles(own, of=fate))
+        few = few_needles(self.photos[READ], of=READ)
+        server, since = self.server, self.since
         places: dict[str, Callable[[], Counter[str]]] = {
             UPLOADS: lambda: in_files(files_below(server.uploads), wanted),
             OTHERS: lambda: in_files(
                 files_below(server.home, (server.uploads, server.log[0].parent)), wanted
             ),
             SYSTEM: lambda: in_files(
-                (file for one in SHARED for file in files_below(one, (self.work,), self.since)), wanted
+                (file for one in SHARED for file in files_below(one, (self.work,), since)), wanted
             ),
             LOG: lambda: in_files(server.log, wanted),
         }
         if server.process is not None and server.process.poll() is None:
             process = server.process.pid
             places |= {
-                DESCRIPTORS: lambda: in_open_files(process, wanted, self.since, server.log),
-                MAPPED: lambda: in_mapped_files(process, wanted, self.since),
+                DESCRIPTORS: lambda: in_open_files(process, wanted, since, server.log),
+                MAPPED: lambda: in_mapped_files(process, wanted, since),
+                MEMORY: lambda: in_memory(process, few),
             }
-            if photos == self.photos[READ]:
-                places[MEMORY] = lambda: in_memory(process, few_needles(photos))
         return places
 
 

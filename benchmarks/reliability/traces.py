@@ -10,23 +10,24 @@ from pathlib import Path
 from benchmarks.reliability.planted import METADATA, NAME, PIXELS, Planted, forms
 
 BLOCK, OVERLAP = 1 << 26, 256
+# (what it belongs to, bytes)
 Needles = tuple[tuple[str, bytes], ...]
 
 
-def needles(photos: Iterable[Planted]) -> Needles:
-    """What to look for: (kind, bytes), in all forms."""
+def needles(photos: Iterable[Planted], of: str = "") -> Needles:
+    """What to look for, in all forms; it belongs to a kind of marks, or to `of`."""
     return tuple(
-        (kind, form)
+        (of or kind, form)
         for photo in photos
         for kind, mark in photo.marks
         for form in ([mark] if kind == NAME else forms(mark))
     )
 
 
-def few_needles(photos: Iterable[Planted]) -> Needles:
+def few_needles(photos: Iterable[Planted], of: str = "") -> Needles:
     """One mark of the metadata and one of the pixels of each photo, as they are: for large places."""
     firsts = (dict(reversed(photo.marks)) for photo in photos)
-    return tuple((kind, first[kind]) for first in firsts for kind in (METADATA, PIXELS))
+    return tuple((of or kind, first[kind]) for first in firsts for kind in (METADATA, PIXELS))
 
 
 def in_bytes(data: bytes, wanted: Needles) -> Counter[str]:
@@ -54,13 +55,16 @@ def in_stream(blocks: Iterable[bytes], wanted: Needles) -> Counter[str]:
 
 
 def files_below(folder: Path, without: Sequence[Path] = (), since: float = 0.0) -> Iterator[Path]:
-    """Files in `folder` written or renamed at `since` or later; none in the folders `without`."""
+    """Files in `folder` made or renamed at `since` or later; none in the folders `without`."""
     for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if Path(parent, name) not in without]
+        with suppress(OSError):
+            # a folder in which nothing was made holds no new file
+            if Path(parent).stat().st_mtime < since:
+                continue
         for path in (Path(parent, name) for name in names):
             with suppress(OSError):
-                stat = path.lstat()
-                if os.path.isfile(path) and max(stat.st_mtime, stat.st_ctime) >= since:  # noqa: PTH113
+                if path.is_file() and not path.is_symlink() and path.stat().st_ctime >= since:
                     yield path
 
 

@@ -1,15 +1,26 @@
 """Serves the page with its fixed settings, behind `gradio_guards`, and forgets idle sessions."""
 
+import os
 import threading
 from typing import Any
 
 import gradio as gr
 import httpx
 from starlette.middleware import Middleware
+from starlette.routing import Route
 
-from skin_app.page.gradio_guards import put_up_guards
-from skin_app.page.open_routes import OnlyNeededRoutes
+from skin_app.ensemble import Ensemble
+from skin_app.page.finished import observe
+from skin_app.page.forwarded import TrustedProxies
+from skin_app.page.gradio_guards import put_up_guards, waiting_of
+from skin_app.page.health import Health
+from skin_app.page.hosting import Hosting
+from skin_app.page.metrics import Metrics
+from skin_app.page.open_routes import OpenRoutes
+from skin_app.page.password import Password
 from skin_app.page.port import Listening, PortError
+from skin_app.page.request_limits import RequestLimits
+from skin_app.page.security_headers import SecurityHeaders
 from skin_app.page.theme import head, theme
 from skin_app.page.uploads_and_sessions import HELD_FOR, IdleSessions
 from skin_app.page.visitor_language import FixedTexts, state_language
@@ -34,21 +45,29 @@ SETTINGS: dict[str, Any] = {
     "mcp_server": False,
     "pwa": False,
     "quiet": True,
-    "app_kwargs": {"middleware": [Middleware(OnlyNeededRoutes)]},
 }
 
 
 def serve(
-    page: gr.Blocks, where: Listening, block: bool = True, labels: FixedTexts | None = None
+    page: gr.Blocks,
+    where: Listening,
+    block: bool = True,
+    labels: FixedTexts | None = None,
+    hosting: Hosting | None = None,
+    ensemble: Ensemble | None = None,
 ) -> str:
     """Launch the page with its fixed settings; returns its address, for a browser on this machine.
 
     `where`: must bypass proxies already, because gradio requests its own page; `labels`: the page's
-    fixed texts; `block`: stay until interrupted. Raises `PortError` if another program listens there by
-    now, `ServeError` if this gradio has no place for the guards or for the language.
+    fixed texts; `block`: stay until interrupted; `hosting`: password, proxies, limits; `ensemble`:
+    whose health `/healthz` tells. Raises `PortError` if another program listens there by now,
+    `ServeError` if this gradio has no place for the guards or for the language.
     """
     put_up_guards(SETTINGS)
     state_language()
+    hosting = hosting or Hosting()
+    # uvicorn would take a visitor's address from any proxy on this machine; `TrustedProxies` decides
+    os.environ["FORWARDED_ALLOW_IPS"] = ""
     # if a step were refused, the page would still show an older result or "analysing"
     # not open: nobody goes past the queue
     page.queue(max_size=SESSIONS, api_open=False)
@@ -60,6 +79,11 @@ def serve(
             theme=theme(),
             head=head(),
             i18n=(labels or FixedTexts()).translations(),
+            root_path=hosting.root_path,
+            app_kwargs={
+                "middleware": _before_every_route(page, hosting),
+                "routes": _watched_from_outside(page, hosting, ensemble),
+            },
             **SETTINGS,
         )
     except (OSError, httpx.TransportError) as error:
@@ -73,6 +97,27 @@ def serve(
     if block:
         page.block_thread()
     return f"{where.url}/"
+
+
+def _before_every_route(page: gr.Blocks, hosting: Hosting) -> list[Middleware]:
+    """What a request passes on its way to gradio, outermost first."""
+    return [
+        Middleware(TrustedProxies, [str(network) for network in hosting.proxies]),
+        Middleware(SecurityHeaders, hosting.frames),
+        Middleware(OpenRoutes),
+        Middleware(Password, hosting.password),
+        Middleware(
+            RequestLimits, hosting.rate, hosting.waiting, lambda client: waiting_of(page, client)
+        ),
+    ]
+
+
+def _watched_from_outside(page: gr.Blocks, hosting: Hosting, ensemble: Ensemble | None) -> list[Route]:
+    """`/healthz` and `/metrics`."""
+    metrics = Metrics(hosting.readers, lambda: waiting_of(page))
+    observe(metrics.observe)
+    routes = [Route("/metrics", metrics.respond)]
+    return [*routes, Route("/healthz", Health(ensemble).respond)] if ensemble else routes
 
 
 def _forget_while_running(page: gr.Blocks) -> None:
