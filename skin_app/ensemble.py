@@ -6,7 +6,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, repeat
 from pathlib import Path
 from typing import TypeVar, overload
 
@@ -27,6 +27,7 @@ from skin_app.heatmap import (
 )
 from skin_app.member_groups import MemberAnswer, groups_of
 from skin_app.photo.limits import MAX_PIXELS
+from skin_app.photo.memory import MemoryFullError, told_when_full
 from skin_app.photo.read import Photo, PhotoError, read_photo
 from skin_app.quality import file_findings
 from skin_app.trust import Assessment, Look, assess, look_at
@@ -73,23 +74,29 @@ class Ensemble:
         return f"Ensemble({self.weights.identity}, {len(self.members)} members, {self.device})"
 
     @overload
-    def __call__(self, photos: Photo, views: int = VIEWS) -> Analysis: ...
-    @overload
-    def __call__(self, photos: Sequence[Photo], views: int = VIEWS) -> list[Analysis]: ...
     def __call__(
-        self, photos: Photo | Sequence[Photo], views: int = VIEWS
+        self, photos: Photo, views: int = VIEWS, with_maps: bool | None = None
+    ) -> Analysis: ...
+    @overload
+    def __call__(
+        self, photos: Sequence[Photo], views: int = VIEWS, with_maps: bool | None = None
+    ) -> list[Analysis]: ...
+    def __call__(
+        self, photos: Photo | Sequence[Photo], views: int = VIEWS, with_maps: bool | None = None
     ) -> Analysis | list[Analysis]:
         """Analyse one photo, or several in shared batches; the answers come in their order.
 
         `photos`: from `read_photo`. All photos and their views are in memory at once: for more than a
-        few use `analyse_files`. `views`: 8 for the full answer, 1 for speed, or 4. Raises `ValueError`
-        for a number of views that the weights are not calibrated for.
+        few use `analyse_files`. `views`: 8 for the full answer, 1 for speed, or 4. `with_maps`: None
+        computes maps for the full answer only, because they take several times as long as one view.
+        Raises `ValueError` for a number of views that the weights are not calibrated for.
         """
+        with_maps = views == VIEWS if with_maps is None else with_maps
         if isinstance(photos, Photo):
-            return self.analyse_all([photos], views)[0]
+            return self.analyse_all([photos], views, with_maps)[0]
         if not all(isinstance(photo, Photo) for photo in photos):
             raise TypeError('The model takes photos: model(read_photo("lesion.jpg")).')
-        return self.analyse_all(photos, views)
+        return self.analyse_all(photos, views, with_maps)
 
     def refine(self, photo: Photo) -> Iterator[Analysis]:
         """Yield the quick answer from one view, without maps, then the full answer."""
@@ -127,10 +134,14 @@ class Ensemble:
         self, few: list[tuple[Source, Photo | PhotoError]], with_maps: bool, keep_photos: bool
     ) -> list[tuple[Source, Analysis | PhotoError]]:
         photos = [photo for _, photo in few if isinstance(photo, Photo)]
-        analyses = iter(self.analyse_all(photos, with_maps=with_maps, first=False))
-        kept = analyses if keep_photos else (replace(own, photo=None) for own in analyses)
+        try:
+            analyses = iter(self.analyse_all(photos, with_maps=with_maps, first=False))
+            kept = analyses if keep_photos else (replace(own, photo=None) for own in analyses)
+        except MemoryFullError as error:
+            kept = repeat(error.with_traceback(None))
         return [(name, own if isinstance(own, PhotoError) else next(kept)) for name, own in few]
 
+    @told_when_full
     def analyse_all(
         self,
         photos: Sequence[Photo],
@@ -143,7 +154,7 @@ class Ensemble:
 
         `with_maps`: whether to compute maps, which takes longer than reading one view. `looks`: what
         `look_at` returned for the photos, if it was called before. `first`: whether they come before
-        those that other threads analyse with False.
+        those that other threads analyse with False. Raises `MemoryFullError`.
         """
         check_calibrated(self.calibration, views)  # not after the networks have run
         if not photos:

@@ -11,6 +11,7 @@ from torch import Tensor
 from skin_app.hardware import precision
 from skin_app.heatmap import attributions, class_maps
 from skin_app.network import Member, MemberConfig, run_members, shared_stages
+from skin_app.photo.memory import in_parts
 from skin_app.photo.read import Photo
 from skin_app.views import centre_square, photo_views, turn_back, views_by_size
 
@@ -109,12 +110,15 @@ class MemberGroup:
 
         Runs what comes before the last stage once where the members share it.
         """
-        first = self.members[0]
-        entered = None
-        if self.stages and self.stages >= len(first.backbone.layers) - 1:
-            with torch.no_grad():
-                entered = first.before_last_stage(upright)
-        return [attributions(member, upright, scores, entered).cpu() for member in self.members]
+
+        def explain(part: slice) -> list[Tensor]:
+            first, squares, entered = self.members[0], upright[part], None
+            if self.stages and self.stages >= len(first.backbone.layers) - 1:
+                with torch.no_grad():
+                    entered = first.before_last_stage(squares)
+            return [attributions(own, squares, scores[part], entered).cpu() for own in self.members]
+
+        return in_parts(explain, len(upright), BATCH)
 
 
 def groups_of(members: Sequence[Member]) -> list[MemberGroup]:
@@ -137,26 +141,23 @@ def read_batches(
     `stages`: how many first stages the members share (`network.shared_stages`). `mapped`: the views'
     numbers, if their `class_maps` are asked for.
     """
-    logits: list[list[Tensor]] = [[] for _ in members]
-    embeddings: list[list[Tensor]] = [[] for _ in members]
-    maps: list[list[Tensor]] = [[] for _ in members]
-    for start in range(0, len(inputs), BATCH):
+
+    def read(part: slice) -> list[Tensor]:
         with precision(device):
-            outputs = run_members(members, stages, inputs[start : start + BATCH].to(device))
-        for i, output in enumerate(outputs):
-            logits[i].append(output.logits.float().cpu())
-            embeddings[i].append(output.embedding.float().cpu())
-            if mapped:
-                maps[i].append(class_maps(members[i], output).cpu())
+            outputs = run_members(members, stages, inputs[part].to(device))
+        own = [output.logits.float() for output in outputs]
+        own += [output.embedding.float() for output in outputs]
+        own += map(class_maps, members, outputs) if mapped else []
+        return [tensor.cpu() for tensor in own]
+
+    joined = in_parts(read, len(inputs), BATCH)
     return [
         MemberAnswer(
-            by_view=torch.cat(logits[i]).unflatten(0, (-1, views)),
-            embedding=torch.cat(embeddings[i])[::views],
-            maps=tuple(
-                turn_back(torch.cat(maps[i])[place::views], view) for place, view in enumerate(mapped)
-            ),
+            by_view=logits.unflatten(0, (-1, views)),
+            embedding=embedding[::views],
+            maps=tuple(turn_back(maps[0][place::views], view) for place, view in enumerate(mapped)),
         )
-        for i in range(len(members))
+        for logits, embedding, *maps in (joined[i :: len(members)] for i in range(len(members)))
     ]
 
 

@@ -17,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from skin_app.analysis import Analysis
 from skin_app.context import NOT_STATED_PATIENT, Patient
 from skin_app.ensemble import Ensemble
+from skin_app.page.finished import UnderWay, watched
 from skin_app.page.queues import BATCHES, NETWORKS, TURNS
 from skin_app.page.uploads_and_sessions import delete, read
 from skin_app.page.visitor_language import spoken
@@ -90,13 +91,15 @@ def add_endpoints(ensemble: Ensemble, uploads: Path) -> None:
         views: Literal[1, 8] = VIEWS,
         age: float | str | None = None,
         sex: str | None = None,
+        maps: bool | None = None,
     ) -> Record:
         """Analyse one dermatoscopic photo (JPEG, PNG, WebP, HEIC, AVIF, TIFF, BMP) from 8 views, or 1.
 
-        With the patient's age in years, and sex, also with both. Research demo, not a medical device.
+        With the patient's age in years, and sex, also with both. With maps from 8 views, or where asked
+        for. Research demo, not a medical device.
         """
-        with _told(spoken(request)):
-            return analysed(ensemble, uploads, photo, views, stated_patient(age, sex))
+        with _told(spoken(request)), watched("analyse") as under_way:
+            return analysed(ensemble, uploads, photo, views, stated_patient(age, sex), maps, under_way)
 
     def score(
         request: gr.Request,
@@ -110,8 +113,12 @@ def add_endpoints(ensemble: Ensemble, uploads: Path) -> None:
         device.
         """
         say = spoken(request)
-        with _told(say):
-            return scored(ensemble, uploads, photos, ages, sexes, say)
+        with _told(say), watched("score") as under_way:
+            rows = scored(ensemble, uploads, photos, ages, sexes, say)
+            under_way.views = VIEWS
+            for row in rows:
+                under_way.answered(row["outcome"], row["error"])
+            return rows
 
     api(analyse, api_name="analyse", **NETWORKS)
     api(score, api_name="score", **BATCHES)
@@ -123,15 +130,27 @@ def analysed(
     photo: object,
     views: object,
     patient: Patient = NOT_STATED_PATIENT,
+    maps: object = None,
+    under_way: UnderWay | None = None,
 ) -> Record:
     """One photo's record. Its file is deleted before the analysis, and on errors.
 
-    `photo`, `views`: whatever a client sent. Raises `CallError` or `PhotoError`.
+    `photo`, `views`, `maps`: whatever a client sent; `under_way`: the request, for its outcome and
+    durations. Raises `CallError` or `PhotoError`.
     """
+    under_way = under_way or UnderWay("analyse")
     ((_, content),) = _taken([photo], uploads)
     if type(views) is not int or views not in (1, VIEWS):
         raise CallError(words.WRONG_VIEWS, most=VIEWS)
-    return record(ensemble(_decoded(content), views).with_patient(patient), datetime.now(timezone.utc))
+    if maps is not None and not isinstance(maps, bool):
+        raise CallError(words.WRONG_MAPS)
+    with under_way.stage("decode"):
+        decoded = _decoded(content)
+    with under_way.stage("networks"):
+        analysis = ensemble(decoded, views, maps)
+    under_way.views = analysis.views
+    under_way.answered(analysis.outcome)
+    return record(analysis.with_patient(patient), datetime.now(timezone.utc))
 
 
 def scored(

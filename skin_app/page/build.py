@@ -44,7 +44,7 @@ def build_page(
                 refusal = partial(line_refusal, page)
                 one_photo = OnePhotoTab(ensemble, uploads, pictures, labels, desk, refusal)
             with gr.Tab(labels(words.TAB_SEVERAL), id="several"):
-                build_several(ensemble, uploads, pictures, labels)
+                build_several(ensemble, uploads, pictures, labels, desk)
             with gr.Tab(labels(words.TAB_EVIDENCE), id="evidence") as evidence:
                 scores = Fragment(
                     labels.html(lambda say: fill("evidence_skeleton.html", say)),
@@ -88,8 +88,7 @@ def _forgetting(page: gr.Blocks, desk: Desk, uploads: Path) -> Callable[[gr.Requ
 
     def forget(request: gr.Request) -> None:
         if request.session_hash:
-            desk.forget(request.session_hash)
-            for path in desk.release(request.session_hash):
+            for path in desk.forget(request.session_hash):
                 delete(path, uploads)
             forget_session(page, request.session_hash)
 

@@ -10,10 +10,12 @@ from io import BytesIO
 from typing import Any, BinaryIO
 
 import gradio as gr
-from gradio import processing_utils, route_utils
+from gradio import processing_utils, queueing, route_utils, routes
 from gradio.blocks import Block
 
+from skin_app.page.broken_uploads import delete_broken_uploads, tidied_upload
 from skin_app.page.port import ServeError
+from skin_app.page.safe_tracebacks import keep_values_out_of_tracebacks
 
 NO_ADDRESSES = "Files are not fetched from addresses here: upload the photo itself."
 # `launch` has `run_history` from 6.24 on; of the versions allowed, only the newest was tested.
@@ -41,6 +43,8 @@ def put_up_guards(settings: Iterable[str]) -> None:
     processing_utils.async_ssrf_protected_download = _refuse
     if not hasattr(route_utils.GradioUploadFile, "is_ours"):
         route_utils.GradioUploadFile = _apart(route_utils.GradioUploadFile)
+    delete_broken_uploads()
+    keep_values_out_of_tracebacks()
 
 
 def _missing() -> Iterator[str]:
@@ -56,8 +60,14 @@ def _missing() -> Iterator[str]:
     elif not hasattr(route_utils.GradioUploadFile(BytesIO()), "sha"):
         yield "GradioUploadFile.sha"
     parser = getattr(route_utils, "GradioMultiPartParser", None)
-    if not _uses(parser, "on_headers_finished", "GradioUploadFile"):
-        yield "GradioMultiPartParser"
+    for name in ("GradioUploadFile", "NamedTemporaryFile"):
+        if not _uses(parser, "on_headers_finished", name):
+            yield "GradioMultiPartParser"
+    if _parameters(getattr(routes, "upload_fn", None)) != _parameters(tidied_upload):
+        yield "upload_fn"
+    for module in (queueing, routes):
+        if not hasattr(getattr(module, "traceback", None), "print_exc"):
+            yield f"{module.__name__}.traceback"
     try:
         from gradio.state_holder import StateHolder
     except ImportError:

@@ -17,8 +17,10 @@ from skin_app.corrections import CORRECTIONS, view_square
 from skin_app.ensemble import Ensemble
 from skin_app.overlay import DisplayPhoto, data_url, for_display, shrunk
 from skin_app.page.answer_panels import answer_status
+from skin_app.page.finished import LEFT, watched
 from skin_app.page.templates import fill, status
-from skin_app.page.uploads_and_sessions import Desk, Waiting, read
+from skin_app.page.uploads_and_sessions import Desk, Waiting, delete, read
+from skin_app.photo.memory import MemoryFullError
 from skin_app.photo.read import Photo, PhotoError, read_photo
 from skin_app.views import VIEWS
 from skin_app.words import page as words
@@ -75,11 +77,15 @@ class AnswerUpdate:
 
 
 def receive(say: Say, path: str, uploads: Path) -> Received:
-    """Read and decode an upload inside the folder `uploads`.
+    """Read and decode an upload inside the folder `uploads`; its file is deleted first."""
 
-    Its file stays, because the browser shows it until its copy for the page arrives (`Desk.hold`).
-    """
-    return received_from(say, lambda: read(path, uploads))
+    def taken() -> bytes:
+        try:
+            return read(path, uploads)
+        finally:
+            delete(path, uploads)
+
+    return received_from(say, taken)
 
 
 def receive_example(say: Say, index: int) -> Received:
@@ -93,6 +99,8 @@ def received_from(say: Say, source: Callable[[], bytes]) -> Received:
         data = source()
         photo = read_photo(data)
     except PhotoError as error:
+        with watched("photo") as request:
+            request.refused(error)
         return Received(status(error.said(say), level="error"))
     return Received(status(say(words.ANALYSING)), Waiting(data), for_display(photo))
 
@@ -107,15 +115,24 @@ def answer(say: Say, ensemble: Ensemble, desk: Desk, visitor: str) -> Iterator[A
     if waiting is None:
         return
     try:
-        photo = read_photo(waiting.data)
-        display, held = for_display(photo), held_copy(photo)
-        for analysis in ensemble.refine(photo):
-            if not desk.wants(visitor, waiting.token):
-                return
-            refining = analysis.views < VIEWS
-            kept = replace(analysis, photo=Photo(display.pixels))
-            remembered = Shown(display, kept, held, held is not photo, waiting.token)
-            yield AnswerUpdate(answer_status(say, analysis, refining), remembered)
+        with watched("photo") as request:
+            with request.stage("decode"):
+                photo = read_photo(waiting.data)
+            display, held = for_display(photo), held_copy(photo)
+            for analysis in request.steps("networks", ensemble.refine(photo)):
+                if not desk.wants(visitor, waiting.token):
+                    request.error = LEFT
+                    return
+                refining = analysis.views < VIEWS
+                kept = replace(analysis, photo=Photo(display.pixels))
+                remembered = Shown(display, kept, held, held is not photo, waiting.token)
+                yield AnswerUpdate(answer_status(say, analysis, refining), remembered)
+                request.views = analysis.views
+                if not refining:
+                    request.answered(analysis.outcome)
+    except MemoryFullError as error:
+        if desk.wants(visitor, waiting.token):
+            yield AnswerUpdate(status(error.said(say), level="error"))
     except Exception:
         if desk.wants(visitor, waiting.token):
             yield AnswerUpdate(status(say(words.FAULT), level="error"))
@@ -156,7 +173,10 @@ def compare_corrected(say: Say, ensemble: Ensemble, shown: Shown | None, name: s
     if np.array_equal(corrected.pixels, shown.held.pixels):
         return status(say(words.UNCHANGED), level="note")
     patient = shown.analysis.patient
-    before, after = (own.with_patient(patient) for own in ensemble([shown.held, corrected]))
+    try:
+        before, after = (own.with_patient(patient) for own in ensemble([shown.held, corrected]))
+    except MemoryFullError as error:
+        return status(error.said(say), level="error")
     return fill(
         "corrected.html",
         say,

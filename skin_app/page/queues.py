@@ -1,5 +1,6 @@
 """How gradio queues the page's events: which of them run at once, and what it does around them."""
 
+import threading
 from typing import Any
 
 from skin_app.turns import Turns
@@ -17,6 +18,8 @@ BATCHES: dict[str, Any] = {"concurrency_id": "batches", "concurrency_limit": 24}
 TURNS = Turns()
 # Of their own, because the ISIC Archive may take long.
 PICTURES: dict[str, Any] = {"concurrency_id": "pictures", "concurrency_limit": 8}
+# Set once the program is asked to end: batches end then with what they have.
+STOPPING = threading.Event()
 UPLOADS: dict[str, Any] = {"concurrency_id": "uploads", "concurrency_limit": 2}
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 # Even with type="filepath", gr.Image opens every upload with Pillow, which parses untrusted bytes, and

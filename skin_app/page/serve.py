@@ -1,18 +1,21 @@
 """Serves the page with its fixed settings, behind `gradio_guards`, and forgets idle sessions."""
 
 import threading
-from datetime import datetime
 from typing import Any
 
 import gradio as gr
 import httpx
 from gradio import queueing
+from starlette.middleware import Middleware
 
+from skin_app.page.exhausted import Exhausted
+from skin_app.page.graceful_stop import GracefulStop, StoppingRequests
 from skin_app.page.gradio_guards import put_up_guards
+from skin_app.page.open_routes import OnlyNeededRoutes
 from skin_app.page.port import Listening, PortError
 from skin_app.page.queues import MOST_WAITING
 from skin_app.page.theme import head, theme
-from skin_app.page.uploads_and_sessions import HELD_FOR, forget_idle
+from skin_app.page.uploads_and_sessions import HELD_FOR, IdleSessions
 from skin_app.page.visitor_language import FixedTexts, state_language
 from skin_app.page.waiting_line import WaitingLine
 from skin_app.photo.limits import MAX_BYTES
@@ -41,20 +44,27 @@ SETTINGS: dict[str, Any] = {
 
 
 def serve(
-    page: gr.Blocks, where: Listening, block: bool = True, labels: FixedTexts | None = None
+    page: gr.Blocks,
+    where: Listening,
+    block: bool = True,
+    labels: FixedTexts | None = None,
+    stop: GracefulStop | None = None,
 ) -> str:
     """Launch the page with its fixed settings; returns its address, for a browser on this machine.
 
     `where`: must bypass proxies already, because gradio requests its own page; `labels`: the page's
-    fixed texts; `block`: stay until interrupted. Raises `PortError` if another program listens there by
-    now, `ServeError` if this gradio has no place for the guards or for the language.
+    fixed texts; `block`: stay until interrupted; `stop`: how that ends. Raises `PortError` if another
+    program listens there by now, `ServeError` if this gradio has no place for the guards or for the
+    language.
     """
     put_up_guards(SETTINGS)
     state_language()
+    stop = stop or GracefulStop(page)
     queueing.Queue = WaitingLine
     # the line of photos ends long before: gradio would refuse any step in English, and in the midst of
     # an answer, so that the page would still show an older result or "analysing"
-    page.queue(max_size=MOST_QUEUED)
+    # not open: nobody goes past the queue
+    page.queue(max_size=MOST_QUEUED, api_open=False)
     try:
         page.launch(
             server_name=where.server_name,
@@ -63,6 +73,13 @@ def serve(
             theme=theme(),
             head=head(),
             i18n=(labels or FixedTexts()).translations(),
+            app_kwargs={
+                "middleware": [
+                    Middleware(StoppingRequests, stop),
+                    Middleware(Exhausted),
+                    Middleware(OnlyNeededRoutes),
+                ]
+            },
             **SETTINGS,
         )
     except (OSError, httpx.TransportError) as error:
@@ -74,11 +91,12 @@ def serve(
         ) from error
     threading.Thread(target=_forget_while_running, args=(page,), daemon=True).start()
     if block:
-        page.block_thread()
+        stop.stay()
     return f"{where.url}/"
 
 
 def _forget_while_running(page: gr.Blocks) -> None:
-    stopped = threading.Event()
+    stopped, idle = threading.Event(), IdleSessions(page)
     while page.is_running and not stopped.wait(LOOK_EVERY):
-        forget_idle(page, datetime.now(), HELD_FOR - LOOK_EVERY)  # at most until the next look
+        # first seen up to one look late, and dropped up to one look late
+        idle.forget(HELD_FOR - 2 * LOOK_EVERY)

@@ -17,12 +17,13 @@ from skin_app.joint_analysis import LEAST, MOST
 from skin_app.page import batch
 from skin_app.page import several_panels as panels
 from skin_app.page.batch import BatchProgress, PhotoRow, Upload
+from skin_app.page.finished import LEFT, Kind, watched
 from skin_app.page.one_photo_tab import whole_result
 from skin_app.page.patient_fields import PatientFields
-from skin_app.page.queues import BATCHES, QUIET, UPLOADS
+from skin_app.page.queues import BATCHES, QUIET, STOPPING, UPLOADS
 from skin_app.page.templates import fill, status
 from skin_app.page.theme import FOLDER, Fragment
-from skin_app.page.uploads_and_sessions import keep, visitor_of
+from skin_app.page.uploads_and_sessions import Desk, keep, visitor_of
 from skin_app.page.visitor_language import FixedTexts, spoken
 from skin_app.stated_patients import stated_patient
 from skin_app.words import several as words
@@ -51,7 +52,7 @@ class Mode:
     sex may be stated.
     """
 
-    name: str
+    name: Kind
     limits: dict[str, int]
     tab: str
     intro: str
@@ -90,13 +91,13 @@ BATCH = Mode(
 
 
 def build_several(
-    ensemble: Ensemble, uploads: Path, pictures: LesionPictures, labels: FixedTexts
+    ensemble: Ensemble, uploads: Path, pictures: LesionPictures, labels: FixedTexts, desk: Desk
 ) -> None:
     """Everything of the tab; `uploads`: the private folder of gradio's uploads."""
     with gr.Tabs():
         for mode in (ANGLES, BATCH):
             with gr.Tab(labels(mode.tab), id=mode.name):
-                SeveralPhotos(mode, ensemble, uploads, pictures, labels)
+                SeveralPhotos(mode, ensemble, uploads, pictures, labels, desk)
 
 
 class SeveralPhotos:
@@ -109,8 +110,10 @@ class SeveralPhotos:
         uploads: Path,
         pictures: LesionPictures,
         labels: FixedTexts,
+        desk: Desk,
     ) -> None:
         self.mode, self.ensemble, self.uploads, self.pictures = mode, ensemble, uploads, pictures
+        self.desk = desk
         # during a visitor's run: its stop signal, and the files chosen meanwhile for the next run
         self.stops: dict[str, threading.Event] = {}
         self.following: dict[str, tuple[Upload, ...]] = {}
@@ -229,6 +232,7 @@ class SeveralPhotos:
         found, visitor = batch.uploads_of(chosen), visitor_of(request)
         for upload in found:
             keep(upload.path, self.uploads)
+        self.desk.chose(visitor, self.mode.name, [upload.path for upload in found])
         if visitor in self.stops:
             self.following[visitor] = found
             return gr.skip()
@@ -250,13 +254,26 @@ class SeveralPhotos:
         if self.stops.setdefault(visitor, stop) is not stop:  # a double click
             yield gr.skip()
             return
+
+        def is_stopped() -> bool:
+            return stop.is_set() or STOPPING.is_set()
+
         try:
-            with closing(batch.run(self.ensemble, found, self.uploads, stop.is_set)) as run:
-                for progress in run:
+            with (
+                watched(self.mode.name) as request_watched,
+                closing(batch.run(self.ensemble, found, self.uploads, is_stopped)) as run,
+            ):
+                for progress in request_watched.steps("photos", run):
                     after = self.following.get(visitor, ())
                     for upload in after:
                         keep(upload.path, self.uploads)
                     if progress.end:
+                        for row in progress.rows:
+                            if row.analysis:
+                                request_watched.views = row.analysis.views
+                            request_watched.answered(row.analysis and row.analysis.outcome, row.error)
+                        if progress.end == "stopped":
+                            request_watched.error = LEFT
                         rows = batch.of_patient(progress.rows, stated_patient(age, sex))
                         yield self._ended(say, replace(progress, rows=rows), len(after))
                     else:

@@ -5,10 +5,11 @@ import json
 import math
 from pathlib import Path
 
-from pydantic import ValidationError
-
+from skin_app.calibration import check_calibrated
 from skin_app.diagnoses import ClassOrderError, assert_codes
 from skin_app.novelty import FILE as NOVELTY_FILE
+from skin_app.outcome import CLEARED_BELOW, COVERAGE, SUSPICIOUS_FROM, WIDE_COVERAGE
+from skin_app.views import VIEWS
 from skin_app.weights.contract import CONTRACT, FORMAT, Contract
 from skin_app.words.language import SpokenError
 from skin_app.words.weights import OTHER_FORMAT
@@ -37,15 +38,18 @@ def verified_contract(folder: Path) -> tuple[Contract, str]:
         _check_format(path, read)
         contract = Contract.model_validate(read)
         assert_codes(contract.codes, CONTRACT)
-    except (ValidationError, json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        _check_limits(contract)
+    except WeightsError:
+        raise
+    except ClassOrderError as error:
+        raise WeightsError(error.sentence, **error.values) from error
+    except (ValueError, RecursionError) as error:  # no JSON, another schema, or a number without end
         raise WeightsError(
             "{path} is not a contract that this program understands ({fault}): get the weights anew, "
             "or weights made for this version.",
             path=path,
             fault=type(error).__name__,
         ) from error
-    except ClassOrderError as error:
-        raise WeightsError(error.sentence, **error.values) from error
     _check_files(folder, contract)
     return contract, hashlib.sha256(text).hexdigest()
 
@@ -76,6 +80,18 @@ def _check_format(path: Path, read: object) -> None:
         )
 
 
+def _check_limits(contract: Contract) -> None:
+    """Raise `ValueError` where a number that every answer needs is not there."""
+    for views in (1, VIEWS):
+        check_calibrated(contract.calibration, views)
+        if contract.trust is not None:
+            limits = contract.trust.decisions.of(views)
+            for coverage in (COVERAGE, WIDE_COVERAGE):
+                limits.set_of(coverage)
+            for sensitivity in (SUSPICIOUS_FROM, CLEARED_BELOW):
+                limits.point_of(sensitivity)
+
+
 def _check_files(folder: Path, contract: Contract) -> None:
     needed = {"gallery.safetensors", "gallery.csv"}
     for name in contract.members:
@@ -91,7 +107,7 @@ def _check_files(folder: Path, contract: Contract) -> None:
         )
     for name, expected in contract.files.items():
         path = folder / name
-        if not path.is_file():
+        if not _is_file_in(folder, name):
             raise WeightsError(
                 "{name} is missing from the weights in {folder}: get them anew.",
                 name=name,
@@ -104,6 +120,15 @@ def _check_files(folder: Path, contract: Contract) -> None:
                 name=name,
                 folder=folder,
             )
+
+
+def _is_file_in(folder: Path, name: str) -> bool:
+    """Whether `folder` holds this file itself: no name leads out of it."""
+    place = Path(name)
+    try:
+        return not place.is_absolute() and ".." not in place.parts and (folder / place).is_file()
+    except OSError:  # too long to be a name
+        return False
 
 
 def file_hash(path: Path) -> str:

@@ -5,12 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from skin_app.ensemble import Ensemble
+from skin_app.photo.read import Photo
 from skin_app.weights.folder import WeightsError, open_weights
 from skin_app.weights.verify import file_hash
-from tests.tiny import write_weights
+from tests.tiny import give_trust, picture, write_weights
 
 
 @pytest.fixture
@@ -70,6 +72,11 @@ def test_a_changed_a_cut_and_a_missing_file_are_refused(folder: Path, name: str)
         # NaN is neither above nor below a limit
         (lambda c: c["calibration"].update(temperatures={"8": float("nan")}), "not a contract"),
         (lambda c: c["calibration"].update(temperatures={"8": -1.0}), "not a contract"),
+        (lambda c: c["calibration"].update(temperatures={"1": 1.0}), "not a contract"),
+        # no file outside the folder, even with the right hash
+        (lambda c: c["files"].update({"../weights/gallery.csv": c["files"]["gallery.csv"]}), "missing"),
+        (lambda c: c["files"].update({"x" * 300: "0"}), "missing"),
+        (lambda c: c["files"].update({"\ud800": "0"}), r"\? is missing"),
     ],
 )
 def test_a_contract_that_does_not_fit_is_refused(
@@ -80,7 +87,7 @@ def test_a_contract_that_does_not_fit_is_refused(
         open_weights(folder)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "1", "null"])
+@pytest.mark.parametrize("text", ["{", "[]", "1", "null", "9" * 5000, "[" * 9000])
 def test_a_contract_that_is_no_table_is_refused(folder: Path, text: str) -> None:
     (folder / "ensemble.json").write_text(text)
     with pytest.raises(WeightsError, match="not a contract"):
@@ -99,6 +106,30 @@ def test_a_member_and_a_gallery_that_do_not_fit_are_refused(folder: Path) -> Non
         open_weights(folder).member("member-0")
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"architecture": "hf-hub:someone/network"},
+        {"arguments": {"checkpoint_path": "/tmp/some.pickle"}},
+        {"arguments": {"pretrained": True}},
+        {"arguments": {"drop_rate": [0.5, 0.5]}},
+        {"hidden": 8000},
+        {"stages": 2},
+    ],
+)
+def test_a_configuration_loads_nothing_else_and_must_fit_the_weights(
+    folder: Path, change: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.load", lambda *_: pytest.fail("a pickle was read"))
+    monkeypatch.setattr(
+        "timm.models._factory.load_model_config_from_hf", lambda *_: pytest.fail("fetched")
+    )
+    edit(folder / "member-0/config.json", lambda config: config.update(change))
+    list_anew(folder, "member-0/config.json")
+    with pytest.raises(WeightsError, match=r"member-0 .* cannot be loaded"):
+        open_weights(folder).member("member-0")
+
+
 def test_an_empty_folder_says_how_to_get_weights(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="python -m train run"):
         open_weights(tmp_path)
@@ -111,3 +142,19 @@ def test_a_hub_repo_must_be_pinned() -> None:
         open_weights("runs/weihgts")
     with pytest.raises(WeightsError, match="neither a folder nor a Hub repo"):
         open_weights("/no/such/folder")
+
+
+def test_files_that_are_cut_or_replaced_after_loading_change_nothing(folder: Path) -> None:
+    """A mapped file that is cut short would end the whole program with SIGBUS."""
+    ensemble, photo = Ensemble.load(give_trust(folder)), Photo(picture(1))
+    before = ensemble(photo)
+    maps = Path("/proc/self/maps")
+    assert str(folder) not in (maps.read_text() if maps.exists() else "")
+    for place, path in enumerate(path for path in folder.rglob("*") if path.is_file()):
+        path.write_bytes(path.read_bytes()[:100] if place % 2 else b"another file")
+    after = ensemble(photo)
+    assert np.array_equal(before.probabilities, after.probabilities)
+    assert before.similar == after.similar
+    assert before.assessment
+    assert after.assessment
+    assert before.assessment.novelty == after.assessment.novelty

@@ -1,7 +1,5 @@
 """Many photos in one go, without a browser."""
 
-import os
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ from skin_app.ensemble import Ensemble
 from skin_app.page import batch
 from skin_app.page.batch import Upload, progress_status, run, time_left, uploads_of
 from skin_app.page.one_photo_handlers import EXAMPLES_FOLDER
-from skin_app.page.uploads_and_sessions import sweep
+from skin_app.page.uploads_and_sessions import Sweeper
 from skin_app.photo.read import Photo
 from skin_app.words.language import ENGLISH
 from tests.tiny import picture
@@ -140,15 +138,15 @@ def test_path_outside_of_the_uploads_is_refused_before_anything_is_read(
 
 def test_uploads_that_wait_are_not_swept(ensemble: Ensemble, tmp_path: Path) -> None:
     """They can wait for hours of other photos; the sweep takes what is five minutes old."""
-    chosen = pictures(tmp_path, 9)
+    chosen, now = pictures(tmp_path, 9), [0.0]
+    sweeper = Sweeper(tmp_path, lambda: now[0])
+    sweeper.sweep(older_than=60)
     progress = run(ensemble, chosen, tmp_path)
     next(progress)
     for _ in range(2):
-        for path in tmp_path.rglob("*.jpg"):
-            long_ago = time.time() - 280
-            os.utime(path, (long_ago, long_ago))
+        now[0] += 50
         next(progress)
-        assert sweep(tmp_path, older_than=60) == 0
+        assert sweeper.sweep(older_than=60) == 0
 
 
 def test_equal_names_are_told_apart(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from skin_app.analysis import Analysis
 from skin_app.ensemble import Ensemble
 from skin_app.page.batch import TOLD_EVERY
 from skin_app.page.one_photo_handlers import EXAMPLES, EXAMPLES_FOLDER
-from skin_app.page.uploads_and_sessions import sweep
+from skin_app.page.uploads_and_sessions import Sweeper
 from skin_app.photo.read import Photo
 from skin_app.words import page as words
 from skin_app.words import several
@@ -321,7 +321,9 @@ def test_too_few_and_too_many_photos_are_refused_and_none_is_lost(
     expect(said).to_contain_text("8 photos are ready")
     start(visit, "angles")
     expect(said).to_contain_text("All 8 photos are done")
-    assert sweep(served.uploads, older_than=0) == 1  # the one taken out goes with what was left over
+    assert (
+        Sweeper(served.uploads).sweep(older_than=0) == 1
+    )  # the one taken out goes with what was left over
 
 
 def test_one_lesions_photos_are_averaged_and_their_disagreement_is_shown(

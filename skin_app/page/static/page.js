@@ -1,3 +1,9 @@
+// gradio names a visitor's session by `Math.random`, which is made for speed, not for secrets.
+Math.random = () => {
+  const [high, low] = crypto.getRandomValues(new Uint32Array(2));
+  return ((high >>> 5) * 2 ** 26 + (low >>> 6)) / 2 ** 53;
+};
+
 // Heatmaps switch in the browser: which diagnosis, how strong, and a second beside it. A photo's parts (its
 // picture, its maps, its ranking) name it by the same token. Everything is delegated to the document, because
 // gradio replaces the HTML of an answer, or changes the elements that are there into those of the next one.
