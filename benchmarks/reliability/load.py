@@ -24,7 +24,7 @@ from requests import Session
 from requests.exceptions import ChunkedEncodingError
 
 from benchmarks.reliability.load_photos import PhotosMade, make_photos, small_copies
-from benchmarks.reliability.page_protocol import API, REFUSED, PageVisit, as_file, call
+from benchmarks.reliability.page_protocol import API, REFUSED, PageVisit, as_file, call, session_from
 from benchmarks.reliability.served_page import ROOT, ServedPage, served_page
 from skin_app.ensemble import Ensemble
 from skin_app.page.queues import MOST_WAITING
@@ -193,13 +193,14 @@ def beside(page: ServedPage, photos: list[Path], on_page: bool) -> Beside:
 
 def full_line(page: ServedPage, photos: list[Path]) -> FullLine:
     """Sends more calls at once than the line takes, and then a photo of the page."""
-    begun, session = perf_counter(), Session()
+    begun = perf_counter()
     visit = PageVisit(Session(), page.url)
     sent = MOST_WAITING + BEYOND
     copies = [photos[place % len(photos)] for place in range(sent)]
     refused: list[str] = []
-    for file in visit.upload(copies):
+    for number, file in enumerate(visit.upload(copies)):
         data = [as_file(file["path"], Path(file["orig_name"])), 8, None, None]
+        session = session_from(VISITORS + number)
         answer = session.post(f"{visit.url}{API}/call/analyse", json={"data": data}, timeout=60)
         if answer.status_code == REFUSED:
             refused.append(answer.json()["detail"])

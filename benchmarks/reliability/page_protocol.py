@@ -186,6 +186,13 @@ class PageVisit:
         return {"name": f"HTTP {name}"} if type(self.session) is not Session else {}
 
 
+def session_from(number: int, session: Session | None = None) -> Session:
+    """A session of the visitor `number`, who has an address of their own, as told by a proxy."""
+    session = session or Session()
+    session.headers["X-Forwarded-For"] = f"10.0.{number // 250}.{number % 250 + 1}"
+    return session
+
+
 def lines(stream: Any) -> Iterator[str]:
     """The messages of an event stream."""
     for line in stream.iter_lines(chunk_size=65536):

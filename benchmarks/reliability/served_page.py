@@ -64,7 +64,12 @@ def served_page(log: Path) -> Iterator[ServedPage]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     url = f"http://127.0.0.1:{port}/"
-    settings = {**environ, "GRADIO_SERVER_PORT": str(port), "GRADIO_SERVER_NAME": "127.0.0.1"}
+    settings = {
+        **environ,
+        "GRADIO_SERVER_PORT": str(port),
+        "GRADIO_SERVER_NAME": "127.0.0.1",
+        "SKIN_APP_TRUSTED_PROXIES": "127.0.0.1",  # each visitor names an address: `session_from`
+    }
     with log.open("w") as file:
         started = subprocess.Popen(
             [sys.executable, "app.py"], cwd=ROOT, env=settings, stdout=file, stderr=file
