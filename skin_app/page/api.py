@@ -27,7 +27,7 @@ from skin_app.report.json_record import Record, record
 from skin_app.stated_patients import stated_patient
 from skin_app.views import VIEWS
 from skin_app.words import api as words
-from skin_app.words.language import ENGLISH, Say, SpokenError
+from skin_app.words.language import ENGLISH, Say, SpokenError, writable
 
 MOST_PHOTOS = 200
 MOST_BYTES = 300_000_000
@@ -209,7 +209,7 @@ def _taken(sent: Sequence[object], uploads: Path) -> list[tuple[Path, bytes | Ph
             total += len(content) if isinstance(content, bytes) else 0
             if total > MOST_BYTES:
                 raise CallError(words.TOO_LARGE, limit=MOST_BYTES // 1_000_000)
-            taken.append((Path(Path(file.orig_name or file.path).name), content))
+            taken.append((Path(Path(writable(file.orig_name or file.path)).name), content))
         return taken
     finally:
         for path in held:

@@ -54,6 +54,13 @@ def test_an_undocumented_error_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> 
         TARGETS["JPEG"].tried(b"anything")
 
 
+def test_a_name_that_utf_8_cannot_hold_is_answered() -> None:
+    target = TARGETS["API call"]
+    call = json.loads(target.seeds()[2])
+    call["photos"][0]["orig_name"] = "\ud800.jpg"
+    assert target.tried(json.dumps(call).encode())
+
+
 def test_changed_json_differs_and_the_same_number_gives_the_same_input() -> None:
     target, seed = TARGETS["API call"], json.dumps({"photos": [1], "ages": ["54"]}).encode()
     one, again = (target.change(seed, seed, Random(3)) for _ in range(2))

@@ -29,7 +29,7 @@ def upright(pixels: np.ndarray, stated: Image.Exif) -> np.ndarray:
     """Turn `pixels` as the orientation says; as they are where none can be read."""
     orientation = 1
     with suppress(*UNREADABLE):
-        orientation = int(stated.get(ExifTags.Base.Orientation, 1))
+        orientation = stated.get(ExifTags.Base.Orientation, 1)
     turned = pixels[:, ::-1] if orientation in MIRRORED else pixels
     return np.ascontiguousarray(np.rot90(turned, QUARTERS.get(orientation, 0)))
 
