@@ -3,14 +3,15 @@
 SKIN_APP_WEIGHTS: other weights (folder or owner/name@commit); SKIN_APP_HAM10000: its images, to show
 similar lesions; SKIN_APP_PICTURES=archive: fetches them from the ISIC Archive without a click;
 SKIN_APP_CACHE: where fetched pictures are kept; GRADIO_SERVER_PORT or PORT, GRADIO_SERVER_NAME: where
-to listen; GRADIO_TEMP_DIR: where uploads are kept briefly; SKIN_APP_PASSWORD, SKIN_APP_FRAMES,
-SKIN_APP_TRUSTED_PROXIES, GRADIO_ROOT_PATH, SKIN_APP_METRICS, SKIN_APP_RATE, SKIN_APP_WAITING: see
-docs/publishing.md."""
+to listen; GRADIO_TEMP_DIR: where uploads are kept briefly; SKIN_APP_LOG: info (default: a JSON line
+on standard error for each request and each fault), error (faults alone) or off; SKIN_APP_PASSWORD,
+SKIN_APP_FRAMES, SKIN_APP_TRUSTED_PROXIES, GRADIO_ROOT_PATH, SKIN_APP_METRICS, SKIN_APP_RATE,
+SKIN_APP_WAITING: see docs/publishing.md."""
 
 import argparse
 import signal
 import sys
-from os import environ
+from os import _exit, environ
 
 environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}
 
@@ -26,12 +27,13 @@ from skin_app.words.language import of_the_environment
 
 
 def main() -> int:
-    """Serve until interrupted; 2 when the weights, the pictures or the address cannot be used."""
+    """Serve until interrupted, 0; 2 when the weights, the pictures or the address cannot be used."""
     argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     ).parse_args()
     say = of_the_environment()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    for number in (signal.SIGTERM, signal.SIGINT):  # until the page is served
+        signal.signal(number, lambda *_: sys.exit(0))
     # gradio would read these two when it is imported, and fail on some that are right
     name = environ.pop("GRADIO_SERVER_NAME", "")
     port = environ.pop("GRADIO_SERVER_PORT", "")
@@ -50,10 +52,17 @@ def main() -> int:
             bypass_proxies(where.host)
             # only now: with some proxies gradio cannot even be imported
             from skin_app.page.build import build_page
+            from skin_app.page.graceful_stop import GracefulStop
+            from skin_app.page.request_log import start_log
             from skin_app.page.serve import serve
 
+            start_log(environ.get("SKIN_APP_LOG") or "info", ensemble.device.type)
             page, labels = build_page(ensemble, uploads, pictures)
-            serve(page, where, labels=labels, hosting=hosting, ensemble=ensemble)
+            stop = GracefulStop(
+                page, lambda told, count: print(say.plural(told, count), file=sys.stderr, flush=True)
+            )
+            serve(page, where, labels=labels, stop=stop, hosting=hosting, ensemble=ensemble)
+            return stop.code
     except (WeightsError, PicturesError, ServeError) as error:
         print(say(words.ERROR, told=error.said(say)), file=sys.stderr)
         return 2
@@ -61,4 +70,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    _exit(code)  # an interpreter that is taken down would crash the threads that still compute

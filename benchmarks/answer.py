@@ -34,8 +34,9 @@ from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import Tensor, nn
 
 from skin_app.diagnoses import CODES
-from skin_app.ensemble import Ensemble, Inputs, input_square
+from skin_app.ensemble import Ensemble
 from skin_app.hardware import describe, has_bfloat16, precision
+from skin_app.member_groups import Inputs, input_square
 from skin_app.network import Member, MemberOutput, run_members
 from skin_app.photo.read import Photo
 from skin_app.result_files import OutputError, check_output, replace_file

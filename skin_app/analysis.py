@@ -20,7 +20,7 @@ from skin_app.quality import Finding
 from skin_app.trust import Assessment
 from skin_app.weights.folder import WeightsFolder
 from skin_app.words.language import ENGLISH, Say
-from skin_app.words.outcome import TO_CHECK
+from skin_app.words.outcome import HEAT_NOT_CHECKED, TO_CHECK
 from skin_app.words.patient import PATIENT_NOTES
 from skin_app.words.photo import ADVICE
 
@@ -205,6 +205,17 @@ class Analysis:
         return tuple({check.sentence: check for check in found}.values())
 
     @property
+    def not_checked(self) -> tuple[ToCheck, ...] | None:
+        """Which checks of `to_check` were not made, and why.
+
+        None where the weights carry no limits, so that none of them can be made.
+        """
+        if self.assessment is None:
+            return None
+        has_heat = self.maps is not None or not self.assessment.look.mask.any()
+        return () if has_heat else (ToCheck("heat beside the lesion", HEAT_NOT_CHECKED),)
+
+    @property
     def _patient_checks(self) -> list[ToCheck]:
         """Which of the stated age and sex is not used or is changed."""
         trust = self.weights.contract.trust
@@ -259,7 +270,7 @@ class Analysis:
         answer without maps or without its photo.
         """
         if self.maps is None or self.photo is None:
-            raise ValueError("This answer has no maps or no photo: analyse the photo with all 8 views.")
+            raise ValueError("This answer has no maps or no photo: call the model with with_maps=True.")
         if code is not None and code not in CODES:
             raise ValueError(f"There is no diagnosis {code}: use one of {', '.join(CODES)}.")
         class_map = self.maps.get(code or self.ranked[0].diagnosis.code)

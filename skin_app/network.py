@@ -5,23 +5,31 @@ layers). Its configuration travels with its weights in `config.json`.
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import timm
 import torch
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, FiniteFloat, field_validator, model_validator
 from torch import Tensor, nn
 
 from skin_app.diagnoses import CODES
 
-LEAST_SIZE = 32
+LEAST_SIZE, MOST_SIZE = 32, 2048  # pixels a side
+MOST_WIDTH, MOST_DEPTH = 8192, 64  # numbers in the arguments; blocks of a stage
+# What timm may be told: none of these reads a file or an address.
+ARGUMENTS = frozenset(
+    {"img_size", "window_size", "depth", "depths", "embed_dim", "drop_rate", "drop_path_rate"}
+    | {"global_pool", "pad_type"}
+)
+MOST_LIST = 8
+Spread = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 POSITION_TABLE = "relative_position_bias_table"
 
 
 class MemberConfig(BaseModel, extra="forbid", frozen=True):
     """Everything needed to build one member and to prepare its input.
 
-    `architecture`: a timm name. `arguments`: keyword arguments for `timm.create_model`. `stages`:
+    `architecture`: a timm name. `arguments`: those of `ARGUMENTS`, for `timm.create_model`. `stages`:
     number of leading stages to keep of a Swin-like backbone (its `layers`); None keeps all. `pool`:
     "average" over positions, or "flatten" (no pooling, an ablation of Le et al. 2020). `hidden`: width
     of the first dense layer; 0 leaves it out (another ablation of Le et al.). `size`: side of the
@@ -34,14 +42,14 @@ class MemberConfig(BaseModel, extra="forbid", frozen=True):
     codes: tuple[str, ...] = CODES
     architecture: str
     arguments: dict[str, int | float | str | bool | list[int]] = Field(default_factory=dict)
-    stages: int | None = None
+    stages: int | None = Field(default=None, ge=1)
     pool: Literal["average", "flatten"] = "average"
-    hidden: int = Field(default=256, ge=0)
+    hidden: int = Field(default=256, ge=0, le=MOST_WIDTH)
     dropout: float = Field(default=0.3, ge=0, lt=1)
-    size: int = Field(gt=0)
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-    view_sizes: tuple[int, ...] = ()
+    size: int = Field(gt=0, le=MOST_SIZE)
+    mean: tuple[FiniteFloat, FiniteFloat, FiniteFloat]
+    std: tuple[Spread, Spread, Spread]
+    view_sizes: tuple[int, ...] = Field(default=(), max_length=MOST_LIST)
 
     @model_validator(mode="before")
     @classmethod
@@ -55,11 +63,25 @@ class MemberConfig(BaseModel, extra="forbid", frozen=True):
 
     @model_validator(mode="after")
     def _from_its_own_size(self) -> "MemberConfig":
-        if self.view_sizes and (self.view_sizes[0] != self.size or min(self.view_sizes) < LEAST_SIZE):
-            raise ValueError(f"view_sizes begin with size, and are at least {LEAST_SIZE}")
+        if self.view_sizes and self.view_sizes[0] != self.size:
+            raise ValueError("view_sizes begin with size")
+        if any(not LEAST_SIZE <= size <= MOST_SIZE for size in self.view_sizes):
+            raise ValueError(f"view_sizes are at least {LEAST_SIZE} and at most {MOST_SIZE}")
         for size in self.view_sizes:
             self.at(size)
         return self
+
+    @field_validator("arguments")
+    @classmethod
+    def _known_and_small(cls, arguments: dict[str, Any]) -> dict[str, Any]:
+        for name, value in arguments.items():
+            if name not in ARGUMENTS:
+                raise ValueError(f"{name} is not one of the arguments {', '.join(sorted(ARGUMENTS))}")
+            most = MOST_DEPTH if name.startswith("depth") else MOST_WIDTH
+            numbers = value if isinstance(value, list) else [] if isinstance(value, str) else [value]
+            if any(not 0 <= number <= most for number in numbers) or len(numbers) > MOST_LIST:
+                raise ValueError(f"{name} is from 0 to {most}")
+        return arguments
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -123,6 +145,8 @@ class Member(nn.Module):
     def __init__(self, config: MemberConfig) -> None:
         super().__init__()
         self.config = config
+        if not timm.is_model(config.architecture):  # it could be an address
+            raise ValueError(f"{config.architecture} is no network of timm.")
         arguments: dict[str, Any] = {"num_classes": 0, "global_pool": "", **config.arguments}
         self.backbone = timm.create_model(config.architecture, **arguments)
         channels = _truncate(self.backbone, config.stages)

@@ -15,7 +15,7 @@ from typing import Annotated
 import numpy as np
 import torch
 from pydantic import BaseModel, Field
-from safetensors.torch import load_file
+from safetensors.torch import load
 from torch import Tensor
 
 from skin_app.diagnoses import CODES
@@ -106,7 +106,7 @@ class NoveltyDetector:
     @classmethod
     def load(cls, folder: Path, members: Sequence[str], limits: NoveltyLimits) -> "NoveltyDetector":
         """Read `novelty.safetensors` of a weights folder; `members`: their names, in order."""
-        tensors = load_file(folder / FILE)
+        tensors = load((folder / FILE).read_bytes())  # a mapped file could be cut short under us
         return cls(
             [
                 ClassDistances(tensors[f"{m}.means"].float(), tensors[f"{m}.whitening"].float())

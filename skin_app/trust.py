@@ -104,16 +104,17 @@ class Assessment:
     """How far to trust one answer.
 
     `heat_on_lesion`: (7,) share of each class's map that lies on the lesion, NaN where there is no map
-    or it is all zero. None where no lesion stands out, and in a quick answer, which has no maps.
+    or it is all zero. None where no lesion stands out, and in an answer without maps.
     `heat_is_outside`: whether this share, for the most probable diagnosis, is too small for the
-    lesion's size. `tone_is_rare`: whether the training data have too few lesions in the skin's band.
+    lesion's size; None where it was not measured. `tone_is_rare`: whether the training data have too
+    few lesions in the skin's band.
     """
 
     decision: Decision
     novelty: Novelty
     look: Look
     heat_on_lesion: np.ndarray | None
-    heat_is_outside: bool
+    heat_is_outside: bool | None
     tone_is_rare: bool
 
 
@@ -151,6 +152,6 @@ def assess(
         novelty=novelty,
         look=look,
         heat_on_lesion=shares,
-        heat_is_outside=trust.heat.warns(first, look.lesion_area),  # NaN is never below a limit
+        heat_is_outside=None if np.isnan(first) else trust.heat.warns(first, look.lesion_area),
         tone_is_rare=look.tone is not None and trust.tone.scarce(look.tone),
     )

@@ -24,8 +24,8 @@ from tqdm import tqdm
 
 from skin_app.calibration import prior_adjusted
 from skin_app.diagnoses import CODES
-from skin_app.ensemble import input_square
 from skin_app.hardware import best_device, describe, precision
+from skin_app.member_groups import input_square
 from skin_app.network import Member, MemberConfig
 from skin_app.photo.read import PhotoError, read_photo
 from skin_app.result_files import beside

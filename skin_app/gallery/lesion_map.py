@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from safetensors.numpy import load_file
+from safetensors.numpy import load
 
 from skin_app.gallery.similar_lesions import nearest_rows, similarity_to
 
@@ -82,7 +82,7 @@ class LesionMap:
         if (rows < 0).any() or places["image_id"].duplicated().any():
             raise LesionMapError("The map shows images that the gallery lacks: get the weights anew.")
         table = gallery.iloc[rows].reset_index(drop=True).assign(x=places["x"], y=places["y"])
-        return cls(table, load_file(folder / "gallery.safetensors")["embeddings"][rows])
+        return cls(table, load((folder / "gallery.safetensors").read_bytes())["embeddings"][rows])
 
     def __len__(self) -> int:
         return len(self.points)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from safetensors.numpy import load_file
+from safetensors.numpy import load
 from torch import Tensor
 
 from skin_app.diagnoses import CODES
@@ -89,7 +89,7 @@ class Gallery:
         """
         text = {"image_id": str, "lesion": str, "sex": str, "localization": str, "dx_type": str}
         table = pd.read_csv(folder / "gallery.csv", dtype=text)
-        stored = load_file(folder / "gallery.safetensors")
+        stored = load((folder / "gallery.safetensors").read_bytes())
         return cls(stored["embeddings"], table, float(stored.get("same_photo", SAME_PHOTO)))
 
     def __len__(self) -> int:

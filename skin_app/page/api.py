@@ -91,13 +91,15 @@ def add_endpoints(ensemble: Ensemble, uploads: Path) -> None:
         views: Literal[1, 8] = VIEWS,
         age: float | str | None = None,
         sex: str | None = None,
+        maps: bool | None = None,
     ) -> Record:
         """Analyse one dermatoscopic photo (JPEG, PNG, WebP, HEIC, AVIF, TIFF, BMP) from 8 views, or 1.
 
-        With the patient's age in years, and sex, also with both. Research demo, not a medical device.
+        With the patient's age in years, and sex, also with both. With maps from 8 views, or where asked
+        for. Research demo, not a medical device.
         """
         with _told(spoken(request)), watched("analyse") as under_way:
-            return analysed(ensemble, uploads, photo, views, stated_patient(age, sex), under_way)
+            return analysed(ensemble, uploads, photo, views, stated_patient(age, sex), maps, under_way)
 
     def score(
         request: gr.Request,
@@ -113,6 +115,7 @@ def add_endpoints(ensemble: Ensemble, uploads: Path) -> None:
         say = spoken(request)
         with _told(say), watched("score") as under_way:
             rows = scored(ensemble, uploads, photos, ages, sexes, say)
+            under_way.views = VIEWS
             for row in rows:
                 under_way.answered(row["outcome"], row["error"])
             return rows
@@ -127,21 +130,25 @@ def analysed(
     photo: object,
     views: object,
     patient: Patient = NOT_STATED_PATIENT,
+    maps: object = None,
     under_way: UnderWay | None = None,
 ) -> Record:
     """One photo's record. Its file is deleted before the analysis, and on errors.
 
-    `photo`, `views`: whatever a client sent; `under_way`: the request, for its outcome and durations.
-    Raises `CallError` or `PhotoError`.
+    `photo`, `views`, `maps`: whatever a client sent; `under_way`: the request, for its outcome and
+    durations. Raises `CallError` or `PhotoError`.
     """
     under_way = under_way or UnderWay("analyse")
     ((_, content),) = _taken([photo], uploads)
     if type(views) is not int or views not in (1, VIEWS):
         raise CallError(words.WRONG_VIEWS, most=VIEWS)
+    if maps is not None and not isinstance(maps, bool):
+        raise CallError(words.WRONG_MAPS)
     with under_way.stage("decode"):
         decoded = _decoded(content)
     with under_way.stage("networks"):
-        analysis = ensemble(decoded, views)
+        analysis = ensemble(decoded, views, maps)
+    under_way.views = analysis.views
     under_way.answered(analysis.outcome)
     return record(analysis.with_patient(patient), datetime.now(timezone.utc))
 
@@ -167,7 +174,8 @@ def scored(
         taken,
         lambda taken: _decoded(taken[1]),
         with_maps=False,
-        turn=lambda: TURNS,  # the photos of others come between
+        turn=lambda: TURNS.turn(first=False),  # the photos of others come between
+        at_a_time=1,
     )
     results = (one for few in few_at_a_time for one in few)
     return [

@@ -1,4 +1,4 @@
-"""Analyses many photos, a few at a time, and says how far it is; plain functions without gradio.
+"""Analyses many photos, one after the other, and says how far it is; plain functions without gradio.
 
 Of each photo, memory holds its `Analysis`, a JPEG copy of at most 600 pixels and a thumbnail. An upload
 is deleted as soon as it is read; all remaining uploads are deleted when the run ends, even after an
@@ -7,8 +7,8 @@ error.
 
 import secrets
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -35,6 +35,7 @@ from skin_app.words.language import ENGLISH, Say
 MOST = 200
 LONG_SIDE, THUMBNAIL = 600, 96
 QUALITY = 85
+TOLD_EVERY = 4  # photos
 WAIT = 30.0  # seconds after which uploads that wait for their turn are kept for longer
 
 End = Literal["", "done", "stopped", "fault"]
@@ -129,9 +130,9 @@ def run(
     stopped: Callable[[], bool] = lambda: False,
     clock: Callable[[], float] = time.monotonic,
 ) -> Generator[BatchProgress, None, None]:
-    """Analyse all of `chosen` in small groups; yields progress once before, and after each group.
+    """Analyse all of `chosen`; yields progress once before, and after every `TOLD_EVERY` photos.
 
-    A file that cannot be used becomes a row with its error. Checks `stopped` between groups. After a
+    A file that cannot be used becomes a row with its error. Checks `stopped` after each photo. After a
     fault in the program, yields the rows done so far and re-raises the exception. At the end, or when
     the generator is closed, no file of `chosen` is left in `uploads`. Raises `ValueError`, before
     anything is read, for a path outside of it.
@@ -149,15 +150,16 @@ def run(
             lambda upload: _opened(upload, waiting, uploads),
             keep_photos=True,
             turn=lambda: _turn(waiting, uploads),
+            at_a_time=1,
         )
         for few in batches:
             rows += [_row(upload.file, result) for upload, result in few]
             del few  # frees their photos before the next are read
-            if waiting and not stopped():
-                left = (clock() - begun) / len(rows) * len(waiting)
-                yield BatchProgress(tuple(rows), total, left)
             if stopped():
                 break
+            if waiting and len(rows) % TOLD_EVERY == 0:
+                left = (clock() - begun) / len(rows) * len(waiting)
+                yield BatchProgress(tuple(rows), total, left)
         yield BatchProgress(tuple(rows), total, 0.0, "stopped" if waiting else "done")
     except Exception:
         yield BatchProgress(tuple(rows), total, None, "fault")
@@ -167,18 +169,15 @@ def run(
             delete(upload.path, uploads)
 
 
-@contextmanager
-def _turn(waiting: Sequence[Upload], uploads: Path) -> Iterator[None]:
-    """Holds `TURNS`; the uploads that wait meanwhile are not swept away."""
-    held = False
-    while not held:
-        held = TURNS.acquire(timeout=WAIT)
+def _turn(waiting: Sequence[Upload], uploads: Path) -> AbstractContextManager[None]:
+    """A turn of `TURNS`; the uploads that wait meanwhile are not swept away."""
+
+    def keep_all() -> None:
         for upload in waiting:
             keep(upload.path, uploads)
-    try:
-        yield
-    finally:
-        TURNS.release()
+
+    keep_all()
+    return TURNS.turn(first=False, meanwhile=keep_all, every=WAIT)
 
 
 def _opened(upload: Upload, waiting: list[Upload], uploads: Path) -> Photo:

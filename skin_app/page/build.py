@@ -1,6 +1,7 @@
 """The page: its frame, its tabs, and the About tab."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import gradio as gr
@@ -18,6 +19,7 @@ from skin_app.page.theme import FOLDER as STATIC
 from skin_app.page.theme import Fragment
 from skin_app.page.uploads_and_sessions import Desk, delete, forget_session
 from skin_app.page.visitor_language import FixedTexts, spoken
+from skin_app.page.waiting_line import line_refusal
 from skin_app.weights.folder import WeightsFolder
 from skin_app.words import page as words
 from skin_app.words.language import Say
@@ -39,9 +41,10 @@ def build_page(
             Fragment(labels.html(lambda say: status(say(words.EMBEDDED_INSTEAD), level="note")))
         with gr.Tabs():
             with gr.Tab(labels(words.TAB_ONE), id="one"):
-                one_photo = OnePhotoTab(ensemble, uploads, pictures, labels, desk)
+                refusal = partial(line_refusal, page)
+                one_photo = OnePhotoTab(ensemble, uploads, pictures, labels, desk, refusal)
             with gr.Tab(labels(words.TAB_SEVERAL), id="several"):
-                build_several(ensemble, uploads, pictures, labels)
+                build_several(ensemble, uploads, pictures, labels, desk)
             with gr.Tab(labels(words.TAB_EVIDENCE), id="evidence") as evidence:
                 scores = Fragment(
                     labels.html(lambda say: fill("evidence_skeleton.html", say)),
@@ -85,8 +88,7 @@ def _forgetting(page: gr.Blocks, desk: Desk, uploads: Path) -> Callable[[gr.Requ
 
     def forget(request: gr.Request) -> None:
         if request.session_hash:
-            desk.forget(request.session_hash)
-            for path in desk.release(request.session_hash):
+            for path in desk.forget(request.session_hash):
                 delete(path, uploads)
             forget_session(page, request.session_hash)
 

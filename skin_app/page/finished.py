@@ -8,8 +8,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Literal, TypeVar
+
+from gradio.context import LocalContext
 
 from skin_app.words.language import SpokenError
 
@@ -17,6 +19,7 @@ from skin_app.words.language import SpokenError
 Kind = Literal["photo", "angles", "batch", "analyse", "score"]
 UNREADABLE, NO_OUTCOME = "unreadable", "no outcome"
 LEFT, FAULT = "left", "fault"
+WAITED = "waited"  # in gradio's queue, before the request began
 T = TypeVar("T")
 
 
@@ -26,7 +29,8 @@ class Finished:
 
     `outcomes`: how many of its photos got which outcome ("suspicious", ..., `NO_OUTCOME` where the
     weights judge none, `UNREADABLE`). `durations`: seconds by stage ("decode", "networks", ...), and
-    "total", waiting within the request included. `error`: "" where it ended well, `LEFT` where the
+    "total", waiting within the request included; before it, `WAITED`. `views`: from how many views its
+    last photo was answered, 0 where none was. `error`: "" where it ended well, `LEFT` where the
     visitor did not wait for the end, `FAULT` for a fault in the program, else the name of the
     `SpokenError` that was told.
     """
@@ -35,6 +39,7 @@ class Finished:
     outcomes: Mapping[str, int]
     durations: Mapping[str, float]
     error: str = ""
+    views: int = 0
 
 
 @dataclass(eq=False)
@@ -45,6 +50,7 @@ class UnderWay:
     outcomes: Counter[str] = field(default_factory=Counter)
     durations: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     error: str = ""
+    views: int = 0
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -92,6 +98,7 @@ def observe(observer: Callable[[Finished], None]) -> Callable[[], None]:
 def watched(kind: Kind) -> Iterator[UnderWay]:
     """Measure a request, and tell all observers of its end, whatever it was."""
     request, begun = UnderWay(kind), perf_counter()
+    request.durations[WAITED] = _waited()
     try:
         yield request
     except SpokenError as error:
@@ -105,6 +112,13 @@ def watched(kind: Kind) -> Iterator[UnderWay]:
         raise
     finally:
         durations = {**request.durations, "total": perf_counter() - begun}
-        told = Finished(kind, dict(request.outcomes), durations, request.error)
+        told = Finished(kind, dict(request.outcomes), durations, request.error, request.views)
         for observer in tuple(_OBSERVERS):
             observer(told)
+
+
+def _waited() -> float:
+    """Seconds from when the event that is handled now joined gradio's queue; 0 outside of any event."""
+    page, event_id = LocalContext.blocks.get(None), LocalContext.event_id.get(None)
+    event = page._queue.event_ids_to_events.get(event_id) if page is not None and event_id else None
+    return monotonic() - event.enqueue_time if event is not None else 0.0

@@ -19,7 +19,8 @@ from skin_app.overlay import DisplayPhoto, data_url, for_display, shrunk
 from skin_app.page.answer_panels import answer_status
 from skin_app.page.finished import LEFT, watched
 from skin_app.page.templates import fill, status
-from skin_app.page.uploads_and_sessions import Desk, Waiting, read
+from skin_app.page.uploads_and_sessions import Desk, Waiting, delete, read
+from skin_app.photo.memory import MemoryFullError
 from skin_app.photo.read import Photo, PhotoError, read_photo
 from skin_app.views import VIEWS
 from skin_app.words import page as words
@@ -76,11 +77,15 @@ class AnswerUpdate:
 
 
 def receive(say: Say, path: str, uploads: Path) -> Received:
-    """Read and decode an upload inside the folder `uploads`.
+    """Read and decode an upload inside the folder `uploads`; its file is deleted first."""
 
-    Its file stays, because the browser shows it until its copy for the page arrives (`Desk.hold`).
-    """
-    return received_from(say, lambda: read(path, uploads))
+    def taken() -> bytes:
+        try:
+            return read(path, uploads)
+        finally:
+            delete(path, uploads)
+
+    return received_from(say, taken)
 
 
 def receive_example(say: Say, index: int) -> Received:
@@ -122,8 +127,12 @@ def answer(say: Say, ensemble: Ensemble, desk: Desk, visitor: str) -> Iterator[A
                 kept = replace(analysis, photo=Photo(display.pixels))
                 remembered = Shown(display, kept, held, held is not photo, waiting.token)
                 yield AnswerUpdate(answer_status(say, analysis, refining), remembered)
+                request.views = analysis.views
                 if not refining:
                     request.answered(analysis.outcome)
+    except MemoryFullError as error:
+        if desk.wants(visitor, waiting.token):
+            yield AnswerUpdate(status(error.said(say), level="error"))
     except Exception:
         if desk.wants(visitor, waiting.token):
             yield AnswerUpdate(status(say(words.FAULT), level="error"))
@@ -164,7 +173,10 @@ def compare_corrected(say: Say, ensemble: Ensemble, shown: Shown | None, name: s
     if np.array_equal(corrected.pixels, shown.held.pixels):
         return status(say(words.UNCHANGED), level="note")
     patient = shown.analysis.patient
-    before, after = (own.with_patient(patient) for own in ensemble([shown.held, corrected]))
+    try:
+        before, after = (own.with_patient(patient) for own in ensemble([shown.held, corrected]))
+    except MemoryFullError as error:
+        return status(error.said(say), level="error")
     return fill(
         "corrected.html",
         say,

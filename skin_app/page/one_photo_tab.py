@@ -1,6 +1,6 @@
 """The tab of one photo: its layout, and the handler of each event."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from skin_app.page.report_form import build_report
 from skin_app.page.similar_panel import SimilarStrip, similar_lesions
 from skin_app.page.templates import fill, status
 from skin_app.page.theme import Fragment
-from skin_app.page.uploads_and_sessions import Desk, delete, visitor_of
+from skin_app.page.uploads_and_sessions import Desk, visitor_of
 from skin_app.page.visitor_language import FixedTexts, spoken
 from skin_app.photo.read import read_photo
 from skin_app.stated_patients import stated_patient
@@ -53,9 +53,10 @@ class OnePhotoTab:
         pictures: LesionPictures,
         labels: FixedTexts,
         desk: Desk,
+        refusal: Callable[[Say], str],
     ) -> None:
-        """`uploads`: the private folder of gradio's uploads."""
-        self.ensemble, self.uploads, self.desk = ensemble, uploads, desk
+        """`uploads`: private folder of gradio's uploads; `refusal`: why no photo is taken, or ""."""
+        self.ensemble, self.uploads, self.desk, self.refusal = ensemble, uploads, desk, refusal
         with gr.Row(equal_height=False, elem_id="top"):
             with gr.Column(scale=7, min_width=280, elem_id="stage", elem_classes="side"):
                 self.photo = gr.Image(
@@ -229,6 +230,9 @@ class OnePhotoTab:
 
     def _read(self, say: Say, received: Received, turn: int, request: gr.Request) -> dict[Any, Any]:
         visitor = visitor_of(request)
+        refused = self.refusal(say) if received.waiting else ""
+        if refused:
+            received = Received(status(refused, level="error"))
         # another photo may be of another patient
         patient = self.patient.emptied() if self.desk.knows(visitor) else {}
         if not self.desk.put(visitor, received.waiting, turn):
@@ -239,9 +243,8 @@ class OnePhotoTab:
         if upload is None:
             # gradio empties the field, and says so, before it pastes: what is shown stays
             return gr.skip()
-        say, turn, path = spoken(request), self.desk.turn(), upload["path"]
-        received = handlers.receive(say, path, self.uploads)
-        self.desk.hold(visitor_of(request), path)
+        say, turn = spoken(request), self.desk.turn()
+        received = handlers.receive(say, upload["path"], self.uploads)
         return self._read(say, received, turn, request)
 
     def _on_example(self, event: gr.EventData, request: gr.Request) -> dict[Any, Any]:
@@ -261,8 +264,6 @@ class OnePhotoTab:
     def _on_received(self, percent: float, age: str, sex: str, request: gr.Request) -> Iterator[Any]:
         patient = stated_patient(age, sex)
         say, visitor, token = spoken(request), visitor_of(request), ""
-        for path in self.desk.release(visitor):
-            delete(path, self.uploads)
         yield gr.skip()
         for answered in handlers.answer(say, self.ensemble, self.desk, visitor):
             token = answered.shown.token if answered.shown else ""

@@ -1,15 +1,17 @@
 """Which of gradio's routes are open: those that the page and its API need, and no other.
 
-gradio also has routes that fetch addresses, keep a session on disk, or show its own source. All others
-answer "not found" here, whatever gradio would do.
+The others would write files that nobody deletes (`process_recording`, `component_server`), write a
+visitor's session to disk (`deep_link`), or reach other machines (`proxy=`, `file=`). No upload can be
+fetched again, whoever asks: gradio's field for a photo asks for it, and gets an empty picture instead,
+until the page shows its own.
 """
 
 import re
-from pathlib import Path
+from base64 import b64decode
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from skin_app.page.visitor_language import spoken
@@ -19,11 +21,10 @@ READ = re.compile(
     r"""/(
       | healthz | metrics | config/? | theme\.css | favicon\.ico | robots\.txt
       | (assets|static)/[\w./-]+
-      | gradio_api/(info/? | openapi\.json | app_id/? | theme\.css | startup-events)
+      | gradio_api/(info/? | app_id/? | theme\.css | startup-events)
       | gradio_api/(queue/data | upload_progress)
       | gradio_api/heartbeat/\w+
       | gradio_api/call/(v2/)?(analyse|score)/\w+
-      | gradio_api/file=(?P<file>/.+)
     )""",
     re.VERBOSE,
 )
@@ -34,6 +35,8 @@ SEND = re.compile(
     re.VERBOSE,
 )
 
+EMPTY_PICTURE = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")  # one pixel, GIF
+
 
 def route_of(scope: Scope) -> str:
     """The path of a request within the page, decoded, without the path under which a proxy shows it."""
@@ -41,46 +44,31 @@ def route_of(scope: Scope) -> str:
     return path[len(root) :] if root and path.startswith(f"{root}/") else path
 
 
-class OpenRoutes:
-    """ASGI middleware: refuses all routes but the open ones, and what other sites send.
+class OnlyNeededRoutes:
+    """ASGI middleware: 404 for all routes but the needed ones, and for what other sites send."""
 
-    `uploads`: the private folder of gradio's uploads; no file outside of it is served by its path.
-    """
-
-    def __init__(self, app: ASGIApp, uploads: Path) -> None:
-        self.app, self.uploads = app, uploads
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan" or self._is_open(scope):
+        if scope["type"] != "http" or is_open(scope):
             await self.app(scope, receive, send)
             return
-        if scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1000})
-            return
-        await refusal(scope, 404, words.NO_SUCH_PLACE)(scope, receive, send)
+        is_picture = Headers(scope=scope).get("accept", "").startswith("image/")
+        answer: Response = refusal(scope, 404, words.NO_SUCH_PLACE)
+        if route_of(scope).startswith("/gradio_api/file=") and is_picture:
+            answer = Response(EMPTY_PICTURE, media_type="image/gif")
+        await answer(scope, receive, send)
 
-    def _is_open(self, scope: Scope) -> bool:
-        if scope["type"] != "http":
-            return False
-        route = route_of(scope)
-        if scope["method"] == "POST":
-            # a browser says so itself of what another site's page sends; other programs say nothing
-            elsewhere = Headers(scope=scope).get("sec-fetch-site") in ("cross-site", "same-site")
-            return SEND.fullmatch(route) is not None and not elsewhere
-        found = READ.fullmatch(route)
-        if found is None or scope["method"] not in ("GET", "HEAD"):
-            return False
-        return found["file"] is None or self._is_upload(found["file"])
 
-    def _is_upload(self, path: str) -> bool:
-        try:
-            return Path(path).resolve().is_relative_to(self.uploads)
-        except (
-            OSError,
-            ValueError,
-            RuntimeError,
-        ):  # no path: a zero byte, thousands of letters, a circle
-            return False
+def is_open(scope: Scope) -> bool:
+    """Whether a request is answered by its path, as the server decoded it, method and origin."""
+    route = route_of(scope)
+    if scope["method"] == "POST":
+        # a browser says so itself of what another site's page sends; other programs say nothing
+        elsewhere = Headers(scope=scope).get("sec-fetch-site") in ("cross-site", "same-site")
+        return SEND.fullmatch(route) is not None and not elsewhere
+    return READ.fullmatch(route) is not None and scope["method"] in ("GET", "HEAD")
 
 
 def refusal(scope: Scope, status: int, sentence: str, **values: object) -> JSONResponse:

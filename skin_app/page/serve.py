@@ -2,36 +2,39 @@
 
 import os
 import threading
-from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import httpx
-from gradio.utils import get_upload_folder
+from gradio import queueing
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from skin_app.ensemble import Ensemble
+from skin_app.page.exhausted import Exhausted
 from skin_app.page.finished import observe
 from skin_app.page.forwarded import TrustedProxies
+from skin_app.page.graceful_stop import GracefulStop, StoppingRequests
 from skin_app.page.gradio_guards import put_up_guards, waiting_of
 from skin_app.page.health import Health
 from skin_app.page.hosting import Hosting
 from skin_app.page.metrics import Metrics
-from skin_app.page.open_routes import OpenRoutes
+from skin_app.page.open_routes import OnlyNeededRoutes
 from skin_app.page.password import Password
 from skin_app.page.port import Listening, PortError
+from skin_app.page.queues import MOST_WAITING
 from skin_app.page.request_limits import RequestLimits
 from skin_app.page.security_headers import SecurityHeaders
 from skin_app.page.theme import head, theme
-from skin_app.page.uploads_and_sessions import HELD_FOR, forget_idle
+from skin_app.page.uploads_and_sessions import HELD_FOR, IdleSessions
 from skin_app.page.visitor_language import FixedTexts, state_language
+from skin_app.page.waiting_line import WaitingLine
 from skin_app.photo.limits import MAX_BYTES
 
 # A session holds a photo of up to 4.5 MB with its analysis, or a batch of small photos. Each client of
 # the API counts as a session, too, and holds nothing.
 SESSIONS = 256
+MOST_QUEUED = 10 * MOST_WAITING  # steps of pages, of which few wait for the networks
 # Larger than the limit for photos, so that our own sentence refuses a file slightly above that limit.
 LARGEST_UPLOAD = 5 * MAX_BYTES
 LOOK_EVERY = 30.0  # seconds between two looks for sessions that nobody uses any more
@@ -56,23 +59,27 @@ def serve(
     where: Listening,
     block: bool = True,
     labels: FixedTexts | None = None,
+    stop: GracefulStop | None = None,
     hosting: Hosting | None = None,
     ensemble: Ensemble | None = None,
 ) -> str:
     """Launch the page with its fixed settings; returns its address, for a browser on this machine.
 
     `where`: must bypass proxies already, because gradio requests its own page; `labels`: the page's
-    fixed texts; `block`: stay until interrupted; `hosting`: password, proxies, limits; `ensemble`:
-    whose health `/healthz` tells. Raises `PortError` if another program listens there by now,
-    `ServeError` if this gradio has no place for the guards or for the language.
+    fixed texts; `block`: stay until interrupted; `stop`: how that ends; `hosting`: password, proxies,
+    limits; `ensemble`: whose health `/healthz` tells. Raises `PortError` if another program listens
+    there by now, `ServeError` if this gradio has no place for the guards or for the language.
     """
     put_up_guards(SETTINGS)
     state_language()
-    hosting = hosting or Hosting()
+    stop, hosting = stop or GracefulStop(page), hosting or Hosting()
     # uvicorn would take a visitor's address from any proxy on this machine; `TrustedProxies` decides
     os.environ["FORWARDED_ALLOW_IPS"] = ""
-    # if a step were refused, the page would still show an older result or "analysing"
-    page.queue(max_size=SESSIONS)
+    queueing.Queue = WaitingLine
+    # the line of photos ends long before: gradio would refuse any step in English, and in the midst of
+    # an answer, so that the page would still show an older result or "analysing"
+    # not open: nobody goes past the queue
+    page.queue(max_size=MOST_QUEUED, api_open=False)
     try:
         page.launch(
             server_name=where.server_name,
@@ -83,7 +90,7 @@ def serve(
             i18n=(labels or FixedTexts()).translations(),
             root_path=hosting.root_path,
             app_kwargs={
-                "middleware": _before_every_route(page, hosting),
+                "middleware": _before_every_route(page, hosting, stop),
                 "routes": _watched_from_outside(page, hosting, ensemble),
             },
             **SETTINGS,
@@ -97,16 +104,18 @@ def serve(
         ) from error
     threading.Thread(target=_forget_while_running, args=(page,), daemon=True).start()
     if block:
-        page.block_thread()
+        stop.stay()
     return f"{where.url}/"
 
 
-def _before_every_route(page: gr.Blocks, hosting: Hosting) -> list[Middleware]:
+def _before_every_route(page: gr.Blocks, hosting: Hosting, stop: GracefulStop) -> list[Middleware]:
     """What a request passes on its way to gradio, outermost first."""
     return [
         Middleware(TrustedProxies, [str(network) for network in hosting.proxies]),
         Middleware(SecurityHeaders, hosting.frames),
-        Middleware(OpenRoutes, Path(get_upload_folder()).resolve()),
+        Middleware(StoppingRequests, stop),
+        Middleware(Exhausted),
+        Middleware(OnlyNeededRoutes),
         Middleware(Password, hosting.password),
         Middleware(
             RequestLimits, hosting.rate, hosting.waiting, lambda client: waiting_of(page, client)
@@ -123,6 +132,7 @@ def _watched_from_outside(page: gr.Blocks, hosting: Hosting, ensemble: Ensemble 
 
 
 def _forget_while_running(page: gr.Blocks) -> None:
-    stopped = threading.Event()
+    stopped, idle = threading.Event(), IdleSessions(page)
     while page.is_running and not stopped.wait(LOOK_EVERY):
-        forget_idle(page, datetime.now(), HELD_FOR - LOOK_EVERY)  # at most until the next look
+        # first seen up to one look late, and dropped up to one look late
+        idle.forget(HELD_FOR - 2 * LOOK_EVERY)

@@ -20,10 +20,10 @@ from skin_app.page.batch import BatchProgress, PhotoRow, Upload
 from skin_app.page.finished import LEFT, Kind, watched
 from skin_app.page.one_photo_tab import whole_result
 from skin_app.page.patient_fields import PatientFields
-from skin_app.page.queues import BATCHES, QUIET, UPLOADS
+from skin_app.page.queues import BATCHES, QUIET, STOPPING, UPLOADS
 from skin_app.page.templates import fill, status
 from skin_app.page.theme import FOLDER, Fragment
-from skin_app.page.uploads_and_sessions import keep, visitor_of
+from skin_app.page.uploads_and_sessions import Desk, keep, visitor_of
 from skin_app.page.visitor_language import FixedTexts, spoken
 from skin_app.stated_patients import stated_patient
 from skin_app.words import several as words
@@ -91,13 +91,13 @@ BATCH = Mode(
 
 
 def build_several(
-    ensemble: Ensemble, uploads: Path, pictures: LesionPictures, labels: FixedTexts
+    ensemble: Ensemble, uploads: Path, pictures: LesionPictures, labels: FixedTexts, desk: Desk
 ) -> None:
     """Everything of the tab; `uploads`: the private folder of gradio's uploads."""
     with gr.Tabs():
         for mode in (ANGLES, BATCH):
             with gr.Tab(labels(mode.tab), id=mode.name):
-                SeveralPhotos(mode, ensemble, uploads, pictures, labels)
+                SeveralPhotos(mode, ensemble, uploads, pictures, labels, desk)
 
 
 class SeveralPhotos:
@@ -110,8 +110,10 @@ class SeveralPhotos:
         uploads: Path,
         pictures: LesionPictures,
         labels: FixedTexts,
+        desk: Desk,
     ) -> None:
         self.mode, self.ensemble, self.uploads, self.pictures = mode, ensemble, uploads, pictures
+        self.desk = desk
         # during a visitor's run: its stop signal, and the files chosen meanwhile for the next run
         self.stops: dict[str, threading.Event] = {}
         self.following: dict[str, tuple[Upload, ...]] = {}
@@ -230,6 +232,7 @@ class SeveralPhotos:
         found, visitor = batch.uploads_of(chosen), visitor_of(request)
         for upload in found:
             keep(upload.path, self.uploads)
+        self.desk.chose(visitor, self.mode.name, [upload.path for upload in found])
         if visitor in self.stops:
             self.following[visitor] = found
             return gr.skip()
@@ -251,10 +254,14 @@ class SeveralPhotos:
         if self.stops.setdefault(visitor, stop) is not stop:  # a double click
             yield gr.skip()
             return
+
+        def is_stopped() -> bool:
+            return stop.is_set() or STOPPING.is_set()
+
         try:
             with (
                 watched(self.mode.name) as request_watched,
-                closing(batch.run(self.ensemble, found, self.uploads, stop.is_set)) as run,
+                closing(batch.run(self.ensemble, found, self.uploads, is_stopped)) as run,
             ):
                 for progress in request_watched.steps("photos", run):
                     after = self.following.get(visitor, ())
@@ -262,6 +269,8 @@ class SeveralPhotos:
                         keep(upload.path, self.uploads)
                     if progress.end:
                         for row in progress.rows:
+                            if row.analysis:
+                                request_watched.views = row.analysis.views
                             request_watched.answered(row.analysis and row.analysis.outcome, row.error)
                         if progress.end == "stopped":
                             request_watched.error = LEFT

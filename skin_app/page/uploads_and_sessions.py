@@ -8,34 +8,29 @@ is.
 import os
 import secrets
 import shutil
-import tempfile
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from functools import partial
 from itertools import count
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from skin_app.page.port import ServeError
+from skin_app.page.upload_folder_lock import LeftFolders, locked_folder, unlock
 from skin_app.photo.limits import MAX_BYTES
 from skin_app.photo.read import PhotoError
 
 if TYPE_CHECKING:  # the upload folder is made before gradio is imported
     from gradio import Blocks, Request
-    from gradio.state_holder import StateHolder
 
 VISITORS = 256
 HELD_FOR = 15 * 60  # seconds after a visitor's last action
-FORGOTTEN_AFTER = 290.0  # seconds; with `SWEEP_EVERY`, an upload is gone within five minutes
+FORGOTTEN_AFTER = 280.0  # seconds; with two times `SWEEP_EVERY`, an upload is gone within five minutes
 ARRIVES_WITHIN = 3600.0  # seconds for all files of one upload to arrive
-ABANDONED_AFTER = 3600.0  # seconds after which the folder of a killed program is deleted
-PREFIX = "skin-app-uploads-"
 SWEEP_EVERY = 10.0
 
 
@@ -78,7 +73,7 @@ class Desk:
         self._lock = Lock()
         self._turns = count()
         self._newest: OrderedDict[str, _Newest] = OrderedDict()
-        self._read: dict[str, list[str]] = {}
+        self._chosen: dict[tuple[str, str], list[str]] = {}
 
     def turn(self) -> int:
         """A number to draw as soon as a visitor uses the photo field, for `put`."""
@@ -150,44 +145,70 @@ class Desk:
         with self._lock:
             return visitor in self._newest and self._newest[visitor].archive
 
-    def hold(self, visitor: str, upload: str) -> None:
-        """Remember a file that was read: the browser shows it until its preview arrives."""
+    def chose(self, visitor: str, field: str, uploads: list[str]) -> None:
+        """Remember which files a visitor's `field` holds now, until they start or leave."""
         with self._lock:
-            self._read.setdefault(visitor, []).append(upload)
+            self._chosen[visitor, field] = uploads
 
-    def release(self, visitor: str) -> list[str]:
-        """The files to delete now."""
-        with self._lock:
-            return self._read.pop(visitor, [])
-
-    def forget(self, visitor: str) -> None:
-        """The visitor left."""
+    def forget(self, visitor: str) -> list[str]:
+        """The visitor left; returns the files that they chose last, to delete them."""
         with self._lock:
             self._newest.pop(visitor, None)
+            fields = [key for key in self._chosen if key[0] == visitor]
+            return [upload for key in fields for upload in self._chosen.pop(key)]
 
 
-def forget_idle(page: "Blocks", now: datetime, held_for: float) -> None:
-    """Drop the sessions of visitors who did nothing for `held_for` seconds.
+@dataclass
+class IdleSessions:
+    """The sessions of visitors who do nothing, and the results of the API that nobody collects.
 
     gradio's own `time_to_live` drops states only, counted from their creation. A session also holds the
-    values of all fields: the photo's preview and what was typed.
+    values of all fields: the photo's preview and what was typed. Results wait until they are collected.
+    Time is counted by a clock that nobody can set, from when something was first seen unchanged.
     """
-    sessions = page.state_holder
-    with sessions.lock:
-        for session, used in list(sessions.time_last_used.items()):
-            if now - used >= timedelta(seconds=held_for):
-                _drop(sessions, session)
+
+    page: "Blocks"
+    clock: Callable[[], float] = time.monotonic
+    _seen: dict[tuple[str, str], tuple[object, float]] = field(default_factory=dict)
+
+    def forget(self, held_for: float) -> None:
+        """Drop what has not changed for `held_for` seconds."""
+        sessions, queue, now = self.page.state_holder, self.page._queue, self.clock()
+        with sessions.lock:
+            marks: dict[tuple[str, str], object] = {
+                ("session", session): used for session, used in sessions.time_last_used.items()
+            }
+        busy = {event.session_hash for event in list(queue.event_ids_to_events.values())}
+        for session, waiting in list(queue.pending_messages_per_session.items()):
+            if session not in busy and waiting.qsize():
+                marks["results", session] = waiting.qsize()
+        before, self._seen = self._seen, {}
+        for key, mark in marks.items():
+            seen, since = before.get(key, (mark, now))
+            self._seen[key] = (mark, since if seen == mark else now)
+            if now - self._seen[key][1] >= held_for:
+                del self._seen[key]
+                self._drop(*key)
+
+    def _drop(self, kind: str, session: str) -> None:
+        from gradio import Request
+
+        if kind == "session":
+            for handler in self.page.fns.values():
+                if handler.fn and any(event == "unload" for _, event in handler.targets):
+                    handler.fn(Request(session_hash=session))  # as when the page is closed
+            forget_session(self.page, session)
+        else:
+            self.page._queue.pending_messages_per_session.pop(session, None)
+            self.page._queue.pending_event_ids_session.pop(session, None)
 
 
 def forget_session(page: "Blocks", session: str) -> None:
     """Drop the session of a visitor who left."""
-    with page.state_holder.lock:  # gradio moves and evicts sessions meanwhile
-        _drop(page.state_holder, session)
-
-
-def _drop(sessions: "StateHolder", session: str) -> None:
-    sessions.session_data.pop(session, None)
-    sessions.time_last_used.pop(session, None)
+    sessions = page.state_holder
+    with sessions.lock:  # gradio moves and evicts sessions meanwhile
+        sessions.session_data.pop(session, None)
+        sessions.time_last_used.pop(session, None)
 
 
 @contextmanager
@@ -198,8 +219,8 @@ def private_folder() -> Iterator[Path]:
     folder cannot be made.
     """
     before = os.environ.get("GRADIO_TEMP_DIR")
-    folder = _fresh_folder(before)
-    remove_abandoned(folder.parent)
+    folder, lock = locked_folder(before)
+    LeftFolders(folder.parent).remove()
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
     ended = threading.Event()
     threading.Thread(target=_sweep_until, args=(folder, ended), daemon=True).start()
@@ -212,48 +233,7 @@ def private_folder() -> Iterator[Path]:
         else:
             os.environ["GRADIO_TEMP_DIR"] = before
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _fresh_folder(inside: str | None) -> Path:
-    """A new folder in `inside` (created if missing); None or "": the system's temporary folder."""
-    try:
-        if inside:
-            Path(inside).mkdir(parents=True, exist_ok=True)
-        made = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=inside or None)
-    except OSError as error:
-        raise ServeError(
-            "No folder for uploads can be made in {folder} ({reason}): set GRADIO_TEMP_DIR to a folder "
-            "that you may write to.",
-            folder=inside or tempfile.gettempdir(),
-            reason=error.strerror,
-        ) from error
-    return Path(made).resolve()
-
-
-def remove_abandoned(parent: Path, older_than: float = ABANDONED_AFTER) -> None:
-    """Delete the upload folders in `parent` that killed programs left behind.
-
-    Only those unchanged for `older_than` seconds: a program in another container may have a process id
-    that is unknown here.
-    """
-    for folder in parent.glob(f"{PREFIX}*-*"):
-        number = folder.name.removeprefix(PREFIX).partition("-")[0]
-        try:
-            if time.time() - folder.stat().st_mtime >= older_than and not _runs(number):
-                shutil.rmtree(folder, ignore_errors=True)
-        except FileNotFoundError:  # its program deleted it first
-            continue
-
-
-def _runs(number: str) -> bool:
-    """Whether a process with this id runs; True where that cannot be known."""
-    try:
-        os.kill(int(number), 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except (ValueError, PermissionError):
-        return True
-    return True
+        unlock(lock)
 
 
 def read(path: str | Path, folder: Path) -> bytes:
@@ -300,25 +280,41 @@ def _inside(path: str | Path, folder: Path) -> Path:
     return upload
 
 
-def sweep(folder: Path, older_than: float = FORGOTTEN_AFTER) -> int:
-    """Delete files below `folder` that were last written `older_than` seconds ago; returns how many.
+@dataclass
+class Sweeper:
+    """Deletes files below `folder` that nobody wrote to or kept for a time.
 
-    Files in `folder` itself are still arriving, so they stay for `ARRIVES_WITHIN` seconds.
+    That time is counted from when the file was first seen unchanged, by a clock that nobody can set.
     """
-    now = time.time()
-    deleted = 0
-    # Path.rglob fails when a folder disappears meanwhile
-    found = [Path(parent, name) for parent, _, names in os.walk(folder) for name in names]
-    for path in found:
-        try:
-            kept_for = max(older_than, ARRIVES_WITHIN) if path.parent == folder else older_than
-            if path.stat().st_mtime <= now - kept_for:
-                path.unlink()
-                deleted += 1
-                _remove_if_empty(path.parent, folder)
-        except FileNotFoundError:
-            continue
-    return deleted
+
+    folder: Path
+    clock: Callable[[], float] = time.monotonic
+    _seen: dict[Path, tuple[int, float]] = field(default_factory=dict)
+
+    def sweep(self, older_than: float = FORGOTTEN_AFTER) -> int:
+        """Delete what has not changed for `older_than` seconds; returns how many files.
+
+        Files in `folder` itself are still arriving, so they stay for `ARRIVES_WITHIN` seconds.
+        """
+        now, before, deleted = self.clock(), self._seen, 0
+        self._seen = {}
+        # Path.rglob fails when a folder disappears meanwhile
+        found = [Path(parent, name) for parent, _, names in os.walk(self.folder) for name in names]
+        for path in found:
+            kept_for = max(older_than, ARRIVES_WITHIN) if path.parent == self.folder else older_than
+            try:
+                changed = path.stat().st_mtime_ns
+                written, since = before.get(path, (changed, now))
+                since = since if written == changed else now
+                if now - since >= kept_for:
+                    path.unlink()
+                    deleted += 1
+                    _remove_if_empty(path.parent, self.folder)
+                else:
+                    self._seen[path] = (changed, since)
+            except FileNotFoundError:
+                continue
+        return deleted
 
 
 def _remove_if_empty(subfolder: Path, folder: Path) -> None:
@@ -330,6 +326,9 @@ def _remove_if_empty(subfolder: Path, folder: Path) -> None:
 
 
 def _sweep_until(folder: Path, ended: threading.Event) -> None:
+    sweeper, left = Sweeper(folder), LeftFolders(folder.parent)
     while not ended.wait(SWEEP_EVERY):
         with suppress(OSError):  # one undeletable file must not stop the sweeping
-            sweep(folder)
+            sweeper.sweep()
+            os.utime(folder)  # a sign of life, where another machine cannot see the lock
+            left.remove()

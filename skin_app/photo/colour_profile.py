@@ -101,12 +101,12 @@ def _close(values: np.ndarray, others: np.ndarray) -> bool:
 
 
 def _converted(pixels: np.ndarray, transform: ImageCms.ImageCmsTransform) -> np.ndarray:
-    strips = []
+    changed = np.empty((*pixels.shape[:2], 3), np.uint8)
     for top in range(0, len(pixels), ROWS):
         strip = pixels[top : top + ROWS]
         image = Image.frombytes(transform.input_mode, strip.shape[1::-1], strip.tobytes())
-        strips.append(np.asarray(ImageCms.applyTransform(image, transform)))
-    return np.concatenate(strips)
+        changed[top : top + ROWS] = ImageCms.applyTransform(image, transform)
+    return changed
 
 
 def coded_profile(primaries: int, transfer: int) -> bytes | None:

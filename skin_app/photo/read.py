@@ -3,8 +3,9 @@
 A file's content decides its type (`file_type`); the type's module in `formats` reads it. JPEG and
 WebP are decoded by `torchvision.io` from bytes, because Pillow before 13 has a critical flaw in its
 JPEG reader (CVE-2026-112403) and gradio still pins an older one; HEIC by libheif; PNG, AVIF, TIFF and
-BMP each by Pillow's one reader for it. Colours are converted to sRGB with the file's own
-profile, the orientation is applied, and all other metadata (camera, date, GPS) are dropped.
+BMP each by Pillow's one reader for it; docs/reliability.md tells what broken files do to them. Colours
+are converted to sRGB with the file's own profile, the orientation is applied, and all other metadata
+(camera, date, GPS) are dropped.
 """
 
 import struct
@@ -19,6 +20,7 @@ from PIL import Image
 from skin_app.photo.colour_profile import ProfileError, to_srgb
 from skin_app.photo.file_type import HEAD_BYTES, type_of
 from skin_app.photo.formats import (
+    ROWS,
     Decoded,
     Opened,
     PhotoError,
@@ -31,6 +33,7 @@ from skin_app.photo.formats.png import open_png
 from skin_app.photo.formats.tiff import open_tiff
 from skin_app.photo.formats.webp import open_webp
 from skin_app.photo.limits import check_bytes, check_size
+from skin_app.photo.memory import is_out_of_memory, told_when_full
 from skin_app.words.photo import REFUSED, UNKNOWN
 
 READ_SUFFIXES = (  # suffixes of image files named by an id; the content decides the type
@@ -82,6 +85,7 @@ class Photo:
         return self.pixels.shape[0]
 
 
+@told_when_full
 def read_photo(source: bytes | str | Path) -> Photo:
     """Decode a photo from its bytes or its path: JPEG, PNG, WebP, HEIC, AVIF, TIFF or BMP.
 
@@ -100,7 +104,9 @@ def read_photo(source: bytes | str | Path) -> Photo:
         decoded = opened.decode()
     except PhotoError:
         raise
-    except FAULTS:
+    except FAULTS as error:
+        if is_out_of_memory(error):
+            raise
         raise damage_error() from None
     return _as_srgb(decoded)
 
@@ -127,7 +133,10 @@ def _as_srgb(decoded: Decoded) -> Photo:
         except ProfileError:
             unknown = True
     if decoded.pixels.shape[2] == 4:
-        image = Image.fromarray(np.concatenate([colours, decoded.pixels[..., 3:]], axis=2))
-        white = Image.new("RGBA", image.size, "white")
-        colours = np.array(Image.alpha_composite(white, image).convert("RGB"))
+        opacity, colours = decoded.pixels[..., 3:], np.array(colours)
+        for top in range(0, len(colours), ROWS):
+            strip = colours[top : top + ROWS]
+            image = Image.fromarray(np.concatenate([strip, opacity[top : top + ROWS]], axis=2))
+            white = Image.new("RGBA", image.size, "white")
+            strip[:] = Image.alpha_composite(white, image).convert("RGB")
     return Photo(colours, unknown, decoded.damaged)

@@ -4,7 +4,7 @@ gradio derives the machine API's JSON schema from these types. A value is null i
 limits for it, or if it cannot be measured in the photo.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from math import isnan
@@ -12,7 +12,7 @@ from typing import TypedDict, cast
 
 import numpy as np
 
-from skin_app.analysis import NO_NOTES, Analysis, Notes
+from skin_app.analysis import NO_NOTES, Analysis, Notes, ToCheck
 from skin_app.context import NOT_STATED_PATIENT, InContext, Patient, Sex
 from skin_app.diagnoses import CODES
 from skin_app.gallery.similar_lesions import SimilarLesion
@@ -148,11 +148,12 @@ class JudgedRecord(TypedDict):
     a damaged file.
 
     `without_refusal`: the outcome if the photo were like the training images; else equal to `outcome`.
-    `agreement`: share of readings on the answer's side of "suspicious". `to_check`: the gravest first.
+    `agreement`: share of readings on the answer's side of "suspicious". `to_check`: the gravest first;
+    `not_checked`: which of its checks were not made, such as those of maps in an answer without maps.
     `quality`: what is wrong with the photo. `lesion_area`: share of the square. `heat_on_lesion`: share
     of each map's heat that lies on the lesion, by code, null where there is no map; null where no
     lesion stands out, or in an answer without maps. `heat_is_outside`: the first diagnosis's share is
-    too small.
+    too small; null where it is not known.
     """
 
     outcome: Outcome | None
@@ -160,6 +161,7 @@ class JudgedRecord(TypedDict):
     reason: str | None
     agreement: float | None
     to_check: list[CheckRecord] | None
+    not_checked: list[CheckRecord] | None
     quality: list[FindingRecord] | None
     novelty: NoveltyRecord | None
     skin_tone: SkinToneRecord | None
@@ -299,9 +301,7 @@ def _judged(analysis: Analysis) -> JudgedRecord:
             {"name": f.name, "sentence": ADVICE[f.fault], "value": f.value, "limit": f.limit}
             for f in found
         ]
-    checks: list[CheckRecord] | None = None
-    if analysis.to_check is not None:
-        checks = [{"name": own.name, "sentence": own.said(ENGLISH)} for own in analysis.to_check]
+    checks = _checks(analysis.to_check)
     if assessment is None:
         unknown = cast(JudgedRecord, dict.fromkeys(JudgedRecord.__annotations__))
         return {**unknown, "to_check": checks, "quality": quality}
@@ -314,6 +314,7 @@ def _judged(analysis: Analysis) -> JudgedRecord:
         "reason": REASONS[decision.reason],
         "agreement": decision.agreement,
         "to_check": checks,
+        "not_checked": _checks(analysis.not_checked),
         "quality": quality,
         "novelty": {"score": novelty.score, "limit": novelty.limit, "is_novel": novelty.is_novel},
         "skin_tone": {"band": look.tone, "angle": look.tone_angle, "is_rare": assessment.tone_is_rare},
@@ -321,6 +322,12 @@ def _judged(analysis: Analysis) -> JudgedRecord:
         "heat_on_lesion": {c: None if isnan(own) else own for c, own in by_code.items()} or None,
         "heat_is_outside": assessment.heat_is_outside,
     }
+
+
+def _checks(checks: Iterable[ToCheck] | None) -> list[CheckRecord] | None:
+    if checks is None:
+        return None
+    return [{"name": own.name, "sentence": own.said(ENGLISH)} for own in checks]
 
 
 def _similar(lesion: SimilarLesion) -> SimilarRecord:

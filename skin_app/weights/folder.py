@@ -1,6 +1,7 @@
 """Finds a weights folder (embedded, local, or on the Hub), has it verified, and loads its parts.
 
-No file is used before its checksum is verified (`verify`), and no pickle is ever read.
+No file is used before its checksum is verified (`verify`), and no pickle is ever read. Files are read
+into memory, never mapped: one that is cut short or replaced later changes nothing here.
 """
 
 import re
@@ -9,8 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load
 
 from skin_app.diagnoses import ClassOrderError, assert_codes
 from skin_app.gallery.lesion_map import FILE as MAP_FILE
@@ -63,8 +65,13 @@ class WeightsFolder:
         with self._loading(words.MEMBER, name=name):
             config = MemberConfig.model_validate_json((folder / "config.json").read_text())
             assert_codes(config.codes, f"{name}/config.json")
+            stored = unpacked(load((folder / "model.safetensors").read_bytes()))
+            with torch.device("meta"):  # without memory: a wrong width could ask for all there is
+                wanted = Member(config).state_dict()
+            if any(stored[key].shape != value.shape for key, value in wanted.items()):
+                raise ValueError("The network and its weights have other shapes.")
             member = Member(config)
-            member.load_state_dict(unpacked(load_file(folder / "model.safetensors")), strict=True)
+            member.load_state_dict(stored, strict=True)
         return member.eval().requires_grad_(False)
 
     def gallery(self) -> Gallery:

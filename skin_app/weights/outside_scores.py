@@ -83,7 +83,7 @@ def _read(path: Path, members: Mapping[str, str]) -> OutsideScores:
             by_others=kept["by_others"],
         )
         _ = found.codes  # looked up here, so that a damaged report is found now
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise WeightsError(
             "{path} cannot be read ({fault}): get the weights anew.",
             path=path,

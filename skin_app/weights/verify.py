@@ -5,8 +5,6 @@ import json
 import math
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from skin_app.diagnoses import ClassOrderError, assert_codes
 from skin_app.novelty import FILE as NOVELTY_FILE
 from skin_app.weights.contract import CONTRACT, FORMAT, Contract
@@ -37,15 +35,17 @@ def verified_contract(folder: Path) -> tuple[Contract, str]:
         _check_format(path, read)
         contract = Contract.model_validate(read)
         assert_codes(contract.codes, CONTRACT)
-    except (ValidationError, json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except WeightsError:
+        raise
+    except ClassOrderError as error:
+        raise WeightsError(error.sentence, **error.values) from error
+    except (ValueError, RecursionError) as error:  # no JSON, another schema, or a number without end
         raise WeightsError(
             "{path} is not a contract that this program understands ({fault}): get the weights anew, "
             "or weights made for this version.",
             path=path,
             fault=type(error).__name__,
         ) from error
-    except ClassOrderError as error:
-        raise WeightsError(error.sentence, **error.values) from error
     _check_files(folder, contract)
     return contract, hashlib.sha256(text).hexdigest()
 
@@ -91,7 +91,7 @@ def _check_files(folder: Path, contract: Contract) -> None:
         )
     for name, expected in contract.files.items():
         path = folder / name
-        if not path.is_file():
+        if not _is_file_in(folder, name):
             raise WeightsError(
                 "{name} is missing from the weights in {folder}: get them anew.",
                 name=name,
@@ -104,6 +104,15 @@ def _check_files(folder: Path, contract: Contract) -> None:
                 name=name,
                 folder=folder,
             )
+
+
+def _is_file_in(folder: Path, name: str) -> bool:
+    """Whether `folder` holds this file itself: no name leads out of it."""
+    place = Path(name)
+    try:
+        return not place.is_absolute() and ".." not in place.parts and (folder / place).is_file()
+    except OSError:  # too long to be a name
+        return False
 
 
 def file_hash(path: Path) -> str:

@@ -92,7 +92,7 @@ class SpokenError(Exception):
     """
 
     def __init__(self, sentence: str, /, **values: object) -> None:
-        super().__init__(sentence.format(**values) if values else sentence)
+        super().__init__(writable(sentence.format(**values) if values else sentence))
         self.sentence, self.values = sentence, values
 
     def said(self, say: Say) -> str:
@@ -101,7 +101,12 @@ class SpokenError(Exception):
             place: value.said(say) if isinstance(value, SpokenError) else value
             for place, value in self.values.items()
         }
-        return say(self.sentence, **told)
+        return writable(say(self.sentence, **told))
+
+
+def writable(text: str) -> str:
+    """`text` with "?" for each half character, which UTF-8 cannot hold but file names can have."""
+    return text.encode(errors="replace").decode()
 
 
 def _with_decimals(pattern: str, digits: int) -> str:

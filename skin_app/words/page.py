@@ -18,6 +18,13 @@ EMBEDDED_INSTEAD = (
     "The chosen weights could not be downloaded; these answers come from the embedded weights."
 )
 ANALYSING = "Analysing …"
+BEFORE_YOURS = Plural("{count} photo is before yours.", "{count} photos are before yours.")
+BEFORE_YOURS_FOR = Plural(
+    "{count} photo is before yours; about {time}.", "{count} photos are before yours; about {time}."
+)
+LINE_IS_FULL = (
+    "No photos are taken at the moment, because {count} are already waiting: try again in a minute."
+)
 NO_LONGER_HELD = "The photo of this result is no longer held in memory: choose it again."
 FAULT = (
     "The analysis stopped because of a fault in this program, so there is no result for this photo. "

@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from skin_app.ensemble import read_batches
 from skin_app.heatmap import attributions
 from skin_app.lesion import lesion_mask, standard_square
+from skin_app.member_groups import read_batches
 from skin_app.network import Member
 from tests.audit.drawn import drawn_table, unseen_of
 from tests.library.test_heatmap import of_probabilities

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from skin_app.ensemble import input_square
 from skin_app.heatmap import attributions
 from skin_app.lesion import lesion_mask, standard_square
+from skin_app.member_groups import input_square
 from tests.library.test_heatmap import of_probabilities
 from train.audit import lesion_heat
 from train.audit.explanations import first_maps

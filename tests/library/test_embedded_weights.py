@@ -13,8 +13,9 @@ from sklearn.metrics import balanced_accuracy_score
 
 from skin_app.calibration import prior_adjusted
 from skin_app.diagnoses import CODES
-from skin_app.ensemble import Ensemble, MemberGroup
+from skin_app.ensemble import Ensemble
 from skin_app.gallery.similar_lesions import SAME_PHOTO
+from skin_app.member_groups import MemberGroup
 from skin_app.page.one_photo_handlers import EXAMPLES_FOLDER
 from skin_app.photo.read import read_photo
 from skin_app.views import VIEWS, centre_square, turn

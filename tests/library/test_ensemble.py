@@ -15,8 +15,9 @@ from skin_app import ensemble as ensemble_module
 from skin_app.analysis import Analysis
 from skin_app.calibration import calibrated
 from skin_app.diagnoses import CODES
-from skin_app.ensemble import Ensemble, MemberGroup, groups_of, input_square
+from skin_app.ensemble import Ensemble
 from skin_app.heatmap import attributions, averaged_maps, on_shared_scale
+from skin_app.member_groups import MemberGroup, groups_of, input_square
 from skin_app.photo.read import Photo, PhotoError
 from skin_app.views import centre_square, turn
 from tests.library.test_heatmap import of_probabilities
@@ -264,3 +265,14 @@ def test_a_map_is_laid_over_the_photo(ensemble: Ensemble) -> None:
         few.overlay("mel")
     with pytest.raises(ValueError, match="no maps or no photo"):
         next(ensemble.refine(PHOTOS[0])).overlay()
+
+
+def test_a_single_photo_comes_before_the_photos_of_a_batch(
+    ensemble: Ensemble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    turn = ensemble.turns.turn
+    monkeypatch.setattr(ensemble.turns, "turn", lambda first: asked.append(first) or turn(first))
+    list(ensemble.analyse_files(range(3), lambda number: Photo(picture(number)), at_a_time=1))
+    list(ensemble.refine(PHOTOS[0]))
+    assert asked == [False, False, False, True, True]

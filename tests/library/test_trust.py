@@ -8,9 +8,10 @@ import torch
 
 from skin_app.calibration import calibrated
 from skin_app.diagnoses import CODES
-from skin_app.ensemble import Ensemble, input_square
+from skin_app.ensemble import Ensemble
 from skin_app.heatmap import heat_on_lesion
 from skin_app.lesion import lesion_mask, standard_square
+from skin_app.member_groups import input_square
 from skin_app.outcome import SUSPICIOUS_FROM, agreement
 from skin_app.photo.read import Photo
 from skin_app.quality import findings
@@ -35,7 +36,7 @@ def ensemble(folder: Path) -> Ensemble:
 
 @pytest.mark.parametrize("views", [1, 8])
 def test_every_part_is_that_of_its_module(ensemble: Ensemble, views: int) -> None:
-    analysis = ensemble(LESION, views)
+    analysis = ensemble(LESION, views, with_maps=True)
     assessment, trust = analysis.assessment, ensemble.trust
     assert assessment is not None
     assert trust is not None
@@ -89,3 +90,17 @@ def test_storing_trust_changes_nothing_else(tmp_path: Path) -> None:
     assert set(after.files) == {*before.files, "novelty.safetensors"}
     assert not list(folder.glob("*.partial"))
     assert (folder / CONTRACT).is_file()
+
+
+def test_without_maps_the_heat_is_said_not_to_be_checked(ensemble: Ensemble) -> None:
+    quick, full = ensemble.refine(LESION)
+    asked = ensemble(LESION, 1, with_maps=True)
+    assert quick.assessment is not None
+    assert full.assessment is not None
+    assert asked.assessment is not None
+    assert ensemble(LESION, 1).maps is None
+    assert quick.assessment.heat_is_outside is None
+    assert isinstance(asked.assessment.heat_is_outside, bool)
+    assert isinstance(full.assessment.heat_is_outside, bool)
+    assert [own.name for own in quick.not_checked or ()] == ["heat beside the lesion"]
+    assert (asked.not_checked, full.not_checked) == ((), ())

@@ -5,12 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from skin_app.ensemble import Ensemble
+from skin_app.photo.read import Photo
 from skin_app.weights.folder import WeightsError, open_weights
 from skin_app.weights.verify import file_hash
-from tests.tiny import write_weights
+from tests.tiny import give_trust, picture, write_weights
 
 
 @pytest.fixture
@@ -111,3 +113,19 @@ def test_a_hub_repo_must_be_pinned() -> None:
         open_weights("runs/weihgts")
     with pytest.raises(WeightsError, match="neither a folder nor a Hub repo"):
         open_weights("/no/such/folder")
+
+
+def test_files_that_are_cut_or_replaced_after_loading_change_nothing(folder: Path) -> None:
+    """A mapped file that is cut short would end the whole program with SIGBUS."""
+    ensemble, photo = Ensemble.load(give_trust(folder)), Photo(picture(1))
+    before = ensemble(photo)
+    maps = Path("/proc/self/maps")
+    assert str(folder) not in (maps.read_text() if maps.exists() else "")
+    for place, path in enumerate(path for path in folder.rglob("*") if path.is_file()):
+        path.write_bytes(path.read_bytes()[:100] if place % 2 else b"another file")
+    after = ensemble(photo)
+    assert np.array_equal(before.probabilities, after.probabilities)
+    assert before.similar == after.similar
+    assert before.assessment
+    assert after.assessment
+    assert before.assessment.novelty == after.assessment.novelty

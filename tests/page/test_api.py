@@ -23,8 +23,8 @@ from skin_app.ensemble import Ensemble
 from skin_app.page import api as machine
 from skin_app.page.api import Row, add_endpoints, scored
 from skin_app.page.port import listening
-from skin_app.page.queues import BATCHES, NETWORKS
-from skin_app.page.serve import SESSIONS, serve
+from skin_app.page.queues import BATCHES, MOST_WAITING, NETWORKS
+from skin_app.page.serve import serve
 from skin_app.page.uploads_and_sessions import FORGOTTEN_AFTER, SWEEP_EVERY, private_folder
 from skin_app.photo.limits import MAX_BYTES, MAX_PIXELS, MIN_SIDE
 from skin_app.photo.read import read_photo
@@ -61,7 +61,7 @@ class Machine:
         """Call an endpoint by plain HTTP: its last event and that event's data."""
         headers = {"Accept-Language": language} if language else {}
         url = f"{self.url}gradio_api/call/{name}"
-        nothing = (None,) * ({"analyse": 4, "score": 3}[name] - len(data))
+        nothing = (None,) * ({"analyse": 5, "score": 3}[name] - len(data))
         event = httpx.post(url, json={"data": [*data, *nothing]}, headers=headers)
         event = event.raise_for_status().json()["event_id"]
         text = httpx.get(f"{url}/{event}", timeout=120).raise_for_status().text
@@ -105,6 +105,21 @@ def test_analyse_gives_the_record_of_the_photo(
         assert len(answer["operating_points"]) == 3
         assert answer["notes"] is None
     assert machine_api.files() == []
+
+
+def test_a_quick_answer_has_maps_only_if_they_are_asked_for(machine_api: Machine, photo: Path) -> None:
+    quick, asked, full, bare = (
+        machine_api.client.predict(handle_file(photo), views, maps=maps, api_name="/analyse")
+        for views, maps in ((1, None), (1, True), (8, None), (8, False))
+    )
+    assert quick["maps"] is quick["heat_on_lesion"] is quick["heat_is_outside"] is None
+    assert set(asked["maps"]) == set(full["maps"]) == set(CODES)
+    assert [own["name"] for own in quick["not_checked"]] == ["heat beside the lesion"]
+    assert asked["not_checked"] == full["not_checked"] == []
+    depending = {"maps", "heat_on_lesion", "heat_is_outside", "to_check", "not_checked", "made_at"}
+    for one, other in ((quick, asked), (bare, full)):
+        assert {name for name in one if one[name] != other[name]} <= depending
+    assert bare["maps"] is None
 
 
 def test_age_and_sex_add_their_answer(machine_api: Machine, ensemble: Ensemble, photo: Path) -> None:
@@ -160,6 +175,10 @@ OUTSIDE = ("FOREIGN", "FOLDER/../x.png", "FOLDER", "a\0b", "", "x" * 5_000)
         *(
             ("analyse", ["UPLOAD", views], words.WRONG_VIEWS.format(most=8))
             for views in (2, 0, "8", True, None)
+        ),
+        *(
+            ("analyse", ["UPLOAD", 1, None, None, maps], words.WRONG_MAPS)
+            for maps in (1, 0, "true", [])
         ),
         *(("analyse", [{"path": path}, 8], words.NO_UPLOAD) for path in OUTSIDE),
         *(("analyse", [nothing, 8], words.NO_FILE) for nothing in (None, 3, "a.jpg", {}, [])),
@@ -242,10 +261,12 @@ def test_the_schema_names_every_field_and_the_page_is_private(machine_api: Machi
     info = httpx.get(f"{machine_api.url}gradio_api/info").raise_for_status().json()
     assert set(info["named_endpoints"]) == {"/analyse", "/score"}
     analyse, score = info["named_endpoints"]["/analyse"], info["named_endpoints"]["/score"]
-    photo, views, age, sex = analyse["parameters"]
+    photo, views, age, sex, maps = analyse["parameters"]
     assert (photo["parameter_name"], photo["python_type"]["type"]) == ("photo", "filepath")
     assert (views["type"], views["parameter_default"]) == ({"enum": [1, 8]}, 8)
-    assert [own["parameter_default"] for own in (age, sex, *score["parameters"][1:])] == [None] * 4
+    assert [own["parameter_default"] for own in (age, sex, maps, *score["parameters"][1:])] == [
+        None
+    ] * 5
     schema = analyse["returns"][0]["type"]
     assert set(schema["required"]) == set(schema["properties"]) == set(get_type_hints(Record))
     entry = schema["properties"]["diagnoses"]["items"]["properties"]
@@ -308,9 +329,9 @@ def test_the_document_describes_every_field_and_limit() -> None:
     text = DOCUMENT.read_text()
     assert f"up to {machine.MOST_PHOTOS} files, {machine.MOST_BYTES // 1_000_000} MB together" in text
     assert f"from {MIN_SIDE} pixels a side" in text
-    assert f"At most {SESSIONS} calls" in text
+    assert f"At most {MOST_WAITING} photos wait" in text
     assert f"up to {MAX_BYTES // 1_000_000} MB and {MAX_PIXELS // 1_000_000} million pixels" in text
-    assert FORGOTTEN_AFTER + SWEEP_EVERY == 5 * 60
+    assert FORGOTTEN_AFTER + 2 * SWEEP_EVERY == 5 * 60
     assert "five minutes" in text
     for kind in (Record, Row):
         assert described(kind) in text, f"put this into {DOCUMENT}:\n{described(kind)}"

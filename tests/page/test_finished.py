@@ -7,7 +7,16 @@ import pytest
 
 from skin_app.ensemble import Ensemble
 from skin_app.page.api import analysed
-from skin_app.page.finished import FAULT, LEFT, NO_OUTCOME, UNREADABLE, Finished, observe, watched
+from skin_app.page.finished import (
+    FAULT,
+    LEFT,
+    NO_OUTCOME,
+    UNREADABLE,
+    WAITED,
+    Finished,
+    observe,
+    watched,
+)
 from skin_app.page.one_photo_handlers import answer, receive, receive_example
 from skin_app.page.uploads_and_sessions import Desk
 from skin_app.photo.read import PhotoError
@@ -34,7 +43,7 @@ def test_stages_add_up_and_the_total_holds_them(told: list[Finished]) -> None:
     (one,) = told
     assert (one.kind, one.error) == ("score", "")
     assert one.outcomes == {"suspicious": 1, NO_OUTCOME: 1, UNREADABLE: 1}
-    assert set(one.durations) == {"decode", "networks", "total"}
+    assert set(one.durations) == {WAITED, "decode", "networks", "total"}
     assert one.durations["total"] >= one.durations["decode"] + one.durations["networks"] > 0
 
 
@@ -57,7 +66,7 @@ def test_a_photo_is_told_once_with_its_outcome(ensemble: Ensemble, told: list[Fi
     assert last.shown
     (one,) = told
     assert one.outcomes == {last.shown.analysis.outcome: 1}
-    assert set(one.durations) == {"decode", "networks", "total"}
+    assert set(one.durations) == {WAITED, "decode", "networks", "total"}
 
 
 def test_a_visitor_who_leaves_gets_no_outcome(ensemble: Ensemble, told: list[Finished]) -> None:

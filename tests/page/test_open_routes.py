@@ -1,34 +1,26 @@
 """Only the routes that the page and its API need are open."""
 
-from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
+from playwright.sync_api import Page
 from starlette.testclient import TestClient
 
-from skin_app.page.open_routes import OpenRoutes
+from skin_app.page.open_routes import EMPTY_PICTURE, OnlyNeededRoutes
 from tests.page.asgi import behind
+from tests.page.conftest import Served
 
 
 @pytest.fixture
-def uploads(tmp_path: Path) -> Path:
-    folder = tmp_path / "uploads"
-    (folder / "a1b2").mkdir(parents=True)
-    (folder / "a1b2" / "lesion.jpg").write_bytes(b"photo")
-    (tmp_path / "secret.txt").write_text("secret")
-    (folder / "a1b2" / "link.jpg").symlink_to(tmp_path / "secret.txt")
-    return folder
+def client() -> TestClient:
+    return behind(OnlyNeededRoutes)
 
 
-@pytest.fixture
-def client(uploads: Path) -> TestClient:
-    return behind(OpenRoutes, uploads)
-
-
-def test_what_the_page_and_its_api_need_is_open(client: TestClient, uploads: Path) -> None:
+def test_what_the_page_and_its_api_need_is_open(client: TestClient) -> None:
     for path in (
         *("/", "/config", "/assets/index-DphvyggB.js", "/healthz", "/gradio_api/info"),
         *("/gradio_api/queue/data", "/gradio_api/heartbeat/abc", "/gradio_api/call/analyse/abc"),
-        f"/gradio_api/file={uploads}/a1b2/lesion.jpg",
     ):
         assert client.get(path).status_code == 200, path
     for path in ("/gradio_api/upload", "/gradio_api/queue/join", "/gradio_api/call/score"):
@@ -45,9 +37,6 @@ def test_what_the_page_and_its_api_need_is_open(client: TestClient, uploads: Pat
         "/gradio_api/file=/etc/passwd",
         "/gradio_api/file=%2Fetc%2Fpasswd",
         "/gradio_api/file=a%00b",
-        "/gradio_api/file={uploads}/../secret.txt",
-        "/gradio_api/file={uploads}/%2e%2e/secret.txt",
-        "/gradio_api/file={uploads}/a1b2/link.jpg",
         "/gradio_api/file/etc/passwd",
         "/gradio_api/deep_link?session_hash=abc",
         "/gradio_api/custom_component/x/client/y/z",
@@ -65,8 +54,8 @@ def test_what_the_page_and_its_api_need_is_open(client: TestClient, uploads: Pat
         "/openapi.json",
     ],
 )
-def test_all_else_is_not_found(client: TestClient, uploads: Path, path: str) -> None:
-    answer = client.get(path.format(uploads=uploads))
+def test_all_else_is_not_found(client: TestClient, path: str) -> None:
+    answer = client.get(path)
     assert answer.status_code == 404
     assert "open the page" in answer.json()["detail"]
 
@@ -91,3 +80,54 @@ def test_another_site_cannot_use_the_page_in_a_visitors_name(
 
 def test_a_refusal_is_in_the_visitors_language(client: TestClient) -> None:
     assert "Hier ist nichts" in client.get("/docs", headers={"Accept-Language": "de"}).json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("gradio_api/deep_link?session_hash=a", "gradio_api/proxy=https://example.org/", "monitoring"),
+        *(
+            "gradio_api/file/etc/passwd",
+            "gradio_api/stream/a/b/1/playlist-file",
+            "gradio_api/vibe-code",
+        ),
+        *("gradio_api/openapi.json", "openapi.json", "gradio_api//component_server", "gradio_api/"),
+        "gradio_api/%63omponent_server",
+    ],
+)
+def test_a_route_that_the_page_does_not_need_is_not_there(served: Served, path: str) -> None:
+    for method in ("GET", "POST"):
+        with pytest.raises(HTTPError) as refused:
+            urlopen(Request(served.url + path, method=method))
+        assert refused.value.code == 404
+
+
+def test_nobody_goes_past_the_queue(served: Served) -> None:
+    call = Request(
+        f"{served.url}gradio_api/run/analyse",
+        b'{"data": [null, 1, null, null]}',
+        {"Content-Type": "application/json"},
+    )
+    with pytest.raises(HTTPError) as refused:
+        urlopen(call)
+    assert refused.value.code == 404
+
+
+def test_no_upload_can_be_fetched_again(served: Served) -> None:
+    folder = served.uploads / "0123"
+    folder.mkdir()
+    (folder / "lesion.jpg").write_bytes(b"planted")
+    url = f"{served.url}gradio_api/file={folder}/lesion.jpg"
+    with pytest.raises(HTTPError) as refused:
+        urlopen(url)
+    assert refused.value.code == 404
+    with urlopen(Request(url, headers={"Accept": "image/avif,image/*"})) as answer:
+        assert answer.read() == EMPTY_PICTURE
+
+
+def test_the_name_of_a_session_comes_from_a_source_of_secrets(visit: Page) -> None:
+    assert "getRandomValues" in visit.evaluate("Math.random.toString()")
+    drawn = visit.evaluate("[...Array(2000)].map(() => Math.random())")
+    assert len(set(drawn)) == 2000
+    assert 0 <= min(drawn) < 0.01
+    assert 0.99 < max(drawn) < 1

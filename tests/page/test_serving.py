@@ -4,6 +4,7 @@ import json
 import socket
 import sys
 import threading
+import time
 from datetime import datetime, timedelta
 from urllib.request import Request, urlopen
 
@@ -17,7 +18,7 @@ from skin_app.page import serve as serving
 from skin_app.page.gradio_guards import NO_ADDRESSES, TESTED, put_up_guards
 from skin_app.page.port import PortError, ServeError, listening
 from skin_app.page.serve import SETTINGS, serve
-from skin_app.page.uploads_and_sessions import forget_idle, forget_session
+from skin_app.page.uploads_and_sessions import IdleSessions, forget_session
 from skin_app.words.language import ENGLISH
 from tests.page.conftest import Served, free_port, needs_ipv6
 
@@ -146,17 +147,11 @@ def test_a_second_page_in_the_same_program_keeps_the_guards() -> None:
     assert route_utils.GradioUploadFile is guard
 
 
-@pytest.mark.parametrize("forget", ["left", "idle"])
-def test_sessions_are_dropped_only_while_gradio_does_not_move_them(forget: str) -> None:
+def test_a_session_is_dropped_only_while_gradio_does_not_move_it() -> None:
     page, sessions = gr.Blocks(), StateHolder()
     sessions.set_blocks(page)
     assert sessions["visitor"]
-    later = datetime.now() + timedelta(hours=1)
-    drop = {
-        "left": lambda: forget_session(page, "visitor"),
-        "idle": lambda: forget_idle(page, later, 60),
-    }
-    dropping = threading.Thread(target=drop[forget])
+    dropping = threading.Thread(target=forget_session, args=(page, "visitor"))
     with sessions.lock:
         dropping.start()
         dropping.join(0.2)
@@ -167,15 +162,44 @@ def test_sessions_are_dropped_only_while_gradio_does_not_move_them(forget: str) 
 
 
 def test_what_is_held_of_a_visitor_goes_some_time_after_the_last_that_was_done() -> None:
-    page, sessions = gr.Blocks(), StateHolder()
+    left: list[str | None] = []
+
+    def leave(request: gr.Request) -> None:
+        left.append(request.session_hash)
+
+    with gr.Blocks() as page:
+        page.unload(leave)
+    sessions, now = StateHolder(), [0.0]
+    page.queue()
     sessions.set_blocks(page)
     for visitor in ("idle", "busy"):
         sessions[visitor].state_data[0] = "a photo"
-    now = datetime.now()
-    sessions.time_last_used["idle"] = now - timedelta(seconds=61)
-    forget_idle(page, now, held_for=60)
+    idle = IdleSessions(page, lambda: now[0])
+    idle.forget(60)
+    now[0] = 61.0
+    # something done with the clock set back counts like everything else that is done
+    sessions.time_last_used["busy"] -= timedelta(hours=1)
+    idle.forget(60)
+    assert left == ["idle"]  # as if the page had been closed
     assert set(sessions.session_data) == set(sessions.time_last_used) == {"busy"}
     assert sessions["busy"].state_data[0] == "a photo"
+
+
+def test_a_result_that_nobody_collects_is_dropped(served: Served) -> None:
+    queue, now = served.page._queue, [0.0]
+    body = json.dumps({"data": [None, 1, None, None]}).encode()
+    call = f"{served.url}gradio_api/call/analyse"
+    with urlopen(Request(call, body, {"Content-Type": "application/json"})) as answer:
+        event = json.load(answer)["event_id"]
+    while event in queue.event_ids_to_events:
+        time.sleep(0.05)
+    idle = IdleSessions(served.page, lambda: now[0])
+    idle.forget(60)
+    assert queue.pending_messages_per_session[event].qsize()
+    now[0] = 61.0
+    idle.forget(60)
+    assert event not in queue.pending_messages_per_session
+    assert event not in queue.pending_event_ids_session
 
 
 def test_every_event_counts_as_something_done(served: Served) -> None:

@@ -13,9 +13,10 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from skin_app.analysis import Analysis
-from skin_app.ensemble import AT_A_TIME, Ensemble
+from skin_app.ensemble import Ensemble
+from skin_app.page.batch import TOLD_EVERY
 from skin_app.page.one_photo_handlers import EXAMPLES, EXAMPLES_FOLDER
-from skin_app.page.uploads_and_sessions import sweep
+from skin_app.page.uploads_and_sessions import Sweeper
 from skin_app.photo.read import Photo
 from skin_app.words import page as words
 from skin_app.words import several
@@ -87,15 +88,15 @@ def broken(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def photos(tmp_path: Path) -> list[Path]:
-    """Nine small pictures, more than two turns of a batch."""
-    paths = [tmp_path / f"lesion-{seed}.jpg" for seed in range(2 * AT_A_TIME + 1)]
+    """Nine small pictures: progress is told twice before the end."""
+    paths = [tmp_path / f"lesion-{seed}.jpg" for seed in range(2 * TOLD_EVERY + 1)]
     for seed, path in enumerate(paths):
         path.write_bytes(jpeg(seed))
     return paths
 
 
 class Gate:
-    """Lets an ensemble analyse one few after the other, and counts them."""
+    """Lets an ensemble analyse one photo after the other, and counts them."""
 
     def __init__(self, ensemble: Ensemble, monkeypatch: pytest.MonkeyPatch) -> None:
         self.turns = 0
@@ -109,8 +110,8 @@ class Gate:
 
         monkeypatch.setattr(ensemble, "analyse_all", analysed)
 
-    def let(self, few: int) -> None:
-        self._open.release(few)
+    def let(self, photos: int) -> None:
+        self._open.release(photos)
 
 
 @pytest.fixture
@@ -220,7 +221,7 @@ def test_while_running_the_page_says_how_far_it_is_and_a_second_click_does_nothi
     choose(visit, "batch", photos)
     button = visit.get_by_role("button", name=several.BATCH_START)
     button.evaluate("button => { button.click(); button.click(); }")
-    gate.let(1)
+    gate.let(TOLD_EVERY)
     said, so_far = (part(visit, "batch", name) for name in ("status", "result"))
     expect(said).to_contain_text("4 of 9 photos are done")
     expect(said).to_contain_text("left")
@@ -235,7 +236,7 @@ def test_while_running_the_page_says_how_far_it_is_and_a_second_click_does_nothi
     expect(said).to_contain_text("All 9 photos are done")
     visit.wait_for_timeout(1000)
     assert [top(so_far.locator(piece)) for piece in ("h2", "table")] == before
-    assert gate.turns == 3
+    assert gate.turns == 9
     expect(said).to_contain_text("All 9 photos are done")
 
 
@@ -252,7 +253,7 @@ def test_what_is_chosen_while_running_is_kept_for_the_next_run(
     before = time.time() - 200
     for path in held:
         os.utime(path, (before, before))
-    gate.let(1)
+    gate.let(TOLD_EVERY)
     expect(said).to_contain_text("4 of 9 photos are done")
     assert all(path.stat().st_mtime > before + 100 for path in held)
     gate.let(100)
@@ -267,13 +268,13 @@ def test_stopping_shows_what_is_done(
     visit: Page, served: Served, gate: Gate, photos: list[Path]
 ) -> None:
     said = begin(visit, "batch", photos)
-    gate.let(1)
+    gate.let(TOLD_EVERY)
     expect(said).to_contain_text("4 of 9 photos are done")
     visit.get_by_role("button", name=several.CANCEL).click()
     expect(said).to_contain_text(several.STOPPING)
     gate.let(1)
-    expect(said).to_contain_text("Stopped: 8 of 9 photos are done")
-    expect(part(visit, "batch", "result").locator("tbody tr")).to_have_count(8)
+    expect(said).to_contain_text("Stopped: 5 of 9 photos are done")
+    expect(part(visit, "batch", "result").locator("tbody tr")).to_have_count(5)
     expect(visit.get_by_role("button", name=several.CANCEL)).to_have_count(0)
     assert served.files() == []
 
@@ -284,13 +285,13 @@ def test_leaving_stops_the_networks_deletes_the_files_and_forgets(
     page = opened(browser, served.url)
     said = begin(page, "batch", photos)
     before = set(served.page.state_holder.session_data)
-    gate.let(1)
+    gate.let(TOLD_EVERY)
     expect(said).to_contain_text("4 of 9 photos are done")
     assert served.files() != []
     page.context.close()
     other = opened(browser)
     other.wait_for_timeout(1000)
-    gate.let(1)
+    gate.let(TOLD_EVERY)
     for _ in range(300):
         if not served.files():
             break
@@ -298,7 +299,7 @@ def test_leaving_stops_the_networks_deletes_the_files_and_forgets(
     assert served.files() == []
     gate.let(100)
     other.wait_for_timeout(1500)
-    assert gate.turns == 2
+    assert gate.turns == 8
     assert set(served.page.state_holder.session_data) < before
     other.context.close()
 
@@ -320,7 +321,9 @@ def test_too_few_and_too_many_photos_are_refused_and_none_is_lost(
     expect(said).to_contain_text("8 photos are ready")
     start(visit, "angles")
     expect(said).to_contain_text("All 8 photos are done")
-    assert sweep(served.uploads, older_than=0) == 1  # the one taken out goes with what was left over
+    assert (
+        Sweeper(served.uploads).sweep(older_than=0) == 1
+    )  # the one taken out goes with what was left over
 
 
 def test_one_lesions_photos_are_averaged_and_their_disagreement_is_shown(
@@ -352,14 +355,14 @@ def test_axe_finds_nothing_serious_while_running_done_and_opened(
 ) -> None:
     page = opened(browser, f"{served.url}?__theme={theme}", viewport={"width": width, "height": 844})
     for kind, paths, more in (
-        ("batch", [*photos, broken], 2),
-        ("angles", [*photos[:5], broken], 1),
+        ("batch", [*photos, broken], 6),
+        ("angles", [*photos[:5], broken], 2),
     ):
         go(page, kind)
         choose(page, kind, paths)
         assert serious(page) == []
         start(page, kind)
-        gate.let(1)
+        gate.let(TOLD_EVERY)
         said = part(page, kind, "status")
         expect(said).to_contain_text("left")
         assert serious(page) == []

@@ -1,6 +1,4 @@
 import os
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -9,27 +7,41 @@ import pytest
 
 from skin_app.page import uploads_and_sessions as sessions
 from skin_app.page.uploads_and_sessions import (
-    PREFIX,
+    FORGOTTEN_AFTER,
     VISITORS,
     Desk,
+    Sweeper,
     Waiting,
     delete,
     private_folder,
     read,
-    remove_abandoned,
-    sweep,
 )
 from skin_app.photo.read import PhotoError
 
 
 def test_sweep_deletes_what_was_left_over_and_keeps_what_is_fresh(tmp_path: Path) -> None:
-    for name in ("old", "fresh"):
+    now = [0.0]
+    sweeper = Sweeper(tmp_path, lambda: now[0])
+    for seconds, name in ((0.0, "old"), (200.0, "fresh")):
         (tmp_path / name).mkdir()
         (tmp_path / name / "photo.jpg").write_bytes(b"x")
-    hour_ago = time.time() - 3600
-    os.utime(tmp_path / "old" / "photo.jpg", (hour_ago, hour_ago))
-    assert sweep(tmp_path, older_than=300) == 1
+        now[0] = seconds
+        assert sweeper.sweep(older_than=300) == 0
+    now[0] = 300.0
+    assert sweeper.sweep(older_than=300) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["fresh"]
+
+
+def test_a_clock_that_is_set_does_not_postpone_the_sweep(tmp_path: Path) -> None:
+    now, photo = [0.0], tmp_path / "upload" / "photo.jpg"
+    photo.parent.mkdir()
+    photo.write_bytes(b"x")
+    tomorrow = time.time() + 86_400
+    os.utime(photo, (tomorrow, tomorrow))
+    sweeper = Sweeper(tmp_path, lambda: now[0])
+    assert sweeper.sweep() == 0
+    now[0] = FORGOTTEN_AFTER
+    assert sweeper.sweep() == 1
 
 
 def test_private_folder_is_private_and_gone_at_the_end() -> None:
@@ -52,34 +64,20 @@ def test_a_folder_among_the_uploads_is_no_photo_and_stays(tmp_path: Path) -> Non
         read(tmp_path, tmp_path)
 
 
-def test_folders_of_programs_that_were_killed_are_removed_and_others_stay(tmp_path: Path) -> None:
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
-    hour_ago = time.time() - 3700
-    for name in (f"{PREFIX}{ended.pid}-a", f"{PREFIX}{os.getpid()}-b", f"{PREFIX}{ended.pid}-fresh"):
-        (tmp_path / name / "0123").mkdir(parents=True)
-        (tmp_path / name / "0123" / "photo.jpg").write_bytes(b"x")
-        if not name.endswith("fresh"):
-            os.utime(tmp_path / name, (hour_ago, hour_ago))
-    remove_abandoned(tmp_path)
-    left = sorted(path.name.rpartition("-")[2] for path in tmp_path.iterdir())
-    assert left == ["b", "fresh"]
-
-
 def test_sweeping_goes_on_after_a_folder_that_could_not_be_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ended, swept = threading.Event(), []
 
-    def broken_once(folder: Path) -> int:
-        swept.append(folder)
+    def broken_once(sweeper: Sweeper) -> int:
+        swept.append(sweeper.folder)
         if len(swept) == 1:
-            raise FileNotFoundError(folder)
+            raise FileNotFoundError(sweeper.folder)
         ended.set()
         return 0
 
     monkeypatch.setattr(sessions, "SWEEP_EVERY", 0.01)
-    monkeypatch.setattr(sessions, "sweep", broken_once)
+    monkeypatch.setattr(Sweeper, "sweep", broken_once)
     sessions._sweep_until(tmp_path, ended)
     assert swept == [tmp_path, tmp_path]
 
@@ -88,20 +86,21 @@ def test_files_of_a_long_upload_are_not_swept_before_the_last_has_arrived(tmp_pa
     """gradio writes them into the folder itself and moves them when all are there."""
     arriving = tmp_path / "tmp1a2b"
     arriving.write_bytes(b"x")
-    for minutes, swept in ((10, 0), (61, 1)):
-        long_ago = time.time() - 60 * minutes
-        os.utime(arriving, (long_ago, long_ago))
-        assert sweep(tmp_path) == swept
+    now = [0.0]
+    sweeper = Sweeper(tmp_path, lambda: now[0])
+    for minutes, swept in ((0, 0), (10, 0), (61, 1)):
+        now[0] = 60.0 * minutes
+        assert sweeper.sweep() == swept
 
 
-def test_files_are_given_back_for_deletion_once() -> None:
+def test_files_that_were_chosen_last_are_given_back_when_the_visitor_leaves() -> None:
     desk = Desk()
-    desk.hold("visitor", "one")
-    desk.hold("visitor", "two")
-    desk.put("visitor", None)
-    assert desk.release("other") == []
-    assert desk.release("visitor") == ["one", "two"]
-    assert desk.release("visitor") == []
+    desk.chose("visitor", "batch", ["one"])
+    desk.chose("visitor", "batch", ["two", "three"])
+    desk.chose("visitor", "angles", ["four"])
+    assert desk.forget("other") == []
+    assert desk.forget("visitor") == ["two", "three", "four"]
+    assert desk.forget("visitor") == []
 
 
 def test_a_photo_that_took_longer_to_read_does_not_replace_what_was_chosen_after_it() -> None:

@@ -10,8 +10,9 @@ import torch
 from safetensors.torch import save_file
 
 from skin_app.diagnoses import CODES
-from skin_app.ensemble import Ensemble, MemberGroup, input_square
+from skin_app.ensemble import Ensemble
 from skin_app.heatmap import against_the_others, attributions, averaged_maps
+from skin_app.member_groups import MemberGroup, input_square
 from skin_app.network import Member, MemberConfig
 from skin_app.photo.read import read_photo
 from skin_app.weights.folder import open_weights

@@ -20,7 +20,8 @@ import torch
 from safetensors.torch import load_file
 
 from skin_app.diagnoses import CODES
-from skin_app.ensemble import Ensemble, groups_of
+from skin_app.ensemble import Ensemble
+from skin_app.member_groups import groups_of
 from skin_app.network import Member
 from skin_app.photo.read import read_photo
 from skin_app.weights.folder import WeightsError, open_weights

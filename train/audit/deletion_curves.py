@@ -16,8 +16,8 @@ import torch
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
-from skin_app.ensemble import read_batches
 from skin_app.hardware import best_device
+from skin_app.member_groups import read_batches
 from train.audit.explanations import Case, same_map
 from train.audit.out_of_fold import OutOfFold, known_mean
 from train.explain.maps import CENTRE, OURS, RANDOM, enlarged, random_map

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skin_app.ensemble import input_square
 from skin_app.hardware import best_device, precision
 from skin_app.heatmap import against_the_others, attributions, averaged_maps
+from skin_app.member_groups import input_square
 from skin_app.network import Member, MemberOutput
 from skin_app.photo.read import Photo
 from skin_app.views import VIEWS, all_views, turn_back

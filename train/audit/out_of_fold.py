@@ -19,8 +19,8 @@ import pandas as pd
 import torch
 
 from skin_app.calibration import calibrated, prior_adjusted
-from skin_app.ensemble import MemberAnswer, MemberGroup
 from skin_app.hardware import best_device
+from skin_app.member_groups import MemberAnswer, MemberGroup
 from skin_app.network import Member
 from skin_app.photo.read import Photo, read_photo
 from skin_app.result_files import replace_file

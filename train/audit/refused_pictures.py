@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from skin_app.diagnoses import CODES
-from skin_app.ensemble import input_square, read_batches
 from skin_app.hardware import best_device
+from skin_app.member_groups import input_square, read_batches
 from skin_app.network import Member
 from skin_app.photo.read import Photo, read_photo
 from train.audit.fitted_novelty import (

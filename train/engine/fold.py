@@ -34,8 +34,8 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from skin_app.diagnoses import CODES
-from skin_app.ensemble import MemberGroup
 from skin_app.hardware import precision
+from skin_app.member_groups import MemberGroup
 from skin_app.network import Member
 from skin_app.photo.read import read_photo
 from skin_app.result_files import replace_file

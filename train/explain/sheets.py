@@ -10,8 +10,8 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from skin_app.ensemble import input_square
 from skin_app.hardware import best_device
+from skin_app.member_groups import input_square
 from skin_app.network import Member
 from skin_app.photo.read import read_photo
 from skin_app.result_files import beside

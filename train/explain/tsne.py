@@ -19,8 +19,8 @@ from sklearn.manifold import TSNE
 from sklearn.preprocessing import StandardScaler
 from tqdm import tqdm
 
-from skin_app.ensemble import input_square
 from skin_app.hardware import best_device, precision
+from skin_app.member_groups import input_square
 from skin_app.photo.read import read_photo
 from skin_app.result_files import replace_file
 from skin_app.weights.folder import WeightsError, WeightsFolder

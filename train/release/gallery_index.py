@@ -7,9 +7,9 @@ import torch
 from safetensors.torch import load_file
 from tqdm import tqdm
 
-from skin_app.ensemble import input_square
 from skin_app.gallery.similar_lesions import SAME_PHOTO
 from skin_app.hardware import best_device, precision
+from skin_app.member_groups import input_square
 from skin_app.network import Member
 from skin_app.photo.read import read_photo
 from skin_app.result_files import beside

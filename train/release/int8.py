@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from skin_app.ensemble import MemberGroup
 from skin_app.hardware import best_device
+from skin_app.member_groups import MemberGroup
 from skin_app.network import Member
 from skin_app.photo.read import read_photo
 from skin_app.views import VIEWS

@@ -1,3 +1,9 @@
+// gradio names a visitor's session by `Math.random`, which is made for speed, not for secrets.
+Math.random = () => {
+  const [high, low] = crypto.getRandomValues(new Uint32Array(2));
+  return ((high >>> 5) * 2 ** 26 + (low >>> 6)) / 2 ** 53;
+};
+
 // Heatmaps switch in the browser: which diagnosis, how strong, and a second beside it. A photo's parts (its
 // picture, its maps, its ranking) name it by the same token. Everything is delegated to the document, because
 // gradio replaces the HTML of an answer, or changes the elements that are there into those of the next one.
@@ -216,6 +222,37 @@
     subtree: true,
     attributeFilter: ['data-photo', 'data-first', 'aria-pressed'],
   });
+
+  // While a photo waits for its turn, the server tells its place in line (waiting_line.py) in the stream of
+  // messages that gradio reads, and gradio keeps that to itself: it is read on its way, and shown.
+  const tell = (line) => {
+    const place = document.querySelector('#outcome .waiting .place');
+    if (!place || !/^data: \{"msg":"(estimation|process_starts)"/.test(line)) return;
+    const { msg, event_id: event, said } = JSON.parse(line.slice('data: '.length));
+    // steps of the page that wait for something else have no place in this line
+    if (msg === 'estimation' ? said === undefined : event !== place.dataset.event) return;
+    place.dataset.event = event;
+    place.textContent = said ?? '';
+    place.classList.toggle('skeleton', !said);
+  };
+
+  const listen = async (stream) => {
+    let rest = '';
+    const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
+    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      const lines = (rest + part.value).split('\n');
+      rest = lines.pop();
+      lines.forEach(tell);
+    }
+  };
+
+  const ask = fetch;
+  globalThis.fetch = async (...request) => {
+    const answer = await ask(...request);
+    const streams = answer.ok && new URL(answer.url).pathname.endsWith('/queue/data');
+    if (streams) listen(answer.clone().body).catch(() => {}); // gradio says that the connection broke
+    return answer;
+  };
 
   // An explanation opens beside its (i), inside the window.
   const place = (shown) => {

@@ -11,6 +11,8 @@ from PIL import Image
 
 from skin_app.words.language import SpokenError
 
+ROWS = 512  # converted at once: Pillow needs several times the memory of the pixels
+
 
 class PhotoError(SpokenError, ValueError):
     """The file cannot be used as a photo; the message is one sentence that says what to do."""
@@ -47,8 +49,12 @@ def damage_error() -> PhotoError:
 
 def eight_bit(image: Image.Image) -> np.ndarray:
     """(height, width, 3 or 4) uint8 of an integer image; of 16-bit values, the upper 8 bits."""
-    if image.mode.startswith("I"):
-        grey = (np.asarray(image).astype(np.uint32) >> 8).astype(np.uint8)
-        return np.repeat(grey[:, :, None], 3, axis=2)
     transparent = "A" in image.mode or "a" in image.mode or "transparency" in image.info
-    return np.array(image.convert("RGBA" if transparent else "RGB"))
+    pixels = np.empty((image.height, image.width, 4 if transparent else 3), np.uint8)
+    for top in range(0, image.height, ROWS):
+        strip = image.crop((0, top, image.width, min(top + ROWS, image.height)))
+        if image.mode.startswith("I"):
+            pixels[top : top + ROWS] = (np.asarray(strip).astype(np.uint32) >> 8)[..., None]
+        else:
+            pixels[top : top + ROWS] = strip.convert("RGBA" if transparent else "RGB")
+    return pixels

@@ -10,15 +10,8 @@ from skin_app.photo.colour_profile import ADOBE_RGB
 
 UNREADABLE = (SyntaxError, struct.error, ValueError, OSError, TypeError, KeyError)
 UNCALIBRATED, ADOBE = 65535, 2  # values of ColorSpace; cameras write the non-standard second
-UPRIGHT = {  # orientation -> the operation that turns the pixels upright
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
+MIRRORED = (2, 4, 5, 7)  # orientations of mirrored pixels: first mirror them, then turn
+QUARTERS = {3: 2, 4: 2, 5: 1, 6: 3, 7: 3, 8: 1}  # orientation -> turns to the left by 90 degrees
 
 
 def read_exif(data: bytes) -> Image.Exif:
@@ -31,10 +24,11 @@ def read_exif(data: bytes) -> Image.Exif:
 
 def upright(pixels: np.ndarray, stated: Image.Exif) -> np.ndarray:
     """Turn `pixels` as the orientation says; as they are where none can be read."""
-    turn = None
+    orientation = 1
     with suppress(*UNREADABLE):
-        turn = UPRIGHT.get(stated.get(ExifTags.Base.Orientation, 1))
-    return pixels if turn is None else np.array(Image.fromarray(pixels).transpose(turn))
+        orientation = int(stated.get(ExifTags.Base.Orientation, 1))
+    turned = pixels[:, ::-1] if orientation in MIRRORED else pixels
+    return np.ascontiguousarray(np.rot90(turned, QUARTERS.get(orientation, 0)))
 
 
 def profile_of(stated: Image.Exif) -> bytes | None:

@@ -9,11 +9,11 @@ from functools import partial
 from typing import Any
 
 import pillow_heif
-from PIL import Image, ImageOps, features
+from PIL import Image, features
 
 from skin_app.photo.colour_profile import coded_profile
 from skin_app.photo.formats import Decoded, Opened, PhotoError, damage_error, eight_bit
-from skin_app.photo.formats.exif import profile_of, read_exif
+from skin_app.photo.formats.exif import profile_of, read_exif, upright
 from skin_app.photo.formats.heif_damage import boxes, has_zeroed_pixels
 
 UNREADABLE = (ValueError, EOFError, SyntaxError, RuntimeError, OSError, IndexError)  # by libheif
@@ -59,8 +59,9 @@ def _decoded_avif(data: bytes, image: Image.Image) -> Decoded:
         codes = pillow_heif.open_heif(data).info.get("nclx_profile")
     except UNREADABLE:
         codes = UNKNOWN
-    upright = ImageOps.exif_transpose(image)
-    return Decoded(eight_bit(upright), _profile(image.info, codes), has_zeroed_pixels(data))
+    pixels, stated = eight_bit(image), image.getexif()
+    image.close()
+    return Decoded(upright(pixels, stated), _profile(image.info, codes), has_zeroed_pixels(data))
 
 
 def _profile(info: Mapping[Any, Any], codes: Mapping[str, int] | None) -> bytes | None:

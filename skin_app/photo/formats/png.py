@@ -9,11 +9,11 @@ import struct
 import zlib
 from functools import partial
 
-from PIL import Image, ImageOps
+from PIL import Image
 
 from skin_app.photo.colour_profile import MAX_PROFILE, SRGB, coded_profile, measured_profile
 from skin_app.photo.formats import Decoded, Opened, PhotoError, damage_error, eight_bit
-from skin_app.photo.formats.exif import profile_of
+from skin_app.photo.formats.exif import profile_of, upright
 
 UNIT = 100_000  # cHRM and gAMA store whole numbers, 1 / `UNIT` each
 Chunks = dict[bytes, tuple[int, int]]  # name -> where its content begins and ends
@@ -41,18 +41,17 @@ def _chunks(data: bytes) -> Chunks:
 
 
 def _decoded(data: bytes, chunks: Chunks, size: tuple[int, int]) -> Decoded:
-    pixels = data
+    without = data
     if b"iCCP" in chunks:  # Pillow refuses the whole photo when this is large or broken
         start, end = chunks[b"iCCP"]
-        pixels = data[: start - 8] + data[end + 4 :]
-    with Image.open(io.BytesIO(pixels), formats=["PNG"]) as image:
+        without = data[: start - 8] + data[end + 4 :]
+    with Image.open(io.BytesIO(without), formats=["PNG"]) as image:
         if image.size != size:  # a second header may be larger than the one that was checked
             raise damage_error()
         image.load()
-        stated = image.getexif()
-        upright = ImageOps.exif_transpose(image)
-        profile = _profile({name: data[start:end] for name, (start, end) in chunks.items()})
-        return Decoded(eight_bit(upright), profile_of(stated) if profile is None else profile)
+        stated, pixels = image.getexif(), eight_bit(image)
+    profile = _profile({name: data[start:end] for name, (start, end) in chunks.items()})
+    return Decoded(upright(pixels, stated), profile_of(stated) if profile is None else profile)
 
 
 def _profile(chunks: dict[bytes, bytes]) -> bytes | None:

@@ -1,0 +1,75 @@
+"""The line of those who wait for the networks: each is told their place, or that the line is full.
+
+gradio tells the browser only numbers, and English sentences; here it tells whole sentences in the
+visitor's language. static/page.js shows them.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+import gradio as gr
+from babel.dates import format_timedelta
+from fastapi import Request
+from gradio import queueing
+from gradio.server_messages import EstimationMessage, EventMessage
+
+from skin_app.page.queues import MOST_WAITING, NETWORKS
+from skin_app.page.visitor_language import spoken
+from skin_app.words import page as words
+from skin_app.words.language import Say
+
+LINE = NETWORKS["concurrency_id"]
+
+
+class Place(EstimationMessage):
+    """gradio's message to one who waits. `said`: their place in a sentence, "" at their turn."""
+
+    said: str
+
+
+class WaitingLine(queueing.Queue):
+    """gradio's queue, in which the line of the networks has an end and tells everyone their place."""
+
+    def send_message(self, event: queueing.Event, event_message: EventMessage) -> None:
+        if isinstance(event_message, EstimationMessage) and event.concurrency_id == LINE:
+            said = self._place(event, event_message.rank_eta)
+            event_message = Place(**event_message.model_dump(), said=said)
+        super().send_message(event, event_message)
+
+    async def push(self, body: Any, request: Request, username: str | None) -> Any:
+        """Refuses a call of the API when the line is full; photos of the page were asked before."""
+        called = self.blocks.fns.get(body.fn_index)
+        if called is not None and called.api_visibility == "public" and called.concurrency_id == LINE:
+            refused = self.refusal(spoken(request))
+            if refused:
+                return False, refused, "queue_full"
+        return await super().push(body, request, username)
+
+    def refusal(self, say: Say) -> str:
+        """Why nobody is taken any more, one sentence; "" where somebody is."""
+        line = self.event_queue_per_concurrency_id.get(LINE)
+        if line is None or len(line.queue) < MOST_WAITING:
+            return ""
+        return say(words.LINE_IS_FULL, count=say.number(len(line.queue)))
+
+    def _place(self, event: queueing.Event, seconds: float | None) -> str:
+        line, say = self.event_queue_per_concurrency_id[LINE], spoken(event.request)
+        # of several photos of one visitor only the newest is analysed, when the first one's turn comes
+        before = [own.session_hash for own in line.queue].index(event.session_hash)
+        before += line.current_concurrency
+        if not before:
+            return ""
+        if seconds is None:
+            return say.plural(words.BEFORE_YOURS, before)
+        return say.plural(words.BEFORE_YOURS_FOR, before, time=rough_time(say, seconds))
+
+
+def rough_time(say: Say, seconds: float) -> str:
+    """A time to wait, no more exact than it is known: 4 seconds, 20 seconds, 3 minutes."""
+    rounded = max(1, round(seconds, -1 if seconds >= 10 else 0))
+    return format_timedelta(timedelta(seconds=rounded), threshold=1.5, locale=say.locale)
+
+
+def line_refusal(page: gr.Blocks, say: Say) -> str:
+    """Why this page takes no photo at the moment, one sentence; "" where it takes one."""
+    return page._queue.refusal(say) if isinstance(page._queue, WaitingLine) else ""

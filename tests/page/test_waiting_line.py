@@ -1,0 +1,83 @@
+"""Visitors who wait for the networks: each is told their place, and gets their own photo's answer."""
+
+import base64
+import json
+import re
+import threading
+
+import httpx
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from skin_app.diagnoses import CODES
+from skin_app.ensemble import Ensemble
+from skin_app.page import waiting_line
+from skin_app.page.one_photo_handlers import EXAMPLES_FOLDER
+from skin_app.page.queues import NETWORKS
+from skin_app.page.waiting_line import rough_time
+from skin_app.photo.read import read_photo
+from skin_app.words import page as words
+from skin_app.words.language import ENGLISH, GERMAN, Say
+from tests.page.conftest import OTHER, PHOTO, Served, opened, ready, upload
+
+THIRD = EXAMPLES_FOLDER / "red-lacunae.jpg"
+PLACE = "#outcome .place"
+
+
+def reported(page: Page, say: Say) -> list[float]:
+    """The probabilities in the JSON report of the photo that the page shows."""
+    page.locator("#report > button").click()
+    page.get_by_role("button", name=say(words.REPORT_MAKE)).click()
+    link = page.locator("#downloads a[download$=json]").get_attribute("href") or ""
+    given = json.loads(base64.b64decode(link.partition(",")[2]))["diagnoses"]
+    by_code = {own["code"]: own["probability"] for own in given}
+    return [by_code[code] for code in CODES]
+
+
+def test_a_visitor_is_told_their_place_and_answers_are_not_crossed(
+    browser: Browser, served: Served, ensemble: Ensemble, steps: dict[str, threading.Event]
+) -> None:
+    photos, running = [PHOTO, OTHER, THIRD], NETWORKS["concurrency_limit"]
+    alone = [ensemble(read_photo(photo)).probabilities for photo in photos]
+    pages = [opened(browser, served.url, locale=locale) for locale in ("en", "en", "de")]
+    for page, photo in zip(pages, photos, strict=True):
+        ready(page)
+        upload(page, photo)
+        expect(page.locator("#status .status")).to_have_count(1)
+    expect(pages[-1].locator(PLACE)).to_have_text(
+        re.compile(f"Vor Ihrem Foto sind noch {running} andere")
+    )
+    expect(pages[0].locator(PLACE)).to_have_text("")
+    for step in steps.values():
+        step.set()
+    for page, photo, say in zip(pages, photos, (ENGLISH, ENGLISH, GERMAN), strict=True):
+        expect(page.locator("#status")).to_contain_text(say(words.FULL_ANSWER))
+        expect(page.locator(PLACE)).to_have_count(0)
+        given = reported(page, say)
+        off = [abs(given - answer).max() for answer in alone]
+        assert photos[int(np.argmin(off))] == photo
+        assert min(off) < 1e-6 < sorted(off)[1]
+    for page in pages:
+        page.context.close()
+
+
+def test_when_the_line_is_full_page_and_api_say_so_in_one_sentence(
+    visit: Page, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting_line, "MOST_WAITING", 0)
+    upload(visit, PHOTO)
+    alert = visit.locator("#status [role=alert]")
+    expect(alert).to_have_text(ENGLISH(words.LINE_IS_FULL, count=0))
+    call = f"{served.url}gradio_api/call/analyse"
+    refused = httpx.post(call, json={"data": [None] * 4}, headers={"Accept-Language": "de"})
+    assert refused.status_code == 503
+    assert refused.json()["detail"] == GERMAN(words.LINE_IS_FULL, count=0)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0.2, "1 second"), (4.4, "4 seconds"), (34, "30 seconds"), (94, "2 minutes"), (170, "3 minutes")],
+)
+def test_a_time_to_wait_is_no_more_exact_than_it_is_known(seconds: float, said: str) -> None:
+    assert rough_time(ENGLISH, seconds) == said
