@@ -15,7 +15,7 @@ from skin_app.calibration import malignant_probability
 from skin_app.diagnoses import MALIGNANT
 from skin_app.operating_points import DecisionLimits, prediction_set
 
-COVERAGE = 0.9
+COVERAGE, WIDE_COVERAGE = 0.9, 0.95  # of the two prediction sets
 SUSPICIOUS_FROM, CLEARED_BELOW = 0.85, 0.99  # target sensitivities of the two points
 Outcome = Literal["suspicious", "not suspicious", "uncertain", "not dermatoscopic"]
 
@@ -89,13 +89,15 @@ def decide(
     only raise suspicion (`raised`). Raises `ValueError` when no limits were fitted for `views`.
     """
     own = limits.of(views)
-    set_90, set_95 = (prediction_set(probabilities, own.set_of(share)) for share in (COVERAGE, 0.95))
+    set_90, set_95 = (
+        prediction_set(probabilities, own.set_of(share)) for share in (COVERAGE, WIDE_COVERAGE)
+    )
     malignant = malignant_probability(probabilities)
     if in_context is not None:
         malignant = np.maximum(malignant, malignant_probability(in_context))
         set_90, set_95 = (
             raised(photo, prediction_set(in_context, own.set_of(share)))
-            for photo, share in ((set_90, COVERAGE), (set_95, 0.95))
+            for photo, share in ((set_90, COVERAGE), (set_95, WIDE_COVERAGE))
         )
     points = (own.point_of(target).threshold for target in (SUSPICIOUS_FROM, CLEARED_BELOW))
     outcome, reason = GROUNDS[int(grounds(malignant, set_90, *points))]

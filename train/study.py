@@ -18,7 +18,7 @@ from train.data.augment import Augmentation
 from train.data.ham10000 import Dataset
 from train.engine.checkpoint import write_json
 from train.engine.fold import train_fold
-from train.engine.processes import in_turn
+from train.engine.processes import in_turn, only_run
 from train.engine.run import Run, RunError, check_folds, prepare
 from train.recipes.changes import leaves
 from train.recipes.recipe import Recipe, Stage
@@ -77,10 +77,12 @@ def _trained(plan: Plan, setting: Setting, accelerator: Accelerator, views: int)
     before = None
     if setting.after is not None:
         before = _trained(plan, plan.study.setting(setting.after), accelerator, views=1).folder
-    run = in_turn(accelerator, lambda: prepared(plan, setting.change(plan.recipe), before))
-    check_folds(plan.folds, run.recipe)
-    for fold in plan.folds or range(run.recipe.folds):
-        train_fold(run, fold, accelerator, views)
+    recipe = setting.change(plan.recipe)
+    with only_run(run_folder(plan, recipe, before), accelerator):
+        run = in_turn(accelerator, lambda: prepared(plan, recipe, before))
+        check_folds(plan.folds, run.recipe)
+        for fold in plan.folds or range(run.recipe.folds):
+            train_fold(run, fold, accelerator, views)
     return run
 
 
@@ -111,8 +113,18 @@ def _check_changes(plan: Plan, settings: list[Setting]) -> None:
 
 
 def prepared(plan: Plan, recipe: Recipe, before: Path | None = None) -> Run:
-    """The run of `recipe`, which continues `before`; its folder is named by a hash of its inputs."""
-    init = None if before is not None else plan.inits.get(recipe.member.architecture)
+    """The run of `recipe`, which continues `before`."""
+    folder, init = run_folder(plan, recipe, before), _init(plan, recipe, before)
+    return prepare(folder, plan.data, recipe, plan.seed, init, plan.micro_batches, before)
+
+
+def _init(plan: Plan, recipe: Recipe, before: Path | None) -> Path | None:
+    return None if before is not None else plan.inits.get(recipe.member.architecture)
+
+
+def run_folder(plan: Plan, recipe: Recipe, before: Path | None) -> Path:
+    """The folder of the run of `recipe`, which continues `before`: named by a hash of its inputs."""
+    init = _init(plan, recipe, before)
     decisive = {
         "recipe": _decisive(recipe),
         "seed": plan.seed,
@@ -120,15 +132,7 @@ def prepared(plan: Plan, recipe: Recipe, before: Path | None = None) -> Run:
         "init": file_hash(init) if init else None,
     } | ({"after": before.name} if before is not None else {})
     digest = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:10]
-    return prepare(
-        plan.runs / f"{recipe.name}-{digest}",
-        plan.data,
-        recipe,
-        plan.seed,
-        init,
-        plan.micro_batches,
-        before,
-    )
+    return plan.runs / f"{recipe.name}-{digest}"
 
 
 def _decisive(recipe: Recipe) -> dict[str, Any]:

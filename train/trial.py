@@ -28,9 +28,10 @@ from skin_app.hardware import best_device, describe, precision
 from skin_app.member_groups import input_square
 from skin_app.network import Member, MemberConfig
 from skin_app.photo.read import PhotoError, read_photo
-from skin_app.result_files import beside
 from train.data.folds import assign_folds
 from train.data.ham10000 import DataError, Dataset
+from train.data.kept_files import kept_file
+from train.data.one_command import only_command
 from train.engine.checkpoint import write_json
 from train.engine.class_balance import class_weights
 from train.engine.start_weights import started_member
@@ -74,8 +75,9 @@ def quick_trial(
     key = hashlib.sha256(json.dumps(identity).encode()).hexdigest()
     folder = out / f"{config.architecture}-{config.size}px-{key[:12]}"
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "features.json", identity)
-    features, embedding_seconds = embedded(member, data, folder)
+    with only_command(folder):
+        write_json(folder / "features.json", identity)
+        features, embedding_seconds = embedded(member, data, folder)
     started = time.perf_counter()
     logits, classifier = out_of_fold_logits(features, data.labels, data.groups, assignment, seed)
     fitting = time.perf_counter() - started
@@ -142,10 +144,12 @@ def embedded(member: Member, data: Dataset, folder: Path) -> tuple[np.ndarray, f
     starts = range(0, len(data.table), CHUNK)
     with ThreadPoolExecutor() as pool:
         for start in tqdm(starts, f"embed {member.config.architecture}", mininterval=10):
-            path = folder / f"features-{start:06d}.npz"
-            if not path.is_file():
-                _embed_chunk(member, data.table.iloc[start : start + CHUNK], path, pool)
-            with np.load(path) as chunk:
+            part = data.table.iloc[start : start + CHUNK]
+
+            def embed(path: Path, part: pd.DataFrame = part) -> None:
+                _embed_chunk(member, part, path, pool)
+
+            with np.load(kept_file(folder / f"features-{start:06d}.npz", embed)) as chunk:
                 values.append(chunk["values"])
                 seconds += float(chunk["seconds"])
     return np.concatenate(values), seconds
@@ -165,7 +169,7 @@ def _embed_chunk(member: Member, table: pd.DataFrame, path: Path, pool: ThreadPo
     squares = pool.map(square, zip(table["image_id"], table["path"], strict=True))
     batches = torch.stack(list(squares)).split(BATCH)
     values = np.concatenate([_embedding(member, batch) for batch in batches])
-    with beside(path) as partial, partial.open("wb") as file:
+    with path.open("wb") as file:
         np.savez(file, values=values, seconds=time.perf_counter() - started)
 
 

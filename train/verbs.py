@@ -9,6 +9,7 @@ import shlex
 import sys
 from argparse import Namespace
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 
 from skin_app.ensemble import Ensemble
@@ -20,6 +21,7 @@ from skin_app.weights.outside_scores import read_outside_scores
 from skin_app.words.language import counted
 from train.data.folds import assign_folds, write_folds
 from train.data.ham10000 import DataError, Dataset, dataset_findings, read_dataset
+from train.data.one_command import only_command
 from train.documents.card_and_readme import with_scores
 from train.documents.figures import draw_range_test
 from train.documents.results_document import write_results, write_study
@@ -28,7 +30,7 @@ from train.documents.trust_document import FIGURE, SECTIONS
 from train.engine import overwriting
 from train.engine.checkpoint import write_json
 from train.engine.fold import train_fold
-from train.engine.processes import in_turn, new_accelerator
+from train.engine.processes import in_turn, new_accelerator, only_run
 from train.engine.range_test import find_rate, write_range_test
 from train.engine.run import Run, RunError, check_before, check_folds, counts_scc, open_run, prepare
 from train.explain.pairs import confused_pairs
@@ -44,7 +46,7 @@ from train.release.audit_weights import audit
 from train.release.gallery_index import tells_photos_apart
 from train.release.outside_report import check_unseen, folder_to_keep_in, keep_report
 from train.release.publish import publish
-from train.release.weights_folder import open_to_change, put_into
+from train.release.weights_folder import put_into, weights_to_change
 from train.scores.evaluate import evaluate, trained_on
 from train.scores.intervals import plain
 from train.scores.metrics import SHOWN
@@ -71,27 +73,30 @@ def do_run(options: Namespace) -> None:
     recipe = _recipe(options)
     folds = tuple(options.fold or range(recipe.folds))
     check_folds(folds, recipe)
-    run = in_turn(accelerator, lambda: _prepared(options, recipe, options.after))
-    check_before(run, folds)
-    for fold in folds:
-        train_fold(run, fold, accelerator)
-    if not accelerator.is_main_process:
-        return
-    if unfinished := unfinished_folds(run):
-        print(
-            f"fold {', '.join(map(str, unfinished))} is not finished: once it is, write the weights "
-            "folder with `python -m train assemble`"
-        )
-        return
-    _say_written(assemble([run]))
+    with only_run(options.out, accelerator):
+        run = in_turn(accelerator, lambda: _prepared(options, recipe, options.after))
+        check_before(run, folds)
+        for fold in folds:
+            train_fold(run, fold, accelerator)
+        if not accelerator.is_main_process:
+            return
+        if unfinished := unfinished_folds(run):
+            print(
+                f"fold {', '.join(map(str, unfinished))} is not finished: once it is, write the "
+                "weights folder with `python -m train assemble`"
+            )
+            return
+        with only_command(options.out / "weights", wait=True):
+            _say_written(assemble([run]))
 
 
 def do_assemble(options: Namespace) -> None:
     out = options.out or options.run[0] / "weights"
     overwriting.check_weights_folder(out)
-    data = _read_as_in(options.run[0], options)
-    runs = [open_run(folder, data) for folder in options.run]
-    _say_written(assemble(runs, out, "int8" if options.int8 else "float16"))
+    with only_command(out):
+        data = _read_as_in(options.run[0], options)
+        runs = [open_run(folder, data) for folder in options.run]
+        _say_written(assemble(runs, out, "int8" if options.int8 else "float16"))
 
 
 def do_study(options: Namespace) -> None:
@@ -104,24 +109,25 @@ def do_study(options: Namespace) -> None:
     overwriting.check_figures(options.out / "figures")
     accelerator = new_accelerator()
     recipe = changed(study.recipe, options.backbone, options.size, parsed_fields(options.set))
-    plan = Plan(
-        study=study,
-        recipe=recipe,
-        data=_read(options),
-        inits=_inits(options.init, recipe),
-        folds=tuple(options.fold or ()),
-        runs=options.out,
-        evidence=evidence,
-        seed=options.seed,
-        micro_batches=options.micro_batches,
-        command=_whole_study(options.command),
-        views=options.views or study.views,
-    )
-    folder = train_settings(plan, accelerator, options.only)
-    if accelerator.is_main_process:
-        document = options.out / f"{study.name}.md"
-        print(write_study(folder, document))
-        print(f"evidence kept in {folder}; this table in {document}")
+    document = options.out / f"{study.name}.md"
+    with only_run(document, accelerator), only_run(evidence / study.name, accelerator):
+        plan = Plan(
+            study=study,
+            recipe=recipe,
+            data=_read(options),
+            inits=_inits(options.init, recipe),
+            folds=tuple(options.fold or ()),
+            runs=options.out,
+            evidence=evidence,
+            seed=options.seed,
+            micro_batches=options.micro_batches,
+            command=_whole_study(options.command),
+            views=options.views or study.views,
+        )
+        folder = train_settings(plan, accelerator, options.only)
+        if accelerator.is_main_process:
+            print(write_study(folder, document))
+            print(f"evidence kept in {folder}; this table in {document}")
 
 
 def do_range_test(options: Namespace) -> None:
@@ -131,21 +137,22 @@ def do_range_test(options: Namespace) -> None:
     overwriting.check_folder(options.out, overwriting.RANGE_TEST)
     accelerator = new_accelerator()
     recipe = _recipe(options)
-    run = in_turn(accelerator, lambda: _prepared(options, recipe))
-    test = find_rate(
-        run,
-        accelerator,
-        fold=(options.fold or [0])[0],
-        stage=options.stage,
-        lowest=options.lowest,
-        highest=options.highest,
-        steps=options.steps,
-    )
-    if accelerator.is_main_process:
-        path = write_range_test(test, options.out)
-        draw_range_test(test.table, options.out / "range-test.png", test.chosen)
-        how = "the loss climbed" if test.diverged else "the loss did not climb: raise --highest"
-        print(f"chosen rate {test.chosen:.2g} ({how}); {path} and range-test.png written")
+    with only_run(options.out, accelerator):
+        run = in_turn(accelerator, lambda: _prepared(options, recipe))
+        test = find_rate(
+            run,
+            accelerator,
+            fold=(options.fold or [0])[0],
+            stage=options.stage,
+            lowest=options.lowest,
+            highest=options.highest,
+            steps=options.steps,
+        )
+        if accelerator.is_main_process:
+            path = write_range_test(test, options.out)
+            draw_range_test(test.table, options.out / "range-test.png", test.chosen)
+            how = "the loss climbed" if test.diverged else "the loss did not climb: raise --highest"
+            print(f"chosen rate {test.chosen:.2g} ({how}); {path} and range-test.png written")
 
 
 def do_trial(options: Namespace) -> None:
@@ -171,9 +178,9 @@ def do_trial(options: Namespace) -> None:
 
 def do_pairs(options: Namespace) -> None:
     overwriting.check_folder(options.out, overwriting.PAIRS)
-    run = _opened(options)
-    found = confused_pairs(run, options.out, options.pairs, options.cases)
-    replace_file(options.out / "pairs.md", filled("pairs.md", **plain(found)))
+    with only_command(options.out):
+        found = confused_pairs(_opened(options), options.out, options.pairs, options.cases)
+        replace_file(options.out / "pairs.md", filled("pairs.md", **plain(found)))
     print(f"written to {options.out / 'pairs.md'}")
 
 
@@ -185,8 +192,9 @@ def do_saliency(options: Namespace) -> None:
 
 def do_tsne(options: Namespace) -> None:
     overwriting.check_folder(options.out, overwriting.TSNE)
-    run = _opened(options)
-    print(json.dumps(map_embeddings(run, options.out, options.fold, options.images), indent=1))
+    with only_command(options.out):
+        found = map_embeddings(_opened(options), options.out, options.fold, options.images)
+    print(json.dumps(found, indent=1))
 
 
 def do_evaluate(options: Namespace) -> None:
@@ -196,7 +204,8 @@ def do_evaluate(options: Namespace) -> None:
         overwriting.check_document(options.out, overwriting.RESULTS, overwriting.RESULTS_JSON, beside)
         overwriting.check_figures(options.figures)
         shipped = open_weights(options.weights).folder
-        write_results(options.evidence, shipped, options.out, options.figures)
+        with only_command(options.out):
+            write_results(options.evidence, shipped, options.out, options.figures)
         print(f"written to {options.out}, {options.out.with_suffix('.json')} and {options.figures}")
         return
     if options.data is None or options.weights is None:
@@ -204,6 +213,12 @@ def do_evaluate(options: Namespace) -> None:
     if options.out is not None:
         overwriting.check_folder(options.out.parent, {options.out.name: overwriting.SCORES})
         options.out.parent.mkdir(parents=True, exist_ok=True)  # not after hours of scoring
+    with only_command(options.out) if options.out is not None else nullcontext():
+        _score(options)
+
+
+def _score(options: Namespace) -> None:
+    """Score the images of --data, and keep the scores in --out, --weights or both."""
     keep = folder_to_keep_in(options.weights, options.name) if options.keep else None
     ensemble = Ensemble.load(options.weights)
     data = _read(options)
@@ -226,7 +241,8 @@ def do_evaluate(options: Namespace) -> None:
     if options.out is not None:
         print(f"written to {options.out}")
     if keep is not None:
-        print(f"kept in {keep.folder / keep_report(keep, options.name, plain(found))}")
+        with only_command(keep.folder, wait=True):
+            print(f"kept in {keep.folder / keep_report(keep, options.name, plain(found))}")
 
 
 def _listed(counts: Mapping[Outcome, int]) -> str:
@@ -239,17 +255,16 @@ def do_audit(options: Namespace) -> None:
     beside = {FIGURE: overwriting.PICTURE}
     overwriting.check_document(options.out, overwriting.TRUST, overwriting.TRUST_JSON, beside)
     overwriting.check_folder(options.work)
-    weights = open_to_change(options.weights)
-    data = _read(options)
-    audit(weights, data, options.work, options.not_dermoscopy, options.out, options.only)
-    print(
-        f"fitted into {weights.folder}; written to {options.out} and {options.out.with_suffix('.json')}"
-    )
+    with weights_to_change(options.weights) as weights, only_command(options.out):
+        data = _read(options)
+        audit(weights, data, options.work, options.not_dermoscopy, options.out, options.only)
+    numbers = options.out.with_suffix(".json")
+    print(f"fitted into {weights.folder}; written to {options.out} and {numbers}")
 
 
 def do_map(options: Namespace) -> None:
-    weights = open_to_change(options.weights)
-    put_into(weights.folder, weights.contract, {MAP_FILE: gallery_map(weights)})
+    with weights_to_change(options.weights) as weights:
+        put_into(weights.folder, weights.contract, {MAP_FILE: gallery_map(weights)})
     print(f"map of member 0's held-out images put into {weights.folder}")
 
 

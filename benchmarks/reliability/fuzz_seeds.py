@@ -111,7 +111,7 @@ def other_seeds() -> tuple[bytes, ...]:
     with tarfile.open(fileobj=tape, mode="w:gz") as archive:
         archive.addfile(tarfile.TarInfo("photo.jpg"))
     body = saved(colour, "JPEG")
-    files = (
+    return (
         saved(colour, "GIF"),
         saved(colour, "GIF", save_all=True, append_images=[colour.rotate(90)]),
         saved(colour, "PDF"),
@@ -142,7 +142,6 @@ def other_seeds() -> tuple[bytes, ...]:
         saved(colour, "TIFF", save_all=True, append_images=[colour]),
         *(text.encode() for text in REFUSED.values()),
     )
-    return files
 
 
 @cache

@@ -118,7 +118,7 @@ def weights() -> Path:
     classes = {code: {"images": 1} for code in contract["codes"]}
     report = {
         **{"name": "PH2", "weights": "x", "views": 8, "images": 9, "lesions": 9, "by_others": False},
-        "rules": dict.fromkeys(("calibrated", "prior_adjusted"), {"per_class": classes}),
+        "rules": {key: {"per_class": classes} for key in ("calibrated", "prior_adjusted")},
         "members": {},
     }
     (folder / REPORT).parent.mkdir(parents=True)
@@ -146,7 +146,8 @@ def _contract(data: bytes) -> bool:
 
 def _part(names: Sequence[str], use: Callable[[WeightsFolder], object], data: bytes) -> bool:
     """Every one of these files, with hashes that match, so that what reads it is reached."""
-    return any([_with_file(name, data, use) for name in names])
+    accepted = [_with_file(name, data, use) for name in names]
+    return any(accepted)
 
 
 def _with_file(name: str, data: bytes, use: Callable[[WeightsFolder], object]) -> bool:
@@ -171,7 +172,7 @@ def _with_file(name: str, data: bytes, use: Callable[[WeightsFolder], object]) -
 
 def _answered(opened: WeightsFolder) -> None:
     member = _ensemble().members[0]  # the networks are not what is changed here
-    with patch.object(WeightsFolder, "member", lambda _, name: member):
+    with patch.object(WeightsFolder, "member", return_value=member):
         ensemble = Ensemble(opened)
     json.dumps(record(ensemble(_one_photo(), 8), datetime.now(timezone.utc)))
 

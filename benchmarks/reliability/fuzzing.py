@@ -23,6 +23,8 @@ from typing import Any
 
 from benchmarks.reliability.fuzz_targets import TARGETS
 from benchmarks.reliability.fuzz_worker import Tried, fuzz
+from benchmarks.reliability.largest_photos import LargestPhoto, largest_photos
+from skin_app.photo.limits import MAX_PIXELS
 
 INPUTS = int(os.environ.get("FUZZ_INPUTS", "10000"))
 SEED = 22
@@ -60,6 +62,8 @@ class Fuzzing:
     """All rows, and the goals that they are judged by."""
 
     targets: tuple[FuzzedTarget, ...]
+    largest: tuple[LargestPhoto, ...]
+    megapixels: int
     inputs_each: int
     slow: float
     stuck: float
@@ -89,7 +93,16 @@ def measure() -> Fuzzing:
         rows = tuple(pool.map(lambda name: fuzzed(name, INPUTS, kept), chosen))
     if not any(kept.iterdir()):
         kept.rmdir()
-    return Fuzzing(rows, INPUTS, SLOW, STUCK, MOST_MEMORY, SEED)
+    return Fuzzing(
+        targets=rows,
+        largest=largest_photos(),
+        megapixels=MAX_PIXELS // 1_000_000,
+        inputs_each=INPUTS,
+        slow=SLOW,
+        stuck=STUCK,
+        most_memory=MOST_MEMORY,
+        seed=SEED,
+    )
 
 
 def fuzzed(name: str, inputs: int, kept: Path) -> FuzzedTarget:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from benchmarks.reliability.page_protocol import EXPECTED
 from skin_app.diagnoses import CODES
 from skin_app.ensemble import Ensemble
 from skin_app.page.one_photo_handlers import EXAMPLES, EXAMPLES_FOLDER
@@ -21,7 +22,6 @@ from skin_app.photo.read import read_photo
 ROOT = Path(__file__).resolve().parents[2]
 REAL = ROOT.parent / "shared" / "data" / "ham10000"
 SMALLEST, LARGEST = 0.1, 12.0  # megapixels
-EXPECTED = "expected.json"
 APART = 1e-3  # of some probability, between any two answers
 
 
@@ -39,7 +39,7 @@ class PhotosMade:
 
 
 def make_photos(folder: Path, count: int, ensemble: Ensemble) -> PhotosMade:
-    """Write `count` photos and their `expected.json` (file -> seven probabilities) into `folder`."""
+    """Write `count` photos into `folder`, and `EXPECTED`: file -> its probabilities by code."""
     random = np.random.default_rng(7)
     real = sorted(REAL.glob("*/*.jpg"))
     sizes = np.geomspace(SMALLEST, LARGEST, count)
@@ -64,7 +64,8 @@ def make_photos(folder: Path, count: int, ensemble: Ensemble) -> PhotosMade:
             continue  # the same again, otherwise
         expected[path.name] = answer.tolist()
         megapixels.append(photo.width * photo.height / 1e6)
-    (folder / EXPECTED).write_text(json.dumps(expected))
+    by_code = {name: dict(zip(CODES, own, strict=True)) for name, own in expected.items()}
+    (folder / EXPECTED).write_text(json.dumps(by_code))
     answers = list(expected.values())
     return PhotosMade(
         count=count,
@@ -85,11 +86,6 @@ def small_copies(folder: Path, count: int) -> list[Path]:
         drawing = EXAMPLES_FOLDER / EXAMPLES[place % len(EXAMPLES)]
         _drawing(random, drawing, 0.27).save(paths[-1], quality=90)
     return paths
-
-
-def difference(record: dict[str, float], expected: Sequence[float]) -> float:
-    """The largest difference between the probabilities of an answer by code and expected ones."""
-    return max(abs(record[code] - own) for code, own in zip(CODES, expected, strict=True))
 
 
 def _closest(answers: Sequence[Sequence[float]], answer: Sequence[float] | np.ndarray) -> float:

@@ -18,6 +18,7 @@ from typing import Any
 from requests import Session
 
 API = "/gradio_api"
+EXPECTED = "expected.json"  # the answers to the photos of a folder, alone
 SLOW = 600.0  # seconds after which an answer counts as lost
 CONFIG = re.compile(r"window\.gradio_config = (\{.*?\});</script>", re.DOTALL)
 REPORT = re.compile(r'data:application/json;base64,([^"\\]+)')
@@ -183,6 +184,13 @@ class PageVisit:
     def _named(self, name: str) -> dict[str, Any]:
         # Locust's session takes the name under which a request is counted
         return {"name": f"HTTP {name}"} if type(self.session) is not Session else {}
+
+
+def session_from(number: int, session: Session | None = None) -> Session:
+    """A session of the visitor `number`, who has an address of their own, as told by a proxy."""
+    session = session or Session()
+    session.headers["X-Forwarded-For"] = f"10.0.{number // 250}.{number % 250 + 1}"
+    return session
 
 
 def lines(stream: Any) -> Iterator[str]:

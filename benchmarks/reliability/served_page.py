@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from os import environ
 from pathlib import Path
 
-import psutil
+import psutil  # pyright: ignore[reportMissingImports]
 import requests
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,7 +21,7 @@ EVERY = 2.0  # seconds between two samples of memory
 
 @dataclass(frozen=True)
 class MemorySample:
-    """Seconds since the start of the samples; resident and proportional memory in MB."""
+    """When, in seconds since 1970; resident and proportional memory in MB."""
 
     at: float
     rss: float
@@ -36,15 +36,13 @@ class ServedPage:
     def __init__(self, url: str, process: psutil.Process) -> None:
         self.url, self.process = url, process
         self.samples: list[MemorySample] = []
-        self._begun = 0.0
 
     def sample(self) -> None:
         """Begin to take samples of the server's memory until it ends."""
-        self._begun = time.monotonic()
         threading.Thread(target=self._sample, daemon=True).start()
 
     def between(self, first: float, last: float) -> list[MemorySample]:
-        """The samples taken in a span of seconds."""
+        """The samples taken in a span of time."""
         return [own for own in self.samples if first <= own.at <= last]
 
     def _sample(self) -> None:
@@ -54,8 +52,8 @@ class ServedPage:
                 threads, files = self.process.num_threads(), self.process.num_fds()
             except psutil.Error:  # it has ended
                 return
-            at = time.monotonic() - self._begun
-            self.samples.append(MemorySample(at, memory.rss / 1e6, memory.pss / 1e6, threads, files))
+            mega = memory.rss / 1e6, memory.pss / 1e6
+            self.samples.append(MemorySample(time.time(), *mega, threads, files))
             time.sleep(EVERY)
 
 
@@ -66,7 +64,12 @@ def served_page(log: Path) -> Iterator[ServedPage]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     url = f"http://127.0.0.1:{port}/"
-    settings = {**environ, "GRADIO_SERVER_PORT": str(port), "GRADIO_SERVER_NAME": "127.0.0.1"}
+    settings = {
+        **environ,
+        "GRADIO_SERVER_PORT": str(port),
+        "GRADIO_SERVER_NAME": "127.0.0.1",
+        "SKIN_APP_TRUSTED_PROXIES": "127.0.0.1",  # each visitor names an address: `session_from`
+    }
     with log.open("w") as file:
         started = subprocess.Popen(
             [sys.executable, "app.py"], cwd=ROOT, env=settings, stdout=file, stderr=file

@@ -10,21 +10,26 @@ import json
 from itertools import count
 from pathlib import Path
 from random import Random
-from time import perf_counter
+from time import perf_counter, time
 from typing import Any
 
-import gevent
-from locust import HttpUser, constant, events, task
-from requests import Session
+import gevent  # pyright: ignore[reportMissingImports]
+from locust import HttpUser, constant, events, task  # pyright: ignore[reportMissingImports]
 
-from benchmarks.reliability.load_photos import EXPECTED, difference
-from benchmarks.reliability.page_protocol import PageVisit, ProtocolError, as_file, call
-from skin_app.diagnoses import CODES
+from benchmarks.reliability.page_protocol import (
+    EXPECTED,
+    PageVisit,
+    ProtocolError,
+    as_file,
+    call,
+    session_from,
+)
 
 OWN = 2  # photos of each visitor
 PAUSE = (1.0, 4.0)  # seconds to look at an answer
 answers: list[dict[str, Any]] = []
 errors: list[str] = []
+begun: list[float] = []  # seconds since 1970
 visitors = count()
 
 
@@ -34,9 +39,15 @@ def _(parser: Any) -> None:
     parser.add_argument("--out", help="file for the answers")
 
 
+@events.test_start.add_listener
+def _(**_: Any) -> None:
+    begun.append(time())
+
+
 @events.test_stop.add_listener
 def _(environment: Any, **_: Any) -> None:
-    Path(environment.parsed_options.out).write_text(json.dumps({"answers": answers, "errors": errors}))
+    told = {"begun": begun[0], "answers": answers, "errors": errors}
+    Path(environment.parsed_options.out).write_text(json.dumps(told))
 
 
 @events.user_error.add_listener
@@ -51,33 +62,35 @@ class Visitor(HttpUser):
     wait_time = constant(0)
 
     def on_start(self) -> None:
-        self.random = Random(next(visitors))
+        number = next(visitors)
+        self.random = Random(number)
+        session_from(number, self.client)
+        self.caller = session_from(number)  # whose requests Locust does not count
         made = Path(self.environment.parsed_options.made)
         self.expected = json.loads((made / EXPECTED).read_text())
         names = list(self.expected)
-        mine = range(self.random_place(len(names)), len(names), len(names) // OWN)
-        self.photos = [made / names[place] for place in mine][:OWN]
-
-    def random_place(self, of: int) -> int:
-        """This visitor's number among all, as long as there are photos of their own."""
-        return next(places) % (of // OWN)
+        apart = len(names) // OWN
+        self.photos = [made / names[number % apart + apart * own] for own in range(OWN)]
 
     def look(self) -> None:
         """Looks at the answer for a while."""
         gevent.sleep(self.random.uniform(*PAUSE))
 
     def compared(
-        self, kind: str, photo: Path, given: dict[str, float], begun: float, **more: Any
+        self, kind: str, photo: Path, given: dict[str, float], start: float, **more: Any
     ) -> None:
         """Notes an answer, whose it is, and how long it took."""
-        off = {name: difference(given, own) for name, own in self.expected.items()}
+        off = {
+            name: max(abs(given[code] - own[code]) for code in own)
+            for name, own in self.expected.items()
+        }
         answers.append(
             {
                 "kind": kind,
                 "photo": photo.name,
                 "difference": off[photo.name],
                 "nearest": min(off, key=lambda name: off[name]),
-                "seconds": perf_counter() - begun,
+                "seconds": perf_counter() - start,
                 **more,
             }
         )
@@ -90,9 +103,6 @@ class Visitor(HttpUser):
         )
 
 
-places = count()
-
-
 class PageVisitor(Visitor):
     """Opens the page, and asks about one or two photos."""
 
@@ -103,11 +113,11 @@ class PageVisitor(Visitor):
         try:
             with PageVisit(self.client, self.host or "").here() as page:
                 for photo in self.photos[: self.random.randint(1, OWN)]:
-                    begun = perf_counter()
+                    start = perf_counter()
                     got = page.answer(photo)
                     given = {own["code"]: own["probability"] for own in got.record["diagnoses"]}
                     told = {"read": got.read, "quick": got.quick, "full": got.full, "said": got.said}
-                    self.compared("page", photo, given, begun, **told)
+                    self.compared("page", photo, given, start, **told)
                     self.look()
         except (ProtocolError, OSError) as error:
             self.failed("page", error)
@@ -122,11 +132,11 @@ class ApiVisitor(Visitor):
     def analyse(self) -> None:
         try:
             photo = self.random.choice(self.photos)
-            begun = perf_counter()
+            start = perf_counter()
             (file,) = self.sent([photo])
-            record = call(Session(), self.host or "", "analyse", [file, 8, None, None])
+            record = call(self.caller, self.host or "", "analyse", [file, 8, None, None])
             given = {own["code"]: own["probability"] for own in record["diagnoses"]}
-            self.compared("analyse", photo, given, begun)
+            self.compared("analyse", photo, given, start)
             self.look()
         except (ProtocolError, OSError) as error:
             self.failed("analyse", error)
@@ -135,10 +145,15 @@ class ApiVisitor(Visitor):
     def score(self) -> None:
         try:
             photos = [self.photos[0], self.photos[1], self.photos[0]]
-            begun = perf_counter()
-            rows = call(Session(), self.host or "", "score", [self.sent(photos), None, None])
+            start = perf_counter()
+            rows = call(self.caller, self.host or "", "score", [self.sent(photos), None, None])
             for photo, row in zip(photos, rows, strict=True):
-                self.compared("score", photo, {code: row[f"p_{code}"] for code in CODES}, begun)
+                self.compared(
+                    "score",
+                    photo,
+                    {code: row[f"p_{code}"] for code in self.expected[photo.name]},
+                    start,
+                )
             self.look()
         except (ProtocolError, OSError) as error:
             self.failed("score", error)

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from skin_app.page.visitor_language import spoken
@@ -53,10 +53,17 @@ class Exhausted:
                 raise
             full = error.errno in NO_SPACE
             LOG.error(os.strerror(error.errno))
-            sentence = spoken(Request(scope))(words.DISK_FULL if full else words.TOO_MANY_OPEN)
-            answer = JSONResponse({"detail": sentence}, 507 if full else 503)
-            answer.headers["Connection"] = "close"
-            await answer(scope, receive, send)
+            told = words.DISK_FULL if full else words.TOO_MANY_OPEN
+            await turned_away(scope, 507 if full else 503, told)(scope, receive, send)
+
+
+def turned_away(scope: Scope, status: int, sentence: str) -> Response:
+    """The sentence in the visitor's language; plain for an upload, as the page shows it unread."""
+    said = spoken(Request(scope))(sentence)
+    headers = {"Connection": "close", "Retry-After": "60"}
+    if scope["path"].endswith("/upload"):
+        return PlainTextResponse(said, status, headers)
+    return JSONResponse({"detail": said}, status, headers)
 
 
 class TurnAway:

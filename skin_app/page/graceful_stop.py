@@ -11,11 +11,10 @@ from collections.abc import Callable
 
 import gradio as gr
 from starlette.requests import Request
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from skin_app.page.exhausted import turned_away
 from skin_app.page.queues import STOPPING
-from skin_app.page.visitor_language import spoken
 from skin_app.words import server as words
 from skin_app.words.language import Plural
 
@@ -27,7 +26,7 @@ LOOK_EVERY = 0.05
 API = "/gradio_api"
 JOIN = f"{API}/queue/join"
 ENTRANCES = ("/", "/healthz")  # whoever watches the server learns there that it takes nothing more
-STILL_TAKEN = (f"{API}/cancel", f"{API}/reset", f"{API}/heartbeat")
+STILL_TAKEN = (f"{API}/cancel", f"{API}/reset")
 ENDLESS = (f"{API}/heartbeat", f"{API}/upload_progress")
 
 
@@ -106,13 +105,9 @@ class StoppingRequests:
             await self.app(scope, receive, send)
             return
         if self.stop.signals:
-            request = Request(scope, receive)
-            body = await request.body() if path == JOIN else b""
+            body = await Request(scope, receive).body() if path == JOIN else b""
             if self.stop.refuses(scope["method"], path, body):
-                answer = JSONResponse({"detail": spoken(request)(words.STOPPING)}, 503)
-                answer.headers["Retry-After"] = "60"
-                answer.headers["Connection"] = "close"
-                await answer(scope, receive, send)
+                await turned_away(scope, 503, words.STOPPING)(scope, receive, send)
                 return
             receive = _again(body, receive) if path == JOIN else receive
         self.stop.open += 1

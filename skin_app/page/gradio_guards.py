@@ -12,6 +12,8 @@ from typing import Any, BinaryIO
 import gradio as gr
 from gradio import processing_utils, queueing, route_utils, routes
 from gradio.blocks import Block
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from skin_app.page.batch import MOST
 from skin_app.page.broken_uploads import delete_broken_uploads, tidied_upload
@@ -45,14 +47,14 @@ def put_up_guards(settings: Iterable[str]) -> None:
             oldest=FROM,
         )
     processing_utils.async_ssrf_protected_download = _refuse
-    if not hasattr(route_utils.GradioUploadFile, "is_ours"):
-        route_utils.GradioUploadFile = _apart(route_utils.GradioUploadFile)
     # gradio would let every site use the page in the name of its visitors
     route_utils.CustomCORSMiddleware.is_valid_origin = _no_other_site
-    if not hasattr(route_utils.GradioMultiPartParser, "is_ours"):
-        route_utils.GradioMultiPartParser = _of_few_files(route_utils.GradioMultiPartParser)
+    if not hasattr(route_utils.GradioUploadFile, "is_ours"):
+        route_utils.GradioUploadFile = _apart(route_utils.GradioUploadFile)
     delete_broken_uploads()
     keep_values_out_of_tracebacks()
+    if not hasattr(route_utils.GradioMultiPartParser, "is_ours"):
+        route_utils.GradioMultiPartParser = _tidy(route_utils.GradioMultiPartParser)
 
 
 def _missing() -> Iterator[str]:
@@ -71,21 +73,20 @@ def _missing() -> Iterator[str]:
     for name in ("GradioUploadFile", "NamedTemporaryFile"):
         if not _uses(parser, "on_headers_finished", name):
             yield "GradioMultiPartParser"
-    if _parameters(getattr(routes, "upload_fn", None)) != _parameters(tidied_upload):
+    is_alike = _parameters(getattr(routes, "upload_fn", None)) == _parameters(tidied_upload)
+    if not (is_alike and _uses(route_utils, "upload_fn", "GradioMultiPartParser")):
         yield "upload_fn"
-    if not hasattr(getattr(route_utils, "CustomCORSMiddleware", None), "is_valid_origin"):
-        yield "CustomCORSMiddleware.is_valid_origin"
-    if not _uses(route_utils, "upload_fn", "GradioMultiPartParser"):
-        yield "upload_fn"
-    elif parser and "max_files" not in _set_in(parser):
+    if parser and "max_files" not in _set_in(parser.__init__):
         yield "GradioMultiPartParser.max_files"
-    if "request" not in _set_in(queueing.Event):
-        yield "Event.request"
-    if "event_queue_per_concurrency_id" not in _set_in(queueing.Queue):
-        yield "Queue.event_queue_per_concurrency_id"
     for module in (queueing, routes):
         if not hasattr(getattr(module, "traceback", None), "print_exc"):
             yield f"{module.__name__}.traceback"
+    if not hasattr(getattr(route_utils, "CustomCORSMiddleware", None), "is_valid_origin"):
+        yield "CustomCORSMiddleware.is_valid_origin"
+    if not {"request", "data"} <= _set_in(getattr(queueing.Event, "__init__", None)):
+        yield "Event.request"
+    if "event_queue_per_concurrency_id" not in _set_in(getattr(queueing.Queue, "__init__", None)):
+        yield "Queue.event_queue_per_concurrency_id"
     try:
         from gradio.state_holder import StateHolder
     except ImportError:
@@ -110,10 +111,9 @@ def _uses(owner: object, method: str, name: str) -> bool:
     return code is not None and name in code.co_names
 
 
-def _set_in(made: Any) -> set[str]:
-    """The names of the attributes that a class, and those it derives from, sets in a new instance."""
-    codes = (getattr(vars(own).get("__init__"), "__code__", None) for own in made.__mro__)
-    return {name for code in codes if code for name in code.co_names}
+def _set_in(method: object) -> set[str]:
+    """The names of the attributes that a method uses or sets."""
+    return set(getattr(getattr(method, "__code__", None), "co_names", ()))
 
 
 def waiting_of(page: gr.Blocks, client: str | None = None) -> int:
@@ -146,17 +146,20 @@ def _apart(base: Any) -> Any:
     return Apart
 
 
-def _of_few_files(base: Any) -> Any:
-    """A subclass of gradio's parser of uploads, `base`, that takes `MOST_FILES` of one request."""
+def _tidy(base: Any) -> Any:
+    """A subclass of gradio's parser of uploads, `base`, that takes fewer files."""
 
-    class OfFewFiles(base):
+    class Tidy(base):
         is_ours = True
 
         async def parse(self) -> Any:
             self.max_files = min(self.max_files, MOST_FILES)
-            return await super().parse()
+            try:
+                return await super().parse()
+            except ClientDisconnect:  # nobody is there to be told; no fault to log
+                raise HTTPException(400) from None
 
-    return OfFewFiles
+    return Tidy
 
 
 def _no_other_site(self: object, request_headers: object) -> bool:  # noqa: ARG001

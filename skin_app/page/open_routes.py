@@ -1,9 +1,8 @@
 """Which of gradio's routes are open: those that the page and its API need, and no other.
 
-The others would write files that nobody deletes (`process_recording`, `component_server`), write a
-visitor's session to disk (`deep_link`), or reach other machines (`proxy=`, `file=`). No upload can be
-fetched again, whoever asks: gradio's field for a photo asks for it, and gets an empty picture instead,
-until the page shows its own.
+gradio also has routes that fetch addresses, keep a session on disk, or show its own source. All others
+answer "not found" here, whatever gradio would do. No upload can be fetched again, whoever asks.
+gradio's field for a photo asks for it, and gets an empty picture until the page shows its own.
 """
 
 import re
@@ -19,9 +18,9 @@ from skin_app.words import refusals as words
 
 READ = re.compile(
     r"""/(
-      | healthz | metrics | config/? | theme\.css | favicon\.ico | robots\.txt
+      | healthz | metrics | config/? | theme\.css | favicon\.ico | manifest\.json | robots\.txt
       | (assets|static)/[\w./-]+
-      | gradio_api/(info/? | app_id/? | theme\.css | startup-events)
+      | gradio_api/(info/? | openapi\.json | app_id/? | theme\.css | startup-events)
       | gradio_api/(queue/data | upload_progress)
       | gradio_api/heartbeat/\w+
       | gradio_api/call/(v2/)?(analyse|score)/\w+
@@ -34,7 +33,6 @@ SEND = re.compile(
     )""",
     re.VERBOSE,
 )
-
 EMPTY_PICTURE = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")  # one pixel, GIF
 
 
@@ -44,31 +42,39 @@ def route_of(scope: Scope) -> str:
     return path[len(root) :] if root and path.startswith(f"{root}/") else path
 
 
-class OnlyNeededRoutes:
-    """ASGI middleware: 404 for all routes but the needed ones, and for what other sites send."""
+class OpenRoutes:
+    """ASGI middleware: refuses all routes but the open ones, and what other sites send."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or is_open(scope):
+        if scope["type"] == "lifespan" or self._is_open(scope):
             await self.app(scope, receive, send)
             return
-        is_picture = Headers(scope=scope).get("accept", "").startswith("image/")
-        answer: Response = refusal(scope, 404, words.NO_SUCH_PLACE)
-        if route_of(scope).startswith("/gradio_api/file=") and is_picture:
-            answer = Response(EMPTY_PICTURE, media_type="image/gif")
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1000})
+            return
+        answer = Response(EMPTY_PICTURE, media_type="image/gif")
+        if not _asks_for_a_picture(scope):
+            answer = refusal(scope, 404, words.NO_SUCH_PLACE)
         await answer(scope, receive, send)
 
+    def _is_open(self, scope: Scope) -> bool:
+        if scope["type"] != "http":
+            return False
+        route = route_of(scope)
+        if scope["method"] == "POST":
+            # a browser says so itself of what another site's page sends; other programs say nothing
+            elsewhere = Headers(scope=scope).get("sec-fetch-site") in ("cross-site", "same-site")
+            return SEND.fullmatch(route) is not None and not elsewhere
+        return READ.fullmatch(route) is not None and scope["method"] in ("GET", "HEAD")
 
-def is_open(scope: Scope) -> bool:
-    """Whether a request is answered by its path, as the server decoded it, method and origin."""
-    route = route_of(scope)
-    if scope["method"] == "POST":
-        # a browser says so itself of what another site's page sends; other programs say nothing
-        elsewhere = Headers(scope=scope).get("sec-fetch-site") in ("cross-site", "same-site")
-        return SEND.fullmatch(route) is not None and not elsewhere
-    return READ.fullmatch(route) is not None and scope["method"] in ("GET", "HEAD")
+
+def _asks_for_a_picture(scope: Scope) -> bool:
+    """Whether a browser's `img` asks for a file; a link or a program is told that there is none."""
+    accepts = Headers(scope=scope).get("accept", "")
+    return route_of(scope).startswith("/gradio_api/file=") and accepts.startswith("image/")
 
 
 def refusal(scope: Scope, status: int, sentence: str, **values: object) -> JSONResponse:

@@ -19,7 +19,7 @@ from skin_app.page.gradio_guards import put_up_guards, waiting_of
 from skin_app.page.health import Health
 from skin_app.page.hosting import Hosting
 from skin_app.page.metrics import Metrics
-from skin_app.page.open_routes import OnlyNeededRoutes
+from skin_app.page.open_routes import OpenRoutes
 from skin_app.page.password import Password
 from skin_app.page.port import Listening, PortError
 from skin_app.page.queues import MOST_WAITING
@@ -115,7 +115,7 @@ def _before_every_route(page: gr.Blocks, hosting: Hosting, stop: GracefulStop) -
         Middleware(SecurityHeaders, hosting.frames),
         Middleware(StoppingRequests, stop),
         Middleware(Exhausted),
-        Middleware(OnlyNeededRoutes),
+        Middleware(OpenRoutes),
         Middleware(Password, hosting.password),
         Middleware(
             RequestLimits, hosting.rate, hosting.waiting, lambda client: waiting_of(page, client)

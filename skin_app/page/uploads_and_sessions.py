@@ -251,6 +251,11 @@ def read(path: str | Path, folder: Path) -> bytes:
         return upload.read_bytes()
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         raise PhotoError("The uploaded photo is no longer held here: choose it again.") from None
+    except OSError as error:
+        raise PhotoError(
+            "The uploaded photo cannot be read ({reason}): choose it again in a moment.",
+            reason=error.strerror,
+        ) from error
 
 
 def keep(path: str | Path, folder: Path) -> None:

@@ -45,6 +45,10 @@ class WaitingLine(queueing.Queue):
                 return False, refused, "queue_full"
         return await super().push(body, request, username)
 
+    def compute_analytics_summary(self, records: object) -> Any:  # noqa: ARG002
+        """gradio calls this after each step, for 10 ms; nobody reads it, as its monitoring is off."""
+        return self.cached_event_analytics_summary
+
     def refusal(self, say: Say) -> str:
         """Why nobody is taken any more, one sentence; "" where somebody is."""
         line = self.event_queue_per_concurrency_id.get(LINE)

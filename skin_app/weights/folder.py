@@ -27,6 +27,12 @@ from skin_app.weights.quantisation import unpacked
 from skin_app.weights.verify import WeightsError, verified_contract
 from skin_app.words import weights as words
 
+# what timm, pandas, numpy and safetensors raise on files that do not fit them or each other
+FAULTS = (
+    *(ValueError, TypeError, LookupError, ArithmeticError, AttributeError, AssertionError),
+    *(OSError, RuntimeError, MemoryError, SafetensorError),
+)
+
 
 def embedded_in(package: Path) -> Path:
     """The folder of the weights that ship with `package`, the folder of skin_app.
@@ -110,7 +116,7 @@ class WeightsFolder:
             yield
         except ClassOrderError as error:
             raise WeightsError(error.sentence, **error.values) from error
-        except (ValueError, KeyError, OSError, RuntimeError, SafetensorError) as error:
+        except FAULTS as error:
             values |= {"folder": str(self.folder), "fault": type(error).__name__}
             raise WeightsError(fails, **values) from error
 

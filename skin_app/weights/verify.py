@@ -5,8 +5,11 @@ import json
 import math
 from pathlib import Path
 
+from skin_app.calibration import check_calibrated
 from skin_app.diagnoses import ClassOrderError, assert_codes
 from skin_app.novelty import FILE as NOVELTY_FILE
+from skin_app.outcome import CLEARED_BELOW, COVERAGE, SUSPICIOUS_FROM, WIDE_COVERAGE
+from skin_app.views import VIEWS
 from skin_app.weights.contract import CONTRACT, FORMAT, Contract
 from skin_app.words.language import SpokenError
 from skin_app.words.weights import OTHER_FORMAT
@@ -35,6 +38,7 @@ def verified_contract(folder: Path) -> tuple[Contract, str]:
         _check_format(path, read)
         contract = Contract.model_validate(read)
         assert_codes(contract.codes, CONTRACT)
+        _check_limits(contract)
     except WeightsError:
         raise
     except ClassOrderError as error:
@@ -74,6 +78,18 @@ def _check_format(path: Path, read: object) -> None:
             found=found,
             wanted=FORMAT,
         )
+
+
+def _check_limits(contract: Contract) -> None:
+    """Raise `ValueError` where a number that every answer needs is not there."""
+    for views in (1, VIEWS):
+        check_calibrated(contract.calibration, views)
+        if contract.trust is not None:
+            limits = contract.trust.decisions.of(views)
+            for coverage in (COVERAGE, WIDE_COVERAGE):
+                limits.set_of(coverage)
+            for sensitivity in (SUSPICIOUS_FROM, CLEARED_BELOW):
+                limits.point_of(sensitivity)
 
 
 def _check_files(folder: Path, contract: Contract) -> None:

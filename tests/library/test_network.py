@@ -92,6 +92,10 @@ def test_relative_positions_keep_their_bias_and_further_ones_get_the_furthest() 
         ({"view_sizes": (80, 16)}, "at least 32"),
         ({"view_sizes": (80, 100)}, "Swin"),
         ({"zooms": [1.0, 0.9]}, "no longer supported"),
+        ({"arguments": {"checkpoint_path": "some.pickle"}}, "not one of the arguments"),
+        ({"arguments": {"depths": [2, 2, 10**6, 2]}}, "from 0 to 64"),
+        ({"size": 10**6}, "less than or equal to 2048"),
+        ({"std": (0.5, 0.5, 0.0)}, "greater than 0"),
     ],
 )
 def test_configurations_that_cannot_be_used_are_refused(

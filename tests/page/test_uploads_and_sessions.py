@@ -1,3 +1,4 @@
+import errno
 import os
 import threading
 import time
@@ -62,6 +63,21 @@ def test_a_folder_among_the_uploads_is_no_photo_and_stays(tmp_path: Path) -> Non
     assert (tmp_path / "deep" / "photo.jpg").is_dir()
     with pytest.raises(ValueError, match="does not lead to an uploaded file"):
         read(tmp_path, tmp_path)
+
+
+def test_an_upload_that_cannot_be_opened_now_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "deep").mkdir()
+    photo = tmp_path / "deep" / "photo.jpg"
+    photo.write_bytes(b"x")
+
+    def full(_: Path) -> bytes:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(Path, "read_bytes", full)
+    with pytest.raises(PhotoError, match=r"cannot be read \(Too many open files\): choose it again"):
+        read(photo, tmp_path)
 
 
 def test_sweeping_goes_on_after_a_folder_that_could_not_be_read(

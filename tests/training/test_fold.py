@@ -52,6 +52,7 @@ TINY = Recipe(
     shipped=2,
 )
 MEMBER = "fold-0/member.safetensors"
+FOLD_FILES = {"member.safetensors", "history.json", "predictions.csv"}  # of a finished fold
 Prepare = Callable[..., Run]
 
 
@@ -235,14 +236,13 @@ def test_a_killed_run_started_again_ends_in_the_same_weights(
     root = Path(__file__).resolve().parents[2]
     environment = {**os.environ, "PYTHONPATH": str(root)}
     process = subprocess.Popen(command, env=environment, cwd=root)
-    checkpoint = out / "fold-0" / "checkpoint.pt"
     deadline = time.monotonic() + 200
-    while not checkpoint.is_file() and time.monotonic() < deadline:
+    while not list(out.glob("fold-0/checkpoint-0-????????-*.pt")) and time.monotonic() < deadline:
         assert process.poll() is None, "it ended before its first checkpoint"
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert checkpoint.is_file()
+    assert list(out.glob("fold-0/checkpoint-*"))
     assert not (out / "fold-1" / "member.safetensors").exists()
     subprocess.run(command, env=environment, cwd=root, check=True)
     for name in ("fold-0/member.safetensors", "fold-1/member.safetensors"):
@@ -267,7 +267,7 @@ def test_stopping_at_any_step_changes_nothing(
     fit_stopped_at(stop, broken, stage)
     train_fold(broken, 0)
     assert file_hash(broken.folder / MEMBER) == file_hash(whole(name).folder / MEMBER)
-    assert not list(broken.fold_folder(0).glob("stage-*"))
+    assert {path.name for path in broken.fold_folder(0).iterdir()} == FOLD_FILES
 
 
 def test_stopping_between_the_last_step_and_the_end_changes_nothing(
@@ -350,12 +350,48 @@ def test_freezing_what_the_backbone_does_not_have_is_refused(prepared: Prepare, 
     prepared(tmp_path / "run", with_stage(frozen, frozen=()))
 
 
-def test_a_damaged_checkpoint_is_one_sentence(prepared: Prepare, tmp_path: Path) -> None:
+@pytest.mark.parametrize("damaged", [1, 2])
+def test_a_damaged_checkpoint_is_found_and_the_one_before_it_used(
+    damaged: int,
+    whole: Callable[[str], Run],
+    prepared: Prepare,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Of two checkpoints the last one, or both; without any, the stage begins anew."""
     run = prepared(tmp_path / "run")
     fit_stopped_at(5, run)
-    path = run.fold_folder(0) / "checkpoint.pt"
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.raises(RunError, match="is damaged: delete it"):
+    folder = run.fold_folder(0)
+    paths = sorted(folder.glob("checkpoint-*"))
+    assert [path.name[:21] for path in paths] == ["checkpoint-0-00000003", "checkpoint-0-00000004"]
+    for path in paths[-damaged:]:
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+    train_fold(run, 0)
+    said = capsys.readouterr().err
+    assert said.count("does not fit the checksum in its name: it is removed") == damaged
+    assert file_hash(run.folder / MEMBER) == file_hash(whole("tiny").folder / MEMBER)
+    assert {path.name for path in folder.iterdir()} == FOLD_FILES
+
+
+@pytest.mark.parametrize("name", ["stage-0.safetensors", "member.safetensors"])
+def test_damaged_weights_are_one_sentence(name: str, prepared: Prepare, tmp_path: Path) -> None:
+    run = prepared(tmp_path / "run", RESUMED["two stages"])
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    later = {"stage-0.safetensors": "load_stage", "member.safetensors": "load_fold_member"}[name]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(checkpoint, later, interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            train_fold(run, 0)
+    path = run.fold_folder(0) / name
+    content = bytearray(path.read_bytes())
+    content[-100] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(RunError, match=f"{name} is damaged .* delete the folder {path.parent}, and"):
         train_fold(run, 0)
 
 
@@ -379,7 +415,7 @@ def test_losses_that_are_no_numbers_stop_with_a_sentence(
     monkeypatch.setattr(fold_module, "validate", lambda _: {"validation_loss": float("nan")})
     with pytest.raises(RunError, match=r"validation loss of fold 0 became nan in epoch 1"):
         train_fold(run, 0)
-    assert not (run.fold_folder(0) / "best.safetensors").exists()
+    assert not list(run.fold_folder(0).glob("stage-*"))
 
 
 def test_a_full_disk_keeps_the_last_checkpoint(

@@ -30,6 +30,20 @@ def test_the_cache_holds_the_centre_squares_and_is_reused(folder: Path, tmp_path
     assert kept.stat().st_mtime_ns == before
 
 
+def test_a_cache_of_other_data_under_the_name_of_these_is_decoded_anew(
+    folder: Path, tmp_path: Path
+) -> None:
+    data, cache = read_dataset(folder), tmp_path / "cache"
+    right = cached_squares(data, 72, cache).copy()
+    (kept,) = cache.iterdir()
+    cached_squares(read_dataset(write_data(tmp_path / "others", lesions_per_class=5)), 72, cache)
+    (other,) = set(cache.iterdir()) - {kept}
+    kept.unlink()
+    other.rename(other.with_name(f"{kept.name[:-21]}-{other.name[-20:]}"))
+    assert np.array_equal(cached_squares(data, 72, cache), right)
+    assert list(cache.iterdir()) == [kept]
+
+
 def test_other_data_never_take_the_cache_of_a_run_that_uses_it(folder: Path, tmp_path: Path) -> None:
     mapped = cached_squares(read_dataset(folder), 72, tmp_path / "cache")
     before = mapped[5].copy()

@@ -103,7 +103,7 @@ def test_a_stopped_trial_goes_on_and_nothing_is_embedded_twice(
 
     def counted(member: Member, squares: torch.Tensor) -> np.ndarray:
         calls.append(len(squares))
-        if len(calls) == 5 and not any(out.rglob("*000020.npz")):  # in the second chunk
+        if len(calls) == 5 and not any(out.rglob("*000020-*.npz")):  # in the second chunk
             raise KeyboardInterrupt
         return embedding(member, squares)
 
@@ -113,7 +113,7 @@ def test_a_stopped_trial_goes_on_and_nothing_is_embedded_twice(
     monkeypatch.setattr(trial, "ANSWERS", 1)
     with pytest.raises(KeyboardInterrupt):
         quick_trial(data, MOBILENET, out, init)
-    assert sorted(path.name for path in out.rglob("*.npz")) == ["features-000000.npz"]
+    assert [path.name[:15] for path in out.rglob("*.npz")] == ["features-000000"]
     calls.clear()
     resumed = quick_trial(data, MOBILENET, out, init)
     assert sum(calls) == 84 - 20 + 1  # the timed answer
@@ -136,7 +136,7 @@ def test_the_features_are_the_members_own_and_the_file_says_what_was_tried(
     assert found["minutes_per_1000_images"] > 0
     assert found["target"]["top_3_reached"] == (found["scores"]["calibrated"]["top_3"] > 0.7)
     assert found["target"]["answer_reached"] == (found["target"]["answer_seconds"] < 3)
-    with np.load(folder / "features-000000.npz") as chunk:
+    with np.load(next(folder.glob("features-000000-*.npz"))) as chunk:
         values = chunk["values"]
     assert values.shape == (70, found["features_per_image"])
     other = start_weights(tmp_path / "other.safetensors", seed=1)

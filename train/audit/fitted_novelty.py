@@ -6,6 +6,7 @@ often images and other pictures are refused.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,9 +16,9 @@ from torch import Tensor
 from skin_app.diagnoses import CODES
 from skin_app.novelty import ClassDistances, NoveltyDetector, NoveltyLimits, UsualDistance
 from skin_app.photo.read import Photo
-from skin_app.result_files import beside
 from train.audit.out_of_fold import OutOfFold
 from train.data.cameras import random_camera, random_changes
+from train.data.kept_files import kept_file
 from train.scores.lesion_parts import held_out
 
 FALSE_ALARMS = 0.05  # of all images, at most
@@ -213,8 +214,8 @@ def upright_answers(
 
     They take minutes, so they are stored in the work folder under `name`.
     """
-    path = unseen.kept_path(f"upright-{name}", ".npz")
-    if not path.is_file():
+
+    def write(path: Path) -> None:
         pieces = [
             unseen.read(
                 chunk, [change(photo, int(row)) for photo, row in zip(photos, chunk, strict=True)]
@@ -225,9 +226,10 @@ def upright_answers(
         for run, answers in enumerate(zip(*pieces, strict=True)):
             arrays[f"embeddings-{run}"] = torch.cat([own.embedding for own in answers]).numpy()
             arrays[f"logits-{run}"] = torch.cat([own.logits for own in answers]).numpy()
-        with beside(path) as partial, partial.open("wb") as file:
+        with path.open("wb") as file:
             np.savez(file, **arrays)
-    with np.load(path) as kept:
+
+    with np.load(kept_file(unseen.kept_path(f"upright-{name}", ".npz"), write)) as kept:
         embeddings, logits = (
             tuple(kept[f"{what}-{run}"] for run in range(unseen.runs))
             for what in ("embeddings", "logits")

@@ -23,10 +23,10 @@ from skin_app.hardware import best_device
 from skin_app.member_groups import MemberAnswer, MemberGroup
 from skin_app.network import Member
 from skin_app.photo.read import Photo, read_photo
-from skin_app.result_files import replace_file
 from skin_app.weights.evaluation import FILE as OUT_OF_FOLD
 from skin_app.weights.folder import WeightsFolder
 from train.data.ham10000 import DataError, Dataset
+from train.data.kept_files import kept_file
 from train.scores.crossfit import Crossfit
 from train.scores.evidence import logits_by_run, unseen_members, weights_evidence
 from train.scores.intervals import Estimate, mean_estimate
@@ -210,10 +210,11 @@ class OutOfFold:
 
         `name` must include any further arguments of `compute`.
         """
-        path = self.kept_path(name, ".json")
-        if not path.is_file():
-            replace_file(path, json.dumps(compute()))
-        return json.loads(path.read_text())
+
+        def write(partial: Path) -> None:
+            partial.write_text(json.dumps(compute()))
+
+        return json.loads(kept_file(self.kept_path(name, ".json"), write).read_text())
 
     def kept_path(self, name: str, suffix: str) -> Path:
         """The file for a result, specific to these members, images, calibration and code."""

@@ -10,10 +10,11 @@ from torch import Tensor
 from tqdm import tqdm
 
 from skin_app.photo.read import PhotoError, read_photo
-from skin_app.result_files import beside
 from skin_app.views import centre_square
 from train.data.ham10000 import DataError, Dataset
+from train.data.kept_files import kept_file
 
+CHUNK = 256  # images decoded ahead of the disk
 SHARE = 0.4  # of the free GPU memory, so that training itself keeps the larger part
 
 
@@ -22,43 +23,48 @@ def cached_squares(data: Dataset, side: int, folder: Path) -> np.ndarray:
 
     Raises `DataError` naming the first images that cannot be decoded.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     pixels = folder / f"squares-{side}-{data.fingerprint[:12]}.npy"
-    if not pixels.is_file():
-        # a mapped file is filled page by page: a full disk would kill the process silently
+
+    def decode(partial: Path) -> None:
         needed, free = len(data.table) * 3 * side * side, shutil.disk_usage(folder).free
-        if free < needed:
+        if free < needed:  # not after minutes of decoding
             raise DataError(
                 f"The decoded pixels need {needed / 1e9:.1f} GB in {folder}, and {free / 1e9:.1f} GB "
                 "are free: free some space, or choose another --out."
             )
-        with beside(pixels) as partial:
-            _decode_all(data, side, partial)
-    return np.load(pixels, mmap_mode="r")
+        _decode_all(data, side, partial)
+
+    return np.load(kept_file(pixels, decode), mmap_mode="r")
 
 
 def _decode_all(data: Dataset, side: int, path: Path) -> None:
+    """Write the squares row by row: a full disk would kill a process that fills a mapped file."""
     ids, paths = data.table["image_id"].tolist(), data.table["path"].tolist()
-    cache = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(len(ids), 3, side, side))
     broken: list[str] = []
 
-    def decode(row: int) -> None:
+    def square(row: int) -> np.ndarray | None:
         try:
             photo = read_photo(paths[row])
         except PhotoError as error:
             broken.append(f"{ids[row]}: {error}")
-            return
+            return None
         image = torch.from_numpy(photo.pixels).permute(2, 0, 1)
-        cache[row] = centre_square(image, side).mul(255).round().to(torch.uint8).numpy()
+        return centre_square(image, side).mul(255).round().to(torch.uint8).numpy()
 
-    with ThreadPoolExecutor(2) as pool:
-        list(tqdm(pool.map(decode, range(len(ids))), "decode", len(ids), mininterval=5))
+    header = {"descr": "|u1", "fortran_order": False, "shape": (len(ids), 3, side, side)}
+    progress = tqdm(total=len(ids), desc="decode", mininterval=5)
+    with progress, path.open("wb") as file, ThreadPoolExecutor(2) as pool:
+        np.lib.format.write_array_header_1_0(file, header)
+        for start in range(0, len(ids), CHUNK):
+            for pixels in pool.map(square, range(start, min(start + CHUNK, len(ids)))):
+                progress.update()
+                if pixels is not None:
+                    file.write(pixels.tobytes())
     if broken:
         raise DataError(
             f"{len(broken)} images cannot be decoded ({'; '.join(sorted(broken)[:3])}): replace them "
             "or take their rows out of the CSV."
         )
-    cache.flush()
 
 
 class Pixels:

@@ -28,7 +28,6 @@ import numpy as np
 import pandas as pd
 import torch
 from accelerate import Accelerator
-from safetensors.torch import load_file
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
@@ -78,9 +77,11 @@ def train_fold(run: Run, fold: int, accelerator: Accelerator | None = None, view
         for index in ahead:
             train_stage(run, fold, index, accelerator)
             accelerator.wait_for_everyone()
-        if accelerator.is_main_process:
+    if accelerator.is_main_process:
+        if not trained:
             _finish(run, fold, accelerator)
-        accelerator.wait_for_everyone()
+        checkpoint.remove_parts(folder, "checkpoint*", "stage-*")
+    accelerator.wait_for_everyone()
     if not predicted:
         predict_held_out(run, fold, accelerator, views)
     accelerator.wait_for_everyone()
@@ -106,50 +107,47 @@ def train_stage(run: Run, fold: int, index: int, accelerator: Accelerator) -> No
         mininterval=10,
         disable=not accelerator.is_main_process,
     )
-    started = time.monotonic()
-    while progress.step < steps and not progress.stopped(stage.patience):
-        epoch, position = divmod(progress.step, per_epoch)
-        if epoch != rows_epoch:
-            generator = np.random.default_rng([run.seed, fold, index, epoch])
-            rows = epoch_rows(run.recipe, training, run.data.labels[training], generator)
-            rows_epoch = epoch
-            learner.train_at(stage.size_of_epoch(epoch))
-        share = rate_share(stage, progress.step, per_epoch, progress.validation_losses)
-        images = rows[position * batch : (position + 1) * batch]
-        progress.loss_sum += learner.step(progress.step, images, share)
-        progress.step += 1
-        bar.update()
-        ends_epoch = progress.step % per_epoch == 0
-        if not ends_epoch and progress.step % CHECKPOINT_STEPS:
-            continue
-        measured = validate(learner) if ends_epoch and stage.objective == "classify" else {}
-        now = time.monotonic()
-        progress.seconds += now - started
-        started = now
-        if ends_epoch:
-            _end_epoch(learner, progress, measured, share)
-        if accelerator.is_main_process:
-            checkpoint.save_checkpoint(folder, index, learner.parts, progress)
-    bar.close()
+    with bar:
+        started = time.monotonic()
+        while progress.step < steps and not progress.stopped(stage.patience):
+            epoch, position = divmod(progress.step, per_epoch)
+            if epoch != rows_epoch:
+                generator = np.random.default_rng([run.seed, fold, index, epoch])
+                rows = epoch_rows(run.recipe, training, run.data.labels[training], generator)
+                rows_epoch = epoch
+                learner.train_at(stage.size_of_epoch(epoch))
+            share = rate_share(stage, progress.step, per_epoch, progress.validation_losses)
+            images = rows[position * batch : (position + 1) * batch]
+            progress.loss_sum += learner.step(progress.step, images, share)
+            progress.step += 1
+            bar.update()
+            ends_epoch = progress.step % per_epoch == 0
+            if not ends_epoch and progress.step % CHECKPOINT_STEPS:
+                continue
+            measured = validate(learner) if ends_epoch and stage.objective == "classify" else {}
+            now = time.monotonic()
+            progress.seconds += now - started
+            started = now
+            if ends_epoch:
+                _end_epoch(learner, progress, measured, share)
+            if accelerator.is_main_process:
+                checkpoint.save_checkpoint(folder, index, learner.parts, progress)
     if accelerator.is_main_process:
-        if (folder / "best.safetensors").is_file():  # a run killed after this line has it no more
-            (folder / "best.safetensors").replace(folder / f"stage-{index}.safetensors")
-        history = {"name": stage.name, "kept": progress.best_epoch, "epochs": progress.history}
-        checkpoint.write_json(folder / f"stage-{index}.json", history)
-        (folder / "checkpoint.pt").unlink(missing_ok=True)
+        checkpoint.end_stage(folder, index, stage.name, progress)
     accelerator.free_memory()
 
 
 def stage_start(run: Run, fold: int, index: int) -> Member:
     """The member that stage `index` starts from: start weights, an earlier run, or the stage before."""
     torch.manual_seed(run.seed_of(fold))
-    if index == 0 and run.before is not None:
-        return continued_member(run.recipe.member, run.before / f"fold-{fold}" / "member.safetensors")
-    if index == 0:
+    if index > 0:
+        return checkpoint.load_stage(run, fold, index - 1)
+    if run.before is None:
         return started_member(run.recipe.member, run.init)
-    member = Member(run.recipe.member)
-    member.load_state_dict(load_file(run.fold_folder(fold) / f"stage-{index - 1}.safetensors"))
-    return member
+    earlier = run.before / f"fold-{fold}"
+    trained = earlier / "member.safetensors"
+    checkpoint.check_weights(trained, earlier / "history.json")
+    return continued_member(run.recipe.member, trained)
 
 
 class Learner:
@@ -326,24 +324,21 @@ def _end_epoch(
     if loss is None or loss < progress.best_loss:
         progress.best_loss = progress.best_loss if loss is None else loss
         progress.best_epoch = epoch
-        if learner.accelerator.is_main_process:
-            checkpoint.save_member(learner.averaged, run.fold_folder(fold) / "best.safetensors")
+        state = learner.averaged.state_dict()
+        progress.best = {name: value.to("cpu", copy=True) for name, value in state.items()}
 
 
 def _finish(run: Run, fold: int, accelerator: Accelerator) -> None:
-    """Name the last stage's weights `member.safetensors`, and join the histories of the stages."""
+    """Write the last stage's weights as `member.safetensors`, and join the histories of the stages."""
     folder = run.fold_folder(fold)
+    member, joined = folder / "member.safetensors", folder / "history.json"
     if not run.recipe.stages:  # nothing is trained: the member and its history are the earlier run's
         assert run.before is not None
-        checkpoint.save_member(stage_start(run, fold, 0), folder / "member.safetensors")
-        earlier = run.before / f"fold-{fold}" / "history.json"
-        checkpoint.write_json(folder / "history.json", json.loads(earlier.read_text()))
+        earlier = json.loads((run.before / f"fold-{fold}" / "history.json").read_text())
+        checkpoint.save_weights(stage_start(run, fold, 0).state_dict(), member, joined, earlier)
         return
-    last = folder / f"stage-{len(run.recipe.stages) - 1}.safetensors"
-    if last.is_file():  # a run killed after this line has it no more
-        last.replace(folder / "member.safetensors")
-    parts = [folder / f"stage-{index}.json" for index in range(len(run.recipe.stages))]
-    stages = [json.loads(part.read_text()) for part in parts]
+    files = [folder / f"stage-{index}.json" for index in range(len(run.recipe.stages))]
+    stages = [json.loads(file.read_text()) for file in files]
     seconds = sum(entry["seconds"] for stage in stages for entry in stage["epochs"])
     history = {
         "stages": stages,
@@ -351,9 +346,8 @@ def _finish(run: Run, fold: int, accelerator: Accelerator) -> None:
         "hardware": hardware(accelerator),
         "processes": accelerator.num_processes,
     }
-    checkpoint.write_json(folder / "history.json", history)
-    for path in [*parts, *folder.glob("stage-*.safetensors")]:
-        path.unlink()
+    last = checkpoint.load_stage(run, fold, len(stages) - 1)
+    checkpoint.save_weights(last.state_dict(), member, joined, history)
 
 
 def predict_held_out(run: Run, fold: int, accelerator: Accelerator, views: int = VIEWS) -> None:

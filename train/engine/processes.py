@@ -1,12 +1,15 @@
 """Divides the work between processes: one CPU or GPU, several, or several machines (Accelerate)."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Any, TypeVar
 
 from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs, gather_object
 
 from skin_app.hardware import best_device, describe, has_bfloat16
+from train.data.one_command import only_command
 from train.recipes.recipe import RunError
 
 Result = TypeVar("Result")
@@ -36,6 +39,11 @@ def in_turn(accelerator: Accelerator, action: Callable[[], Result]) -> Result:
             results.append(action())
         accelerator.wait_for_everyone()
     return results[0]
+
+
+def only_run(place: Path, accelerator: Accelerator) -> AbstractContextManager[None]:
+    """`only_command` for all processes of one command: the first keeps the place for them."""
+    return only_command(place) if accelerator.is_main_process else nullcontext()
 
 
 def own_parts(accelerator: Accelerator, micro_batches: int) -> range:

@@ -12,8 +12,8 @@ from skin_app.hardware import best_device, precision
 from skin_app.member_groups import input_square
 from skin_app.network import Member
 from skin_app.photo.read import read_photo
-from skin_app.result_files import beside
 from train.data.ham10000 import Dataset
+from train.data.kept_files import kept_file
 
 MARGIN = 5e-4  # float16 changes a similarity by up to this
 HIGHEST = 1 - MARGIN  # so a photo may be only this similar to its own stored image
@@ -43,8 +43,10 @@ def tells_photos_apart(folder: Path) -> bool:
 
 def gallery_embeddings(member: Member, data: Dataset, cache: Path) -> np.ndarray:
     """Unit embeddings of every image from one view, (images, channels) float16; kept in `cache`."""
-    if cache.is_file():
-        return np.load(cache)
+    return np.load(kept_file(cache, lambda partial: _embed(member, data, partial)))
+
+
+def _embed(member: Member, data: Dataset, path: Path) -> None:
     device = best_device()
     member = member.to(device)
     embeddings = []
@@ -55,7 +57,5 @@ def gallery_embeddings(member: Member, data: Dataset, cache: Path) -> np.ndarray
             embedding = member(squares.to(device)).embedding.float()
         embeddings.append((embedding / embedding.norm(dim=1, keepdim=True)).cpu().numpy())
     member.cpu()
-    result = np.concatenate(embeddings).astype(np.float16)
-    with beside(cache) as partial, partial.open("wb") as file:
-        np.save(file, result)
-    return result
+    with path.open("wb") as file:
+        np.save(file, np.concatenate(embeddings).astype(np.float16))

@@ -5,7 +5,7 @@ import json
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +14,12 @@ import torch
 
 from skin_app.network import Member
 from skin_app.weights.contract import CONTRACT, Contract
-from skin_app.weights.folder import WeightsError, WeightsFolder, open_weights
+from skin_app.weights.folder import EMBEDDED, WeightsError, WeightsFolder, open_weights
 from skin_app.weights.outside_scores import FOLDER as OUTSIDE
 from skin_app.weights.outside_scores import read_outside_scores
 from skin_app.weights.quantisation import packed
 from skin_app.weights.verify import file_hash
+from train.data.one_command import only_command
 from train.documents.card_and_readme import model_card
 from train.engine.checkpoint import save_tensors
 from train.engine.overwriting import check_weights_folder
@@ -75,8 +76,7 @@ def write_folder(
         _write_contract_and_card(partial, contract)
         if not _holds(folder, files):
             check_weights_folder(folder)
-            shutil.rmtree(folder, ignore_errors=True)
-            partial.replace(folder)
+            _put_in_place(partial, folder)
     return folder
 
 
@@ -93,6 +93,14 @@ def open_to_change(source: str | Path | None) -> WeightsFolder:
     return open_weights(source)
 
 
+@contextmanager
+def weights_to_change(source: str | Path | None) -> Iterator[WeightsFolder]:
+    """As `open_to_change`, and no other command changes the folder while the block runs."""
+    place = EMBEDDED if source is None else Path(source)
+    with only_command(place) if place.parent.is_dir() else nullcontext():
+        yield open_to_change(source)
+
+
 def put_into(folder: Path, contract: Contract, files: Mapping[str, bytes]) -> Contract:
     """Put `files` (name -> content), `contract` with their hashes, and its model card into `folder`.
 
@@ -102,16 +110,13 @@ def put_into(folder: Path, contract: Contract, files: Mapping[str, bytes]) -> Co
     folder = folder.resolve()  # "." has no name, and a link to a folder cannot be removed like one
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     contract = contract.model_copy(update={"files": dict(sorted((contract.files | hashes).items()))})
-    before = folder.with_name(f"{folder.name}.{uuid.uuid4().hex}.before")
     with _beside(folder) as partial:
         shutil.copytree(folder, partial)
         for name, content in files.items():
             (partial / name).parent.mkdir(parents=True, exist_ok=True)
             (partial / name).write_bytes(content)
         _write_contract_and_card(partial, contract)
-        folder.replace(before)
-        partial.replace(folder)
-    shutil.rmtree(before)
+        _put_in_place(partial, folder)
     return contract
 
 
@@ -133,6 +138,15 @@ def _holds(folder: Path, files: Mapping[str, str]) -> bool:
         for name, digest in files.items()
         if name != SCORES  # `audit` rewrites it
     )
+
+
+def _put_in_place(partial: Path, folder: Path) -> None:
+    """Put `partial` in the place of `folder`, restored by `only_command` if killed midway."""
+    before = folder.with_name(f"{folder.name}.{uuid.uuid4().hex}.before")
+    if folder.exists():
+        folder.replace(before)
+    partial.replace(folder)
+    shutil.rmtree(before, ignore_errors=True)
 
 
 @contextmanager

@@ -1,4 +1,7 @@
-"""Reads two things from EXIF: the orientation, and whether the colours are Adobe RGB."""
+"""Reads two things from EXIF: the orientation, and whether the colours are Adobe RGB.
+
+Importing this module also mends Pillow's own reader, until gradio allows Pillow 13.
+"""
 
 import struct
 from contextlib import suppress
@@ -39,3 +42,18 @@ def profile_of(stated: Image.Exif) -> bytes | None:
         if space == ADOBE or (space == UNCALIBRATED and index.startswith("R03")):
             return ADOBE_RGB
     return None
+
+
+_PREFIX = b"Exif\0\0"
+_load = Image.Exif.load
+
+
+def _load_without_prefixes(self: Image.Exif, data: bytes) -> None:
+    """Pillow before 13 copies all the rest for each repeated prefix, for hours (CVE-2026-96643)."""
+    start = 0
+    while data.startswith(_PREFIX, start):
+        start += len(_PREFIX)
+    _load(self, data[start:])
+
+
+Image.Exif.load = _load_without_prefixes

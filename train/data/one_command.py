@@ -1,0 +1,99 @@
+"""One command at a time writes to a place, and what killed ones left half-written there is removed.
+
+The lock is the kernel's, on a hidden file beside the place: it ends with the process that holds it.
+"""
+
+import fcntl
+import os
+import re
+import shutil
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from glob import escape
+from pathlib import Path
+from typing import TextIO
+
+from tqdm import tqdm
+
+from skin_app.result_files import OutputError
+
+HALF = re.compile(r"(.+)\.[0-9a-f]{32}\.(partial|before)")  # what is written beside its place
+
+
+@contextmanager
+def only_command(place: Path, wait: bool = False) -> Iterator[None]:
+    """Keep the file or folder `place`, which need not be there, to this process while the block runs.
+
+    Not to be nested for one place. While another process has it: waits, or raises `OutputError`, which
+    says who has it.
+    """
+    if place.exists() and not (place.is_file() or place.is_dir()):  # a pipe or a device
+        yield
+        return
+    place = Path(os.path.realpath(place))
+    place.parent.mkdir(parents=True, exist_ok=True)
+    note = _note(place)
+    with _locked(note, place, wait) as file:
+        try:
+            began = datetime.now().astimezone().isoformat(" ", "minutes")
+            file.truncate(0)
+            file.write(f"process {os.getpid()} on {socket.gethostname()}, since {began}")
+            file.flush()
+            _mend(place)
+            yield
+        finally:
+            note.unlink()
+
+
+def _note(place: Path) -> Path:
+    return place.with_name(f".{place.name}.lock")
+
+
+@contextmanager
+def _locked(note: Path, place: Path, wait: bool) -> Iterator[TextIO]:
+    """The open file `note` under a lock; a process that ends meanwhile may delete it, so look again."""
+    while True:
+        with note.open("a+", encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.seek(0)
+                holder = file.read() or "another process"
+                if not wait:
+                    raise OutputError(
+                        f"{place} is being written by {holder}: wait until it ends, or name another "
+                        "place to write to."
+                    ) from None
+                tqdm.write(f"waiting for {place}, written by {holder}", file=sys.stderr)
+                fcntl.flock(file, fcntl.LOCK_EX)
+            if _is_at(file, note):
+                yield file
+                return
+
+
+def _is_at(file: TextIO, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _mend(place: Path) -> None:
+    """Remove half-written files beside and in `place`; put back a folder that was to be replaced."""
+    inside = place.rglob("*") if place.is_dir() else ()
+    for path in [*place.parent.glob(f"{escape(place.name)}.*"), *inside]:
+        half = HALF.fullmatch(path.name)
+        if half is None or not path.exists():  # it was in a folder that was just removed
+            continue
+        whole = path.with_name(half[1])
+        if whole != place and _note(whole).exists():  # kept by another command, which will mend it
+            continue
+        if half[2] == "before" and not whole.exists():
+            path.replace(whole)
+        elif path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
