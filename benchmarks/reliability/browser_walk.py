@@ -111,7 +111,7 @@ def _note(url: str, host: str, walk: Walk) -> None:
 
 def _full(page: Page) -> None:
     """Wait for the full answer: its status line counts the views, in any language."""
-    expect(page.locator("#status")).to_contain_text(f"{VIEWS}")
+    expect(page.locator("#status")).to_contain_text(f"× {VIEWS} ")
 
 
 def _one_photo(page: Page, say: Say, walk: Walk) -> None:

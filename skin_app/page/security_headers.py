@@ -25,7 +25,6 @@ POLICY = {
     "font-src": "'self'",
     "connect-src": "'self'",
     "media-src": "'self' blob:",
-    "manifest-src": "'self'",
     "worker-src": "'none'",
     "object-src": "'none'",
     "base-uri": "'self'",

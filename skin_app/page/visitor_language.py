@@ -22,6 +22,8 @@ from skin_app.words.language import LANGUAGES, Say, preferred
 COOKIE = "skin_app_language"  # set by static/language.js
 INDEX = "frontend/index.html"  # gradio's page, a Jinja2 template
 CHARSET = '<meta charset="utf-8" />'  # the first line of its head
+# of an app that is installed, which the page is not; its address would be wrong under a path of a proxy
+MANIFEST = '<link rel="manifest" href="/manifest.json" />'
 
 
 class FixedTexts:
@@ -77,6 +79,7 @@ def state_language() -> None:
     for before, after in (
         ('lang="en"', 'lang="{{ spoken(request).code }}"'),
         (CHARSET, f"{CHARSET}<script>{{% raw %}}{script}{{% endraw %}}</script>"),
+        (MANIFEST, ""),
     ):
         if page.count(before) != 1:
             raise ServeError(

@@ -164,3 +164,9 @@ def test_a_taken_port_is_one_sentence(tmp_path: Path, told: Callable[..., str]) 
         taken.listen()
         port = str(taken.getsockname()[1])
         assert f"cannot listen on 127.0.0.1:{port}" in told(weights, GRADIO_SERVER_PORT=port)
+
+
+def test_a_wrong_setting_of_the_host_is_one_sentence(tmp_path: Path, told: Callable[..., str]) -> None:
+    weights = write_weights(tmp_path / "weights")
+    errors = told(weights, SKIN_APP_TRUSTED_PROXIES="nginx")
+    assert "SKIN_APP_TRUSTED_PROXIES holds “nginx”, which is no address: set it to" in errors
