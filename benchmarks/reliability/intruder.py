@@ -76,7 +76,7 @@ def attempts(work: Path, port: int) -> list[Attempts]:
     """All attempts on a server of their own."""
     with serving(work / "attacked", port) as server, browser_of(work / "victim") as browser:
         victim = _victim(opened(browser, server), server)
-        return [tried(server, victim) for tried in ROUTES]
+        return [*(tried(server, victim) for tried in ROUTES), _in_the_log(server, victim)]
 
 
 def _victim(visit: Visit, server: Server) -> Victim:
@@ -111,6 +111,14 @@ def _victim(visit: Visit, server: Server) -> Victim:
         collected=collected,
         content=(*marks, *pictures, *numbers, typed.encode()),
     )
+
+
+def _in_the_log(server: Server, victim: Victim) -> Attempts:
+    """Whether the program's log tells any of the victim's names."""
+    log = b"".join(file.read_bytes() for file in server.log)
+    names = [*victim.visit.sessions, *victim.visit.upload_ids, *victim.events, *victim.held]
+    told = sum(name.encode() in log for name in names)
+    return Attempts("log of the program", "", 0, 0, 0, len(names), told, 0.0)
 
 
 def _paths(folder: Path) -> Iterator[str]:

@@ -27,7 +27,7 @@ from skin_app.words import several
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = Path("/usr/bin/chromium")
-PATIENCE = 180.0  # seconds for a start, an answer, an end
+PATIENCE = 600.0  # seconds for a start, an answer, an end
 FOLDERS = {
     **{"HOME": "home", "TMPDIR": "temporary", "GRADIO_TEMP_DIR": "uploads"},
     **{"XDG_CACHE_HOME": "cache", "XDG_CONFIG_HOME": "config", "XDG_DATA_HOME": "data"},
@@ -77,7 +77,7 @@ class Server:
             if self.process.poll() is not None:
                 raise RuntimeError(f"app.py ended: {self.log[1].read_text()[-2000:]}")
             try:
-                httpx.get(self.url, trust_env=False, timeout=5).raise_for_status()
+                httpx.get(self.url, trust_env=False, timeout=60).raise_for_status()
                 return
             except httpx.TransportError:
                 time.sleep(0.2)
