@@ -4,17 +4,24 @@ SKIN_APP_WEIGHTS: other weights (folder or owner/name@commit); SKIN_APP_HAM10000
 similar lesions; SKIN_APP_PICTURES=archive: fetches them from the ISIC Archive without a click;
 SKIN_APP_CACHE: where fetched pictures are kept; GRADIO_SERVER_PORT or PORT, GRADIO_SERVER_NAME: where
 to listen; GRADIO_TEMP_DIR: where uploads are kept briefly; SKIN_APP_LOG: info (default: a JSON line
-on standard error for each request and each fault), error (faults alone) or off."""
+on standard error for each request and each fault), error (faults alone) or off; SKIN_APP_PASSWORD,
+SKIN_APP_FRAMES, SKIN_APP_TRUSTED_PROXIES, GRADIO_ROOT_PATH, SKIN_APP_METRICS, SKIN_APP_RATE,
+SKIN_APP_WAITING: see docs/publishing.md."""
 
 import argparse
 import signal
 import sys
 from os import _exit, environ
 
-environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}
+environ |= {
+    "GRADIO_ANALYTICS_ENABLED": "False",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "GRADIO_ANALYTICS_MAX_EVENTS": "1",  # else gradio keeps the names of 10,000 sessions
+}
 
 from skin_app.ensemble import Ensemble
 from skin_app.gallery.similar_lesions import LesionPictures, PicturesError
+from skin_app.page.hosting import Hosting
 from skin_app.page.port import ServeError, listening
 from skin_app.page.uploads_and_sessions import private_folder
 from skin_app.weights.folder import WeightsError
@@ -36,6 +43,7 @@ def main() -> int:
     port = environ.pop("GRADIO_SERVER_PORT", "")
     try:
         ensemble = Ensemble.load(environ.get("SKIN_APP_WEIGHTS"), or_embedded=True)
+        hosting = Hosting.from_environment(environ)
         pictures = LesionPictures.from_environment(ensemble.weights.thumbnails, environ)
         where = listening(
             name or ("0.0.0.0" if environ.get("SPACE_ID") else "127.0.0.1"),
@@ -57,7 +65,7 @@ def main() -> int:
             stop = GracefulStop(
                 page, lambda told, count: print(say.plural(told, count), file=sys.stderr, flush=True)
             )
-            serve(page, where, labels=labels, stop=stop)
+            serve(page, where, labels=labels, stop=stop, hosting=hosting, ensemble=ensemble)
             return stop.code
     except (WeightsError, PicturesError, ServeError) as error:
         print(say(words.ERROR, told=error.said(say)), file=sys.stderr)

@@ -12,14 +12,20 @@ from typing import Any, BinaryIO
 import gradio as gr
 from gradio import processing_utils, queueing, route_utils, routes
 from gradio.blocks import Block
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
+from skin_app.page.batch import MOST
 from skin_app.page.broken_uploads import delete_broken_uploads, tidied_upload
+from skin_app.page.forwarded import client_of
 from skin_app.page.port import ServeError
 from skin_app.page.safe_tracebacks import keep_values_out_of_tracebacks
 
 NO_ADDRESSES = "Files are not fetched from addresses here: upload the photo itself."
 # `launch` has `run_history` from 6.24 on; of the versions allowed, only the newest was tested.
 FROM, TESTED = "6.24", "6.31"
+# Of one request. Twice a batch, so that our own sentence refuses one that is a little too large.
+MOST_FILES = 2 * MOST
 
 
 def put_up_guards(settings: Iterable[str]) -> None:
@@ -41,10 +47,14 @@ def put_up_guards(settings: Iterable[str]) -> None:
             oldest=FROM,
         )
     processing_utils.async_ssrf_protected_download = _refuse
+    # gradio would let every site use the page in the name of its visitors
+    route_utils.CustomCORSMiddleware.is_valid_origin = _no_other_site
     if not hasattr(route_utils.GradioUploadFile, "is_ours"):
         route_utils.GradioUploadFile = _apart(route_utils.GradioUploadFile)
     delete_broken_uploads()
     keep_values_out_of_tracebacks()
+    if not hasattr(route_utils.GradioMultiPartParser, "is_ours"):
+        route_utils.GradioMultiPartParser = _tidy(route_utils.GradioMultiPartParser)
 
 
 def _missing() -> Iterator[str]:
@@ -63,11 +73,20 @@ def _missing() -> Iterator[str]:
     for name in ("GradioUploadFile", "NamedTemporaryFile"):
         if not _uses(parser, "on_headers_finished", name):
             yield "GradioMultiPartParser"
-    if _parameters(getattr(routes, "upload_fn", None)) != _parameters(tidied_upload):
+    is_alike = _parameters(getattr(routes, "upload_fn", None)) == _parameters(tidied_upload)
+    if not (is_alike and _uses(route_utils, "upload_fn", "GradioMultiPartParser")):
         yield "upload_fn"
+    if parser and "max_files" not in _set_in(parser.__init__):
+        yield "GradioMultiPartParser.max_files"
     for module in (queueing, routes):
         if not hasattr(getattr(module, "traceback", None), "print_exc"):
             yield f"{module.__name__}.traceback"
+    if not hasattr(getattr(route_utils, "CustomCORSMiddleware", None), "is_valid_origin"):
+        yield "CustomCORSMiddleware.is_valid_origin"
+    if not {"request", "data"} <= _set_in(getattr(queueing.Event, "__init__", None)):
+        yield "Event.request"
+    if "event_queue_per_concurrency_id" not in _set_in(getattr(queueing.Queue, "__init__", None)):
+        yield "Queue.event_queue_per_concurrency_id"
     try:
         from gradio.state_holder import StateHolder
     except ImportError:
@@ -92,6 +111,21 @@ def _uses(owner: object, method: str, name: str) -> bool:
     return code is not None and name in code.co_names
 
 
+def _set_in(method: object) -> set[str]:
+    """The names of the attributes that a method uses or sets."""
+    return set(getattr(getattr(method, "__code__", None), "co_names", ()))
+
+
+def waiting_of(page: gr.Blocks, client: str | None = None) -> int:
+    """How many calls and page events wait in the queue; `client`: only those of one (`client_of`)."""
+    waiting = [
+        event
+        for queue in tuple(page._queue.event_queue_per_concurrency_id.values())
+        for event in tuple(queue.queue)
+    ]
+    return sum(client is None or client_of(event.request.scope) == client for event in waiting)
+
+
 def _apart(base: Any) -> Any:
     """A subclass of gradio's uploads, `base`, that gives each upload a folder of its own.
 
@@ -110,6 +144,27 @@ def _apart(base: Any) -> Any:
             self.sha.update(secrets.token_bytes(16))
 
     return Apart
+
+
+def _tidy(base: Any) -> Any:
+    """A subclass of gradio's parser of uploads, `base`, that takes fewer files."""
+
+    class Tidy(base):
+        is_ours = True
+
+        async def parse(self) -> Any:
+            self.max_files = min(self.max_files, MOST_FILES)
+            try:
+                return await super().parse()
+            except ClientDisconnect:  # nobody is there to be told; no fault to log
+                raise HTTPException(400) from None
+
+    return Tidy
+
+
+def _no_other_site(self: object, request_headers: object) -> bool:  # noqa: ARG001
+    """Instead of gradio's rule, which lets any site in unless the page is served on this machine."""
+    return False
 
 
 async def _refuse(url: str, cache_dir: str) -> str:  # noqa: ARG001

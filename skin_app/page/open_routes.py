@@ -1,54 +1,82 @@
-"""Answers only those of gradio's routes that the page and the API need, and no others.
+"""Which of gradio's routes are open: those that the page and its API need, and no other.
 
-The others would write files that nobody deletes (`process_recording`, `component_server`), write a
-visitor's session to disk (`deep_link`), or reach other machines (`proxy=`). No upload can be fetched
-again, whoever asks: gradio's field for a photo asks for it, and gets an empty picture instead, until
-the page shows its own.
+gradio also has routes that fetch addresses, keep a session on disk, or show its own source. All others
+answer "not found" here, whatever gradio would do. No upload can be fetched again, whoever asks.
+gradio's field for a photo asks for it, and gets an empty picture until the page shows its own.
 """
 
+import re
 from base64 import b64decode
 
 from starlette.datastructures import Headers
-from starlette.responses import PlainTextResponse, Response
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-PREFIX = "/gradio_api/"
-# what follows `PREFIX`, up to the next "/"
-NEEDED = frozenset(
-    {
-        *("info", "startup-events", "theme.css", "user", "login_check"),
-        *("upload", "upload_progress"),
-        *("queue", "call", "run", "cancel", "reset", "heartbeat"),
-    }
+from skin_app.page.visitor_language import spoken
+from skin_app.words import refusals as words
+
+READ = re.compile(
+    r"""/(
+      | healthz | metrics | config/? | theme\.css | favicon\.ico | manifest\.json | robots\.txt
+      | (assets|static)/[\w./-]+
+      | gradio_api/(info/? | openapi\.json | app_id/? | theme\.css | startup-events)
+      | gradio_api/(queue/data | upload_progress)
+      | gradio_api/heartbeat/\w+
+      | gradio_api/call/(v2/)?(analyse|score)/\w+
+    )""",
+    re.VERBOSE,
 )
-FILE = "file="
+SEND = re.compile(
+    r"""/gradio_api/(
+        upload | queue/join | cancel | reset/? | run/predict/? | call/(v2/)?(analyse|score)/?
+    )""",
+    re.VERBOSE,
+)
 EMPTY_PICTURE = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")  # one pixel, GIF
-CLOSED = ("/monitoring", "/custom_component", "/openapi.json", "/docs", "/redoc")
 
 
-class OnlyNeededRoutes:
-    """ASGI middleware: 404 for all routes of gradio's that are not `NEEDED`."""
+def route_of(scope: Scope) -> str:
+    """The path of a request within the page, decoded, without the path under which a proxy shows it."""
+    path, root = scope["path"], scope.get("root_path", "")
+    return path[len(root) :] if root and path.startswith(f"{root}/") else path
+
+
+class OpenRoutes:
+    """ASGI middleware: refuses all routes but the open ones, and what other sites send."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope["path"].removeprefix(scope.get("root_path", ""))
-        if scope["type"] != "http" or is_open(path):
+        if scope["type"] == "lifespan" or self._is_open(scope):
             await self.app(scope, receive, send)
             return
-        is_picture = Headers(scope=scope).get("accept", "").startswith("image/")
-        if path.startswith(PREFIX + FILE) and is_picture:
-            answer = Response(EMPTY_PICTURE, media_type="image/gif")
-        else:
-            answer = PlainTextResponse("Not found", status_code=404)
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1000})
+            return
+        answer = Response(EMPTY_PICTURE, media_type="image/gif")
+        if not _asks_for_a_picture(scope):
+            answer = refusal(scope, 404, words.NO_SUCH_PLACE)
         await answer(scope, receive, send)
 
+    def _is_open(self, scope: Scope) -> bool:
+        if scope["type"] != "http":
+            return False
+        route = route_of(scope)
+        if scope["method"] == "POST":
+            # a browser says so itself of what another site's page sends; other programs say nothing
+            elsewhere = Headers(scope=scope).get("sec-fetch-site") in ("cross-site", "same-site")
+            return SEND.fullmatch(route) is not None and not elsewhere
+        return READ.fullmatch(route) is not None and scope["method"] in ("GET", "HEAD")
 
-def is_open(path: str) -> bool:
-    """Whether a path, as the server decoded it, is answered."""
-    if path.startswith(CLOSED):
-        return False
-    if not path.startswith(PREFIX):
-        return True
-    return path.removeprefix(PREFIX).partition("/")[0] in NEEDED
+
+def _asks_for_a_picture(scope: Scope) -> bool:
+    """Whether a browser's `img` asks for a file; a link or a program is told that there is none."""
+    accepts = Headers(scope=scope).get("accept", "")
+    return route_of(scope).startswith("/gradio_api/file=") and accepts.startswith("image/")
+
+
+def refusal(scope: Scope, status: int, sentence: str, **values: object) -> JSONResponse:
+    """An answer that says why a request is refused, in the visitor's language; as gradio's look."""
+    return JSONResponse({"detail": spoken(Request(scope))(sentence, **values)}, status)

@@ -1,5 +1,6 @@
 """Serves the page with its fixed settings, behind `gradio_guards`, and forgets idle sessions."""
 
+import os
 import threading
 from typing import Any
 
@@ -7,13 +8,23 @@ import gradio as gr
 import httpx
 from gradio import queueing
 from starlette.middleware import Middleware
+from starlette.routing import Route
 
+from skin_app.ensemble import Ensemble
 from skin_app.page.exhausted import Exhausted
+from skin_app.page.finished import observe
+from skin_app.page.forwarded import TrustedProxies
 from skin_app.page.graceful_stop import GracefulStop, StoppingRequests
-from skin_app.page.gradio_guards import put_up_guards
-from skin_app.page.open_routes import OnlyNeededRoutes
+from skin_app.page.gradio_guards import put_up_guards, waiting_of
+from skin_app.page.health import Health
+from skin_app.page.hosting import Hosting
+from skin_app.page.metrics import Metrics
+from skin_app.page.open_routes import OpenRoutes
+from skin_app.page.password import Password
 from skin_app.page.port import Listening, PortError
 from skin_app.page.queues import MOST_WAITING
+from skin_app.page.request_limits import RequestLimits
+from skin_app.page.security_headers import SecurityHeaders
 from skin_app.page.theme import head, theme
 from skin_app.page.uploads_and_sessions import HELD_FOR, IdleSessions
 from skin_app.page.visitor_language import FixedTexts, state_language
@@ -49,17 +60,21 @@ def serve(
     block: bool = True,
     labels: FixedTexts | None = None,
     stop: GracefulStop | None = None,
+    hosting: Hosting | None = None,
+    ensemble: Ensemble | None = None,
 ) -> str:
     """Launch the page with its fixed settings; returns its address, for a browser on this machine.
 
     `where`: must bypass proxies already, because gradio requests its own page; `labels`: the page's
-    fixed texts; `block`: stay until interrupted; `stop`: how that ends. Raises `PortError` if another
-    program listens there by now, `ServeError` if this gradio has no place for the guards or for the
-    language.
+    fixed texts; `block`: stay until interrupted; `stop`: how that ends; `hosting`: password, proxies,
+    limits; `ensemble`: whose health `/healthz` tells. Raises `PortError` if another program listens
+    there by now, `ServeError` if this gradio has no place for the guards or for the language.
     """
     put_up_guards(SETTINGS)
     state_language()
-    stop = stop or GracefulStop(page)
+    stop, hosting = stop or GracefulStop(page), hosting or Hosting()
+    # uvicorn would take a visitor's address from any proxy on this machine; `TrustedProxies` decides
+    os.environ["FORWARDED_ALLOW_IPS"] = ""
     queueing.Queue = WaitingLine
     # the line of photos ends long before: gradio would refuse any step in English, and in the midst of
     # an answer, so that the page would still show an older result or "analysing"
@@ -73,12 +88,10 @@ def serve(
             theme=theme(),
             head=head(),
             i18n=(labels or FixedTexts()).translations(),
+            root_path=hosting.root_path,
             app_kwargs={
-                "middleware": [
-                    Middleware(StoppingRequests, stop),
-                    Middleware(Exhausted),
-                    Middleware(OnlyNeededRoutes),
-                ]
+                "middleware": _before_every_route(page, hosting, stop),
+                "routes": _watched_from_outside(page, hosting, ensemble),
             },
             **SETTINGS,
         )
@@ -93,6 +106,29 @@ def serve(
     if block:
         stop.stay()
     return f"{where.url}/"
+
+
+def _before_every_route(page: gr.Blocks, hosting: Hosting, stop: GracefulStop) -> list[Middleware]:
+    """What a request passes on its way to gradio, outermost first."""
+    return [
+        Middleware(TrustedProxies, [str(network) for network in hosting.proxies]),
+        Middleware(SecurityHeaders, hosting.frames),
+        Middleware(StoppingRequests, stop),
+        Middleware(Exhausted),
+        Middleware(OpenRoutes),
+        Middleware(Password, hosting.password),
+        Middleware(
+            RequestLimits, hosting.rate, hosting.waiting, lambda client: waiting_of(page, client)
+        ),
+    ]
+
+
+def _watched_from_outside(page: gr.Blocks, hosting: Hosting, ensemble: Ensemble | None) -> list[Route]:
+    """`/healthz` and `/metrics`."""
+    metrics = Metrics(hosting.readers, lambda: waiting_of(page))
+    observe(metrics.observe)
+    routes = [Route("/metrics", metrics.respond)]
+    return [*routes, Route("/healthz", Health(ensemble).respond)] if ensemble else routes
 
 
 def _forget_while_running(page: gr.Blocks) -> None:

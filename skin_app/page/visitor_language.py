@@ -14,6 +14,7 @@ from jinja2 import ChoiceLoader, DictLoader
 
 from skin_app.page.gradio_guards import TESTED
 from skin_app.page.port import ServeError
+from skin_app.page.security_headers import NONCE
 from skin_app.page.theme import FOLDER
 from skin_app.words import page as words
 from skin_app.words.language import LANGUAGES, Say, preferred
@@ -64,6 +65,7 @@ def spoken(request: gr.Request | Request) -> Say:
 def state_language() -> None:
     """Have gradio's page state the visitor's language, and its script follow that from the start.
 
+    Also gives its scripts the nonce by which the security policy allows them (`security_headers`).
     What `launch(head=...)` adds comes too late: gradio adds it after it has chosen its language. Raises
     `ServeError` if this gradio's page has no place for it.
     """
@@ -84,5 +86,6 @@ def state_language() -> None:
                 tested=TESTED,
             )
         page = page.replace(before, after)
+    page = page.replace("<script", f'<script nonce="{{{{ request.state.{NONCE} }}}}"')
     environment.globals["spoken"] = spoken
     environment.loader = ChoiceLoader([DictLoader({INDEX: page}), environment.loader])

@@ -1,31 +1,85 @@
+"""Only the routes that the page and its API need are open."""
+
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
 from playwright.sync_api import Page
+from starlette.testclient import TestClient
 
-from skin_app.page.open_routes import EMPTY_PICTURE
+from skin_app.page.open_routes import EMPTY_PICTURE, OpenRoutes
+from tests.page.asgi import behind
 from tests.page.conftest import Served
+
+
+@pytest.fixture
+def client() -> TestClient:
+    return behind(OpenRoutes)
+
+
+def test_what_the_page_and_its_api_need_is_open(client: TestClient) -> None:
+    for path in (
+        *("/", "/config", "/assets/index-DphvyggB.js", "/healthz", "/gradio_api/info"),
+        *("/gradio_api/queue/data", "/gradio_api/heartbeat/abc", "/gradio_api/call/analyse/abc"),
+    ):
+        assert client.get(path).status_code == 200, path
+    for path in ("/gradio_api/upload", "/gradio_api/queue/join", "/gradio_api/call/score"):
+        assert client.post(path).status_code == 200, path
 
 
 @pytest.mark.parametrize(
     "path",
     [
-        *("gradio_api/deep_link?session_hash=a", "gradio_api/proxy=https://example.org/", "monitoring"),
-        *(
-            "gradio_api/file/etc/passwd",
-            "gradio_api/stream/a/b/1/playlist-file",
-            "gradio_api/vibe-code",
-        ),
-        *("gradio_api/openapi.json", "openapi.json", "gradio_api//component_server", "gradio_api/"),
-        "gradio_api/%63omponent_server",
+        "/gradio_api/proxy=https://owner.hf.space/x",
+        "/gradio_api/file=https://example.org/x",
+        "/gradio_api/file=http://169.254.169.254/latest",
+        "/gradio_api/file=file:///etc/passwd",
+        "/gradio_api/file=/etc/passwd",
+        "/gradio_api/file=%2Fetc%2Fpasswd",
+        "/gradio_api/file=a%00b",
+        "/gradio_api/file/etc/passwd",
+        "/gradio_api/deep_link?session_hash=abc",
+        "/gradio_api/custom_component/x/client/y/z",
+        "/gradio_api/stream/a/b/1/playlist.m3u8",
+        "/gradio_api/queue/status",
+        "/gradio_api/token",
+        "/gradio_api/dev/reload",
+        "/gradio_api/vibe-code/",
+        "/gradio_api/runs",
+        "/monitoring",
+        "/monitoring/summary",
+        "/svelte/index.js",
+        "//gradio_api/info",
+        "/docs",
+        "/openapi.json",
     ],
 )
-def test_a_route_that_the_page_does_not_need_is_not_there(served: Served, path: str) -> None:
-    for method in ("GET", "POST"):
-        with pytest.raises(HTTPError) as refused:
-            urlopen(Request(served.url + path, method=method))
-        assert refused.value.code == 404
+def test_all_else_is_not_found(client: TestClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 404
+    assert "open the page" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "OPTIONS"])
+def test_other_methods_are_refused(client: TestClient, method: str) -> None:
+    assert client.request(method, "/").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["process_recording", "component_server", "stream/abc", "run/other"])
+def test_other_routes_take_nothing(client: TestClient, path: str) -> None:
+    assert client.post(f"/gradio_api/{path}").status_code == 404
+
+
+@pytest.mark.parametrize(("site", "status"), [("cross-site", 404), ("same-origin", 200)])
+def test_another_site_cannot_use_the_page_in_a_visitors_name(
+    client: TestClient, site: str, status: int
+) -> None:
+    answer = client.post("/gradio_api/upload", headers={"Sec-Fetch-Site": site})
+    assert answer.status_code == status
+
+
+def test_a_refusal_is_in_the_visitors_language(client: TestClient) -> None:
+    assert "Hier ist nichts" in client.get("/docs", headers={"Accept-Language": "de"}).json()["detail"]
 
 
 def test_nobody_goes_past_the_queue(served: Served) -> None:

@@ -1,0 +1,63 @@
+"""The environment's settings of a hosted page; a wrong one is one sentence that names it."""
+
+from ipaddress import ip_network
+
+import pytest
+
+from skin_app.page.hosting import LOOPBACK, SPACES_FRAMES, SPACES_PROXIES, Hosting
+from skin_app.page.port import ServeError
+
+
+def test_an_empty_environment_trusts_no_proxy_and_no_other_site() -> None:
+    assert Hosting.from_environment({}) == Hosting()
+    assert (Hosting().password, Hosting().proxies, Hosting().frames) == ("", (), ())
+    assert Hosting().readers == LOOPBACK
+
+
+def test_a_space_is_shown_by_hugging_face_behind_its_proxy() -> None:
+    hosting = Hosting.from_environment({"SPACE_ID": "owner/page"})
+    assert (hosting.frames, hosting.proxies) == (SPACES_FRAMES, SPACES_PROXIES)
+
+
+def test_every_setting_is_read() -> None:
+    hosting = Hosting.from_environment(
+        {
+            "SKIN_APP_PASSWORD": "correct horse",
+            "SKIN_APP_FRAMES": "https://portal.example.org, http://localhost:8080",
+            "SKIN_APP_TRUSTED_PROXIES": "192.0.2.7 2001:db8::/32",
+            "GRADIO_ROOT_PATH": "/skin/",
+            "SKIN_APP_METRICS": "198.51.100.0/24",
+            "SKIN_APP_RATE": "20/minute",
+            "SKIN_APP_WAITING": "8",
+        }
+    )
+    assert hosting.password == "correct horse"
+    assert hosting.frames == ("https://portal.example.org", "http://localhost:8080")
+    assert hosting.proxies == (ip_network("192.0.2.7"), ip_network("2001:db8::/32"))
+    assert hosting.root_path == "/skin"
+    assert hosting.readers == (*LOOPBACK, ip_network("198.51.100.0/24"))
+    assert (hosting.rate.amount, hosting.rate.get_expiry(), hosting.waiting) == (20, 60, 8)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SKIN_APP_PASSWORD", "short"),
+        ("SKIN_APP_FRAMES", "portal.example.org"),
+        ("SKIN_APP_FRAMES", "https://a.example; script-src *"),
+        ("SKIN_APP_FRAMES", "*"),
+        ("SKIN_APP_TRUSTED_PROXIES", "nginx"),
+        ("SKIN_APP_TRUSTED_PROXIES", "*"),
+        ("GRADIO_ROOT_PATH", "skin"),
+        ("GRADIO_ROOT_PATH", "/skin app"),
+        ("SKIN_APP_METRICS", "yes"),
+        ("SKIN_APP_RATE", "often"),
+        ("SKIN_APP_WAITING", "0"),
+    ],
+)
+def test_a_wrong_setting_is_named_in_one_sentence_without_its_secret(name: str, value: str) -> None:
+    with pytest.raises(ServeError, match=f"^{name} .*: (set|choose)") as caught:
+        Hosting.from_environment({name: value})
+    assert (value in str(caught.value)) == (name not in ("SKIN_APP_PASSWORD", "SKIN_APP_FRAMES")) or (
+        name == "SKIN_APP_FRAMES"
+    )
