@@ -89,7 +89,7 @@ def _guided(
     target: Target, seeds: Sequence[bytes], seed: int, numbers: range, at: Path, parent: Connection
 ) -> None:
     """Atheris chooses inputs by the lines of `skin_app.photo` that they reach; ends this process."""
-    import atheris  # only here: it is not for every platform
+    import atheris  # pyright: ignore[reportMissingImports] # not for every platform
 
     for name, module in list(sys.modules.items()):
         for own in list(vars(module).values()) if name.startswith("skin_app.photo.") else ():

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from os import environ
 from pathlib import Path
 
-import psutil
+import psutil  # pyright: ignore[reportMissingImports]
 import requests
 
 ROOT = Path(__file__).resolve().parents[2]

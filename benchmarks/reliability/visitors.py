@@ -13,8 +13,8 @@ from random import Random
 from time import perf_counter, time
 from typing import Any
 
-import gevent
-from locust import HttpUser, constant, events, task
+import gevent  # pyright: ignore[reportMissingImports]
+from locust import HttpUser, constant, events, task  # pyright: ignore[reportMissingImports]
 
 from benchmarks.reliability.page_protocol import (
     EXPECTED,
