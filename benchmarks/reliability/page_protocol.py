@@ -100,7 +100,9 @@ class PageVisit:
 
     def _previewed(self, photo: Path) -> dict[str, Any]:
         (file,) = self.upload([photo])
-        self._asked("GET", f"{API}/file={file['path']}", "preview")
+        # as the browser's `img` does; the page gives an empty picture
+        asks = {"Accept": "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"}
+        self._asked("GET", f"{API}/file={file['path']}", "preview", headers=asks)
         return file
 
     def report(self) -> dict[str, Any]:
