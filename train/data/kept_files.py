@@ -41,7 +41,11 @@ def whole_files(folder: Path, pattern: str) -> list[Path]:
     whole = []
     for path in sorted(folder.glob(pattern)):
         stem, _, stated = path.stem.rpartition("-")
-        if stated == _checksum(path, stem):
+        try:
+            fits = stated == _checksum(path, stem)
+        except FileNotFoundError:  # another process of the same command removed it
+            continue
+        if fits:
             whole.append(path)
         else:
             _remove(path, "does not fit the checksum in its name")
