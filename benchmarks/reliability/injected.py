@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from skin_app import ensemble
+from skin_app import member_groups
 
 ROOT = Path(__file__).resolve().parents[2]
 UPLOAD_FOR, SESSION_FOR, LOOK_EVERY = 6.0, 12.0, 1.0  # seconds, where FOLDER/fast exists
@@ -23,7 +23,7 @@ UPLOAD_FOR, SESSION_FOR, LOOK_EVERY = 6.0, 12.0, 1.0  # seconds, where FOLDER/fa
 
 def main() -> None:
     folder = Path(sys.argv[1])
-    run_members, attributions = ensemble.run_members, ensemble.attributions
+    run_members, attributions = member_groups.run_members, member_groups.attributions
 
     def check(images: Tensor) -> None:
         limit = folder / "gpu-full-above"
@@ -38,15 +38,14 @@ def main() -> None:
         check(images)
         return attributions(member, images, *others)
 
-    setattr(ensemble, "run_members", limited_run)  # noqa: B010
-    setattr(ensemble, "attributions", limited_maps)  # noqa: B010
+    setattr(member_groups, "run_members", limited_run)  # noqa: B010
+    setattr(member_groups, "attributions", limited_maps)  # noqa: B010
     if (folder / "fast").exists():
         from skin_app.page import serve, uploads_and_sessions
 
         uploads_and_sessions.SWEEP_EVERY = serve.LOOK_EVERY = LOOK_EVERY
         serve.HELD_FOR = int(SESSION_FOR)
-        sweep = getattr(uploads_and_sessions, "Sweeper", uploads_and_sessions).sweep
-        sweep.__defaults__ = (UPLOAD_FOR,)
+        uploads_and_sessions.Sweeper.sweep.__defaults__ = (UPLOAD_FOR,)
     sys.argv = ["app.py"]
     runpy.run_path(str(ROOT / "app.py"), run_name="__main__")
 

@@ -25,6 +25,7 @@ from skin_app.gallery.similar_lesions import LesionPictures
 from skin_app.page.graceful_stop import JOIN, GracefulStop, StoppingRequests
 from skin_app.page.queues import STOPPING
 from skin_app.page.several_tab import BATCH, SeveralPhotos
+from skin_app.page.uploads_and_sessions import Desk
 from skin_app.page.visitor_language import FixedTexts
 from skin_app.words.language import Plural
 from skin_app.words.server import BROKEN_OFF, FINISHING
@@ -138,7 +139,7 @@ def test_a_batch_ends_with_what_it_has(ensemble: Ensemble, tmp_path: Path) -> No
     photos = [("a.jpg", PHOTO.read_bytes()), ("b.jpg", OTHER.read_bytes())]
     chosen = [{"path": own.path, "orig_name": own.file} for own in uploaded(tmp_path, photos)]
     with gr.Blocks():
-        several = SeveralPhotos(BATCH, ensemble, tmp_path, LesionPictures([]), FixedTexts())
+        several = SeveralPhotos(BATCH, ensemble, tmp_path, LesionPictures([]), FixedTexts(), Desk())
     request: Any = SimpleNamespace(session_hash="visitor", cookies={}, headers={})
     STOPPING.set()
     try:

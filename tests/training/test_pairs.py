@@ -18,7 +18,7 @@ from tests.tiny import MOBILENET, write_data
 from train.data.ham10000 import read_dataset
 from train.documents.template import filled
 from train.engine import overwriting
-from train.engine.checkpoint import save_member, write_json
+from train.engine.checkpoint import save_tensors, write_json
 from train.engine.fold import predict_held_out
 from train.engine.run import Run, RunError, prepare
 from train.explain.pairs import (
@@ -46,7 +46,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     fold = prepared.fold_folder(0)
     fold.mkdir()
     torch.manual_seed(0)
-    save_member(Member(MOBILENET), fold / "member.safetensors")
+    save_tensors(Member(MOBILENET).state_dict(), fold / "member.safetensors")
     write_json(fold / "history.json", {})
     predict_held_out(prepared, 0, Accelerator(cpu=True))
     return prepared
