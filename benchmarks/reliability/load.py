@@ -204,7 +204,7 @@ def full_line(page: ServedPage, photos: list[Path]) -> FullLine:
             f"{visit.url}{API}/upload", files={"files": photo.read_bytes()}, timeout=60
         )
         (path,) = uploaded.json()
-        data = [as_file(path, photo), 8, None, None]
+        data = [as_file(path, photo), 8, None, None, None]
         answer = session.post(f"{visit.url}{API}/call/analyse", json={"data": data}, timeout=60)
         if answer.status_code == REFUSED:
             refused.append(answer.json()["detail"])
