@@ -196,11 +196,15 @@ def full_line(page: ServedPage, photos: list[Path]) -> FullLine:
     begun = perf_counter()
     visit = PageVisit(Session(), page.url)
     sent = MOST_WAITING + BEYOND
-    copies = [photos[place % len(photos)] for place in range(sent)]
     refused: list[str] = []
-    for number, file in enumerate(visit.upload(copies)):
-        data = [as_file(file["path"], Path(file["orig_name"])), 8, None, None]
+    for number in range(sent):
         session = session_from(VISITORS + number)
+        photo = photos[number % len(photos)]
+        uploaded = session.post(
+            f"{visit.url}{API}/upload", files={"files": photo.read_bytes()}, timeout=60
+        )
+        (path,) = uploaded.json()
+        data = [as_file(path, photo), 8, None, None, None]
         answer = session.post(f"{visit.url}{API}/call/analyse", json={"data": data}, timeout=60)
         if answer.status_code == REFUSED:
             refused.append(answer.json()["detail"])

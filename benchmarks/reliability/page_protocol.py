@@ -208,12 +208,13 @@ def call(session: Session, url: str, name: str, data: Sequence[Any]) -> Any:
     begun = session.post(route, json={"data": list(data)}, timeout=SLOW)
     if not begun.ok:
         raise ProtocolError(f"{name}: HTTP {begun.status_code} {begun.text[:300]}")
-    last = ""
+    last, failed = "", False
     with session.get(f"{route}/{begun.json()['event_id']}", stream=True, timeout=SLOW) as stream:
         for line in stream.iter_lines(chunk_size=65536):
-            if line.startswith(b"event: error"):
-                raise ProtocolError(f"{name}: {stream.text[:300]}")
+            failed |= line.startswith(b"event: error")
             last = line.removeprefix(b"data: ").decode() if line.startswith(b"data: ") else last
+    if failed:
+        raise ProtocolError(f"{name}: {last[:300]}")
     with suppress(json.JSONDecodeError):
         (answer,) = json.loads(last)
         return answer

@@ -134,7 +134,7 @@ class ApiVisitor(Visitor):
             photo = self.random.choice(self.photos)
             start = perf_counter()
             (file,) = self.sent([photo])
-            record = call(self.caller, self.host or "", "analyse", [file, 8, None, None])
+            record = call(self.caller, self.host or "", "analyse", [file, 8, None, None, None])
             given = {own["code"]: own["probability"] for own in record["diagnoses"]}
             self.compared("analyse", photo, given, start)
             self.look()
