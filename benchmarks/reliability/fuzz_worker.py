@@ -94,7 +94,7 @@ def _guided(
     for name, module in list(sys.modules.items()):
         for own in list(vars(module).values()) if name.startswith("skin_app.photo.") else ():
             if isinstance(own, FunctionType) and own.__module__ == name:
-                atheris.instrument_func(own)
+                atheris.instrument_func(own)  # pyright: ignore[reportAttributeAccessIssue]
     left = iter(numbers)
 
     def one(data: bytes) -> None:

@@ -140,14 +140,14 @@ def _block(data: bytearray, random: Random) -> tuple[int, int]:
 
 
 def _flip_bits(data: bytearray, _: bytes, random: Random) -> bytearray:
-    for _ in range(random.choice((1, 1, 1, 4, 32))):
+    for _time in range(random.choice((1, 1, 1, 4, 32))):
         if data:
             data[_place(data, random)] ^= 1 << random.randrange(8)
     return data
 
 
 def _set_bytes(data: bytearray, _: bytes, random: Random) -> bytearray:
-    for _ in range(random.choice((1, 1, 2, 8))):
+    for _time in range(random.choice((1, 1, 2, 8))):
         if data:
             byte = random.choice(BYTES) if random.random() < 0.5 else random.randrange(256)
             data[_place(data, random)] = byte

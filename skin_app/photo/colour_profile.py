@@ -105,7 +105,7 @@ def _converted(pixels: np.ndarray, transform: ImageCms.ImageCmsTransform) -> np.
     for top in range(0, len(pixels), ROWS):
         strip = pixels[top : top + ROWS]
         image = Image.frombytes(transform.input_mode, strip.shape[1::-1], strip.tobytes())
-        changed[top : top + ROWS] = ImageCms.applyTransform(image, transform)
+        changed[top : top + ROWS] = np.asarray(ImageCms.applyTransform(image, transform))
     return changed
 
 

@@ -138,5 +138,5 @@ def _as_srgb(decoded: Decoded) -> Photo:
             strip = colours[top : top + ROWS]
             image = Image.fromarray(np.concatenate([strip, opacity[top : top + ROWS]], axis=2))
             white = Image.new("RGBA", image.size, "white")
-            strip[:] = Image.alpha_composite(white, image).convert("RGB")
+            strip[:] = np.asarray(Image.alpha_composite(white, image).convert("RGB"))
     return Photo(colours, unknown, decoded.damaged)

@@ -56,5 +56,6 @@ def eight_bit(image: Image.Image) -> np.ndarray:
         if image.mode.startswith("I"):
             pixels[top : top + ROWS] = (np.asarray(strip).astype(np.uint32) >> 8)[..., None]
         else:
-            pixels[top : top + ROWS] = strip.convert("RGBA" if transparent else "RGB")
+            strip = strip.convert("RGBA" if transparent else "RGB")
+            pixels[top : top + ROWS] = np.asarray(strip)
     return pixels
