@@ -16,8 +16,14 @@ from detect_secrets.settings import default_settings
 from tests.rooms import ROOT
 
 SKIPPED = (".csv", ".gz", ".png", ".jpg", ".safetensors", ".npy", ".npz", ".pdf", ".ttf")
-# A SHA-256 or git revision, the examples "NAME:PASSWORD@" and "me:password@", folders of trials.
-NO_SECRETS = (r"^[0-9a-f]{40}$", r"^[0-9a-f]{64}$", r"(?i)^password$", r"^runs/trials/")
+# Git revisions, SHA-256, sentences, "NAME:PASSWORD@" and "me:password@" as examples, folders of trials.
+NO_SECRETS = (
+    r"^[0-9a-f]{40}$",
+    r"^[0-9a-f]{64}$",
+    r"^(?!BEGIN ).*\s",
+    r"(?i)^password$",
+    r"^runs/trials/",
+)
 REGEX = "detect_secrets.filters.regex.should_exclude_secret"
 
 
