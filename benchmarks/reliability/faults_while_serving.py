@@ -353,7 +353,7 @@ def _of_one_clock(page: FaultyPage, clock: Path, shift: str, name: str) -> Fault
     answered = page.analyse().is_answer
     return Fault(
         name,
-        f"`time.time` shifted (simulated); uploads are kept {UPLOAD_FOR:.0f} s and sessions {SESSION_FOR:.0f} s here",
+        f"`time.time` shifted; uploads kept {UPLOAD_FOR:.0f} s, sessions {SESSION_FOR:.0f} s",
         "recovered" if right else "failed",
         "",
         ", ".join(filter(None, found)),
