@@ -2,8 +2,8 @@
 
 What the fault is, how it is made, what the program does, and whether it works again once the cause is
 gone, and after how many seconds: until the next whole answer by the API, or until the page is served
-where the program has to be started again. Needs Linux, the rights of the administrator (for small
-disks), and Debian's package faketime (for the clock).
+where the program has to be started again. Needs Linux and the rights of the administrator (for
+small disks).
 """
 
 from dataclasses import dataclass
