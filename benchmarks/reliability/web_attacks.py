@@ -170,10 +170,10 @@ def fetches(canary: Canary) -> Iterator[str]:
             yield f"/?deep_link={written}"
 
 
-def called(url: str, endpoint: str, data: list[object]) -> Answer:
+def called(url: str, endpoint: str, named: dict[str, object]) -> Answer:
     """The answer of a call of the API: its whole event stream."""
-    body = json.dumps({"data": data}).encode()
-    joined = ask(url, f"/gradio_api/call/{endpoint}", "POST", body, Content_Type=JSON)
+    body = json.dumps(named).encode()
+    joined = ask(url, f"/gradio_api/call/v2/{endpoint}", "POST", body, Content_Type=JSON)
     if joined.status != 200:
         return joined
     event = json.loads(joined.body)["event_id"]
