@@ -112,7 +112,7 @@ def _rate(text: str) -> RateLimitItem:
         return parse(text) if text else RATE
     except ValueError:
         raise ServeError(
-            "SKIN_APP_RATE is “{value}”: set it to a number in a time, such as 600/minute.", value=text
+            "SKIN_APP_RATE is “{value}”: set it to a rate such as 600/minute.", value=text
         ) from None
 
 

@@ -3,7 +3,7 @@
 NO_FILE = "Pass each photo as an uploaded file: in the Python client, as handle_file(path)."
 NO_UPLOAD = "The path does not lead to an uploaded file, or it was deleted: upload the photo again."
 WRONG_VIEWS = "The number of views must be 1 or {most}."
-WRONG_MAPS = "Whether maps are made must be true, false or null."
+WRONG_MAPS = "The input maps must be true, false or null."
 NO_PHOTOS = "There is no photo to score: pass at least one."
 TOO_MANY = "There are {count} photos: send at most {limit} in one call."
 OTHER_LENGTH = "Pass ages and sexes as lists with one value per photo, null where it is not stated."

@@ -56,9 +56,7 @@ REASONS: dict[str, str] = {
     ),
 }
 
-HEAT_NOT_CHECKED = (
-    "The answer has no maps, so it was not checked whether their heat lies on the lesion."
-)
+HEAT_NOT_CHECKED = "The answer has no heatmaps, so it was not checked whether heat lies on the lesion."
 
 # What to check first, in a few words and as a sentence; `Analysis.to_check` chooses.
 TO_CHECK: dict[str, str] = {

@@ -6,6 +6,6 @@ TOO_MANY_GUESSES = (
     "Too many wrong passwords came from your address: wait a few minutes, then try again."
 )
 TOO_OFTEN = "Too much came from your address in a short time: wait a moment, then try again."
-TOO_MANY_WAIT = "Too many requests from your address wait already: try again when some are answered."
+TOO_MANY_WAIT = "Too many requests from your address are waiting: try again when some are answered."
 TOO_MANY_AT_ONCE = "Too many connections from your address are open: close some pages, then try again."
-TOO_LARGE_A_REQUEST = "More was sent at once than this server takes: send fewer photos at a time."
+TOO_LARGE_A_REQUEST = "More was sent at once than this server accepts: send fewer photos at a time."

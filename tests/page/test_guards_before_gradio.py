@@ -126,4 +126,4 @@ def test_a_call_is_refused_while_too_many_of_its_client_wait(
     monkeypatch.setattr("skin_app.page.serve.waiting_of", lambda *_: 10_000)
     answer = httpx.post(f"{served.url}gradio_api/call/analyse", json={"data": [None, 1, None, None]})
     assert answer.status_code == 429
-    assert "wait already" in json.loads(answer.text)["detail"]
+    assert "are waiting" in json.loads(answer.text)["detail"]
