@@ -18,12 +18,12 @@ EMBEDDED_INSTEAD = (
     "The chosen weights could not be downloaded; these answers come from the embedded weights."
 )
 ANALYSING = "Analysing …"
-BEFORE_YOURS = Plural("{count} photo is before yours.", "{count} photos are before yours.")
+BEFORE_YOURS = Plural("{count} photo is ahead of yours.", "{count} photos are ahead of yours.")
 BEFORE_YOURS_FOR = Plural(
-    "{count} photo is before yours; about {time}.", "{count} photos are before yours; about {time}."
+    "{count} photo is ahead of yours; about {time}.", "{count} photos are ahead of yours; about {time}."
 )
 LINE_IS_FULL = (
-    "No photos are taken at the moment, because {count} are already waiting: try again in a minute."
+    "The server accepts no photos now, because {count} are already waiting: try again in a minute."
 )
 NO_LONGER_HELD = "The photo of this result is no longer held in memory: choose it again."
 FAULT = (

@@ -2,8 +2,8 @@
 
 from skin_app.words.language import Plural
 
-STOPPING = "The server is about to stop and takes nothing new: try again in a minute."
-DISK_FULL = "The server's disk is full, so the photo was not taken: try again later."
+STOPPING = "The server is about to stop and accepts nothing new: try again in a minute."
+DISK_FULL = "The server's disk is full, so the photo was not accepted: try again later."
 TOO_MANY_OPEN = "The server has too many open connections: try again in a moment."
 FINISHING = Plural(
     "Stopping: waits some seconds for {count} request under way; interrupt again to stop at once.",

@@ -31,7 +31,7 @@ from skin_app.photo.read import read_photo
 from skin_app.words.language import ENGLISH
 from tests.page.conftest import PHOTO, Served
 
-DISK_FULL = "The server's disk is full, so the photo was not taken: try again later."
+DISK_FULL = "The server's disk is full, so the photo was not accepted: try again later."
 TOO_MANY_OPEN = "The server has too many open connections: try again in a moment."
 
 

@@ -34,7 +34,7 @@ from tests.page.test_app import started, wait_until_served
 from tests.page.test_batch import uploaded
 from tests.tiny import give_trust, write_weights
 
-SENTENCE = "The server is about to stop and takes nothing new: try again in a minute."
+SENTENCE = "The server is about to stop and accepts nothing new: try again in a minute."
 
 
 @pytest.fixture
