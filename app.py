@@ -1,12 +1,8 @@
 """The page: `python app.py`, then open http://127.0.0.1:7860. Also the Space's entry.
 
-SKIN_APP_WEIGHTS: other weights (folder or owner/name@commit); SKIN_APP_HAM10000: its images, to show
-similar lesions; SKIN_APP_PICTURES=archive: fetches them from the ISIC Archive without a click;
-SKIN_APP_CACHE: where fetched pictures are kept; GRADIO_SERVER_PORT or PORT, GRADIO_SERVER_NAME: where
-to listen; GRADIO_TEMP_DIR: where uploads are kept briefly; SKIN_APP_LOG: info (default: a JSON line
-on standard error for each request and each fault), error (faults alone) or off; SKIN_APP_PASSWORD,
-SKIN_APP_FRAMES, SKIN_APP_TRUSTED_PROXIES, GRADIO_ROOT_PATH, SKIN_APP_METRICS, SKIN_APP_RATE,
-SKIN_APP_WAITING: see docs/publishing.md."""
+Environment variables set it up, all optional. SKIN_APP_WEIGHTS: other weights (a folder, or
+owner/name@commit). GRADIO_SERVER_PORT, GRADIO_SERVER_NAME: where to listen. SKIN_APP_PASSWORD: a
+password. docs/publishing.md lists all."""
 
 import argparse
 import signal
@@ -21,8 +17,8 @@ environ |= {
 
 from skin_app.ensemble import Ensemble
 from skin_app.gallery.similar_lesions import LesionPictures, PicturesError
-from skin_app.page.hosting import Hosting
-from skin_app.page.port import ServeError, listening
+from skin_app.page.hosting import Hosting, where_to_listen
+from skin_app.page.port import ServeError
 from skin_app.page.uploads_and_sessions import private_folder
 from skin_app.weights.folder import WeightsError
 from skin_app.weights.hub import bypass_proxies, proxy_fault
@@ -38,17 +34,11 @@ def main() -> int:
     say = of_the_environment()
     for number in (signal.SIGTERM, signal.SIGINT):  # until the page is served
         signal.signal(number, lambda *_: sys.exit(0))
-    # gradio would read these two when it is imported, and fail on some that are right
-    name = environ.pop("GRADIO_SERVER_NAME", "")
-    port = environ.pop("GRADIO_SERVER_PORT", "")
     try:
         ensemble = Ensemble.load(environ.get("SKIN_APP_WEIGHTS"), or_embedded=True)
         hosting = Hosting.from_environment(environ)
         pictures = LesionPictures.from_environment(ensemble.weights.thumbnails, environ)
-        where = listening(
-            name or ("0.0.0.0" if environ.get("SPACE_ID") else "127.0.0.1"),
-            port or environ.get("PORT") or "7860",
-        )
+        where = where_to_listen(environ)
         with private_folder() as uploads:
             for warning in filter(None, (ensemble.weights.instead, proxy_fault())):
                 print(say(words.WARNING, told=warning.said(say)), file=sys.stderr)
@@ -60,7 +50,7 @@ def main() -> int:
             from skin_app.page.request_log import start_log
             from skin_app.page.serve import serve
 
-            start_log(environ.get("SKIN_APP_LOG") or "info", ensemble.device.type)
+            start_log(hosting.log, ensemble.device.type)
             page, labels = build_page(ensemble, uploads, pictures)
             stop = GracefulStop(
                 page, lambda told, count: print(say.plural(told, count), file=sys.stderr, flush=True)

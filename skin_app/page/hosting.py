@@ -1,17 +1,17 @@
-"""How the page is hosted: what the environment says of its password, its proxy, its frame, its limits.
+"""How the page is hosted: what the environment says of its address, password, proxy, limits and log.
 
 The one place where these settings are read; app.py passes the environment. docs/publishing.md explains
 each of them.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from limits import RateLimitItem, parse
 
-from skin_app.page.port import ServeError
+from skin_app.page.port import Listening, ServeError, listening
 
 Networks = tuple[IPv4Network | IPv6Network, ...]
 LOOPBACK: Networks = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
@@ -32,7 +32,7 @@ class Hosting:
     `password`: "" for none; `frames`: other sites that may show the page in a frame; `proxies`: who may
     name a visitor's address; `root_path`: where a proxy shows the page; `readers`: who may read
     /metrics; `rate`: uploads, and as many calls, of one client; `waiting`: how many of one client's
-    calls and page events may wait in the queue.
+    calls and page events may wait in the queue; `log`: a level of `start_log`, which checks it.
     """
 
     password: str = ""
@@ -42,6 +42,7 @@ class Hosting:
     readers: Networks = LOOPBACK
     rate: RateLimitItem = RATE
     waiting: int = 64
+    log: str = "info"
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "Hosting":
@@ -56,7 +57,22 @@ class Hosting:
             (*LOOPBACK, *readers),
             _rate(environ.get("SKIN_APP_RATE", "")),
             _waiting(environ.get("SKIN_APP_WAITING", "")),
+            environ.get("SKIN_APP_LOG") or Hosting.log,
         )
+
+
+def where_to_listen(environ: MutableMapping[str, str]) -> Listening:
+    """The host and port in `environ`, or the usual ones. Raises `PortError` if they cannot be used.
+
+    Takes gradio's two variables out: gradio would read them when it is imported, and fail on some that
+    are right.
+    """
+    name = environ.pop("GRADIO_SERVER_NAME", "")
+    port = environ.pop("GRADIO_SERVER_PORT", "")
+    return listening(
+        name or ("0.0.0.0" if environ.get("SPACE_ID") else "127.0.0.1"),
+        port or environ.get("PORT") or "7860",
+    )
 
 
 def _listed(text: str) -> list[str]:

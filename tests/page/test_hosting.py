@@ -4,8 +4,15 @@ from ipaddress import ip_network
 
 import pytest
 
-from skin_app.page.hosting import LOOPBACK, SPACES_FRAMES, SPACES_PROXIES, Hosting
+from skin_app.page.hosting import (
+    LOOPBACK,
+    SPACES_FRAMES,
+    SPACES_PROXIES,
+    Hosting,
+    where_to_listen,
+)
 from skin_app.page.port import ServeError
+from tests.page.conftest import free_port
 
 
 def test_an_empty_environment_trusts_no_proxy_and_no_other_site() -> None:
@@ -29,6 +36,7 @@ def test_every_setting_is_read() -> None:
             "SKIN_APP_METRICS": "198.51.100.0/24",
             "SKIN_APP_RATE": "20/minute",
             "SKIN_APP_WAITING": "8",
+            "SKIN_APP_LOG": "off",
         }
     )
     assert hosting.password == "correct horse"
@@ -37,6 +45,7 @@ def test_every_setting_is_read() -> None:
     assert hosting.root_path == "/skin"
     assert hosting.readers == (*LOOPBACK, ip_network("198.51.100.0/24"))
     assert (hosting.rate.amount, hosting.rate.get_expiry(), hosting.waiting) == (20, 60, 8)
+    assert hosting.log == "off"
 
 
 @pytest.mark.parametrize(
@@ -61,3 +70,17 @@ def test_a_wrong_setting_is_named_in_one_sentence_without_its_secret(name: str, 
     assert (value in str(caught.value)) == (name not in ("SKIN_APP_PASSWORD", "SKIN_APP_FRAMES")) or (
         name == "SKIN_APP_FRAMES"
     )
+
+
+def test_gradio_finds_no_address_in_the_environment() -> None:
+    port = free_port()
+    environ = {"GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": str(port), "PORT": "1"}
+    where = where_to_listen(environ)
+    assert (where.host, where.port) == ("127.0.0.1", port)
+    assert environ == {"PORT": "1"}
+
+
+def test_only_a_space_listens_on_all_addresses() -> None:
+    port = str(free_port())
+    assert where_to_listen({"PORT": port}).host == "127.0.0.1"
+    assert where_to_listen({"PORT": port, "SPACE_ID": "owner/page"}).host == "0.0.0.0"
