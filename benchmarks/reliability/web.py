@@ -10,7 +10,7 @@ import re
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,7 +152,7 @@ def _post(url: str, path: str) -> tuple[str, Callable[[], Answer]]:
 
 
 def _photos_by_address(url: str, canary: Canary) -> Iterator[tuple[str, Callable[[], Answer]]]:
-    def errors(endpoint: str, data: list[object]) -> Answer:
+    def errors(endpoint: str, data: Mapping[str, object]) -> Answer:
         answer = attacks.called(url, endpoint, data)
         refused = b"event: error" in answer.body or b'"error": "' in answer.body
         return Answer(422 if refused else answer.status, answer.headers, answer.body)
@@ -161,8 +161,8 @@ def _photos_by_address(url: str, canary: Canary) -> Iterator[tuple[str, Callable
         for file in ({"path": address}, {"path": "a.jpg", "url": address}):
             photo = {**file, "meta": {"_type": "gradio.FileData"}}
             for endpoint, data in (
-                ("analyse", [photo, 1, None, None]),
-                ("score", [[photo], None, None]),
+                ("analyse", {"photo": photo}),
+                ("score", {"photos": [photo]}),
             ):
                 yield (
                     f"{endpoint} {file}",

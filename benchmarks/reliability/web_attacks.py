@@ -6,7 +6,7 @@ A `Canary` listens on loopback: whoever makes the page's server fetch an address
 import http.client
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -170,10 +170,10 @@ def fetches(canary: Canary) -> Iterator[str]:
             yield f"/?deep_link={written}"
 
 
-def called(url: str, endpoint: str, data: list[object]) -> Answer:
+def called(url: str, endpoint: str, named: Mapping[str, object]) -> Answer:
     """The answer of a call of the API: its whole event stream."""
-    body = json.dumps({"data": data}).encode()
-    joined = ask(url, f"/gradio_api/call/{endpoint}", "POST", body, Content_Type=JSON)
+    body = json.dumps(named).encode()
+    joined = ask(url, f"/gradio_api/call/v2/{endpoint}", "POST", body, Content_Type=JSON)
     if joined.status != 200:
         return joined
     event = json.loads(joined.body)["event_id"]

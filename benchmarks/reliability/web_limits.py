@@ -22,7 +22,7 @@ CUT_AT = 20 * MB  # instead of `request_limits.UPLOAD`, which takes minutes to r
 SETTLED = 3.0  # seconds after which nothing may be left of a request that was cut off
 MOST_REQUESTS = 3000  # after which a limit of their rate counts as missing
 SMALL = b"no photo"
-UPLOAD, CALL = "/gradio_api/upload", "/gradio_api/call/analyse"
+UPLOAD, CALL = "/gradio_api/upload", "/gradio_api/call/v2/analyse"
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def _until_too_many_wait(url: str) -> tuple[Answer, int]:
         go.wait(60)
         raise api.CallError("Only tried.")
 
-    answer, body = Answer(0), json.dumps({"data": [None, 1, None, None]}).encode()
+    answer, body = Answer(0), json.dumps({"photo": None}).encode()
     with patch.object(api, "analysed", stand_still):
         try:
             for count in range(1, most + 1):

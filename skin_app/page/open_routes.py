@@ -18,7 +18,7 @@ from skin_app.words import refusals as words
 
 READ = re.compile(
     r"""/(
-      | healthz | metrics | config/? | theme\.css | favicon\.ico | manifest\.json | robots\.txt
+      | healthz | metrics | config/? | theme\.css | favicon\.ico | robots\.txt
       | (assets|static)/[\w./-]+
       | gradio_api/(info/? | openapi\.json | app_id/? | theme\.css | startup-events)
       | gradio_api/(queue/data | upload_progress)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from skin_app import ensemble as networks
+from skin_app import member_groups as networks
 from skin_app.ensemble import Ensemble
 from skin_app.overlay import for_display
 from skin_app.page.one_photo_handlers import (

@@ -95,8 +95,8 @@ def test_the_page_is_served_by_ipv6() -> None:
 
 def test_a_file_named_by_an_address_is_not_fetched(served: Served) -> None:
     photo = {"path": "https://example.org/lesion.jpg", "meta": {"_type": "gradio.FileData"}}
-    call = f"{served.url}gradio_api/call/analyse"
-    body = json.dumps({"data": [photo, 8, None, None]}).encode()
+    call = f"{served.url}gradio_api/call/v2/analyse"
+    body = json.dumps({"photo": photo}).encode()
     headers = {"Content-Type": "application/json"}
     with urlopen(Request(call, body, headers)) as answer:
         event = json.load(answer)["event_id"]
