@@ -39,6 +39,7 @@ def main() -> int:
     parser.add_argument("section", nargs="?", choices=SECTIONS, help="measure this (default: none)")
     section = parser.parse_args().section
     if section:
+        numbers_of(section).parent.mkdir(exist_ok=True)
         replace_file(
             numbers_of(section), json.dumps(measured(section), indent=1, sort_keys=True) + "\n"
         )

@@ -26,6 +26,7 @@ from benchmarks.reliability.private_visits import (
     Client,
     Server,
     Visit,
+    analysing,
     browser_of,
     file_data,
     fresh,
@@ -92,7 +93,7 @@ def _victim(visit: Visit, server: Server) -> Victim:
         (path,) = client.upload(called)
         events.append(client.ask("score", [[file_data(path, called[0])], None, None]))
     (path,) = client.upload(before)
-    collected = client.ask("analyse", [file_data(path, before[0]), 1, None, None])
+    collected = client.ask("analyse", analysing(path, before[0]))
     client.collect("analyse", collected)
     # what nobody else's files hold: pictures from their middle on, and the numbers of the report
     reports = (b"%PDF", b"{", b"\xef\xbb\xbf")
@@ -340,7 +341,7 @@ def taken(server: Server, victim: Victim) -> Attempts:
     own = Intruder(server, victim)
 
     def analysed(path: str) -> bool:
-        event = own.client.ask("analyse", [file_data(path, victim.photo), 1, None, None])
+        event = own.client.ask("analyse", analysing(path, victim.photo))
         return is_result(own.client.collect("analyse", event).encode())
 
     return own.count(

@@ -23,6 +23,7 @@ from benchmarks.reliability.planted import Planted
 from benchmarks.reliability.private_visits import (
     Client,
     Server,
+    analysing,
     browser_of,
     damaged,
     fresh,
@@ -191,7 +192,7 @@ def _visits(search: Search) -> tuple[tuple[int, int], float]:
             client.analyse(photo)
         uncollected = fresh("jpg")
         (path,) = client.upload(uncollected)
-        client.ask("analyse", [{"path": path, "meta": {"_type": "gradio.FileData"}}, 1, None, None])
+        client.ask("analyse", analysing(path, uncollected[0]))
         client.upload(unnamed)
         uploaded = time.monotonic()
         half = fresh("jpg")

@@ -130,9 +130,7 @@ class Client:
 
     def analyse(self, photo: Planted, views: int = 8) -> str:
         (path,) = self.upload([photo])
-        return self.collect(
-            "analyse", self.ask("analyse", [file_data(path, photo), views, 61, "female"])
-        )
+        return self.collect("analyse", self.ask("analyse", analysing(path, photo, views)))
 
     def score(self, photos: Sequence[Planted]) -> str:
         paths = self.upload(photos)
@@ -158,6 +156,11 @@ class Client:
 def file_data(path: str, photo: Planted) -> dict[str, Any]:
     """A file as gradio's clients name it."""
     return {"path": path, "orig_name": photo.name, "meta": {"_type": "gradio.FileData"}}
+
+
+def analysing(path: str, photo: Planted, views: int = 1) -> list[Any]:
+    """All arguments of `/analyse`: photo, views, age, sex, whether with maps."""
+    return [file_data(path, photo), views, 61, "female", None]
 
 
 def damaged(photo: Planted) -> Planted:

