@@ -14,7 +14,8 @@ from tests.page.conftest import OTHER, PHOTO, Served, expect_full_answer, upload
 
 DICOM = bytes(128) + b"DICM" + bytes(200)
 COPY = """async (data) => {
-  const bitmap = await createImageBitmap(await (await fetch('data:image/jpeg;base64,' + data)).blob());
+  const bytes = Uint8Array.from(atob(data), (character) => character.charCodeAt(0));
+  const bitmap = await createImageBitmap(new Blob([bytes], {type: 'image/jpeg'}));
   const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
   canvas.getContext('2d').drawImage(bitmap, 0, 0);
   const png = await canvas.convertToBlob({ type: 'image/png' });
