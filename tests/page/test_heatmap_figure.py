@@ -26,7 +26,7 @@ PHOTO = read_photo(EXAMPLES_FOLDER / "globules.jpg")
 
 @pytest.fixture(scope="module")
 def analysis(ensemble: Ensemble) -> Analysis:
-    return ensemble(PHOTO, 1)
+    return ensemble(PHOTO, 1, with_maps=True)
 
 
 def layer(html: str, code: str) -> np.ndarray:
