@@ -48,7 +48,7 @@ SESSION_BITS, EVENT_BITS, UPLOAD_BITS = 52, 122, 128
 
 @dataclass(frozen=True)
 class Attempts:
-    """Tries at one route. `needs`: what it takes to know, of `bits` random bits; "" for nothing."""
+    """Tries at one route. `needs`: what one must know, of `bits` random bits; "" for nothing."""
 
     route: str
     needs: str
