@@ -48,10 +48,10 @@ SESSION_BITS, EVENT_BITS, UPLOAD_BITS = 52, 122, 128
 
 @dataclass(frozen=True)
 class Attempts:
-    """Tries at one route. `secret`: what it needs to know, of `bits` random bits; "" for nothing."""
+    """Tries at one route. `needs`: what one must know, of `bits` random bits; "" for nothing."""
 
     route: str
-    secret: str
+    needs: str
     bits: int
     guessed: int
     guessed_through: int
@@ -165,7 +165,7 @@ class Intruder:
     def count(
         self,
         route: str,
-        secret: str,
+        needs: str,
         bits: int,
         guessed: Iterable[Callable[[], bool]],
         replayed: Iterable[Callable[[], bool]],
@@ -176,7 +176,7 @@ class Intruder:
         replays = [attempt() for attempt in replayed]
         return Attempts(
             route,
-            secret,
+            needs,
             bits,
             len(guesses),
             sum(guesses),

@@ -1,4 +1,4 @@
-"""Says so where the server's disk is full or it may open no more files, and goes on when it can."""
+"""Tells visitors when the disk is full or no more files may be opened, and goes on when it can."""
 
 import asyncio
 import errno
@@ -58,7 +58,7 @@ class Exhausted:
 
 
 def turned_away(scope: Scope, status: int, sentence: str) -> Response:
-    """The sentence in the visitor's language; plain for an upload, as the page shows it unread."""
+    """The sentence in the visitor's language; plain text for an upload: the page shows it as it is."""
     said = spoken(Request(scope))(sentence)
     headers = {"Connection": "close", "Retry-After": "60"}
     if scope["path"].endswith("/upload"):

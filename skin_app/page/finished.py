@@ -1,4 +1,4 @@
-"""Tells who wants to know, such as the log and the metrics, of each request that has finished.
+"""Tells observers, such as the log and the metrics, of each request that has finished.
 
 A request is what a visitor asked the networks for: `watched(kind)` measures it. Nothing that is told
 holds a visitor's data: no file name, no pixel, no address, no probability.

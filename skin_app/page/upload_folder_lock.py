@@ -83,7 +83,7 @@ class LeftFolders:
 
 
 def unlock(lock: int | None) -> None:
-    """Give a lock back."""
+    """Release a lock."""
     if lock is not None:
         os.close(lock)
 

@@ -50,7 +50,7 @@ class WaitingLine(queueing.Queue):
         return self.cached_event_analytics_summary
 
     def refusal(self, say: Say) -> str:
-        """Why nobody is taken any more, one sentence; "" where somebody is."""
+        """Why no more photos are accepted, one sentence; "" if they are."""
         line = self.event_queue_per_concurrency_id.get(LINE)
         if line is None or len(line.queue) < MOST_WAITING:
             return ""
@@ -75,5 +75,5 @@ def rough_time(say: Say, seconds: float) -> str:
 
 
 def line_refusal(page: gr.Blocks, say: Say) -> str:
-    """Why this page takes no photo at the moment, one sentence; "" where it takes one."""
+    """Why this page accepts no photo at the moment, one sentence; "" if it does."""
     return page._queue.refusal(say) if isinstance(page._queue, WaitingLine) else ""

@@ -180,6 +180,8 @@ ids. It keeps them for later visitors. The archive sees this server's address an
 your photo. The operator of this server can switch this on for all visitors.</li>
 <li>If you choose a language, a cookie keeps that choice until you close the browser. Otherwise there is
 no cookie.</li>
+<li>The server logs and counts requests: when each one ended, how long it took and its outcome. It logs
+no file name, address, diagnosis or probability.</li>
 <li>Nothing else is stored, logged, sent elsewhere or used for training. Your browser loads nothing from
 other hosts; only the archive links lead away.</li>
 </ul>
