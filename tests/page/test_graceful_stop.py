@@ -162,7 +162,7 @@ def test_a_page_that_is_asked_to_end_answers_first(tmp_path: Path) -> None:
         def call() -> str:
             sent = client.post("/upload", files={"files": ("a.jpg", PHOTO.read_bytes())}).json()
             photo = {"path": sent[0], "meta": {"_type": "gradio.FileData"}}
-            called = client.post("/call/analyse", json={"data": [photo, 8, None, None]})
+            called = client.post("/call/analyse", json={"data": [photo, 8, None, None, None]})
             return called.json()["event_id"]
 
         with client.stream("GET", f"/call/analyse/{call()}"):

@@ -1,5 +1,6 @@
 """Only the routes that the page and its API need are open."""
 
+from shutil import rmtree
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -98,11 +99,14 @@ def test_no_upload_can_be_fetched_again(served: Served) -> None:
     folder.mkdir()
     (folder / "lesion.jpg").write_bytes(b"planted")
     url = f"{served.url}gradio_api/file={folder}/lesion.jpg"
-    with pytest.raises(HTTPError) as refused:
-        urlopen(url)
-    assert refused.value.code == 404
-    with urlopen(Request(url, headers={"Accept": "image/avif,image/*"})) as answer:
-        assert answer.read() == EMPTY_PICTURE
+    try:
+        with pytest.raises(HTTPError) as refused:
+            urlopen(url)
+        assert refused.value.code == 404
+        with urlopen(Request(url, headers={"Accept": "image/avif,image/*"})) as answer:
+            assert answer.read() == EMPTY_PICTURE
+    finally:
+        rmtree(folder)  # other tests of this page look for files that are left
 
 
 def test_the_name_of_a_session_comes_from_a_source_of_secrets(visit: Page) -> None:
