@@ -147,7 +147,7 @@ class FaultyPage:
             return Reply(_sentence(sent), None, sent.status_code)
         photo = {"path": sent.json()[0], "meta": FILE}
         called = httpx.post(
-            f"{self.api}/call/analyse", json={"data": [photo, views, None, None]}, timeout=PATIENCE
+            f"{self.api}/call/analyse", json={"data": [photo, views, None, None, None]}, timeout=PATIENCE
         )
         if not called.is_success:
             return Reply(_sentence(called), None, called.status_code)
