@@ -146,9 +146,8 @@ class FaultyPage:
         if not sent.is_success:
             return Reply(_sentence(sent), None, sent.status_code)
         photo = {"path": sent.json()[0], "meta": FILE}
-        called = httpx.post(
-            f"{self.api}/call/analyse", json={"data": [photo, views, None, None, None]}, timeout=PATIENCE
-        )
+        values = {"data": [photo, views, None, None, None]}
+        called = httpx.post(f"{self.api}/call/analyse", json=values, timeout=PATIENCE)
         if not called.is_success:
             return Reply(_sentence(called), None, called.status_code)
         return called.json()["event_id"]
