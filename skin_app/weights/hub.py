@@ -121,7 +121,12 @@ class _Client(HTTP.Client):
             if self.trouble.is_enough():
                 raise _GaveUp(str(error)) from error
             raise
-        if response.status_code not in PASSING:
+        if response.status_code == 200 and "range" in request.headers:
+            # from the start again: without this, the client would begin a broken file anew for ever
+            if self.trouble.is_enough():
+                response.close()
+                raise _GaveUp("no rest of a file") from HTTP.RemoteProtocolError("no rest of a file")
+        elif response.status_code not in PASSING:
             self.trouble.over()
         elif self.trouble.is_enough(wanted_wait(response.headers) or 0):
             hf_raise_for_status(response)

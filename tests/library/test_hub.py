@@ -115,8 +115,10 @@ def test_each_refusal_says_what_to_do(
     words: str,
 ) -> None:
     monkeypatch.setattr("huggingface_hub.file_download.time.sleep", lambda _: None)
+    monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 1000)  # a part of the file does arrive
     there.answers[path] = answer
     assert words in said()
+    assert len([asked for asked in there.asked if asked.startswith(path)]) < 20
 
 
 def test_without_a_token_one_is_asked_to_log_in(
