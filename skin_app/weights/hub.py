@@ -75,7 +75,13 @@ def download_weights(repo: str, commit: str) -> Path:
 
 
 def be_patient(silence: float, patience: float) -> None:
-    """Let the Hub's client wait `silence` seconds for an answer, and try for `patience` seconds."""
+    """Let the Hub's client wait `silence` seconds for an answer, and try for `patience` seconds.
+
+    Switches Xet off, the Hub's other protocol for large files: its client keeps its own waiting times,
+    which are minutes, and its own proxies, and does not say why it fails. The Hub takes and gives all
+    files without it, too (https://huggingface.co/docs/hub/xet/legacy-git-lfs).
+    """
+    constants.HF_HUB_DISABLE_XET = True
     # its log of every retry would hide our error message
     logging.getLogger("huggingface_hub.utils._http").setLevel(logging.ERROR)
     hooks = get_session().event_hooks  # the client's own: offline mode, numbers of requests

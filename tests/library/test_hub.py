@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from pathlib import Path
 from unittest.mock import Mock
+from urllib.parse import urlsplit
 
 import pytest
 from huggingface_hub import constants
@@ -118,7 +119,7 @@ def test_each_refusal_says_what_to_do(
     monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 1000)  # a part of the file does arrive
     there.answers[path] = answer
     assert words in said()
-    assert len([asked for asked in there.asked if asked.startswith(path)]) < 20
+    assert len([asked for asked in there.asked if path in asked]) < 20
 
 
 def test_without_a_token_one_is_asked_to_log_in(
@@ -176,7 +177,7 @@ def test_the_download_goes_through_the_proxy(
     point_to("http://hub.example")
     monkeypatch.setenv("http_proxy", there.url)
     assert download_weights(REPO, COMMIT).is_dir()
-    assert all(path.startswith("http://hub.example/") for path in there.asked)
+    assert {urlsplit(path).hostname for path in there.asked} == {"hub.example", "storage.hub.example"}
 
 
 def test_offline_without_a_cache_is_told(there: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
