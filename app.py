@@ -20,6 +20,7 @@ from skin_app.gallery.similar_lesions import LesionPictures, PicturesError
 from skin_app.page.hosting import Hosting, where_to_listen
 from skin_app.page.port import ServeError
 from skin_app.page.uploads_and_sessions import private_folder
+from skin_app.page.zero_gpu import gpu_for_a_call
 from skin_app.weights.folder import WeightsError
 from skin_app.weights.hub import bypass_proxies, proxy_fault
 from skin_app.words import command_line as words
@@ -35,9 +36,11 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):  # until the page is served
         signal.signal(number, lambda *_: sys.exit(0))
     try:
+        borrowed = gpu_for_a_call(environ)  # before the networks are loaded
         ensemble = Ensemble.load(environ.get("SKIN_APP_WEIGHTS"), or_embedded=True)
+        ensemble.run_networks = borrowed(ensemble.run_networks)
         hosting = Hosting.from_environment(environ)
-        pictures = LesionPictures.from_environment(ensemble.weights.thumbnails, environ)
+        pictures = LesionPictures.from_environment(ensemble.weights.thumbnails(), environ)
         where = where_to_listen(environ)
         with private_folder() as uploads:
             for warning in filter(None, (ensemble.weights.instead, proxy_fault())):

@@ -25,7 +25,7 @@ from skin_app.heatmap import (
     mean_grad_cams,
     on_shared_scale,
 )
-from skin_app.member_groups import MemberAnswer, groups_of
+from skin_app.member_groups import Inputs, MemberAnswer, groups_of
 from skin_app.photo.limits import MAX_PIXELS
 from skin_app.photo.memory import MemoryFullError, told_when_full
 from skin_app.photo.read import Photo, PhotoError, read_photo
@@ -163,21 +163,7 @@ class Ensemble:
         looks = looks or self._look_at(photos)
         inputs = [group.inputs(photos, views) for group in self.groups]
         with self.turns.turn(first):
-            # Every member reads every view.
-            answers = [
-                answer
-                for group, own in zip(self.groups, inputs, strict=True)
-                for answer in group.read(own, self.device, with_maps)
-            ]
-            # Logits are averaged first, then calibrated once.
-            logits = torch.stack([answer.logits for answer in answers], dim=1).double().numpy()
-            probabilities = calibrated(logits.mean(axis=1), self.calibration, views)
-            # view 0, as each group sees it
-            maps = (
-                self._maps([own.upright for own in inputs], probabilities)
-                if with_maps
-                else [None] * len(photos)
-            )
+            answers, logits, probabilities, maps = self.run_networks(inputs, views, with_maps)
 
         # Then comes how far the answer can be trusted.
         by_member = calibrated(logits, self.calibration, views)
@@ -204,6 +190,29 @@ class Ensemble:
             )
             for row, photo in enumerate(photos)
         ]
+
+    def run_networks(
+        self, inputs: Sequence[Inputs], views: int, with_maps: bool
+    ) -> tuple[list[MemberAnswer], np.ndarray, np.ndarray, Sequence[Mapping[str, np.ndarray] | None]]:
+        """The members' answers, their logits (photos, members, 7), the ensemble's probabilities, maps.
+
+        `inputs`: of each of `groups`. All that needs a GPU, and nothing else: on a Space with ZeroGPU
+        it runs in a process of its own, so arguments and results can be pickled.
+        """
+        # Every member reads every view.
+        answers = [
+            answer
+            for group, own in zip(self.groups, inputs, strict=True)
+            for answer in group.read(own, self.device, with_maps)
+        ]
+        # Logits are averaged first, then calibrated once.
+        logits = torch.stack([answer.logits for answer in answers], dim=1).double().numpy()
+        probabilities = calibrated(logits.mean(axis=1), self.calibration, views)
+        if not with_maps:
+            return answers, logits, probabilities, [None] * len(probabilities)
+        # view 0, as each group sees it
+        upright = [own.upright for own in inputs]
+        return answers, logits, probabilities, self._maps(upright, probabilities)
 
     def _maps(self, upright: list[Tensor], probabilities: np.ndarray) -> list[Mapping[str, np.ndarray]]:
         """The members' mean maps of each photo's upright view, as `Analysis.maps`."""

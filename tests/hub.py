@@ -1,6 +1,6 @@
 """A stand-in for the Hugging Face Hub on this machine; asked as a proxy, it is one that records.
 
-It takes what the installed client sends to publish (repos, preupload, LFS, commits, tags, variables), and
+It takes what the installed client sends to publish: repos, preupload, LFS, commits, tags, variables. It
 gives files as the Hub does: small ones itself, large ones by a redirect to another host, by range. Like
 the Hub, it offers Xet for large files; a client that takes it finds nothing there.
 """
@@ -9,7 +9,7 @@ import base64
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
-from huggingface_hub import ModelCard, SpaceCard
+import pytest
+from huggingface_hub import ModelCard, SpaceCard, constants
 
 from tests.hub_repos import ATTRIBUTES, PAGE, HubRepo, is_large, read_files, sha256, stored_hash
 
@@ -34,9 +35,10 @@ class StandIn:
     """`repos`: (kind, name) -> repo; `answers`: path's beginning -> what comes instead.
 
     An answer is a status and headers; "silent" keeps the connection open, "cut" ends it in a file and
-    never gives the rest, "dropped" ends it once. `dies_at`: the number of the request from which on every
-    connection is closed unanswered; `acts_first`: whether that request is carried out before.
-    `stored`: large files by SHA-256; `with_token`: hosts of storage that were sent a token.
+    never gives the rest, "dropped" ends it once. `dies_at`: the number of the request from which on
+    every connection is closed unanswered; `acts_first`: whether that request is carried out before.
+    `spoils`: the file of which a commit gets another last byte. `stored`: large files by SHA-256;
+    `with_token`: paths of that storage that were sent a token; `ranges`: what was asked for of files.
     """
 
     port: int = 0
@@ -47,7 +49,10 @@ class StandIn:
     methods: list[str] = field(default_factory=list)
     dies_at: int | None = None
     acts_first: bool = False
+    spoils: str = ""
+    before_commit: Callable[[], object] = lambda: None
     with_token: list[str] = field(default_factory=list)
+    ranges: list[str] = field(default_factory=list)
     ended: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -102,6 +107,15 @@ def stand_in(folder: Path | None = None, port: int = 0) -> Iterator[StandIn]:
         thread.join()
 
 
+def use_hub(patch: pytest.MonkeyPatch, endpoint: str, cache: Path, token: str) -> None:
+    """Make this process's client take `endpoint` for the Hub, as HF_ENDPOINT does at its import."""
+    patch.setenv("HF_TOKEN", token)
+    patch.setattr(constants, "HF_HUB_CACHE", str(cache))
+    patch.setattr(constants, "ENDPOINT", endpoint)
+    template = f"{endpoint}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+    patch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+
+
 class Refused(Exception):  # noqa: N818
     """What the Hub says instead of an answer."""
 
@@ -111,6 +125,7 @@ class Refused(Exception):  # noqa: N818
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body in one packet: two would wait for each other
     stand_in: StandIn
 
     def do_GET(self) -> None:
@@ -139,8 +154,9 @@ class _Handler(BaseHTTPRequestHandler):
         if dies:
             self._hang_up()
             return
-        ends = content[: len(content) // 2] if instead in ("cut", "dropped") else None
-        if instead == "dropped" and self.command == "GET":
+        broken = instead in ("cut", "dropped") and content  # not a redirect
+        ends = content[: len(content) // 2] if broken else None
+        if broken and instead == "dropped" and self.command == "GET":
             hub.answers = {start: own for start, own in hub.answers.items() if own != "dropped"}
         self._send(status, content, headers, ends)
 
@@ -248,6 +264,7 @@ class _Handler(BaseHTTPRequestHandler):
         return {}
 
     def _commit(self, found: re.Match[str]) -> Any:
+        self.stand_in.before_commit()
         repo, head = self._at(found)
         files = dict(repo.commits[head])
         for line in self.body.splitlines():
@@ -261,6 +278,8 @@ class _Handler(BaseHTTPRequestHandler):
                 files[value["path"]] = self.stand_in.stored[value["oid"]]
             elif own["key"] == "deletedFile":
                 del files[value["path"]]
+        if spoilt := files.get(self.stand_in.spoils):
+            files[self.stand_in.spoils] = spoilt[:-1] + bytes([spoilt[-1] ^ 1])
         commit = repo.commit(files)
         return {"commitUrl": f"{self.stand_in.url}{repo.where}/commit/{commit}", "commitOid": commit}
 
@@ -304,7 +323,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _stored(self, found: re.Match[str]) -> Any:
         hub = self.stand_in
-        hub.with_token += ["storage"] * ("Authorization" in self.headers)
+        hub.with_token += [self.path] * ("Authorization" in self.headers)
         if self.command == "PUT":
             if sha256(self.body) != found["digest"]:
                 raise Refused(400)
@@ -313,6 +332,7 @@ class _Handler(BaseHTTPRequestHandler):
         content = hub.stored.get(found["digest"])
         if content is None:
             raise Refused(404)
+        hub.ranges += self.headers.get_all("Range", [])
         first = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
         if first is None or hub.instead_of(self.query.get("of", "")) == "cut":
             return 200, content, {"Accept-Ranges": "bytes"}

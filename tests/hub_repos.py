@@ -1,4 +1,4 @@
-"""The repos of the stand-in for the Hub (`tests.hub`): commits, files, tags, and what it says of them."""
+"""The repos of the stand-in for the Hub (`tests.hub`): commits, files, tags, what it says of them."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -53,6 +53,13 @@ class HubRepo:
 
     def tree(self, commit: str) -> list[dict[str, Any]]:
         return [_entry(name, own) for name, own in sorted(self.commits[commit].items())]
+
+    def clone(self, folder: Path) -> Path:
+        """The files of the newest commit, in `folder`."""
+        for name, content in self.commits[self.head].items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(content)
+        return folder
 
     @property
     def state(self) -> tuple[object, ...]:

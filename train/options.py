@@ -197,6 +197,15 @@ def _publish(add: Add) -> None:
     add("--tag", help="a name for this version of the weights (default: none)")
     about = "make new repos visible to all (default: private)"
     add("--public", action="store_true", help=about)
+    about = (
+        "also publish a small picture of each lesion of the gallery, with HAM10000's licence; needs "
+        "--data (default: no pictures)"
+    )
+    add("--gallery-thumbnails", action="store_true", help=about)
+    about = "folder with HAM10000, for --gallery-thumbnails (default: none)"
+    add("--data", type=Path, metavar="FOLDER", help=about)
+    about = "list what would be sent and deleted, and change nothing (default: publish)"
+    add("--dry-run", action="store_true", help=about)
 
 
 def _readme(add: Add) -> None:

@@ -45,7 +45,8 @@ from train.release.assemble import assemble, unfinished_folds
 from train.release.audit_weights import audit
 from train.release.gallery_index import tells_photos_apart
 from train.release.outside_report import check_unseen, folder_to_keep_in, keep_report
-from train.release.publish import publish
+from train.release.publish import changes, check_publishable, publish
+from train.release.thumbnails import with_thumbnails
 from train.release.weights_folder import put_into, weights_to_change
 from train.scores.evaluate import evaluate, trained_on
 from train.scores.intervals import plain
@@ -269,8 +270,19 @@ def do_map(options: Namespace) -> None:
 
 
 def do_publish(options: Namespace) -> None:
+    if options.gallery_thumbnails != (options.data is not None):
+        raise RunError("--gallery-thumbnails and --data go together: pass both, or neither.")
     weights = open_weights(options.weights)
-    published = publish(weights, options.repo, options.space, options.tag, options.public)
+    check_publishable(weights, options.repo, options.space)  # not after minutes of thumbnails
+    wanted = nullcontext(weights)
+    if options.gallery_thumbnails:
+        wanted = with_thumbnails(weights, read_dataset(options.data))
+    with wanted as weights:
+        if options.dry_run:
+            print(*changes(weights, options.repo, options.space, options.public), sep="\n")
+            print("nothing was sent")
+            return
+        published = publish(weights, options.repo, options.space, options.tag, options.public)
     print(f"published as {published.source}")
     print(f"served by: SKIN_APP_WEIGHTS={published.source} python app.py")
     if published.space:

@@ -3,7 +3,7 @@
 This repository holds no pictures, for licence reasons. The ISIC Archive has them (`archive_pictures`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -145,7 +145,7 @@ class PicturesError(SpokenError, ValueError):
 
 
 class LesionPictures:
-    """Thumbnails by image id: files `shipped` with the weights, and the ID.jpg files of a `folder`.
+    """Thumbnails by image id: those `shipped` with the weights, and the ID.jpg files of a `folder`.
 
     `archive`: shows pictures of others, None where they are only linked to; `asks_archive`: whether it
     is asked for them without a reader's click. Raises `PicturesError` when `folder` is given and holds
@@ -154,7 +154,7 @@ class LesionPictures:
 
     @classmethod
     def from_environment(
-        cls, shipped: Iterable[Path], environment: Mapping[str, str]
+        cls, shipped: Mapping[str, bytes], environment: Mapping[str, str]
     ) -> "LesionPictures":
         """As `SKIN_APP_HAM10000`, `SKIN_APP_PICTURES` and `SKIN_APP_CACHE` say."""
         wanted = environment.get("SKIN_APP_PICTURES", "")
@@ -169,13 +169,13 @@ class LesionPictures:
 
     def __init__(
         self,
-        shipped: Iterable[Path],
+        shipped: Mapping[str, bytes],
         folder: str | Path | None = None,
         archive: ArchivePictures | None = None,
         asks_archive: bool = False,
     ) -> None:
         self.archive, self.asks_archive = archive, asks_archive
-        self._paths = {path.stem: path for path in shipped}
+        self._files: dict[str, bytes | Path] = {**shipped}
         if folder:
             found = {
                 path.stem: path
@@ -188,15 +188,15 @@ class LesionPictures:
                     "HAM10000's images, or leave it empty.",
                     folder=folder,
                 )
-            self._paths |= found
+            self._files |= found
         self.thumbnail = lru_cache(THUMBNAILS_KEPT)(self._thumbnail)
 
     def _thumbnail(self, image_id: str) -> np.ndarray | None:
         """(height, width, 3) uint8, each side at most `THUMBNAIL_SIDE`; None without a picture."""
-        path = self._paths.get(image_id)
-        if path is None:
+        file = self._files.get(image_id)
+        if file is None:
             return None
         try:
-            return shrunk(read_photo(path).pixels, THUMBNAIL_SIDE)
+            return shrunk(read_photo(file).pixels, THUMBNAIL_SIDE)
         except PhotoError:
             return None

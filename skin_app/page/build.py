@@ -33,7 +33,7 @@ def build_page(
     `uploads`: the private folder of gradio's uploads; `pictures`: of the gallery's lesions (default:
     those of the weights).
     """
-    pictures = LesionPictures(ensemble.weights.thumbnails) if pictures is None else pictures
+    pictures = LesionPictures(ensemble.weights.thumbnails()) if pictures is None else pictures
     labels, desk, measured = FixedTexts(), Desk(), evidence_tab(ensemble.weights)
     with gr.Blocks(title=words.TITLE, analytics_enabled=False) as page:
         Fragment(labels.html(lambda say: fill("masthead.html", say)), elem_id="masthead")

@@ -12,6 +12,7 @@ from skin_app.trust import Trust
 from skin_app.weights.quantisation import Stored
 
 CONTRACT = "ensemble.json"
+THUMBNAILS = "thumbnails/pictures.safetensors"  # image id -> bytes of a JPEG; most folders have none
 FORMAT = 3  # 2 had operating points of 90 and 98 %, and a limit for agreeing readings
 
 
@@ -79,6 +80,11 @@ class Contract(Stated):
     further: tuple[Training, ...] = ()
     stored: Stored = "float16"
     rounding: Rounding | None = None
+
+    @property
+    def has_pictures(self) -> bool:
+        """Whether the folder holds thumbnails of the gallery's images."""
+        return THUMBNAILS in self.files
 
     @property
     def trainings(self) -> tuple[Training, ...]:

@@ -21,7 +21,7 @@ from skin_app.gallery.patient_table import Cohort
 from skin_app.gallery.similar_lesions import Gallery
 from skin_app.network import Member, MemberConfig
 from skin_app.novelty import NoveltyDetector
-from skin_app.weights.contract import Contract
+from skin_app.weights.contract import THUMBNAILS, Contract
 from skin_app.weights.hub import HubError, download_weights
 from skin_app.weights.quantisation import unpacked
 from skin_app.weights.verify import WeightsError, verified_contract
@@ -90,10 +90,13 @@ class WeightsFolder:
         with self._loading(words.GALLERY):
             return Cohort.load(self.folder)
 
-    @property
-    def thumbnails(self) -> list[Path]:
-        """Pictures of the gallery's lesions, where the folder holds any."""
-        return [self.folder / name for name in self.contract.files if name.startswith("thumbnails/")]
+    def thumbnails(self) -> dict[str, bytes]:
+        """Image id -> JPEG, for weights published with pictures; else empty. Raises `WeightsError`."""
+        if not self.contract.has_pictures:
+            return {}
+        with self._loading(words.GALLERY):
+            stored = load((self.folder / THUMBNAILS).read_bytes())
+            return {name: own.numpy().tobytes() for name, own in stored.items()}
 
     def novelty(self) -> NoveltyDetector | None:
         """The novelty statistics; None for weights without `trust`. Raises `WeightsError`."""

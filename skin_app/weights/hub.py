@@ -44,7 +44,7 @@ from skin_app.words import hub as words
 from skin_app.words.language import SpokenError
 
 HTTP: Any = import_module(HTTPError.__module__.partition(".")[0])  # httpx or httpx2, by the version
-FILES = ["*.json", "*.safetensors", "*.csv", "*.md", "thumbnails/*"]
+FILES = ["*.json", "*.safetensors", "*.csv", "*.md"]
 PASSING = (408, 429, 500, 502, 503, 504)  # the client asks again after these
 PATIENCE = 5.0  # seconds of retries; by default, the client waits as long as a server says
 SILENCE = float(constants.HF_HUB_ETAG_TIMEOUT)  # seconds; by default, the client waits for ever

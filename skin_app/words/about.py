@@ -49,5 +49,6 @@ LICENCE_NAMES = {"program": "Apache 2.0", "data": "CC BY-NC 4.0"}
 NO_IMAGES = (
     "The weights hold no image of HAM10000, only numbers computed from the images and public facts."
 )
+SMALL_IMAGES = "The weights also hold small copies of HAM10000's images, under the licence of the data."
 START_LICENCE, UNKNOWN_LICENCE = "Initial weights {name}", "unknown, ask the author"
 PRIVACY = "What happens to your photo"

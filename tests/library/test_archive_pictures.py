@@ -44,7 +44,7 @@ def made(archive: ArchiveStandIn, tmp_path: Path) -> Iterator[Made]:
 def test_nothing_is_asked_for_before_it_is_wanted(archive: ArchiveStandIn, made: Made) -> None:
     pictures = made()
     assert [pictures.held(image_id) for image_id in IDS] == [None] * 12
-    assert LesionPictures([], archive=pictures).thumbnail(IDS[0]) is None
+    assert LesionPictures({}, archive=pictures).thumbnail(IDS[0]) is None
     assert archive.asked == []
 
 
@@ -170,7 +170,7 @@ def test_closing_ends_requests_at_once(archive: ArchiveStandIn, made: Made) -> N
 
 def test_what_the_environment_says_decides(tmp_path: Path) -> None:
     def asks(**environment: str) -> bool:
-        own = LesionPictures.from_environment([], {"SKIN_APP_CACHE": str(tmp_path), **environment})
+        own = LesionPictures.from_environment({}, {"SKIN_APP_CACHE": str(tmp_path), **environment})
         assert own.archive is not None
         assert own.archive.cache.folder.parent == tmp_path
         return own.asks_archive

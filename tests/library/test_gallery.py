@@ -70,8 +70,9 @@ def test_thumbnails_come_from_a_local_folder_and_a_broken_picture_is_none(tmp_pa
     images.mkdir(parents=True)
     Image.fromarray(picture(3, 600, 450)).save(images / "ISIC_9000003.jpg")
     (images / "ISIC_9000001.jpg").write_bytes(b"no image")
-    Image.fromarray(picture(2)).save(tmp_path / "ISIC_9000002.png")
-    pictures = LesionPictures([tmp_path / "ISIC_9000002.png"], tmp_path / "images")
+    shipped = tmp_path / "ISIC_9000002.png"
+    Image.fromarray(picture(2)).save(shipped)
+    pictures = LesionPictures({"ISIC_9000002": shipped.read_bytes()}, tmp_path / "images")
     thumbnail = pictures.thumbnail("ISIC_9000003")
     assert thumbnail is not None
     assert thumbnail.shape == (180, THUMBNAIL_SIDE, 3)
@@ -81,9 +82,9 @@ def test_thumbnails_come_from_a_local_folder_and_a_broken_picture_is_none(tmp_pa
 
 
 def test_embedded_weights_have_no_thumbnails_and_an_empty_folder_is_refused(tmp_path: Path) -> None:
-    assert open_weights().thumbnails == []
+    assert open_weights().thumbnails() == {}
     with pytest.raises(PicturesError, match="holds no image files: set SKIN_APP_HAM10000"):
-        LesionPictures([], tmp_path / "nowhere")
+        LesionPictures({}, tmp_path / "nowhere")
 
 
 def test_the_cohort_is_counted_as_pandas_counts_the_gallery(tmp_path: Path) -> None:

@@ -19,10 +19,11 @@ from skin_app.weights import hub
 from skin_app.weights.folder import WeightsError, open_weights
 from skin_app.weights.hub import HubError, bypass_proxies, download_weights, proxy_fault, wanted_wait
 from skin_app.words.language import GERMAN
-from tests.hub import COMMIT, REPO, SOURCE, StandIn, stand_in
+from tests.hub import COMMIT, REPO, SOURCE, StandIn, stand_in, use_hub
 from tests.tiny import write_weights
 
 TOKEN = "hf_" + "secret" * 6
+LARGE = "member-0/model.safetensors"
 TREE, FILE = "/api/models", f"/{REPO}/resolve/{COMMIT}/"
 PROXIES = [f"{kind}_proxy" for kind in ("http", "https", "all", "no")]
 PROXY, NO_ADDRESS = "http://proxy.example:3128", "is no address of a proxy"
@@ -43,18 +44,10 @@ def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def point_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PointTo:
-    """Sets the Hub's address, as HF_ENDPOINT does, which the client reads when it is imported."""
-    monkeypatch.setenv("HF_TOKEN", TOKEN)
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    """Sets the Hub's address; the cache is empty."""
     monkeypatch.setattr(hub, "PATIENCE", 0.0)
     monkeypatch.setattr(hub, "SILENCE", 0.5)
-
-    def point(endpoint: str) -> None:
-        monkeypatch.setattr(constants, "ENDPOINT", endpoint)
-        template = f"{endpoint}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-
-    return point
+    return lambda endpoint: use_hub(monkeypatch, endpoint, tmp_path / "cache", TOKEN)
 
 
 @pytest.fixture
@@ -82,6 +75,20 @@ def test_what_was_downloaded_is_verified_and_opened_again_without_the_hub(there:
     assert any("model.safetensors" in path for path in there.asked)
     there.answers[""] = (503, {})
     assert open_weights(SOURCE).hash == opened.hash
+
+
+def test_a_download_that_breaks_off_goes_on_from_there(
+    there: StandIn, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 1000)
+    monkeypatch.setattr("huggingface_hub.file_download.time.sleep", lambda _: None)
+    there.answers[f"{FILE}{LARGE}"] = "dropped"
+    assert open_weights(SOURCE).hash == open_weights(folder).hash
+    (first,) = there.ranges
+    half = (folder / LARGE).stat().st_size // 2
+    assert half - 1000 < int(first.removeprefix("bytes=").rstrip("-")) <= half
+    assert there.with_token == []
+    assert not any("xet" in path for path in there.asked)
 
 
 @pytest.mark.parametrize(

@@ -236,7 +236,7 @@ def served_asking(
 ) -> Iterator[Served]:
     fetched = ArchivePictures(PictureCache(folder), archive.client())
     with private_folder() as uploads:
-        pictures = LesionPictures([], archive=fetched, asks_archive=asks)
+        pictures = LesionPictures({}, archive=fetched, asks_archive=asks)
         page, labels = build_page(ensemble, uploads, pictures)
         url = serve(page, listening("127.0.0.1", free_port()), block=False, labels=labels)
         yield Served(url, page, uploads)

@@ -7,6 +7,7 @@ import pytest
 
 from skin_app.ensemble import Ensemble
 from skin_app.page.build import about_panel, build_page
+from skin_app.weights.contract import THUMBNAILS
 from skin_app.weights.folder import WeightsError, open_weights
 from skin_app.words import about as words_about
 from skin_app.words import page as words
@@ -34,6 +35,11 @@ def test_about_names_source_revision_data_and_licences(ensemble: Ensemble) -> No
         *(words_about.SOURCES["embedded"], words_about.PURPOSE),
     ):
         assert text in html
+    assert words_about.NO_IMAGES in html
+    pictured = weights.contract.model_copy(update={"files": {THUMBNAILS: ""}})
+    html = about_panel(ENGLISH, replace(weights, contract=pictured))
+    assert words_about.SMALL_IMAGES in html
+    assert words_about.NO_IMAGES not in html
     contract = ensemble.weights.contract.model_copy(update={"name": "<script>", "licence": "<i>"})
     html = about_panel(ENGLISH, replace(ensemble.weights, contract=contract))
     assert "<script>" not in html

@@ -105,7 +105,7 @@ def fragments(say: Say, ensemble: Ensemble, shown: Shown) -> dict[str, str]:
     """Everything that the page shows, by its name."""
     progress, embedded = BatchProgress(rows(shown), 9, 100.0), open_weights()
     return {
-        "result": whole_result(say, shown, LesionPictures(ensemble.weights.thumbnails)),
+        "result": whole_result(say, shown, LesionPictures(ensemble.weights.thumbnails())),
         "thresholds": thresholds_panel(say, shown.analysis, 0.1),
         "members": members_panel(say, shown.analysis),
         "status": answer_status(say, shown.analysis, refining=True),

@@ -139,7 +139,7 @@ def test_a_batch_ends_with_what_it_has(ensemble: Ensemble, tmp_path: Path) -> No
     photos = [("a.jpg", PHOTO.read_bytes()), ("b.jpg", OTHER.read_bytes())]
     chosen = [{"path": own.path, "orig_name": own.file} for own in uploaded(tmp_path, photos)]
     with gr.Blocks():
-        several = SeveralPhotos(BATCH, ensemble, tmp_path, LesionPictures([]), FixedTexts(), Desk())
+        several = SeveralPhotos(BATCH, ensemble, tmp_path, LesionPictures({}), FixedTexts(), Desk())
     request: Any = SimpleNamespace(session_hash="visitor", cookies={}, headers={})
     STOPPING.set()
     try:

@@ -22,7 +22,7 @@ PICTURE = ArchivePicture(jpeg(), "<b>Somebody</b>", "CC-BY")
 
 @pytest.fixture
 def pictures(ensemble: Ensemble) -> LesionPictures:
-    return LesionPictures(ensemble.weights.thumbnails)
+    return LesionPictures(ensemble.weights.thumbnails())
 
 
 def test_text_from_outside_is_escaped(pictures: LesionPictures) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from huggingface_hub import ModelCard
 
 from skin_app.weights.folder import open_weights
 from skin_app.weights.outside_scores import FOLDER, read_outside_scores
@@ -36,6 +37,42 @@ def test_the_card_says_what_the_weights_are_and_are_not_for() -> None:
     known = CONTRACT.training.model_copy(update={"start_licence": "Apache-2.0"})
     assert "licence: Apache-2.0" in card(training=known)
     assert "ask the author" not in card(training=known)
+
+
+def test_the_hub_reads_licence_data_and_scores_from_the_card() -> None:
+    outside = read_outside_scores(WEIGHTS.folder, CONTRACT)
+    read = ModelCard(model_card(CONTRACT, outside)).data
+    assert (read["license"], read["datasets"]) == ("cc-by-nc-4.0", ["ham10000"])
+    assert read["inference"] is False  # no widget: the Hub cannot run these networks
+    assert read["model_name"] == CONTRACT.name
+    found = {(own.dataset_type, own.metric_type): own.metric_value for own in read["eval_results"]}
+    inside, rules = CONTRACT.scores["views_8"], outside[0].rules
+    assert found["ham10000", "accuracy"] == round(inside["calibrated"]["accuracy"], 4)
+    assert found["ham10000", "balanced_accuracy"] == round(
+        inside["prior_adjusted"]["balanced_accuracy"], 4
+    )
+    assert found["isic-2018-task-3-test", "roc_auc"] == round(rules["calibrated"]["malignant_auc"], 4)
+    assert ("ph2", "accuracy") in found
+    assert ("ph2", "f1") not in found  # two of seven diagnoses: no mean over them
+    earlier = [replace(own, members_changed=True) for own in outside]
+    data = ModelCard(model_card(CONTRACT, earlier)).data
+    assert {own.dataset_type for own in data["eval_results"]} == {"ham10000"}
+
+
+def test_the_card_names_start_weights_of_timm_as_its_base_model_and_no_others() -> None:
+    def base_model(start: str) -> object:
+        training = CONTRACT.training.model_copy(update={"start_weights": start})
+        return ModelCard(card(training=training)).data.get("base_model")
+
+    assert base_model("mine.safetensors") is None
+    assert base_model("timm no_such_network") is None
+    for start in ("timm resnet50", "timm resnet50, then 3 epochs at 160 px"):
+        assert base_model(start) == ["timm/resnet50.a1_in1k"]
+
+
+def test_the_card_of_the_embedded_weights_is_up_to_date() -> None:
+    outside = read_outside_scores(WEIGHTS.folder, CONTRACT)
+    assert (WEIGHTS.folder / "README.md").read_text(encoding="utf-8") == model_card(CONTRACT, outside)
 
 
 def test_weights_without_scores_or_limits_say_so() -> None:

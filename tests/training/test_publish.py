@@ -1,246 +1,316 @@
-"""Publishing to a stand-in for the Hub: what is uploaded where, and what is said when it fails."""
+"""Publishing by the installed client over HTTP: what goes where, what interrupts it, what is said."""
 
-import hashlib
-import inspect
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
-import yaml
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
-from huggingface_hub.errors import HfHubHTTPError
+from huggingface_hub import HfApi, SpaceCard
 from huggingface_hub.lfs import _validate_batch_actions
 
+from skin_app.weights import hub as client
 from skin_app.weights.contract import CONTRACT
-from skin_app.weights.folder import EMBEDDED, open_weights
-from tests.hub import stand_in
+from skin_app.weights.folder import WeightsError, WeightsFolder, open_weights, read_folder
+from tests.hub import READER, WRITER, StandIn, stand_in, use_hub
+from tests.hub_repos import ATTRIBUTES, HubRepo
 from tests.tiny import write_weights
 from train.__main__ import main
-from train.release.publish import ATTRIBUTES, ROOT, Published, PublishError, publish
+from train.data.isic_diagnoses import IDS
+from train.release import space
+from train.release.publish import PublishError, changes, publish
+from train.release.space import ROOT, Published
 
-COMMIT = "0123456789" * 4
-WEIGHTS = open_weights()
-
-
-class Hub:
-    """Repos as dictionaries; every call must fit the signature of the installed library."""
-
-    def __init__(
-        self, spoil: str | None = None, refuse: int | None = None, kind: str = "model"
-    ) -> None:
-        self.repos: dict[tuple[str, str], dict[str, bytes]] = {}
-        self.private: set[tuple[str, str]] = set()
-        self.calls: list[tuple[str, dict[str, Any]]] = []
-        self.spoil, self.refuse, self.refused_kind = spoil, refuse, kind
-
-    def __getattr__(self, name: str) -> Any:
-        def call(*args: Any, **kwargs: Any) -> Any:
-            bound = inspect.signature(getattr(HfApi, name)).bind(self, *args, **kwargs)
-            bound.apply_defaults()
-            self.calls.append((name, bound.arguments))
-            own = bound.arguments
-            return getattr(self, f"_{name}")(own, (own["repo_id"], own.get("repo_type") or "model"))
-
-        return call
-
-    def _create_repo(self, own: dict[str, Any], where: tuple[str, str]) -> None:
-        if self.refuse is not None and where[1] == self.refused_kind:
-            raise refusal(self.refuse)
-        if where not in self.repos:
-            self.repos[where] = {ATTRIBUTES: b""}
-            self.private |= {where} if own["private"] else set()
-
-    def _list_repo_files(self, _own: dict[str, Any], where: tuple[str, str]) -> list[str]:
-        return list(self.repos[where])
-
-    def _create_commit(self, own: dict[str, Any], where: tuple[str, str]) -> SimpleNamespace:
-        files = self.repos[where]
-        for operation in own["operations"]:
-            if isinstance(operation, CommitOperationDelete):
-                del files[operation.path_in_repo]
-            else:
-                assert isinstance(operation, CommitOperationAdd)
-                content = operation.path_or_fileobj
-                read = content if isinstance(content, bytes) else Path(str(content)).read_bytes()
-                files[operation.path_in_repo] = read
-        return SimpleNamespace(oid=COMMIT)
-
-    def _verify_repo_checksums(self, own: dict[str, Any], where: tuple[str, str]) -> SimpleNamespace:
-        assert own["revision"] == COMMIT
-        folder, there = Path(own["local_dir"]), self.repos[where]
-        different = [
-            {"path": name}
-            for name, content in there.items()
-            if name != ATTRIBUTES and _hash((folder / name).read_bytes()) != _hash(content)
-        ]
-        wrong = [{"path": self.spoil}] if self.spoil else []
-        here = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-        return SimpleNamespace(
-            mismatches=different + wrong,
-            missing_paths=sorted(set(there) - here),  # as the library has it: there and not here
-            extra_paths=sorted(here - set(there)),
-        )
-
-    def _repo_info(self, _own: dict[str, Any], where: tuple[str, str]) -> SimpleNamespace:
-        return SimpleNamespace(private=where in self.private)
-
-    def _create_tag(self, own: dict[str, Any], _where: tuple[str, str]) -> None:
-        assert own["revision"] == COMMIT
-
-    def _add_space_variable(self, own: dict[str, Any], _where: tuple[str, str]) -> None:
-        assert own["value"] == f"me/lesions@{COMMIT}"
+MODEL, SPACE = ("model", "me/lesions"), ("space", "me/page")
+FEW = ("app.py", "requirements.txt", "skin_app/ensemble.py", "skin_app/page/examples/globules.jpg")
+LARGE, WEIGHTS_README = "member-0/model.safetensors", "README.md"
+COMMAND = ["publish", "--repo", "me/lesions", "--space", "me/page", "--weights"]
 
 
-def refusal(status: int) -> HfHubHTTPError:
-    response = SimpleNamespace(status_code=status, headers={}, request=None)
-    return HfHubHTTPError("no", response=response)  # type: ignore[arg-type]
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> WeightsFolder:
+    return read_folder(write_weights(tmp_path_factory.mktemp("publish") / "weights"), "test")
 
 
-def _hash(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+@pytest.fixture(autouse=True)
+def these_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take the images of the test's weights for HAM10000's, and do not try again."""
+    ids = frozenset(f"ISIC_{9_000_000 + number}" for number in range(100))
+    monkeypatch.setattr("train.release.publish.IDS", ids)
+    monkeypatch.setattr("train.release.publish.PATIENCE", 0.0)
+    monkeypatch.setattr(client, "PATIENCE", 0.0)
 
 
-def called(hub: Hub, name: str) -> list[dict[str, Any]]:
-    return [arguments for own, arguments in hub.calls if own == name]
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
+    with stand_in() as standing:
+        use_hub(monkeypatch, standing.url, tmp_path / "cache", WRITER)
+        yield standing
 
 
-def upload(hub: Hub, *repos: str, **options: Any) -> Published:
-    return publish(WEIGHTS, *repos, api=hub, **options)  # type: ignore[arg-type]
+def files_of(hub: StandIn, where: tuple[str, str]) -> dict[str, bytes]:
+    repo = hub.repos[where]
+    return repo.commits[repo.head]
 
 
-def test_the_repo_holds_the_whole_weights_folder_and_the_app_can_open_it(tmp_path: Path) -> None:
-    hub = Hub()
-    before = {ATTRIBUTES: b"", "member-9/model.safetensors": b"old", CONTRACT: b"{}"}
-    hub.repos["me/lesions", "model"] = before
-    assert upload(hub, "me/lesions", tag="v1").source == f"me/lesions@{COMMIT}"
-    there = hub.repos["me/lesions", "model"]
-    assert set(there) == {*WEIGHTS.contract.files, CONTRACT, "README.md", ATTRIBUTES}
-    assert len(called(hub, "create_commit")) == 1
-    assert called(hub, "create_repo")[0]["private"]
-    assert called(hub, "create_tag")[0]["tag"] == "v1"
-    assert [repo for repo, _ in hub.repos] == ["me/lesions"]
-    for name, content in there.items():
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    assert open_weights(tmp_path).contract == WEIGHTS.contract  # which also checks every hash
+def test_what_is_published_is_pulled_again_by_its_commit(hub: StandIn, weights: WeightsFolder) -> None:
+    before = {".gitattributes": ATTRIBUTES, "member-9/model.safetensors": b"old\0", CONTRACT: b"{}"}
+    hub.add(HubRepo("me/lesions", private=True)).commit(before)
+    published = publish(weights, "me/lesions", tag="v1")
+    repo = hub.repos[MODEL]
+    assert published == Published("me/lesions", repo.head, private=True)
+    assert repo.tags == {"v1": repo.head}
+    assert len(repo.commits) == 2
+    wanted = {*weights.contract.files, CONTRACT, "README.md", ".gitattributes"}
+    assert {*files_of(hub, MODEL)} == wanted
+    pulled = open_weights(published.source)
+    assert (pulled.hash, pulled.contract) == (weights.hash, weights.contract)
+    assert hub.with_token == []  # the storage of large files is another host
+    assert not any("xet" in path for path in hub.asked)
+    hub.answers[""] = (503, {})
+    assert open_weights(published.source).hash == weights.hash  # from the cache
 
 
-def test_a_repo_that_holds_something_else_is_left_alone() -> None:
-    hub = Hub()
-    hub.repos["me/other", "model"] = {ATTRIBUTES: b"", "pytorch_model.bin": b"precious"}
+def test_a_file_that_the_hub_changed_is_told_and_not_served(
+    hub: StandIn, weights: WeightsFolder
+) -> None:
+    hub.spoils = LARGE
+    with pytest.raises(PublishError, match=rf"{LARGE} of me/lesions@\w+ differ"):
+        publish(weights, "me/lesions", "me/page", tag="v1")
+    assert len(hub.repos[SPACE].commits) == 1
+    assert hub.repos[MODEL].tags == {}
+    with pytest.raises(WeightsError, match=rf"{LARGE} in .* is damaged or was changed"):
+        open_weights(f"me/lesions@{hub.repos[MODEL].head}")
+    hub.spoils = ""
+    assert open_weights(publish(weights, "me/lesions").source).hash == weights.hash
+
+
+def test_a_repo_that_holds_something_else_is_left_alone(hub: StandIn, weights: WeightsFolder) -> None:
+    other = {".gitattributes": b"", "pytorch_model.bin": b"precious"}
+    hub.add(HubRepo("me/other")).commit(other)
     with pytest.raises(PublishError, match=r"me/other holds pytorch_model\.bin and no ensemble\.json"):
-        upload(hub, "me/other")
-    hub.repos["me/page", "space"] = {ATTRIBUTES: b"", "app.py": b"another"}
+        publish(weights, "me/other")
+    hub.add(HubRepo("me/page", "space")).commit({"app.py": b"another"})
     with pytest.raises(PublishError, match=r"me/page holds app\.py"):
-        upload(hub, "me/lesions", "me/page")
-    assert not called(hub, "create_commit")
+        publish(weights, "me/lesions", "me/page")
+    assert files_of(hub, ("model", "me/other")) == other
+    assert not any("/commit/" in path for path in hub.asked)
 
 
-def test_weights_of_other_data_are_not_published_as_those_of_ham10000(tmp_path: Path) -> None:
-    hub = Hub()
-    weights = open_weights(write_weights(tmp_path / "weights"))
+def test_weights_of_other_data_are_not_published_as_those_of_ham10000(
+    hub: StandIn, weights: WeightsFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("train.release.publish.IDS", IDS)
     with pytest.raises(PublishError, match=r"30 of the images .* are not HAM10000's .*ISIC_9000000"):
-        publish(weights, "me/lesions", api=hub)  # type: ignore[arg-type]
-    assert not hub.calls
+        publish(weights, "me/lesions")
+    assert hub.asked == []
 
 
-def test_the_space_holds_the_page_and_pins_the_weights() -> None:
-    hub = Hub()
-    upload(hub, "me/lesions", "me/page", public=True)
-    space = hub.repos["me/page", "space"]
-    assert {"app.py", "requirements.txt", "LICENSE", "skin_app/page/static/page.css"} <= set(space)
-    assert space["app.py"] == (ROOT / "app.py").read_bytes()
+def test_the_space_holds_the_page_and_pins_the_weights(hub: StandIn, weights: WeightsFolder) -> None:
+    published = publish(weights, "me/both", "me/both", public=True)
+    page = files_of(hub, ("space", "me/both"))
+    assert {"app.py", "requirements.txt", "LICENSE", "skin_app/page/static/page.css"} <= set(page)
+    assert page["app.py"] == (ROOT / "app.py").read_bytes()
     code = {path.relative_to(ROOT).as_posix() for path in (ROOT / "skin_app").rglob("*.py")}
-    assert code <= set(space)
-    assert not any(name.startswith(("train/", "tests/", "weights/")) for name in space)
-    assert not any("__pycache__" in name for name in space)
-    _, front, text = space["README.md"].decode().split("---\n", 2)
-    settings = yaml.safe_load(front)
-    assert settings["sdk"] == "gradio"
-    assert settings["app_file"] == "app.py"
-    assert settings["python_version"] == "3.12"
-    assert settings["models"] == ["me/lesions"]
-    repo, files, commit = settings["preload_from_hub"][0].split(" ")
-    assert (repo, commit) == ("me/lesions", COMMIT)
-    assert set(files.split(",")) == {*WEIGHTS.contract.files, CONTRACT}
-    assert "not a medical device" in text
-    assert not called(hub, "create_commit")[0]["create_pr"]
-    (variable,) = called(hub, "add_space_variable")
-    assert variable["key"] == "SKIN_APP_WEIGHTS"
-    assert [own["space_sdk"] for own in called(hub, "create_repo")] == [None, "gradio"]
-    assert not any(own["private"] for own in called(hub, "create_repo"))
+    assert code <= set(page)
+    assert not any(name.startswith(("train/", "tests/", "weights/")) for name in page)
+    assert not any("__pycache__" in name for name in page)
+    settings = SpaceCard(page["README.md"].decode()).data
+    assert (settings["sdk"], settings["app_file"], settings["python_version"]) == (
+        "gradio",
+        "app.py",
+        "3.12",
+    )
+    assert settings["sdk_version"] == version("gradio")
+    assert (settings["models"], settings["license"]) == (["me/both"], "cc-by-nc-4.0")
+    repo, names, commit = settings["preload_from_hub"][0].split(" ")
+    assert (repo, commit) == ("me/both", published.commit)
+    assert set(names.split(",")) == {*weights.contract.files, CONTRACT}
+    assert hub.repos["space", "me/both"].variables == {"SKIN_APP_WEIGHTS": published.source}
+    assert not any(repo.private for repo in hub.repos.values())
+
+
+@pytest.mark.slow
+def test_the_space_needs_no_code_but_its_own(
+    hub: StandIn, weights: WeightsFolder, tmp_path: Path
+) -> None:
+    publish(weights, "me/lesions", "me/page")
+    folder = hub.repos[SPACE].clone(tmp_path / "space")
+    code = "import app, skin_app.page.build, sys; print(*map(str, sys.modules.values()), sep='\\n')"
+    alone = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, env=alone, capture_output=True, text=True, timeout=200
+    )
+    own = [line for line in done.stdout.splitlines() if "skin_app" in line]
+    assert done.returncode == 0, done.stderr
+    assert len(own) > 50
+    assert all(str(folder) in line for line in own)
+    assert not any("<module 'train" in line for line in done.stdout.splitlines())
 
 
 def test_a_space_of_private_weights_fetches_them_when_it_starts(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    hub: StandIn, weights: WeightsFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    hub = Hub()
-    monkeypatch.setattr("train.release.publish.HfApi", lambda: hub)
-    assert main(["publish", "--repo", "me/lesions", "--space", "me/page"]) == 0
+    assert main([*COMMAND, str(weights.folder)]) == 0
     said = capsys.readouterr().out
-    assert f"me/lesions@{COMMIT}" in said
+    assert f"me/lesions@{hub.repos[MODEL].head}" in said
     assert "secret HF_TOKEN" in said
-    assert b"preload_from_hub" not in hub.repos["me/page", "space"]["README.md"]
-    assert yaml.safe_load(hub.repos["me/page", "space"]["README.md"].decode().split("---\n")[1])["sdk"]
+    readme = files_of(hub, SPACE)["README.md"].decode()
+    assert SpaceCard(readme).data.get("preload_from_hub") is None
+    assert "not a medical device" in SpaceCard(readme).text
 
 
-def test_a_failure_after_the_weights_were_published_names_them() -> None:
-    hub = Hub()
-
-    def refuse(_own: dict[str, Any], _where: tuple[str, str]) -> None:
-        raise refusal(409)
-
-    hub._create_tag = refuse  # type: ignore[method-assign]
-    with pytest.raises(PublishError, match=f"published as me/lesions@{COMMIT}, but: .*another --tag"):
-        upload(hub, "me/lesions", tag="v1")
-
-
-@pytest.mark.parametrize(
-    ("status", "kind", "sentence"),
-    [(402, "space", "to be paid for me/page"), (409, "model", "start the same command again")],
-)
-def test_a_repo_that_cannot_be_made_stops_before_anything_is_uploaded(
-    status: int, kind: str, sentence: str
+def test_a_dry_run_lists_exactly_what_is_sent_and_deleted_then(
+    hub: StandIn, weights: WeightsFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    hub = Hub(refuse=status, kind=kind)
-    with pytest.raises(PublishError, match=sentence):
-        upload(hub, "me/lesions", "me/page")
-    assert not called(hub, "create_commit")
+    old = {CONTRACT: b"{}", "member-9/model.safetensors": b"old", "gallery.csv": b"old"}
+    kept = {WEIGHTS_README: (weights.folder / WEIGHTS_README).read_bytes()}
+    before = hub.add(HubRepo("me/lesions")).commit(old | kept)
+    assert main([*COMMAND, str(weights.folder), "--dry-run"]) == 0
+    assert hub.written == []
+    assert [*hub.repos] == [MODEL]
+    said = capsys.readouterr().out
+    listed = {
+        where: {
+            how: {line.split()[1] for line in part.splitlines() if line.startswith(f"  {how} ")}
+            for how in ("send", "delete")
+        }
+        for where, part in zip((MODEL, SPACE), said.split("\nspace "), strict=True)
+    }
+    assert said.startswith("model me/lesions (public)\n")
+    assert "\nspace me/page (private, new)\n" in said
+    assert "(2 bytes)" not in said
+    assert said.endswith("nothing was sent\n")
+
+    assert main([*COMMAND, str(weights.folder)]) == 0
+    for where, own in listed.items():
+        repo = hub.repos[where]
+        first = repo.commits[before if where == MODEL else next(iter(repo.commits))]
+        last = repo.commits[repo.head]
+        assert own["send"] == {name for name, content in last.items() if first.get(name) != content}
+        assert own["delete"] == {*first} - {*last} - {".gitattributes"}
+    assert listed[MODEL]["delete"] == {"member-9/model.safetensors"}
+    assert not any(own.sent or own.gone for own in changes(weights, "me/lesions", "me/page"))
+    commits = [len(repo.commits) for repo in hub.repos.values()]
+    assert main([*COMMAND, str(weights.folder)]) == 0
+    assert [len(repo.commits) for repo in hub.repos.values()] == commits  # nothing new to commit
 
 
-def test_a_broken_upload_is_one_sentence() -> None:
-    hub = Hub()
+def test_publishing_that_is_interrupted_at_any_request_ends_in_the_same_state(
+    hub: StandIn, weights: WeightsFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(space, "SPACE_FILES", FEW)
 
-    def broken(_own: dict[str, Any], _where: tuple[str, str]) -> None:
+    def run() -> None:
+        publish(weights, "me/lesions", "me/page", tag="v1")
+
+    def forget() -> None:
+        for of_the_last in (hub.repos, hub.stored, hub.asked, hub.methods):
+            of_the_last.clear()
+
+    run()
+    wanted, count = hub.state, len(hub.asked)
+    assert count > 20
+    for hub.acts_first in (False, True):
+        for number in range(1, count + 1):
+            forget()
+            hub.dies_at = number
+            with pytest.raises(PublishError):
+                run()
+            hub.dies_at = None
+            run()
+            assert hub.state == wanted, hub.asked[number - 1]
+
+
+def test_a_short_fault_is_waited_for(
+    hub: StandIn, weights: WeightsFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("train.release.publish.PATIENCE", 20.0)
+    hub.answers["/storage/"] = (503, {"Retry-After": "0"})
+    monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda _: hub.answers.clear())
+    assert publish(weights, "me/lesions").commit == hub.repos[MODEL].head
+    assert hub.answers == {}
+
+
+@pytest.mark.slow
+def test_the_commands_publish_and_pull_through_hf_endpoint(tmp_path: Path) -> None:
+    with stand_in() as hub:
+        own = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path), "HF_TOKEN": WRITER}
+
+        def run(*command: str) -> str:
+            python = [sys.executable, *command]
+            done = subprocess.run(
+                python, cwd=ROOT, env={**os.environ, **own}, capture_output=True, text=True, timeout=200
+            )
+            assert done.returncode == 0, done.stderr
+            return done.stdout
+
+        told = run("-m", "train", *COMMAND[:-1], "--tag", "v1")
+        source = f"me/lesions@{hub.repos[MODEL].head}"
+        assert told.splitlines()[0] == f"published as {source}"
+        assert hub.repos[SPACE].variables == {"SKIN_APP_WEIGHTS": source}
+        pull = f"from skin_app.weights.folder import open_weights as o; print(o('{source}').hash)"
+        assert run("-c", pull).strip() == open_weights().hash
+
+
+def test_a_tag_of_another_commit_is_left_and_the_published_weights_are_named(
+    hub: StandIn, weights: WeightsFolder
+) -> None:
+    repo = hub.add(HubRepo("me/lesions"))
+    repo.tags["v1"] = repo.commit({CONTRACT: b"{}"})
+    with pytest.raises(PublishError, match=r"published as me/lesions@\w+, but: .*another --tag"):
+        publish(weights, "me/lesions", tag="v1")
+    assert repo.tags["v1"] != repo.head
+
+
+def test_a_repo_that_somebody_else_changes_meanwhile_is_left(
+    hub: StandIn, weights: WeightsFolder
+) -> None:
+    repo = hub.add(HubRepo("me/lesions"))
+    repo.commit({CONTRACT: b"{}"})
+    hub.before_commit = lambda: repo.commit({CONTRACT: b"{}", "new": b"theirs"})
+    with pytest.raises(PublishError, match="changed by somebody else meanwhile"):
+        publish(weights, "me/lesions")
+    assert "new" in files_of(hub, MODEL)
+
+
+def test_a_space_that_must_be_paid_for_stops_before_anything_is_uploaded(
+    hub: StandIn, weights: WeightsFolder
+) -> None:
+    hub.add(HubRepo("me/lesions")).commit({CONTRACT: b"{}"})
+    hub.answers["/api/repos/create"] = (402, {})
+    with pytest.raises(PublishError, match="to be paid for me/page"):
+        publish(weights, "me/lesions", "me/page")
+    assert len(hub.repos[MODEL].commits) == 1
+
+
+@pytest.mark.usefixtures("hub")
+def test_a_broken_upload_is_one_sentence(
+    weights: WeightsFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
         _validate_batch_actions({})  # the client's, a ValueError
 
-    hub._create_commit = broken  # type: ignore[method-assign, assignment]
+    monkeypatch.setattr(HfApi, "create_commit", broken)
     with pytest.raises(PublishError, match="start the same command again"):
-        upload(hub, "me/lesions")
-
-
-def test_an_upload_that_differs_is_told_and_not_served() -> None:
-    hub = Hub(spoil="member-0/model.safetensors")
-    with pytest.raises(PublishError, match=r"member-0/model\.safetensors of me/lesions@\d+ differ"):
-        upload(hub, "me/lesions", "me/page", tag="v1")
-    assert set(hub.repos["me/page", "space"]) == {ATTRIBUTES}
-    assert not called(hub, "create_tag")
+        publish(weights, "me/lesions")
 
 
 @pytest.mark.parametrize("name", ["lesions", "me/le sions", "me/a/b", "--oops--/.."])
 def test_a_name_that_is_none_is_refused_before_anything_is_sent(
-    name: str, capsys: pytest.CaptureFixture[str]
+    name: str, hub: StandIn, weights: WeightsFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    hub = Hub()
     with pytest.raises(PublishError):
-        upload(hub, name)
-    assert not hub.calls
-    assert main(["publish", "--repo", "me/lesions", "--space", "no name"]) == 2
+        publish(weights, name)
+    assert hub.asked == []
+    wrong = ["publish", "--weights", str(weights.folder), "--repo", "me/lesions", "--space", "no name"]
+    assert main(wrong) == 2
     assert "owner/name" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("at", ["", "/me/lesions.git", "/storage/", "/api/models/me/lesions/commit"])
 @pytest.mark.parametrize(
     ("status", "headers", "words"),
     [
@@ -254,29 +324,36 @@ def test_a_name_that_is_none_is_refused_before_anything_is_sent(
     ],
 )
 def test_what_the_hub_answers_is_one_sentence_without_the_token(
+    at: str,
     status: int,
     headers: dict[str, str],
     words: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    hub: StandIn,
+    weights: WeightsFolder,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("train.release.publish.PATIENCE", 0.0)
-    with stand_in(tmp_path) as hub:
-        hub.answers[""] = (status, headers)
-        api = HfApi(endpoint=hub.url, token="hf_secretsecret")
-        monkeypatch.setattr("train.release.publish.HfApi", lambda: api)
-        assert main(["publish", "--weights", str(EMBEDDED), "--repo", "me/lesions"]) == 2
+    hub.answers[at] = (status, headers)
+    assert main([*COMMAND, str(weights.folder)]) == 2
     said = capsys.readouterr().err
-    assert words in said
-    assert said.count("\n") == 1
-    assert "hf_secretsecret" not in said
+    own = f"did not take a large file of me/lesions ({status})"
+    assert (own if at == "/storage/" and status < 429 else words) in said.splitlines()[-1]
+    assert WRITER not in said
+    assert MODEL not in hub.repos or len(hub.repos[MODEL].commits) == 1
+
+
+def test_a_token_that_may_only_read_is_told_so(
+    hub: StandIn, weights: WeightsFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", READER)
+    with pytest.raises(PublishError, match="log in with a token that may write"):
+        publish(weights, "me/lesions")
+    assert hub.repos == {}
 
 
 def test_without_a_network_nothing_happens(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    weights: WeightsFolder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    nowhere = HfApi(endpoint="http://127.0.0.1:9", token="hf_none")
-    monkeypatch.setattr("train.release.publish.HfApi", lambda: nowhere)
-    assert main(["publish", "--weights", str(EMBEDDED), "--repo", "me/lesions"]) == 2
-    assert "127.0.0.1 refuses connections" in capsys.readouterr().err
+    use_hub(monkeypatch, "http://127.0.0.1:9", tmp_path, WRITER)
+    for act in (publish, changes):
+        with pytest.raises(PublishError, match=r"127\.0\.0\.1 refuses connections"):
+            act(weights, "me/lesions")

@@ -3,9 +3,10 @@
 Begin at `model_card` and `with_scores`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import timm
 from huggingface_hub import EvalResult, ModelCardData
 
 from skin_app.diagnoses import DIAGNOSES
@@ -34,7 +35,7 @@ def model_card(contract: Contract, outside: Sequence[OutsideScores] = ()) -> str
         contract=contract,
         columns=_columns(contract),
         diagnoses=DIAGNOSES,
-        front_matter=_front_matter(contract),
+        front_matter=_front_matter(contract, outside),
         outside=outside,
         measured={MEASURED[name]: estimate.model_dump() for name, estimate in measured.items()},
     )
@@ -62,28 +63,55 @@ def with_scores(readme: str, contract: Contract, outside: Sequence[OutsideScores
     return f"{before}{start}\n\n{table.strip()}\n\n{end}{after}"
 
 
-def _front_matter(contract: Contract) -> str:
-    """The card's YAML for the Hub: licence, tags, and the main scores from the most views."""
-    by_rule = {rule: scores for _, rule, scores in _columns(contract)}  # the last: the most views
-    results = [
-        EvalResult(
-            task_type="image-classification",
-            dataset_type="ham10000",
-            dataset_name=f"HAM10000, {contract.scores['split']}",
-            metric_type=metric,
-            metric_name=f"{name.replace('_', ' ')}, {rule.replace('_', '-')}",
-            metric_value=round(by_rule[rule][name], 4),
-        )
-        for metric, name, rule in ON_THE_HUB
-        if by_rule and by_rule[rule][name] is not None
-    ]
+def _front_matter(contract: Contract, outside: Sequence[OutsideScores]) -> str:
+    """The card's YAML for the Hub: licence, data, tags and main scores (inside from the most views).
+
+    `inference: false`: the Hub shows no widget, because it cannot run these networks.
+    """
+    inside = {rule: scores for _, rule, scores in _columns(contract)}  # the last: the most views
+    results = _results("ham10000", f"HAM10000, {contract.scores.get('split')}", inside)
+    for report in outside:
+        if report.members_changed:  # then the scores are those of other weights
+            continue
+        shown = {rule: _shown(report, scores) for rule, scores in report.rules.items()}
+        results += _results(report.name.lower().replace(" ", "-"), report.name, shown)
     return ModelCardData(
         license="cc-by-nc-4.0",
+        datasets=["ham10000"],
+        base_model=_base_models(contract) or None,
         pipeline_tag="image-classification",
         tags=["dermatoscopy", "skin-lesion", "ham10000"],
+        inference=False,
         model_name=contract.name,
         eval_results=results or None,
     ).to_yaml()
+
+
+def _results(dataset: str, name: str, by_rule: Mapping[str, Mapping[str, Any]]) -> list[EvalResult]:
+    return [
+        EvalResult(
+            task_type="image-classification",
+            dataset_type=dataset,
+            dataset_name=name,
+            metric_type=metric,
+            metric_name=f"{score.replace('_', ' ')}, {rule.replace('_', '-')}",
+            metric_value=round(by_rule[rule][score], 4),
+        )
+        for metric, score, rule in ON_THE_HUB
+        if by_rule.get(rule, {}).get(score) is not None
+    ]
+
+
+def _shown(report: OutsideScores, scores: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in scores.items() if report.shows(name)}
+
+
+def _base_models(contract: Contract) -> list[str]:
+    """The Hub's ids of the start weights that are timm's own; a file has none."""
+    starts = (own.start_weights for own in contract.trainings)
+    names = (start.split()[1].strip(",") for start in starts if start.startswith("timm "))
+    known = (timm.get_pretrained_cfg(name) for name in names)
+    return list(dict.fromkeys(own.hf_hub_id for own in known if own and own.hf_hub_id))
 
 
 def _columns(contract: Contract) -> list[tuple[int, str, dict[str, Any]]]:
