@@ -89,12 +89,14 @@ def _installed(uv: str, python: str, space: Path, gradio: str) -> Path:
     subprocess.run([uv, "venv", *quiet, "--python", python, environment], check=True)
     wanted = ("-r", space / "requirements.txt", f"gradio=={gradio}")
     into = ("--python", environment / "bin" / "python")
-    subprocess.run([uv, "pip", "install", *quiet, *into, *wanted], check=True)
+    compiled = ("--compile-bytecode",)  # as pip does
+    subprocess.run([uv, "pip", "install", *quiet, *compiled, *into, *wanted], check=True)
     return environment
 
 
 def _preload(environment: Path, wanted: list[str], settings: Mapping[str, str]) -> None:
-    """Fetch the files that the README names, by the environment's own client."""
+    """Fetch the files that the README names, by the environment's client; the stand-in has no Xet."""
+    settings = {**settings, "HF_HUB_DISABLE_XET": "1"}
     for line in wanted:
         repo, names, commit = line.split(" ")
         fetch = [environment / "bin" / "hf", "download", repo, *names.split(","), "--revision", commit]

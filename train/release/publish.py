@@ -116,7 +116,7 @@ def publish(
     _verify(api, published, weights.folder, set(files))
     try:
         if space is not None:
-            page = space_files(published, _fetched(files))
+            page = space_files(published, files)
             _replace(api, _change(space, "space", there["space"], page), f"Serve {published.source}")
             with _explained(space):
                 api.add_space_variable(space, WEIGHTS, published.source)
@@ -147,7 +147,7 @@ def changes(
     if space is not None:
         same = found[0].head if not found[0].sent and not found[0].gone else None
         published = Published(repo, same or "0" * 40, space, there["model"].private)
-        page = space_files(published, _fetched(files))
+        page = space_files(published, files)
         found.append(_change(space, "space", there["space"], page))
     return found
 
@@ -175,10 +175,6 @@ def _kinds(repo: str, space: str | None) -> dict[str, str]:
 def _weights_files(weights: WeightsFolder) -> Files:
     names = sorted([*weights.contract.files, CONTRACT])
     return {name: weights.folder / name for name in (*names, "README.md")}
-
-
-def _fetched(files: Files) -> list[str]:
-    return [name for name in files if name != "README.md"]
 
 
 def _check_data(weights: WeightsFolder) -> None:
