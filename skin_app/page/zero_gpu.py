@@ -6,7 +6,10 @@ and results are pickled, and a lock that another thread holds is held there for 
 """
 
 from collections.abc import Callable, Mapping
+from functools import wraps
 from typing import Any, TypeVar
+
+import torch
 
 Task = TypeVar("Task", bound=Callable[..., Any])
 
@@ -19,4 +22,15 @@ def gpu_for_a_call(environ: Mapping[str, str]) -> Callable[[Task], Task]:
         from spaces import GPU  # pyright: ignore[reportMissingImports]
     except ImportError:
         return lambda task: task
-    return GPU
+    return lambda task: GPU(_on_one_thread(task))
+
+
+def _on_one_thread(task: Task) -> Task:
+    """`task` for a forked process, which would wait for ever for the threads of its parent's OpenMP."""
+
+    @wraps(task)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        torch.set_num_threads(1)
+        return task(*args, **kwargs)
+
+    return run  # type: ignore[return-value]

@@ -187,6 +187,16 @@ def test_the_download_goes_through_the_proxy(
     assert {urlsplit(path).hostname for path in there.asked} == {"hub.example", "storage.hub.example"}
 
 
+def test_offline_what_was_downloaded_is_opened_without_asking(
+    there: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = open_weights(SOURCE)
+    there.asked.clear()
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert open_weights(SOURCE).hash == opened.hash
+    assert there.asked == []
+
+
 def test_offline_without_a_cache_is_told(there: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     assert "HF_HUB_OFFLINE is set" in said()
