@@ -280,7 +280,7 @@ def do_publish(options: Namespace) -> None:
     with wanted as weights:
         if options.dry_run:
             print(*changes(weights, options.repo, options.space, options.public), sep="\n")
-            print("nothing was sent")
+            print(*([f"tag {options.tag}"] if options.tag else []), "nothing was sent", sep="\n")
             return
         published = publish(weights, options.repo, options.space, options.tag, options.public)
     print(f"published as {published.source}")

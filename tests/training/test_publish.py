@@ -168,7 +168,7 @@ def test_a_dry_run_lists_exactly_what_is_sent_and_deleted_then(
     old = {CONTRACT: b"{}", "member-9/model.safetensors": b"old", "gallery.csv": b"old"}
     kept = {WEIGHTS_README: (weights.folder / WEIGHTS_README).read_bytes()}
     before = hub.add(HubRepo("me/lesions")).commit(old | kept)
-    assert main([*COMMAND, str(weights.folder), "--dry-run"]) == 0
+    assert main([*COMMAND, str(weights.folder), "--tag", "v1", "--dry-run"]) == 0
     assert hub.written == []
     assert [*hub.repos] == [MODEL]
     said = capsys.readouterr().out
@@ -182,7 +182,8 @@ def test_a_dry_run_lists_exactly_what_is_sent_and_deleted_then(
     assert said.startswith("model me/lesions (public)\n")
     assert "\nspace me/page (private, new)\n" in said
     assert "(2 bytes)" not in said
-    assert said.endswith("nothing was sent\n")
+    assert "\n  set     the variable SKIN_APP_WEIGHTS\n" in said
+    assert said.endswith("\ntag v1\nnothing was sent\n")
 
     assert main([*COMMAND, str(weights.folder)]) == 0
     for where, own in listed.items():

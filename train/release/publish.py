@@ -74,6 +74,7 @@ class Change:
         lines = [f"{self.kind} {self.repo} ({visible}{', new' if self.head is None else ''})"]
         lines += [f"  send    {name} ({_size(own):,} bytes)" for name, own in self.sent.items()]
         lines += [f"  delete  {name}" for name in self.gone]
+        lines += [f"  set     the variable {WEIGHTS}"] * (self.kind == "space")
         return "\n".join([*lines, f"  unchanged files: {self.kept}"])
 
 
