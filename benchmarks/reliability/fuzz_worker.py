@@ -18,12 +18,16 @@ from typing import NamedTuple
 from benchmarks.reliability.fuzz_targets import TARGETS, Target, clean_up
 from benchmarks.reliability.mutations import mutated
 
+SLOW = 2.0  # seconds of processor time; from here on an input counts as a hang
 LONGEST = 65_536  # bytes of an input that coverage chooses
 MOST_MEMORY = 6_000_000_000  # bytes of address space above what a worker begins with
 
 
 class Tried(NamedTuple):
-    """One input: accepted or not, or the exception that should not have come; seconds; MB."""
+    """One input: accepted or not, or the exception that should not have come; seconds; MB.
+
+    `data`: the input where it is a finding.
+    """
 
     number: int
     accepted: bool
@@ -31,6 +35,7 @@ class Tried(NamedTuple):
     cpu: float
     wall: float
     peak: float
+    data: bytes = b""
 
 
 def fuzz(name: str, seed: int, first: int, inputs: int, at: Path, parent: Connection) -> None:
@@ -69,7 +74,7 @@ def _tried(target: Target, number: int, data: bytes, at: Path) -> Tried:
         fault = f"{type(error).__name__}: {error}"[:300]
         fault += _where(error)
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-    return Tried(number, accepted, fault, cpu, wall, _peak())
+    return Tried(number, accepted, fault, cpu, wall, _peak(), data if fault or cpu > SLOW else b"")
 
 
 def _where(error: BaseException) -> str:
