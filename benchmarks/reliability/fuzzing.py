@@ -6,8 +6,8 @@ more than `SLOW` seconds of processor time, of all threads together: the clock o
 what other programs do, so it decides only from `STUCK` seconds on. Peak memory is that of the process
 above its size before the first input, so a leak counts too. Every finding's input is kept.
 
-Environment: FUZZ_INPUTS (how many, for a short try), FUZZ_TARGETS (names, parted by ";"; the rows of all
-others stay as an earlier run left them), FUZZ_KEEP (folder of the findings' inputs).
+Environment: FUZZ_INPUTS (how many, for a short try), FUZZ_TARGETS (names, parted by ";"; the rows of
+all others stay as an earlier run left them), FUZZ_KEEP (folder of the findings' inputs).
 """
 
 import json

@@ -37,13 +37,6 @@ THUMBNAILS_KEPT = 512  # in memory, about 130 kB each
 COLUMNS = ("image_id", "lesion", "dx", "dx_type", "age", "sex", "localization")
 
 
-# Of gallery.csv; those of other names are not read.
-COLUMNS: dict[str, type] = {
-    **dict.fromkeys(("image_id", "lesion", "dx", "dx_type", "sex", "localization"), str),
-    "age": float,
-}
-
-
 class GalleryError(ValueError):
     """The gallery files do not fit each other; the message says what to do."""
 
@@ -95,7 +88,8 @@ class Gallery:
 
         Older folders do not state `same_photo`; they get `SAME_PHOTO`.
         """
-        table = pd.read_csv(folder / "gallery.csv", dtype=COLUMNS, usecols=list(COLUMNS))
+        types = dict.fromkeys(COLUMNS, str) | {"age": float}
+        table = pd.read_csv(folder / "gallery.csv", dtype=types, usecols=list(COLUMNS))
         stored = load((folder / "gallery.safetensors").read_bytes())
         return cls(stored["embeddings"], table, float(stored.get("same_photo", SAME_PHOTO)))
 
