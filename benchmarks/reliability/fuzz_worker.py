@@ -3,8 +3,10 @@
 Reports to its parent before the first input and after each; what it is at lies in a file meanwhile.
 """
 
+import faulthandler
 import os
 import resource
+import signal
 import sys
 import tempfile
 import time
@@ -18,6 +20,7 @@ from typing import NamedTuple
 from benchmarks.reliability.fuzz_targets import TARGETS, Target, clean_up
 from benchmarks.reliability.mutations import mutated
 
+TELL = signal.SIGUSR1
 SLOW = 2.0  # seconds of processor time; from here on an input counts as a hang
 LONGEST = 65_536  # bytes of an input that coverage chooses
 MOST_MEMORY = 6_000_000_000  # bytes of address space above what a worker begins with
@@ -41,7 +44,17 @@ class Tried(NamedTuple):
 def fuzz(name: str, seed: int, first: int, inputs: int, at: Path, parent: Connection) -> None:
     """Try the inputs from `first` to `inputs` of a target; `at`: where the newest lies."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # decoders write their warnings there
-    target = TARGETS[name]
+    with stacks_of(at).open("wb") as stacks:
+        faulthandler.register(TELL, stacks)
+        _fuzz(TARGETS[name], seed, first, inputs, at, parent)
+
+
+def stacks_of(at: Path) -> Path:
+    """Where a worker writes what all its threads are at, when it gets `TELL`."""
+    return at.with_suffix(".stacks")
+
+
+def _fuzz(target: Target, seed: int, first: int, inputs: int, at: Path, parent: Connection) -> None:
     seeds = target.seeds()
     for data in seeds:
         target.tried(data)

@@ -13,6 +13,7 @@ all others stay as an earlier run left them), FUZZ_KEEP (folder of the findings'
 import json
 import os
 import tempfile
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.reliability.fuzz_targets import TARGETS
-from benchmarks.reliability.fuzz_worker import SLOW, Tried, fuzz
+from benchmarks.reliability.fuzz_worker import SLOW, TELL, Tried, fuzz, stacks_of
 from benchmarks.reliability.largest_photos import LargestPhoto, largest_photos
 from skin_app.photo.limits import MAX_PIXELS
 
@@ -155,6 +156,10 @@ def _one_process(name: str, first: int, inputs: int, kept: Path, tally: _Tally) 
                 hangs = process.is_alive()
                 tally.hangs, tally.crashes = tally.hangs + hangs, tally.crashes + (not hangs)
                 _keep(at.read_bytes(), kept, name, number, "hang" if hangs else "crash")
+                if hangs and process.pid:
+                    os.kill(process.pid, TELL)
+                    time.sleep(1)
+                    _keep(stacks_of(at).read_bytes(), kept, name, number, "stacks")
                 return number + 1
             _count(tally, tried, base, kept, name)
         return inputs
@@ -162,6 +167,7 @@ def _one_process(name: str, first: int, inputs: int, kept: Path, tally: _Tally) 
         process.kill()
         process.join()
         at.unlink()
+        stacks_of(at).unlink(missing_ok=True)
 
 
 def _received(connection: Connection, within: float = STUCK) -> Any:
