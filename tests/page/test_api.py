@@ -25,6 +25,7 @@ from skin_app.page.api import Row, add_endpoints, scored
 from skin_app.page.port import listening
 from skin_app.page.queues import BATCHES, MOST_WAITING, NETWORKS
 from skin_app.page.serve import serve
+from skin_app.page.unnamed_uploads import SILENT_FOR
 from skin_app.page.uploads_and_sessions import FORGOTTEN_AFTER, SWEEP_EVERY, private_folder
 from skin_app.photo.limits import MAX_BYTES, MAX_PIXELS, MIN_SIDE
 from skin_app.photo.read import read_photo
@@ -363,6 +364,7 @@ def test_the_document_describes_every_field_and_limit() -> None:
     assert f"up to {MAX_BYTES // 1_000_000} MB and {MAX_PIXELS // 1_000_000} million pixels" in text
     assert FORGOTTEN_AFTER + 2 * SWEEP_EVERY == 5 * 60
     assert "five minutes" in text
+    assert f"{SILENT_FOR:.0f} s after that" in text
     for kind in (Record, Row):
         assert described(kind) in text, f"put this into {DOCUMENT}:\n{described(kind)}"
 
