@@ -149,11 +149,11 @@ class Desk:
     def chose(self, visitor: str, field: str, uploads: list[str]) -> list[str]:
         """Remember which files a visitor's `field` holds now; returns those that it holds no more."""
         with self._lock:
-            before = self._chosen.pop((visitor, field), [])
+            before, held = self._chosen.pop((visitor, field), []), set(uploads)
             self._chosen[visitor, field] = uploads
             if len(self._chosen) > 2 * VISITORS:  # fields of visitors whose leaving nobody saw
                 self._chosen.popitem(last=False)
-            return [upload for upload in before if upload not in uploads]
+            return [upload for upload in before if upload not in held]
 
     def waiting(self) -> set[str]:
         """The files in all fields of all visitors, to be kept until they start."""
