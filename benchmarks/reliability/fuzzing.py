@@ -153,6 +153,7 @@ def _one_process(name: str, first: int, inputs: int, kept: Path, tally: _Tally) 
         for number in range(first, inputs):
             tried: Tried | None = _received(ours)
             if tried is None:
+                process.join(1)  # an end shows as a closed pipe before it is over
                 hangs = process.is_alive()
                 tally.hangs, tally.crashes = tally.hangs + hangs, tally.crashes + (not hangs)
                 _keep(at.read_bytes(), kept, name, number, "hang" if hangs else "crash")
