@@ -19,7 +19,7 @@ from skin_app.ensemble import Ensemble
 from skin_app.gallery.similar_lesions import LesionPictures, PicturesError
 from skin_app.page.hosting import Hosting, where_to_listen
 from skin_app.page.port import ServeError
-from skin_app.page.uploads_and_sessions import private_folder
+from skin_app.page.uploads_and_sessions import Desk, private_folder
 from skin_app.page.zero_gpu import gpu_for_a_call
 from skin_app.weights.folder import WeightsError
 from skin_app.weights.hub import bypass_proxies, proxy_fault
@@ -41,8 +41,8 @@ def main() -> int:
         ensemble.run_networks = borrowed(ensemble.run_networks)
         hosting = Hosting.from_environment(environ)
         pictures = LesionPictures.from_environment(ensemble.weights.thumbnails(), environ)
-        where = where_to_listen(environ)
-        with private_folder() as uploads:
+        where, desk = where_to_listen(environ), Desk()
+        with private_folder(desk) as uploads:
             for warning in filter(None, (ensemble.weights.instead, proxy_fault())):
                 print(say(words.WARNING, told=warning.said(say)), file=sys.stderr)
             print(where.said(say), flush=True)
@@ -54,7 +54,7 @@ def main() -> int:
             from skin_app.page.serve import serve
 
             start_log(hosting.log, ensemble.device.type)
-            page, labels = build_page(ensemble, uploads, pictures)
+            page, labels = build_page(ensemble, uploads, pictures, desk)
             stop = GracefulStop(
                 page, lambda told, count: print(say.plural(told, count), file=sys.stderr, flush=True)
             )

@@ -102,7 +102,8 @@ class Ensemble:
         """Yield the quick answer from one view, without maps, then the full answer."""
         looks = self._look_at([photo])
         for views in (1, VIEWS):
-            yield self.analyse_all([photo], views, views == VIEWS, looks)[0]
+            is_full = views == VIEWS
+            yield self.analyse_all([photo], views, is_full, looks, again=not is_full)[0]
 
     def analyse_files(
         self,
@@ -149,12 +150,14 @@ class Ensemble:
         with_maps: bool = True,
         looks: list[Look] | None = None,
         first: bool = True,
+        again: bool = False,
     ) -> list[Analysis]:
         """Analyse several photos in shared batches; one `Analysis` each, in their order.
 
         `with_maps`: whether to compute maps, which takes longer than reading one view. `looks`: what
         `look_at` returned for the photos, if it was called before. `first`: whether they come before
-        those that other threads analyse with False. Raises `MemoryFullError`.
+        those that other threads analyse with False; `again`: whether the same photos follow at once
+        with more views (`Turns.turn`). Raises `MemoryFullError`.
         """
         check_calibrated(self.calibration, views)  # not after the networks have run
         if not photos:
@@ -162,7 +165,7 @@ class Ensemble:
 
         looks = looks or self._look_at(photos)
         inputs = [group.inputs(photos, views) for group in self.groups]
-        with self.turns.turn(first):
+        with self.turns.turn(first, again):
             answers, logits, probabilities, maps = self.run_networks(inputs, views, with_maps)
 
         # Then comes how far the answer can be trusted.

@@ -6,11 +6,12 @@ each number of threads (`one_process`). Compared with its first answer alone:
 - again: the same call in the same process, as JSON bytes;
 - second process: the same, in another process;
 - batches: in batches of each size of `SIZES`, all photos in an order shuffled by a fixed seed, so that
-  size, order and neighbours differ: largest difference of any probability, and equal JSON bytes;
+  size, order and neighbours differ: largest difference of any number, and equal JSON bytes;
 - beside others: from `CALLERS` threads at once, as JSON bytes;
-- threads: with other numbers of threads for the networks: largest difference of any probability.
+- threads: with other numbers of threads for the networks: largest difference of any number.
 
 JSON is `Analysis.to_json`; its one field that is not of the photo, `made_at`, is left out.
+Differences are of numbers before they are rounded: those of the record, and those of the maps.
 """
 
 import hashlib
@@ -23,15 +24,16 @@ import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 
 import torch
 
 from skin_app.analysis import Analysis
-from skin_app.diagnoses import CODES
 from skin_app.ensemble import Ensemble
 from skin_app.hardware import has_bfloat16
 from skin_app.photo.read import Photo, read_photo
+from skin_app.report.json_record import record
 from skin_app.views import VIEWS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,20 +43,22 @@ PHOTOS = 50
 SIZES = (2, 3, 8)
 CALLERS = 4
 OTHER_THREADS = (1, 2, 4)
-MOST = 1e-5  # difference of a probability
+MOST = 1e-5  # difference of a number
 SEED = 22
+NOON = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
 
 
 @dataclass(frozen=True)
 class BatchesCompared:
     """Batches of `size` photos against each photo alone.
 
-    `difference`: the largest of any probability; `same_bytes`: how many photos have equal JSON.
+    `difference`: the largest of any number in the record, None where anything else in it differs;
+    `same_bytes`: how many photos have equal JSON.
     """
 
     views: int
     size: int
-    difference: float
+    difference: float | None
     same_bytes: int
 
 
@@ -63,7 +67,7 @@ class ThreadsCompared:
     """A number of threads against that of the machine, which comes first."""
 
     threads: int
-    difference: float
+    difference: float | None
 
 
 @dataclass(frozen=True)
@@ -85,10 +89,14 @@ class Determinism:
 
 @dataclass(frozen=True)
 class Said:
-    """What a process said of one photo: the hash of its JSON, and (7,) probabilities."""
+    """What a process said of one photo.
+
+    Hashes of its JSON, and of its record without numbers; all numbers, not rounded.
+    """
 
     json: str
-    probabilities: list[float]
+    words: str
+    numbers: list[float]
 
 
 def measure() -> Determinism:
@@ -126,10 +134,16 @@ def measure() -> Determinism:
 
 def said(analysis: Analysis) -> Said:
     """What is compared of an analysis; its time stamp is the only field left out."""
-    record = json.loads(analysis.to_json())
-    del record["made_at"]
-    text = json.dumps(record)
-    return Said(hashlib.sha256(text.encode()).hexdigest(), analysis.probabilities.tolist())
+    written = json.loads(analysis.to_json())
+    del written["made_at"]
+    whole = {key: value for key, value in record(analysis, NOON).items() if key != "maps"}
+    numbers = [float(cell) for own in (analysis.maps or {}).values() for cell in own.flat]
+    words = json.loads(json.dumps(whole), parse_float=lambda number: numbers.append(float(number)))
+    return Said(_hash(written), _hash(words), numbers)
+
+
+def _hash(value: object) -> str:
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()
 
 
 def in_batches(
@@ -176,11 +190,9 @@ def same_bytes(one: Sequence[Said], other: Sequence[Said]) -> int:
     return sum(own.json == its.json for own, its in zip(one, other, strict=True))
 
 
-def largest_difference(one: Sequence[Said], other: Sequence[Said]) -> float:
-    """Of any probability of any photo."""
-    pairs = zip(one, other, strict=True)
-    return max(
-        abs(own.probabilities[k] - its.probabilities[k])
-        for own, its in pairs
-        for k in range(len(CODES))
-    )
+def largest_difference(one: Sequence[Said], other: Sequence[Said]) -> float | None:
+    """Of any number of any photo; None where anything else differs."""
+    pairs = list(zip(one, other, strict=True))
+    if any(own.words != its.words for own, its in pairs):
+        return None
+    return max(abs(a - b) for own, its in pairs for a, b in zip(own.numbers, its.numbers, strict=True))

@@ -3,8 +3,10 @@
 Reports to its parent before the first input and after each; what it is at lies in a file meanwhile.
 """
 
+import faulthandler
 import os
 import resource
+import signal
 import sys
 import tempfile
 import time
@@ -18,12 +20,17 @@ from typing import NamedTuple
 from benchmarks.reliability.fuzz_targets import TARGETS, Target, clean_up
 from benchmarks.reliability.mutations import mutated
 
+TELL = signal.SIGUSR1
+SLOW = 2.0  # seconds of processor time; from here on an input counts as a hang
 LONGEST = 65_536  # bytes of an input that coverage chooses
 MOST_MEMORY = 6_000_000_000  # bytes of address space above what a worker begins with
 
 
 class Tried(NamedTuple):
-    """One input: accepted or not, or the exception that should not have come; seconds; MB."""
+    """One input: accepted or not, or the exception that should not have come; seconds; MB.
+
+    `data`: the input where it is a finding.
+    """
 
     number: int
     accepted: bool
@@ -31,12 +38,23 @@ class Tried(NamedTuple):
     cpu: float
     wall: float
     peak: float
+    data: bytes = b""
 
 
 def fuzz(name: str, seed: int, first: int, inputs: int, at: Path, parent: Connection) -> None:
     """Try the inputs from `first` to `inputs` of a target; `at`: where the newest lies."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # decoders write their warnings there
-    target = TARGETS[name]
+    with stacks_of(at).open("wb") as stacks:
+        faulthandler.register(TELL, stacks)
+        _fuzz(TARGETS[name], seed, first, inputs, at, parent)
+
+
+def stacks_of(at: Path) -> Path:
+    """Where a worker writes what all its threads are at, when it gets `TELL`."""
+    return at.with_suffix(".stacks")
+
+
+def _fuzz(target: Target, seed: int, first: int, inputs: int, at: Path, parent: Connection) -> None:
     seeds = target.seeds()
     for data in seeds:
         target.tried(data)
@@ -69,7 +87,7 @@ def _tried(target: Target, number: int, data: bytes, at: Path) -> Tried:
         fault = f"{type(error).__name__}: {error}"[:300]
         fault += _where(error)
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-    return Tried(number, accepted, fault, cpu, wall, _peak())
+    return Tried(number, accepted, fault, cpu, wall, _peak(), data if fault or cpu > SLOW else b"")
 
 
 def _where(error: BaseException) -> str:

@@ -6,13 +6,14 @@ more than `SLOW` seconds of processor time, of all threads together: the clock o
 what other programs do, so it decides only from `STUCK` seconds on. Peak memory is that of the process
 above its size before the first input, so a leak counts too. Every finding's input is kept.
 
-Environment: FUZZ_INPUTS (how many, for a short try), FUZZ_TARGETS (names, parted by ";"), FUZZ_KEEP
-(folder of the findings' inputs).
+Environment: FUZZ_INPUTS (how many, for a short try), FUZZ_TARGETS (names, parted by ";"; the rows of
+all others stay as an earlier run left them), FUZZ_KEEP (folder of the findings' inputs).
 """
 
+import json
 import os
-import shutil
 import tempfile
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -22,13 +23,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.reliability.fuzz_targets import TARGETS
-from benchmarks.reliability.fuzz_worker import Tried, fuzz
+from benchmarks.reliability.fuzz_worker import SLOW, TELL, Tried, fuzz, stacks_of
 from benchmarks.reliability.largest_photos import LargestPhoto, largest_photos
 from skin_app.photo.limits import MAX_PIXELS
 
+NUMBERS = Path(__file__).resolve().parents[2] / "docs" / "reliability" / "fuzzing.json"
 INPUTS = int(os.environ.get("FUZZ_INPUTS", "10000"))
 SEED = 22
-SLOW = 2.0  # seconds; from here on an input counts as a hang
 STUCK = 60.0  # seconds without an answer, after which the process is ended
 MOST_MEMORY = 1000  # MB above the base
 AT_ONCE = 2  # processes
@@ -59,7 +60,7 @@ class FuzzedTarget:
 
 @dataclass(frozen=True)
 class Fuzzing:
-    """All rows, and the goals that they are judged by."""
+    """All rows, and the goals that they are judged by. `earlier`: rows of an earlier run, by name."""
 
     targets: tuple[FuzzedTarget, ...]
     largest: tuple[LargestPhoto, ...]
@@ -69,6 +70,7 @@ class Fuzzing:
     stuck: float
     most_memory: int
     seed: int
+    earlier: tuple[str, ...]
 
 
 @dataclass
@@ -90,11 +92,13 @@ def measure() -> Fuzzing:
     chosen = names.split(";") if names else list(TARGETS)
     kept = Path(os.environ.get("FUZZ_KEEP") or tempfile.mkdtemp(prefix="fuzz-findings-"))
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        rows = tuple(pool.map(lambda name: fuzzed(name, INPUTS, kept), chosen))
+        rows = {row.name: row for row in pool.map(lambda name: fuzzed(name, INPUTS, kept), chosen)}
     if not any(kept.iterdir()):
         kept.rmdir()
+    earlier = _rows_of_an_earlier_run() if names else {}
+    rows = {name: rows.get(name) or earlier[name] for name in TARGETS if name in rows | earlier}
     return Fuzzing(
-        targets=rows,
+        targets=tuple(rows.values()),
         largest=largest_photos(),
         megapixels=MAX_PIXELS // 1_000_000,
         inputs_each=INPUTS,
@@ -102,7 +106,13 @@ def measure() -> Fuzzing:
         stuck=STUCK,
         most_memory=MOST_MEMORY,
         seed=SEED,
+        earlier=tuple(name for name in rows if name not in chosen),
     )
+
+
+def _rows_of_an_earlier_run() -> dict[str, FuzzedTarget]:
+    rows = json.loads(NUMBERS.read_text())["targets"] if NUMBERS.exists() else ()
+    return {row["name"]: FuzzedTarget(**row) for row in rows if row["inputs"] == INPUTS}
 
 
 def fuzzed(name: str, inputs: int, kept: Path) -> FuzzedTarget:
@@ -143,16 +153,22 @@ def _one_process(name: str, first: int, inputs: int, kept: Path, tally: _Tally) 
         for number in range(first, inputs):
             tried: Tried | None = _received(ours)
             if tried is None:
+                process.join(1)  # an end shows as a closed pipe before it is over
                 hangs = process.is_alive()
                 tally.hangs, tally.crashes = tally.hangs + hangs, tally.crashes + (not hangs)
-                _keep(at, kept, name, number, "hang" if hangs else "crash")
+                _keep(at.read_bytes(), kept, name, number, "hang" if hangs else "crash")
+                if hangs and process.pid:
+                    os.kill(process.pid, TELL)
+                    time.sleep(1)
+                    _keep(stacks_of(at).read_bytes(), kept, name, number, "stacks")
                 return number + 1
-            _count(tally, tried, base, at, kept, name)
+            _count(tally, tried, base, kept, name)
         return inputs
     finally:
         process.kill()
         process.join()
         at.unlink()
+        stacks_of(at).unlink(missing_ok=True)
 
 
 def _received(connection: Connection, within: float = STUCK) -> Any:
@@ -163,7 +179,7 @@ def _received(connection: Connection, within: float = STUCK) -> Any:
         return None
 
 
-def _count(tally: _Tally, tried: Tried, base: float, at: Path, kept: Path, name: str) -> None:
+def _count(tally: _Tally, tried: Tried, base: float, kept: Path, name: str) -> None:
     tally.accepted += tried.accepted
     tally.refused += not tried.accepted and not tried.fault
     tally.slowest, tally.slowest_wall = (
@@ -173,11 +189,11 @@ def _count(tally: _Tally, tried: Tried, base: float, at: Path, kept: Path, name:
     tally.peak, tally.seconds = max(tally.peak, tried.peak - base), tally.seconds + tried.wall
     if tried.fault:
         tally.faults[tried.fault] += 1
-        _keep(at, kept, name, tried.number, "fault")
+        _keep(tried.data, kept, name, tried.number, "fault")
     if tried.cpu > SLOW:
         tally.hangs += 1
-        _keep(at, kept, name, tried.number, "slow")
+        _keep(tried.data, kept, name, tried.number, "slow")
 
 
-def _keep(at: Path, kept: Path, name: str, number: int, kind: str) -> None:
-    shutil.copyfile(at, kept / f"{name.replace(' ', '_')}-{number}-{kind}")
+def _keep(data: bytes, kept: Path, name: str, number: int, kind: str) -> None:
+    (kept / f"{name.replace(' ', '_')}-{number}-{kind}").write_bytes(data)

@@ -1,6 +1,7 @@
 """Changes JSON as a hand or an attacker would: other types, strange numbers and texts, lost fields."""
 
 import json
+from copy import deepcopy
 from random import Random
 from typing import Any
 
@@ -98,7 +99,8 @@ def strange(random: Random) -> Any:
         return random.choice(TEXTS)
     if kind == 6:
         return "1e5000"  # becomes a number of 5,000 digits
-    return random.choice((*OTHERS, [random.choice(NUMBERS)] * random.choice((1, 7, 300))))
+    others = (*OTHERS, [random.choice(NUMBERS)] * random.choice((1, 7, 300)))
+    return deepcopy(random.choice(others))  # a later change must not reach into OTHERS
 
 
 def _change(tree: list[Any], random: Random) -> None:

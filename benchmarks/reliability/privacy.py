@@ -6,6 +6,7 @@ coordinates, their own compressed pixels and file names. `traces` looks for them
 hexadecimal and in base64: in that folder, in everything written meanwhile in the machine's temporary
 folders, in the log, and in every file that the program has open or mapped. It looks while the page is
 open, 60 s after it was closed, five minutes after, after SIGTERM, after SIGKILL, and after the restart.
+One client uploads photos and stays connected for all that time, without naming them.
 `intruder` tries to get at another visitor's files and results.
 """
 
@@ -43,18 +44,21 @@ from benchmarks.reliability.traces import (
     needles,
 )
 from skin_app.page.serve import SESSIONS
+from skin_app.page.unnamed_uploads import SILENT_FOR
 from skin_app.page.uploads_and_sessions import FORGOTTEN_AFTER, HELD_FOR, SWEEP_EVERY
 
 PORT, OTHER_PORT = 7971, 7972
 LATER = 60.0  # seconds after the page was closed
 FORGOTTEN = FORGOTTEN_AFTER + 3 * SWEEP_EVERY  # seconds after the last upload
 SHARED = tuple(map(Path, ("/tmp", "/var/tmp", "/dev/shm")))
-READ, BROKEN, CHOSEN, UNREAD = (
+READ, BROKEN, CHOSEN, UNREAD, STAYS = (
     "analysed or refused",
     "upload broken off",
     "chosen, never started, page closed",
-    "uploaded, never named again",
+    "uploaded, never named again, client gone",
+    "uploaded, never named again, client stays",
 )
+STAYING = "127.0.0.2"  # address of the client that stays; all others have another
 OPEN, CLOSED, WAITED = (
     "page open",
     f"{LATER:.0f} s after it was closed",
@@ -94,6 +98,7 @@ class Privacy:
     exit_status: int
     attempts: list[Attempts]
     held_for_minutes: int
+    silent_for: float
     sessions: int
 
 
@@ -105,7 +110,7 @@ class Search:
     work: Path
     since: float = field(default_factory=lambda: time.time() - 1)
     photos: dict[str, list[Planted]] = field(
-        default_factory=lambda: {fate: [] for fate in (READ, BROKEN, CHOSEN, UNREAD)}
+        default_factory=lambda: {fate: [] for fate in (READ, BROKEN, CHOSEN, UNREAD, STAYS)}
     )
     found: list[Found] = field(default_factory=list)
 
@@ -148,11 +153,12 @@ def measure() -> Privacy:
     work = Path(tempfile.mkdtemp(prefix="reliability-privacy-"))
     try:
         with serving(work / "server", PORT) as server:
-            search = Search(server, work)
-            made, visited = _visits(search)
-            tried = attempts(work, OTHER_PORT)
-            _wait_until(visited + FORGOTTEN)
-            search.look(WAITED)
+            search, staying = Search(server, work), Client(server, STAYING)
+            with staying.staying():
+                made, visited = _visits(search, staying)
+                tried = attempts(work, OTHER_PORT)
+                _wait_until(visited + FORGOTTEN)
+                search.look(WAITED)
             status = _ended(search)
             _killed(search)
     finally:
@@ -167,11 +173,12 @@ def measure() -> Privacy:
         exit_status=status,
         attempts=tried,
         held_for_minutes=round(HELD_FOR / 60),
+        silent_for=SILENT_FOR,
         sessions=SESSIONS,
     )
 
 
-def _visits(search: Search) -> tuple[tuple[int, int], float]:
+def _visits(search: Search, staying: Client) -> tuple[tuple[int, int], float]:
     """All kinds of visits; returns how many files the page made with how many marks, and the end."""
     server, client = search.server, Client(search.server)
     with browser_of(search.work / "visitor") as browser:
@@ -194,6 +201,8 @@ def _visits(search: Search) -> tuple[tuple[int, int], float]:
         (path,) = client.upload(uncollected)
         client.ask("analyse", analysing(path, uncollected[0]))
         client.upload(unnamed)
+        unnamed_too = fresh("jpg", "heic")
+        staying.upload(unnamed_too)
         uploaded = time.monotonic()
         half = fresh("jpg")
         client.break_off(half[0]).close()
@@ -201,6 +210,7 @@ def _visits(search: Search) -> tuple[tuple[int, int], float]:
         search.add(BROKEN, *half)
         search.add(CHOSEN, *waiting)
         search.add(UNREAD, *unnamed)
+        search.add(STAYS, *unnamed_too)
         search.look(OPEN)
     closed = time.monotonic()
     _wait_until(closed + LATER)

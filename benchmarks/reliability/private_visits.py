@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -104,10 +105,16 @@ def serving(home: Path, port: int) -> Iterator[Server]:
 
 @dataclass
 class Client:
-    """A program that uses the API."""
+    """A program that uses the API from the loopback address `host`."""
 
     server: Server
-    http: httpx.Client = field(default_factory=lambda: httpx.Client(trust_env=False, timeout=PATIENCE))
+    host: str = "127.0.0.1"
+    http: httpx.Client = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.http = httpx.Client(
+            transport=httpx.HTTPTransport(local_address=self.host, trust_env=False), timeout=PATIENCE
+        )
 
     def at(self, route: str) -> str:
         return f"{self.server.url}gradio_api/{route}"
@@ -118,6 +125,14 @@ class Client:
         answer = self.http.post(self.at("upload"), files=files)
         answer.raise_for_status()
         return list(answer.json())
+
+    @contextmanager
+    def staying(self) -> Iterator[None]:
+        """One request is under way meanwhile."""
+        with self.http.stream("GET", self.at(f"heartbeat/{token_hex(8)}")) as answer:
+            beats = answer.raise_for_status().iter_raw()
+            next(beats)  # the request would end if nothing referred to `beats` any more
+            yield
 
     def ask(self, name: str, data: Sequence[Any], **more: Any) -> str:
         """The event's id."""

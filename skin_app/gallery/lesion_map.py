@@ -78,8 +78,8 @@ class LesionMap:
         text = dict.fromkeys(("image_id", "lesion", "dx", "dx_type"), str)
         places = pd.read_csv(folder / FILE, dtype=text)
         gallery = pd.read_csv(folder / "gallery.csv", dtype=text, usecols=list(text))
-        rows = pd.Index(gallery["image_id"]).get_indexer(pd.Index(places["image_id"]))
-        if (rows < 0).any() or places["image_id"].duplicated().any():
+        rows = pd.Index(gallery["image_id"]).get_indexer_for(pd.Index(places["image_id"]))
+        if len(rows) != len(places) or (rows < 0).any() or places["image_id"].duplicated().any():
             raise LesionMapError("The map shows images that the gallery lacks: get the weights anew.")
         table = gallery.iloc[rows].reset_index(drop=True).assign(x=places["x"], y=places["y"])
         return cls(table, load((folder / "gallery.safetensors").read_bytes())["embeddings"][rows])

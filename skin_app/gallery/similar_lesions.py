@@ -72,7 +72,8 @@ class Gallery:
         self, embeddings: np.ndarray, table: pd.DataFrame, same_photo: float = SAME_PHOTO
     ) -> None:
         """`same_photo`: similarity from which a photo counts as an image of the index."""
-        if len(embeddings) != len(table) or not set(table["dx"]) <= set(CODES):
+        is_sound = set(table["dx"]) <= set(CODES) and not table["image_id"].duplicated().any()
+        if len(embeddings) != len(table) or not is_sound:
             raise GalleryError(
                 "The gallery's embeddings and its table do not fit each other: get the weights anew."
             )
@@ -87,8 +88,8 @@ class Gallery:
 
         Older folders do not state `same_photo`; they get `SAME_PHOTO`.
         """
-        text = {"image_id": str, "lesion": str, "sex": str, "localization": str, "dx_type": str}
-        table = pd.read_csv(folder / "gallery.csv", dtype=text)
+        types = dict.fromkeys(COLUMNS, str) | {"age": float}
+        table = pd.read_csv(folder / "gallery.csv", dtype=types, usecols=list(COLUMNS))
         stored = load((folder / "gallery.safetensors").read_bytes())
         return cls(stored["embeddings"], table, float(stored.get("same_photo", SAME_PHOTO)))
 

@@ -15,6 +15,8 @@ from typing import Any
 from gradio import route_utils, routes
 from starlette.requests import Request
 
+from skin_app.page.unnamed_uploads import remember
+
 # seconds in which the browser asks for the end of the progress; after that, the names are forgotten
 PROGRESS_ENDS_AFTER = 5.0
 _ARRIVING: ContextVar[list[Any] | None] = ContextVar("_ARRIVING", default=None)
@@ -55,6 +57,7 @@ async def tidied_upload(
             request, upload_dir, max_file_size, upload_id, force_move, upload_progress
         )
         still_moving = done[1]
+        remember(request.scope, done[0])
         return done
     finally:
         _ARRIVING.reset(before)

@@ -26,15 +26,18 @@ from skin_app.words.language import Say
 
 
 def build_page(
-    ensemble: Ensemble, uploads: Path, pictures: LesionPictures | None = None
+    ensemble: Ensemble,
+    uploads: Path,
+    pictures: LesionPictures | None = None,
+    desk: Desk | None = None,
 ) -> tuple[gr.Blocks, FixedTexts]:
     """The whole page for one ensemble, and its labels for `serve.serve`.
 
     `uploads`: the private folder of gradio's uploads; `pictures`: of the gallery's lesions (default:
-    those of the weights).
+    those of the weights); `desk`: where the folder's sweeper sees what visitors chose.
     """
     pictures = LesionPictures(ensemble.weights.thumbnails()) if pictures is None else pictures
-    labels, desk, measured = FixedTexts(), Desk(), evidence_tab(ensemble.weights)
+    labels, desk, measured = FixedTexts(), desk or Desk(), evidence_tab(ensemble.weights)
     with gr.Blocks(title=words.TITLE, analytics_enabled=False) as page:
         Fragment(labels.html(lambda say: fill("masthead.html", say)), elem_id="masthead")
         if ensemble.weights.instead:

@@ -18,13 +18,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from skin_app.page.forwarded import client_of
 from skin_app.page.open_routes import refusal, route_of
+from skin_app.page.unnamed_uploads import IN_SCOPE, UnnamedUploads
 from skin_app.page.visitor_language import spoken
 from skin_app.words import refusals as words
 
 MB = 1_000_000
 UPLOAD = 2_000 * MB  # of one request: a batch at 10 MB a photo
 CALL = 2 * MB  # of any other request: it names files and holds none
-# In MB. A file that nobody reads lies on disk for five minutes: one client can hold no more there.
+# In MB. A file that nobody reads lies on disk for five minutes at most, so one client can hold no more
+# there; what it chose on the page and has not started lies for 15, so of that it can hold three times.
 SENT = RateLimitItemPerMinute(2 * UPLOAD // MB, 5)
 OPEN = 256  # requests of one client at once, event streams included
 AGAIN_AFTER = 10  # seconds, where the end of a wait is not known
@@ -47,6 +49,7 @@ class RequestLimits:
         self.app, self.rate, self.most_waiting, self.waiting = app, rate, most_waiting, waiting
         self.counted = SlidingWindowCounterRateLimiter(MemoryStorage())
         self.open: Counter[str] = Counter()
+        self.unnamed = UnnamedUploads(waiting)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -58,13 +61,19 @@ class RequestLimits:
             answer = refusal(scope, refused.status_code, refused.detail)
             answer.headers.update(refused.headers or {})
             await answer(scope, receive, send)
+            if not self.open[client]:
+                self.unnamed.leaves(client, float(answer.headers.get("Retry-After", 0)))
             return
         self.open[client] += 1
+        self.unnamed.returns(client)
+        scope[IN_SCOPE] = self.unnamed
         try:
             await self.app(scope, self._measured(scope, receive, client), send)
         finally:
             self.open[client] -= 1
             self.open += Counter()  # drops the clients that have none
+            if not self.open[client]:
+                self.unnamed.leaves(client)
 
     def _refused(self, scope: Scope, client: str) -> HTTPException | None:
         """Why a request is refused before it is read; the sentence is not translated yet."""

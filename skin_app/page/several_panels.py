@@ -9,7 +9,7 @@ from skin_app.joint_analysis import LEAST, join
 from skin_app.joint_analysis import MOST as MOST_ANGLES
 from skin_app.page.batch import MOST, BatchProgress, PhotoRow, most_malignant_first
 from skin_app.page.templates import fill, status
-from skin_app.page.uploads_and_sessions import FORGOTTEN_AFTER
+from skin_app.page.uploads_and_sessions import HELD_FOR
 from skin_app.report.csv_rows import CSV_COLUMNS
 from skin_app.words import several as words
 from skin_app.words.language import Say
@@ -21,8 +21,7 @@ def held_status(say: Say, count: int) -> str:
     """What is chosen and how long it waits; "" for nothing."""
     if not count:
         return ""
-    minutes = round(FORGOTTEN_AFTER / 60)
-    return status(say.plural(words.HELD, count, minutes=minutes))
+    return status(say.plural(words.HELD, count, minutes=round(HELD_FOR / 60)))
 
 
 def batch_refusal(say: Say, count: int) -> str | None:

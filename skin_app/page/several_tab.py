@@ -23,7 +23,7 @@ from skin_app.page.patient_fields import PatientFields
 from skin_app.page.queues import BATCHES, QUIET, STOPPING, UPLOADS
 from skin_app.page.templates import fill, status
 from skin_app.page.theme import FOLDER, Fragment
-from skin_app.page.uploads_and_sessions import Desk, keep, visitor_of
+from skin_app.page.uploads_and_sessions import Desk, delete, keep, visitor_of
 from skin_app.page.visitor_language import FixedTexts, spoken
 from skin_app.stated_patients import stated_patient
 from skin_app.words import several as words
@@ -232,8 +232,12 @@ class SeveralPhotos:
         found, visitor = batch.uploads_of(chosen), visitor_of(request)
         for upload in found:
             keep(upload.path, self.uploads)
-        self.desk.chose(visitor, self.mode.name, [upload.path for upload in found])
-        if visitor in self.stops:
+        taken_out = self.desk.chose(visitor, self.mode.name, [upload.path for upload in found])
+        is_running = visitor in self.stops
+        if not is_running or visitor in self.following:  # else a run reads and deletes them
+            for path in taken_out:
+                delete(path, self.uploads)
+        if is_running:
             self.following[visitor] = found
             return gr.skip()
         return panels.held_status(spoken(request), len(found))

@@ -1,8 +1,8 @@
 """A visitor's data, and when it is deleted: the newest photo, uploaded files, gradio's session.
 
-An uploaded file is read once and deleted; files that are never read are deleted after a time. gradio's
-own `delete_cache` leaves files behind, so uploads lie in a folder of their own, in which nothing else
-is.
+An uploaded file is read once and deleted. Files that are never read are deleted after a time, or once
+their client is silent (`unnamed_uploads`). gradio's own `delete_cache` leaves files behind, so uploads
+lie in a folder of their own, in which nothing else is.
 """
 
 import os
@@ -32,6 +32,7 @@ HELD_FOR = 15 * 60  # seconds after a visitor's last action
 FORGOTTEN_AFTER = 280.0  # seconds; with two times `SWEEP_EVERY`, an upload is gone within five minutes
 ARRIVES_WITHIN = 3600.0  # seconds for all files of one upload to arrive
 SWEEP_EVERY = 10.0
+WAITS_FOR = HELD_FOR - 2 * SWEEP_EVERY  # for what a visitor of the page chose and has not started yet
 
 
 def visitor_of(request: "Request") -> str:
@@ -73,7 +74,7 @@ class Desk:
         self._lock = Lock()
         self._turns = count()
         self._newest: OrderedDict[str, _Newest] = OrderedDict()
-        self._chosen: dict[tuple[str, str], list[str]] = {}
+        self._chosen: OrderedDict[tuple[str, str], list[str]] = OrderedDict()
 
     def turn(self) -> int:
         """A number to draw as soon as a visitor uses the photo field, for `put`."""
@@ -145,10 +146,19 @@ class Desk:
         with self._lock:
             return visitor in self._newest and self._newest[visitor].archive
 
-    def chose(self, visitor: str, field: str, uploads: list[str]) -> None:
-        """Remember which files a visitor's `field` holds now, until they start or leave."""
+    def chose(self, visitor: str, field: str, uploads: list[str]) -> list[str]:
+        """Remember which files a visitor's `field` holds now; returns those that it holds no more."""
         with self._lock:
+            before, held = self._chosen.pop((visitor, field), []), set(uploads)
             self._chosen[visitor, field] = uploads
+            if len(self._chosen) > 2 * VISITORS:  # fields of visitors whose leaving nobody saw
+                self._chosen.popitem(last=False)
+            return [upload for upload in before if upload not in held]
+
+    def waiting(self) -> set[str]:
+        """The files in all fields of all visitors, to be kept until they start."""
+        with self._lock:
+            return {upload for uploads in self._chosen.values() for upload in uploads}
 
     def forget(self, visitor: str) -> list[str]:
         """The visitor left; returns the files that they chose last, to delete them."""
@@ -212,18 +222,19 @@ def forget_session(page: "Blocks", session: str) -> None:
 
 
 @contextmanager
-def private_folder() -> Iterator[Path]:
+def private_folder(desk: Desk | None = None) -> Iterator[Path]:
     """A fresh folder for gradio's uploads that only this user can read; deleted at the end.
 
-    Enter it before the page is built. Old files are swept from it meanwhile. Raises `ServeError` if the
-    folder cannot be made.
+    Enter it before the page is built. Old files are swept from it meanwhile, those that wait at `desk`
+    later. Raises `ServeError` if the folder cannot be made.
     """
     before = os.environ.get("GRADIO_TEMP_DIR")
     folder, lock = locked_folder(before)
     LeftFolders(folder.parent).remove()
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
     ended = threading.Event()
-    threading.Thread(target=_sweep_until, args=(folder, ended), daemon=True).start()
+    sweeper = Sweeper(folder, waiting=(desk or Desk()).waiting)
+    threading.Thread(target=_sweep_until, args=(sweeper, ended), daemon=True).start()
     try:
         yield folder
     finally:
@@ -290,10 +301,12 @@ class Sweeper:
     """Deletes files below `folder` that nobody wrote to or kept for a time.
 
     That time is counted from when the file was first seen unchanged, by a clock that nobody can set.
+    `waiting`: which files may stay for longer, for `WAITS_FOR` seconds.
     """
 
     folder: Path
     clock: Callable[[], float] = time.monotonic
+    waiting: Callable[[], set[str]] = set
     _seen: dict[Path, tuple[int, float]] = field(default_factory=dict)
 
     def sweep(self, older_than: float = FORGOTTEN_AFTER) -> int:
@@ -301,12 +314,16 @@ class Sweeper:
 
         Files in `folder` itself are still arriving, so they stay for `ARRIVES_WITHIN` seconds.
         """
-        now, before, deleted = self.clock(), self._seen, 0
+        now, before, deleted, waiting = self.clock(), self._seen, 0, self.waiting()
         self._seen = {}
         # Path.rglob fails when a folder disappears meanwhile
         found = [Path(parent, name) for parent, _, names in os.walk(self.folder) for name in names]
         for path in found:
-            kept_for = max(older_than, ARRIVES_WITHIN) if path.parent == self.folder else older_than
+            kept_for = older_than
+            if path.parent == self.folder:
+                kept_for = max(older_than, ARRIVES_WITHIN)
+            elif str(path) in waiting:
+                kept_for = max(older_than, WAITS_FOR)
             try:
                 changed = path.stat().st_mtime_ns
                 written, since = before.get(path, (changed, now))
@@ -330,10 +347,10 @@ def _remove_if_empty(subfolder: Path, folder: Path) -> None:
             return
 
 
-def _sweep_until(folder: Path, ended: threading.Event) -> None:
-    sweeper, left = Sweeper(folder), LeftFolders(folder.parent)
+def _sweep_until(sweeper: Sweeper, ended: threading.Event) -> None:
+    left = LeftFolders(sweeper.folder.parent)
     while not ended.wait(SWEEP_EVERY):
         with suppress(OSError):  # one undeletable file must not stop the sweeping
             sweeper.sweep()
-            os.utime(folder)  # a sign of life, where another machine cannot see the lock
+            os.utime(sweeper.folder)  # a sign of life, where another machine cannot see the lock
             left.remove()

@@ -5,16 +5,18 @@ visitor's language. static/page.js shows them.
 """
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import gradio as gr
 from babel.dates import format_timedelta
 from fastapi import Request
 from gradio import queueing
+from gradio.components import Component
 from gradio.server_messages import EstimationMessage, EventMessage
 
 from skin_app.page.queues import MOST_WAITING, NETWORKS
 from skin_app.page.visitor_language import spoken
+from skin_app.words import api as api_words
 from skin_app.words import page as words
 from skin_app.words.language import Say
 
@@ -37,10 +39,18 @@ class WaitingLine(queueing.Queue):
         super().send_message(event, event_message)
 
     async def push(self, body: Any, request: Request, username: str | None) -> Any:
-        """Refuses a call of the API when the line is full; photos of the page were asked before."""
-        called = self.blocks.fns.get(body.fn_index)
-        if called is not None and called.api_visibility == "public" and called.concurrency_id == LINE:
-            refused = self.refusal(spoken(request))
+        """Refuses a call of the API when the line is full; photos of the page were asked before.
+
+        Inputs that a call leaves out at the end have their defaults; gradio would fail without a word.
+        """
+        called, say = self.blocks.fns.get(body.fn_index), spoken(request)
+        if called is not None and called.api_visibility == "public":
+            most = len(called.inputs)
+            if len(body.data) > most:
+                told = say(api_words.TOO_MANY_VALUES, count=say.number(len(body.data)), most=most)
+                return False, told, "error"
+            body.data += [cast(Component, own).value for own in called.inputs[len(body.data) :]]
+            refused = self.refusal(say) if called.concurrency_id == LINE else ""
             if refused:
                 return False, refused, "queue_full"
         return await super().push(body, request, username)

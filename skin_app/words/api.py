@@ -2,6 +2,7 @@
 
 NO_FILE = "Pass each photo as an uploaded file: in the Python client, as handle_file(path)."
 NO_UPLOAD = "The path does not lead to an uploaded file, or it was deleted: upload the photo again."
+TOO_MANY_VALUES = "The call has {count} values, but takes at most {most}: leave out those at the end."
 WRONG_VIEWS = "The number of views must be 1 or {most}."
 WRONG_MAPS = "The input maps must be true, false or null."
 NO_PHOTOS = "There is no photo to score: pass at least one."

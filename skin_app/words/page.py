@@ -172,8 +172,9 @@ Camera, date and place stored in the file are dropped.</li>
 <li>A copy of its pixels stays in the server's memory, so that you can see corrections and make a
 report. It is deleted when you close or reload the page or choose another photo, and after 15 idle
 minutes.</li>
-<li>Several photos wait as files until you start, for five minutes at most. Each file is deleted when
-its turn comes. Their results stay in memory in the same way.</li>
+<li>Several photos wait as files until you start. They are deleted when you take them off the list or
+close the page, and after 15 minutes. Once you start, each file is deleted when its turn comes. Their
+results stay in memory in the same way.</li>
 <li>What you enter is used for the answer and the report, and for nothing else.</li>
 <li>If you ask for pictures of similar lesions, this server fetches them from the ISIC Archive by their
 ids. It keeps them for later visitors. The archive sees this server's address and the ids, nothing of

@@ -21,7 +21,7 @@ class Line:
         asked = threading.Event()
 
         def serve() -> None:
-            with self.turns.turn(first, asked.set, every=0.001):
+            with self.turns.turn(first, meanwhile=asked.set, every=0.001):
                 self.served.append(name)
 
         self.threads.append(threading.Thread(target=serve))
@@ -80,3 +80,23 @@ def test_the_turn_is_given_back_after_a_fault_and_by_who_gives_up() -> None:
         line.ask("next", True)
 
     assert line.after(asking) == ["next"]
+
+
+def test_no_batch_comes_between_quick_and_full_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = Line()
+    monkeypatch.setattr("skin_app.turns.KEPT_FOR", 60.0)
+    with line.turns.turn(again=True):
+        line.ask("batch", False)
+    with line.turns.turn():
+        line.served.append("full answer")
+    line.threads[0].join(60)
+    assert line.served == ["full answer", "batch"]
+
+
+def test_a_batch_goes_on_where_no_full_answer_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = Line()
+    monkeypatch.setattr("skin_app.turns.KEPT_FOR", 0.01)
+    with line.turns.turn(again=True):
+        line.ask("batch", False)
+    line.threads[0].join(60)
+    assert line.served == ["batch"]

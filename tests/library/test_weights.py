@@ -96,10 +96,20 @@ def test_a_contract_that_is_no_table_is_refused(folder: Path, text: str) -> None
 
 def test_a_member_and_a_gallery_that_do_not_fit_are_refused(folder: Path) -> None:
     table = folder / "gallery.csv"
-    table.write_text("\n".join(table.read_text().splitlines()[:-3]) + "\n")
+    text = table.read_text()
+    table.write_text("\n".join(text.splitlines()[:-3]) + "\n")
     list_anew(folder, "gallery.csv")
     with pytest.raises(WeightsError, match=r"gallery .* cannot be loaded"):
         Ensemble(open_weights(folder))
+    for changed in (
+        text.replace("image_id,", "image,", 1),
+        text.replace("localization", "site", 1),
+        text + text.splitlines()[-1] + "\n",
+    ):
+        table.write_text(changed)
+        list_anew(folder, "gallery.csv")
+        with pytest.raises(WeightsError, match=r"gallery .* cannot be loaded"):
+            open_weights(folder).gallery()
     edit(folder / "member-0/config.json", lambda config: config["codes"].reverse())
     list_anew(folder, "member-0/config.json")
     with pytest.raises(WeightsError, match="expects akiec, bcc, bkl"):

@@ -5,7 +5,7 @@ import re
 import socket
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from skin_app.page.build import build_page
 from skin_app.page.one_photo_handlers import EXAMPLES_FOLDER
 from skin_app.page.port import listening
 from skin_app.page.serve import serve
-from skin_app.page.uploads_and_sessions import private_folder
+from skin_app.page.uploads_and_sessions import Desk, private_folder
 from skin_app.photo.read import Photo
 from skin_app.weights.hub import bypass_proxies
 from tests.archive import ArchiveStandIn, archive_stand_in
@@ -53,15 +53,17 @@ bypass_proxies()  # as app.py does; no test of the page asks a proxy
 
 @dataclass(frozen=True)
 class Served:
-    """A page that is being served: where, from which blocks, with uploads in which folder."""
+    """A page that is being served: where, from which blocks, uploads in which folder, which desk."""
 
     url: str
     page: gr.Blocks
     uploads: Path
+    desk: Desk = field(default_factory=Desk)
 
     def files(self) -> list[Path]:
         """What lies in the upload folder now."""
-        return [path for path in self.uploads.rglob("*") if path.is_file()]
+        # Path.rglob fails when a folder disappears meanwhile
+        return [Path(parent, name) for parent, _, names in os.walk(self.uploads) for name in names]
 
 
 def free_port() -> int:
@@ -87,10 +89,11 @@ def ensemble(tmp_path_factory: pytest.TempPathFactory) -> Ensemble:
 
 @pytest.fixture(scope="package")
 def served(ensemble: Ensemble) -> Iterator[Served]:
-    with private_folder() as uploads:
-        page, labels = build_page(ensemble, uploads)
+    desk = Desk()
+    with private_folder(desk) as uploads:
+        page, labels = build_page(ensemble, uploads, desk=desk)
         url = serve(page, listening("127.0.0.1", free_port()), block=False, labels=labels)
-        yield Served(url, page, uploads)
+        yield Served(url, page, uploads, desk)
         page.close()
 
 

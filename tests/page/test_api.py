@@ -25,6 +25,7 @@ from skin_app.page.api import Row, add_endpoints, scored
 from skin_app.page.port import listening
 from skin_app.page.queues import BATCHES, MOST_WAITING, NETWORKS
 from skin_app.page.serve import serve
+from skin_app.page.unnamed_uploads import SILENT_FOR
 from skin_app.page.uploads_and_sessions import FORGOTTEN_AFTER, SWEEP_EVERY, private_folder
 from skin_app.photo.limits import MAX_BYTES, MAX_PIXELS, MIN_SIDE
 from skin_app.photo.read import read_photo
@@ -61,8 +62,7 @@ class Machine:
         """Call an endpoint by plain HTTP: its last event and that event's data."""
         headers = {"Accept-Language": language} if language else {}
         url = f"{self.url}gradio_api/call/{name}"
-        nothing = (None,) * ({"analyse": 5, "score": 3}[name] - len(data))
-        event = httpx.post(url, json={"data": [*data, *nothing]}, headers=headers)
+        event = httpx.post(url, json={"data": data}, headers=headers)
         event = event.raise_for_status().json()["event_id"]
         text = httpx.get(f"{url}/{event}", timeout=120).raise_for_status().text
         kind, said = re.findall(r"event: (\w+)\ndata: (.*)\n", text)[-1]
@@ -205,6 +205,37 @@ def test_a_wrong_call_is_one_sentence_and_leaves_no_file(
     assert photo.exists()
 
 
+def test_inputs_that_are_left_out_at_the_end_have_their_defaults(
+    machine_api: Machine, photo: Path
+) -> None:
+    """Clients that were written before the last inputs came go on working."""
+
+    def answers(name: str, *inputs: object, most: int, least: int) -> list[Any]:
+        given = []
+        for count in range(least, most + 1):
+            file = sent(machine_api.uploaded(photo))
+            data = [file if name == "analyse" else [file], *inputs][:count]
+            kind, (answer,) = machine_api.called(name, *data)
+            assert kind == "complete", count
+            given.append(answer)
+        return given
+
+    for record in (records := answers("analyse", 8, None, None, None, most=5, least=1)):
+        assert {**record, "made_at": ""} == {**records[-1], "made_at": ""}
+    for rows in (tables := answers("score", None, None, most=3, least=1)):
+        assert rows == tables[-1]
+
+
+@pytest.mark.parametrize(("name", "most"), [("analyse", 5), ("score", 3)])
+def test_a_call_with_too_many_values_is_refused_in_a_sentence(
+    machine_api: Machine, name: str, most: int
+) -> None:
+    url, headers = f"{machine_api.url}gradio_api/call/{name}", {"Accept-Language": "de"}
+    refused = httpx.post(url, json={"data": [None] * (most + 1)}, headers=headers)
+    assert refused.status_code == 400
+    assert refused.json()["detail"] == GERMAN(words.TOO_MANY_VALUES, count=most + 1, most=most)
+
+
 def test_a_wrong_call_is_told_in_the_language_that_is_asked_for(
     machine_api: Machine, tmp_path: Path
 ) -> None:
@@ -333,6 +364,7 @@ def test_the_document_describes_every_field_and_limit() -> None:
     assert f"up to {MAX_BYTES // 1_000_000} MB and {MAX_PIXELS // 1_000_000} million pixels" in text
     assert FORGOTTEN_AFTER + 2 * SWEEP_EVERY == 5 * 60
     assert "five minutes" in text
+    assert f"{SILENT_FOR:.0f} s after that" in text
     for kind in (Record, Row):
         assert described(kind) in text, f"put this into {DOCUMENT}:\n{described(kind)}"
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from urllib.error import URLError
 from urllib.parse import urlsplit
@@ -15,6 +16,8 @@ from urllib.request import ProxyHandler, build_opener
 import pytest
 
 from app import main
+from skin_app.page.port import ServeError
+from skin_app.page.uploads_and_sessions import Desk
 from skin_app.words.page import EMBEDDED_INSTEAD
 from tests.hub import SOURCE, stand_in
 from tests.page.conftest import free_port, needs_ipv6
@@ -172,3 +175,24 @@ def test_a_wrong_setting_of_the_host_is_one_sentence(tmp_path: Path, told: Calla
     weights = write_weights(tmp_path / "weights")
     errors = told(weights, SKIN_APP_TRUSTED_PROXIES="nginx")
     assert "SKIN_APP_TRUSTED_PROXIES holds “nginx”, which is no address: set it to" in errors
+
+
+def test_the_page_and_the_sweeper_of_its_uploads_share_one_desk(
+    told: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else what a visitor chose would be swept before it is started."""
+    desks: list[object] = []
+
+    def folder(desk: Desk) -> AbstractContextManager[Path]:
+        desks.append(desk)
+        return nullcontext(tmp_path)
+
+    def build(*given: object) -> None:
+        desks.append(given[-1])
+        raise ServeError("Seen.")
+
+    monkeypatch.setattr("app.private_folder", folder)
+    monkeypatch.setattr("skin_app.page.build.build_page", build)
+    monkeypatch.setattr("skin_app.page.request_log.start_log", lambda *_: None)
+    assert "Seen." in told(give_trust(write_weights(tmp_path / "weights")), PORT=str(free_port()))
+    assert desks[0] is desks[1]

@@ -137,7 +137,7 @@ def test_path_outside_of_the_uploads_is_refused_before_anything_is_read(
 
 
 def test_uploads_that_wait_are_not_swept(ensemble: Ensemble, tmp_path: Path) -> None:
-    """They can wait for hours of other photos; the sweep takes what is five minutes old."""
+    """They can wait for hours of other photos; the sweep takes what nobody keeps."""
     chosen, now = pictures(tmp_path, 9), [0.0]
     sweeper = Sweeper(tmp_path, lambda: now[0])
     sweeper.sweep(older_than=60)

@@ -21,8 +21,8 @@ def form(content: bytes, field: str = "files", name: str = "a.jpg") -> bytes:
     return head.encode() + content + f"\r\n--{BOUNDARY}--\r\n".encode()
 
 
-def soon(holds: Callable[[], bool]) -> bool:
-    for _ in range(200):
+def soon(holds: Callable[[], bool], tries: int = 200) -> bool:
+    for _ in range(tries):
         if holds():
             return True
         time.sleep(0.05)

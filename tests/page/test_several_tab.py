@@ -16,7 +16,7 @@ from skin_app.analysis import Analysis
 from skin_app.ensemble import Ensemble
 from skin_app.page.batch import TOLD_EVERY
 from skin_app.page.one_photo_handlers import EXAMPLES, EXAMPLES_FOLDER
-from skin_app.page.uploads_and_sessions import Sweeper
+from skin_app.page.uploads_and_sessions import FORGOTTEN_AFTER, WAITS_FOR, Sweeper
 from skin_app.photo.read import Photo
 from skin_app.words import page as words
 from skin_app.words import several
@@ -24,6 +24,7 @@ from skin_app.words.language import GERMAN
 from tests.page.conftest import Served, opened, top
 from tests.page.test_access import serious
 from tests.page.test_batch import jpeg
+from tests.page.test_broken_uploads import soon
 
 DRAWINGS = [EXAMPLES_FOLDER / name for name in EXAMPLES]
 
@@ -245,11 +246,14 @@ def test_what_is_chosen_while_running_is_kept_for_the_next_run(
 ) -> None:
     said = begin(visit, "batch", photos)
     expect(said).to_contain_text("Reading the photos")
-    part(visit, "batch", "files").locator("input[type=file]").set_input_files(DRAWINGS[:2])
-    expect(part(visit, "batch", "files").get_by_label("Remove this file")).to_have_count(2)
+    part(visit, "batch", "files").locator("input[type=file]").set_input_files(DRAWINGS[:3])
+    remove = part(visit, "batch", "files").get_by_label("Remove this file")
+    expect(remove).to_have_count(3)
     visit.wait_for_timeout(1000)
-    held = [path for path in served.files() if path.name in {drawing.name for drawing in DRAWINGS}]
-    assert len(held) == 2
+    remove.first.click()
+    drawn = {drawing.name for drawing in DRAWINGS}
+    assert soon(lambda: len([path for path in served.files() if path.name in drawn]) == 2)
+    held = [path for path in served.files() if path.name in drawn]
     before = time.time() - 200
     for path in held:
         os.utime(path, (before, before))
@@ -321,9 +325,23 @@ def test_too_few_and_too_many_photos_are_refused_and_none_is_lost(
     expect(said).to_contain_text("8 photos are ready")
     start(visit, "angles")
     expect(said).to_contain_text("All 8 photos are done")
-    assert (
-        Sweeper(served.uploads).sweep(older_than=0) == 1
-    )  # the one taken out goes with what was left over
+    assert served.files() == []  # nor is the one that was taken out
+
+
+def test_what_is_chosen_waits_for_the_start_while_the_page_is_open(
+    browser: Browser, served: Served, photos: list[Path]
+) -> None:
+    page, now = opened(browser, served.url), [0.0]
+    go(page, "batch")
+    choose(page, "batch", photos)
+    held, sweeper = served.files(), Sweeper(served.uploads, lambda: now[0], served.desk.waiting)
+    for now[0] in (0.0, FORGOTTEN_AFTER, WAITS_FOR - 1):
+        assert sweeper.sweep() == 0
+    part(page, "batch", "files").get_by_label("Remove this file").first.click()
+    expect(part(page, "batch", "status")).to_contain_text("8 photos are ready")
+    assert len(served.files()) == len(held) - 1
+    page.context.close()
+    assert soon(lambda: not served.files())
 
 
 def test_one_lesions_photos_are_averaged_and_their_disagreement_is_shown(

@@ -9,7 +9,10 @@ import pytest
 from skin_app.page import uploads_and_sessions as sessions
 from skin_app.page.uploads_and_sessions import (
     FORGOTTEN_AFTER,
+    HELD_FOR,
+    SWEEP_EVERY,
     VISITORS,
+    WAITS_FOR,
     Desk,
     Sweeper,
     Waiting,
@@ -31,6 +34,36 @@ def test_sweep_deletes_what_was_left_over_and_keeps_what_is_fresh(tmp_path: Path
     now[0] = 300.0
     assert sweeper.sweep(older_than=300) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["fresh"]
+
+
+def test_what_waits_for_its_visitors_start_stays_for_longer_but_not_forever(tmp_path: Path) -> None:
+    now, names = [0.0], ("chosen", "other")
+    for name in names:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "photo.jpg").write_bytes(b"x")
+    desk = Desk()
+    desk.chose("visitor", "batch", [str(tmp_path / "chosen" / "photo.jpg")])
+    sweeper = Sweeper(tmp_path, lambda: now[0], desk.waiting)
+    for seconds, left in ((0.0, [*names]), (FORGOTTEN_AFTER, ["chosen"]), (WAITS_FOR, [])):
+        now[0] = seconds
+        sweeper.sweep()
+        assert sorted(path.name for path in tmp_path.iterdir()) == left
+    assert WAITS_FOR + 2 * SWEEP_EVERY == HELD_FOR
+
+
+def test_the_sweeper_of_the_folder_knows_what_visitors_chose(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "SWEEP_EVERY", 0.01)
+    monkeypatch.setattr(Sweeper.sweep, "__defaults__", (0.0,))
+    desk = Desk()
+    with private_folder(desk) as folder:
+        for name in ("chosen", "other"):
+            (folder / name).mkdir()
+            desk.chose("visitor", "batch", [str(folder / "chosen" / "photo.jpg")])
+            (folder / name / "photo.jpg").write_bytes(b"x")
+        until = time.monotonic() + 60
+        while (folder / "other").exists() and time.monotonic() < until:
+            time.sleep(0.01)
+        assert [path.name for path in folder.iterdir()] == ["chosen"]
 
 
 def test_a_clock_that_is_set_does_not_postpone_the_sweep(tmp_path: Path) -> None:
@@ -94,7 +127,7 @@ def test_sweeping_goes_on_after_a_folder_that_could_not_be_read(
 
     monkeypatch.setattr(sessions, "SWEEP_EVERY", 0.01)
     monkeypatch.setattr(Sweeper, "sweep", broken_once)
-    sessions._sweep_until(tmp_path, ended)
+    sessions._sweep_until(Sweeper(tmp_path), ended)
     assert swept == [tmp_path, tmp_path]
 
 
@@ -111,12 +144,22 @@ def test_files_of_a_long_upload_are_not_swept_before_the_last_has_arrived(tmp_pa
 
 def test_files_that_were_chosen_last_are_given_back_when_the_visitor_leaves() -> None:
     desk = Desk()
-    desk.chose("visitor", "batch", ["one"])
-    desk.chose("visitor", "batch", ["two", "three"])
-    desk.chose("visitor", "angles", ["four"])
+    assert desk.chose("visitor", "batch", ["one", "two"]) == []
+    assert desk.chose("visitor", "batch", ["two", "three"]) == ["one"]
+    assert desk.chose("visitor", "angles", ["four"]) == []
+    assert desk.waiting() == {"two", "three", "four"}
     assert desk.forget("other") == []
     assert desk.forget("visitor") == ["two", "three", "four"]
     assert desk.forget("visitor") == []
+    assert desk.waiting() == set()
+
+
+def test_the_files_that_wait_for_a_start_are_those_of_a_bounded_number_of_fields() -> None:
+    desk = Desk()
+    for number in range(2 * VISITORS + 1):
+        desk.chose(str(number), "batch", [f"file of {number}"])
+    assert len(desk.waiting()) == 2 * VISITORS
+    assert "file of 0" not in desk.waiting()
 
 
 def test_a_photo_that_took_longer_to_read_does_not_replace_what_was_chosen_after_it() -> None:
