@@ -138,14 +138,14 @@ def test_the_space_needs_no_code_but_its_own(
 ) -> None:
     publish(weights, "me/lesions", "me/page")
     folder = hub.repos[SPACE].clone(tmp_path / "space")
-    code = "import app, skin_app.page.build, sys; print(*map(str, sys.modules.values()), sep='\\n')"
+    code = "import app, sys; print(*map(str, sys.modules.values()), sep='\\n')"
     alone = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=folder, env=alone, capture_output=True, text=True, timeout=200
     )
     own = [line for line in done.stdout.splitlines() if line.startswith("<module 'skin_app")]
     assert done.returncode == 0, done.stderr
-    assert len(own) > 50
+    assert len(own) > 30
     assert all(str(folder) in line for line in own)
     assert not any("<module 'train" in line for line in done.stdout.splitlines())
 
