@@ -19,6 +19,11 @@ UNREADABLE_PATIENTS = Plural(
 )
 CLOSED_FOLDER = "the folder {folder} cannot be read: photos in it have no row."
 UNFINISHED = "{partial} holds the rows of a run that did not end, and stays."
+NO_RAY = "The verb archive needs {missing}: install the extra with {command}."
+ARCHIVE_DONE = (
+    "{scored} scored, {failed} failed, {before} done before, {others} skipped; written to {out}"
+)
+ARCHIVE_STOPPED = "stopped: the same command goes on from here; finished parts are in {out}."
 PICTURES = Plural("{count} picture", "{count} pictures")
 PICTURES_DONE = (
     "{pictures}: {before} kept before, {fetched} fetched, {missing} missing; kept in {folder}"
