@@ -6,6 +6,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import cached_property, partial
 from itertools import chain, repeat
 from pathlib import Path
 from typing import TypeVar, overload
@@ -25,9 +26,9 @@ from skin_app.heatmap import (
     mean_grad_cams,
     on_shared_scale,
 )
-from skin_app.member_groups import MemberAnswer, groups_of
+from skin_app.member_groups import Inputs, MemberAnswer, MemberGroup, groups_of
 from skin_app.photo.limits import MAX_PIXELS
-from skin_app.photo.memory import MemoryFullError, told_when_full
+from skin_app.photo.memory import MemoryFullError, told_when_full, unless_full
 from skin_app.photo.read import Photo, PhotoError, read_photo
 from skin_app.quality import file_findings
 from skin_app.trust import Assessment, Look, assess, look_at
@@ -35,6 +36,7 @@ from skin_app.turns import Turns
 from skin_app.views import VIEWS, square_in
 from skin_app.weights.folder import WeightsFolder, open_weights
 
+CPU = torch.device("cpu")
 AT_A_TIME = 4  # photos in memory
 Source = TypeVar("Source")
 
@@ -163,21 +165,13 @@ class Ensemble:
         looks = looks or self._look_at(photos)
         inputs = [group.inputs(photos, views) for group in self.groups]
         with self.turns.turn(first):
-            # Every member reads every view.
-            answers = [
-                answer
-                for group, own in zip(self.groups, inputs, strict=True)
-                for answer in group.read(own, self.device, with_maps)
-            ]
-            # Logits are averaged first, then calibrated once.
-            logits = torch.stack([answer.logits for answer in answers], dim=1).double().numpy()
-            probabilities = calibrated(logits.mean(axis=1), self.calibration, views)
-            # view 0, as each group sees it
-            maps = (
-                self._maps([own.upright for own in inputs], probabilities)
-                if with_maps
-                else [None] * len(photos)
-            )
+            run = partial(self._run, inputs, views, with_maps)
+            done = unless_full(partial(run, self.groups, self.device), last=self.device.type == "cpu")
+            device = describe(self.device)
+            if gpu_was_full := done is None:
+                done = run(self._on_the_cpu, CPU)
+                device = describe(CPU, was_full=self.device)
+        answers, logits, probabilities, maps = done
 
         # Then comes how far the answer can be trusted.
         by_member = calibrated(logits, self.calibration, views)
@@ -197,7 +191,8 @@ class Ensemble:
                 views=views,
                 assessment=assessments[row],
                 weights=self.weights,
-                device=describe(self.device),
+                device=device,
+                gpu_was_full=gpu_was_full,
                 file_findings=file_findings(photo),
                 photo=photo,
                 grad_cam_maps=grad_cams[row],
@@ -205,22 +200,33 @@ class Ensemble:
             for row, photo in enumerate(photos)
         ]
 
-    def _maps(self, upright: list[Tensor], probabilities: np.ndarray) -> list[Mapping[str, np.ndarray]]:
-        """The members' mean maps of each photo's upright view, as `Analysis.maps`."""
-        shares = torch.from_numpy(probabilities)
-        counts = [count_with_map(own) for own in probabilities]
-        order = shares.argsort(dim=1, descending=True, stable=True)[:, : max(counts)]
-        scores = against_the_others(order, shares).float()
-        signed = [
-            own
-            for group, squares in zip(self.groups, upright, strict=True)
-            for own in group.explain(squares.to(self.device), scores.to(self.device))
+    def _run(
+        self,
+        inputs: list[Inputs],
+        views: int,
+        with_maps: bool,
+        groups: list[MemberGroup],
+        device: torch.device,
+    ) -> tuple[list[MemberAnswer], np.ndarray, np.ndarray, Sequence[Mapping[str, np.ndarray] | None]]:
+        """What the networks say: each member's answers and logits, the probabilities, and the maps."""
+        # Every member reads every view.
+        answers = [
+            answer
+            for group, own in zip(groups, inputs, strict=True)
+            for answer in group.read(own, device, with_maps)
         ]
-        maps = averaged_maps(signed) * shares.gather(1, order).float()[..., None, None]
-        return [  # what a photo has more than its own count, another photo of the batch needed
-            {CODES[k]: own.numpy() for k, own in zip(classes, on_shared_scale(few), strict=True)}
-            for classes, few in ((order[i, :n], maps[i, :n]) for i, n in enumerate(counts))
-        ]
+        # Logits are averaged first, then calibrated once.
+        logits = torch.stack([answer.logits for answer in answers], dim=1).double().numpy()
+        probabilities = calibrated(logits.mean(axis=1), self.calibration, views)
+        if not with_maps:
+            return answers, logits, probabilities, [None] * len(probabilities)
+        upright = [own.upright.to(device) for own in inputs]  # view 0, as each group sees it
+        return answers, logits, probabilities, maps_of_upright(groups, upright, probabilities)
+
+    @cached_property
+    def _on_the_cpu(self) -> list[MemberGroup]:
+        """The members once more, for when the memory of the GPU is full."""
+        return groups_of([member.copy() for member in self.members])
 
     def _look_at(self, photos: Sequence[Photo]) -> list[Look] | None:
         """What is measured without networks; None where the weights carry no limits to judge it by."""
@@ -245,6 +251,26 @@ class Ensemble:
             assess(probabilities[row], readings[row], maps[row], views, novelties[row], look, trust)
             for row, look in enumerate(looks)
         ]
+
+
+def maps_of_upright(
+    groups: list[MemberGroup], upright: list[Tensor], probabilities: np.ndarray
+) -> list[Mapping[str, np.ndarray]]:
+    """The members' mean maps of each photo's upright view, as `Analysis.maps`."""
+    shares = torch.from_numpy(probabilities)
+    counts = [count_with_map(own) for own in probabilities]
+    order = shares.argsort(dim=1, descending=True, stable=True)[:, : max(counts)]
+    scores = against_the_others(order, shares).float()
+    signed = [
+        own
+        for group, squares in zip(groups, upright, strict=True)
+        for own in group.explain(squares, scores.to(squares.device))
+    ]
+    maps = averaged_maps(signed) * shares.gather(1, order).float()[..., None, None]
+    return [  # what a photo has more than its own count, another photo of the batch needed
+        {CODES[k]: own.numpy() for k, own in zip(classes, on_shared_scale(few), strict=True)}
+        for classes, few in ((order[i, :n], maps[i, :n]) for i, n in enumerate(counts))
+    ]
 
 
 def _read_few(

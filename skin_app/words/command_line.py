@@ -34,6 +34,7 @@ STARTING = "Starting the page on {address}"
 STARTING_FOR_ALL = (
     "Starting the page on {address} (other machines reach it by this one's name, port {port})"
 )
+RUNNING_ON = "The networks run on {device}."
 WRONG_HOST = (
     "The page cannot listen on “{name}” ({reason}): set GRADIO_SERVER_NAME to a name or address of "
     "this machine, such as 127.0.0.1, ::1, or 0.0.0.0 to let other machines in, without http:// and "
