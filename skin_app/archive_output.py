@@ -94,6 +94,7 @@ class ResultFolder:
             found = self._content()
             if PLAN in found:
                 self._check_same(plan)
+                self.clear()
                 return {int(own[1]) for own in map(PART.fullmatch, found) if own}
             if [name for name in found if not UNFINISHED.fullmatch(name)]:
                 raise self._of_others()
@@ -116,8 +117,22 @@ class ResultFolder:
         with self._writing():
             self._put(f"part-{part:06}.parquet", lambda out: pq.write_table(table, out))
 
+    def begin_part(self, part: int, most: int) -> bool:
+        """Note that a worker begins a part; False where workers have begun it `most` times before.
+
+        One that begins it again takes the place of one that died. Raises `OutputError`.
+        """
+        with self._writing():
+            for time in range(most):
+                name = f"_begun-{part:06}-{time}.partial"
+                if self.files.get_file_info(f"{self.path}/{name}").type == FileType.NotFound:
+                    with self.files.open_output_stream(f"{self.path}/{name}") as out:
+                        out.write(b"begun")
+                    return True
+        return False
+
     def clear(self) -> None:
-        """Delete what workers that were killed have left half written. Raises `OutputError`."""
+        """Delete what earlier workers have left beside the parts. Raises `OutputError`."""
         with self._writing():
             for name in self._content():
                 if name.endswith(".partial"):

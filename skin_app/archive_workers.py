@@ -37,6 +37,7 @@ from skin_app.words.language import SpokenError
 
 CORES_A_WORKER = 2
 MOST_THREADS = 8  # in a worker with a GPU: they read photos and look at them while others compute
+TRIES = 3  # of a part; each but the last ended with its worker
 STORE = 100_000_000  # bytes: Ray carries numbers of parts here, not photos
 
 
@@ -175,6 +176,13 @@ class PartScorer:
     def _scored(self, part: int) -> dict[str, Any]:
         try:
             names = self.job.out.names_of(part)
+            if not self.job.out.begin_part(part, TRIES):
+                raise WorkersError(
+                    "One of the photos from {first} to {last} ends the program each time: score them "
+                    "in smaller groups to find it, and move it away.",
+                    first=names[0],
+                    last=names[-1],
+                )
             rows, devices = self._rows(names)
             about = {"weights": self.job.weights_hash, "devices": "; ".join(devices)}
             self.job.out.write(part, rows, about)

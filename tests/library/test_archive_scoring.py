@@ -276,6 +276,29 @@ def test_a_worker_says_why_it_cannot_work(begun: Path, weights: Path) -> None:
     assert not parts_of(begun)
 
 
+def test_a_part_that_ends_its_worker_each_time_ends_the_run_with_a_sentence(
+    begun: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class DeathError(BaseException):
+        """Stands for a killed process, in which nothing is handled."""
+
+    def died(*_: object) -> None:
+        raise DeathError
+
+    run = ArchiveRun.begin(["photos"], str(begun), str(weights), PER_PART)
+    scorer = PartScorer(Job(run.listing.storage, run.out, run.weights, run.plan.weights, 1, 1))
+    with monkeypatch.context() as patched:
+        patched.setattr("skin_app.archive_listing.Storage.read", died)
+        for _ in range(3):
+            with pytest.raises(DeathError):
+                scorer({"item": np.array([0])})
+    (fault,) = scorer({"item": np.array([0])})["fault"]
+    assert "photos from {first} to {last} ends the program each time" in fault
+    assert "photos/000.png" in fault
+    ArchiveRun.begin(["photos"], str(begun), str(weights), PER_PART)  # the next run tries again
+    assert scorer({"item": np.array([0])})["fault"] == [""]
+
+
 @pytest.mark.parametrize(
     ("there", "workers"),
     [
