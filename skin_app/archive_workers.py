@@ -9,7 +9,7 @@ Import it only once the environment has Ray's settings (`archive_scoring.ray_env
 
 import json
 import logging
-import os
+import platform
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -233,7 +233,7 @@ def _loaded(job: Job) -> Ensemble:
     if ensemble.weights.hash != job.weights_hash:
         raise WorkersError(
             "A worker on {machine} has other weights: put the same weights on every machine.",
-            machine=os.uname().nodename,
+            machine=platform.node(),
         )
     return ensemble
 
