@@ -17,6 +17,7 @@ environ |= {
 
 from skin_app.ensemble import Ensemble
 from skin_app.gallery.similar_lesions import LesionPictures, PicturesError
+from skin_app.hardware import describe
 from skin_app.page.hosting import Hosting, where_to_listen
 from skin_app.page.port import ServeError
 from skin_app.page.uploads_and_sessions import Desk, private_folder
@@ -45,7 +46,8 @@ def main() -> int:
         with private_folder(desk) as uploads:
             for warning in filter(None, (ensemble.weights.instead, proxy_fault())):
                 print(say(words.WARNING, told=warning.said(say)), file=sys.stderr)
-            print(where.said(say), flush=True)
+            print(where.said(say))
+            print(say(words.RUNNING_ON, device=describe(ensemble.device)), flush=True)
             bypass_proxies(where.host)
             # only now: with some proxies gradio cannot even be imported
             from skin_app.page.build import build_page

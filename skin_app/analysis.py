@@ -96,6 +96,7 @@ class Analysis:
         assessment              how far to trust it; None where the weights carry no limits to judge by
         file_findings           faults of the photo's file, which are known without limits
         weights, device         what computed it
+        gpu_was_full            whether the CPU computed it because the memory of the GPU was full
         photo                   the photo or a smaller copy; None where it was not kept
     The patient, from `with_patient`:
         patient                 age and sex, where stated
@@ -115,6 +116,7 @@ class Analysis:
     assessment: Assessment | None = field(repr=False)
     weights: WeightsFolder = field(repr=False)
     device: str = field(repr=False)
+    gpu_was_full: bool = field(default=False, repr=False, kw_only=True)
     file_findings: tuple[Finding, ...] = field(default=(), repr=False)
     photo: Photo | None = field(default=None, repr=False)
     patient: Patient = NOT_STATED_PATIENT

@@ -1,10 +1,13 @@
 """`python -m skin_app`: `score FILES_OR_FOLDERS --out results.csv` writes one CSV row for each photo;
-`pictures` keeps the gallery's pictures from the ISIC Archive on this machine."""
+`archive` does the same for very many photos, into a folder of Parquet files, on all processors or on
+several machines; `pictures` keeps the gallery's pictures from the ISIC Archive on this machine."""
 
 import argparse
 import csv
 import os
 import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn, TextIO
 
@@ -14,8 +17,8 @@ from skin_app.ensemble import Ensemble
 from skin_app.gallery.archive_client import ArchiveError
 from skin_app.gallery.archive_pictures import ArchivePictures
 from skin_app.gallery.picture_cache import CacheError, PictureCache, cache_folder
-from skin_app.photo.folders import Found, find_photos, has_image_suffix, is_no_file
-from skin_app.photo.read import Photo, PhotoError, read_photo
+from skin_app.photo.folders import Found, find_photos, has_image_suffix, read_found
+from skin_app.photo.read import PhotoError
 from skin_app.picture_download import DownloadError, download_pictures
 from skin_app.report.csv_rows import CSV_COLUMNS, csv_row, error_row, without_formulas
 from skin_app.result_files import OutputError, check_output, growing_file, unfinished, unusable
@@ -23,8 +26,9 @@ from skin_app.stated_patients import PatientsError, PatientsFile, read_patients
 from skin_app.weights.folder import WeightsError, open_weights
 from skin_app.weights.hub import HubError, proxy_fault
 from skin_app.words import command_line as words
-from skin_app.words.language import Say, of_the_environment
+from skin_app.words.language import Say, SpokenError, of_the_environment
 
+INSTALL = "pip install -e '.[archive]'"
 AT_ONCE = 2  # requests to the ISIC Archive
 FIRST = 8  # columns that every version has written: the file, and a probability for each diagnosis
 OUR_CSV = (
@@ -44,7 +48,8 @@ def main(arguments: list[str] | None = None) -> int:
     `pictures` returns 1 when the archive lacks some.
     """
     options, say = _options(sys.argv[1:] if arguments is None else arguments), of_the_environment()
-    return _pictures(say, options) if options.verb == "pictures" else _score(say, options)
+    verbs = {"score": _score, "archive": _archive, "pictures": _pictures}
+    return verbs[options.verb](say, options)
 
 
 def _pictures(say: Say, options: argparse.Namespace) -> int:
@@ -106,6 +111,46 @@ def _score(say: Say, options: argparse.Namespace) -> int:
     return 0
 
 
+def _archive(say: Say, options: argparse.Namespace) -> int:
+    missing = [name for name in ("ray", "pyarrow") if find_spec(name) is None]
+    if missing:
+        _tell(say(words.ERROR, told=say(words.NO_RAY, missing=" and ".join(missing), command=INSTALL)))
+        return 2
+    from skin_app.archive_scoring import ArchiveRun, ray_environment
+
+    try:
+        run = ArchiveRun.begin(
+            options.photos,
+            options.out,
+            options.weights or os.environ.get("SKIN_APP_WEIGHTS"),
+            options.photos_per_part,
+        )
+        _tell_of_closed(say, run.listing.closed)
+        os.environ |= ray_environment(options.cluster)
+        scored = failed = 0
+        with tqdm(total=run.plan.photos, initial=run.before, unit="photo", mininterval=2) as bar:
+            for done in run.score(options.cluster, options.workers):
+                scored, failed = scored + done.scored, failed + done.failed
+                bar.update(done.scored + done.failed)
+    except SpokenError as error:
+        _tell(say(words.ERROR, told=error.said(say)))
+        return 2
+    except KeyboardInterrupt:
+        _tell(say(words.ARCHIVE_STOPPED, out=options.out))
+        return 130
+    print(
+        say(
+            words.ARCHIVE_DONE,
+            scored=say.plural(words.PHOTOS, scored),
+            failed=say.number(failed),
+            before=say.number(run.before),
+            others=say.plural(words.OTHER_FILES, run.listing.passed_over),
+            out=options.out,
+        )
+    )
+    return 0
+
+
 def _options(arguments: list[str]) -> argparse.Namespace:
     dashed = [
         word
@@ -130,6 +175,34 @@ def _options(arguments: list[str]) -> argparse.Namespace:
         help="a table with the columns file, age and sex: adds the answer with age and sex, which can "
         "make an outcome more suspicious, never less",
     )
+    about = "score very many photos into a folder of Parquet files, on all processors and GPUs"
+    archive = verbs.add_parser(
+        "archive",
+        help=about,
+        description=f"{about}, here or on a Ray cluster. After a stop, the same command does the rest.",
+    )
+    archive.add_argument(
+        "photos",
+        nargs="+",
+        help="image files, folders of them, or addresses such as s3://bucket/photos",
+    )
+    archive.add_argument("--out", required=True, help="the folder to write to, or an address of one")
+    archive.add_argument(
+        "--cluster", metavar="ADDRESS", help="a Ray cluster, or auto (default: this machine alone)"
+    )
+    archive.add_argument(
+        "--workers",
+        type=_count,
+        metavar="N",
+        help="how many processes hold the networks (default: one for each GPU, else for two cores)",
+    )
+    archive.add_argument(
+        "--photos-per-part",
+        type=_count,
+        default=250,
+        metavar="N",
+        help="photos in one Parquet file, which is scored as a whole (default: %(default)s)",
+    )
     about = "fetch the pictures of the gallery's lesions from the ISIC Archive, to show them offline"
     pictures = verbs.add_parser(
         "pictures",
@@ -138,16 +211,26 @@ def _options(arguments: list[str]) -> argparse.Namespace:
         "command fetches the rest.",
     )
     pictures.add_argument("--ids", nargs="+", metavar="ISIC_ID", help="only these (default: all)")
-    for verb in (score, pictures):
+    for verb in (score, archive, pictures):
         verb.add_argument("--weights", help="a weights folder, or owner/name@commit on the Hub")
     return parser.parse_args(arguments)
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no whole number above 0")
+    return int(text)
+
+
 def _tell_of(say: Say, found: Found, out: Path) -> None:
-    for folder in found.closed:
-        _tell(say(words.WARNING, told=say(words.CLOSED_FOLDER, folder=folder)))
+    _tell_of_closed(say, found.closed)
     for partial in unfinished(out):
         _tell(say(words.NOTE, told=say(words.UNFINISHED, partial=partial)))
+
+
+def _tell_of_closed(say: Say, closed: Sequence[str]) -> None:
+    for folder in closed:
+        _tell(say(words.WARNING, told=say(words.CLOSED_FOLDER, folder=folder)))
 
 
 def _tell(sentence: str) -> None:
@@ -159,7 +242,7 @@ def write_scores(ensemble: Ensemble, files: list[Path], file: TextIO, patients: 
     failed = 0
     writer = csv.DictWriter(file, CSV_COLUMNS)
     with tqdm(total=len(files), unit="photo", mininterval=2) as bar:
-        for few in ensemble.analyse_files(files, _read, with_maps=False):
+        for few in ensemble.analyse_files(files, read_found, with_maps=False):
             if not bar.n:
                 writer.writeheader()  # only once there are rows, so that no file is left without any
             for path, result in few:
@@ -172,9 +255,3 @@ def write_scores(ensemble: Ensemble, files: list[Path], file: TextIO, patients: 
             file.flush()
             bar.update(len(few))
     return failed
-
-
-def _read(path: Path) -> Photo:
-    if is_no_file(path):  # opening a pipe could block forever
-        raise PhotoError("This is a pipe, a device or a folder: name the photo's own file.")
-    return read_photo(path)

@@ -6,9 +6,10 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import cached_property, partial
 from itertools import chain, repeat
 from pathlib import Path
-from typing import TypeVar, overload
+from typing import NamedTuple, TypeVar, overload
 
 import numpy as np
 import torch
@@ -25,9 +26,9 @@ from skin_app.heatmap import (
     mean_grad_cams,
     on_shared_scale,
 )
-from skin_app.member_groups import Inputs, MemberAnswer, groups_of
+from skin_app.member_groups import Inputs, MemberAnswer, MemberGroup, groups_of
 from skin_app.photo.limits import MAX_PIXELS
-from skin_app.photo.memory import MemoryFullError, told_when_full
+from skin_app.photo.memory import MemoryFullError, told_when_full, unless_full
 from skin_app.photo.read import Photo, PhotoError, read_photo
 from skin_app.quality import file_findings
 from skin_app.trust import Assessment, Look, assess, look_at
@@ -35,8 +36,22 @@ from skin_app.turns import Turns
 from skin_app.views import VIEWS, square_in
 from skin_app.weights.folder import WeightsFolder, open_weights
 
+CPU = torch.device("cpu")
 AT_A_TIME = 4  # photos in memory
 Source = TypeVar("Source")
+
+
+class NetworksSaid(NamedTuple):
+    """Each member's answers, their logits (photos, members, 7), the probabilities (photos, 7), maps.
+
+    `maps`: of each photo, as `Analysis.maps`; `gpu_was_full`: whether the CPU computed all of it.
+    """
+
+    answers: list[MemberAnswer]
+    logits: np.ndarray
+    probabilities: np.ndarray
+    maps: Sequence[Mapping[str, np.ndarray] | None]
+    gpu_was_full: bool = False
 
 
 class Ensemble:
@@ -166,7 +181,9 @@ class Ensemble:
         looks = looks or self._look_at(photos)
         inputs = [group.inputs(photos, views) for group in self.groups]
         with self.turns.turn(first, again):
-            answers, logits, probabilities, maps = self.run_networks(inputs, views, with_maps)
+            said = self.run_networks(inputs, views, with_maps)
+        answers, logits, probabilities, maps = said.answers, said.logits, said.probabilities, said.maps
+        device = describe(CPU, was_full=self.device) if said.gpu_was_full else describe(self.device)
 
         # Then comes how far the answer can be trusted.
         by_member = calibrated(logits, self.calibration, views)
@@ -186,7 +203,8 @@ class Ensemble:
                 views=views,
                 assessment=assessments[row],
                 weights=self.weights,
-                device=describe(self.device),
+                device=device,
+                gpu_was_full=said.gpu_was_full,
                 file_findings=file_findings(photo),
                 photo=photo,
                 grad_cam_maps=grad_cams[row],
@@ -194,45 +212,43 @@ class Ensemble:
             for row, photo in enumerate(photos)
         ]
 
-    def run_networks(
-        self, inputs: Sequence[Inputs], views: int, with_maps: bool
-    ) -> tuple[list[MemberAnswer], np.ndarray, np.ndarray, Sequence[Mapping[str, np.ndarray] | None]]:
-        """The members' answers, their logits (photos, members, 7), the ensemble's probabilities, maps.
+    def run_networks(self, inputs: Sequence[Inputs], views: int, with_maps: bool) -> NetworksSaid:
+        """What the networks say of the inputs of each of `groups`; on the CPU where the GPU is full.
 
-        `inputs`: of each of `groups`. All that needs a GPU, and nothing else: on a Space with ZeroGPU
-        it runs in a process of its own, so arguments and results can be pickled.
+        All that needs a GPU, and nothing else: on a Space with ZeroGPU it runs in a process of its own,
+        so arguments and results can be pickled.
         """
+        run = partial(self._run, inputs, views, with_maps)
+        said = unless_full(partial(run, self.groups, self.device), last=self.device.type == "cpu")
+        return run(self._on_the_cpu, CPU)._replace(gpu_was_full=True) if said is None else said
+
+    def _run(
+        self,
+        inputs: Sequence[Inputs],
+        views: int,
+        with_maps: bool,
+        groups: list[MemberGroup],
+        device: torch.device,
+    ) -> NetworksSaid:
         # Every member reads every view.
         answers = [
             answer
-            for group, own in zip(self.groups, inputs, strict=True)
-            for answer in group.read(own, self.device, with_maps)
+            for group, own in zip(groups, inputs, strict=True)
+            for answer in group.read(own, device, with_maps)
         ]
         # Logits are averaged first, then calibrated once.
         logits = torch.stack([answer.logits for answer in answers], dim=1).double().numpy()
         probabilities = calibrated(logits.mean(axis=1), self.calibration, views)
         if not with_maps:
-            return answers, logits, probabilities, [None] * len(probabilities)
-        # view 0, as each group sees it
-        upright = [own.upright for own in inputs]
-        return answers, logits, probabilities, self._maps(upright, probabilities)
+            return NetworksSaid(answers, logits, probabilities, [None] * len(probabilities))
+        upright = [own.upright.to(device) for own in inputs]  # view 0, as each group sees it
+        maps = maps_of_upright(groups, upright, probabilities)
+        return NetworksSaid(answers, logits, probabilities, maps)
 
-    def _maps(self, upright: list[Tensor], probabilities: np.ndarray) -> list[Mapping[str, np.ndarray]]:
-        """The members' mean maps of each photo's upright view, as `Analysis.maps`."""
-        shares = torch.from_numpy(probabilities)
-        counts = [count_with_map(own) for own in probabilities]
-        order = shares.argsort(dim=1, descending=True, stable=True)[:, : max(counts)]
-        scores = against_the_others(order, shares).float()
-        signed = [
-            own
-            for group, squares in zip(self.groups, upright, strict=True)
-            for own in group.explain(squares.to(self.device), scores.to(self.device))
-        ]
-        maps = averaged_maps(signed) * shares.gather(1, order).float()[..., None, None]
-        return [  # what a photo has more than its own count, another photo of the batch needed
-            {CODES[k]: own.numpy() for k, own in zip(classes, on_shared_scale(few), strict=True)}
-            for classes, few in ((order[i, :n], maps[i, :n]) for i, n in enumerate(counts))
-        ]
+    @cached_property
+    def _on_the_cpu(self) -> list[MemberGroup]:
+        """The members once more, for when the memory of the GPU is full."""
+        return groups_of([member.copy() for member in self.members])
 
     def _look_at(self, photos: Sequence[Photo]) -> list[Look] | None:
         """What is measured without networks; None where the weights carry no limits to judge it by."""
@@ -257,6 +273,26 @@ class Ensemble:
             assess(probabilities[row], readings[row], maps[row], views, novelties[row], look, trust)
             for row, look in enumerate(looks)
         ]
+
+
+def maps_of_upright(
+    groups: list[MemberGroup], upright: list[Tensor], probabilities: np.ndarray
+) -> list[Mapping[str, np.ndarray]]:
+    """The members' mean maps of each photo's upright view, as `Analysis.maps`."""
+    shares = torch.from_numpy(probabilities)
+    counts = [count_with_map(own) for own in probabilities]
+    order = shares.argsort(dim=1, descending=True, stable=True)[:, : max(counts)]
+    scores = against_the_others(order, shares).float()
+    signed = [
+        own
+        for group, squares in zip(groups, upright, strict=True)
+        for own in group.explain(squares, scores.to(squares.device))
+    ]
+    maps = averaged_maps(signed) * shares.gather(1, order).float()[..., None, None]
+    return [  # what a photo has more than its own count, another photo of the batch needed
+        {CODES[k]: own.numpy() for k, own in zip(classes, on_shared_scale(few), strict=True)}
+        for classes, few in ((order[i, :n], maps[i, :n]) for i, n in enumerate(counts))
+    ]
 
 
 def _read_few(

@@ -178,6 +178,12 @@ class Member(nn.Module):
         device = self.classifier.weight.device
         return other.to(device).train(self.training).requires_grad_(False)
 
+    def copy(self) -> "Member":
+        """The same member on the CPU. Takes no memory of the device that this one is on."""
+        other = Member(self.config)
+        other.load_state_dict(self.state_dict())
+        return other.train(self.training).requires_grad_(False)
+
     def resize(self, size: int) -> None:
         """Change the input size to `size` pixels a side, in place; attention windows stay the same."""
         window = self.config.arguments.get("window_size")

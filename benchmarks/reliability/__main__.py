@@ -29,6 +29,7 @@ SECTIONS = (
     "faults",
     "training",
     "determinism",
+    "precision",
     "supply",
 )
 

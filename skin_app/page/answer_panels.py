@@ -35,7 +35,8 @@ def answer_status(say: Say, analysis: Analysis, refining: bool) -> str:
         device=analysis.device,
         weights=analysis.weights.identity,
     )
-    return fill("answer_status.html", say, sentence=sentence, computed=computed)
+    note = say(words.GPU_WAS_FULL) if analysis.gpu_was_full else ""
+    return fill("answer_status.html", say, sentence=sentence, computed=computed, note=note)
 
 
 def outcome_panel(say: Say, analysis: Analysis, token: str) -> str:

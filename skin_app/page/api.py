@@ -22,7 +22,7 @@ from skin_app.page.queues import BATCHES, NETWORKS, TURNS
 from skin_app.page.uploads_and_sessions import delete, read
 from skin_app.page.visitor_language import spoken
 from skin_app.photo.read import Photo, PhotoError, read_photo
-from skin_app.report.csv_rows import csv_row, error_row
+from skin_app.report.csv_rows import csv_row, error_row, with_numbers
 from skin_app.report.json_record import Record, record
 from skin_app.stated_patients import stated_patient
 from skin_app.views import VIEWS
@@ -74,9 +74,6 @@ class Row(TypedDict):
     top1_in_context: str
     malignant_probability_in_context: float | None
     error: str
-
-
-NUMBERS = tuple(column for column, type_ in Row.__annotations__.items() if type_ is not str)
 
 
 def add_endpoints(ensemble: Ensemble, uploads: Path) -> None:
@@ -249,8 +246,7 @@ def _row(say: Say, name: Path, result: Analysis | PhotoError, patient: Patient) 
         cells = error_row(name, result.said(say))
     else:
         cells = csv_row(name, result.with_patient(patient))
-    numbers = {column: float(cells[column]) if cells[column] else None for column in NUMBERS}
-    return cast(Row, cells | numbers)
+    return cast(Row, with_numbers(cells))
 
 
 @contextmanager

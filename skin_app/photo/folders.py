@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from skin_app.photo.file_type import HEAD_BYTES, PICTURES, type_of
-from skin_app.photo.read import PhotoError
+from skin_app.photo.read import Photo, PhotoError, read_photo
 from skin_app.words.photo import NO_IMAGES
 
 IMAGE_SUFFIXES = frozenset(
@@ -79,6 +79,13 @@ def find_photos(paths: list[Path]) -> Found:
         else:
             raise PhotoError("{path} does not exist: check the path.", path=path)
     return Found(list(photos.values()), len(others.keys() - photos.keys()), closed)
+
+
+def read_found(path: Path) -> Photo:
+    """Decode a file that `find_photos` found. Raises `PhotoError`, as `read_photo`."""
+    if is_no_file(path):  # opening a pipe could block forever
+        raise PhotoError("This is a pipe, a device or a folder: name the photo's own file.")
+    return read_photo(path)
 
 
 def _below(folder: Path) -> tuple[Placed, Placed, list[str]]:

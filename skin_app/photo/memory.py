@@ -1,11 +1,12 @@
-"""What happens where memory runs out: smaller batches first, then one sentence, and nothing else.
+"""What happens where memory runs out: smaller batches first, then the CPU instead of a GPU, then one
+sentence.
 
-A photo is not computed on the CPU instead of a full GPU: its answer would take many times as long, hold
-up everybody behind it, and differ slightly from the same photo's answer a minute later.
+`Ensemble` turns to the CPU, and says so in the answer: that takes many times as long, and the numbers
+differ slightly from those of the GPU.
 """
 
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import ParamSpec, TypeVar
 
 import torch
@@ -16,7 +17,7 @@ from skin_app.photo.formats import PhotoError
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
 # torch raises plain errors where the host's memory, or that of a library on the GPU, runs out
-TOLD = ("can't allocate memory", "out of memory", "ALLOC_FAILED")
+TOLD = ("can't allocate memory", "out of memory", "ALLOC_FAILED", "OUT_OF_DEVICE_MEMORY")
 
 
 class MemoryFullError(PhotoError):
@@ -39,22 +40,13 @@ def told_when_full(run: Callable[Given, Result]) -> Callable[Given, Result]:
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
-            full = _told(error)
+            full = MemoryFullError(
+                "This machine has too little free memory for the photo: try again in a moment, or save "
+                "a smaller copy and try that."
+            )
         raise full  # only here, where it does not hold the frames and the tensors of the error
 
     return told
-
-
-def _told(error: BaseException) -> MemoryFullError:
-    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
-        return MemoryFullError(
-            "This machine has too little free memory for the photo: try again in a moment, or save a "
-            "smaller copy and try that."
-        )
-    return MemoryFullError(
-        "The GPU has too little free memory for the photo: try again in a moment, when other photos "
-        "and programs have freed some."
-    )
 
 
 def in_parts(run: Callable[[slice], list[Tensor]], length: int, most: int) -> list[Tensor]:
@@ -66,7 +58,7 @@ def in_parts(run: Callable[[slice], list[Tensor]], length: int, most: int) -> li
     parts: list[list[Tensor]] = []
     start = 0
     while start < length:
-        part = _tried(run, slice(start, start + most), last=most == 1)
+        part = unless_full(partial(run, slice(start, start + most)), last=most == 1)
         if part is None:
             most //= 2
         else:
@@ -75,13 +67,13 @@ def in_parts(run: Callable[[slice], list[Tensor]], length: int, most: int) -> li
     return [torch.cat(tensors) for tensors in zip(*parts, strict=True)]
 
 
-def _tried(run: Callable[[slice], list[Tensor]], part: slice, last: bool) -> list[Tensor] | None:
+def unless_full(run: Callable[[], Result], last: bool = False) -> Result | None:
     """What `run` returns; None where memory ran out, unless it is the `last` try.
 
     A function of its own: when it returns, nothing holds the tensors of a failed attempt any more.
     """
     try:
-        return run(part)
+        return run()
     except (MemoryError, RuntimeError) as error:
         if last or not is_out_of_memory(error):
             raise

@@ -34,7 +34,7 @@ from skin_app.photo.formats.tiff import open_tiff
 from skin_app.photo.formats.webp import open_webp
 from skin_app.photo.limits import check_bytes, check_size
 from skin_app.photo.memory import is_out_of_memory, told_when_full
-from skin_app.words.photo import REFUSED, UNKNOWN
+from skin_app.words.photo import NO_SUCH_FILE, REFUSED, UNKNOWN, UNREADABLE
 
 READ_SUFFIXES = (  # suffixes of image files named by an id; the content decides the type
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".heic", ".heif", ".hif", ".avif"),
@@ -116,12 +116,10 @@ def _bytes_of(path: Path) -> bytes:
         check_bytes(path.stat().st_size)
         return path.read_bytes()
     except FileNotFoundError:
-        raise PhotoError("There is no such file: check the path.") from None
+        raise PhotoError(NO_SUCH_FILE) from None
     except OSError as error:
         reason = error.strerror or "unknown error"
-        raise PhotoError(
-            "The file cannot be read ({reason}): check its permissions.", reason=reason
-        ) from error
+        raise PhotoError(UNREADABLE, reason=reason) from error
 
 
 def _as_srgb(decoded: Decoded) -> Photo:

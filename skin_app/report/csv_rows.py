@@ -32,6 +32,12 @@ CSV_COLUMNS = (
     "malignant_probability_in_context",
     "error",
 )
+NUMBER_COLUMNS = (
+    *(f"p_{code}" for code in CODES),
+    *("top1_probability", "malignant_probability", "novelty", "agreement", "age"),
+    *(f"p_{code}_in_context" for code in CODES),
+    "malignant_probability_in_context",
+)
 NO_FINDING = "no finding"
 
 
@@ -98,6 +104,11 @@ def _codes(members: np.ndarray | None) -> str:
 def error_row(file: Path, message: str) -> dict[str, str]:
     """The row of a photo that could not be analysed: its error, and nothing in place of numbers."""
     return dict.fromkeys(CSV_COLUMNS, "") | {"file": str(file), "error": message}
+
+
+def with_numbers(row: Mapping[str, str]) -> dict[str, str | float | None]:
+    """A row of `csv_row` or `error_row` with numbers for `NUMBER_COLUMNS`, None where it has none."""
+    return {**row, **{name: float(row[name]) if row[name] else None for name in NUMBER_COLUMNS}}
 
 
 def csv_text(rows: Iterable[Mapping[str, str]]) -> str:

@@ -19,6 +19,11 @@ UNREADABLE_PATIENTS = Plural(
 )
 CLOSED_FOLDER = "the folder {folder} cannot be read: photos in it have no row."
 UNFINISHED = "{partial} holds the rows of a run that did not end, and stays."
+NO_RAY = "The verb archive needs {missing}: install the extra with {command}."
+ARCHIVE_DONE = (
+    "{scored} scored, {failed} failed, {before} done before, {others} skipped; written to {out}"
+)
+ARCHIVE_STOPPED = "stopped: the same command goes on from here; finished parts are in {out}."
 PICTURES = Plural("{count} picture", "{count} pictures")
 PICTURES_DONE = (
     "{pictures}: {before} kept before, {fetched} fetched, {missing} missing; kept in {folder}"
@@ -29,6 +34,7 @@ STARTING = "Starting the page on {address}"
 STARTING_FOR_ALL = (
     "Starting the page on {address} (other machines reach it by this one's name, port {port})"
 )
+RUNNING_ON = "The networks run on {device}."
 WRONG_HOST = (
     "The page cannot listen on “{name}” ({reason}): set GRADIO_SERVER_NAME to a name or address of "
     "this machine, such as 127.0.0.1, ::1, or 0.0.0.0 to let other machines in, without http:// and "

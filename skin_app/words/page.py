@@ -123,6 +123,10 @@ YES, NO = "yes", "no"
 QUICK_ANSWER, FULL_ANSWER = "Quick answer, refining …", "Full answer"
 MEMBERS, VIEWS = Plural("{count} network", "{count} networks"), Plural("{count} view", "{count} views")
 COMPUTED_ON = "{members} × {views}. Computed on {device}. Weights: {weights}."
+GPU_WAS_FULL = (
+    "The memory of the GPU was full: the CPU computed this answer. It took longer, and its numbers may "
+    "differ slightly."
+)
 NUMBERS = "Numbers"
 MEMBER = "Network {number}"
 NUMBERS_INTRO = (

@@ -21,6 +21,8 @@ REFUSED = {
 }
 
 # By whether a folder holds other files, and whether some of its folders cannot be read.
+NO_SUCH_FILE = "There is no such file: check the path."
+UNREADABLE = "The file cannot be read ({reason}): check its permissions."
 NO_IMAGES = {
     (False, False): "{folder} holds no images, and no other files: check the folder.",
     (True, False): "{folder} holds no images, only other files ({count}: {names}): check the folder.",

@@ -149,7 +149,7 @@ def test_a_fault_of_another_file_is_not_said_of_the_results(
     def worn(*_: object) -> object:
         raise OSError(errno.EIO, "Input/output error", name)
 
-    reading = "Ensemble.load" if name and "weights" in name else "_read"
+    reading = "Ensemble.load" if name and "weights" in name else "read_found"
     monkeypatch.setattr(f"skin_app.cli.{reading}", worn)
     assert score(".") == 2
     said = capsys.readouterr().err

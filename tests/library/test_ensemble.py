@@ -15,7 +15,7 @@ from skin_app import ensemble as ensemble_module
 from skin_app.analysis import Analysis
 from skin_app.calibration import calibrated
 from skin_app.diagnoses import CODES
-from skin_app.ensemble import Ensemble
+from skin_app.ensemble import Ensemble, maps_of_upright
 from skin_app.heatmap import attributions, averaged_maps, on_shared_scale
 from skin_app.member_groups import MemberGroup, groups_of, input_square
 from skin_app.photo.read import Photo, PhotoError
@@ -67,7 +67,7 @@ def test_maps_of_probable_diagnoses_are_those_of_all_seven_at_once(
         [[0.4, 0.3, 0.2, 0.05, 0.042, 0.004, 0.004], [0.001, 0.001, 0.001, 0.99, 0.005, 0.001, 0.001]]
     )
     upright = [group.inputs(PHOTOS[:2], 1).upright for group in ensemble.groups]
-    found = ensemble._maps(upright, probabilities)
+    found = maps_of_upright(ensemble.groups, upright, probabilities)
     assert [list(own) for own in found] == [["akiec", "bcc", "bkl", "df", "mel"], ["df", "mel"]]
     for photo, own, maps in zip(PHOTOS, probabilities, found, strict=False):
         expected = all_seven_maps(ensemble, photo, own)

@@ -29,7 +29,7 @@ from skin_app.page.unnamed_uploads import SILENT_FOR
 from skin_app.page.uploads_and_sessions import FORGOTTEN_AFTER, SWEEP_EVERY, private_folder
 from skin_app.photo.limits import MAX_BYTES, MAX_PIXELS, MIN_SIDE
 from skin_app.photo.read import read_photo
-from skin_app.report.csv_rows import CSV_COLUMNS
+from skin_app.report.csv_rows import CSV_COLUMNS, NUMBER_COLUMNS
 from skin_app.report.json_record import Record
 from skin_app.words import api as words
 from skin_app.words import photo as photo_words
@@ -305,6 +305,7 @@ def test_the_schema_names_every_field_and_the_page_is_private(machine_api: Machi
     assert entry["in_90_set"] == {"oneOf": [{"type": "null"}, {"type": "boolean"}]}
     rows = score["returns"][0]["type"]
     assert tuple(rows["items"]["properties"]) == CSV_COLUMNS == tuple(Row.__annotations__)
+    assert {name for name, of in Row.__annotations__.items() if of is not str} == {*NUMBER_COLUMNS}
     assert rows["items"]["properties"]["p_mel"] == {"oneOf": [{"type": "null"}, {"type": "number"}]}
     assert "value_" not in json.dumps(info)
     assert "{}" not in json.dumps(schema)

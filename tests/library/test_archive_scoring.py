@@ -1,0 +1,318 @@
+"""`python -m skin_app archive`: the rows of `score`, in parts, by several workers, whatever dies."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import psutil
+import pytest
+from PIL import Image
+
+from skin_app import cli
+from skin_app.cli import main
+from skin_app.report.csv_rows import CSV_COLUMNS, NUMBER_COLUMNS
+from tests.tiny import MOBILENET, give_trust, picture, write_weights
+
+pytest.importorskip("ray", reason="the extra `archive` is not installed")
+pytest.importorskip("pyarrow", reason="the extra `archive` is not installed")
+
+from skin_app.archive_listing import list_photos
+from skin_app.archive_scoring import ArchiveRun
+from skin_app.archive_workers import Job, PartScorer, workers_for
+
+ROOT = Path(__file__).resolve().parents[2]
+PHOTOS, PER_PART = 80, 2
+LOOPBACK = ("127.0.0.1", "::1", "::ffff:127.0.0.1")
+pytestmark = pytest.mark.usefixtures("here")
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return give_trust(write_weights(tmp_path_factory.mktemp("w") / "weights"))
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which `photos` holds an archive with three files that cannot be used."""
+    here = tmp_path_factory.mktemp("a")
+    (here / "photos" / "more").mkdir(parents=True)
+    for seed in range(PHOTOS - 3):
+        Image.fromarray(picture(seed)).save(here / "photos" / f"{seed:03}.png")
+    for name in (b"broken.jpg", b"more/L\xe4sion.jpg", b"more/=1+1.jpg"):
+        (here / "photos" / os.fsdecode(name)).write_bytes(b"not an image")
+    (here / "plain").mkdir()
+    for number in range(3):
+        (here / "plain" / f"{number}.png").hardlink_to(here / "photos" / f"{number:03}.png")
+    (here / "plain" / "3.jpg").write_bytes(b"not an image")
+    return here
+
+
+@pytest.fixture
+def here(archive: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(archive)
+    return archive
+
+
+@pytest.fixture
+def begun(weights: Path, tmp_path: Path) -> Path:
+    """A folder of results whose parts are all still to be done."""
+    ArchiveRun.begin(["photos"], str(tmp_path / "out"), str(weights), PER_PART)
+    return tmp_path / "out"
+
+
+def started(here: Path, weights: Path, verb: str, out: str, *more: str) -> "subprocess.Popen[str]":
+    """A command in a process of its own, which computes as outside the tests."""
+    command = [sys.executable, "-m", "skin_app", verb, "photos", "--out", out, *more]
+    command += ["--weights", str(weights)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "LANGUAGE": "en"}
+    return subprocess.Popen(
+        command, cwd=here, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+
+
+def parts_of(out: Path) -> dict[str, float]:
+    """Name -> time of each part that is there."""
+    return {path.name: path.stat().st_mtime for path in out.glob("part-*.parquet")}
+
+
+def wait_for_parts(run: "subprocess.Popen[str]", out: Path, count: int) -> None:
+    while len(parts_of(out)) < count:
+        assert run.poll() is None, run.communicate()
+        time.sleep(0.02)
+
+
+def workers_of(run: "subprocess.Popen[str]") -> list[psutil.Process]:
+    below = psutil.Process(run.pid).children(recursive=True)
+    return [own for own in below if any("PartScorer" in word for word in own.cmdline())]
+
+
+def addresses_of(run: "subprocess.Popen[str]") -> Iterator[str]:
+    """Where the processes of a run listen, and to whom they are connected."""
+    process = psutil.Process(run.pid)
+    for own in (process, *process.children(recursive=True)):
+        for connection in own.net_connections("inet"):
+            yield from (end.ip for end in (connection.laddr, connection.raddr) if end)
+
+
+def scored_table(out: Path) -> pd.DataFrame:
+    return pd.concat(pd.read_parquet(out / name) for name in sorted(parts_of(out)))
+
+
+def test_an_archive_that_is_stopped_and_loses_a_worker_has_each_photo_once_as_score_has_it(
+    here: Path, weights: Path
+) -> None:
+    out = here / "out"
+    archive = ("archive", "out", "--workers", "2", "--photos-per-part", str(PER_PART))
+    first = started(here, weights, *archive)
+    wait_for_parts(first, out, 2)
+    first.send_signal(signal.SIGINT)
+    said = first.communicate()
+    assert first.returncode == 130, said
+    assert said[1].endswith("stopped: the same command goes on from here; finished parts are in out.\n")
+    before = parts_of(out)
+    assert len(before) < PHOTOS / PER_PART
+
+    second = started(here, weights, *archive)
+    wait_for_parts(second, out, len(before) + 2)
+    addresses = set(addresses_of(second))
+    one, _ = workers_of(second)
+    one.kill()
+    said = second.communicate()
+    assert second.returncode == 0, said
+    assert addresses <= {*LOOPBACK}
+    assert addresses
+    done = len(before) * PER_PART
+    assert f", {done} done before, 0 other files skipped; written to out\n" in said[0]
+    assert parts_of(out).items() >= before.items()
+    assert len(parts_of(out)) == PHOTOS / PER_PART
+    assert not list(out.glob("*.partial"))
+
+    score = started(here, weights, "score", "r.csv")
+    assert score.wait() == 0, score.communicate()
+    text = [name for name in CSV_COLUMNS if name not in NUMBER_COLUMNS]
+    kinds = dict.fromkeys(text, "string")
+    wanted = pd.read_csv(
+        "r.csv",
+        encoding="utf-8-sig",
+        keep_default_na=False,
+        na_values={name: [""] for name in NUMBER_COLUMNS},
+        dtype=kinds,
+    )
+    found = scored_table(out)
+    assert tuple(found) == CSV_COLUMNS
+    assert found[text].to_numpy().tolist() == wanted[text].to_numpy().tolist()
+    numbers = [own[list(NUMBER_COLUMNS)].to_numpy(float) for own in (found, wanted)]
+    assert np.allclose(*numbers, rtol=0, atol=1e-5, equal_nan=True)
+    assert (found["error"] != "").sum() == 3
+
+
+def test_an_archive_that_is_done_needs_no_worker(
+    begun: Path, weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for part in range(PHOTOS // PER_PART):
+        (begun / f"part-{part:06}.parquet").write_bytes(b"PAR1")
+    monkeypatch.setattr("skin_app.archive_workers.connected", None)
+    assert archived("photos", begun, weights) == 0
+    assert capsys.readouterr().out.startswith(f"0 photos scored, 0 failed, {PHOTOS} done before")
+    (begun / "part-000003.parquet").write_bytes(b"")  # power was lost before its bytes were kept
+    run = ArchiveRun.begin(["photos"], str(begun), str(weights), PER_PART)
+    assert (run.to_do, run.before) == ((3,), PHOTOS - PER_PART)
+
+
+def archived(photos: str, out: Path | str, weights: Path, *more: str) -> int:
+    given = ["--photos-per-part", str(PER_PART), "--weights", str(weights), *more]
+    return main(["archive", photos, "--out", str(out), *given])
+
+
+def test_results_of_another_run_are_never_mixed(
+    begun: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    others = write_weights(tmp_path / "others", (MOBILENET,))
+    for photos, loaded, more, sentence in (
+        (
+            "photos",
+            others,
+            (),
+            f"{begun} holds results of other weights (untrained test weights (local",
+        ),
+        ("photos/more", weights, (), f"{begun} holds results of other photos ({PHOTOS}, now 2)"),
+        ("photos", weights, ("--photos-per-part", "7"), "was begun with --photos-per-part 2: give the"),
+    ):
+        assert archived(photos, begun, loaded, *more) == 2
+        assert sentence in capsys.readouterr().err
+    text = (begun / "_archive.json").read_text()
+    (begun / "_archive.json").write_text(text.replace('"error"', '"fault"'))
+    assert archived("photos", begun, weights) == 2
+    assert "was begun by another version of this program" in capsys.readouterr().err
+    (begun / "_archive.json").write_text("{}")
+    assert archived("photos", begun, weights) == 2
+    assert "was not written by this command" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("photos", "out", "sentence"),
+    [
+        ("empty", "new", "empty holds no images, and no other files"),
+        ("nowhere", "new", "nowhere does not exist"),
+        ("photos", "full", "full is there already and was not written by this command"),
+        ("photos", "full/notes.txt", "full/notes.txt is a file: give --out the name of a folder."),
+        ("photos", "full/notes.txt/new", "full/notes.txt/new cannot be used ("),
+        ("photos", "cloud://new", "cloud://new cannot be used ("),
+        ("cloud://photos", "new", "cloud://photos cannot be opened ("),
+        ("file://{here}/photos", "new", "/photos cannot be listed ('utf-8' codec can't decode"),
+        ("file://{here}/nowhere", "new", "/nowhere does not exist"),
+        ("file://{here}/full", "new", "/full holds no file with the suffix of an image"),
+    ],
+)
+def test_what_cannot_be_read_or_written_is_one_sentence_before_any_work(
+    here: Path, weights: Path, capsys: pytest.CaptureFixture[str], photos: str, out: str, sentence: str
+) -> None:
+    for name in ("empty", "full"):
+        (here / name).mkdir(exist_ok=True)
+    (here / "full" / "notes.txt").write_text("mine")
+    assert archived(photos.format(here=here), out, weights) == 2
+    said = capsys.readouterr().err
+    assert sentence in said
+    assert said.startswith("error: ")
+    assert said.count("\n") == 1
+    assert not (here / "new").exists()
+
+
+def test_a_missing_extra_says_how_to_install_it(
+    weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli, "find_spec", lambda name: None if name == "ray" else name)
+    assert archived("photos", "new", weights) == 2
+    told = "error: The verb archive needs ray: install the extra with pip install -e '.[archive]'.\n"
+    assert capsys.readouterr().err == told
+
+
+def parts_done(
+    photos: str, out: Path | str, weights: Path, parts: list[int], weights_hash: str = ""
+) -> dict[str, list[Any]]:
+    """What a worker in this process says of parts."""
+    run = ArchiveRun.begin([photos], f"{out}", str(weights), PER_PART)
+    own_hash = weights_hash or run.plan.weights
+    scorer = PartScorer(Job(run.listing.storage, run.out, run.weights, own_hash, 1, at_once=3))
+    return scorer({"item": np.array(parts)})
+
+
+def test_addresses_of_a_storage_give_the_same_answers_as_paths(
+    here: Path, weights: Path, tmp_path: Path
+) -> None:
+    address = f"file://{here}/plain"
+    for photos, out in (("plain", tmp_path / "a"), (address, f"file://{tmp_path}/b")):
+        done = parts_done(photos, out, weights, [1, 0])
+        assert done == {"part": [1, 0], "scored": [1, 2], "failed": [1, 0], "fault": ["", ""]}
+    by_path, by_address = scored_table(tmp_path / "a"), scored_table(tmp_path / "b")
+    assert by_address["file"].tolist() == [f"file://{here}/{name}" for name in by_path["file"]]
+    assert by_path.drop(columns="file").equals(by_address.drop(columns="file"))
+
+
+def test_a_photo_that_vanishes_or_cannot_be_fetched_gets_its_row(here: Path) -> None:
+    listing = list_photos([f"file://{here}/plain"], here)
+    assert len(listing.names) == 4
+    with pytest.raises(ValueError, match="There is no such file"):
+        listing.storage.read(f"file://{here}/plain/gone.png")
+    with pytest.raises(ValueError, match=r"The file cannot be read \("):
+        listing.storage.read(f"file://{here}/plain")
+
+
+def test_photos_of_two_places_are_two_runs(here: Path) -> None:
+    with pytest.raises(ValueError, match="lie both on this machine and at file://"):
+        list_photos(["photos", f"file://{here}/photos"], here)
+
+
+def test_a_worker_says_why_it_cannot_work(begun: Path, weights: Path) -> None:
+    done = parts_done("photos", begun, weights, [0], weights_hash="other")
+    assert "has other weights" in done["fault"][0]
+    assert not parts_of(begun)
+
+
+def test_a_part_that_ends_its_worker_each_time_ends_the_run_with_a_sentence(
+    begun: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class DeathError(BaseException):
+        """Stands for a killed process, in which nothing is handled."""
+
+    def died(*_: object) -> None:
+        raise DeathError
+
+    run = ArchiveRun.begin(["photos"], str(begun), str(weights), PER_PART)
+    scorer = PartScorer(Job(run.listing.storage, run.out, run.weights, run.plan.weights, 1, 1))
+    with monkeypatch.context() as patched:
+        patched.setattr("skin_app.archive_listing.Storage.read", died)
+        for _ in range(3):
+            with pytest.raises(DeathError):
+                scorer({"item": np.array([0])})
+    (fault,) = scorer({"item": np.array([0])})["fault"]
+    assert "photos from {first} to {last} ends the program each time" in fault
+    assert "photos/000.png" in fault
+    ArchiveRun.begin(["photos"], str(begun), str(weights), PER_PART)  # the next run tries again
+    assert scorer({"item": np.array([0])})["fault"] == [""]
+
+
+@pytest.mark.parametrize(
+    ("there", "workers"),
+    [
+        ({"cpus": 2, "gpus": 0}, (1, 1, 0, 2)),
+        ({"cpus": 1, "gpus": 0}, (1, 0.5, 0, 1)),
+        ({"cpus": 16, "gpus": 0}, (8, 1, 0, 2)),
+        ({"cpus": 16, "gpus": 2}, (2, 1, 1, 8)),
+        ({"cpus": 8, "gpus": 0, "own_gpu": True}, (1, 1, 0, 8)),
+        ({"cpus": 2, "gpus": 0, "asked": 2}, (2, 2 / 3, 0, 1)),
+    ],
+)
+def test_a_worker_has_a_gpu_or_two_cores_and_leaves_ray_a_share(
+    there: dict[str, Any], workers: tuple[float, ...]
+) -> None:
+    found = workers_for(**there)
+    assert (found.count, found.cores, found.gpus, found.threads) == workers
+    assert found.cores * found.count < there["cpus"]
