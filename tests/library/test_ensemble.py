@@ -272,7 +272,8 @@ def test_a_single_photo_comes_before_the_photos_of_a_batch(
 ) -> None:
     asked = []
     turn = ensemble.turns.turn
-    monkeypatch.setattr(ensemble.turns, "turn", lambda first: asked.append(first) or turn(first))
+    monkeypatch.setattr(ensemble.turns, "turn", lambda *order: asked.append(order) or turn(*order))
     list(ensemble.analyse_files(range(3), lambda number: Photo(picture(number)), at_a_time=1))
     list(ensemble.refine(PHOTOS[0]))
-    assert asked == [False, False, False, True, True]
+    batch, quick, full = (False, False), (True, True), (True, False)
+    assert asked == [batch, batch, batch, quick, full]
