@@ -15,7 +15,7 @@ Task = TypeVar("Task", bound=Callable[..., Any])
 
 
 def gpu_for_a_call(environ: Mapping[str, str]) -> Callable[[Task], Task]:
-    """What makes a function borrow the GPU. Without ZeroGPU or its package, functions stay unchanged."""
+    """Makes a function borrow the GPU. Without ZeroGPU or its package, it stays unchanged."""
     if not environ.get("SPACES_ZERO_GPU"):
         return lambda task: task
     try:
