@@ -6,9 +6,9 @@ Measured: both commands, one after the other, each in a new process, on the same
 to the end, loading included. Their rows are compared. `--data`: a folder of photos (default: HAM10000
 where it is at hand, else the drawings of the page, each many times).
 
-On paper: the hours of a million photos on GPUs, from two numbers measured here, the operations of the
-networks for a photo and the seconds of one core for all else, and from the assumptions printed with
-the table. No GPU was used.
+On paper: the hours of a million photos on GPUs. Two numbers for it are measured here: the operations of
+the networks for a photo, and the seconds of one core for all else. The others are assumptions, printed
+with the table. No GPU was used.
 """
 
 import argparse

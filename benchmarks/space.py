@@ -7,7 +7,7 @@ on this machine. Then follows what Hugging Face does with a Space: a new environ
 its README, its `requirements.txt` and the gradio of its README; the weights fetched by
 `preload_from_hub`; and `python app.py` in the Space's own folder, which is read-only, on two CPUs.
 
-- Install: seconds and size of the environment. `UV_CACHE_DIR` names a cache of uv, which makes it fast.
+- Install: seconds and size of the environment. It is faster with files in uv's cache (`UV_CACHE_DIR`).
 - Start: from the start of the process until the page is served, and until the first full answer.
 - Memory: the most that the process ever held (VmHWM), against the 16 GB of a free Space.
 

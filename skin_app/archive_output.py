@@ -159,13 +159,13 @@ class ResultFolder:
         if begun.weights != plan.weights:
             raise OutputError(
                 "{out} holds results of other weights ({before}, not {now}): name another folder, or "
-                "give --weights those.",
+                "pass those weights by --weights.",
                 **values,
             )
         if begun.listed != plan.listed:
             raise OutputError(
-                "{out} holds results of other photos ({before}, now {now}): name another folder, or "
-                "give the same photos.",
+                "{out} holds results of other photos ({before} then, {now} now): name another folder, "
+                "or give the same photos.",
                 out=self.name,
                 before=begun.photos,
                 now=plan.photos,

@@ -198,7 +198,7 @@ def _publish(add: Add) -> None:
     about = "make new repos visible to all (default: private)"
     add("--public", action="store_true", help=about)
     about = (
-        "also publish a small picture of each lesion of the gallery, with HAM10000's licence; needs "
+        "also publish a small picture of each image of the gallery, with HAM10000's licence; needs "
         "--data (default: no pictures)"
     )
     add("--gallery-thumbnails", action="store_true", help=about)

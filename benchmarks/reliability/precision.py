@@ -1,4 +1,4 @@
-"""Whether the answer in bfloat16, as on processors that have it, is that in float32.
+"""Whether answers are the same in bfloat16, which processors that have it use, as in float32.
 
 `PHOTOS` photos of HAM10000, spread evenly over its images by name, are answered from 8 views and from
 1, in both precisions, without maps. Compared are the most probable diagnosis, the outcome and all

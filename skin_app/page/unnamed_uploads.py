@@ -2,7 +2,7 @@
 
 A client may send its photos one after the other and ask about them only then. So its uploads wait as
 long as it shows that it is there: while one of its requests is under way, and for `SILENT_FOR` after
-that. But `uploads_and_sessions.Sweeper` deletes them after minutes even then.
+that. `uploads_and_sessions.Sweeper` deletes them after five minutes even if it stays.
 """
 
 import asyncio

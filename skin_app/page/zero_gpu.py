@@ -1,8 +1,8 @@
 """ZeroGPU: a GPU that a Space of Hugging Face borrows for the length of one call.
 
-Its package `spaces`, which such a Space has installed, makes torch promise a GPU from its import on.
+Such a Space has its package `spaces` installed. Once that is imported, torch says that there is a GPU.
 So it is imported before the networks are loaded. What it decorates runs in a forked process: arguments
-and results are pickled, and a lock that another thread holds is held there for ever.
+and results are pickled, and a lock that another thread held at the fork is never released there.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ Task = TypeVar("Task", bound=Callable[..., Any])
 
 
 def gpu_for_a_call(environ: Mapping[str, str]) -> Callable[[Task], Task]:
-    """What makes a function borrow the GPU; without ZeroGPU, it leaves functions unchanged."""
+    """Makes a function borrow the GPU. Without ZeroGPU or its package, it stays unchanged."""
     if not environ.get("SPACES_ZERO_GPU"):
         return lambda task: task
     try:

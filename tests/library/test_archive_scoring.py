@@ -182,7 +182,7 @@ def test_results_of_another_run_are_never_mixed(
             (),
             f"{begun} holds results of other weights (untrained test weights (local",
         ),
-        ("photos/more", weights, (), f"{begun} holds results of other photos ({PHOTOS}, now 2)"),
+        ("photos/more", weights, (), f"{begun} holds results of other photos ({PHOTOS} then, 2 now)"),
         ("photos", weights, ("--photos-per-part", "7"), "was begun with --photos-per-part 2: give the"),
     ):
         assert archived(photos, begun, loaded, *more) == 2
