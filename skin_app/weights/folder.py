@@ -125,13 +125,13 @@ class WeightsFolder:
 
 
 def open_weights(source: str | Path | None = None, or_embedded: bool = False) -> WeightsFolder:
-    """Open the embedded weights (None), a local folder, or a Hub repo "owner/name@commit".
+    """Open the embedded weights (None or ""), a local folder, or a Hub repo "owner/name@commit".
 
     The revision of a Hub repo must be a full commit hash (40 hex digits), so that the same weights
     are loaded every time. `or_embedded`: if the Hub gives no weights, use the embedded ones and say so
     in `instead`. Raises `WeightsError`.
     """
-    if source is None:
+    if not source:
         return read_folder(EMBEDDED, "embedded")
     if Path(source).is_dir():
         return read_folder(Path(source), "local folder")

@@ -43,6 +43,10 @@ def test_a_good_folder_opens_and_says_which_it_is(folder: Path) -> None:
     assert opened.hash[:8] in opened.identity
 
 
+def test_an_empty_setting_means_the_embedded_weights() -> None:
+    assert open_weights("").identity == open_weights().identity
+
+
 @pytest.mark.parametrize("name", ["member-1/model.safetensors", "member-0/config.json", "gallery.csv"])
 def test_a_changed_a_cut_and_a_missing_file_are_refused(folder: Path, name: str) -> None:
     path = folder / name
