@@ -5,8 +5,10 @@ several machines; `pictures` keeps the gallery's pictures from the ISIC Archive 
 import argparse
 import csv
 import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn, TextIO
@@ -128,10 +130,15 @@ def _archive(say: Say, options: argparse.Namespace) -> int:
         _tell_of_closed(say, run.listing.closed)
         os.environ |= ray_environment(options.cluster)
         scored = failed = 0
-        with tqdm(total=run.plan.photos, initial=run.before, unit="photo", mininterval=2) as bar:
+        with (
+            _interrupts() as seen,
+            tqdm(total=run.plan.photos, initial=run.before, unit="photo", mininterval=2) as bar,
+        ):
             for done in run.score(options.cluster, options.workers):
                 scored, failed = scored + done.scored, failed + done.failed
                 bar.update(done.scored + done.failed)
+                if seen:
+                    raise KeyboardInterrupt
     except SpokenError as error:
         _tell(say(words.ERROR, told=error.said(say)))
         return 2
@@ -149,6 +156,22 @@ def _archive(say: Say, options: argparse.Namespace) -> int:
         )
     )
     return 0
+
+
+@contextmanager
+def _interrupts() -> Iterator[list[int]]:
+    """Each Ctrl-C is noted, too: Ray loses a `KeyboardInterrupt` that comes at a bad moment."""
+    seen: list[int] = []
+
+    def note(number: int, frame: object) -> None:  # noqa: ARG001
+        seen.append(number)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield seen
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:
