@@ -28,7 +28,7 @@ from skin_app.archive_scoring import ArchiveRun
 from skin_app.archive_workers import Job, PartScorer, workers_for
 
 ROOT = Path(__file__).resolve().parents[2]
-PHOTOS, PER_PART = 80, 2
+PHOTOS, PER_PART = 200, 2  # enough that Ctrl-C comes before the end
 LOOPBACK = ("127.0.0.1", "::1", "::ffff:127.0.0.1")
 pytestmark = pytest.mark.usefixtures("here")
 
