@@ -26,6 +26,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from skin_app.archive_listing import SCHEME, reason_of
 from skin_app.report.csv_rows import CSV_COLUMNS, NUMBER_COLUMNS
 from skin_app.result_files import OutputError
+from skin_app.words import command_line as words
 
 PLAN, PHOTOS = "_archive.json", "_photos.parquet"
 PART = re.compile(r"part-(\d{6,})\.parquet")
@@ -155,34 +156,19 @@ class ResultFolder:
             begun = Plan.model_validate_json(text)
         except ValidationError as error:
             raise self._of_others() from error
-        values = {"out": self.name, "before": begun.named, "now": plan.named}
-        if begun.weights != plan.weights:
-            raise OutputError(
-                "{out} holds results of other weights ({before}, not {now}): name another folder, or "
-                "pass those weights by --weights.",
-                **values,
-            )
-        if begun.listed != plan.listed:
-            raise OutputError(
-                "{out} holds results of other photos ({before} then, {now} now): name another folder, "
-                "or give the same photos.",
-                out=self.name,
-                before=begun.photos,
-                now=plan.photos,
-            )
-        if begun.photos_per_part != plan.photos_per_part:
-            raise OutputError(
-                "{out} was begun with --photos-per-part {before}: give the same number, or name "
-                "another folder.",
-                out=self.name,
-                before=begun.photos_per_part,
-            )
-        if begun.columns != plan.columns:
-            raise OutputError(
-                "{out} was begun by another version of this program, with other columns: name another "
-                "folder.",
-                out=self.name,
-            )
+        for differs, sentence, before, now in (
+            (begun.weights != plan.weights, words.OTHER_WEIGHTS, begun.named, plan.named),
+            (begun.listed != plan.listed, words.OTHER_PHOTOS, begun.photos, plan.photos),
+            (
+                begun.photos_per_part != plan.photos_per_part,
+                words.OTHER_PARTS,
+                begun.photos_per_part,
+                plan.photos_per_part,
+            ),
+            (begun.columns != plan.columns, words.OTHER_COLUMNS, "", ""),
+        ):
+            if differs:
+                raise OutputError(sentence, out=self.name, before=before, now=now)
 
     def _of_others(self) -> OutputError:
         return OutputError(

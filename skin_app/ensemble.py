@@ -41,7 +41,7 @@ AT_A_TIME = 4  # photos in memory
 Source = TypeVar("Source")
 
 
-class NetworksSaid(NamedTuple):
+class NetworkOutputs(NamedTuple):
     """Each member's answers, their logits (photos, members, 7), the probabilities (photos, 7), maps.
 
     `maps`: of each photo, as `Analysis.maps`; `gpu_was_full`: whether the CPU computed all of it.
@@ -181,9 +181,10 @@ class Ensemble:
         looks = looks or self._look_at(photos)
         inputs = [group.inputs(photos, views) for group in self.groups]
         with self.turns.turn(first, again):
-            said = self.run_networks(inputs, views, with_maps)
-        answers, logits, probabilities, maps = said.answers, said.logits, said.probabilities, said.maps
-        device = describe(CPU, was_full=self.device) if said.gpu_was_full else describe(self.device)
+            answers, logits, probabilities, maps, gpu_was_full = self.run_networks(
+                inputs, views, with_maps
+            )
+        device = describe(CPU, was_full=self.device) if gpu_was_full else describe(self.device)
 
         # Then comes how far the answer can be trusted.
         by_member = calibrated(logits, self.calibration, views)
@@ -204,7 +205,7 @@ class Ensemble:
                 assessment=assessments[row],
                 weights=self.weights,
                 device=device,
-                gpu_was_full=said.gpu_was_full,
+                gpu_was_full=gpu_was_full,
                 file_findings=file_findings(photo),
                 photo=photo,
                 grad_cam_maps=grad_cams[row],
@@ -212,15 +213,17 @@ class Ensemble:
             for row, photo in enumerate(photos)
         ]
 
-    def run_networks(self, inputs: Sequence[Inputs], views: int, with_maps: bool) -> NetworksSaid:
+    def run_networks(self, inputs: Sequence[Inputs], views: int, with_maps: bool) -> NetworkOutputs:
         """What the networks say of the inputs of each of `groups`; on the CPU where the GPU is full.
 
         All that needs a GPU, and nothing else: on a Space with ZeroGPU it runs in a process of its own,
         so arguments and results can be pickled.
         """
         run = partial(self._run, inputs, views, with_maps)
-        said = unless_full(partial(run, self.groups, self.device), last=self.device.type == "cpu")
-        return run(self._on_the_cpu, CPU)._replace(gpu_was_full=True) if said is None else said
+        outputs = unless_full(partial(run, self.groups, self.device), last=self.device.type == "cpu")
+        if outputs is None:
+            return run(self._on_the_cpu, CPU)._replace(gpu_was_full=True)
+        return outputs
 
     def _run(
         self,
@@ -229,7 +232,7 @@ class Ensemble:
         with_maps: bool,
         groups: list[MemberGroup],
         device: torch.device,
-    ) -> NetworksSaid:
+    ) -> NetworkOutputs:
         # Every member reads every view.
         answers = [
             answer
@@ -240,10 +243,10 @@ class Ensemble:
         logits = torch.stack([answer.logits for answer in answers], dim=1).double().numpy()
         probabilities = calibrated(logits.mean(axis=1), self.calibration, views)
         if not with_maps:
-            return NetworksSaid(answers, logits, probabilities, [None] * len(probabilities))
+            return NetworkOutputs(answers, logits, probabilities, [None] * len(probabilities))
         upright = [own.upright.to(device) for own in inputs]  # view 0, as each group sees it
         maps = maps_of_upright(groups, upright, probabilities)
-        return NetworksSaid(answers, logits, probabilities, maps)
+        return NetworkOutputs(answers, logits, probabilities, maps)
 
     @cached_property
     def _on_the_cpu(self) -> list[MemberGroup]:

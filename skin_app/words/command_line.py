@@ -24,6 +24,20 @@ ARCHIVE_DONE = (
     "{scored} scored, {failed} failed, {before} done before, {others} skipped; written to {out}"
 )
 ARCHIVE_STOPPED = "stopped: the same command goes on from here; finished parts are in {out}."
+OTHER_WEIGHTS = (
+    "{out} holds results of other weights ({before}, not {now}): name another folder, or "
+    "pass those weights by --weights."
+)
+OTHER_PHOTOS = (
+    "{out} holds results of other photos ({before} then, {now} now): name another folder, "
+    "or give the same photos."
+)
+OTHER_PARTS = (
+    "{out} was begun with --photos-per-part {before}: give the same number, or name another folder."
+)
+OTHER_COLUMNS = (
+    "{out} was begun by another version of this program, with other columns: name another folder."
+)
 PICTURES = Plural("{count} picture", "{count} pictures")
 PICTURES_DONE = (
     "{pictures}: {before} kept before, {fetched} fetched, {missing} missing; kept in {folder}"
