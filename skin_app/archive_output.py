@@ -2,7 +2,7 @@
 at all.
 
     _archive.json       `Plan`: of which photos, by which weights, in how many parts
-    _photos.parquet     the photos; part N is row group N
+    _photos.parquet     the photos with age and sex; part N is row group N
     part-000000.parquet one row a photo, with the columns of the CSV
 
 Readers of Parquet folders leave out names that begin with "_". Needs the extra `archive`.
@@ -24,6 +24,7 @@ from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from skin_app.archive_listing import SCHEME, reason_of
+from skin_app.context import Patient
 from skin_app.report.csv_rows import CSV_COLUMNS, NUMBER_COLUMNS
 from skin_app.result_files import OutputError
 from skin_app.words import command_line as words
@@ -35,12 +36,21 @@ SCHEMA = pa.schema(
     [(name, pa.float64() if name in NUMBER_COLUMNS else pa.string()) for name in CSV_COLUMNS]
 )
 
+LISTED = pa.schema(
+    {
+        "file": pa.binary(),  # names need not be UTF-8
+        "age": pa.float64(),
+        "sex": pa.string(),
+        "unreadable": pa.list_(pa.string()),
+    }
+)
+
 
 class Plan(BaseModel):
     """What a folder of results holds, and what must stay so until all its parts are there.
 
     `weights`: SHA-256 of their `ensemble.json`, `named`: in words; `listed`: SHA-256 of the names of
-    all photos.
+    all photos; `patients`: of their ages and sexes, "" where none are stated.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -49,6 +59,7 @@ class Plan(BaseModel):
     weights: str
     named: str
     listed: str
+    patients: str = ""
     photos: int
     photos_per_part: int
     columns: tuple[str, ...] = CSV_COLUMNS
@@ -65,6 +76,11 @@ class Plan(BaseModel):
 def names_hash(names: Sequence[str]) -> str:
     """SHA-256 of the names of photos, in their order."""
     return hashlib.sha256(b"\0".join(map(os.fsencode, names))).hexdigest()
+
+
+def patients_hash(patients: Sequence[Patient]) -> str:
+    """SHA-256 of what is stated of the patients of all photos, in the photos' order."""
+    return hashlib.sha256("\n".join(map(repr, patients)).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -86,10 +102,11 @@ class ResultFolder:
             raise _unusable(name, error) from error
         return cls(files, path, name)
 
-    def begin(self, plan: Plan, names: Sequence[str]) -> set[int]:
+    def begin(self, plan: Plan, names: Sequence[str], patients: Sequence[Patient]) -> set[int]:
         """Make the folder, or go on with it; returns the parts that are there already.
 
-        Raises `OutputError` where it holds something else, or the results of another plan.
+        `patients`: one for each name. Raises `OutputError` where it holds something else, or the
+        results of another plan.
         """
         with self._writing():
             found = self._content()
@@ -100,16 +117,25 @@ class ResultFolder:
             if [name for name in found if not UNFINISHED.fullmatch(name)]:
                 raise self._of_others()
             self.files.create_dir(self.path, recursive=True)
-            listed = pa.table({"file": pa.array([os.fsencode(name) for name in names], pa.binary())})
+            columns = {
+                "file": [os.fsencode(name) for name in names],
+                "age": [own.age for own in patients],
+                "sex": [own.sex for own in patients],
+                "unreadable": [own.unreadable for own in patients],
+            }
+            listed = pa.table(columns, LISTED)
             self._put(PHOTOS, lambda out: pq.write_table(listed, out, plan.photos_per_part))
             self._put(PLAN, lambda out: out.write(plan.model_dump_json(indent=1).encode()))
         return set()
 
-    def names_of(self, part: int) -> list[str]:
-        """The names of a part's photos, as they were listed."""
+    def patients_of(self, part: int) -> dict[str, Patient]:
+        """The names of a part's photos, as they were listed, each with its patient."""
         with self.files.open_input_file(f"{self.path}/{PHOTOS}") as file:
-            column = pq.ParquetFile(file).read_row_group(part).column("file")
-        return [os.fsdecode(name.as_py()) for name in column]
+            rows = pq.ParquetFile(file).read_row_group(part).to_pylist()
+        return {
+            os.fsdecode(row["file"]): Patient(row["age"], row["sex"], tuple(row["unreadable"]))
+            for row in rows
+        }
 
     def write(self, part: int, rows: Sequence[Mapping[str, Any]], about: Mapping[str, str]) -> None:
         """Write the rows of a part, and `about` as its file's metadata. Raises `OutputError`."""
@@ -159,6 +185,7 @@ class ResultFolder:
         for differs, sentence, before, now in (
             (begun.weights != plan.weights, words.OTHER_WEIGHTS, begun.named, plan.named),
             (begun.listed != plan.listed, words.OTHER_PHOTOS, begun.photos, plan.photos),
+            (begun.patients != plan.patients, words.OTHER_PATIENTS, "", ""),
             (
                 begun.photos_per_part != plan.photos_per_part,
                 words.OTHER_PARTS,

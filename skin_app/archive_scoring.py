@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from skin_app.archive_listing import Listing, list_photos
-from skin_app.archive_output import Plan, ResultFolder, names_hash
+from skin_app.archive_output import Plan, ResultFolder, names_hash, patients_hash
+from skin_app.stated_patients import PatientsFile, read_patients
 from skin_app.weights.folder import open_weights
 
 if TYPE_CHECKING:  # Ray reads the environment when it is imported
@@ -40,10 +41,12 @@ def ray_environment(cluster: str | None = None) -> dict[str, str]:
 class ArchiveRun:
     """What there is to do.
 
-    `to_do`: the parts that have no file yet; `weights`: as for `open_weights`.
+    `patients`: of the photos, where a table was given; `to_do`: the parts that have no file yet;
+    `weights`: as for `open_weights`.
     """
 
     listing: Listing
+    patients: PatientsFile
     out: ResultFolder
     plan: Plan
     to_do: tuple[int, ...]
@@ -56,27 +59,33 @@ class ArchiveRun:
         out: str,
         weights: str | None = None,
         photos_per_part: int = 250,
+        table: Path | None = None,
     ) -> "ArchiveRun":
         """List the photos, and make the folder `out` or look at what it holds already.
 
-        `photos`, `out`: local paths, or addresses of cloud storage. Raises `PhotoError`,
-        `WeightsError`, or `OutputError`, also where `out` holds results of other photos, weights or
+        `photos`, `out`: local paths, or addresses of cloud storage; `table`: of ages and sexes, as for
+        `read_patients`. Raises `PhotoError`, `PatientsError`, `WeightsError`, `OSError` if there is no
+        table, or `OutputError`, also where `out` holds results of other photos, patients, weights or
         settings.
         """
         listing = list_photos(photos, Path.cwd())
+        paths = [Path(name) for name in listing.names]
+        patients = read_patients(table, paths) if table else PatientsFile()
+        stated = [patients.of(path) for path in paths]
         opened, folder = open_weights(weights), ResultFolder.at(out)
         plan = Plan(
             weights=opened.hash,
             named=opened.identity,
             listed=names_hash(listing.names),
+            patients=patients_hash(stated) if table else "",
             photos=len(listing.names),
             photos_per_part=photos_per_part,
         )
-        finished = folder.begin(plan, listing.names)
+        finished = folder.begin(plan, listing.names, stated)
         to_do = tuple(part for part in range(plan.parts) if part not in finished)
         if weights is not None and Path(weights).is_dir():
             weights = str(Path(weights).resolve())
-        return cls(listing, folder, plan, to_do, weights)
+        return cls(listing, patients, folder, plan, to_do, weights)
 
     @property
     def before(self) -> int:

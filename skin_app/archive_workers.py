@@ -11,7 +11,7 @@ import json
 import logging
 import platform
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +27,7 @@ from ray.exceptions import RayError
 
 from skin_app.archive_listing import Storage
 from skin_app.archive_output import ResultFolder
+from skin_app.context import Patient
 from skin_app.ensemble import AT_A_TIME, Ensemble
 from skin_app.hardware import best_device
 from skin_app.photo.read import Photo, PhotoError
@@ -175,7 +176,8 @@ class PartScorer:
 
     def _scored(self, part: int) -> dict[str, Any]:
         try:
-            names = self.job.out.names_of(part)
+            patients = self.job.out.patients_of(part)
+            names = list(patients)
             if not self.job.out.begin_part(part, TRIES):
                 raise WorkersError(
                     "One of the photos from {first} to {last} ends the program each time: score them "
@@ -183,7 +185,7 @@ class PartScorer:
                     first=names[0],
                     last=names[-1],
                 )
-            rows, devices = self._rows(names)
+            rows, devices = self._rows(patients)
             about = {"weights": self.job.weights_hash, "devices": "; ".join(devices)}
             self.job.out.write(part, rows, about)
         except (WeightsError, WorkersError, OutputError) as error:
@@ -191,28 +193,31 @@ class PartScorer:
         failed = sum(bool(row["error"]) for row in rows)
         return {"part": part, "scored": len(rows) - failed, "failed": failed, "fault": ""}
 
-    def _rows(self, names: list[str]) -> tuple[list[dict[str, Any]], list[str]]:
+    def _rows(self, patients: Mapping[str, Patient]) -> tuple[list[dict[str, Any]], list[str]]:
         """A row for each photo, in their order, and the devices that computed them."""
+        names = list(patients)
         self.ensemble = self.ensemble or _loaded(self.job)
         at_once = self.job.at_once
         with ThreadPoolExecutor(at_once) as pool:
-            shares = list(pool.map(self._answers, (names[own::at_once] for own in range(at_once))))
+            own = ({name: patients[name] for name in names[one::at_once]} for one in range(at_once))
+            shares = list(pool.map(self._answers, own))
         answers = dict(answer for share in shares for answer in share)
         rows = [answers[name][0] for name in names]
         return rows, sorted({device for _, device in answers.values() if device})
 
-    def _answers(self, names: Sequence[str]) -> list[tuple[str, tuple[dict[str, Any], str]]]:
+    def _answers(self, patients: Mapping[str, Patient]) -> list[tuple[str, tuple[dict[str, Any], str]]]:
         """Name -> row and device of some photos; while the networks compute, the next are read."""
         assert self.ensemble is not None
         answers = []
         with ThreadPoolExecutor(AT_A_TIME) as pool:
-            ahead = _read_ahead(pool, self.job.storage, names)
+            ahead = _read_ahead(pool, self.job.storage, patients)
             for few in self.ensemble.analyse_files(ahead, lambda own: own[1].result(), with_maps=False):
                 for (name, _), result in few:
                     if isinstance(result, PhotoError):
                         row, device = error_row(Path(name), str(result)), ""
                     else:
-                        row, device = csv_row(Path(name), result), result.device
+                        answer = result.with_patient(patients[name])
+                        row, device = csv_row(Path(name), answer), result.device
                     answers.append((name, ({**with_numbers(row), "file": name}, device)))
         return answers
 

@@ -82,9 +82,8 @@ def _score(say: Say, options: argparse.Namespace) -> int:
         check_output(options.out, OUR_CSV, [*found.photos, *([table] if table else [])])
         patients = read_patients(table, found.photos) if table else PatientsFile()
         _tell_of(say, found, options.out)
-        if patients.unreadable:
-            told = say.plural(words.UNREADABLE_PATIENTS, patients.unreadable)
-            _tell(say(words.WARNING, told=told))
+        if table:
+            _tell_of_patients(say, patients, found.photos)
         weights = options.weights or os.environ.get("SKIN_APP_WEIGHTS")
         ensemble = Ensemble.load(weights)
         with growing_file(options.out, OUR_CSV) as file:
@@ -98,15 +97,12 @@ def _score(say: Say, options: argparse.Namespace) -> int:
     except KeyboardInterrupt as stop:
         _tell(say(words.STOPPED, partial=stop) if stop.args else say(words.STOPPED_EARLY))
         return 130
-    strangers, without = patients.strangers, len(set(found.photos)) - len(patients.of_photo)
     print(
         say(
-            words.DONE_WITH_PATIENTS if table else words.DONE,
+            words.DONE,
             scored=say.plural(words.PHOTOS, len(found.photos) - failed),
             failed=say.number(failed),
             others=say.plural(words.OTHER_FILES, found.passed_over),
-            without=say.plural(words.PHOTOS, without),
-            strangers=say.plural(words.ROWS, strangers),
             out=os.fsencode(options.out).decode(errors="backslashreplace"),
         )
     )
@@ -126,8 +122,11 @@ def _archive(say: Say, options: argparse.Namespace) -> int:
             options.out,
             options.weights or os.environ.get("SKIN_APP_WEIGHTS"),
             options.photos_per_part,
+            options.patients,
         )
         _tell_of_closed(say, run.listing.closed)
+        if options.patients:
+            _tell_of_patients(say, run.patients, run.listing.names)
         os.environ |= ray_environment(options.cluster)
         scored = failed = 0
         with (
@@ -141,6 +140,9 @@ def _archive(say: Say, options: argparse.Namespace) -> int:
                     raise KeyboardInterrupt
     except SpokenError as error:
         _tell(say(words.ERROR, told=error.said(say)))
+        return 2
+    except OSError as error:
+        _tell(say(words.ERROR, told=unusable(error, options.patients or options.out).said(say)))
         return 2
     except KeyboardInterrupt:
         _tell(say(words.ARCHIVE_STOPPED, out=options.out))
@@ -191,13 +193,6 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     score = verbs.add_parser("score", help=about, description=about)
     score.add_argument("photos", nargs="+", type=Path, help="image files, or folders of them")
     score.add_argument("--out", required=True, type=Path, help="the CSV file to write")
-    score.add_argument(
-        "--patients",
-        type=Path,
-        metavar="CSV",
-        help="a table with the columns file, age and sex: adds the answer with age and sex, which can "
-        "make an outcome more suspicious, never less",
-    )
     about = "score very many photos into a folder of Parquet files, on all processors and GPUs"
     archive = verbs.add_parser(
         "archive",
@@ -234,6 +229,14 @@ def _options(arguments: list[str]) -> argparse.Namespace:
         "command fetches the rest.",
     )
     pictures.add_argument("--ids", nargs="+", metavar="ISIC_ID", help="only these (default: all)")
+    for verb in (score, archive):
+        verb.add_argument(
+            "--patients",
+            type=Path,
+            metavar="CSV",
+            help="a table with the columns file, age and sex: adds the answer with age and sex, which "
+            "can make an outcome more suspicious, never less",
+        )
     for verb in (score, archive, pictures):
         verb.add_argument("--weights", help="a weights folder, or owner/name@commit on the Hub")
     return parser.parse_args(arguments)
@@ -249,6 +252,19 @@ def _tell_of(say: Say, found: Found, out: Path) -> None:
     _tell_of_closed(say, found.closed)
     for partial in unfinished(out):
         _tell(say(words.NOTE, told=say(words.UNFINISHED, partial=partial)))
+
+
+def _tell_of_patients(say: Say, patients: PatientsFile, photos: Sequence[Path | str]) -> None:
+    without = len(set(photos)) - len(patients.of_photo)
+    told = say(
+        words.PATIENTS_FOUND,
+        without=say.plural(words.PHOTOS, without),
+        strangers=say.plural(words.ROWS, patients.strangers),
+    )
+    _tell(say(words.NOTE, told=told))
+    if patients.unreadable:
+        told = say.plural(words.UNREADABLE_PATIENTS, patients.unreadable)
+        _tell(say(words.WARNING, told=told))
 
 
 def _tell_of_closed(say: Say, closed: Sequence[str]) -> None:

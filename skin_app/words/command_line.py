@@ -9,10 +9,7 @@ PHOTOS = Plural("{count} photo", "{count} photos")
 OTHER_FILES = Plural("{count} other file", "{count} other files")
 ROWS = Plural("{count} row", "{count} rows")
 DONE = "{scored} scored, {failed} failed, {others} skipped; written to {out}"
-DONE_WITH_PATIENTS = (
-    "{scored} scored, {failed} failed, {others} skipped; {without} without a row of --patients, "
-    "{strangers} without a photo; written to {out}"
-)
+PATIENTS_FOUND = "{without} without a row of --patients, {strangers} without a photo."
 UNREADABLE_PATIENTS = Plural(
     "the age or sex of {count} photo cannot be read: to_check says which.",
     "the age or sex of {count} photos cannot be read: to_check says which.",
@@ -31,6 +28,10 @@ OTHER_WEIGHTS = (
 OTHER_PHOTOS = (
     "{out} holds results of other photos ({before} then, {now} now): name another folder, "
     "or give the same photos."
+)
+OTHER_PATIENTS = (
+    "{out} was begun with other ages and sexes, or without any: give the same --patients, or name "
+    "another folder."
 )
 OTHER_PARTS = (
     "{out} was begun with --photos-per-part {before}: give the same number, or name another folder."

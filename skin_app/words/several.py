@@ -76,6 +76,10 @@ UNREADABLE = "Could not be used"
 NO_FINDING = "nothing found"
 NOT_CHECKED = "not checked"
 COUNTED = "{count}\N{NO-BREAK SPACE}× {what}"
+ON_THE_CPU = Plural(
+    "The memory of the GPU was full for {count} photo: the CPU computed its answer.",
+    "The memory of the GPU was full for {count} photos: the CPU computed their answers.",
+)
 OPEN = "open the result of {file}"
 PROGRESS = "Photos done"
 FILTER = "Show only these outcomes"

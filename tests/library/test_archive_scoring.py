@@ -235,10 +235,15 @@ def test_a_missing_extra_says_how_to_install_it(
 
 
 def parts_done(
-    photos: str, out: Path | str, weights: Path, parts: list[int], weights_hash: str = ""
+    photos: str,
+    out: Path | str,
+    weights: Path,
+    parts: list[int],
+    weights_hash: str = "",
+    table: Path | None = None,
 ) -> dict[str, list[Any]]:
     """What a worker in this process says of parts."""
-    run = ArchiveRun.begin([photos], f"{out}", str(weights), PER_PART)
+    run = ArchiveRun.begin([photos], f"{out}", str(weights), PER_PART, table)
     own_hash = weights_hash or run.plan.weights
     scorer = PartScorer(Job(run.listing.storage, run.out, run.weights, own_hash, 1, at_once=3))
     return scorer({"item": np.array(parts)})
@@ -254,6 +259,35 @@ def test_addresses_of_a_storage_give_the_same_answers_as_paths(
     by_path, by_address = scored_table(tmp_path / "a"), scored_table(tmp_path / "b")
     assert by_address["file"].tolist() == [f"file://{here}/{name}" for name in by_path["file"]]
     assert by_path.drop(columns="file").equals(by_address.drop(columns="file"))
+
+
+def test_ages_and_sexes_of_a_table_are_taken_into_account_as_by_score(
+    here: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table, out = tmp_path / "p.csv", tmp_path / "out"
+    rows = ["file,age,sex", "0.png,85,m", f"file://{here}/plain/1.png,old,f", "gone.png,5,f"]
+    table.write_text("\n".join(rows))
+    assert parts_done(f"file://{here}/plain", out, weights, [0, 1], table=table)["failed"] == [0, 1]
+    score = ["score", "plain", "--patients", str(table), "--weights", str(weights)]
+    table.write_text("\n".join([rows[0], rows[1], "plain/1.png,old,f"]))
+    assert main([*score, "--out", str(tmp_path / "r.csv")]) == 0
+    text = ["age", "sex", "outcome", "photo_outcome", "to_check"]
+    found = scored_table(out)
+    wanted = pd.read_csv(tmp_path / "r.csv", encoding="utf-8-sig")
+    assert found["age"].tolist()[:1] == [85]
+    same = [own[text].astype(object).fillna("").to_numpy().tolist() for own in (found, wanted)]
+    assert same[0] == same[1]
+    numbers = [own["malignant_probability_in_context"].to_numpy(float) for own in (found, wanted)]
+    assert np.allclose(*numbers, rtol=0, atol=1e-5, equal_nan=True)
+    capsys.readouterr()
+
+    assert archived(f"file://{here}/plain", out, weights) == 2
+    assert "was begun with other ages and sexes, or without any" in capsys.readouterr().err
+    assert archived("plain", tmp_path / "b", weights, "--patients", str(tmp_path / "no.csv")) == 2
+    assert (
+        capsys.readouterr().err
+        == f"error: {tmp_path}/no.csv cannot be used (No such file or directory).\n"
+    )
 
 
 def test_a_photo_that_vanishes_or_cannot_be_fetched_gets_its_row(here: Path) -> None:

@@ -87,6 +87,18 @@ def test_outcomes_are_counted_most_suspicious_first(rows: tuple[PhotoRow, ...]) 
     assert said == ["Suspicious (1)", "Uncertain (1)", "Not suspicious (2)", "Could not be used (1)"]
 
 
+def test_photos_that_the_cpu_computed_because_the_gpu_was_full_are_counted(
+    rows: tuple[PhotoRow, ...],
+) -> None:
+    said = "The memory of the GPU was full for 2 photos: the CPU computed their answers."
+    assert "memory of the GPU" not in batch_result(ENGLISH, rows)
+    full = [
+        replace(row, analysis=row.analysis and replace(row.analysis, gpu_was_full=True))
+        for row in rows[-3:]  # the last has no answer
+    ]
+    assert said in batch_result(ENGLISH, [*rows[:-3], *full])
+
+
 def test_sorting_knows_whole_numbers_and_what_comes_last(rows: tuple[PhotoRow, ...]) -> None:
     html = batch_result(ENGLISH, rows)
     malignant = [row.analysis.malignant_probability for row in rows if row.analysis]
