@@ -19,6 +19,7 @@ from skin_app.ensemble import Ensemble
 from skin_app.gallery.similar_lesions import LesionPictures, PicturesError
 from skin_app.hardware import describe
 from skin_app.page.hosting import Hosting, where_to_listen
+from skin_app.page.memory_pools import share_memory_pools
 from skin_app.page.port import ServeError
 from skin_app.page.uploads_and_sessions import Desk, private_folder
 from skin_app.page.zero_gpu import gpu_for_a_call
@@ -34,6 +35,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     ).parse_args()
     say = of_the_environment()
+    share_memory_pools()
     for number in (signal.SIGTERM, signal.SIGINT):  # until the page is served
         signal.signal(number, lambda *_: sys.exit(0))
     try:
