@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
+from moto.server import ThreadedMotoServer
 from PIL import Image
 
 from skin_app import cli
@@ -22,6 +23,8 @@ from tests.tiny import MOBILENET, give_trust, picture, write_weights
 
 pytest.importorskip("ray", reason="the extra `archive` is not installed")
 pytest.importorskip("pyarrow", reason="the extra `archive` is not installed")
+
+from pyarrow.fs import FileSystem
 
 from skin_app.archive_listing import list_photos
 from skin_app.archive_scoring import ArchiveRun
@@ -259,6 +262,57 @@ def test_addresses_of_a_storage_give_the_same_answers_as_paths(
     by_path, by_address = scored_table(tmp_path / "a"), scored_table(tmp_path / "b")
     assert by_address["file"].tolist() == [f"file://{here}/{name}" for name in by_path["file"]]
     assert by_path.drop(columns="file").equals(by_address.drop(columns="file"))
+
+
+@pytest.fixture
+def bucket(here: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], str]]:
+    """A place in a stand-in for S3 -> its address; `photos` holds the files of the folder `plain`."""
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "any")
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    where = f"endpoint_override={host}:{port}&scheme=http&region=us-east-1"
+    files, path = FileSystem.from_uri(f"s3://bucket/photos?{where}&allow_bucket_creation=true")
+    files.create_dir(path)
+    for photo in (here / "plain").iterdir():
+        with files.open_output_stream(f"{path}/more/{photo.name}") as out:
+            out.write(photo.read_bytes())
+    try:
+        yield lambda place: f"s3://{place}?{where}"
+    finally:
+        server.stop()
+
+
+def test_photos_and_results_lie_in_s3(
+    bucket: Callable[[str], str], weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos, out = bucket("bucket/photos"), bucket("bucket/out")
+    table = tmp_path / "p.csv"
+    table.write_text("file,age,sex\ns3://bucket/photos/more/0.png,70,f\n")
+    done = parts_done(photos, out, weights, [0, 1], table=table)
+    assert done == {"part": [0, 1], "scored": [2, 1], "failed": [0, 1], "fault": ["", ""]}
+    parts_done("plain", tmp_path / "out", weights, [0, 1])
+    by_path = scored_table(tmp_path / "out")
+    files, path = FileSystem.from_uri(out)
+    names = [f"{path}/part-00000{part}.parquet" for part in (0, 1)]
+    in_s3 = pd.concat(pd.read_parquet(files.open_input_file(name)) for name in names)
+    assert in_s3["file"].tolist() == [
+        f"s3://bucket/photos/more/{Path(name).name}" for name in by_path["file"]
+    ]
+    assert in_s3["p_mel"].equals(by_path["p_mel"])
+    assert in_s3["error"].tolist() == by_path["error"].tolist()
+    assert in_s3["sex"].tolist()[:2] == ["female", ""]
+
+    assert archived(photos, out, weights, "--patients", str(table)) == 0
+    assert "4 done before" in capsys.readouterr().out
+    for given, place, said in (
+        (bucket("nobody/photos"), out, "does not exist: check the path."),
+        (photos, bucket("nobody/out"), "Bucket 'nobody' not found"),
+    ):
+        assert archived(given, place, weights) == 2
+        assert said in capsys.readouterr().err
 
 
 def test_ages_and_sexes_of_a_table_are_taken_into_account_as_by_score(
