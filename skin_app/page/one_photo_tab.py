@@ -1,5 +1,6 @@
 """The tab of one photo: its layout, and the handler of each event."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from skin_app.photo.read import read_photo
 from skin_app.stated_patients import stated_patient
 from skin_app.words import archive as archive_words
 from skin_app.words import page as words
+from skin_app.words import patient as patient_words
 from skin_app.words.language import ENGLISH, Say
 
 START_OVER_CLICK = """
@@ -37,6 +39,17 @@ element.addEventListener('click', (event) => {
   if (event.target.closest('button[data-start-over]')) trigger('click');
 });
 """
+# What the browser shows where the server refused a step of a photo: it cannot be asked for that, too.
+# A refused answer leaves the page as without a photo; a refused photo leaves what is shown.
+REFUSED_ANSWER = """
+(outcome) => {
+  if (!outcome.includes('waiting')) return [];
+  const gone = { __type__: 'update', value: '', visible: false };
+  const offered = (visible) => ({ __type__: 'update', visible });
+  return [%s, null, gone, gone, gone, gone, offered(true), offered(%s)];
+}
+"""
+REFUSED_PHOTO = "() => [%s, null]"
 
 
 class OnePhotoTab:
@@ -83,6 +96,7 @@ class OnePhotoTab:
                 self.ranking = Fragment(visible=False, elem_id="ranking")
                 trust = ensemble.trust
                 self.patient = PatientFields(labels, trust and trust.context, "patient")
+        self.not_analysed = labels.html(lambda say: status(say(words.NOT_ANALYSED), level="error"))
         self.shown = gr.State(None)
         self.similar = SimilarStrip(pictures, desk, self.shown)
         with gr.Column(visible=False, elem_id="details") as self.details:
@@ -138,10 +152,18 @@ class OnePhotoTab:
         self.picture.click(self._on_start_over, None, emptied, **at_once)
         set_by_visitor = [self.shown, *stated]
         judged = [self.outcome, self.ranking, self.points, self.members]
+        told = json.dumps(self.not_analysed)
+        at_start = [
+            *(self.status, self.photo, self.picture, self.map, self.outcome, self.ranking),
+            *(self.examples, self.real_examples.html),
+        ]
+        refused_answer = REFUSED_ANSWER % (told, json.dumps(self.real_examples.is_offered))
         for event in received:
+            event.failure(None, None, at_start[:2], js=REFUSED_PHOTO % told, **QUIET)
             answered = event.then(
                 self._on_received, stated, result, trigger_mode="multiple", **networks
             )
+            answered.failure(None, self.outcome, at_start, js=refused_answer, **QUIET)
             self.similar.follow(answered)
             answered.then(self._on_answered, set_by_visitor, judged, **at_once)
         # not `release`: a slider that is moved by keys is never released
@@ -153,7 +175,7 @@ class OnePhotoTab:
         for listen in (self.patient.age.change, self.patient.sex.input):
             listen(
                 self._on_patient,
-                set_by_visitor,
+                [*set_by_visitor, self.members],
                 [*judged, *made_before],
                 trigger_mode="always_last",
                 **at_once,
@@ -296,11 +318,20 @@ class OnePhotoTab:
         return self._judged_last(shown, percent, stated_patient(age, sex), request)
 
     def _on_patient(
-        self, shown: Shown | None, percent: float, age: str, sex: str, request: gr.Request
+        self,
+        shown: Shown | None,
+        percent: float,
+        age: str,
+        sex: str,
+        numbers: str,
+        request: gr.Request,
     ) -> Any:
+        """`numbers`: what the browser still shows of a result, "" before the first."""
         visitor, patient = visitor_of(request), stated_patient(age, sex)
         self.desk.state(visitor, "patient", patient)
-        noted = self.patient.noted(spoken(request), patient)
+        is_gone = numbers and (shown is None or not self.desk.knows(visitor))
+        gone = patient_words.PHOTO_GONE if is_gone else ""
+        noted = self.patient.noted(spoken(request), patient, gone)
         if shown is None or not self.desk.wants(visitor, shown.token):
             return noted
         before = {self.comparison: "", self.correction: None, self.report[-1]: ""}

@@ -5,7 +5,7 @@ from typing import Any
 import gradio as gr
 
 from skin_app.analysis import checks_of_patient
-from skin_app.context import ContextModel, Patient
+from skin_app.context import NOT_STATED_PATIENT, ContextModel, Patient
 from skin_app.page.templates import fill
 from skin_app.page.theme import Fragment
 from skin_app.page.visitor_language import FixedTexts
@@ -41,11 +41,15 @@ class PatientFields:
         self.inputs = [self.age, self.sex]
         self.outputs = [*self.inputs, self.note]
 
-    def noted(self, say: Say, patient: Patient) -> dict[Any, Any]:
-        """The line below the fields for what they state."""
+    def noted(self, say: Say, patient: Patient, gone: str = "") -> dict[Any, Any]:
+        """The line below the fields for what they state.
+
+        `gone`: why none of it is used with the result that the page still shows, "" if it is.
+        """
         checks = checks_of_patient(patient, self.model)
-        html = fill("patient_note.html", say, checks=checks) if checks else ""
-        return {self.note: gr.update(value=html, visible=bool(checks))}
+        is_told = bool(checks or (gone and patient != NOT_STATED_PATIENT))
+        html = fill("patient_note.html", say, checks=checks, gone=gone) if is_told else ""
+        return {self.note: gr.update(value=html, visible=is_told)}
 
     def emptied(self) -> dict[Any, Any]:
         """The fields for another patient."""

@@ -26,6 +26,7 @@ from skin_app.page.theme import FOLDER, Fragment
 from skin_app.page.uploads_and_sessions import Desk, delete, keep, visitor_of
 from skin_app.page.visitor_language import FixedTexts, spoken
 from skin_app.stated_patients import stated_patient
+from skin_app.words import patient as patient_words
 from skin_app.words import several as words
 from skin_app.words.language import Say
 
@@ -175,18 +176,22 @@ class SeveralPhotos:
         """Connects age and sex; `started`: the event of a run."""
         at_once, shown = {**UPLOADS, **QUIET}, [self.result, self.opened, self.rows]
         emptied = [*patient.outputs, self.is_next]
-        self.files.upload(self._on_another_lesion, self.rows, emptied, **at_once)
+        self.files.upload(self._on_another_lesion, self.result, emptied, **at_once)
         given = [self.rows, self.is_next, *patient.inputs]
         started.then(self._on_ended, given, shown, **at_once)
         # not `input`: see OnePhotoTab
         for listen in (patient.age.change, patient.sex.input):
             listen(
-                self._on_patient, given, [patient.note, *shown], trigger_mode="always_last", **at_once
+                self._on_patient,
+                [*given, self.result],
+                [patient.note, *shown],
+                trigger_mode="always_last",
+                **at_once,
             )
 
-    def _on_another_lesion(self, rows: Sequence[PhotoRow] | None, request: gr.Request) -> Any:
-        # another lesion may be of another patient
-        is_another = rows is not None or visitor_of(request) in self.stops
+    def _on_another_lesion(self, result: str, request: gr.Request) -> Any:
+        # another lesion may be of another patient, also once the result is no longer held
+        is_another = result or visitor_of(request) in self.stops
         return (
             {**self.patient.emptied(), self.is_next: True} if self.patient and is_another else gr.skip()
         )
@@ -197,12 +202,17 @@ class SeveralPhotos:
         is_next: bool,
         age: str,
         sex: str,
+        result: str,
         request: gr.Request,
     ) -> dict[Any, Any]:
+        """`result`: what the browser shows, "" before the first."""
         assert self.patient
         say, patient = spoken(request), stated_patient(age, sex)
         shown = {} if rows is None or is_next else self._of_patient(say, rows, patient)
-        return {**self.patient.noted(say, patient), **shown}
+        is_over = not is_next and visitor_of(request) not in self.stops
+        is_gone = rows is None and result and is_over
+        gone = patient_words.PHOTOS_GONE if is_gone else ""
+        return {**self.patient.noted(say, patient, gone), **shown}
 
     def _on_ended(
         self,

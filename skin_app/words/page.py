@@ -25,6 +25,7 @@ BEFORE_YOURS_FOR = Plural(
 LINE_IS_FULL = (
     "The server accepts no photos now, because {count} are already waiting: try again in a minute."
 )
+NOT_ANALYSED = "The photo that you chose last was not analysed: wait a moment, then choose it again."
 NO_LONGER_HELD = "The photo of this result is no longer held in memory: choose it again."
 FAULT = (
     "The analysis stopped because of a fault in this program, so there is no result for this photo. "

@@ -14,6 +14,9 @@ PATIENT_NOTES: dict[str, str] = {
     "no model of age and sex": "These weights have no model of age and sex, so neither is used.",
 }
 
+PHOTO_GONE = "The photo is no longer held in memory, so age and sex are not used: choose it again."
+PHOTOS_GONE = "The photos are no longer held in memory, so age and sex are not used: choose them again."
+
 # What is wrong with a table of patients.
 COLUMN = {
     "missing": "{table} lacks the column {column}: it needs the columns {columns}.",

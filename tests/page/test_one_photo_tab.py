@@ -1,5 +1,6 @@
 """The tab of one photo, and the frame around it, in a real browser."""
 
+import itertools
 import json
 import re
 import threading
@@ -9,7 +10,7 @@ from urllib.parse import urlparse
 from urllib.request import urlopen
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from skin_app.diagnoses import DIAGNOSES, Diagnosis
 from skin_app.ensemble import Ensemble
@@ -306,6 +307,36 @@ def test_nothing_is_asked_of_another_host_and_closing_the_page_drops_its_session
         other.wait_for_timeout(100)
     assert set(sessions) < before
     other.context.close()
+
+
+@pytest.mark.parametrize("refused", ["photo", "answer", "next photo"])
+def test_a_photo_that_the_server_refuses_leaves_no_page_that_waits(
+    browser: Browser, served: Served, refused: str
+) -> None:
+    page = opened(browser, served.url)
+    ready(page)
+    if refused == "next photo":
+        upload(page, PHOTO)
+        expect_full_answer(page)
+    joined = itertools.count()
+
+    def answer(route: Route) -> None:
+        if next(joined) < (1 if refused == "answer" else 0):
+            route.continue_()
+        else:
+            route.fulfill(status=429, json={"detail": "too often"})
+
+    page.route("**/queue/join*", answer)
+    upload(page, OTHER)
+    expect(page.locator("#status")).to_contain_text(words.NOT_ANALYSED)
+    expect(page.locator(".waiting")).to_have_count(0)
+    kept = 1 if refused == "next photo" else 0
+    expect(page.locator("#picture img.base")).to_have_count(kept)
+    expect(page.locator("#examples .examples")).to_have_count(1 - kept)
+    page.unroute_all()
+    upload(page, OTHER)
+    expect_full_answer(page)
+    page.context.close()
 
 
 def test_webcam_snapshot_is_analysed(browser: Browser, served: Served) -> None:

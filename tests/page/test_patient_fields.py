@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from skin_app.ensemble import Ensemble
 from skin_app.page.one_photo_handlers import EXAMPLES, EXAMPLES_FOLDER
+from skin_app.page.uploads_and_sessions import forget_session
 from skin_app.words import page as words
 from skin_app.words import several
 from skin_app.words.patient import (
@@ -15,6 +16,8 @@ from skin_app.words.patient import (
     ONLY_RAISES,
     PATIENT_NOTES,
     PHOTO_ALONE,
+    PHOTO_GONE,
+    PHOTOS_GONE,
     POINTS_OF_PHOTO,
     SEXES,
     WITH_AGE,
@@ -115,6 +118,23 @@ def test_age_and_sex_are_in_the_report_and_a_change_takes_it_back(
     expect(answered.locator("#downloads a")).to_have_count(0)
 
 
+def test_an_age_for_a_photo_that_is_no_longer_held_is_not_used_without_a_word(
+    answered: Page, served: Served
+) -> None:
+    forget_all(served)
+    age_in(answered).fill("63")
+    expect(answered.locator("#patient-note")).to_contain_text(PHOTO_GONE)
+    age_in(answered).fill("")
+    expect(answered.locator("#patient-note")).to_have_count(0)
+
+
+def forget_all(served: Served) -> None:
+    """As after 15 idle minutes, or as another process after a restart."""
+    for session in list(served.page.state_holder.session_data):
+        forget_session(served.page, session)
+        served.desk.forget(session)
+
+
 def test_the_photo_stays_where_it_is_when_an_age_is_typed(answered: Page) -> None:
     photo = answered.locator("figure.picture .stack")
     before = photo.bounding_box()
@@ -135,7 +155,9 @@ def test_age_and_sex_are_one_row_of_a_phone(browser: Browser, served: Served, lo
     page.context.close()
 
 
-def test_one_age_holds_for_all_photos_of_one_lesion(visit: Page, screenshots: Path) -> None:
+def test_one_age_holds_for_all_photos_of_one_lesion_while_they_are_held(
+    visit: Page, served: Served, screenshots: Path
+) -> None:
     visit.get_by_role("tab", name=words.TAB_SEVERAL, exact=True).click()
     photos = [EXAMPLES_FOLDER / name for name in EXAMPLES[:2]]
     files = visit.locator("#several-angles-files input[type=file]")
@@ -162,3 +184,11 @@ def test_one_age_holds_for_all_photos_of_one_lesion(visit: Page, screenshots: Pa
     expect(result).not_to_contain_text(WITH_AGE_AND_SEX)
     expect(result).to_contain_text(WITH_AGE)
     expect(visit.locator("#several-batch-patient")).to_have_count(0)
+    note = visit.locator("#several-angles-patient-note")
+    forget_all(served)
+    age.get_by_label(AGE).fill("63")
+    expect(note).to_contain_text(PHOTOS_GONE)
+    files.set_input_files(photos)
+    expect(age.get_by_label(AGE)).to_have_value("")
+    age.get_by_label(AGE).fill("110")
+    expect(note).to_contain_text("85 years is used")
