@@ -4,9 +4,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from skin_app.analysis import Analysis
 from skin_app.ensemble import Ensemble
 from skin_app.joint_analysis import LEAST, join
 from skin_app.joint_analysis import MOST as MOST_ANGLES
+from skin_app.outcome import Decision
 from skin_app.page.batch import MOST, BatchProgress, PhotoRow, most_malignant_first
 from skin_app.page.templates import fill, status
 from skin_app.page.uploads_and_sessions import HELD_FOR
@@ -89,7 +91,16 @@ def angles_result(say: Say, ensemble: Ensemble, rows: Sequence[PhotoRow]) -> str
         outcomes=_counted(say, outcomes.most_common()),
         first_diagnoses=_counted(say, diagnoses.most_common()),
         malignant=[own.malignant_probability for own in used],
+        not_cleared=_not_cleared(joint.decision, analyses),
     )
+
+
+def _not_cleared(joint: Decision | None, analyses: Sequence[Analysis]) -> int:
+    """How many photos alone are more suspicious than a joint answer that is not suspicious."""
+    if joint is None or joint.without_refusal != "not suspicious":
+        return 0
+    decisions = [own.assessment.decision for own in analyses if own.assessment]
+    return sum(own.without_refusal != "not suspicious" for own in decisions)
 
 
 def _repetitions(rows: Sequence[PhotoRow]) -> dict[str, str]:

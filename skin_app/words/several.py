@@ -104,6 +104,10 @@ JOINT_LIMITS = (
     "The thresholds were fitted on single photos of {views} views. They were not tested on averages."
 )
 LEFT_OUT = "Left out of the average, because unlike the training images: {files}."
+ONE_NOT_CLEARED = Plural(
+    "One photo alone is more suspicious than this average, which is no all-clear.",
+    "{count} photos alone are more suspicious than this average, which is no all-clear.",
+)
 SAME_FIRST = "Each photo on its own has the same first diagnosis."
 OTHER_FIRST = "The photos disagree on the first diagnosis: {counts}."
 SAME_OUTCOME = "Each photo on its own has the same outcome."

@@ -30,7 +30,7 @@ from skin_app.report.csv_rows import CSV_COLUMNS
 from skin_app.words import patient as patient_words
 from skin_app.words import several as words
 from skin_app.words.language import ENGLISH, Say
-from skin_app.words.outcome import REASONS
+from skin_app.words.outcome import OUTCOME_MEANING, OUTCOMES, REASONS
 from tests.page.test_batch import jpeg, uploaded
 
 
@@ -192,7 +192,20 @@ def answering(row: PhotoRow, code: str, outcome: str) -> PhotoRow:
         (
             ["nv not suspicious", "mel not dermatoscopic, suspicious"],
             [words.OUTCOMES["not dermatoscopic, suspicious"], REASONS["one_photo_suspicious"]],
+            [OUTCOMES["not suspicious"]],
+        ),
+        (
+            ["nv not suspicious", "nv uncertain", "nv not dermatoscopic, uncertain"],
+            [
+                *(OUTCOMES["not suspicious"], OUTCOME_MEANING["not suspicious"]),
+                words.ONE_NOT_CLEARED.many.format(count=2),
+            ],
             [],
+        ),
+        (
+            ["nv not suspicious"] * 2,
+            [OUTCOMES["not suspicious"], OUTCOME_MEANING["not suspicious"]],
+            ["than this average"],
         ),
         (
             ["nv not dermatoscopic", "mel not dermatoscopic, suspicious"],
