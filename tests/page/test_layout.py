@@ -44,6 +44,25 @@ TEXT_ON_SCREEN = """() => {
   return pieces;
 }"""
 
+# of each row, whether two of its name, mark, bar and numbers overlap, and where its bar is
+RANKING_ROWS = """() => [...document.querySelectorAll('#ranking tbody tr')].map((row) => {
+  const name = row.querySelector('.name');
+  const text = new Range();
+  text.selectNodeContents(name);
+  const bars = [...row.querySelectorAll('.bar')].filter((bar) => bar.checkVisibility());
+  const parts = [text, ...row.querySelectorAll('abbr, td'), ...bars];
+  const boxes = parts.map((one) => [...one.getClientRects()]);
+  const meet = (a, b) => (
+    Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1
+    && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 1
+  );
+  const covered = boxes.some((one, i) => (
+    boxes.slice(i + 1).some((other) => one.some((a) => other.some((b) => meet(a, b))))
+  ));
+  const bar = bars.map((one) => one.getBoundingClientRect()).flatMap((box) => [box.left, box.right]);
+  return { name: name.textContent, covered, bar };
+})"""
+
 
 def box_of(part: Locator) -> tuple[float, float, float, float]:
     """Left, top, right and bottom of a visible part, in CSS pixels of the window."""
@@ -120,6 +139,29 @@ def sideways(page: Page) -> dict[int, int]:
 
 def test_nothing_scrolls_sideways(result: Page) -> None:
     assert sideways(result) == {}
+
+
+@pytest.mark.parametrize("locale", ["en-GB", "de-DE"])
+def test_in_the_ranking_nothing_covers_a_name_and_all_bars_have_one_place(
+    browser: Browser, served: Served, locale: str
+) -> None:
+    page = opened(browser, served.url, locale=locale)
+    upload(page, PHOTO)
+    expect(page.locator("#map fieldset")).to_be_enabled()
+    crowded, uneven, without = {}, {}, []
+    for age in ("", "63"):
+        page.locator("#patient input").first.fill(age)
+        expect(page.locator("#ranking .ranking.two")).to_have_count(1 if age else 0)
+        for width in (*WIDTHS, 360, 820):
+            rows = resized(page, (width, 800)).evaluate(RANKING_ROWS)
+            crowded[age, width] = [row["name"] for row in rows if row["covered"]]
+            uneven[age, width] = {tuple(row["bar"]) for row in rows}
+            without += [(age, width)] if not rows[0]["bar"] else []
+    page.context.close()
+    assert {case: names for case, names in crowded.items() if names} == {}
+    assert {case: places for case, places in uneven.items() if len(places) > 1} == {}
+    assert ("", 390) not in without
+    assert ("63", 1280) not in without
 
 
 def test_the_first_screen_has_few_words(result: Page) -> None:
