@@ -15,7 +15,6 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -79,7 +78,7 @@ class ResultFolder:
     def at(cls, name: str) -> "ResultFolder":
         """A local folder, or one in cloud storage. Raises `OutputError`."""
         if SCHEME not in name:
-            return cls(LocalFileSystem(), str(Path(name).resolve()), name)
+            return cls(LocalFileSystem(), os.path.realpath(name), name)  # Path.resolve fails on loops
         try:
             files, path = FileSystem.from_uri(name)
         except (OSError, ValueError) as error:
@@ -96,12 +95,15 @@ class ResultFolder:
             if PLAN in found:
                 self._check_same(plan)
                 self.clear()
-                return {int(own[1]) for own in map(PART.fullmatch, found) if own}
-            if [name for name in found if not UNFINISHED.fullmatch(name)]:
+            elif [name for name in found if not UNFINISHED.fullmatch(name)]:
                 raise self._of_others()
             self.files.create_dir(self.path, recursive=True)
             listed = pa.table({"file": pa.array([os.fsencode(name) for name in names], pa.binary())})
-            self._put(PHOTOS, lambda out: pq.write_table(listed, out, plan.photos_per_part))
+            in_a_part = min(plan.photos_per_part, plan.photos)
+            # also where it is there: it may have been damaged
+            self._put(PHOTOS, lambda out: pq.write_table(listed, out, in_a_part))
+            if PLAN in found:
+                return {int(own[1]) for own in map(PART.fullmatch, found) if own}
             self._put(PLAN, lambda out: out.write(plan.model_dump_json(indent=1).encode()))
         return set()
 
@@ -188,7 +190,7 @@ class ResultFolder:
     def _writing(self) -> Iterator[None]:
         try:
             yield
-        except (OSError, pa.ArrowException) as error:
+        except (OSError, UnicodeError, pa.ArrowException) as error:  # pyarrow wants names in UTF-8
             raise _unusable(self.name, error) from error
 
 
