@@ -47,6 +47,8 @@ class WaitingLine(queueing.Queue):
         super().start()
 
     def send_message(self, event: queueing.Event, event_message: EventMessage) -> None:
+        if event.session_hash not in self.pending_messages_per_session:
+            return  # nobody can collect it any more; gradio would fail, and end the whole queue
         if isinstance(event_message, EstimationMessage) and event.concurrency_id == LINE:
             said = self._place(event, event_message.rank_eta)
             event_message = Place(**event_message.model_dump(), said=said)
@@ -58,6 +60,7 @@ class WaitingLine(queueing.Queue):
         Inputs that a call leaves out at the end have their defaults; gradio would fail without a word.
         """
         called, say = self.blocks.fns.get(body.fn_index), spoken(request)
+        body.session_hash = body.session_hash or None  # else gradio takes one name here, another there
         if len(body.session_hash or "") > LONGEST_SESSION:  # it is kept until the session ends
             return False, say(api_words.LONG_SESSION, most=say.number(LONGEST_SESSION)), "error"
         if called is not None and called.api_visibility == "public":
@@ -71,7 +74,7 @@ class WaitingLine(queueing.Queue):
                 return False, refused, "queue_full"
         pushed = await super().push(body, request, username)
         if pushed[0] and called is not None and called.api_visibility != "public":
-            self._make_room(client_of(request.scope), body.session_hash)
+            self._make_room(client_of(request.scope), str(body.session_hash))
         return pushed
 
     def _make_room(self, client: str, session: str) -> None:

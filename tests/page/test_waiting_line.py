@@ -5,6 +5,8 @@ import json
 import re
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import httpx
 import numpy as np
@@ -131,3 +133,23 @@ def test_what_is_kept_of_calls_that_were_answered_has_an_end(
     for number in range(4):
         assert done(served, data=[], fn_index=0, session_hash=f"own-{number}").is_success
     assert set(kept) == {"own-2", "own-3"}
+
+
+@pytest.mark.parametrize("session", ["", "left"])
+def test_messages_to_a_session_that_is_not_there_do_not_stop_the_queue(
+    served: Served, session: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue, free = served.page._queue, threading.Event()
+    (step,) = [index for index, own in served.page.fns.items() if own.name == "on_about"]
+    monkeypatch.setattr(served.page.fns[step], "fn", lambda *_: free.wait(60) and "")
+    with ThreadPoolExecutor(8) as visitors:
+        call = {"data": [], "fn_index": step, "session_hash": session, "event_data": None}
+        join = partial(httpx.post, f"{served.url}gradio_api/queue/join", json=call)
+        joined = [own.result() for own in [visitors.submit(join) for _ in range(8)]]
+    if session:
+        del queue.pending_messages_per_session[session]  # as where many others came since
+    free.set()
+    while queue.event_ids_to_events and not queue.stopped:
+        time.sleep(0.02)
+    assert {answer.status_code for answer in joined} == {200}
+    assert not queue.stopped
