@@ -15,7 +15,6 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -95,7 +94,7 @@ class ResultFolder:
     def at(cls, name: str) -> "ResultFolder":
         """A local folder, or one in cloud storage. Raises `OutputError`."""
         if SCHEME not in name:
-            return cls(LocalFileSystem(), str(Path(name).resolve()), name)
+            return cls(LocalFileSystem(), os.path.realpath(name), name)  # Path.resolve fails on loops
         try:
             files, path = FileSystem.from_uri(name)
         except (OSError, ValueError) as error:
@@ -113,8 +112,7 @@ class ResultFolder:
             if PLAN in found:
                 self._check_same(plan)
                 self.clear()
-                return {int(own[1]) for own in map(PART.fullmatch, found) if own}
-            if [name for name in found if not UNFINISHED.fullmatch(name)]:
+            elif [name for name in found if not UNFINISHED.fullmatch(name)]:
                 raise self._of_others()
             self.files.create_dir(self.path, recursive=True)
             columns = {
@@ -123,8 +121,11 @@ class ResultFolder:
                 "sex": [own.sex for own in patients],
                 "unreadable": [own.unreadable for own in patients],
             }
-            listed = pa.table(columns, LISTED)
-            self._put(PHOTOS, lambda out: pq.write_table(listed, out, plan.photos_per_part))
+            listed, in_a_part = pa.table(columns, LISTED), min(plan.photos_per_part, plan.photos)
+            # also where it is there: it may have been damaged
+            self._put(PHOTOS, lambda out: pq.write_table(listed, out, in_a_part))
+            if PLAN in found:
+                return {int(own[1]) for own in map(PART.fullmatch, found) if own}
             self._put(PLAN, lambda out: out.write(plan.model_dump_json(indent=1).encode()))
         return set()
 
@@ -215,7 +216,7 @@ class ResultFolder:
     def _writing(self) -> Iterator[None]:
         try:
             yield
-        except (OSError, pa.ArrowException) as error:
+        except (OSError, UnicodeError, pa.ArrowException) as error:  # pyarrow wants names in UTF-8
             raise _unusable(self.name, error) from error
 
 

@@ -85,16 +85,20 @@ class PartDone:
     failed: int
 
 
-def workers_for(cpus: int, gpus: int, asked: int | None = None, own_gpu: bool = False) -> Workers:
+def workers_for(
+    cpus: int, gpus: int, parts: int, asked: int | None = None, own_gpu: bool = False
+) -> Workers:
     """One worker for each GPU, else for each two cores; or as many as are `asked` for.
+
+    Never more than `parts`: Ray refuses shares of a core below 0.0001.
 
     A worker never takes all cores: Ray needs a share for its own tasks, and would wait for ever.
     `own_gpu`: this machine has a GPU that Ray does not count, such as Apple's.
     """
     if gpus and (asked is None or asked <= gpus):
-        count = asked or gpus
+        count = min(asked or gpus, parts)
         return Workers(count, min(1.0, cpus / (count + 1)), 1, max(1, cpus // count))
-    count = asked or (1 if own_gpu else max(1, cpus // CORES_A_WORKER))
+    count = min(asked or (1 if own_gpu else max(1, cpus // CORES_A_WORKER)), parts)
     return Workers(count, min(1.0, cpus / (count + 1)), 0, max(1, cpus // count))
 
 
@@ -111,6 +115,12 @@ def connected(address: str | None) -> Iterator[None]:
         ray.init(address or "local", **settings)
     except (RayError, ConnectionError, ValueError, RuntimeError, OSError) as error:
         why = (str(error).splitlines() or [type(error).__name__])[0].rstrip(". ")
+        if address is None:
+            raise WorkersError(
+                "Ray cannot start on this machine ({reason}): let it write to your home folder, and to "
+                "the folder for temporary files.",
+                reason=why,
+            ) from error
         raise WorkersError(
             "Ray cannot be used ({reason}): check --cluster, or leave it out to use only this machine.",
             reason=why,
@@ -136,7 +146,7 @@ def score_parts(
     """
     there = ray.cluster_resources()
     cpus, gpus = int(there.get("CPU", 1)), int(there.get("GPU", 0))
-    workers = workers_for(cpus, gpus, asked, best_device().type != "cpu")
+    workers = workers_for(cpus, gpus, len(parts), asked, best_device().type != "cpu")
     job = Job(storage, out, weights, weights_hash, workers.threads, workers.at_once)
     DataContext.get_current().enable_progress_bars = False
     DataContext.get_current().print_on_execution_start = False
@@ -145,7 +155,7 @@ def score_parts(
         PartScorer,
         batch_size=1,
         fn_constructor_args=(job,),
-        compute=ActorPoolStrategy(size=min(workers.count, len(parts)), max_tasks_in_flight_per_actor=2),
+        compute=ActorPoolStrategy(size=workers.count, max_tasks_in_flight_per_actor=2),
         num_cpus=workers.cores,
         num_gpus=workers.gpus,
     )

@@ -206,7 +206,10 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     )
     archive.add_argument("--out", required=True, help="the folder to write to, or an address of one")
     archive.add_argument(
-        "--cluster", metavar="ADDRESS", help="a Ray cluster, or auto (default: this machine alone)"
+        "--cluster",
+        type=_cluster,
+        metavar="ADDRESS",
+        help="a Ray cluster, or auto (default: this machine alone)",
     )
     archive.add_argument(
         "--workers",
@@ -246,6 +249,11 @@ def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text} is no whole number above 0")
     return int(text)
+
+
+def _cluster(text: str) -> str | None:
+    """None for this machine alone; Ray itself would listen for other machines at these two."""
+    return None if text in ("", "local") else text
 
 
 def _tell_of(say: Say, found: Found, out: Path) -> None:

@@ -1,7 +1,8 @@
 """Deletes what gradio leaves of an upload that was broken off, refused, or sent under another name.
 
 gradio writes each file while it arrives, and deletes it again only where the form itself is wrong. It
-also keeps the names of files for the bar that shows the progress, until somebody asks for it.
+also keeps the names of files for the bar that shows the progress, until somebody asks for it, and each
+id that somebody asks for.
 """
 
 import asyncio
@@ -23,8 +24,9 @@ _ARRIVING: ContextVar[list[Any] | None] = ContextVar("_ARRIVING", default=None)
 
 
 def delete_broken_uploads() -> None:
-    """Replace two parts of gradio; once is enough for all pages of a program."""
+    """Replace three parts of gradio; once is enough for all pages of a program."""
     setattr(routes, "upload_fn", tidied_upload)  # noqa: B010
+    setattr(route_utils.FileUploadProgress, "is_tracked", _is_tracked)  # noqa: B010
     setattr(route_utils, "NamedTemporaryFile", _arriving_file)  # noqa: B010
 
 
@@ -70,6 +72,15 @@ async def tidied_upload(
             asyncio.get_running_loop().call_later(
                 PROGRESS_ENDS_AFTER, _forget, upload_progress, upload_id
             )
+
+
+async def _is_tracked(progress: Any, upload_id: str) -> bool:
+    """Wait until the upload begins; afterwards, nothing is left of an id that no upload has."""
+    try:
+        return await progress._signals[upload_id].wait()
+    finally:
+        if upload_id not in progress._statuses:
+            progress._signals.pop(upload_id, None)
 
 
 def _forget(progress: Any, upload_id: str) -> None:

@@ -66,6 +66,12 @@ def turned_away(scope: Scope, status: int, sentence: str) -> Response:
     return JSONResponse({"detail": said}, status, headers)
 
 
+def sentence_of_too_many() -> bytes:
+    """A whole answer, for a connection of which no request is read."""
+    sentence = ENGLISH(words.TOO_MANY_OPEN)
+    return TURNED_AWAY.format(length=len(sentence), sentence=sentence).encode()
+
+
 class TurnAway:
     """Handler of the event loop's errors: turns visitors away while no descriptor is left for them.
 
@@ -108,9 +114,8 @@ def _turn_away(listener: int) -> None:
         connection, _ = listening.accept()
     finally:
         listening.detach()
-    sentence = ENGLISH(words.TOO_MANY_OPEN)
     with connection:
         connection.setblocking(False)
-        connection.send(TURNED_AWAY.format(length=len(sentence), sentence=sentence).encode())
+        connection.send(sentence_of_too_many())
         connection.shutdown(socket.SHUT_WR)
         connection.recv(1 << 16)  # what is closed unread is reset, and the sentence lost with it

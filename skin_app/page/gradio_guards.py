@@ -76,6 +76,8 @@ def _missing() -> Iterator[str]:
     is_alike = _parameters(getattr(routes, "upload_fn", None)) == _parameters(tidied_upload)
     if not (is_alike and _uses(route_utils, "upload_fn", "GradioMultiPartParser")):
         yield "upload_fn"
+    if "_signals" not in _set_in(getattr(route_utils.FileUploadProgress, "is_tracked", None)):
+        yield "FileUploadProgress.is_tracked"
     if parser and "max_files" not in _set_in(parser.__init__):
         yield "GradioMultiPartParser.max_files"
     for module in (queueing, routes):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from threading import Lock
 
 import numpy as np
-from anyio import fail_after, to_thread
+from anyio import CapacityLimiter, fail_after, to_thread
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
@@ -23,6 +23,8 @@ class Health:
     def __init__(self, ensemble: Ensemble, clock: Callable[[], float] = time.monotonic) -> None:
         self.ensemble, self.clock = ensemble, clock
         self._lock = Lock()
+        # one thread for all who ask: on a busy server, many would wait in those that the page needs
+        self._thread = CapacityLimiter(1)
         self._asked: float | None = None
         self._fault = ""
 
@@ -47,7 +49,9 @@ class Health:
         """200 and "ok", or 503 and why."""
         try:
             with fail_after(PATIENCE):
-                fault = await to_thread.run_sync(self.fault, abandon_on_cancel=True)
+                fault = await to_thread.run_sync(
+                    self.fault, abandon_on_cancel=True, limiter=self._thread
+                )
         except TimeoutError:
             fault = f"The networks did not answer within {PATIENCE:.0f} seconds."
         return JSONResponse({"status": fault or "ok"}, 503 if fault else 200)

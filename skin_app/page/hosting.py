@@ -9,7 +9,7 @@ from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
-from limits import RateLimitItem, parse
+from limits import RateLimitItem, parse, parse_many
 
 from skin_app.page.port import Listening, ServeError, listening
 
@@ -20,7 +20,7 @@ SPACES_PROXIES: Networks = tuple(
     map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"))
 )
 SPACES_FRAMES = ("https://huggingface.co", "https://*.hf.space")
-ORIGIN = re.compile(r"https?://(\*\.)?[\w-]+(\.[\w-]+)*(:\d+)?")
+ORIGIN = re.compile(r"https?://(\*\.)?[\w-]+(\.[\w-]+)*(:\d+)?", re.ASCII)  # it goes into a header
 SHORTEST_PASSWORD = 10
 RATE = parse("600/minute")
 
@@ -111,11 +111,15 @@ def _password(text: str) -> str:
             "SKIN_APP_PASSWORD has fewer than {least} characters: choose a longer one.",
             least=SHORTEST_PASSWORD,
         )
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ServeError("SKIN_APP_PASSWORD is no text in UTF-8: choose another one.") from None
     return text
 
 
 def _root_path(text: str) -> str:
-    if text and not re.fullmatch(r"/[\w./~-]*|https?://[\w.:-]+[\w./~-]*", text):
+    if text and not re.fullmatch(r"/[\w./~-]*|https?://[\w.:-]+[\w./~-]*", text, re.ASCII):
         raise ServeError(
             "GRADIO_ROOT_PATH is “{value}”: set it to a path such as /skin, or to a whole address.",
             value=text,
@@ -125,14 +129,15 @@ def _root_path(text: str) -> str:
 
 def _rate(text: str) -> RateLimitItem:
     try:
-        return parse(text) if text else RATE
+        rates = parse_many(text) if text else [RATE]
     except ValueError:
-        raise ServeError(
-            "SKIN_APP_RATE is “{value}”: set it to a rate such as 600/minute.", value=text
-        ) from None
+        rates = []
+    if len(rates) != 1 or not rates[0].amount:
+        raise ServeError("SKIN_APP_RATE is “{value}”: set it to a rate such as 600/minute.", value=text)
+    return rates[0]
 
 
 def _waiting(text: str) -> int:
-    if text and not (text.isdecimal() and int(text) > 0):
+    if text and not re.fullmatch(r"[1-9]\d{0,8}", text):
         raise ServeError("SKIN_APP_WAITING is “{value}”: set it to a number such as 64.", value=text)
     return int(text) if text else Hosting.waiting

@@ -1,6 +1,7 @@
 """Parses host and port, checks that they can be used, and gives the URL to print."""
 
 import errno
+import re
 import socket
 from dataclasses import dataclass
 
@@ -48,7 +49,7 @@ def listening(name: str, port: str | int) -> Listening:
     host name that this machine does not have.
     """
     port = str(port).strip()
-    if not port.isdecimal() or not 0 < int(port) < 65536:
+    if not re.fullmatch(r"\d{1,5}", port) or not 0 < int(port) < 65536:
         raise PortError(
             "{port} is no port: set GRADIO_SERVER_PORT to a number such as 7860.", port=port
         )

@@ -26,7 +26,7 @@ from skin_app.words import page as words
 from skin_app.words.language import Say
 
 REPORT_FIELDS = 4  # what `build_report` returns
-LONGEST, LONGEST_NOTES = 80, 20_000  # characters
+LONGEST = 20_000  # characters; the PDF marks where it cuts a field
 CSV_NAME = Path("photo")  # the photo's own name is not kept
 
 
@@ -45,7 +45,7 @@ def build_report(
                 notes = gr.Textbox(
                     label=labels(words.REPORT_NOTES),
                     lines=4,
-                    max_length=LONGEST_NOTES,
+                    max_length=LONGEST,
                     html_attributes=PRIVATE,
                 )
         with gr.Row(elem_id="make-report"):

@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from skin_app.ensemble import Ensemble
+from skin_app.page.connections import limit_connections
 from skin_app.page.exhausted import Exhausted
 from skin_app.page.finished import observe
 from skin_app.page.forwarded import TrustedProxies
@@ -75,6 +76,7 @@ def serve(
     stop, hosting = stop or GracefulStop(page), hosting or Hosting()
     # uvicorn would take a visitor's address from any proxy on this machine; `TrustedProxies` decides
     os.environ["FORWARDED_ALLOW_IPS"] = ""
+    limit_connections(hosting.proxies)
     queueing.Queue = WaitingLine
     # the line of photos ends long before: gradio would refuse any step in English, and in the midst of
     # an answer, so that the page would still show an older result or "analysing"

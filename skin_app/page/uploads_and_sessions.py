@@ -201,16 +201,21 @@ class IdleSessions:
                 self._drop(*key)
 
     def _drop(self, kind: str, session: str) -> None:
-        from gradio import Request
-
         if kind == "session":
-            for handler in self.page.fns.values():
-                if handler.fn and any(event == "unload" for _, event in handler.targets):
-                    handler.fn(Request(session_hash=session))  # as when the page is closed
-            forget_session(self.page, session)
+            drop_session(self.page, session)
         else:
             self.page._queue.pending_messages_per_session.pop(session, None)
             self.page._queue.pending_event_ids_session.pop(session, None)
+
+
+def drop_session(page: "Blocks", session: str) -> None:
+    """Drop a session as when its page is closed."""
+    from gradio import Request
+
+    for handler in page.fns.values():
+        if handler.fn and any(event == "unload" for _, event in handler.targets):
+            handler.fn(Request(session_hash=session))
+    forget_session(page, session)
 
 
 def forget_session(page: "Blocks", session: str) -> None:

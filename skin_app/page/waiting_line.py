@@ -1,7 +1,8 @@
 """The line of those who wait for the networks: each is told their place, or that the line is full.
 
 gradio tells the browser only numbers, and English sentences; here it tells whole sentences in the
-visitor's language. static/page.js shows them.
+visitor's language. static/page.js shows them. gradio holds a number of sessions for all visitors
+together; here no client takes them all.
 """
 
 from datetime import timedelta
@@ -13,14 +14,20 @@ from fastapi import Request
 from gradio import queueing
 from gradio.components import Component
 from gradio.server_messages import EstimationMessage, EventMessage
+from gradio.utils import LRUCache
 
+from skin_app.page.forwarded import client_of
 from skin_app.page.queues import MOST_WAITING, NETWORKS
+from skin_app.page.uploads_and_sessions import VISITORS, drop_session, forget_session
 from skin_app.page.visitor_language import spoken
 from skin_app.words import api as api_words
 from skin_app.words import page as words
 from skin_app.words.language import Say
 
 LINE = NETWORKS["concurrency_id"]
+LONGEST_SESSION = 64  # characters; browsers send 11, the Python client 36
+MOST_SESSIONS = VISITORS // 2  # of one client; more of them displace its own
+MOST_RESULTS = 2000  # sessions whose results wait: as many as gradio keeps
 
 
 class Place(EstimationMessage):
@@ -32,7 +39,16 @@ class Place(EstimationMessage):
 class WaitingLine(queueing.Queue):
     """gradio's queue, in which the line of the networks has an end and tells everyone their place."""
 
+    sessions: dict[str, list[str]]  # of each client, the oldest first
+
+    def start(self) -> None:
+        self.sessions = {}
+        self.pending_event_ids_session = LRUCache(MOST_RESULTS)  # gradio would keep all for ever
+        super().start()
+
     def send_message(self, event: queueing.Event, event_message: EventMessage) -> None:
+        if event.session_hash not in self.pending_messages_per_session:
+            return  # nobody can collect it any more; gradio would fail, and end the whole queue
         if isinstance(event_message, EstimationMessage) and event.concurrency_id == LINE:
             said = self._place(event, event_message.rank_eta)
             event_message = Place(**event_message.model_dump(), said=said)
@@ -44,6 +60,9 @@ class WaitingLine(queueing.Queue):
         Inputs that a call leaves out at the end have their defaults; gradio would fail without a word.
         """
         called, say = self.blocks.fns.get(body.fn_index), spoken(request)
+        body.session_hash = body.session_hash or None  # else gradio takes one name here, another there
+        if len(body.session_hash or "") > LONGEST_SESSION:  # it is kept until the session ends
+            return False, say(api_words.LONG_SESSION, most=say.number(LONGEST_SESSION)), "error"
         if called is not None and called.api_visibility == "public":
             most = len(called.inputs)
             if len(body.data) > most:
@@ -53,7 +72,32 @@ class WaitingLine(queueing.Queue):
             refused = self.refusal(say) if called.concurrency_id == LINE else ""
             if refused:
                 return False, refused, "queue_full"
-        return await super().push(body, request, username)
+        pushed = await super().push(body, request, username)
+        if pushed[0] and called is not None and called.api_visibility != "public":
+            self._make_room(client_of(request.scope), str(body.session_hash))
+        return pushed
+
+    def _make_room(self, client: str, session: str) -> None:
+        """Note a client's session; drop its oldest where it has too many."""
+        own = [name for name in self.sessions.pop(client, ()) if name != session and self._lasts(name)]
+        while len(own) >= MOST_SESSIONS:
+            drop_session(self.blocks, own.pop(0))
+        self.sessions[client] = [*own, session]
+        if len(self.sessions) > VISITORS:
+            self.sessions = {
+                one: names for one, names in self.sessions.items() if any(map(self._lasts, names))
+            }
+
+    def _lasts(self, session: str) -> bool:
+        held = session in self.blocks.state_holder.session_data
+        return held or bool(self.pending_event_ids_session.get(session))
+
+    async def process_events(self, events: Any, *given: Any, **named: Any) -> None:
+        """Drops the session of a call of the API, which holds nothing."""
+        await super().process_events(events, *given, **named)
+        for event in events:
+            if event.fn.api_visibility == "public":
+                forget_session(self.blocks, event.session_hash)
 
     def compute_analytics_summary(self, records: object) -> Any:  # noqa: ARG002
         """gradio calls this after each step, for 10 ms; nobody reads it, as its monitoring is off."""

@@ -23,6 +23,7 @@ LEFT, WIDTH, HALF, GAP = 12.0, 186.0, 91.0, 4.0  # mm
 RIGHT_HALF = LEFT + HALF + GAP
 RED = (176, 28, 28)
 SIMILAR = 6
+NO_SET = "\N{EN DASH}"
 NAMES = {diagnosis.code: diagnosis.name for diagnosis in DIAGNOSES}
 
 
@@ -125,21 +126,24 @@ def _ranking(say: Say, sheet: Sheet, record: Record) -> None:
     if in_context is not None:
         widths, beside = (35.0, -13.0, -15.0, -16.0, -12.0), in_context["probabilities"]
         columns[1:2] = [say(patient_words.PHOTO_ALONE), _context_name(say, record)]
-    sheet.row(Box(left, top + 5.5, HALF, 6.6), columns, widths, 6)
+    sheet.rows([Box(left, top + 5.5, HALF, 6.6)], [columns], widths, 6)
+    lines, rows = [], []
     for place, entry in enumerate(record["diagnoses"]):
         line = top + 12.6 + place * 6
         sheet.rule(left, line - 0.4, HALF)
         name = f"{say(entry['name'])} ({entry['code']})"
         name += f", {say(shared.MALIGNANT)}" if entry["malignant"] else ""
         inside = entry["in_90_set"]
-        cells = (
+        cells = [
             name,
             say.percent(entry["probability"], 1),
             *([say.percent(beside[entry["code"]], 1)] if beside else []),
             say.percent(entry["prior_adjusted"], 1),
-            say(words.NO_SET if inside is None else shared.YES if inside else shared.NO),
-        )
-        sheet.row(Box(left, line + 0.1, HALF, 5.5), cells, widths, 7.5, bold=place == 0)
+            NO_SET if inside is None else say(shared.YES if inside else shared.NO),
+        ]
+        lines.append(Box(left, line + 0.1, HALF, 5.5))
+        rows.append(cells)
+    sheet.rows(lines, rows, widths, 7.5, bold_first=True)
     sheet.rule(left, top + 54.2, HALF)
     codes = ", ".join(diagnosis.code for diagnosis in DIAGNOSES if diagnosis.malignant)
     total = {"codes": codes, "share": say.percent(record["malignant_probability"], 1)}
@@ -169,21 +173,25 @@ def _points(say: Say, sheet: Sheet, record: Record) -> None:
         why = words.NO_LIMITS if record["outcome"] is None else shared.POINTS_OFF
         sheet.text(Box(LEFT, top + 6, HALF, 20), say(why), 7.5)
         return
-    widths = (14.0, 29.0, 29.0, 19.0)
+    widths = (16.0, 28.5, 28.5, 18.0)
     columns = [say(column) for column in words.POINT_COLUMNS]
-    sheet.row(Box(LEFT, top + 5.5, HALF, 6.4), columns, widths, 6)
-    for place, point in enumerate(record["operating_points"]):
+    sheet.rows([Box(LEFT, top + 5.5, HALF, 6.4)], [columns], widths, 6)
+    lines, rows = [], []
+    points = sorted(record["operating_points"], key=lambda point: point["threshold"])
+    for place, point in enumerate(points):  # in the page's order
         line = top + 12.4 + place * 4.6
         sheet.rule(LEFT, line - 0.4, HALF)
-        cells = (
+        cells = [
             say.percent(point["target_sensitivity"]),
             _with_interval(say, point["sensitivity"], point["sensitivity_interval"]),
             _with_interval(say, point["specificity"], point["specificity_interval"]),
             say(
                 words.ABOVE if point["above"] else words.BELOW, line=say.percent(point["threshold"], 1)
             ),
-        )
-        sheet.row(Box(LEFT, line + 0.3, HALF, 3.6), cells, widths, 7)
+        ]
+        lines.append(Box(LEFT, line + 0.3, HALF, 3.6))
+        rows.append(cells)
+    sheet.rows(lines, rows, widths, 7)
     sheet.text(Box(LEFT, top + 26.8, HALF, 8), say(words.POINTS_NOTE), 6.5, colour=GREY)
 
 
@@ -237,7 +245,11 @@ def _card(
 def _notes(say: Say, sheet: Sheet, record: Record) -> None:
     patient, notes = record["patient"], record["notes"]
     top, column = 194.0, WIDTH / 4
-    sheet.text(Box(LEFT, top, WIDTH, 5), say(words.READER), 9.5, bold=True)
+    sheet.text(Box(LEFT, top, 66, 5), say(words.READER), 9.5, bold=True)
+    used = say(words.READER_UNUSED)
+    if record["in_context"] is not None:
+        used = say(words.READER_USED, context=_context_name(say, record))
+    sheet.text(Box(LEFT + 68, top - 0.6, WIDTH - 68, 5.6), used, 6.5, colour=GREY, right=True)
     age, sex = (patient["age"], patient["sex"]) if patient else (None, None)
     stated = [
         None if age is None else say.number(age, digits=None),

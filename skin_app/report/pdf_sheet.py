@@ -1,5 +1,6 @@
 """One A4 sheet. Text that does not fit its box gets smaller type, and is cut if still too long."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +18,9 @@ FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 REGULAR, BOLD = "DejaVuSans.ttf", "DejaVuSans-Bold.ttf"
 NO_GLYPH = "\N{WHITE SQUARE}"
 CUT = " …"
+NO_WIDTH = "\N{ZERO WIDTH SPACE}"
+HYPHENATED = re.compile(r"(?<=\S-)(?=\w)")  # a line may end after such a hyphen
+PARTS = re.compile(rf"\s+|\xad|{HYPHENATED.pattern}")  # what stays together on a line
 LEADING = 0.42  # mm of line height a point of type
 LEAST_SIZE, STEP = 5.0, 0.25  # points
 LONGEST_WORD = 40  # letters; longer ones, such as addresses, may be broken
@@ -84,15 +88,30 @@ class Sheet:
             self._pdf.cell(box.width, size * LEADING, line, align="R" if right else "L")
         return len(lines) * size * LEADING
 
-    def row(
-        self, box: Box, cells: Sequence[str], widths: Sequence[float], size: float, bold: bool = False
+    def rows(
+        self,
+        boxes: Sequence[Box],
+        rows: Sequence[Sequence[str]],
+        widths: Sequence[float],
+        size: float,
+        bold_first: bool = False,
     ) -> None:
-        """A line of a table: `widths` in mm, a negative one sets its cell flush right."""
-        left = box.left
-        for cell, width in zip(cells, widths, strict=True):
-            place = Box(left, box.top, abs(width) - 1, box.height)
-            self.text(place, cell, size, bold, right=width < 0)
-            left += abs(width)
+        """Lines of a table, all in one size: the largest, up to `size`, in which every cell fits.
+
+        `boxes`: of the lines; `widths`: of the columns in mm, a negative one sets cells flush right.
+        """
+        cells = []
+        for place, (box, row) in enumerate(zip(boxes, rows, strict=True)):
+            left = box.left
+            for cell, width in zip(row, widths, strict=True):
+                own = Box(left, box.top, abs(width) - 1, box.height)
+                cells.append((own, cell, bold_first and place == 0, width < 0))
+                left += abs(width)
+        size = min(
+            self._fitted(self.printable(cell), own, size, bold, CUT)[0] for own, cell, bold, _ in cells
+        )
+        for own, cell, bold, right in cells:
+            self.text(own, cell, size, bold, right=right)
 
     def picture(self, box: Box, pixels: np.ndarray, alt: str) -> float:
         """Put (height, width, 3) uint8 into the top left of a box, whole; returns its height in mm."""
@@ -141,7 +160,7 @@ class Sheet:
     def _hoped_for(self, text: str, box: Box, size: float, bold: bool) -> float:
         """The largest size at which the text's total width fits and no word is broken."""
         self._font(1, bold)
-        words = [word for word in text.split() if len(word) <= LONGEST_WORD]
+        words = [word for word in PARTS.split(text) if len(word) <= LONGEST_WORD]
         longest = max(map(self._pdf.get_string_width, words), default=0.0)
         total = self._pdf.get_string_width(text.replace("\n", " "))
         while size > LEAST_SIZE and (
@@ -163,10 +182,14 @@ class Sheet:
         if not text:
             return []
         lines = self._pdf.multi_cell(
-            width, size * LEADING, text, dry_run=True, output=MethodReturnValue.LINES
+            width,
+            size * LEADING,
+            HYPHENATED.sub(NO_WIDTH, text),
+            dry_run=True,
+            output=MethodReturnValue.LINES,
         )
         assert isinstance(lines, list)
-        return lines
+        return [line.replace(NO_WIDTH, "") for line in lines]
 
     def _font(self, size: float, bold: bool) -> None:
         self._pdf.set_font("sheet", "B" if bold else "", size)

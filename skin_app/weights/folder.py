@@ -24,7 +24,7 @@ from skin_app.novelty import NoveltyDetector
 from skin_app.weights.contract import THUMBNAILS, Contract
 from skin_app.weights.hub import HubError, download_weights
 from skin_app.weights.quantisation import unpacked
-from skin_app.weights.verify import WeightsError, verified_contract
+from skin_app.weights.verify import WeightsError, unreadable, verified_contract
 from skin_app.words import weights as words
 
 # what timm, pandas, numpy and safetensors raise on files that do not fit them or each other
@@ -133,7 +133,7 @@ def open_weights(source: str | Path | None = None, or_embedded: bool = False) ->
     """
     if not source:
         return read_folder(EMBEDDED, "embedded")
-    if Path(source).is_dir():
+    if _is_folder(source):
         return read_folder(Path(source), "local folder")
     repo, _, revision = str(source).partition("@")
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", repo):
@@ -157,6 +157,13 @@ def open_weights(source: str | Path | None = None, or_embedded: bool = False) ->
         instead = WeightsError(words.INSTEAD, why=fault)
         return replace(read_folder(EMBEDDED, "embedded"), instead=instead)
     return read_folder(folder, f"{repo}@{revision[:8]}")
+
+
+def _is_folder(source: str | Path) -> bool:
+    try:
+        return Path(source).is_dir()
+    except OSError as error:  # not allowed to look, or too long to be a name
+        raise unreadable(source, error) from error
 
 
 def read_folder(folder: Path, source: str) -> WeightsFolder:

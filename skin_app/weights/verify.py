@@ -27,12 +27,14 @@ def verified_contract(folder: Path) -> tuple[Contract, str]:
     path = folder / CONTRACT
     try:
         text = path.read_bytes()
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         raise WeightsError(
             "There are no weights in {folder} (ensemble.json is missing): train some with "
             "`python -m train run`, or check the path.",
             folder=folder,
         ) from None
+    except OSError as error:
+        raise unreadable(path, error) from error
     try:
         read = json.loads(text, parse_float=_finite, parse_constant=_finite)
         _check_format(path, read)
@@ -113,13 +115,26 @@ def _check_files(folder: Path, contract: Contract) -> None:
                 name=name,
                 folder=folder,
             )
-        if file_hash(path) != expected:
+        try:
+            found = file_hash(path)
+        except OSError as error:
+            raise unreadable(path, error) from error
+        if found != expected:
             raise WeightsError(
                 "{name} in {folder} is damaged or was changed (its SHA-256 is not the one in "
                 "ensemble.json): get the weights anew.",
                 name=name,
                 folder=folder,
             )
+
+
+def unreadable(path: str | Path, error: OSError) -> WeightsError:
+    """A file or folder of weights that the system does not let this account read."""
+    return WeightsError(
+        "{path} cannot be read ({reason}): name weights that this account may read.",
+        path=path,
+        reason=error.strerror or error,
+    )
 
 
 def _is_file_in(folder: Path, name: str) -> bool:

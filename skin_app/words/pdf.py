@@ -21,9 +21,11 @@ MAP_MEANING = (
     "The heatmap estimates how much each place adds to the score of this diagnosis. It does not "
     "show or outline disease."
 )
-RANKING_COLUMNS = ("Diagnosis", "Probability", "With equal class frequencies", "In the 90 % set")
-RANKING_NOTE = "Calibrated probability with the class frequencies of HAM10000."
-NO_SET = "no set"
+RANKING_COLUMNS = ("Diagnosis", "Probability", "Equally common", "In the 90 % set")
+RANKING_NOTE = (
+    "Calibrated probability with the class frequencies of HAM10000. “Equally common”: as if all seven "
+    "diagnoses were."
+)
 MASS = "Malignant ({codes}): {share}"
 MASS_IN_CONTEXT = "Malignant ({codes}): {share}. {context}: {raised}"
 POINT_COLUMNS = ("Target sensitivity", "Sensitivity", "Specificity", "This photo")
@@ -34,13 +36,17 @@ POINTS_NOTE = (
     "confidence interval)."
 )
 CHECK_FIRST = "Check first"
-NO_CHECKS = "The checks found nothing wrong with this photo."
+NO_CHECKS = "No fault of the photo itself was found."
 MORE_CHECKS = " … There is more, in the JSON report."
 NOT_CHECKED = "These weights cannot check the photo."
 SIMILAR_FACTS = "{how}; similarity {similarity}"
 SIMILAR_NOTE = "Similarity is a cosine, 1 at most; it is not a probability."
 THUMBNAILS_FROM = "Pictures: HAM10000 (Tschandl et al. 2018), CC BY-NC 4.0."
-READER = "As stated by the clinician; the networks do not see it"
+READER = "As stated by the clinician"
+READER_UNUSED = "Nothing stated here was used for the answer."
+READER_USED = (
+    "Age and sex fill the column “{context}” and can raise suspicion. Nothing else here was used."
+)
 READER_FIELDS = ("Age", "Sex", "Site", "Own diagnosis")
 NOTES_CUT = "The notes do not fit on this page: the whole text is in the JSON report."
 NO_GLYPHS = "Characters that this page's font lacks are printed as {square}; the JSON report has them."

@@ -1,5 +1,6 @@
 """`python -m skin_app archive`: the rows of `score`, in parts, by several workers, whatever dies."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -28,7 +29,7 @@ from pyarrow.fs import FileSystem
 
 from skin_app.archive_listing import list_photos
 from skin_app.archive_scoring import ArchiveRun
-from skin_app.archive_workers import Job, PartScorer, workers_for
+from skin_app.archive_workers import Job, PartScorer, WorkersError, connected, workers_for
 
 ROOT = Path(__file__).resolve().parents[2]
 PHOTOS, PER_PART = 200, 2  # enough that Ctrl-C comes before the end
@@ -207,6 +208,8 @@ def test_results_of_another_run_are_never_mixed(
         ("photos", "full", "full is there already and was not written by this command"),
         ("photos", "full/notes.txt", "full/notes.txt is a file: give --out the name of a folder."),
         ("photos", "full/notes.txt/new", "full/notes.txt/new cannot be used ("),
+        ("photos", "loop", "loop cannot be used ("),
+        ("photos", "n\udce4w", "n?w cannot be used ('utf-8' codec can't encode"),
         ("photos", "cloud://new", "cloud://new cannot be used ("),
         ("cloud://photos", "new", "cloud://photos cannot be opened ("),
         ("file://{here}/photos", "new", "/photos cannot be listed ('utf-8' codec can't decode"),
@@ -220,6 +223,8 @@ def test_what_cannot_be_read_or_written_is_one_sentence_before_any_work(
     for name in ("empty", "full"):
         (here / name).mkdir(exist_ok=True)
     (here / "full" / "notes.txt").write_text("mine")
+    if not (here / "loop").is_symlink():
+        (here / "loop").symlink_to("loop")
     assert archived(photos.format(here=here), out, weights) == 2
     said = capsys.readouterr().err
     assert sentence in said
@@ -353,6 +358,37 @@ def test_a_photo_that_vanishes_or_cannot_be_fetched_gets_its_row(here: Path) -> 
         listing.storage.read(f"file://{here}/plain")
 
 
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"PAR1")])
+def test_a_list_of_photos_that_is_lost_or_damaged_is_written_anew(
+    begun: Path, weights: Path, damage: Callable[[Path], object]
+) -> None:
+    damage(begun / "_photos.parquet")
+    assert parts_done("photos", begun, weights, [0])["fault"] == [""]
+
+
+def test_a_part_can_be_larger_than_any_archive(weights: Path, tmp_path: Path) -> None:
+    run = ArchiveRun.begin(["plain"], str(tmp_path / "out"), str(weights), 10**30)
+    assert (run.to_do, len(run.out.names_of(0))) == ((0,), 4)
+
+
+@pytest.mark.parametrize("alone", ["", "local"])
+def test_ray_listens_on_this_machine_alone_where_no_cluster_is_named(alone: str) -> None:
+    options = cli._options(["archive", "photos", "--out", "new", "--cluster", alone])
+    assert options.cluster is None
+
+
+def test_a_ray_that_cannot_start_here_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), "/nowhere/.ray")
+
+    monkeypatch.setattr("ray.init", refuse)
+    with (
+        pytest.raises(WorkersError, match=r"cannot start on this machine .*/nowhere/.ray'\): let"),
+        connected(None),
+    ):
+        pass
+
+
 def test_photos_of_two_places_are_two_runs(here: Path) -> None:
     with pytest.raises(ValueError, match="lie both on this machine and at file://"):
         list_photos(["photos", f"file://{here}/photos"], here)
@@ -396,11 +432,13 @@ def test_a_part_that_ends_its_worker_each_time_ends_the_run_with_a_sentence(
         ({"cpus": 16, "gpus": 2}, (2, 1, 1, 8)),
         ({"cpus": 8, "gpus": 0, "own_gpu": True}, (1, 1, 0, 8)),
         ({"cpus": 2, "gpus": 0, "asked": 2}, (2, 2 / 3, 0, 1)),
+        ({"cpus": 2, "gpus": 0, "asked": 30_000, "parts": 3}, (3, 1 / 2, 0, 1)),
+        ({"cpus": 16, "gpus": 8, "parts": 2}, (2, 1, 1, 8)),
     ],
 )
 def test_a_worker_has_a_gpu_or_two_cores_and_leaves_ray_a_share(
     there: dict[str, Any], workers: tuple[float, ...]
 ) -> None:
-    found = workers_for(**there)
+    found = workers_for(**dict(there, parts=there.get("parts", 100)))
     assert (found.count, found.cores, found.gpus, found.threads) == workers
     assert found.cores * found.count < there["cpus"]

@@ -23,7 +23,7 @@ from skin_app.report.json_record import record
 from skin_app.words import page as shared
 from skin_app.words import patient as patient_words
 from skin_app.words import pdf as words
-from skin_app.words.language import ENGLISH, NO_BREAK, Say
+from skin_app.words.language import ENGLISH, GERMAN, NO_BREAK, Say
 from skin_app.words.outcome import OUTCOMES, REASONS
 from skin_app.words.photo import ADVICE
 from tests.tiny import give_trust, picture, write_weights
@@ -101,6 +101,15 @@ def test_the_answer_with_age_stands_beside_that_of_the_photo(analysis: Analysis)
         assert ENGLISH.percent(share, 1).replace(NO_BREAK, " ") in text
     total = ENGLISH.percent(old.in_context.malignant_probability, 1).replace(NO_BREAK, " ")
     assert f"With age: {total}" in text
+    assert words.READER_USED.format(context=patient_words.WITH_AGE) in text
+    assert words.READER_UNUSED in alone
+
+
+def test_headings_are_broken_only_at_hyphens_and_long_entries_are_marked(analysis: Analysis) -> None:
+    text = text_of(printed(analysis, GERMAN, Notes(own_diagnosis="Lentigo maligna, " * 30)))
+    assert "Ziel- Sensitivität" in text
+    assert " …" in text
+    assert " …" not in text_of(printed(analysis, GERMAN, Notes(own_diagnosis="Lentigo maligna")))
 
 
 @pytest.mark.parametrize(

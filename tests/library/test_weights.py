@@ -1,6 +1,9 @@
 """The weights folder: what is verified before anything of it is used."""
 
+import errno
+import io
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -147,6 +150,33 @@ def test_a_configuration_loads_nothing_else_and_must_fit_the_weights(
 def test_an_empty_folder_says_how_to_get_weights(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="python -m train run"):
         open_weights(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["", "ensemble.json", "member-1/model.safetensors"])
+def test_what_this_account_may_not_read_is_one_sentence(
+    folder: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed, stat, opened = folder / name, Path.stat, io.open
+
+    def looked(path: Path, **named: bool) -> os.stat_result:
+        if path == closed == folder:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return stat(path, **named)
+
+    def read(path: Path, *given: Any) -> Any:
+        if path == closed:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return opened(path, *given)
+
+    monkeypatch.setattr(Path, "stat", looked)
+    monkeypatch.setattr(io, "open", read)
+    with pytest.raises(WeightsError, match=rf"^{closed} cannot be read \(Permission denied\): name"):
+        open_weights(folder)
+
+
+def test_a_name_that_is_too_long_is_one_sentence() -> None:
+    with pytest.raises(WeightsError, match="xxx cannot be read "):
+        open_weights("x" * 300)
 
 
 def test_a_hub_repo_must_be_pinned() -> None:

@@ -1,13 +1,16 @@
 """What is left of an upload that does not end well."""
 
+import asyncio
 import http.client
 import json
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
+from gradio.route_utils import FileUploadProgress
 
 from skin_app.page import broken_uploads
 from tests.page.conftest import Served
@@ -72,3 +75,23 @@ def test_the_names_of_files_are_forgotten_after_the_upload(
     with pytest.raises(HTTPError) as refused:
         urlopen(f"{empty.url}gradio_api/upload_progress?upload_id=guessed")
     assert refused.value.code == 404
+
+
+def test_nothing_is_kept_of_an_upload_that_nobody_sends() -> None:
+    broken_uploads.delete_broken_uploads()
+    progress = FileUploadProgress()
+
+    async def asked() -> bool:
+        waiting = asyncio.create_task(progress.is_tracked("unknown"))
+        await asyncio.sleep(0)
+        assert "unknown" in progress._signals
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        following = asyncio.create_task(progress.is_tracked("known"))
+        await asyncio.sleep(0)
+        progress.track("known")
+        return await following
+
+    with ThreadPoolExecutor(1) as apart:  # the browser's loop runs in this thread
+        assert apart.submit(asyncio.run, asked()).result()
+    assert list(progress._signals) == ["known"]

@@ -1,7 +1,12 @@
 """Whether the networks answer, by a real inference that cannot be used to load the server."""
 
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
@@ -49,3 +54,29 @@ def test_asking_often_runs_the_networks_once(
     client = client_of_health(Health(ensemble, lambda: 0.0))
     assert {client.get("/healthz").status_code for _ in range(20)} == {200}
     assert len(runs) == 1
+
+
+def test_many_who_ask_while_the_networks_are_busy_take_one_thread(
+    ensemble: Ensemble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    health, free, waiting = Health(ensemble), threading.Event(), []
+
+    def busy() -> str:
+        waiting.append(1)
+        free.wait(60)
+        return ""
+
+    async def asked() -> int:
+        asking = [asyncio.create_task(health.respond(Request({"type": "http"}))) for _ in range(50)]
+        while not waiting:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        at_once = len(waiting)
+        free.set()
+        await asyncio.gather(*asking)
+        return at_once
+
+    monkeypatch.setattr(health, "fault", busy)
+    with ThreadPoolExecutor(1) as apart:  # the browser's loop runs in this thread
+        assert apart.submit(asyncio.run, asked()).result() == 1
+    assert len(waiting) == 50

@@ -1,5 +1,6 @@
 """The environment's settings of a hosted page; a wrong one is one sentence that names it."""
 
+import os
 from ipaddress import ip_network
 
 import pytest
@@ -52,16 +53,22 @@ def test_every_setting_is_read() -> None:
     ("name", "value"),
     [
         ("SKIN_APP_PASSWORD", "short"),
+        ("SKIN_APP_PASSWORD", os.fsdecode(b"no text \xff\xfe")),
         ("SKIN_APP_FRAMES", "portal.example.org"),
         ("SKIN_APP_FRAMES", "https://a.example; script-src *"),
         ("SKIN_APP_FRAMES", "*"),
+        ("SKIN_APP_FRAMES", "https://skóra.example"),
         ("SKIN_APP_TRUSTED_PROXIES", "nginx"),
         ("SKIN_APP_TRUSTED_PROXIES", "*"),
         ("GRADIO_ROOT_PATH", "skin"),
         ("GRADIO_ROOT_PATH", "/skin app"),
+        ("GRADIO_ROOT_PATH", "/skóra"),
         ("SKIN_APP_METRICS", "yes"),
         ("SKIN_APP_RATE", "often"),
+        ("SKIN_APP_RATE", "0/minute"),
+        ("SKIN_APP_RATE", "600/minute; 5/second"),
         ("SKIN_APP_WAITING", "0"),
+        ("SKIN_APP_WAITING", "9" * 5000),
     ],
 )
 def test_a_wrong_setting_is_named_in_one_sentence_without_its_secret(name: str, value: str) -> None:

@@ -146,7 +146,11 @@ def test_the_page_trusts_exactly_the_proxy_and_has_no_way_out() -> None:
     (subnet,) = whole["networks"]["inside"]["ipam"]["config"]
     assert ip_address(proxy) in ip_network(subnet["subnet"])
     assert whole["networks"]["inside"]["internal"] is True
-    assert whole["services"]["page"]["networks"] == ["inside"]
+    page = whole["services"]["page"]["networks"]
+    assert list(page) == ["inside"]
+    assert ip_address(page["inside"]["ipv4_address"]) in ip_network(subnet["subnet"])
+    # without one of its own, the page would be given the first, before the proxy starts
+    assert page["inside"]["ipv4_address"] != proxy
 
 
 def test_names_and_ports_of_proxy_page_and_image_agree() -> None:

@@ -29,9 +29,10 @@ def test_whoever_knows_it_gets_in_by_any_name() -> None:
 
 
 @pytest.mark.parametrize(
-    "header", ["Basic ", "Basic !!!", "Basic /w==", "Bearer abc", "Basic cGFzcw=="]
+    "header",
+    [b"Basic ", b"Basic !!!", b"Basic /w==", b"Bearer abc", b"Basic cGFzcw==", b"Basic \xe4"],
 )
-def test_what_is_no_password_is_none(header: str) -> None:
+def test_what_is_no_password_is_none(header: bytes) -> None:
     assert behind(Password, RIGHT).get("/", headers={"Authorization": header}).status_code == 401
 
 

@@ -352,3 +352,14 @@ def test_without_a_network_nothing_happens(
     for act in (publish, changes):
         with pytest.raises(PublishError, match=r"127\.0\.0\.1 refuses connections"):
             act(weights, "me/lesions")
+
+
+def test_weights_that_change_after_they_were_checked_are_told(hub: StandIn, tmp_path: Path) -> None:
+    weights = read_folder(write_weights(tmp_path / "weights"), "test")
+    member = weights.folder / LARGE
+    member.write_bytes(member.read_bytes()[:-1] + b"\x7f")
+    with pytest.raises(
+        PublishError, match=r"weights was changed while it was uploaded: do not use me/"
+    ):
+        publish(weights, "me/lesions")
+    assert files_of(hub, MODEL)[LARGE].endswith(b"\x7f")

@@ -19,7 +19,7 @@ from huggingface_hub.utils.sha import git_hash
 from skin_app.weights.contract import CONTRACT
 from skin_app.weights.folder import WeightsFolder
 from skin_app.weights.hub import FAULTS, PASSING, as_hub_error, be_patient
-from skin_app.weights.verify import file_hash
+from skin_app.weights.verify import WeightsError, file_hash, verified_contract
 from train.data.ham10000 import TEXT
 from train.data.isic_diagnoses import IDS
 from train.release.space import WEIGHTS, Files, Published, space_files
@@ -114,7 +114,7 @@ def publish(
     message = f"Weights {weights.contract.name} ({weights.hash[:8]})"
     commit = _replace(api, _change(repo, "model", there["model"], files), message)
     published = Published(repo, commit, space, there["model"].private)
-    _verify(api, published, weights.folder, set(files))
+    _verify(api, published, weights, set(files))
     try:
         if space is not None:
             page = space_files(published, files)
@@ -261,8 +261,12 @@ def _tag(api: HfApi, repo: str, tag: str, commit: str) -> None:
                 raise
 
 
-def _verify(api: HfApi, published: Published, folder: Path, names: set[str]) -> None:
-    """Compare the commit with `folder`. Raises `PublishError` for any difference."""
+def _verify(api: HfApi, published: Published, weights: WeightsFolder, names: set[str]) -> None:
+    """Compare the commit with the folder, and that with what it was before the upload.
+
+    Raises `PublishError` for any difference.
+    """
+    folder = weights.folder
     with _explained(published.repo):
         found = api.verify_repo_checksums(published.repo, revision=published.commit, local_dir=folder)
     # missing: on the Hub only, such as the file that the Hub adds; extra: in our folder only
@@ -274,6 +278,18 @@ def _verify(api: HfApi, published: Published, folder: Path, names: set[str]) -> 
             f"{', '.join(sorted(different))} of {published.source} differ from {folder}: do not use "
             "that commit, and start the same command again."
         )
+    if not _is_unchanged(weights):
+        raise PublishError(
+            f"{folder} was changed while it was uploaded: do not use {published.source}, and start the "
+            "same command again."
+        )
+
+
+def _is_unchanged(weights: WeightsFolder) -> bool:
+    try:
+        return verified_contract(weights.folder)[1] == weights.hash
+    except WeightsError:
+        return False
 
 
 @contextmanager
