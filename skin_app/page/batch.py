@@ -266,7 +266,7 @@ def _told(say: Say, progress: BatchProgress) -> tuple[str, str]:
         case "done" if failed:
             return say.plural(words.DONE_WITH_ERRORS, failed, done=used, total=total), "note"
         case "done":
-            return say.plural(words.DONE, total), ""
+            return say(words.DONE_BOTH) if total == 2 else say.plural(words.DONE, total), ""
     if progress.seconds_left is None:
         return say(words.STARTING), ""
     return say(words.RUNNING, left=time_left(say, progress.seconds_left), done=done, total=total), ""

@@ -49,8 +49,8 @@ def _measured(
 ) -> str:
     """A measured number with its 95 % interval, where it has one; None: not measured.
 
-    `form`: "share" (in [0, 1], counted: it can be 0 or 1), "area" (under a curve), "count" or "number";
-    `digits`: decimals of a share.
+    `form`: "share" (in [0, 1], counted: it can be 0 or 1), "points" (a difference of shares, in
+    percentage points), "area" (under a curve), "count" or "number"; `digits`: decimals of a share.
     """
     say = context["say"]
 
@@ -59,6 +59,8 @@ def _measured(
             return say(evidence.NOT_MEASURED)
         if form == "share":
             return say.counted(number, digits)
+        if form == "points":
+            return say.number(100 * number, digits)
         # adding 0 turns -0 into 0
         return say.number(round(number, 3) + 0.0, {"area": 3, "number": 2, "count": 0}[form])
 

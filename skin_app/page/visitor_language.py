@@ -51,6 +51,10 @@ class FixedTexts:
                 code: {
                     # gradio's button for more files has no words of its own for screen readers
                     "common.upload": say(words.ADD_FILES),
+                    "common.or": say(words.OR),
+                    "upload_text.drop_file": say(words.DROP_PHOTOS),
+                    "upload_text.click_to_upload": say(words.CLICK_TO_CHOOSE),
+                    "upload_text.paste_clipboard": say(words.CLICK_TO_PASTE),
                     **{f"skin_{i}": render(say) for i, render in enumerate(self._texts)},
                 }
                 for code, say in LANGUAGES.items()

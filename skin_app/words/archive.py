@@ -10,7 +10,7 @@ FETCHING = "Fetching pictures from the ISIC Archive …"
 ATTRIBUTION = "Picture: {attribution}. Licence: {licence}."
 BY = "{licence}, {attribution}"
 
-UNREACHED = "The ISIC Archive cannot be reached: check this server's network and proxy, then try again."
+UNREACHED = "The ISIC Archive cannot be reached: try again later, or tell the operator of this server."
 SLOW = "The ISIC Archive did not answer in time: try again later."
 BUSY = "The ISIC Archive had too many requests: try again in {seconds} seconds."
 FAULT = "The ISIC Archive has a fault of its own ({status}): try again later."

@@ -50,7 +50,7 @@ EPOCH_CHOSEN = (
 )
 RULES = {
     "calibrated": "With HAM10000's class frequencies",
-    "prior_adjusted": "With equal class frequencies",
+    "prior_adjusted": "If all seven were equally common",
 }
 SCORE_COLUMN = "Score (95&nbsp;% CI)"
 SHARES = {
@@ -78,10 +78,6 @@ OUTSIDE_PUBLISHED = (
     "Published systems lose {least} to {most} percentage points in other clinics. Expect a "
     "similar loss there."
 )
-OUTSIDE_AGAIN = (
-    "To repeat the measurement: <code>python -m train evaluate --weights W --data D --name NAME "
-    "--keep</code>"
-)
 PUBLISHED_CAPTION = (
     "Published scores of other systems on the same images. We did not run these systems."
 )
@@ -100,7 +96,7 @@ OWN_SYSTEM = "This program"
 DETAILS = "Details"
 THIS_PROGRAM = {
     "calibrated": "This program, with HAM10000's class frequencies",
-    "prior_adjusted": "This program, with equal class frequencies",
+    "prior_adjusted": "This program, if all seven diagnoses were equally common",
 }
 OWN_REPORT = "our own report"
 OTHER_IMAGES = {
@@ -117,17 +113,14 @@ BY_DIAGNOSIS_COLUMNS = (
     "Diagnosis",
     "Images",
     "Sensitivity",
-    "Sensitivity with equal class frequencies",
+    "Sensitivity, if all seven were equally common",
     "Positive predictive value",
     "Area under the ROC curve",
 )
 TRUST = "How far to trust one answer"
 NO_TRUST = "These weights contain no thresholds: run python -m train audit on them."
 NOTHING_MEASURED = "It was not measured how far an answer of these weights can be trusted."
-TRUST_CAPTION = (
-    "Measured on HAM10000, with networks and thresholds that were fitted on other lesions. Details: "
-    "docs/trust.md."
-)
+TRUST_CAPTION = "Measured on HAM10000, with networks and thresholds that were fitted on other lesions."
 TRUST_COLUMNS = ("What", "Measured (95&nbsp;% CI)", "Images")
 
 NO_PREDICTIONS = "These weights keep no predictions for single images, so this figure cannot be drawn."
@@ -241,6 +234,10 @@ MAP_PLACING = (
 MAP_EMPTY = "Analyse a photo to see its place here."
 MAP_HERE = "Your photo"
 MAP_NEIGHBOURS = "The {count} nearest held-out lesions:"
+MAP_OTHER_LESIONS = (
+    "These are other lesions than those listed under the photo: only lesions that the first network "
+    "was not trained on."
+)
 MAP_NEIGHBOUR = "{number} {name}"
 MAP_NOVEL = "This photo is unlike the training images: its place and its neighbours mean little."
 

@@ -104,14 +104,14 @@ METHODS_TESTED = {
     "attribution": (
         "In testing, {heat} of its heat lay on the lesion, which covered {area} of the square."
     ),
-    "grad_cam": "docs/trust.md tests it for single networks. Their mean, shown here, was not tested.",
+    "grad_cam": "It was tested for single networks. Their mean, shown here, was not tested.",
 }
 METHOD_NOT_TESTED = "It was not tested with these weights."
 RANKING = "Seven diagnoses, ranked"
 RANKING_MEANING = (
     "The calibrated probabilities assume that each diagnosis is as frequent as in HAM10000. Choose a "
-    "diagnosis to see its heatmap. “Numbers” gives one decimal, and the probabilities with equal "
-    "class frequencies."
+    "diagnosis to see its heatmap. “Numbers” gives one decimal, and the probabilities if all seven "
+    "were equally common."
 )
 SET_MEANING = "The true diagnosis is in the 90&nbsp;% set for 9 of 10 lesions of each diagnosis."
 ENSEMBLE, EQUALLY_COMMON = "Ensemble", "Equally common"
@@ -131,8 +131,8 @@ GPU_WAS_FULL = (
 NUMBERS = "Numbers"
 MEMBER = "Network {number}"
 NUMBERS_INTRO = (
-    "All networks together form the ensemble. “Equally common” assumes that all seven diagnoses are "
-    "equally frequent."
+    "All networks together form the ensemble. “Equally common”: the probabilities if all seven "
+    "diagnoses were equally common."
 )
 OUTCOME = "Outcome"
 NO_OUTCOME_HERE = "No outcome"
@@ -197,6 +197,10 @@ TAB_ONE, TAB_SEVERAL, TAB_EVIDENCE, TAB_ABOUT = "One photo", "Several photos", "
 PHOTO_LABEL = "Dermatoscopic photo"
 PLACEHOLDER = "Drop a dermatoscopic photo here\nor click to choose one"
 ADD_FILES = "Add files"
+# in place of gradio's own texts
+DROP_PHOTOS, OR, CLICK_TO_CHOOSE = "Drop photos here", "or", "Click to choose"
+CLICK_TO_PASTE, START_CAMERA = "Click to paste", "Click to start the camera"
+PATIENT_IS_OPTIONAL = "Age and sex are optional: they can raise suspicion, never lower it."
 CHOSEN_PHOTO = "The chosen photo"
 PREVALENCE = "Of 100 lesions that you see, how many are malignant?"
 EXAMPLES = "Drawings to try"
@@ -241,6 +245,7 @@ COMPARED_ROWS = (
     "Malignant",
     "To check",
 )
-NOTHING_TO_CHECK = "nothing found"
+NOTHING_TO_CHECK = "no fault of the photo found"
+CAUSED = "The correction itself caused this finding: {names}."
 NO_OUTCOME = "none: these weights contain no thresholds"
 CORRECTING = "Analysing both …"

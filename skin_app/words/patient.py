@@ -26,6 +26,13 @@ COLUMN = {
 PHOTO_ALONE = "Photo alone"
 WITH_AGE, WITH_AGE_AND_SEX = "With age", "With age and sex"
 OUTCOME_RAISED = "Photo alone: {photo}. {context}: {raised}."
+OUTCOME_RAISED_OF_PHOTOS = "Photos alone: {photo}. {context}: {raised}."
+# What age and sex change in the outcome of a photo that is unlike the training images.
+RAISED_OF_REFUSED: dict[str, str] = {
+    "not dermatoscopic": "nothing suspicious",
+    "not dermatoscopic, uncertain": "malignancy not ruled out",
+    "not dermatoscopic, suspicious": "suspicious",
+}
 OUTCOME_KEPT = "{context}: the same outcome."
 ONLY_RAISES = "Age and sex can raise suspicion, never lower it."
 MALIGNANT_IN_CONTEXT = (

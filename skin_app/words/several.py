@@ -41,6 +41,7 @@ SECONDS_LEFT = "about {count} seconds left"
 MOMENTS_LEFT = "a few seconds left"
 STOPPING = "Stopping after the current photos …"
 DONE = Plural("The photo is done.", "All {count} photos are done.")
+DONE_BOTH = "Both photos are done."
 DONE_WITH_ERRORS = Plural(
     "{done} of {total} photos are done; {count} could not be used: its row says why.",
     "{done} of {total} photos are done; {count} could not be used: their rows say why.",
@@ -73,7 +74,7 @@ OUTCOMES: dict[str, str] = {
 }
 NO_OUTCOME = "No outcome: these weights contain no thresholds"
 UNREADABLE = "Could not be used"
-NO_FINDING = "nothing found"
+NO_FINDING = "no fault of the photo found"
 NOT_CHECKED = "not checked"
 COUNTED = "{count}\N{NO-BREAK SPACE}× {what}"
 ON_THE_CPU = Plural(
@@ -84,7 +85,7 @@ OPEN = "open the result of {file}"
 PROGRESS = "Photos done"
 FILTER = "Show only these outcomes"
 FILTERED = "{what} ({count})"
-SHOWN = "{shown} of {total} photos are shown."
+SHOWN = "{shown} of {total} photos are listed."
 EXPORT_SHOWN, EXPORT_ALL = "Export these rows (CSV)", "Export all rows (CSV)"
 EXPORT_NAME = "skin-app-results.csv"
 
@@ -101,7 +102,8 @@ JOINT_OF_REFUSED = (
     "do not rely on it."
 )
 JOINT_LIMITS = (
-    "The thresholds were fitted on single photos of {views} views. They were not tested on averages."
+    "The thresholds were fitted on single photos, with {views} views each. They were not tested on "
+    "averages."
 )
 LEFT_OUT = "Left out of the average, because unlike the training images: {files}."
 ONE_NOT_CLEARED = Plural(
@@ -116,7 +118,7 @@ AGREEMENT = "The photos agree"
 DISAGREEMENT = "The photos disagree"
 JOINT_COLUMNS = ("Diagnosis", "Average", "Range")
 RANGE = "{least} to {greatest}"
-JOINT_MALIGNANT = "Malignant: {share}; single photos {least} to {greatest}"
+JOINT_MALIGNANT = "Malignant: {share}; single photos {range}"
 ANGLES_LEFT = Plural(
     "An average needs {least} usable photos, and there is {count}: add others.",
     "An average needs {least} usable photos, and there are {count}: add others.",

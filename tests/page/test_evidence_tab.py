@@ -254,7 +254,6 @@ def test_other_systems_stand_beside_reports_of_their_test_alone(
         assert report.published is not None
         assert say(words.PUBLISHED_CAPTION) in shown
         assert say(words.THIS_PROGRAM[report.published.rule]) in shown
-        assert say(words.OUTSIDE_AGAIN) in ph2
         for own in report.published.systems:
             assert own.system in shown
             assert (own.source or say(words.NO_SOURCE)) in shown

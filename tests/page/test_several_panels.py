@@ -171,7 +171,7 @@ def answering(row: PhotoRow, code: str, outcome: str) -> PhotoRow:
             ["mel suspicious"] * 3,
             [
                 *(words.AGREEMENT, words.SAME_FIRST, words.SAME_OUTCOME, "Average of 3 photos"),
-                *("single photos of 8 views", f"{ENGLISH.percent(0.88)} to {ENGLISH.percent(0.88)}"),
+                *("single photos, with 8 views each", f"single photos {ENGLISH.percent(0.92)}</p>"),
             ],
             [],
         ),
@@ -246,6 +246,7 @@ def test_the_joint_answer_with_age_stands_beside_that_of_the_photos(
     assert patient_words.WITH_AGE in html
     assert patient_words.ONLY_RAISES in html
     assert html[html.index('class="facts"') : html.index("</thead>")].count("<th ") == 4
+    assert f"{ENGLISH.percent(0.88)} to {ENGLISH.percent(0.88)}" not in html  # one number, not a range
     assert patient_words.ONLY_RAISES not in angles_result(ENGLISH, ensemble, photos)
 
 

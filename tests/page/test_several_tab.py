@@ -162,7 +162,7 @@ def test_a_table_sorts_filters_and_exports_what_is_shown(
     unreadable = chips.filter(has_text=several.UNREADABLE)
     unreadable.press("Enter")
     expect(unreadable).to_have_attribute("aria-pressed", "true")
-    expect(result.get_by_role("status")).to_have_text("1 of 5 photos are shown.")
+    expect(result.get_by_role("status")).to_have_text("1 of 5 photos are listed.")
     assert files_in(rows) == exported(visit, several.EXPORT_SHOWN) == [broken.name]
     assert exported(visit, several.EXPORT_ALL) == sorted(ranked)
     chips.first.click()
@@ -264,7 +264,7 @@ def test_what_is_chosen_while_running_is_kept_for_the_next_run(
     expect(said).to_contain_text("All 9 photos are done")
     expect(said).to_contain_text("2 photos are ready")
     start(visit, "batch")
-    expect(said).to_contain_text("All 2 photos are done")
+    expect(said).to_contain_text("Both photos are done")
     expect(part(visit, "batch", "result")).not_to_contain_text("no longer held")
 
 

@@ -46,10 +46,12 @@ def test_lesions_are_counted_by_diagnosis_and_by_how_they_were_confirmed(
     ways = [("mel", "histopathology"), ("nv", "follow-up"), ("mel", "histopathology")]
     lesions = [replace(LESION, dx=dx, confirmed=confirmed) for dx, confirmed in ways]
     html = similar_lesions(ENGLISH, lesions, pictures)
-    assert "3 similar confirmed lesions: 2× melanoma, 1× melanocytic naevus" in html
+    html = html.replace("\N{NO-BREAK SPACE}", " ")
+    assert "3 similar confirmed lesions: 2 × melanoma, 1 × melanocytic naevus" in html
     assert "Confirmed by: histopathology (2), follow-up (1)." in html
     assert html.count('<abbr title="malignant">') == 2
-    assert "2× Melanom, 1× Melanozyt" in similar_lesions(GERMAN, lesions, pictures)
+    german = similar_lesions(GERMAN, lesions, pictures).replace("\N{NO-BREAK SPACE}", " ")
+    assert "2 × Melanom, 1 × Melanozyt" in german
 
 
 def test_without_pictures_no_place_is_left_for_them_and_without_an_archive_none_is_offered(
@@ -59,6 +61,7 @@ def test_without_pictures_no_place_is_left_for_them_and_without_an_archive_none_
     assert "<img" not in html
     assert "skeleton" not in html
     assert words.SHOW not in html
+    assert all(said in html for said in (LESION.confirmed, LESION.link, LESION.image_id))
 
 
 def test_a_visitors_choice_holds_for_the_next_photo_and_ends_with_the_visit() -> None:

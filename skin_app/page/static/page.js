@@ -204,7 +204,16 @@ Math.random = () => {
     inner.closest('.icon-button').addEventListener('click', () => inner.click());
   };
 
+  // gradio's button of the camera has no translation: the page states its words.
+  const nameCamera = () => {
+    const said = document.querySelector('[data-camera]')?.dataset.camera;
+    for (const icon of said ? document.querySelectorAll('#photo .icon-wrap') : []) {
+      if (icon.nextSibling?.nodeValue?.includes('Webcam')) icon.nextSibling.nodeValue = ` ${said}`;
+    }
+  };
+
   new MutationObserver((changes) => {
+    nameCamera();
     document.querySelectorAll('.icon-button button.upload-container').forEach(mendAddFiles);
     const photos = new Set();
     for (const change of changes) {
