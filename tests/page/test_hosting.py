@@ -62,6 +62,7 @@ def test_every_setting_is_read() -> None:
         ("SKIN_APP_METRICS", "yes"),
         ("SKIN_APP_RATE", "often"),
         ("SKIN_APP_WAITING", "0"),
+        ("SKIN_APP_LOG", "loud"),
     ],
 )
 def test_a_wrong_setting_is_named_in_one_sentence_without_its_secret(name: str, value: str) -> None:
