@@ -48,6 +48,8 @@ def main() -> int:
         with private_folder(desk) as uploads:
             for warning in filter(None, (ensemble.weights.instead, proxy_fault())):
                 print(say(words.WARNING, told=warning.said(say)), file=sys.stderr)
+            if where.is_for_others and not hosting.password and "SPACE_ID" not in environ:
+                print(say(words.WARNING, told=say(words.NO_PASSWORD_SET)), file=sys.stderr)
             print(where.said(say))
             print(say(words.RUNNING_ON, device=describe(ensemble.device)), flush=True)
             bypass_proxies(where.host)
@@ -62,9 +64,17 @@ def main() -> int:
             stop = GracefulStop(
                 page, lambda told, count: print(say.plural(told, count), file=sys.stderr, flush=True)
             )
-            serve(page, where, labels=labels, stop=stop, hosting=hosting, ensemble=ensemble)
+            address = serve(page, where, labels, stop, hosting, ensemble)
+            print(say(words.READY, address=address), flush=True)
+            stop.stay()
             return stop.code
-    except (WeightsError, PicturesError, ServeError) as error:
+    except WeightsError as error:
+        told = error.said(say)
+        if "SKIN_APP_WEIGHTS" in environ:
+            told = f"SKIN_APP_WEIGHTS: {told}"
+        print(say(words.ERROR, told=told), file=sys.stderr)
+        return 2
+    except (PicturesError, ServeError) as error:
         print(say(words.ERROR, told=error.said(say)), file=sys.stderr)
         return 2
     return 0

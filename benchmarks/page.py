@@ -129,7 +129,7 @@ def measured(ensemble: Ensemble, visits: int, answers: int) -> list[str]:
     watched = Watched(ensemble)
     with private_folder() as uploads, sync_playwright() as playwright:
         page, labels = build_page(ensemble, uploads)
-        url = serve(page, listening("127.0.0.1", free_port()), block=False, labels=labels)
+        url = serve(page, listening("127.0.0.1", free_port()), labels=labels)
         with playwright.chromium.launch(
             executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
         ) as browser:

@@ -47,7 +47,7 @@ DASHED = (
 def main(arguments: list[str] | None = None) -> int:
     """Run the command. Returns 0 when done (rows may state errors), 2 on failure, 130 if stopped.
 
-    `pictures` returns 1 when the archive lacks some.
+    1: `score` and `archive` could score none of their photos; for `pictures`, the archive lacks some.
     """
     options, say = _options(sys.argv[1:] if arguments is None else arguments), of_the_environment()
     verbs = {"score": _score, "archive": _archive, "pictures": _pictures}
@@ -106,7 +106,7 @@ def _score(say: Say, options: argparse.Namespace) -> int:
             out=os.fsencode(options.out).decode(errors="backslashreplace"),
         )
     )
-    return 0
+    return 1 if failed == len(found.photos) else 0
 
 
 def _archive(say: Say, options: argparse.Namespace) -> int:
@@ -157,7 +157,7 @@ def _archive(say: Say, options: argparse.Namespace) -> int:
             out=options.out,
         )
     )
-    return 0
+    return 1 if failed and not scored + run.before else 0
 
 
 @contextmanager

@@ -92,7 +92,7 @@ def _served(ensemble: Ensemble, uploads: Path, hosting: Hosting) -> Iterator[str
         port = probe.getsockname()[1]
     page, labels = build_page(ensemble, uploads)
     where = listening("127.0.0.1", port)
-    yield serve(page, where, block=False, labels=labels, hosting=hosting, ensemble=ensemble)
+    yield serve(page, where, labels=labels, hosting=hosting, ensemble=ensemble)
     page.close(verbose=False)
 
 

@@ -178,6 +178,12 @@ class LesionPictures:
         self.archive, self.asks_archive = archive, asks_archive
         self._files: dict[str, bytes | Path] = {**shipped}
         if folder:
+            if not Path(folder).is_dir():
+                raise PicturesError(
+                    "{folder} is no folder: set SKIN_APP_HAM10000 to the folder that holds HAM10000's "
+                    "images, or leave it empty.",
+                    folder=folder,
+                )
             found = {
                 path.stem: path
                 for path in Path(folder).rglob("*")

@@ -4,6 +4,7 @@ The one place where these settings are read; app.py passes the environment. docs
 each of them.
 """
 
+import logging
 import re
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ SPACES_FRAMES = ("https://huggingface.co", "https://*.hf.space")
 ORIGIN = re.compile(r"https?://(\*\.)?[\w-]+(\.[\w-]+)*(:\d+)?", re.ASCII)  # it goes into a header
 SHORTEST_PASSWORD = 10
 RATE = parse("600/minute")
+# what SKIN_APP_LOG may say: requests and faults, faults alone, nothing
+LOG_LEVELS = {"info": logging.INFO, "error": logging.ERROR, "off": logging.CRITICAL + 1}
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Hosting:
     `password`: "" for none; `frames`: other sites that may show the page in a frame; `proxies`: who may
     name a visitor's address; `root_path`: where a proxy shows the page; `readers`: who may read
     /metrics; `rate`: uploads, and as many calls, of one client; `waiting`: how many of one client's
-    calls and page events may wait in the queue; `log`: a level of `start_log`, which checks it.
+    calls and page events may wait in the queue; `log`: a name in `LOG_LEVELS`.
     """
 
     password: str = ""
@@ -57,7 +60,7 @@ class Hosting:
             (*LOOPBACK, *readers),
             _rate(environ.get("SKIN_APP_RATE", "")),
             _waiting(environ.get("SKIN_APP_WAITING", "")),
-            environ.get("SKIN_APP_LOG") or Hosting.log,
+            _log(environ.get("SKIN_APP_LOG", "")),
         )
 
 
@@ -141,3 +144,9 @@ def _waiting(text: str) -> int:
     if text and not re.fullmatch(r"[1-9]\d{0,8}", text):
         raise ServeError("SKIN_APP_WAITING is “{value}”: set it to a number such as 64.", value=text)
     return int(text) if text else Hosting.waiting
+
+
+def _log(level: str) -> str:
+    if level and level not in LOG_LEVELS:
+        raise ServeError("SKIN_APP_LOG is “{level}”: set it to info, error or off.", level=level)
+    return level or Hosting.log

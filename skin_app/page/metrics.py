@@ -12,6 +12,7 @@ from prometheus_client import ProcessCollector as Process
 from prometheus_client import generate_latest as written
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from skin_app.page.finished import Finished
 from skin_app.page.forwarded import IS_RELAYED
@@ -35,6 +36,7 @@ class Metrics:
         self.seconds = Histogram(
             "stage_seconds", "Durations, by stage.", ("kind", "stage"), buckets=SECONDS, **own
         )
+        self.refusals = Counter("refusals", "HTTP requests refused, by status.", ("status",), **own)
         Gauge("queue_length", "Requests that wait.", **own).set_function(queue)
 
     def observe(self, finished: Finished) -> None:
@@ -44,6 +46,10 @@ class Metrics:
         self.requests.labels(finished.kind, finished.error or "none").inc()
         for stage, seconds in finished.durations.items():
             self.seconds.labels(finished.kind, stage).observe(seconds)
+
+    def refused(self, status: int) -> None:
+        """Count one refusal, such as 401 (no or a wrong password) or 429 (too much at once)."""
+        self.refusals.labels(status).inc()
 
     def respond(self, request: Request) -> Response:
         """The counts as text, or 404 for those who may not read them."""
@@ -60,3 +66,18 @@ class Metrics:
             return False
         own = getattr(address, "ipv4_mapped", None) or address
         return any(own in network for network in self.readers)
+
+
+class CountedRefusals:
+    """ASGI middleware: tells `refused` the status of each answer that is an error, 400 or above."""
+
+    def __init__(self, app: ASGIApp, refused: Callable[[int], None]) -> None:
+        self.app, self.refused = app, refused
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def sent(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] >= 400:
+                self.refused(message["status"])
+            await send(message)
+
+        await self.app(scope, receive, sent)

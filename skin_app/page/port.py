@@ -4,6 +4,7 @@ import errno
 import re
 import socket
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from skin_app.words.command_line import NO_HOST, STARTING, STARTING_FOR_ALL, WRONG_HOST
 from skin_app.words.language import Say, SpokenError
@@ -30,6 +31,14 @@ class Listening:
     def url(self) -> str:
         """The page's address for a browser on this machine, without a slash at its end."""
         return f"http://{_bracketed(EVERYWHERE.get(self.host, self.host))}:{self.port}"
+
+    @property
+    def is_for_others(self) -> bool:
+        """Whether other machines may connect: the host is not this machine's own, such as localhost."""
+        try:
+            return not ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host != "localhost"
 
     def said(self, say: Say) -> str:
         """Where the page starts, and whether other machines can reach it too."""

@@ -104,4 +104,4 @@ def downloads(
         (words.REPORT_JSON, "json", as_url(json, "application/json")),
         (words.REPORT_CSV, "csv", as_url(csv, "text/csv")),
     )
-    return fill("downloads.html", say, name=f"lesion-report-{made_at:%Y-%m-%d}", files=files)
+    return fill("downloads.html", say, name=f"lesion-report-{made_at:%Y-%m-%d-%H%M%S}", files=files)

@@ -14,12 +14,10 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 
 from skin_app.page.finished import WAITED, Finished, observe
-from skin_app.page.port import ServeError
+from skin_app.page.hosting import LOG_LEVELS
 from skin_app.page.safe_tracebacks import keep_values_out_of_all_logs
 
 REQUESTS = logging.getLogger("skin_app.requests")
-# what SKIN_APP_LOG may say: requests and faults, faults alone, nothing
-LEVELS = {"info": logging.INFO, "error": logging.ERROR, "off": logging.CRITICAL + 1}
 
 
 class JsonLine(logging.Formatter):
@@ -34,14 +32,12 @@ class JsonLine(logging.Formatter):
 def start_log(level: str, device: str) -> Callable[[], None]:
     """Log to standard error from now on; returns how to end it.
 
-    `level`: one of `LEVELS`; `device`: what runs the networks. Raises `ServeError` for another level.
+    `level`: a name in `LOG_LEVELS`; `device`: what runs the networks.
     """
-    if level not in LEVELS:
-        raise ServeError("SKIN_APP_LOG is “{level}”: set it to info, error or off.", level=level)
     handler, ours = logging.StreamHandler(), logging.getLogger("skin_app")
     handler.setFormatter(JsonLine())
     ours.addHandler(handler)
-    ours.setLevel(LEVELS[level])
+    ours.setLevel(LOG_LEVELS[level])
     ours.propagate = False
     keep_values_out_of_all_logs()
     end = observe(lambda finished: REQUESTS.info("request", extra={"told": told(finished, device)}))

@@ -19,7 +19,7 @@ from skin_app.page.graceful_stop import GracefulStop, StoppingRequests
 from skin_app.page.gradio_guards import put_up_guards, waiting_of
 from skin_app.page.health import Health
 from skin_app.page.hosting import Hosting
-from skin_app.page.metrics import Metrics
+from skin_app.page.metrics import CountedRefusals, Metrics
 from skin_app.page.open_routes import OpenRoutes
 from skin_app.page.password import Password
 from skin_app.page.port import Listening, PortError
@@ -58,7 +58,6 @@ SETTINGS: dict[str, Any] = {
 def serve(
     page: gr.Blocks,
     where: Listening,
-    block: bool = True,
     labels: FixedTexts | None = None,
     stop: GracefulStop | None = None,
     hosting: Hosting | None = None,
@@ -67,13 +66,15 @@ def serve(
     """Launch the page with its fixed settings; returns its address, for a browser on this machine.
 
     `where`: must bypass proxies already, because gradio requests its own page; `labels`: the page's
-    fixed texts; `block`: stay until interrupted; `stop`: how that ends; `hosting`: password, proxies,
-    limits; `ensemble`: whose health `/healthz` tells. Raises `PortError` if another program listens
+    fixed texts; `stop`: what ends it; `hosting`: password, proxies, limits; `ensemble`: whose health
+    `/healthz` tells. Raises `PortError` if another program listens
     there by now, `ServeError` if this gradio has no place for the guards or for the language.
     """
     put_up_guards(SETTINGS)
     state_language()
     stop, hosting = stop or GracefulStop(page), hosting or Hosting()
+    metrics = Metrics(hosting.readers, lambda: waiting_of(page))
+    observe(metrics.observe)
     # uvicorn would take a visitor's address from any proxy on this machine; `TrustedProxies` decides
     os.environ["FORWARDED_ALLOW_IPS"] = ""
     limit_connections(hosting.proxies)
@@ -92,8 +93,8 @@ def serve(
             i18n=(labels or FixedTexts()).translations(),
             root_path=hosting.root_path,
             app_kwargs={
-                "middleware": _before_every_route(page, hosting, stop),
-                "routes": _watched_from_outside(page, hosting, ensemble),
+                "middleware": _before_every_route(page, hosting, stop, metrics),
+                "routes": _watched_from_outside(metrics, ensemble),
             },
             **SETTINGS,
         )
@@ -105,15 +106,16 @@ def serve(
             reason=error,
         ) from error
     threading.Thread(target=_forget_while_running, args=(page,), daemon=True).start()
-    if block:
-        stop.stay()
     return f"{where.url}/"
 
 
-def _before_every_route(page: gr.Blocks, hosting: Hosting, stop: GracefulStop) -> list[Middleware]:
+def _before_every_route(
+    page: gr.Blocks, hosting: Hosting, stop: GracefulStop, metrics: Metrics
+) -> list[Middleware]:
     """What a request passes on its way to gradio, outermost first."""
     return [
         Middleware(TrustedProxies, [str(network) for network in hosting.proxies]),
+        Middleware(CountedRefusals, metrics.refused),
         Middleware(SecurityHeaders, hosting.frames),
         Middleware(StoppingRequests, stop),
         Middleware(Exhausted),
@@ -125,10 +127,8 @@ def _before_every_route(page: gr.Blocks, hosting: Hosting, stop: GracefulStop) -
     ]
 
 
-def _watched_from_outside(page: gr.Blocks, hosting: Hosting, ensemble: Ensemble | None) -> list[Route]:
+def _watched_from_outside(metrics: Metrics, ensemble: Ensemble | None) -> list[Route]:
     """`/healthz` and `/metrics`."""
-    metrics = Metrics(hosting.readers, lambda: waiting_of(page))
-    observe(metrics.observe)
     routes = [Route("/metrics", metrics.respond)]
     return [*routes, Route("/healthz", Health(ensemble).respond)] if ensemble else routes
 

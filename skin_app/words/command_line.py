@@ -49,6 +49,11 @@ STARTING = "Starting the page on {address}"
 STARTING_FOR_ALL = (
     "Starting the page on {address} (other machines reach it by this one's name, port {port})"
 )
+READY = "The page is ready: {address} (Ctrl-C stops it)"
+NO_PASSWORD_SET = (
+    "other machines can connect, and no password is set: set SKIN_APP_PASSWORD, unless everybody may "
+    "use the page."
+)
 RUNNING_ON = "The networks run on {device}."
 WRONG_HOST = (
     "The page cannot listen on “{name}” ({reason}): set GRADIO_SERVER_NAME to a name or address of "

@@ -146,7 +146,9 @@ def preferred(accept_language: str | None) -> Say:
 
 def of_the_environment() -> Say:
     """The language that LANGUAGE, LC_ALL, LC_MESSAGES or LANG names, for a command line."""
-    return preferred((default_locale("LC_MESSAGES") or "").replace("_", "-"))
+    # Python itself may set LC_CTYPE, which Babel alone would ask before LANG
+    asked = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
+    return preferred((default_locale(asked) or "").replace("_", "-"))
 
 
 def counted(number: int, what: str) -> str:

@@ -131,10 +131,14 @@ def test_what_cannot_be_read_or_written_is_one_sentence(
     assert said.count("\n") == 1
 
 
+@pytest.mark.parametrize("variable", ["LANGUAGE", "LANG"])
 def test_the_command_speaks_the_language_of_the_environment(
-    score: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    score: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], variable: str
 ) -> None:
-    monkeypatch.setenv("LANGUAGE", "de_AT.UTF-8")
+    for name in ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LC_CTYPE", "C.UTF-8")  # as Python sets it where the locale is not installed
+    monkeypatch.setenv(variable, "de_AT.UTF-8")
     assert score("nowhere.jpg") == 2
     assert capsys.readouterr().err == "Fehler: nowhere.jpg gibt es nicht: den Pfad prüfen.\n"
     assert score("a.png") == 0
@@ -316,7 +320,7 @@ def test_the_last_line_counts_what_was_scored_failed_and_passed_over(
     assert score(".", "a.png") == 0
     counts = "2 photos scored, 1 failed, 2 other files skipped; written to r.csv\n"
     assert capsys.readouterr().out == counts
-    assert score("notes.txt", "pipe.jpg") == 0
+    assert score("notes.txt", "pipe.jpg") == 1  # none could be scored
     text, pipe = rows_of()
     assert "not" in text["error"]
     assert pipe["error"].startswith("This is a pipe")

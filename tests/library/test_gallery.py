@@ -84,6 +84,8 @@ def test_thumbnails_come_from_a_local_folder_and_a_broken_picture_is_none(tmp_pa
 def test_embedded_weights_have_no_thumbnails_and_an_empty_folder_is_refused(tmp_path: Path) -> None:
     assert open_weights().thumbnails() == {}
     with pytest.raises(PicturesError, match="holds no image files: set SKIN_APP_HAM10000"):
+        LesionPictures({}, tmp_path)
+    with pytest.raises(PicturesError, match="is no folder: set SKIN_APP_HAM10000"):
         LesionPictures({}, tmp_path / "nowhere")
 
 

@@ -92,7 +92,7 @@ def served(ensemble: Ensemble) -> Iterator[Served]:
     desk = Desk()
     with private_folder(desk) as uploads:
         page, labels = build_page(ensemble, uploads, desk=desk)
-        url = serve(page, listening("127.0.0.1", free_port()), block=False, labels=labels)
+        url = serve(page, listening("127.0.0.1", free_port()), labels=labels)
         yield Served(url, page, uploads, desk)
         page.close()
 
@@ -241,7 +241,7 @@ def served_asking(
     with private_folder() as uploads:
         pictures = LesionPictures({}, archive=fetched, asks_archive=asks)
         page, labels = build_page(ensemble, uploads, pictures)
-        url = serve(page, listening("127.0.0.1", free_port()), block=False, labels=labels)
+        url = serve(page, listening("127.0.0.1", free_port()), labels=labels)
         yield Served(url, page, uploads)
         page.close()
     fetched.close()

@@ -76,7 +76,7 @@ def machine_api(ensemble: Ensemble) -> Iterator[Machine]:
             button = gr.Button()
             button.click(lambda: None, api_visibility="private")
             add_endpoints(ensemble, uploads)
-        url = serve(blocks, listening("127.0.0.1", free_port()), block=False)
+        url = serve(blocks, listening("127.0.0.1", free_port()))
         yield Machine(url, blocks, uploads, Client(url, verbose=False))
         blocks.close()
 

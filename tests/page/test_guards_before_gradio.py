@@ -96,7 +96,7 @@ def test_a_page_with_a_password_starts_and_asks_for_it() -> None:
     with gr.Blocks() as page:
         pass
     where = listening("127.0.0.1", free_port())
-    url = serve(page, where, block=False, hosting=Hosting(password="correct horse"))
+    url = serve(page, where, hosting=Hosting(password="correct horse"))
     assert httpx.get(url).status_code == 401
     assert httpx.get(url, auth=("", "correct horse")).status_code == 200
     page.close()

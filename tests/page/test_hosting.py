@@ -69,6 +69,7 @@ def test_every_setting_is_read() -> None:
         ("SKIN_APP_RATE", "600/minute; 5/second"),
         ("SKIN_APP_WAITING", "0"),
         ("SKIN_APP_WAITING", "9" * 5000),
+        ("SKIN_APP_LOG", "loud"),
     ],
 )
 def test_a_wrong_setting_is_named_in_one_sentence_without_its_secret(name: str, value: str) -> None:

@@ -12,7 +12,8 @@ from starlette.testclient import TestClient
 from skin_app.page.finished import Finished
 from skin_app.page.forwarded import TrustedProxies
 from skin_app.page.hosting import LOOPBACK
-from skin_app.page.metrics import Metrics
+from skin_app.page.metrics import CountedRefusals, Metrics
+from skin_app.page.password import Password
 
 
 def reader(metrics: Metrics, address: str, trusted: tuple[str, ...] = ()) -> TestClient:
@@ -37,6 +38,22 @@ def test_requests_are_counted_by_outcome_error_and_stage() -> None:
     assert found["skin_app_stage_seconds_count", "analyse", "decode"] == 1
     assert found["skin_app_queue_length",] == 7
     assert found["process_resident_memory_bytes",] > 0
+
+
+def test_refusals_are_counted_by_status() -> None:
+    metrics = Metrics(LOOPBACK, lambda: 0)
+    middleware = [Middleware(CountedRefusals, metrics.refused), Middleware(Password, "right password")]
+    client = TestClient(Starlette(routes=[Route("/metrics", metrics.respond)], middleware=middleware))
+    for number in range(12):
+        client.get("/", auth=("", f"guess {number}"))
+    text = reader(metrics, "127.0.0.1").get("/metrics").text
+    samples = [sample for family in parsed(text) for sample in family.samples]
+    refusals = {
+        sample.labels["status"]: sample.value
+        for sample in samples
+        if sample.name == "skin_app_refusals_total"
+    }
+    assert refusals == {"401": 10, "429": 2}
 
 
 @pytest.mark.parametrize(

@@ -46,18 +46,18 @@ def test_three_files_with_the_same_numbers(shown: Shown) -> None:
     assert "<b>grew" not in html
     files = files_in(html)
     assert sorted(Path(name).suffix for name in files) == [".csv", ".json", ".pdf"]
-    assert {Path(name).stem for name in files} == {"lesion-report-2026-11-21"}
+    assert {Path(name).stem for name in files} == {"lesion-report-2026-11-21-120000"}
     expected = record(shown.analysis, NOON, notes)
-    assert json.loads(files["lesion-report-2026-11-21.json"]) == expected
-    text = files["lesion-report-2026-11-21.csv"].decode("utf-8-sig")
+    assert json.loads(files["lesion-report-2026-11-21-120000.json"]) == expected
+    text = files["lesion-report-2026-11-21-120000.csv"].decode("utf-8-sig")
     (row,) = csv.DictReader(io.StringIO(text))
     assert tuple(row) == CSV_COLUMNS
-    first = json.loads(files["lesion-report-2026-11-21.json"])["diagnoses"][0]
+    first = json.loads(files["lesion-report-2026-11-21-120000.json"])["diagnoses"][0]
     assert (row["top1"], float(row["top1_probability"])) == (
         first["code"],
         pytest.approx(first["probability"], abs=1e-6),
     )
-    (page,) = PdfReader(io.BytesIO(files["lesion-report-2026-11-21.pdf"])).pages
+    (page,) = PdfReader(io.BytesIO(files["lesion-report-2026-11-21-120000.pdf"])).pages
     assert f"({first['code']})" in page.extract_text()
     assert "<b>grew</b>" in page.extract_text()
 
@@ -69,9 +69,9 @@ def test_a_quick_answer_has_a_report_without_a_map_in_the_readers_language(
     texts, made = [], []
     for each in (shown, quick):
         files = files_in(downloads(GERMAN, each, made_at=NOON))
-        (page,) = PdfReader(io.BytesIO(files["lesion-report-2026-11-21.pdf"])).pages
+        (page,) = PdfReader(io.BytesIO(files["lesion-report-2026-11-21-120000.pdf"])).pages
         texts.append(" ".join(page.extract_text().split()))
-        made.append(json.loads(files["lesion-report-2026-11-21.json"]))
+        made.append(json.loads(files["lesion-report-2026-11-21-120000.json"]))
     assert all(GERMAN(words.RANKING) in text for text in texts)
     assert [GERMAN(pdf_words.NO_MAP) in text for text in texts] == [False, True]
     assert [GERMAN(pdf_words.MAP_MEANING) in text for text in texts] == [True, False]

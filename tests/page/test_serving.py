@@ -87,7 +87,7 @@ def test_the_page_is_served_by_ipv6() -> None:
     port = free_port()
     with gr.Blocks() as page:
         pass
-    url = serve(page, listening("[::1]", port), block=False)
+    url = serve(page, listening("[::1]", port))
     assert url == f"http://[::1]:{port}/"
     urlopen(url).close()
     page.close()
@@ -127,7 +127,7 @@ def test_without_a_place_for_its_guards_there_is_no_page(
 ) -> None:
     monkeypatch.setattr(owner, name, changed)
     with pytest.raises(ServeError, match=rf"gradio {gr.__version__} has .*: install gradio {TESTED}"):
-        serve(gr.Blocks(), listening("127.0.0.1", free_port()), block=False)
+        serve(gr.Blocks(), listening("127.0.0.1", free_port()))
 
 
 def test_a_gradio_that_lacks_what_the_guards_replace_is_told(
