@@ -17,6 +17,7 @@ from skin_app.overlay import data_url, for_display
 from skin_app.page import answer_panels as panels
 from skin_app.page import one_photo_handlers as handlers
 from skin_app.page.archive_examples import EXAMPLE_CLICK, ArchiveExamples
+from skin_app.page.forwarded import client_of
 from skin_app.page.heatmap_figure import map_controls, photo_figure
 from skin_app.page.one_photo_handlers import AnswerUpdate, Received, Shown
 from skin_app.page.patient_fields import PatientFields
@@ -32,6 +33,7 @@ from skin_app.stated_patients import stated_patient
 from skin_app.words import archive as archive_words
 from skin_app.words import page as words
 from skin_app.words import patient as patient_words
+from skin_app.words import refusals
 from skin_app.words.language import ENGLISH, Say
 
 START_OVER_CLICK = """
@@ -251,13 +253,15 @@ class OnePhotoTab:
         return outputs if self.desk.wants(visitor, shown.token) else gr.skip()
 
     def _read(self, say: Say, received: Received, turn: int, request: gr.Request) -> dict[Any, Any]:
-        visitor = visitor_of(request)
+        visitor, client = visitor_of(request), client_of({"client": request.client})
         refused = self.refusal(say) if received.waiting else ""
+        if received.waiting and not self.desk.has_room(visitor, received.waiting, client):
+            refused = say(refusals.TOO_MANY_WAIT)
         if refused:
             received = Received(status(refused, level="error"))
         # another photo may be of another patient
         patient = self.patient.emptied() if self.desk.knows(visitor) else {}
-        if not self.desk.put(visitor, received.waiting, turn):
+        if not self.desk.put(visitor, received.waiting, turn, client):
             return gr.skip()
         return {self.photo: None, **self._emptied(say, received), **patient}
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # the upload folder is made before gradio is imported
     from gradio import Blocks, Request
 
 VISITORS = 256
+MOST_BYTES = 300_000_000  # of all photos of one client that wait for their analysis
 HELD_FOR = 15 * 60  # seconds after a visitor's last action
 FORGOTTEN_AFTER = 280.0  # seconds; with two times `SWEEP_EVERY`, an upload is gone within five minutes
 ARRIVES_WITHIN = 3600.0  # seconds for all files of one upload to arrive
@@ -52,13 +53,14 @@ class Waiting:
 class _Newest:
     """A visitor's last action in the photo field. `token`: "" where they emptied it.
 
-    `archive`: whether they want pictures from the ISIC Archive; `stated`: when the patient and the
-    prevalence were last stated, and what.
+    `client`: their address; `archive`: whether they want pictures from the ISIC Archive; `stated`: when
+    the patient and the prevalence were last stated, and what.
     """
 
     turn: int
     token: str
     waiting: Waiting | None
+    client: str = ""
     archive: bool = False
     stated: dict[str, tuple[int, Any]] = field(default_factory=dict)
 
@@ -80,8 +82,21 @@ class Desk:
         """A number to draw as soon as a visitor uses the photo field, for `put`."""
         return next(self._turns)
 
-    def put(self, visitor: str, photo: Waiting | None, turn: int | None = None) -> bool:
-        """Make `photo` the visitor's newest; None: they have none any more.
+    def has_room(self, visitor: str, photo: Waiting, client: str) -> bool:
+        """Whether `photo` may wait, too: of a client, which may be many visitors, only so much may."""
+        with self._lock:
+            waiting = (
+                newest.waiting
+                for other, newest in self._newest.items()
+                if newest.client == client and other != visitor
+            )
+            held = sum(len(other.data) for other in waiting if other is not None)
+            return held + len(photo.data) <= MOST_BYTES
+
+    def put(
+        self, visitor: str, photo: Waiting | None, turn: int | None = None, client: str = ""
+    ) -> bool:
+        """Make `photo` the visitor's newest; None: they have none any more. `client`: their address.
 
         Returns False, and changes nothing, if a later turn was put before: a large photo takes longer
         to read than a small one.
@@ -92,7 +107,8 @@ class Desk:
             if before is not None and turn < before.turn:
                 return False
             archive = before is not None and before.archive
-            self._newest[visitor] = _Newest(turn, photo.token if photo else "", photo, archive)
+            token = photo.token if photo else ""
+            self._newest[visitor] = _Newest(turn, token, photo, client, archive)
             self._newest.move_to_end(visitor)
             if len(self._newest) > VISITORS:
                 self._newest.popitem(last=False)

@@ -7,8 +7,10 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from skin_app.page import uploads_and_sessions
 from skin_app.photo.read import read_photo
 from skin_app.words import page as words
+from skin_app.words import refusals
 from tests.made_files import saved
 from tests.page.conftest import OTHER, PHOTO, Served, expect_full_answer, upload
 
@@ -187,3 +189,11 @@ def test_a_broken_file_dropped_on_a_photo_takes_its_answer_away(answered: Page, 
     drop(answered, "#photo", OTHER)
     expect_full_answer(answered)
     expect(answered.get_by_role("alert")).to_have_count(0)
+
+
+def test_a_photo_is_refused_with_a_sentence_where_too_many_of_its_client_wait(
+    visit: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads_and_sessions, "MOST_BYTES", 1000)
+    upload(visit, PHOTO)
+    expect(visit.locator("#status")).to_have_text(refusals.TOO_MANY_WAIT)

@@ -194,6 +194,19 @@ def test_the_desk_holds_a_bounded_number_of_visitors() -> None:
     assert not desk.knows("3")
 
 
+def test_only_so_much_of_one_client_waits_at_the_desk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "MOST_BYTES", 10)
+    desk, photo = Desk(), Waiting(b"photo")
+    for visitor in ("one", "two"):
+        assert desk.has_room(visitor, photo, "192.0.2.1")
+        desk.put(visitor, photo, client="192.0.2.1")
+    assert not desk.has_room("three", photo, "192.0.2.1")
+    assert desk.has_room("three", photo, "192.0.2.2")
+    assert desk.has_room("two", photo, "192.0.2.1")  # it takes the place of the one before
+    desk.take("one")
+    assert desk.has_room("three", photo, "192.0.2.1")
+
+
 def test_what_was_stated_last_counts_until_another_photo() -> None:
     desk = Desk()
     desk.put("visitor", Waiting(b"photo"))
