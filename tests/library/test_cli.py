@@ -239,7 +239,7 @@ def test_a_run_that_is_stopped_leaves_earlier_results_and_its_own_rows(
     photos = [f"{number}.jpg" for number in range(6)]
     for name in photos:
         Path(name).write_bytes(b"broken")
-    assert score(*photos) == 0
+    assert score(*photos) == 1
     before = Path("r.csv").read_bytes()
     analyse_files = Ensemble.analyse_files
 
@@ -253,7 +253,7 @@ def test_a_run_that_is_stopped_leaves_earlier_results_and_its_own_rows(
     assert "what was written until then is in r.csv.partial." in capsys.readouterr().err
     assert files_of("r.csv.partial") == photos[:4]
     assert Path("r.csv").read_bytes() == before
-    assert score(*photos) == 0
+    assert score(*photos) == 1
     assert "r.csv.partial holds the rows of a run that did not end" in capsys.readouterr().err
     assert len(rows_of("r.csv.partial")) == 4
 

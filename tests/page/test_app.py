@@ -90,7 +90,11 @@ def test_it_serves_ipv6_behind_a_proxy_that_is_away(tmp_path: Path) -> None:
     own = {"GRADIO_SERVER_PORT": str(port), "GRADIO_SERVER_NAME": "::"}
     process = started(str(weights), tmp_path, **away, **own)
     wait_until_served(process, port, "[::1]")
-    said, errors = stopped(process)
+    said = ""
+    assert process.stdout is not None
+    while "is ready" not in said and (line := process.stdout.readline()):
+        said += line
+    _, errors = stopped(process)
     assert f"Starting the page on http://[::1]:{port}" in said
     assert f"The page is ready: http://[::1]:{port}/" in said
     assert "no password is set" in errors
