@@ -148,6 +148,7 @@ def test_in_the_ranking_nothing_covers_a_name_and_all_bars_have_one_place(
     page = opened(browser, served.url, locale=locale)
     upload(page, PHOTO)
     expect(page.locator("#map fieldset")).to_be_enabled()
+    expect(page.locator("#ranking button.pick")).to_have_count(7)
     crowded, uneven, without = {}, {}, []
     for age in ("", "63"):
         page.locator("#patient input").first.fill(age)
