@@ -218,6 +218,17 @@ def test_numbers_of_the_embedded_weights_stand_in_both_languages(
 
 
 @pytest.mark.parametrize("say", [ENGLISH, GERMAN])
+def test_a_difference_of_shares_is_in_percentage_points_without_a_percent_sign(
+    tab: Tab, say: Say
+) -> None:
+    name = say(words.MEASURED["context_specificity_gain"])
+    row = tab(say, None).split(name)[1].split("</tr>")[0]
+    row = re.sub("<[^>]*>", "", row)
+    assert re.search(r"\d", row)
+    assert "%" not in row
+
+
+@pytest.mark.parametrize("say", [ENGLISH, GERMAN])
 def test_scores_outside_are_those_of_the_reports(embedded: WeightsFolder, say: Say) -> None:
     html = told(say, embedded)
     outside = section(html, say(words.OUTSIDE))

@@ -38,7 +38,7 @@ TEXT_ON_SCREEN = """() => {
     const seen = boxes.some((box) => box.bottom > 0 && box.top < innerHeight && box.left < innerWidth);
     const parent = node.parentElement;
     const shown = parent.checkVisibility({ visibilityProperty: true, opacityProperty: true });
-    const hidden = parent.closest('.hidden-text, .visually-hidden, option');
+    const hidden = parent.closest('.hidden-text, .visually-hidden, option, ul.lesions li');
     if (seen && shown && !hidden) pieces.push(node.textContent);
   }
   return pieces;
@@ -79,7 +79,7 @@ def is_whole(part: Locator, size: tuple[int, int]) -> bool:
 
 
 def words_on(page: Page) -> list[str]:
-    """The words in the window, but for the names of diagnoses and the mark M."""
+    """The words in the window, but for names of diagnoses, the mark M and cards of similar lesions."""
     text = " \n".join(page.evaluate(TEXT_ON_SCREEN))
     for name in sorted((name for d in DIAGNOSES for name in (d.name, d.short)), key=len, reverse=True):
         text = re.sub(re.escape(name), "", text, flags=re.IGNORECASE)
@@ -148,6 +148,7 @@ def test_in_the_ranking_nothing_covers_a_name_and_all_bars_have_one_place(
     page = opened(browser, served.url, locale=locale)
     upload(page, PHOTO)
     expect(page.locator("#map fieldset")).to_be_enabled()
+    expect(page.locator("#ranking button.pick")).to_have_count(7)
     crowded, uneven, without = {}, {}, []
     for age in ("", "63"):
         page.locator("#patient input").first.fill(age)

@@ -174,6 +174,15 @@ def test_a_corrected_copy_stands_beside_the_photo_each_with_its_answer(
     assert "smaller copy" in compare_corrected(ENGLISH, ensemble, replace(shown, is_copy=True), "gamma")
 
 
+def test_what_a_correction_itself_caused_is_said(
+    ensemble: Ensemble, shown: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = words.CAUSED.partition("{")[0]
+    assert said not in compare_corrected(ENGLISH, ensemble, shown, "gamma")
+    monkeypatch.setitem(CORRECTIONS, "gamma", lambda photo: Photo(255 - photo.pixels, damaged=True))
+    assert said in compare_corrected(ENGLISH, ensemble, shown, "gamma")
+
+
 def test_the_crop_is_drawn_on_the_photo_as_it_came(ensemble: Ensemble, shown: Shown) -> None:
     y, x = np.indices(PHOTO.pixels.shape[:2])
     outside = (y - PHOTO.height / 2) ** 2 + (x - PHOTO.width / 2) ** 2 > (0.45 * PHOTO.height) ** 2
