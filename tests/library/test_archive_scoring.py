@@ -368,7 +368,7 @@ def test_a_list_of_photos_that_is_lost_or_damaged_is_written_anew(
 
 def test_a_part_can_be_larger_than_any_archive(weights: Path, tmp_path: Path) -> None:
     run = ArchiveRun.begin(["plain"], str(tmp_path / "out"), str(weights), 10**30)
-    assert (run.to_do, len(run.out.names_of(0))) == ((0,), 4)
+    assert (run.to_do, len(run.out.patients_of(0))) == ((0,), 4)
 
 
 @pytest.mark.parametrize("alone", ["", "local"])

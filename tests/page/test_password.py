@@ -33,7 +33,7 @@ def test_whoever_knows_it_gets_in_by_any_name() -> None:
     [b"Basic ", b"Basic !!!", b"Basic /w==", b"Bearer abc", b"Basic cGFzcw==", b"Basic \xe4"],
 )
 def test_what_is_no_password_is_none(header: bytes) -> None:
-    assert behind(Password, RIGHT).get("/", headers={"Authorization": header}).status_code == 401
+    assert behind(Password, RIGHT).get("/", headers={b"Authorization": header}).status_code == 401
 
 
 def test_guesses_are_counted_and_a_right_one_must_wait_then() -> None:
