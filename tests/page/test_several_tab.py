@@ -350,7 +350,7 @@ def test_one_lesions_photos_are_averaged_and_their_disagreement_is_shown(
     begin(visit, "angles", DRAWINGS[:3])
     result = part(visit, "angles", "result")
     expect(result).to_contain_text("Average of 3 photos of one lesion")
-    limits = "The thresholds were fitted on single photos of 8 views"
+    limits = "The thresholds were fitted on single photos, with 8 views each"
     expect(result).to_contain_text(limits)
     expect(result.locator(".agreement")).to_have_count(1)
     expect(result.get_by_role("table").first.locator("tbody tr")).to_have_count(7)
