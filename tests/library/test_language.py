@@ -40,7 +40,6 @@ ABBREVIATED = {"Wahrsch.", "k. A."}
 SOFT_HYPHENS = {
     "Basal cell carcinoma": "Basalzell\N{SOFT HYPHEN}karzinom",
     "With age and sex": "Mit Alter und Ge\N{SOFT HYPHEN}schlecht",
-    "With equal class frequencies": "Bei gleichen Klassen\N{SOFT HYPHEN}häufigkeiten",
     "With HAM10000's class frequencies": "Bei den Klassen\N{SOFT HYPHEN}häufigkeiten von HAM10000",
 }
 
