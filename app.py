@@ -16,6 +16,7 @@ environ |= {
 }
 
 from skin_app.ensemble import Ensemble
+from skin_app.gallery.picture_cache import CacheError
 from skin_app.gallery.similar_lesions import LesionPictures, PicturesError
 from skin_app.hardware import describe
 from skin_app.page.hosting import Hosting, where_to_listen
@@ -64,7 +65,7 @@ def main() -> int:
             )
             serve(page, where, labels=labels, stop=stop, hosting=hosting, ensemble=ensemble)
             return stop.code
-    except (WeightsError, PicturesError, ServeError) as error:
+    except (WeightsError, PicturesError, CacheError, ServeError) as error:
         print(say(words.ERROR, told=error.said(say)), file=sys.stderr)
         return 2
     return 0
