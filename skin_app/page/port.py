@@ -4,6 +4,7 @@ import errno
 import re
 import socket
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from skin_app.words.command_line import NO_HOST, STARTING, STARTING_FOR_ALL, WRONG_HOST
 from skin_app.words.language import Say, SpokenError
@@ -86,6 +87,14 @@ def listening(name: str, port: str | int) -> Listening:
                 ) from error
             raise PortError(WRONG_HOST, name=name, reason=error.strerror or error) from error
     return Listening(host, int(port))
+
+
+def is_loopback(name: str) -> bool:
+    """Whether a name or address leads to the own machine, wherever it is looked up."""
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost" or name.endswith(".localhost")
 
 
 def _try(probe: socket.socket, address: tuple) -> None:
