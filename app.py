@@ -16,6 +16,7 @@ environ |= {
 }
 
 from skin_app.ensemble import Ensemble
+from skin_app.gallery.picture_cache import CacheError
 from skin_app.gallery.similar_lesions import LesionPictures, PicturesError
 from skin_app.hardware import describe
 from skin_app.page.hosting import Hosting, where_to_listen
@@ -74,7 +75,7 @@ def main() -> int:
             told = f"SKIN_APP_WEIGHTS: {told}"
         print(say(words.ERROR, told=told), file=sys.stderr)
         return 2
-    except (PicturesError, ServeError) as error:
+    except (PicturesError, CacheError, ServeError) as error:
         print(say(words.ERROR, told=error.said(say)), file=sys.stderr)
         return 2
     return 0

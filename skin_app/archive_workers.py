@@ -10,6 +10,8 @@ Import it only once the environment has Ray's settings (`archive_scoring.ray_env
 import json
 import logging
 import platform
+import signal
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -111,6 +113,7 @@ def connected(address: str | None) -> Iterator[None]:
     settings: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
     if address is None:
         settings |= {"include_dashboard": False, "object_store_memory": STORE}
+    own_handler = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(address or "local", **settings)
     except (RayError, ConnectionError, ValueError, RuntimeError, OSError) as error:
@@ -125,6 +128,8 @@ def connected(address: str | None) -> Iterator[None]:
             "Ray cannot be used ({reason}): check --cluster, or leave it out to use only this machine.",
             reason=why,
         ) from error
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, own_handler)  # Ray's would abort the program
     try:
         yield
     finally:

@@ -56,7 +56,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _pictures(say: Say, options: argparse.Namespace) -> int:
     """Returns 1 when the archive lacks some of the pictures."""
-    archive = ArchivePictures(PictureCache(cache_folder(os.environ)), at_once=AT_ONCE)
+    try:
+        folder = cache_folder(os.environ)
+    except CacheError as error:
+        _tell(say(words.ERROR, told=error.said(say)))
+        return 2
+    archive = ArchivePictures(PictureCache(folder), at_once=AT_ONCE)
     try:
         if fault := proxy_fault():
             raise fault
@@ -137,16 +142,16 @@ def _archive(say: Say, options: argparse.Namespace) -> int:
                 scored, failed = scored + done.scored, failed + done.failed
                 bar.update(done.scored + done.failed)
                 if seen:
-                    raise KeyboardInterrupt
+                    raise KeyboardInterrupt(*seen)
     except SpokenError as error:
         _tell(say(words.ERROR, told=error.said(say)))
         return 2
     except OSError as error:
         _tell(say(words.ERROR, told=unusable(error, options.patients or options.out).said(say)))
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         _tell(say(words.ARCHIVE_STOPPED, out=options.out))
-        return 130
+        return 128 + (stop.args or (signal.SIGINT,))[0]
     print(
         say(
             words.ARCHIVE_DONE,
@@ -162,18 +167,22 @@ def _archive(say: Say, options: argparse.Namespace) -> int:
 
 @contextmanager
 def _interrupts() -> Iterator[list[int]]:
-    """Each Ctrl-C is noted, too: Ray loses a `KeyboardInterrupt` that comes at a bad moment."""
+    """Ctrl-C and SIGTERM interrupt the block, with the signal's number, and are noted, too.
+
+    Ray loses a `KeyboardInterrupt` that comes at a bad moment.
+    """
     seen: list[int] = []
 
     def note(number: int, frame: object) -> None:  # noqa: ARG001
         seen.append(number)
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt(number)
 
-    before = signal.signal(signal.SIGINT, note)
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield seen
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:

@@ -6,7 +6,9 @@ More than one process: `accelerate launch --num_processes 2 -m train run ... --m
 import errno
 import os
 import sys
+from urllib.parse import urlsplit
 
+from skin_app.words.hub import WRONG_ENDPOINT
 from train.options import parsed
 
 FULL_DISK = (
@@ -22,6 +24,11 @@ def main(arguments: list[str] | None = None) -> int:
     The trainer is imported here, not above, so that `--help` answers at once.
     """
     options = parsed(sys.argv[1:] if arguments is None else arguments)
+    try:
+        urlsplit(os.environ.get("HF_ENDPOINT", ""))
+    except ValueError:  # the Hub's client could not even be imported
+        _say(f"error: {WRONG_ENDPOINT}")
+        return 2
     try:
         from train import verbs
 

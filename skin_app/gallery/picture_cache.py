@@ -34,21 +34,25 @@ class _Entry(BaseModel):
     image: Base64Bytes
 
 
-def cache_folder(environment: Mapping[str, str]) -> Path:
-    """`SKIN_APP_CACHE`, or a folder of this program in the user's own cache folder."""
-    if named := environment.get("SKIN_APP_CACHE"):
-        return Path(named)
-    if sys.platform == "win32":
-        own = environment.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
-    elif sys.platform == "darwin":
-        own = Path.home() / "Library" / "Caches"
-    else:
-        own = environment.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(own) / "skin-app"
-
-
 class CacheError(SpokenError, ValueError):
     """Pictures cannot be kept on disk."""
+
+
+def cache_folder(environment: Mapping[str, str]) -> Path:
+    """`SKIN_APP_CACHE`, or a folder of this program in the user's own cache folder.
+
+    Raises `CacheError` for a user without a home folder.
+    """
+    if named := environment.get("SKIN_APP_CACHE"):
+        return Path(named)
+    own = environment.get({"win32": "LOCALAPPDATA", "darwin": ""}.get(sys.platform, "XDG_CACHE_HOME"))
+    within = {"win32": "AppData/Local", "darwin": "Library/Caches"}.get(sys.platform, ".cache")
+    try:
+        return Path(own or Path.home() / within) / "skin-app"
+    except RuntimeError as error:
+        raise CacheError(
+            "This user has no home folder: set SKIN_APP_CACHE to a folder that may keep pictures."
+        ) from error
 
 
 class PictureCache:

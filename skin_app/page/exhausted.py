@@ -9,6 +9,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -28,7 +29,11 @@ LOG = logging.getLogger(__name__)
 
 
 class Exhausted:
-    """ASGI middleware: a full disk and a lack of descriptors are told in a sentence, as 507 and 503."""
+    """ASGI middleware: a full disk and a lack of descriptors are told in a sentence, as 507 and 503.
+
+    A stream that gradio breaks off as "not found" ends here. The session that it was asked for is not
+    there, which is no fault of the program.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -48,6 +53,10 @@ class Exhausted:
 
         try:
             await self.app(scope, receive, sent)
+        except RuntimeError as error:  # as starlette reports it
+            if not (begun and isinstance(error.__cause__, HTTPException)):
+                raise
+            await send({"type": "http.response.body", "body": b""})
         except OSError as error:
             if begun or error.errno not in NO_SPACE | NO_DESCRIPTOR:
                 raise

@@ -10,7 +10,9 @@ import time
 from collections.abc import Callable
 
 import gradio as gr
-from starlette.requests import Request
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from skin_app.page.exhausted import turned_away
@@ -94,7 +96,10 @@ class GracefulStop:
 
 
 class StoppingRequests:
-    """ASGI middleware that counts requests for `stop`, and refuses new ones once it has begun."""
+    """ASGI middleware that counts requests for `stop`, and refuses new ones once it has begun.
+
+    It must stand behind what limits requests, because it reads the bodies of some.
+    """
 
     def __init__(self, app: ASGIApp, stop: GracefulStop) -> None:
         self.app, self.stop = app, stop
@@ -105,7 +110,14 @@ class StoppingRequests:
             await self.app(scope, receive, send)
             return
         if self.stop.signals:
-            body = await Request(scope, receive).body() if path == JOIN else b""
+            try:
+                body = await Request(scope, receive).body() if path == JOIN else b""
+            except HTTPException as error:  # more than `RequestLimits` lets through
+                answer = JSONResponse({"detail": error.detail}, error.status_code)
+                await answer(scope, receive, send)
+                return
+            except ClientDisconnect:
+                return
             if self.stop.refuses(scope["method"], path, body):
                 await turned_away(scope, 503, words.STOPPING)(scope, receive, send)
                 return

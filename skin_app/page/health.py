@@ -1,4 +1,4 @@
-"""`/healthz`: whether the networks answer, by a real inference on a tiny image."""
+"""`/healthz`: whether the networks answer, by a real inference on a tiny image, and the queue runs."""
 
 import time
 from collections.abc import Callable
@@ -18,10 +18,18 @@ PATIENCE = 30.0  # seconds; a busy server answers late
 
 
 class Health:
-    """Asks the networks at most once in `KEPT_FOR` seconds, whoever asks. `clock`: in seconds."""
+    """Asks the networks at most once in `KEPT_FOR` seconds, whoever asks.
 
-    def __init__(self, ensemble: Ensemble, clock: Callable[[], float] = time.monotonic) -> None:
-        self.ensemble, self.clock = ensemble, clock
+    `has_stopped`: whether the queue of requests has, so that none is answered; `clock`: in seconds.
+    """
+
+    def __init__(
+        self,
+        ensemble: Ensemble,
+        has_stopped: Callable[[], bool] = lambda: False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.ensemble, self.has_stopped, self.clock = ensemble, has_stopped, clock
         self._lock = Lock()
         # one thread for all who ask: on a busy server, many would wait in those that the page needs
         self._thread = CapacityLimiter(1)
@@ -47,6 +55,8 @@ class Health:
 
     async def respond(self, request: Request) -> JSONResponse:  # noqa: ARG002
         """200 and "ok", or 503 and why."""
+        if self.has_stopped():
+            return JSONResponse({"status": "The queue of requests has stopped."}, 503)
         try:
             with fail_after(PATIENCE):
                 fault = await to_thread.run_sync(

@@ -12,7 +12,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from limits import RateLimitItem, parse, parse_many
 
-from skin_app.page.port import Listening, ServeError, listening
+from skin_app.page.port import Listening, ServeError, is_loopback, listening
 
 Networks = tuple[IPv4Network | IPv6Network, ...]
 LOOPBACK: Networks = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
@@ -21,6 +21,7 @@ SPACES_PROXIES: Networks = tuple(
     map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"))
 )
 SPACES_FRAMES = ("https://huggingface.co", "https://*.hf.space")
+HOST = re.compile(r"[\w-]+(\.[\w-]+)*|\[?[\da-f]*:[\da-f:.]*\]?", re.ASCII | re.IGNORECASE)
 ORIGIN = re.compile(r"https?://(\*\.)?[\w-]+(\.[\w-]+)*(:\d+)?", re.ASCII)  # it goes into a header
 SHORTEST_PASSWORD = 10
 RATE = parse("600/minute")
@@ -35,7 +36,8 @@ class Hosting:
     `password`: "" for none; `frames`: other sites that may show the page in a frame; `proxies`: who may
     name a visitor's address; `root_path`: where a proxy shows the page; `readers`: who may read
     /metrics; `rate`: uploads, and as many calls, of one client; `waiting`: how many of one client's
-    calls and page events may wait in the queue; `log`: a name in `LOG_LEVELS`.
+    calls and page events may wait in the queue; `log`: a name in `LOG_LEVELS`; `hosts`: names that the
+    page answers to, in lower case; none: any.
     """
 
     password: str = ""
@@ -46,6 +48,7 @@ class Hosting:
     rate: RateLimitItem = RATE
     waiting: int = 64
     log: str = "info"
+    hosts: tuple[str, ...] = ()
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "Hosting":
@@ -61,7 +64,16 @@ class Hosting:
             _rate(environ.get("SKIN_APP_RATE", "")),
             _waiting(environ.get("SKIN_APP_WAITING", "")),
             _log(environ.get("SKIN_APP_LOG", "")),
+            _hosts(environ.get("SKIN_APP_HOSTS", "")),
         )
+
+    def names(self, where: Listening) -> tuple[str, ...]:
+        """The names that a page at `where` answers to; none: any.
+
+        On loopback alone, and where no setting speaks of a proxy, nobody else's name is right.
+        """
+        proxied = self.hosts or self.proxies or self.root_path
+        return self.hosts if proxied or not is_loopback(where.host) else (where.host,)
 
 
 def where_to_listen(environ: MutableMapping[str, str]) -> Listening:
@@ -106,6 +118,17 @@ def _frames(text: str) -> tuple[str, ...]:
                 value=value,
             )
     return tuple(_listed(text))
+
+
+def _hosts(text: str) -> tuple[str, ...]:
+    for value in _listed(text):
+        if not HOST.fullmatch(value):
+            raise ServeError(
+                "SKIN_APP_HOSTS holds “{value}”, which is no name: set it to names such as "
+                "skin.example.org.",
+                value=value,
+            )
+    return tuple(value.lower().strip("[]") for value in _listed(text))
 
 
 def _password(text: str) -> str:

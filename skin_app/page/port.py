@@ -97,6 +97,14 @@ def listening(name: str, port: str | int) -> Listening:
     return Listening(host, int(port))
 
 
+def is_loopback(name: str) -> bool:
+    """Whether a name or address leads to the own machine, wherever it is looked up."""
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost" or name.endswith(".localhost")
+
+
 def _try(probe: socket.socket, address: tuple) -> None:
     probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if probe.family == socket.AF_INET6:  # as the server does it: IPv4 may listen beside it

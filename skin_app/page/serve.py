@@ -2,12 +2,16 @@
 
 import os
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
 import httpx
+from fastapi.exceptions import RequestValidationError
 from gradio import queueing
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from skin_app.ensemble import Ensemble
@@ -18,9 +22,10 @@ from skin_app.page.forwarded import TrustedProxies
 from skin_app.page.graceful_stop import GracefulStop, StoppingRequests
 from skin_app.page.gradio_guards import put_up_guards, waiting_of
 from skin_app.page.health import Health
+from skin_app.page.host_names import HostNames
 from skin_app.page.hosting import Hosting
 from skin_app.page.metrics import CountedRefusals, Metrics
-from skin_app.page.open_routes import OpenRoutes
+from skin_app.page.open_routes import OpenRoutes, refusal
 from skin_app.page.password import Password
 from skin_app.page.port import Listening, PortError
 from skin_app.page.queues import MOST_WAITING
@@ -30,7 +35,9 @@ from skin_app.page.theme import head, theme
 from skin_app.page.uploads_and_sessions import HELD_FOR, IdleSessions
 from skin_app.page.visitor_language import FixedTexts, state_language
 from skin_app.page.waiting_line import WaitingLine
+from skin_app.page.wrong_files import tell_of_wrong_files
 from skin_app.photo.limits import MAX_BYTES
+from skin_app.words import refusals
 
 # A session holds a photo of up to 4.5 MB with its analysis, or a batch of small photos. Each client of
 # the API counts as a session, too, and holds nothing.
@@ -71,6 +78,7 @@ def serve(
     there by now, `ServeError` if this gradio has no place for the guards or for the language.
     """
     put_up_guards(SETTINGS)
+    tell_of_wrong_files()
     state_language()
     stop, hosting = stop or GracefulStop(page), hosting or Hosting()
     metrics = Metrics(hosting.readers, lambda: waiting_of(page))
@@ -93,8 +101,9 @@ def serve(
             i18n=(labels or FixedTexts()).translations(),
             root_path=hosting.root_path,
             app_kwargs={
-                "middleware": _before_every_route(page, hosting, stop, metrics),
-                "routes": _watched_from_outside(metrics, ensemble),
+                "middleware": _before_every_route(page, hosting, stop, metrics, hosting.names(where)),
+                "exception_handlers": {RequestValidationError: _wrong_request},
+                "routes": _watched_from_outside(page, metrics, ensemble),
             },
             **SETTINGS,
         )
@@ -110,27 +119,38 @@ def serve(
 
 
 def _before_every_route(
-    page: gr.Blocks, hosting: Hosting, stop: GracefulStop, metrics: Metrics
+    page: gr.Blocks,
+    hosting: Hosting,
+    stop: GracefulStop,
+    metrics: Metrics,
+    names: Sequence[str] = (),
 ) -> list[Middleware]:
     """What a request passes on its way to gradio, outermost first."""
     return [
         Middleware(TrustedProxies, [str(network) for network in hosting.proxies]),
         Middleware(CountedRefusals, metrics.refused),
         Middleware(SecurityHeaders, hosting.frames),
-        Middleware(StoppingRequests, stop),
+        Middleware(HostNames, names),
         Middleware(Exhausted),
         Middleware(OpenRoutes),
         Middleware(Password, hosting.password),
         Middleware(
             RequestLimits, hosting.rate, hosting.waiting, lambda client: waiting_of(page, client)
         ),
+        Middleware(StoppingRequests, stop),
     ]
 
 
-def _watched_from_outside(metrics: Metrics, ensemble: Ensemble | None) -> list[Route]:
+async def _wrong_request(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001
+    """FastAPI's own answer repeats what was sent, and fails where JSON cannot hold that."""
+    return refusal(request.scope, 422, refusals.WRONG_VALUE)
+
+
+def _watched_from_outside(page: gr.Blocks, metrics: Metrics, ensemble: Ensemble | None) -> list[Route]:
     """`/healthz` and `/metrics`."""
     routes = [Route("/metrics", metrics.respond)]
-    return [*routes, Route("/healthz", Health(ensemble).respond)] if ensemble else routes
+    health = Health(ensemble, lambda: page._queue.stopped) if ensemble else None
+    return routes if health is None else [*routes, Route("/healthz", health.respond)]
 
 
 def _forget_while_running(page: gr.Blocks) -> None:

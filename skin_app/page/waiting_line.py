@@ -13,6 +13,7 @@ from babel.dates import format_timedelta
 from fastapi import Request
 from gradio import queueing
 from gradio.components import Component
+from gradio.context import LocalContext
 from gradio.server_messages import EstimationMessage, EventMessage
 from gradio.utils import LRUCache
 
@@ -94,6 +95,7 @@ class WaitingLine(queueing.Queue):
 
     async def process_events(self, events: Any, *given: Any, **named: Any) -> None:
         """Drops the session of a call of the API, which holds nothing."""
+        LocalContext.request.set(events[0].request)  # whose language `gradio_guards` speaks
         await super().process_events(events, *given, **named)
         for event in events:
             if event.fn.api_visibility == "public":

@@ -9,3 +9,8 @@ TOO_OFTEN = "Too much came from your address in a short time: wait a moment, the
 TOO_MANY_WAIT = "Too many requests from your address are waiting: try again when some are answered."
 TOO_MANY_AT_ONCE = "Too many connections from your address are open: close some pages, then try again."
 TOO_LARGE_A_REQUEST = "More was sent at once than this server accepts: send fewer photos at a time."
+WRONG_VALUE = "The request holds a value of the wrong kind: compare it with the description of the API."
+UNKNOWN_NAME = (
+    "This page does not answer to the name {name}: open it at its own address, or ask its operator to "
+    "add the name to SKIN_APP_HOSTS."
+)

@@ -123,6 +123,15 @@ def test_an_archive_that_is_stopped_and_loses_a_worker_has_each_photo_once_as_sc
     before = parts_of(out)
     assert len(before) < PHOTOS / PER_PART
 
+    ended = started(here, weights, *archive)
+    wait_for_parts(ended, out, len(before) + 1)
+    ended.send_signal(signal.SIGTERM)
+    said = ended.communicate()
+    assert ended.returncode == 143, said
+    assert said[1].endswith("stopped: the same command goes on from here; finished parts are in out.\n")
+    before = parts_of(out)
+    assert len(before) < PHOTOS / PER_PART
+
     second = started(here, weights, *archive)
     wait_for_parts(second, out, len(before) + 2)
     addresses = set(addresses_of(second))

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from skin_app.cli import main
 from skin_app.gallery.archive_client import ArchivePicture
-from skin_app.gallery.picture_cache import PictureCache, cache_folder
+from skin_app.gallery.picture_cache import CacheError, PictureCache, cache_folder
 from tests.archive import jpeg
 
 ID = "ISIC_0024306"
@@ -109,3 +110,14 @@ def test_the_folder_is_the_users_own_unless_it_is_named(tmp_path: Path) -> None:
     own = cache_folder({"XDG_CACHE_HOME": str(tmp_path), "LOCALAPPDATA": str(tmp_path)})
     assert own.name == "skin-app"
     assert cache_folder({"SKIN_APP_CACHE": ""}).is_absolute()
+
+
+def test_a_user_without_a_home_folder_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", nowhere)
+    with pytest.raises(CacheError, match="set SKIN_APP_CACHE"):
+        cache_folder({})
+    assert cache_folder({"XDG_CACHE_HOME": "/caches", "LOCALAPPDATA": "/caches"}) is not None
+    assert main(["pictures"]) == 2

@@ -1,6 +1,7 @@
 """The machine API against a running app: what docs/api.md promises."""
 
 import json
+import logging
 import re
 import subprocess
 import sys
@@ -33,6 +34,7 @@ from skin_app.report.csv_rows import CSV_COLUMNS, NUMBER_COLUMNS
 from skin_app.report.json_record import Record
 from skin_app.words import api as words
 from skin_app.words import photo as photo_words
+from skin_app.words import refusals
 from skin_app.words.language import GERMAN
 from tests.page.conftest import free_port
 from tests.tiny import picture
@@ -79,6 +81,17 @@ def machine_api(ensemble: Ensemble) -> Iterator[Machine]:
         url = serve(blocks, listening("127.0.0.1", free_port()))
         yield Machine(url, blocks, uploads, Client(url, verbose=False))
         blocks.close()
+
+
+@pytest.fixture
+def faults(
+    machine_api: Machine, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[pytest.LogCaptureFixture]:
+    """What the server logs. Deletes the uploads that no call has read, as the page does in a minute."""
+    monkeypatch.setattr(logging.getLogger("uvicorn"), "propagate", True)
+    yield caplog
+    for path in machine_api.files():
+        path.unlink()
 
 
 @pytest.fixture
@@ -203,6 +216,63 @@ def test_a_wrong_call_is_one_sentence_and_leaves_no_file(
     assert machine_api.files() == []
     assert machine_api.uploads.is_dir()
     assert photo.exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "more", "sentence"),
+    [
+        ("FOREIGN", {}, words.NO_UPLOAD),
+        ("UPLOAD", {"size": "a"}, words.NO_FILE),
+    ],
+)
+@pytest.mark.parametrize("place", [0, 2, 3])
+def test_a_file_that_gradio_refuses_is_one_sentence_and_no_fault(
+    machine_api: Machine,
+    photo: Path,
+    path: str,
+    more: dict[str, Any],
+    sentence: str,
+    place: int,
+    faults: pytest.LogCaptureFixture,
+) -> None:
+    data: list[Any] = [sent(machine_api.uploaded(photo)), 1, None, None]
+    data[place] = sent(str(photo)) if path == "FOREIGN" else {**data[0], **more}
+    kind, answer = machine_api.called("analyse", *data)
+    assert (kind, answer["error"]) == ("error", sentence)
+    german = machine_api.called("analyse", *data, language="de")[1]["error"]
+    assert german == GERMAN(sentence)
+    assert faults.records == []
+
+
+@pytest.mark.parametrize("name", ["age", "sex"])
+@pytest.mark.usefixtures("faults")
+def test_an_upload_as_age_or_sex_is_unreadable(machine_api: Machine, photo: Path, name: str) -> None:
+    file, stated = (sent(machine_api.uploaded(photo)) for _ in range(2))
+    data = [file, 1, *((stated, None) if name == "age" else (None, stated))]
+    kind, answer = machine_api.called("analyse", *data)
+    assert kind == "complete", answer
+    assert answer[0]["patient"] is not None
+
+
+@pytest.mark.parametrize("value", ["NaN", "1e400", '"a"'])
+def test_a_value_of_the_wrong_kind_is_one_sentence(machine_api: Machine, value: str) -> None:
+    body = f'{{"data": [], "session_hash": "visitor", "fn_index": {value}}}'
+    answer = httpx.post(
+        f"{machine_api.url}gradio_api/queue/join",
+        content=body,
+        headers={"Content-Type": "application/json"},
+    )
+    assert (answer.status_code, answer.json()) == (422, {"detail": refusals.WRONG_VALUE})
+    assert "content-security-policy" in answer.headers
+
+
+@pytest.mark.parametrize("path", ["queue/data?session_hash=nobody", "call/analyse/nobody"])
+def test_a_session_that_is_not_there_is_told_and_no_fault(
+    machine_api: Machine, path: str, faults: pytest.LogCaptureFixture
+) -> None:
+    answer = httpx.get(f"{machine_api.url}gradio_api/{path}")
+    assert "404" in answer.text
+    assert faults.records == []
 
 
 def test_inputs_that_are_left_out_at_the_end_have_their_defaults(

@@ -22,8 +22,11 @@ from starlette.testclient import TestClient
 
 from skin_app.ensemble import Ensemble
 from skin_app.gallery.similar_lesions import LesionPictures
+from skin_app.page import request_limits
 from skin_app.page.graceful_stop import JOIN, GracefulStop, StoppingRequests
+from skin_app.page.hosting import Hosting
 from skin_app.page.queues import STOPPING
+from skin_app.page.serve import _before_every_route
 from skin_app.page.several_tab import BATCH, SeveralPhotos
 from skin_app.page.uploads_and_sessions import Desk
 from skin_app.page.visitor_language import FixedTexts
@@ -107,6 +110,18 @@ def test_only_steps_that_follow_others_are_still_taken() -> None:
     for path in ("/gradio_api/queue/data", "/gradio_api/call/analyse/1", "/static/page.js"):
         assert not stop.refuses("GET", path, b"")
     assert not stop.refuses("POST", "/gradio_api/cancel", b"")
+
+
+def test_a_step_that_is_too_large_is_not_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request_limits, "CALL", 100)
+    stop = GracefulStop(gr.Blocks())
+    stop.signals.append(signal.SIGTERM)
+    before = _before_every_route(gr.Blocks(), Hosting(), stop)
+    client = TestClient(Starlette(middleware=before), raise_server_exceptions=False)
+    assert client.post(JOIN, content=iter([b"x" * 60] * 2)).status_code == 413
+    before = _before_every_route(gr.Blocks(), Hosting("a password"), stop)
+    client = TestClient(Starlette(middleware=before), raise_server_exceptions=False)
+    assert client.post(JOIN, content=iter([b"x" * 60] * 2)).status_code == 401
 
 
 def test_who_is_refused_gets_a_sentence_and_the_others_what_they_sent() -> None:

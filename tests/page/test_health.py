@@ -23,11 +23,16 @@ def test_networks_that_answer_are_healthy(ensemble: Ensemble) -> None:
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
 
+def test_a_queue_that_has_stopped_is_told(ensemble: Ensemble) -> None:
+    answer = client_of_health(Health(ensemble, lambda: True)).get("/healthz")
+    assert (answer.status_code, "queue" in answer.json()["status"]) == (503, True)
+
+
 def test_networks_that_fail_are_told_until_they_answer_again(
     ensemble: Ensemble, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now, analyse_all = [0.0], ensemble.analyse_all
-    client = client_of_health(Health(ensemble, lambda: now[0]))
+    client = client_of_health(Health(ensemble, clock=lambda: now[0]))
 
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("out of memory: Jane Doe.jpg")
@@ -51,7 +56,7 @@ def test_asking_often_runs_the_networks_once(
         return analyse_all(*given, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(ensemble, "analyse_all", counted)
-    client = client_of_health(Health(ensemble, lambda: 0.0))
+    client = client_of_health(Health(ensemble, clock=lambda: 0.0))
     assert {client.get("/healthz").status_code for _ in range(20)} == {200}
     assert len(runs) == 1
 

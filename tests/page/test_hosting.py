@@ -12,7 +12,7 @@ from skin_app.page.hosting import (
     Hosting,
     where_to_listen,
 )
-from skin_app.page.port import ServeError
+from skin_app.page.port import Listening, ServeError
 from tests.page.conftest import free_port
 
 
@@ -64,6 +64,8 @@ def test_every_setting_is_read() -> None:
         ("GRADIO_ROOT_PATH", "/skin app"),
         ("GRADIO_ROOT_PATH", "/skóra"),
         ("SKIN_APP_METRICS", "yes"),
+        ("SKIN_APP_HOSTS", "https://skin.example.org"),
+        ("SKIN_APP_HOSTS", "*"),
         ("SKIN_APP_RATE", "often"),
         ("SKIN_APP_RATE", "0/minute"),
         ("SKIN_APP_RATE", "600/minute; 5/second"),
@@ -78,6 +80,29 @@ def test_a_wrong_setting_is_named_in_one_sentence_without_its_secret(name: str, 
     assert (value in str(caught.value)) == (name not in ("SKIN_APP_PASSWORD", "SKIN_APP_FRAMES")) or (
         name == "SKIN_APP_FRAMES"
     )
+
+
+@pytest.mark.parametrize(
+    ("environ", "host", "names"),
+    [
+        ({}, "127.0.0.1", ("127.0.0.1",)),
+        ({}, "localhost", ("localhost",)),
+        ({}, "0.0.0.0", ()),
+        ({}, "192.0.2.7", ()),
+        ({"SPACE_ID": "owner/page"}, "0.0.0.0", ()),
+        ({"SKIN_APP_TRUSTED_PROXIES": "127.0.0.1"}, "127.0.0.1", ()),
+        ({"GRADIO_ROOT_PATH": "/skin"}, "127.0.0.1", ()),
+        (
+            {"SKIN_APP_HOSTS": "Skin.example.org, [2001:db8::7]"},
+            "::",
+            ("skin.example.org", "2001:db8::7"),
+        ),
+    ],
+)
+def test_a_page_on_this_machine_alone_answers_to_no_other_name_unless_a_setting_says_so(
+    environ: dict[str, str], host: str, names: tuple[str, ...]
+) -> None:
+    assert Hosting.from_environment(environ).names(Listening(host, 7860)) == names
 
 
 def test_gradio_finds_no_address_in_the_environment() -> None:

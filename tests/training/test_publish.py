@@ -14,6 +14,7 @@ from huggingface_hub.lfs import _validate_batch_actions
 from skin_app.weights import hub as client
 from skin_app.weights.contract import CONTRACT
 from skin_app.weights.folder import WeightsError, WeightsFolder, open_weights, read_folder
+from skin_app.words.hub import WRONG_ENDPOINT
 from tests.hub import READER, WRITER, StandIn, stand_in, use_hub
 from tests.hub_repos import ATTRIBUTES, HubRepo
 from tests.tiny import write_weights
@@ -106,6 +107,47 @@ def test_weights_of_other_data_are_not_published_as_those_of_ham10000(
     with pytest.raises(PublishError, match=r"30 of the images .* are not HAM10000's .*ISIC_9000000"):
         publish(weights, "me/lesions")
     assert hub.asked == []
+
+
+def test_weights_without_a_model_card_are_told_before_anything_is_sent(
+    hub: StandIn, tmp_path: Path
+) -> None:
+    weights = read_folder(write_weights(tmp_path / "weights"), "test")
+    card = weights.folder / "README.md"
+    card.write_bytes(b"L\xe4sion")
+    with pytest.raises(PublishError, match="model card, is missing or no text"):
+        publish(weights, "me/lesions")
+    card.unlink()
+    with pytest.raises(PublishError, match="model card, is missing or no text"):
+        publish(weights, "me/lesions")
+    assert hub.asked == []
+
+
+def test_an_address_of_the_hub_that_is_none_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://[::1")
+    assert main([*COMMAND, "weights"]) == 2
+    assert capsys.readouterr().err == f"error: {WRONG_ENDPOINT}\n"
+
+
+def test_a_stray_file_does_not_go_to_the_space(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("ensemble.py", "photo.jpg", "notes.txt", "page/static/page.css.orig", "page/.env"):
+        (tmp_path / "skin_app" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "skin_app" / name).touch()
+    monkeypatch.setattr(space, "ROOT", tmp_path)
+    files = space.space_files(Published("me/lesions", "0" * 40, "me/page"), [])
+    assert set(files) == {"skin_app/ensemble.py", "README.md"}
+
+
+def test_every_tracked_file_of_the_page_goes_to_the_space() -> None:
+    files = space.space_files(Published("me/lesions", "0" * 40, "me/page"), [])
+    if not (ROOT / ".git").exists():
+        pytest.skip("no checkout by git: it cannot be told which files belong to the page")
+    tracked = subprocess.run(
+        ["git", "ls-files", "skin_app"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert set(tracked.stdout.splitlines()) <= set(files)
 
 
 def test_the_space_holds_the_page_and_pins_the_weights(hub: StandIn, weights: WeightsFolder) -> None:

@@ -25,6 +25,7 @@ from train.data.isic_diagnoses import IDS
 from train.release.space import WEIGHTS, Files, Published, space_files
 
 ATTRIBUTES = ".gitattributes"  # the Hub's own
+CARD = "README.md"
 PAGE = "skin_app/ensemble.py"  # marks a Space of this project, as CONTRACT marks weights
 
 NOT_YOURS = (
@@ -154,8 +155,9 @@ def changes(
 
 
 def check_publishable(weights: WeightsFolder, repo: str, space: str | None = None) -> None:
-    """Raise `PublishError` for weights of other data, and for names that are none."""
+    """Raise `PublishError` for weights of other data or without a card, and for names that are none."""
     _check_data(weights)
+    _check_card(weights.folder / CARD)
     for name in _kinds(repo, space).values():
         with _explained(name):
             validate_repo_id(name)
@@ -175,7 +177,7 @@ def _kinds(repo: str, space: str | None) -> dict[str, str]:
 
 def _weights_files(weights: WeightsFolder) -> Files:
     names = sorted([*weights.contract.files, CONTRACT])
-    return {name: weights.folder / name for name in (*names, "README.md")}
+    return {name: weights.folder / name for name in (*names, CARD)}
 
 
 def _check_data(weights: WeightsFolder) -> None:
@@ -187,6 +189,15 @@ def _check_data(weights: WeightsFolder) -> None:
             f"{len(others)} of the images that these weights were made of are not HAM10000's (such as "
             f"{others[0]}), though model card and page say so: keep these weights on your own machine."
         )
+
+
+def _check_card(card: Path) -> None:
+    try:
+        card.read_text("utf-8")
+    except (FileNotFoundError, UnicodeDecodeError):
+        raise PublishError(
+            f"{card}, the model card, is missing or no text in UTF-8: assemble the weights again."
+        ) from None
 
 
 def _there(api: HfApi, repo: str, kind: str, private: bool | None = None) -> _There:

@@ -11,9 +11,13 @@ from pathlib import Path
 from train.documents.template import filled
 
 ROOT = Path(__file__).resolve().parents[2]
-SPACE_FILES = ("app.py", "requirements.txt", "LICENSE", "skin_app/**/*")
+# Named by their kinds: what else lies in the folder, such as notes or a photo, goes nowhere.
+SPACE_FILES = (
+    *("app.py", "requirements.txt", "LICENSE", "skin_app/**/*.py", "skin_app/page/examples/*.jpg"),
+    *("skin_app/page/static/*.css", "skin_app/page/static/*.js", "skin_app/page/templates/**/*.html"),
+    "skin_app/words/locale/*/LC_MESSAGES/*.po",
+)
 SPACE_PYTHON = "3.12"
-UNWANTED = ("__pycache__", ".pyc")
 WEIGHTS = "SKIN_APP_WEIGHTS"  # the Space's variable that names its weights
 Files = dict[str, bytes | Path]  # name in a repo -> content, or the file that holds it
 
@@ -40,11 +44,7 @@ def space_files(published: Published, fetched: Iterable[str]) -> Files:
     fetched when it starts, because it is built without its secrets.
     """
     found = (path for pattern in SPACE_FILES for path in sorted(ROOT.glob(pattern)))
-    files: Files = {
-        path.relative_to(ROOT).as_posix(): path
-        for path in found
-        if path.is_file() and not any(part in path.as_posix() for part in UNWANTED)
-    }
+    files: Files = {path.relative_to(ROOT).as_posix(): path for path in found if path.is_file()}
     readme = filled(
         "space.md",
         published=published,
