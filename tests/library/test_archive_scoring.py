@@ -32,6 +32,7 @@ from skin_app.archive_scoring import ArchiveRun
 from skin_app.archive_workers import Job, PartScorer, WorkersError, connected, workers_for
 
 ROOT = Path(__file__).resolve().parents[2]
+STOPPED = "stopped: the same command goes on from here; finished parts are in out.\n"
 PHOTOS, PER_PART = 200, 2  # enough that Ctrl-C comes before the end
 LOOPBACK = ("127.0.0.1", "::1", "::ffff:127.0.0.1")
 pytestmark = pytest.mark.usefixtures("here")
@@ -119,7 +120,7 @@ def test_an_archive_that_is_stopped_and_loses_a_worker_has_each_photo_once_as_sc
     first.send_signal(signal.SIGINT)
     said = first.communicate()
     assert first.returncode == 130, said
-    assert said[1].endswith("stopped: the same command goes on from here; finished parts are in out.\n")
+    assert STOPPED in said[1], said  # Ray may have the last word
     before = parts_of(out)
     assert len(before) < PHOTOS / PER_PART
 
@@ -128,7 +129,7 @@ def test_an_archive_that_is_stopped_and_loses_a_worker_has_each_photo_once_as_sc
     ended.send_signal(signal.SIGTERM)
     said = ended.communicate()
     assert ended.returncode == 143, said
-    assert said[1].endswith("stopped: the same command goes on from here; finished parts are in out.\n")
+    assert STOPPED in said[1], said  # Ray may have the last word
     before = parts_of(out)
     assert len(before) < PHOTOS / PER_PART
 

@@ -25,6 +25,7 @@ from skin_app.gallery.similar_lesions import LesionPictures
 from skin_app.page import request_limits
 from skin_app.page.graceful_stop import JOIN, GracefulStop, StoppingRequests
 from skin_app.page.hosting import Hosting
+from skin_app.page.metrics import Metrics
 from skin_app.page.queues import STOPPING
 from skin_app.page.serve import _before_every_route
 from skin_app.page.several_tab import BATCH, SeveralPhotos
@@ -116,10 +117,11 @@ def test_a_step_that_is_too_large_is_not_read_whole(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(request_limits, "CALL", 100)
     stop = GracefulStop(gr.Blocks())
     stop.signals.append(signal.SIGTERM)
-    before = _before_every_route(gr.Blocks(), Hosting(), stop)
+    metrics = Metrics((), lambda: 0)
+    before = _before_every_route(gr.Blocks(), Hosting(), stop, metrics)
     client = TestClient(Starlette(middleware=before), raise_server_exceptions=False)
     assert client.post(JOIN, content=iter([b"x" * 60] * 2)).status_code == 413
-    before = _before_every_route(gr.Blocks(), Hosting("a password"), stop)
+    before = _before_every_route(gr.Blocks(), Hosting("a password"), stop, metrics)
     client = TestClient(Starlette(middleware=before), raise_server_exceptions=False)
     assert client.post(JOIN, content=iter([b"x" * 60] * 2)).status_code == 401
 
