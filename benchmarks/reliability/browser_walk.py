@@ -118,7 +118,7 @@ def _one_photo(page: Page, say: Say, walk: Walk) -> None:
     if walk.browser == "chromium":
         # gradio's own words, in any language
         page.get_by_role("button", name="Capture from camera").click()
-        page.get_by_text("Click to Access Webcam").click()
+        page.get_by_text("Click to start the camera").click()
         page.wait_for_function("document.querySelector('#photo video')?.readyState >= 2")
         page.get_by_role("button", name="capture photo").click()
         _full(page)
