@@ -116,9 +116,8 @@ def _full(page: Page) -> None:
 
 def _one_photo(page: Page, say: Say, walk: Walk) -> None:
     if walk.browser == "chromium":
-        # gradio's own words, in any language
-        page.get_by_role("button", name="Capture from camera").click()
-        page.get_by_text("Click to start the camera").click()
+        page.get_by_role("button", name="Capture from camera").click()  # gradio's own, in any language
+        page.get_by_text(say(words.START_CAMERA)).click()
         page.wait_for_function("document.querySelector('#photo video')?.readyState >= 2")
         page.get_by_role("button", name="capture photo").click()
         _full(page)
