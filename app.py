@@ -13,8 +13,9 @@ environ |= {
     "GRADIO_ANALYTICS_ENABLED": "False",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "GRADIO_ANALYTICS_MAX_EVENTS": "1",  # else gradio keeps the names of 10,000 sessions
+    # idle threads of the networks leave their core to others soon (benchmarks/busy_core.txt)
+    "GOMP_SPINCOUNT": environ.get("GOMP_SPINCOUNT", "5000"),
 }
-
 from skin_app.ensemble import Ensemble
 from skin_app.gallery.picture_cache import CacheError
 from skin_app.gallery.similar_lesions import LesionPictures, PicturesError

@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -24,13 +25,15 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from skin_app.archive_listing import SCHEME, reason_of
 from skin_app.context import Patient
+from skin_app.one_command import only_command
 from skin_app.report.csv_rows import CSV_COLUMNS, NUMBER_COLUMNS
 from skin_app.result_files import OutputError
 from skin_app.words import command_line as words
 
 PLAN, PHOTOS = "_archive.json", "_photos.parquet"
 PART = re.compile(r"part-(\d{6,})\.parquet")
-UNFINISHED = re.compile(r"_.+\.partial|_photos\.parquet")  # what an interrupted run leaves
+# what an interrupted run leaves
+UNFINISHED = re.compile(r"_.+\.partial|_photos\.parquet|\._run\.lock")
 SCHEMA = pa.schema(
     [(name, pa.float64() if name in NUMBER_COLUMNS else pa.string()) for name in CSV_COLUMNS]
 )
@@ -108,13 +111,15 @@ class ResultFolder:
         results of another plan.
         """
         with self._writing():
+            self._content()  # raises if it is a file
+            self.files.create_dir(self.path, recursive=True)
+        with self._writing(), self.alone():
             found = self._content()
             if PLAN in found:
                 self._check_same(plan)
                 self.clear()
             elif [name for name in found if not UNFINISHED.fullmatch(name)]:
                 raise self._of_others()
-            self.files.create_dir(self.path, recursive=True)
             columns = {
                 "file": [os.fsencode(name) for name in names],
                 "age": [own.age for own in patients],
@@ -128,6 +133,15 @@ class ResultFolder:
                 return {int(own[1]) for own in map(PART.fullmatch, found) if own}
             self._put(PLAN, lambda out: out.write(plan.model_dump_json(indent=1).encode()))
         return set()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep a local folder to this process. Raises `OutputError` if another one has it."""
+        if not isinstance(self.files, LocalFileSystem):  # no storage in the cloud has locks
+            yield
+            return
+        with only_command(Path(self.path) / "_run", named=self.name):
+            yield
 
     def patients_of(self, part: int) -> dict[str, Patient]:
         """The names of a part's photos, as they were listed, each with its patient."""

@@ -105,8 +105,8 @@ class ArchiveRun:
             return
         from skin_app.archive_workers import connected, score_parts
 
-        with connected(cluster):
+        with self.out.alone(), connected(cluster):
             yield from score_parts(
                 self.to_do, self.listing.storage, self.out, self.weights, self.plan.weights, workers
             )
-        self.out.clear()
+            self.out.clear()

@@ -213,9 +213,12 @@ class PartScorer:
         names = list(patients)
         self.ensemble = self.ensemble or _loaded(self.job)
         at_once = self.job.at_once
-        with ThreadPoolExecutor(at_once) as pool:
-            own = ({name: patients[name] for name in names[one::at_once]} for one in range(at_once))
-            shares = list(pool.map(self._answers, own))
+        own = [{name: patients[name] for name in names[one::at_once]} for one in range(at_once)]
+        if at_once == 1:  # in this thread: measured, a further one computes more slowly
+            shares = [self._answers(patients)]
+        else:
+            with ThreadPoolExecutor(at_once) as pool:
+                shares = list(pool.map(self._answers, own))
         answers = dict(answer for share in shares for answer in share)
         rows = [answers[name][0] for name in names]
         return rows, sorted({device for _, device in answers.values() if device})

@@ -27,11 +27,11 @@ from skin_app.diagnoses import CODES
 from skin_app.hardware import best_device, describe, precision
 from skin_app.member_groups import input_square
 from skin_app.network import Member, MemberConfig
+from skin_app.one_command import only_command
 from skin_app.photo.read import PhotoError, read_photo
 from train.data.folds import assign_folds
 from train.data.ham10000 import DataError, Dataset
 from train.data.kept_files import kept_file
-from train.data.one_command import only_command
 from train.engine.checkpoint import write_json
 from train.engine.class_balance import class_weights
 from train.engine.start_weights import started_member

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from skin_app.ensemble import Ensemble
 from skin_app.gallery.lesion_map import FILE as MAP_FILE
+from skin_app.one_command import only_command
 from skin_app.outcome import Outcome
 from skin_app.result_files import check_output, replace_file
 from skin_app.weights.folder import open_weights
@@ -21,7 +22,6 @@ from skin_app.weights.outside_scores import read_outside_scores
 from skin_app.words.language import counted
 from train.data.folds import assign_folds, write_folds
 from train.data.ham10000 import DataError, Dataset, dataset_findings, read_dataset
-from train.data.one_command import only_command
 from train.documents.card_and_readme import with_scores
 from train.documents.figures import draw_range_test
 from train.documents.results_document import write_results, write_study

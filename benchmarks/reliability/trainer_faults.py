@@ -26,11 +26,11 @@ import torch
 
 from benchmarks.reliability.trainer_tries import TICK, Ended, Fault, Tries
 from skin_app.network import Member
+from skin_app.one_command import only_command
 from skin_app.weights.folder import EMBEDDED
 from tests.tiny import SWIN as SMALL_SWIN
 from tests.tiny import save_state, write_data
 from train.data.kept_files import sealed
-from train.data.one_command import only_command
 from train.options import parsed
 from train.recipes.changes import changed, parsed_fields
 from train.recipes.published import RECIPES

@@ -15,6 +15,10 @@ UNREADABLE_PATIENTS = Plural(
     "the age or sex of {count} photos cannot be read: to_check says which.",
 )
 CLOSED_FOLDER = "the folder {folder} cannot be read: photos in it have no row."
+PLACE_IN_USE = (
+    "{place} is being written by process {process} on {host}, since {began}: wait until it ends, or "
+    "name another place to write to."
+)
 UNFINISHED = "{partial} holds the rows of a run that did not end, and stays."
 NO_RAY = "The verb archive needs {missing}: install the extra with {command}."
 ARCHIVE_DONE = (

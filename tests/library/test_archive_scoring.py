@@ -20,6 +20,7 @@ from PIL import Image
 from skin_app import cli
 from skin_app.cli import main
 from skin_app.report.csv_rows import CSV_COLUMNS, NUMBER_COLUMNS
+from skin_app.result_files import OutputError
 from tests.tiny import MOBILENET, give_trust, picture, write_weights
 
 pytest.importorskip("ray", reason="the extra `archive` is not installed")
@@ -208,6 +209,19 @@ def test_results_of_another_run_are_never_mixed(
     (begun / "_archive.json").write_text("{}")
     assert archived("photos", begun, weights) == 2
     assert "was not written by this command" in capsys.readouterr().err
+
+
+def test_a_folder_of_results_takes_one_run_at_a_time(
+    begun: Path, weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = ArchiveRun.begin(["photos"], str(begun), str(weights), PER_PART)
+    with run.out.alone():
+        assert archived("photos", begun, weights) == 2
+        told = capsys.readouterr().err
+        with pytest.raises(OutputError, match="is being written by process"):
+            next(iter(run.score()))
+    assert told.startswith(f"error: {begun} is being written by process {os.getpid()} on ")
+    assert sorted(path.name for path in begun.iterdir()) == ["_archive.json", "_photos.parquet"]
 
 
 @pytest.mark.parametrize(

@@ -282,6 +282,28 @@ def test_a_full_disk_is_one_sentence_and_keeps_the_rows(weights: str) -> None:
     assert len(rows_of("r.csv.partial")) > 10
 
 
+SPINS_OF_A_PROGRAM = """
+import os, runpy, sys
+torch_was_loaded = []
+sys.meta_path.insert(0, type("Seen", (), {"find_spec": lambda name, *_: (
+    name == "torch" and torch_was_loaded.append(os.environ.get("GOMP_SPINCOUNT")) or None)}))
+try:
+    runpy.run_module(sys.argv.pop(1), run_name="__main__")
+except SystemExit:
+    print(*torch_was_loaded[:1])
+"""
+
+
+@pytest.mark.parametrize("program", ["skin_app", "app"])
+@pytest.mark.parametrize("own", [None, "7"])
+def test_idle_threads_leave_their_core_unless_the_user_decides(program: str, own: str | None) -> None:
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    environment |= {"GOMP_SPINCOUNT": own} if own else {}
+    command = [sys.executable, "-c", SPINS_OF_A_PROGRAM, program, "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout.splitlines()[-1] == (own or "5000")
+
+
 def test_two_runs_into_one_file_do_not_write_into_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "exists", lambda _: False)  # both looked before either began
     out = Path("r.csv")

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from skin_app.one_command import only_command
 from skin_app.result_files import OutputError
 from skin_app.weights.folder import EMBEDDED
 from train.__main__ import main
-from train.data.one_command import only_command
 from train.release.weights_folder import weights_to_change
 
 ROOT = Path(__file__).parents[2]
 HOLDS = """
 import sys
 from pathlib import Path
-from train.data.one_command import only_command
+from skin_app.one_command import only_command
 with only_command(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()

@@ -158,7 +158,7 @@ def test_a_log_in_the_folder_of_a_run_is_no_hindrance(here: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("program", ["answer", "training"])
+@pytest.mark.parametrize("program", ["answer", "busy_core", "training"])
 def test_a_benchmark_refuses_before_it_measures(program: str, here: Path) -> None:
     before = contents(here)
     command = [sys.executable, str(ROOT / "benchmarks" / f"{program}.py"), "--out", "patients.csv"]

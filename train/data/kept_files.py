@@ -12,8 +12,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from skin_app.one_command import only_command
 from skin_app.result_files import beside
-from train.data.one_command import only_command
 
 DIGITS = 16  # the first of the SHA-256
 BLOCK = 1 << 20

@@ -9,7 +9,7 @@ from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs, gather_object
 
 from skin_app.hardware import best_device, describe, has_bfloat16
-from train.data.one_command import only_command
+from skin_app.one_command import only_command
 from train.recipes.recipe import RunError
 
 Result = TypeVar("Result")

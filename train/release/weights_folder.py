@@ -13,13 +13,13 @@ import pandas as pd
 import torch
 
 from skin_app.network import Member
+from skin_app.one_command import only_command
 from skin_app.weights.contract import CONTRACT, Contract
 from skin_app.weights.folder import EMBEDDED, WeightsError, WeightsFolder, open_weights
 from skin_app.weights.outside_scores import FOLDER as OUTSIDE
 from skin_app.weights.outside_scores import read_outside_scores
 from skin_app.weights.quantisation import packed
 from skin_app.weights.verify import file_hash
-from train.data.one_command import only_command
 from train.documents.card_and_readme import model_card
 from train.engine.checkpoint import save_tensors
 from train.engine.overwriting import check_weights_folder

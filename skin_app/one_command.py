@@ -1,9 +1,10 @@
 """One command at a time writes to a place, and what killed ones left half-written there is removed.
 
-The lock is the kernel's, on a hidden file beside the place: it ends with the process that holds it.
+The lock is the kernel's, on a hidden file beside the place: it ends with the process that holds it. A
+disk or a system without such locks (Windows) does without.
 """
 
-import fcntl
+import errno
 import os
 import re
 import shutil
@@ -13,35 +14,39 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from glob import escape
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TextIO
 
 from tqdm import tqdm
 
 from skin_app.result_files import OutputError
+from skin_app.words import command_line as words
 
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 HALF = re.compile(r"(.+)\.[0-9a-f]{32}\.(partial|before)")  # what is written beside its place
 
 
 @contextmanager
-def only_command(place: Path, wait: bool = False) -> Iterator[None]:
+def only_command(place: Path, wait: bool = False, named: str | None = None) -> Iterator[None]:
     """Keep the file or folder `place`, which need not be there, to this process while the block runs.
 
     Not to be nested for one place. While another process has it: waits, or raises `OutputError`, which
-    says who has it.
+    says who has it. `named`: what the sentence calls the place, in place of its path.
     """
-    if place.exists() and not (place.is_file() or place.is_dir()):  # a pipe or a device
+    is_stream = place.exists() and not (place.is_file() or place.is_dir())  # a pipe or a device
+    if is_stream or find_spec("fcntl") is None:
         yield
         return
     place = Path(os.path.realpath(place))
     made = [folder for folder in place.parents if not folder.exists()]
     place.parent.mkdir(parents=True, exist_ok=True)
     note = _note(place)
-    with _locked(note, place, wait) as file:
+    with _locked(note, named or str(place), wait) as file:
         try:
             began = datetime.now().astimezone().isoformat(" ", "minutes")
             file.truncate(0)
-            file.write(f"process {os.getpid()} on {socket.gethostname()}, since {began}")
+            file.write(f"{os.getpid()}\n{socket.gethostname()}\n{began}")
             file.flush()
             _mend(place)
             yield
@@ -57,25 +62,43 @@ def _note(place: Path) -> Path:
 
 
 @contextmanager
-def _locked(note: Path, place: Path, wait: bool) -> Iterator[TextIO]:
+def _locked(note: Path, place: str, wait: bool) -> Iterator[TextIO]:
     """The open file `note` under a lock; a process that ends meanwhile may delete it, so look again."""
     while True:
         with note.open("a+", encoding="utf-8") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                file.seek(0)
-                holder = file.read() or "another process"
+            if not _lock(file):
+                holder = _holder(file)
                 if not wait:
-                    raise OutputError(
-                        f"{place} is being written by {holder}: wait until it ends, or name another "
-                        "place to write to."
-                    ) from None
-                tqdm.write(f"waiting for {place}, written by {holder}", file=sys.stderr)
-                fcntl.flock(file, fcntl.LOCK_EX)
+                    raise OutputError(words.PLACE_IN_USE, place=place, **holder)
+                told = "waiting for {place}, written by process {process} on {host}"
+                tqdm.write(told.format(place=place, **holder), file=sys.stderr)
+                _lock(file, wait=True)
             if _is_at(file, note):
                 yield file
                 return
+
+
+def _lock(file: TextIO, wait: bool = False) -> bool:
+    """Lock an open file; False if another process has it."""
+    import fcntl  # not on Windows
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+    return True
+
+
+def _holder(file: TextIO) -> dict[str, str]:
+    file.seek(0)
+    return dict(
+        zip(
+            ("process", "host", "began"), [*filter(None, file.read().split("\n")), *"???"], strict=False
+        )
+    )
 
 
 def _is_at(file: TextIO, path: Path) -> bool:
