@@ -76,7 +76,7 @@ NO_OUTCOME = "No outcome: these weights contain no thresholds"
 UNREADABLE = "Could not be used"
 NO_FINDING = "no fault of the photo found"
 NOT_CHECKED = "not checked"
-COUNTED = "{count}\N{NO-BREAK SPACE}× {what}"
+COUNTED = "{count}\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}{what}"
 ON_THE_CPU = Plural(
     "The memory of the GPU was full for {count} photo: the CPU computed its answer.",
     "The memory of the GPU was full for {count} photos: the CPU computed their answers.",

@@ -1,7 +1,7 @@
 """Sentences of the strip of similar confirmed lesions."""
 
 COUNTED = "{count} similar confirmed lesions: {diagnoses}"
-DIAGNOSIS_COUNTED = "{number}\N{NO-BREAK SPACE}× {name}"
+DIAGNOSIS_COUNTED = "{number}\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}{name}"
 MEANING = (
     "The most similar training images, one per lesion. Similarity is the cosine of the first network's "
     "features: 1 at most, and not a probability."

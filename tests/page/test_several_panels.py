@@ -179,8 +179,9 @@ def answering(row: PhotoRow, code: str, outcome: str) -> PhotoRow:
             ["mel suspicious", "nv not suspicious", "nv not suspicious"],
             [
                 words.DISAGREEMENT,
-                "disagree on the outcome: 2\u00a0× Not suspicious, 1\u00a0× Suspicious",
-                "disagree on the first diagnosis: 2\u00a0× Melanocytic naevus, 1\u00a0× Melanoma",
+                "disagree on the outcome: 2\u00a0×\u00a0Not suspicious, 1\u00a0×\u00a0Suspicious",
+                "disagree on the first diagnosis: 2\u00a0×\u00a0Melanocytic naevus, "
+                "1\u00a0×\u00a0Melanoma",
             ],
             [],
         ),

@@ -345,9 +345,9 @@ STUDIES: dict[str, Study] = {
                 "192-px-longer continues it for ten epochs at 192 px, without mixup and with less "
                 "damage.",
                 "lite2 is EfficientNet-Lite2, trained whole up to 224 px, with mild damage.",
-                "No setting alone was better than today, so none was trained on the other folds, and the "
-                "shipped weights stay. Not run, for lack of a GPU: training at 224 px throughout, and "
-                "members of further folds.",
+                "No setting alone was better than today, so none was trained on the other folds, and "
+                "the shipped weights stay. Not run, for lack of a GPU: training at 224 px throughout, "
+                "and members of further folds.",
             ),
         ),
         Study(
