@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,8 @@ def run(story: Callable[[Page], Coroutine[Any, Any, None]], folder: Path) -> Non
     async def told() -> None:
         await story(Page(folder))
 
-    asyncio.run(told())
+    with ThreadPoolExecutor(1) as apart:  # the browser's loop may run in this thread
+        apart.submit(asyncio.run, told()).result()
 
 
 def test_uploads_of_a_silent_client_go_and_those_of_another_stay(tmp_path: Path) -> None:
