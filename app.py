@@ -16,6 +16,7 @@ environ |= {
     # idle threads of the networks leave their core to others soon (benchmarks/busy_core.txt)
     "GOMP_SPINCOUNT": environ.get("GOMP_SPINCOUNT", "5000"),
 }
+
 from skin_app.ensemble import Ensemble
 from skin_app.gallery.picture_cache import CacheError
 from skin_app.gallery.similar_lesions import LesionPictures, PicturesError

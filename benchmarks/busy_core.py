@@ -14,7 +14,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import torch
@@ -63,15 +64,22 @@ def seconds_a_photo(count: int, spins: str | None, busy: bool) -> float:
         photos.mkdir()
         for number in range(count + 1):
             (photos / f"{number:03}.jpg").symlink_to(DRAWN[number % len(DRAWN)])
-        beside = subprocess.Popen([sys.executable, "-c", "while True: pass"]) if busy else None
-        with beside or nullcontext():
+        with busy_process() if busy else nullcontext():
             one, all_of_them = (
                 seconds_of_score(which, Path(folder) / "scores.csv", spins)
                 for which in (photos / "000.jpg", photos)
             )
-            if beside:
-                beside.kill()
     return (all_of_them - one) / count
+
+
+@contextmanager
+def busy_process() -> Iterator[None]:
+    """Another process keeps one core busy while the block runs."""
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as beside:
+        try:
+            yield
+        finally:
+            beside.kill()
 
 
 def seconds_of_score(photos: Path, out: Path, spins: str | None) -> float:

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -213,13 +213,12 @@ class PartScorer:
         names = list(patients)
         self.ensemble = self.ensemble or _loaded(self.job)
         at_once = self.job.at_once
-        own = [{name: patients[name] for name in names[one::at_once]} for one in range(at_once)]
         if at_once == 1:  # in this thread: measured, a further one computes more slowly
-            shares = [self._answers(patients)]
+            answers = dict(self._answers(patients))
         else:
+            own = ({name: patients[name] for name in names[one::at_once]} for one in range(at_once))
             with ThreadPoolExecutor(at_once) as pool:
-                shares = list(pool.map(self._answers, own))
-        answers = dict(answer for share in shares for answer in share)
+                answers = dict(chain.from_iterable(pool.map(self._answers, own)))
         rows = [answers[name][0] for name in names]
         return rows, sorted({device for _, device in answers.values() if device})
 
